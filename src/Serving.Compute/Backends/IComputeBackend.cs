@@ -1,0 +1,46 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Backends;
+
+/// <summary>
+/// Interprets one <c>ModelProgram</c> on one device. Life: create for a program → <see cref="LoadWeight"/> for all weights →
+/// <see cref="AllocatePool"/> → any number of <see cref="Execute"/> and <see cref="PackAdapter"/> → dispose.
+/// An answer depends on its own request only: every op has one arithmetic and one order of accumulation, however rows are batched.
+/// </summary>
+public interface IComputeBackend : IDisposable
+{
+    /// <summary>"managed", "cpu" or "cuda".</summary>
+    string Name { get; }
+
+    /// <summary>What it computes with: "vector256", "avx2", "avx512", "amx", "sm_90" …</summary>
+    string InstructionSet { get; }
+
+    /// <summary>Threads that compute, the caller's included.</summary>
+    int ThreadCount { get; }
+
+    /// <summary>Bytes that a weight takes once packed: what the memory plan adds up before anything is loaded.</summary>
+    long PackedBytes(int weight);
+
+    /// <summary>
+    /// Packs rows <paramref name="firstRow"/> … of a weight from row-major bf16; the source is free again when it returns. For a vector,
+    /// <paramref name="firstRow"/> is the first element and <paramref name="values"/> are elements.
+    /// </summary>
+    void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values);
+
+    /// <summary>Takes the page arena, the step buffers and the per-slot tables. Called once, after the weights.</summary>
+    void AllocatePool(PoolShape pool, StepLimits limits);
+
+    /// <summary>Pages that an adapter of these ranks takes, without packing it.</summary>
+    int PageCountOf(AdapterWeights adapter);
+
+    /// <summary>
+    /// Writes an adapter's cells into pages and binds them to a slot. May run on any thread beside <see cref="Execute"/>, as no running step uses
+    /// these pages or this slot.
+    /// </summary>
+    void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages);
+
+    /// <summary>Runs one step to its end and fills <paramref name="outputs"/>. One call at a time, always from the engine thread.</summary>
+    /// <exception cref="ComputeException">The device failed; the backend cannot be used any more.</exception>
+    void Execute(StepInputs inputs, StepOutputs outputs);
+}

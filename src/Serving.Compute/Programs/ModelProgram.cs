@@ -1,0 +1,21 @@
+namespace Serving.Compute.Programs;
+
+/// <summary>
+/// A model as a flat list of operations over named buffers, built once per model; a backend interprets it.
+/// Sizes, positions, page tables and adapters come in with each step.
+/// </summary>
+/// <param name="Name">Model name for messages.</param>
+/// <param name="Shape">The model's sizes.</param>
+/// <param name="Rope">Rotary table.</param>
+/// <param name="Buffers">Activation buffers, referred to by index.</param>
+/// <param name="Weights">Weights, referred to by index; a tied embedding is one weight used by Embed and Logits.</param>
+/// <param name="Slices">Every LoRA slice of every Linear, in op order; <see cref="LoraSlice.Index"/> is the position here.</param>
+/// <param name="Ops">The operations in order.</param>
+public sealed record ModelProgram(
+    string Name,
+    ModelShape Shape,
+    RopeTable Rope,
+    IReadOnlyList<ProgramBuffer> Buffers,
+    IReadOnlyList<WeightSpec> Weights,
+    IReadOnlyList<LoraSlice> Slices,
+    IReadOnlyList<ProgramOp> Ops);

@@ -1,0 +1,41 @@
+namespace Serving.Compute.Programs;
+
+/// <summary>The sizes of a model that its page layout and its kernels depend on.</summary>
+/// <param name="HiddenSize">Width of the residual stream.</param>
+/// <param name="IntermediateSize">Width of the MLP.</param>
+/// <param name="LayerCount">Number of transformer layers.</param>
+/// <param name="HeadCount">Query heads per layer.</param>
+/// <param name="KvHeadCount">Key/value heads per layer; divides <paramref name="HeadCount"/>.</param>
+/// <param name="HeadSize">Elements of one head (read from the config, not derived).</param>
+/// <param name="VocabularySize">Rows of the embedding table and columns of the logits.</param>
+public sealed record ModelShape(
+    int HiddenSize,
+    int IntermediateSize,
+    int LayerCount,
+    int HeadCount,
+    int KvHeadCount,
+    int HeadSize,
+    int VocabularySize)
+{
+    /// <summary>Tokens whose keys and values one page holds, over all layers.</summary>
+    public const int PageTokens = 16;
+
+    /// <summary>Pages are rounded up to this many bytes.</summary>
+    public const int PageGranule = 4096;
+
+    /// <summary>Width of all query heads side by side.</summary>
+    public int QueryWidth => HeadCount * HeadSize;
+
+    /// <summary>Width of all key (or value) heads side by side.</summary>
+    public int KvWidth => KvHeadCount * HeadSize;
+
+    /// <summary>Bytes of one page: bf16 keys and values of 16 tokens over all layers, rounded up to 4 KiB.</summary>
+    public long PageBytes
+    {
+        get
+        {
+            var bytes = checked((long)PageTokens * LayerCount * 2 * KvWidth * sizeof(ushort));
+            return (bytes + PageGranule - 1) / PageGranule * PageGranule;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+namespace Serving.Compute.Programs;
+
+/// <summary>How a weight is used, which decides how a backend packs it.</summary>
+public enum WeightKind
+{
+    /// <summary>[rows = outputs, columns = inputs], read by a Linear only.</summary>
+    Matrix,
+
+    /// <summary>[vocabulary, hidden], gathered by Embed; read by Logits too when the embeddings are tied.</summary>
+    Embedding,
+
+    /// <summary>One row: a norm's weight or a bias.</summary>
+    Vector,
+}
+
+/// <summary>A weight of a program, made of one or more tensors of the checkpoint stacked by rows (q, k, v of a fused qkv).</summary>
+/// <param name="Index">Position in <see cref="ModelProgram.Weights"/>.</param>
+/// <param name="Name">Name for messages.</param>
+/// <param name="Rows">Output width; 1 for a vector.</param>
+/// <param name="Columns">Input width, or the length of a vector.</param>
+/// <param name="Kind">How it is used.</param>
+/// <param name="Parts">The tensors it is made of, in row order, together covering all rows (a bias vector's parts cover its columns).</param>
+public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, WeightKind Kind, IReadOnlyList<WeightPart> Parts);
+
+/// <summary>One tensor of a checkpoint and where it goes in a <see cref="WeightSpec"/>.</summary>
+/// <param name="TensorName">The tensor's name in the safetensors files.</param>
+/// <param name="Offset">First row (first column for a vector) that it fills.</param>
+/// <param name="Length">Rows (columns for a vector) that it fills.</param>
+public sealed record WeightPart(string TensorName, int Offset, int Length);

@@ -1,0 +1,151 @@
+namespace Serving.Compute.Steps;
+
+/// <summary>
+/// What varies from step to step. One object is filled again for every step; arrays grow and never shrink, counts say how much of each is used.
+/// Values are trusted: whoever fills it has validated them.
+/// </summary>
+public sealed class StepInputs
+{
+    private int[] _tokenIds = [];
+    private int[] _positions = [];
+    private int[] _appendPages = [];
+    private int[] _appendSlots = [];
+    private StepSequence[] _sequences = [];
+    private StepPage[] _entries = [];
+    private StepSegment[] _segments = [];
+    private StepPageCopy[] _copies = [];
+    private SampleRow[] _outputs = [];
+    private PenaltyToken[] _penalties = [];
+    private TokenBias[] _biases = [];
+
+    /// <summary>Rows: tokens computed in this step.</summary>
+    public int RowCount { get; private set; }
+
+    /// <summary>Token id per row; a negative value v stands for the token sampled as output ~v of the previous step, which the backend feeds from its own buffer.</summary>
+    public ReadOnlySpan<int> TokenIds => _tokenIds.AsSpan(0, RowCount);
+
+    /// <summary>Rotary position per row.</summary>
+    public ReadOnlySpan<int> Positions => _positions.AsSpan(0, RowCount);
+
+    /// <summary>Page that each row's key and value go to.</summary>
+    public ReadOnlySpan<int> AppendPages => _appendPages.AsSpan(0, RowCount);
+
+    /// <summary>Slot within that page.</summary>
+    public ReadOnlySpan<int> AppendSlots => _appendSlots.AsSpan(0, RowCount);
+
+    /// <summary>The step's sequences, covering the rows in order.</summary>
+    public ReadOnlySpan<StepSequence> Sequences => _sequences.AsSpan(0, SequenceCount);
+
+    /// <summary>Number of sequences.</summary>
+    public int SequenceCount { get; private set; }
+
+    /// <summary>All page table entries, sequence after sequence.</summary>
+    public ReadOnlySpan<StepPage> Entries => _entries.AsSpan(0, EntryCount);
+
+    /// <summary>Number of entries.</summary>
+    public int EntryCount { get; private set; }
+
+    /// <summary>The rows by adapter, covering them in order.</summary>
+    public ReadOnlySpan<StepSegment> Segments => _segments.AsSpan(0, SegmentCount);
+
+    /// <summary>Number of segments.</summary>
+    public int SegmentCount { get; private set; }
+
+    /// <summary>Page copies done before anything is computed.</summary>
+    public ReadOnlySpan<StepPageCopy> Copies => _copies.AsSpan(0, CopyCount);
+
+    /// <summary>Number of copies.</summary>
+    public int CopyCount { get; private set; }
+
+    /// <summary>Outputs: sampled or scored rows, in ascending row order.</summary>
+    public ReadOnlySpan<SampleRow> Outputs => _outputs.AsSpan(0, OutputCount);
+
+    /// <summary>Number of outputs.</summary>
+    public int OutputCount { get; private set; }
+
+    /// <summary>Penalty entries of all outputs.</summary>
+    public ReadOnlySpan<PenaltyToken> Penalties => _penalties.AsSpan(0, PenaltyCount);
+
+    /// <summary>Number of penalty entries.</summary>
+    public int PenaltyCount { get; private set; }
+
+    /// <summary>Bias entries of all outputs.</summary>
+    public ReadOnlySpan<TokenBias> Biases => _biases.AsSpan(0, BiasCount);
+
+    /// <summary>Number of bias entries.</summary>
+    public int BiasCount { get; private set; }
+
+    /// <summary>Empties the step.</summary>
+    public void Clear()
+    {
+        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = 0;
+    }
+
+    /// <summary>Adds a row.</summary>
+    public void AddRow(int tokenId, int position, int appendPage, int appendSlot)
+    {
+        var row = RowCount++;
+        Grow(ref _tokenIds, RowCount)[row] = tokenId;
+        Grow(ref _positions, RowCount)[row] = position;
+        Grow(ref _appendPages, RowCount)[row] = appendPage;
+        Grow(ref _appendSlots, RowCount)[row] = appendSlot;
+    }
+
+    /// <summary>Adds a sequence.</summary>
+    public void AddSequence(in StepSequence sequence)
+    {
+        Grow(ref _sequences, SequenceCount + 1)[SequenceCount++] = sequence;
+    }
+
+    /// <summary>Adds a page table entry.</summary>
+    public void AddEntry(int page, int validLength)
+    {
+        Grow(ref _entries, EntryCount + 1)[EntryCount++] = new StepPage { Page = page, ValidLength = validLength };
+    }
+
+    /// <summary>Adds rows of an adapter, joining them to the last segment when it is the same adapter's.</summary>
+    public void AddSegment(int firstRow, int rowCount, int adapterSlot)
+    {
+        if (SegmentCount > 0 && _segments[SegmentCount - 1].AdapterSlot == adapterSlot)
+        {
+            _segments[SegmentCount - 1].RowCount += rowCount;
+            return;
+        }
+
+        Grow(ref _segments, SegmentCount + 1)[SegmentCount++] = new StepSegment { FirstRow = firstRow, RowCount = rowCount, AdapterSlot = adapterSlot };
+    }
+
+    /// <summary>Adds a page copy.</summary>
+    public void AddCopy(int source, int destination, int tokens)
+    {
+        Grow(ref _copies, CopyCount + 1)[CopyCount++] = new StepPageCopy { Source = source, Destination = destination, Tokens = tokens };
+    }
+
+    /// <summary>Adds an output; its penalty and bias ranges refer to entries added with <see cref="AddPenalty"/> and <see cref="AddBias"/>.</summary>
+    public void AddOutput(in SampleRow output)
+    {
+        Grow(ref _outputs, OutputCount + 1)[OutputCount++] = output;
+    }
+
+    /// <summary>Adds a penalty entry.</summary>
+    public void AddPenalty(int token, int outputCount)
+    {
+        Grow(ref _penalties, PenaltyCount + 1)[PenaltyCount++] = new PenaltyToken { Token = token, OutputCount = outputCount };
+    }
+
+    /// <summary>Adds a bias entry.</summary>
+    public void AddBias(int token, float bias)
+    {
+        Grow(ref _biases, BiasCount + 1)[BiasCount++] = new TokenBias { Token = token, Bias = bias };
+    }
+
+    private static T[] Grow<T>(ref T[] array, int count)
+    {
+        if (array.Length < count)
+        {
+            Array.Resize(ref array, Math.Max(count, Math.Max(16, array.Length * 2)));
+        }
+
+        return array;
+    }
+}

@@ -1,0 +1,34 @@
+namespace Serving.Compute.Steps;
+
+/// <summary>What a step gives back, one entry per output of its inputs. Filled again for every step.</summary>
+public sealed class StepOutputs
+{
+    /// <summary>Takes the arrays for steps within <paramref name="limits"/>.</summary>
+    /// <param name="limits">The largest step.</param>
+    /// <param name="vocabularySize">Columns of the logits, where they are kept.</param>
+    /// <param name="keepLogits">Keep the raw logits too (tests and diagnosis; vocabulary × outputs floats).</param>
+    public StepOutputs(StepLimits limits, int vocabularySize, bool keepLogits = false)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        TokenIds = new int[limits.MaxOutputs];
+        Logprobs = new float[limits.MaxOutputs];
+        TopIds = new int[limits.MaxOutputs * SampleRow.MaxTopLogprobs];
+        TopLogprobs = new float[limits.MaxOutputs * SampleRow.MaxTopLogprobs];
+        Logits = keepLogits ? new float[checked((long)limits.MaxOutputs * vocabularySize)] : null;
+    }
+
+    /// <summary>The sampled token (the target token where one was scored).</summary>
+    public int[] TokenIds { get; }
+
+    /// <summary>Its logprob, where logprobs were asked for.</summary>
+    public float[] Logprobs { get; }
+
+    /// <summary>[output, 20]: the most likely tokens by raw logits, highest first, lowest id first among equals; as many as were asked for.</summary>
+    public int[] TopIds { get; }
+
+    /// <summary>[output, 20]: their logprobs.</summary>
+    public float[] TopLogprobs { get; }
+
+    /// <summary>[output, vocabulary]: the raw logits, or null when they are not kept.</summary>
+    public float[]? Logits { get; }
+}
