@@ -1,0 +1,41 @@
+using Serving.Core.Adapters;
+using Serving.Core.Tenancy;
+
+namespace Serving.Core.Requests;
+
+/// <summary>A request's number, unique in a daemon's life.</summary>
+public readonly record struct RequestId(long Value);
+
+/// <summary>An accepted request: immutable, validated, tokenised.</summary>
+public sealed record Request
+{
+    /// <summary>Its number; later requests have higher ones.</summary>
+    public required RequestId Id { get; init; }
+
+    /// <summary>Whose it is.</summary>
+    public required Tenant Tenant { get; init; }
+
+    /// <summary>The adapter, or null for the base model.</summary>
+    public AdapterRef? Adapter { get; init; }
+
+    /// <summary>The prompt, at least one token.</summary>
+    public required IReadOnlyList<int> Prompt { get; init; }
+
+    /// <summary>How tokens are chosen.</summary>
+    public required SamplingParameters Sampling { get; init; }
+
+    /// <summary>Number of choices (n): sequences that share the prompt's pages.</summary>
+    public int Choices { get; init; } = 1;
+
+    /// <summary>Report the logprob of every prompt token (echo with logprobs): all prompt rows are computed, none taken from the prefix cache.</summary>
+    public bool ScorePrompt { get; init; }
+
+    /// <summary>Among one tenant's requests lower goes first; equal ones by arrival.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>Time by which it must have finished, in the scheduler's unit; <see cref="long.MaxValue"/> is none.</summary>
+    public long Deadline { get; init; } = long.MaxValue;
+
+    /// <summary>Tokens that the request may come to hold: prompt + n × max_tokens.</summary>
+    public long ReservedTokens => Prompt.Count + ((long)Choices * Sampling.MaxTokens);
+}

@@ -1,0 +1,56 @@
+namespace Serving.Core.Requests;
+
+/// <summary>Every expected failure of a request. One file of the server maps them to HTTP and gRPC codes.</summary>
+public enum RequestError
+{
+    /// <summary>A field is malformed or out of range.</summary>
+    InvalidRequest,
+
+    /// <summary>A field is known and not done by this daemon.</summary>
+    NotSupported,
+
+    /// <summary>No such model or adapter, or none that the caller may use.</summary>
+    ModelNotFound,
+
+    /// <summary>Prompt, or prompt + max_tokens, exceeds the model's context or the pool.</summary>
+    ContextTooLong,
+
+    /// <summary>The adapter's files are corrupt or of an unsupported kind.</summary>
+    AdapterInvalid,
+
+    /// <summary>The adapter cannot be read now; a later try may succeed.</summary>
+    AdapterUnavailable,
+
+    /// <summary>No valid key.</summary>
+    Unauthorized,
+
+    /// <summary>The caller's role does not allow this.</summary>
+    Forbidden,
+
+    /// <summary>The body is larger than the limit.</summary>
+    BodyTooLarge,
+
+    /// <summary>The tenant's limit is reached.</summary>
+    TenantLimit,
+
+    /// <summary>The daemon's queue is full.</summary>
+    QueueFull,
+
+    /// <summary>The daemon is shutting down.</summary>
+    Draining,
+
+    /// <summary>The daemon has not finished starting.</summary>
+    NotReady,
+
+    /// <summary>The request's deadline passed.</summary>
+    DeadlineExceeded,
+
+    /// <summary>The client read its stream too slowly.</summary>
+    SlowReader,
+
+    /// <summary>The client went away.</summary>
+    Cancelled,
+
+    /// <summary>The device failed; every request in flight ends with this.</summary>
+    EngineFailed,
+}

@@ -1,0 +1,44 @@
+namespace Serving.Core.Requests;
+
+/// <summary>How the tokens of a request are chosen. Values are validated before they get here.</summary>
+public sealed record SamplingParameters
+{
+    /// <summary>Most tokens a sequence may generate; 0 scores the prompt only.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>0 … 2; below 1e-5 is greedy.</summary>
+    public float Temperature { get; init; } = 1;
+
+    /// <summary>Nucleus mass in (0, 1].</summary>
+    public float TopP { get; init; } = 1;
+
+    /// <summary>Keep the k most likely; 0 keeps all.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Keep tokens with at least this share of the best one's probability; 0 keeps all.</summary>
+    public float MinP { get; init; }
+
+    /// <summary>1 is off.</summary>
+    public float RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>0 is off.</summary>
+    public float PresencePenalty { get; init; }
+
+    /// <summary>0 is off.</summary>
+    public float FrequencyPenalty { get; init; }
+
+    /// <summary>Key of the random numbers; drawn at admission when the client gave none.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Added to the logits of these tokens.</summary>
+    public IReadOnlyList<(int Token, float Bias)> LogitBias { get; init; } = [];
+
+    /// <summary>How many most likely tokens to report; 0 the chosen one only; -1 no logprobs.</summary>
+    public int TopLogprobs { get; init; } = -1;
+
+    /// <summary>Tokens that end a sequence: the model's end-of-sequence ids (unless ignored) and the request's stop_token_ids.</summary>
+    public IReadOnlyList<int> StopTokenIds { get; init; } = [];
+
+    /// <summary>The next token depends on which tokens came before, beyond the model: such a sequence is never scheduled ahead of its last token.</summary>
+    public bool NeedsHistory => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
+}

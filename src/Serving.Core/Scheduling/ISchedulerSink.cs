@@ -1,0 +1,46 @@
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>What becomes of a sequence after a token, in the view of whoever turns tokens into text.</summary>
+public enum TokenVerdict
+{
+    /// <summary>Go on.</summary>
+    Continue,
+
+    /// <summary>A stop string is complete: the sequence ends with <see cref="FinishReason.Stop"/>.</summary>
+    Stop,
+
+    /// <summary>Nobody takes the output any more (its reader is too slow): the request ends with <see cref="RequestError.SlowReader"/>.</summary>
+    Abort,
+}
+
+/// <summary>
+/// Where the scheduler's results go. Called on the engine thread from inside <c>Submit</c>, <c>Cancel</c>, <c>Schedule</c>, <c>Complete</c> and <c>Fail</c>; must not
+/// call the scheduler back.
+/// </summary>
+public interface ISchedulerSink
+{
+    /// <summary>A token became part of a sequence's output (a stop token that ends the sequence is not reported here).</summary>
+    /// <param name="sequence">Whose.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="output">Index into the completed plan's outputs, where its logprobs are.</param>
+    TokenVerdict OnToken(Sequence sequence, int token, int output);
+
+    /// <summary>A prompt token was scored (echo with logprobs).</summary>
+    /// <param name="sequence">Whose.</param>
+    /// <param name="ordinal">Ordinal of the scored prompt token, from 1: the first one has nothing before it.</param>
+    /// <param name="output">Index into the completed plan's outputs.</param>
+    void OnPromptScored(Sequence sequence, int ordinal, int output);
+
+    /// <summary>A sequence ended: its one terminal event. Its pages are given back.</summary>
+    /// <param name="sequence">Whose.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="stopToken">The stop token that ended it, if one did.</param>
+    /// <param name="error">The error of a failed or cancelled one.</param>
+    void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error);
+
+    /// <summary>An adapter is to be loaded into leased pages; answered by <c>AdapterReady</c> or <c>AdapterFailed</c>.</summary>
+    void OnAdapterLoad(AdapterLoad load);
+}
