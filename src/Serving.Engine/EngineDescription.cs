@@ -1,0 +1,47 @@
+namespace Serving.Engine;
+
+/// <summary>What is served and on what, fixed at start.</summary>
+public sealed record EngineDescription
+{
+    /// <summary>The base model's served name.</summary>
+    public required string ModelName { get; init; }
+
+    /// <summary>Where it was loaded from (shown to admins and on the console only).</summary>
+    public required string ModelSource { get; init; }
+
+    /// <summary>Unix seconds at which the model was loaded: "created" of the model list.</summary>
+    public required long CreatedUnixSeconds { get; init; }
+
+    /// <summary>"managed" or "cpu".</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Instruction set in use.</summary>
+    public required string InstructionSet { get; init; }
+
+    /// <summary>Threads that compute.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Longest context, prompt and output together.</summary>
+    public required int MaxModelLength { get; init; }
+
+    /// <summary>Token ids are below this.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Parameters of the base model.</summary>
+    public required long ParameterCount { get; init; }
+
+    /// <summary>Pages in the pool.</summary>
+    public required int PoolPages { get; init; }
+
+    /// <summary>Bytes of one page.</summary>
+    public required long PageBytes { get; init; }
+
+    /// <summary>How many adapters can be resident at once.</summary>
+    public required int AdapterSlots { get; init; }
+
+    /// <summary>Sequences that run at once at most.</summary>
+    public required int MaxSequences { get; init; }
+
+    /// <summary>Whether the model has a chat template.</summary>
+    public required bool HasChatTemplate { get; init; }
+}

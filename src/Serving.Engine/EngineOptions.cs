@@ -1,0 +1,59 @@
+namespace Serving.Engine;
+
+/// <summary>Everything the engine is started with. The server fills it from configuration; each key is documented in <c>config/serving.json</c>.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>A model folder, or <c>org/name</c> to look up in the local Hugging Face cache.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The base model's name in the API; null is the folder's or repository's name.</summary>
+    public string? ServedModelName { get; init; }
+
+    /// <summary>Root folder of adapters; null serves none.</summary>
+    public string? AdaptersRoot { get; init; }
+
+    /// <summary>auto, cpu or managed.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>auto, or an instruction set of the CPU backend (avx2, avx512, amx).</summary>
+    public string CpuInstructionSet { get; init; } = "auto";
+
+    /// <summary>Threads that compute; 0 takes what the machine offers.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Longest context; null is min(config, pool, 8,192).</summary>
+    public int? MaxModelLength { get; init; }
+
+    /// <summary>Sequences that run at once.</summary>
+    public int MaxSequences { get; init; } = 64;
+
+    /// <summary>Tokens computed per step.</summary>
+    public int MaxBatchedTokens { get; init; } = 256;
+
+    /// <summary>Requests waiting at most.</summary>
+    public int MaxQueuedRequests { get; init; } = 1024;
+
+    /// <summary>Bytes of the page pool; null is a quarter of the free memory after the weights.</summary>
+    public long? PoolBytes { get; init; }
+
+    /// <summary>Adapters resident at once at most.</summary>
+    public int MaxResidentAdapters { get; init; } = 1024;
+
+    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    public long AdapterCacheBytes { get; init; } = 1L << 30;
+
+    /// <summary>Reuse the pages of equal prompt beginnings.</summary>
+    public bool PrefixCaching { get; init; } = true;
+
+    /// <summary>Take sampling defaults from generation_config.json; its end-of-sequence ids are always taken.</summary>
+    public bool UseGenerationConfig { get; init; } = true;
+
+    /// <summary>Events kept per request for a reader that is behind; one more and the request ends as a slow reader.</summary>
+    public int StreamCapacity { get; init; } = 4096;
+
+    /// <summary>Largest accepted n.</summary>
+    public int MaxChoices { get; init; } = 8;
+
+    /// <summary>Seconds without a finished step, while steps are due, after which the engine counts as dead.</summary>
+    public double WatchdogSeconds { get; init; } = 60;
+}

@@ -1,0 +1,39 @@
+using Serving.Core.Requests;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>The logprob of one token, and of the most likely ones at its position.</summary>
+/// <param name="Token">Token id.</param>
+/// <param name="Text">Its text; characters cut by token borders appear as U+FFFD.</param>
+/// <param name="Bytes">Its bytes.</param>
+/// <param name="Logprob">Natural logarithm of its probability, from the raw logits; null for the first prompt token.</param>
+/// <param name="Top">The most likely tokens, highest first; empty when none were asked for.</param>
+public sealed record TokenLogprob(int Token, string Text, byte[] Bytes, float? Logprob, IReadOnlyList<TokenLogprob> Top);
+
+/// <summary>Something that happened to one choice of a request. The last event of a choice carries a finish reason.</summary>
+public sealed record GenerationEvent
+{
+    /// <summary>Which choice.</summary>
+    public required int Choice { get; init; }
+
+    /// <summary>New text; may be empty.</summary>
+    public string Text { get; init; } = "";
+
+    /// <summary>Ids of the tokens that this event covers.</summary>
+    public IReadOnlyList<int> Tokens { get; init; } = [];
+
+    /// <summary>Their logprobs, when asked for.</summary>
+    public IReadOnlyList<TokenLogprob>? Logprobs { get; init; }
+
+    /// <summary>True for the echoed prompt, the first event of each choice of a request with echo.</summary>
+    public bool IsPrompt { get; init; }
+
+    /// <summary>Set on the choice's last event.</summary>
+    public FinishReason? FinishReason { get; init; }
+
+    /// <summary>The stop string (string) or stop token id (int) that ended it; null for an end-of-sequence token.</summary>
+    public object? StopReason { get; init; }
+
+    /// <summary>Why it failed, when <see cref="FinishReason"/> is Failed or Cancelled.</summary>
+    public RequestFailure? Failure { get; init; }
+}

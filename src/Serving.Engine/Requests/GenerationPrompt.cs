@@ -1,0 +1,23 @@
+using System.Text.Json;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>What a request starts from.</summary>
+public abstract record GenerationPrompt;
+
+/// <summary>Plain text, encoded with the tokenizer's special tokens (completions).</summary>
+public sealed record TextPrompt(string Text) : GenerationPrompt;
+
+/// <summary>Token ids as they are.</summary>
+public sealed record TokenPrompt(IReadOnlyList<int> Tokens) : GenerationPrompt;
+
+/// <summary>A conversation, rendered by the model's chat template and encoded without adding special tokens.</summary>
+/// <param name="Messages">A JSON array of messages (role, content as a string or as text parts, name, tool_calls …), validated by <c>RequestValidator</c>.</param>
+/// <param name="Tools">A JSON array of tools handed to the template, if any.</param>
+/// <param name="AddGenerationPrompt">Whether the template opens the assistant's turn.</param>
+/// <param name="TemplateArguments">chat_template_kwargs: extra variables of the template.</param>
+public sealed record ChatPrompt(
+    JsonElement Messages,
+    JsonElement? Tools = null,
+    bool AddGenerationPrompt = true,
+    IReadOnlyDictionary<string, JsonElement>? TemplateArguments = null) : GenerationPrompt;

@@ -1,0 +1,82 @@
+using Serving.Core.Tenancy;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>
+/// A request as the edge hands it to the engine, HTTP and gRPC alike. Fields that are null take the model's generation defaults;
+/// <c>RequestValidator</c> checks all of them. Names in failures are the OpenAI field names.
+/// </summary>
+public sealed record GenerationRequest
+{
+    /// <summary>The request's id for logs and the client (x-request-id).</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Whose it is.</summary>
+    public required Tenant Tenant { get; init; }
+
+    /// <summary>The model as the client named it: the base or one of the tenant's adapters.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>What it starts from.</summary>
+    public required GenerationPrompt Prompt { get; init; }
+
+    /// <summary>Most tokens to generate per choice; null is the rest of the context.</summary>
+    public int? MaxTokens { get; init; }
+
+    /// <summary>Which field the client gave <see cref="MaxTokens"/> in, for messages.</summary>
+    public string MaxTokensField { get; init; } = "max_tokens";
+
+    /// <summary>Number of choices.</summary>
+    public int Choices { get; init; } = 1;
+
+    /// <summary>temperature.</summary>
+    public float? Temperature { get; init; }
+
+    /// <summary>top_p.</summary>
+    public float? TopP { get; init; }
+
+    /// <summary>top_k; -1 and 0 are off.</summary>
+    public int? TopK { get; init; }
+
+    /// <summary>min_p.</summary>
+    public float? MinP { get; init; }
+
+    /// <summary>repetition_penalty.</summary>
+    public float? RepetitionPenalty { get; init; }
+
+    /// <summary>presence_penalty.</summary>
+    public float? PresencePenalty { get; init; }
+
+    /// <summary>frequency_penalty.</summary>
+    public float? FrequencyPenalty { get; init; }
+
+    /// <summary>seed; any 64-bit integer.</summary>
+    public long? Seed { get; init; }
+
+    /// <summary>logit_bias: token id to bias.</summary>
+    public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
+
+    /// <summary>Stop strings.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>stop_token_ids.</summary>
+    public IReadOnlyList<int> StopTokenIds { get; init; } = [];
+
+    /// <summary>Go on past the model's end-of-sequence tokens.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>How many most likely tokens to report per position; 0 the chosen one only; null no logprobs.</summary>
+    public int? TopLogprobs { get; init; }
+
+    /// <summary>Which field asked for them, for messages.</summary>
+    public string TopLogprobsField { get; init; } = "top_logprobs";
+
+    /// <summary>Give the prompt back before the completion (with its logprobs, when they are asked for).</summary>
+    public bool Echo { get; init; }
+
+    /// <summary>Lower goes first among the tenant's own.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>Longest time from acceptance to the end, if the client set one.</summary>
+    public TimeSpan? Timeout { get; init; }
+}

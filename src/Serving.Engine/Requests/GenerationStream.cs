@@ -1,0 +1,71 @@
+using System.Threading.Channels;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>Token counts of a finished request.</summary>
+/// <param name="PromptTokens">Tokens of the prompt.</param>
+/// <param name="CompletionTokens">Tokens generated, over all choices.</param>
+/// <param name="CachedTokens">Prompt tokens taken from the prefix cache.</param>
+public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens);
+
+/// <summary>
+/// An accepted request: its events in order, from a bounded channel. Disposing it (or cancelling the read) before the end cancels the request, which leaves the
+/// batch within one step.
+/// </summary>
+public sealed class GenerationStream : IAsyncDisposable
+{
+    private readonly ChannelReader<GenerationEvent> _events;
+    private readonly Func<GenerationUsage> _usage;
+    private readonly Action _cancel;
+
+    /// <summary>Wraps the reading end of a request's channel.</summary>
+    /// <param name="id">The request's id.</param>
+    /// <param name="model">The model's name as the client may know it.</param>
+    /// <param name="promptTokens">The encoded prompt.</param>
+    /// <param name="choices">Number of choices.</param>
+    /// <param name="events">Completed after every choice has had its last event.</param>
+    /// <param name="usage">Counts so far; exact once the channel is completed.</param>
+    /// <param name="cancel">Cancels the request; harmless once it has ended.</param>
+    public GenerationStream(
+        string id,
+        string model,
+        IReadOnlyList<int> promptTokens,
+        int choices,
+        ChannelReader<GenerationEvent> events,
+        Func<GenerationUsage> usage,
+        Action cancel)
+    {
+        Id = id;
+        Model = model;
+        PromptTokens = promptTokens;
+        Choices = choices;
+        _events = events;
+        _usage = usage;
+        _cancel = cancel;
+    }
+
+    /// <summary>The request's id.</summary>
+    public string Id { get; }
+
+    /// <summary>The model's name.</summary>
+    public string Model { get; }
+
+    /// <summary>The encoded prompt.</summary>
+    public IReadOnlyList<int> PromptTokens { get; }
+
+    /// <summary>Number of choices.</summary>
+    public int Choices { get; }
+
+    /// <summary>Token counts so far; exact after the last event.</summary>
+    public GenerationUsage Usage => _usage();
+
+    /// <summary>The events in order, until every choice has ended.</summary>
+    public IAsyncEnumerable<GenerationEvent> ReadAllAsync(CancellationToken cancellationToken) => _events.ReadAllAsync(cancellationToken);
+
+    /// <summary>Cancels the request if it has not ended.</summary>
+    public ValueTask DisposeAsync()
+    {
+        _cancel();
+        return ValueTask.CompletedTask;
+    }
+}
