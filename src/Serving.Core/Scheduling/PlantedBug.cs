@@ -1,0 +1,65 @@
+namespace Serving.Core.Scheduling;
+
+/// <summary>Mistakes that the simulation plants in the core to prove that it finds each of them. The daemon never sets one.</summary>
+internal enum PlantedBug
+{
+    /// <summary>The core as it is.</summary>
+    None,
+
+    /// <summary>The root of the prefix chain lacks the tenant's salt.</summary>
+    DropSalt,
+
+    /// <summary>The root of the prefix chain lacks the adapter's digest.</summary>
+    DropDigest,
+
+    /// <summary>A fork takes the prompt's pages without counting itself as a holder.</summary>
+    ForkWithoutRetain,
+
+    /// <summary>A fork's private copy of the prompt's last page is never ordered.</summary>
+    ForkWithoutCopy,
+
+    /// <summary>Running sequences do not pin their adapter: it can be evicted under them.</summary>
+    UnpinnedAdapter,
+
+    /// <summary>Cancelling a preempted sequence is forgotten.</summary>
+    LostCancel,
+
+    /// <summary>Deadlines of waiting requests are not looked at.</summary>
+    ForgetDeadline,
+
+    /// <summary>An evicted prefix page stays in the index.</summary>
+    StaleIndexOnEvict,
+
+    /// <summary>The oldest running sequence is preempted instead of the newest.</summary>
+    PreemptOldest,
+
+    /// <summary>Pages of a cancelled sequence are free at once, although a plan in flight names them.</summary>
+    FreeInFlight,
+
+    /// <summary>A page is sealed when its tokens are known, before its last slot is computed.</summary>
+    SealEarly,
+
+    /// <summary>What a plan sampled for a sequence that ended meanwhile is still reported.</summary>
+    EmitAfterEnd,
+
+    /// <summary>A preempted sequence keeps one page that nobody names any more.</summary>
+    LeakOnPreempt,
+
+    /// <summary>A preempted sequence comes back as if its pages were still computed.</summary>
+    SkipRecompute,
+
+    /// <summary>Every tenant is charged as if its weight were 1 and its outputs free.</summary>
+    UnfairCharge,
+
+    /// <summary>A step may hold one row more than its budget.</summary>
+    OverBudget,
+
+    /// <summary>The slot of a failed adapter load is not given back.</summary>
+    LeakOnLoadFailure,
+
+    /// <summary>A sequence whose next token depends on its history is scheduled ahead of its last token.</summary>
+    IgnoreHistory,
+
+    /// <summary>A request is accepted while the daemon drains.</summary>
+    AcceptWhileDraining,
+}
