@@ -36,6 +36,9 @@ public sealed record Request
     /// <summary>Time by which it must have finished, in the scheduler's unit; <see cref="long.MaxValue"/> is none.</summary>
     public long Deadline { get; init; } = long.MaxValue;
 
+    /// <summary>State that the engine keeps with a request; the core never looks at it.</summary>
+    public object? Owner { get; set; }
+
     /// <summary>Tokens that the request may come to hold: prompt + n × max_tokens.</summary>
     public long ReservedTokens => Prompt.Count + ((long)Choices * Sampling.MaxTokens);
 }
