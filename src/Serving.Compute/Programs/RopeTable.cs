@@ -12,7 +12,8 @@ public sealed record RopeTable(int PositionCount, int PairCount, float[] Cosines
     /// <summary>Builds the table from the angle per position step of each pair (after any scaling of the frequencies).</summary>
     /// <param name="positionCount">Positions to cover.</param>
     /// <param name="frequencies">Radians per position, one per pair.</param>
-    public static RopeTable Create(int positionCount, ReadOnlySpan<double> frequencies)
+    /// <param name="amplitude">Multiplies cosines and sines before they are rounded (YaRN's attention factor); 1 for all other models.</param>
+    public static RopeTable Create(int positionCount, ReadOnlySpan<double> frequencies, double amplitude = 1)
     {
         var cosines = new float[checked(positionCount * frequencies.Length)];
         var sines = new float[cosines.Length];
@@ -22,8 +23,8 @@ public sealed record RopeTable(int PositionCount, int PairCount, float[] Cosines
             {
                 var (sine, cosine) = Math.SinCos(position * frequencies[pair]);
                 var index = (position * frequencies.Length) + pair;
-                cosines[index] = (float)cosine;
-                sines[index] = (float)sine;
+                cosines[index] = (float)(cosine * amplitude);
+                sines[index] = (float)(sine * amplitude);
             }
         }
 

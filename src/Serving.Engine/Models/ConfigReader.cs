@@ -1,0 +1,109 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>Reads what all decoder families have in common in <c>config.json</c>. Sizes are bounded so that no product of them overflows later.</summary>
+public static class ConfigReader
+{
+    private const int MaxWidth = 1 << 16;
+    private const int MaxIntermediate = 1 << 20;
+    private const int MaxLayers = 1024;
+    private const int MaxHeads = 1024;
+    private const int MaxHeadSize = 1024;
+    private const int MaxVocabulary = 1 << 22;
+    private const int MaxEosIds = 256;
+
+    /// <summary>Reads a config, refusing by name every key that changes arithmetic in a way that is not implemented.</summary>
+    public static ModelConfig Read(JsonFields fields, ConfigDefaults defaults)
+    {
+        RefusedKeys.Check(fields);
+        var shape = ReadShape(fields, defaults);
+        var declared = fields.Int("max_position_embeddings", 1, ModelConfig.MaxPositionsLimit);
+        var rope = RopeConfig.Parse(fields, declared);
+        var positions = rope.Scaling is YarnRope yarn ? Math.Max(declared, Stretched(yarn)) : declared;
+        return new ModelConfig
+        {
+            Architecture = ModelRegistry.ArchitectureOf(fields),
+            Shape = shape,
+            MaxPositions = Math.Min(positions, SlidingWindow(fields, defaults) ?? positions),
+            RmsEpsilon = (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, 1e-6),
+            Rope = rope,
+            TiedEmbeddings = fields.Flag("tie_word_embeddings", false),
+            EosIds = fields.Ints("eos_token_id", 0, shape.VocabularySize - 1, MaxEosIds),
+        };
+    }
+
+    private static ModelShape ReadShape(JsonFields fields, ConfigDefaults defaults)
+    {
+        var hidden = fields.Int("hidden_size", 1, MaxWidth);
+        var heads = fields.Int("num_attention_heads", 1, MaxHeads);
+        var kvHeads = fields.Int("num_key_value_heads", 1, heads, defaults.KvHeads ?? heads);
+        if (heads % kvHeads != 0)
+        {
+            throw fields.Wrong("num_key_value_heads", "a divisor of num_attention_heads");
+        }
+
+        var headSize = fields.Int("head_dim", 2, MaxHeadSize, defaults.HeadSize ?? Derived(fields, hidden, heads));
+        if (headSize % 2 != 0)
+        {
+            throw fields.Wrong("head_dim", "even");
+        }
+
+        if (heads * headSize > MaxWidth)
+        {
+            throw fields.Wrong("head_dim", $"at most {MaxWidth} over all heads");
+        }
+
+        return new ModelShape(
+            hidden,
+            fields.Int("intermediate_size", 1, MaxIntermediate),
+            fields.Int("num_hidden_layers", 1, MaxLayers),
+            heads,
+            kvHeads,
+            headSize,
+            fields.Int("vocab_size", 1, MaxVocabulary));
+    }
+
+    private static int? Derived(JsonFields fields, int hidden, int heads)
+    {
+        if (fields.Has("head_dim"))
+        {
+            return null;
+        }
+
+        return hidden % heads == 0 && hidden / heads is >= 2 and <= MaxHeadSize
+            ? hidden / heads
+            : throw fields.Wrong("hidden_size", "a multiple of num_attention_heads, and head_dim is missing");
+    }
+
+    /// <summary>
+    /// The window that limits attention, or null. Within the window sliding and full attention are the same, so the model is served up to it.
+    /// </summary>
+    private static int? SlidingWindow(JsonFields fields, ConfigDefaults defaults)
+    {
+        if (fields.Has("layer_types") && !SlidesByLayer(fields))
+        {
+            return null;
+        }
+
+        var present = fields.Element.TryGetProperty("sliding_window", out _);
+        var applies = fields.Flag("use_sliding_window", defaults.UsesSlidingWindow) || fields.Has("layer_types");
+        if (!applies || (present && !fields.Has("sliding_window")) || (!present && defaults.SlidingWindow is null))
+        {
+            return null;
+        }
+
+        return fields.Int("sliding_window", 1, int.MaxValue, defaults.SlidingWindow);
+    }
+
+    private static bool SlidesByLayer(JsonFields fields)
+    {
+        var types = fields.Texts("layer_types", MaxLayers);
+        var unknown = types.FirstOrDefault(type => type is not ("full_attention" or "sliding_attention"));
+        return unknown is null
+            ? types.Contains("sliding_attention")
+            : throw new MalformedFileException($"layer type {MalformedFileException.Quote(unknown)} is not supported");
+    }
+
+    private static int Stretched(YarnRope yarn) => (int)Math.Min(ModelConfig.MaxPositionsLimit, yarn.OriginalPositions * yarn.Factor);
+}

@@ -1,0 +1,58 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>What <c>config.json</c> says about a model, after its family's defaults.</summary>
+public sealed record ModelConfig
+{
+    /// <summary>Most positions of any model read; bounds the rotary table.</summary>
+    public const int MaxPositionsLimit = 1 << 20;
+
+    /// <summary>The class name that a family is known by, as <c>LlamaForCausalLM</c>.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>The model's sizes.</summary>
+    public required ModelShape Shape { get; init; }
+
+    /// <summary>Positions that the model may be run for: <c>max_position_embeddings</c>, or less where a sliding window is shorter.</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>Added to the mean square of every RMSNorm.</summary>
+    public required float RmsEpsilon { get; init; }
+
+    /// <summary>Rotary embedding.</summary>
+    public required RopeConfig Rope { get; init; }
+
+    /// <summary>Whether the logits are made with the embedding table.</summary>
+    public required bool TiedEmbeddings { get; init; }
+
+    /// <summary>Whether q, k and v have biases.</summary>
+    public bool QkvBias { get; init; }
+
+    /// <summary>Whether o has a bias.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Whether gate, up and down have biases.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>Whether the heads of q and k are normed before they are rotated.</summary>
+    public bool QueryKeyNorm { get; init; }
+
+    /// <summary>Tokens that end a sequence, as far as this file says; <see cref="GenerationConfig"/> may name more.</summary>
+    public IReadOnlyList<int> EosIds { get; init; } = [];
+
+    /// <summary>Reads the text of a <c>config.json</c>.</summary>
+    /// <exception cref="ModelFormatException">Malformed, of an unknown architecture, or asking for arithmetic that is not implemented.</exception>
+    public static ModelConfig Parse(ReadOnlyMemory<byte> text)
+    {
+        try
+        {
+            var fields = JsonFields.Parse(text);
+            return ModelRegistry.For(fields).ReadConfig(fields);
+        }
+        catch (MalformedFileException e)
+        {
+            throw new ModelFormatException($"config.json: {e.Message}", e);
+        }
+    }
+}

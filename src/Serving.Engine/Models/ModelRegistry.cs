@@ -1,0 +1,43 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>The model families that are served, by architecture name.</summary>
+public static class ModelRegistry
+{
+    private static readonly IProgramBuilder[] Builders =
+    [
+        new LlamaProgramBuilder(),
+        new MistralProgramBuilder(),
+        new Qwen2ProgramBuilder(),
+        new Qwen3ProgramBuilder(),
+    ];
+
+    /// <summary>The supported architecture names.</summary>
+    public static IEnumerable<string> Architectures => Builders.Select(builder => builder.Architecture);
+
+    /// <summary>The family of a config.</summary>
+    /// <exception cref="MalformedFileException">None is named, or an unknown one; the message lists the supported ones.</exception>
+    public static IProgramBuilder For(JsonFields config) => Find(ArchitectureOf(config));
+
+    /// <summary>Builds a model's program for sequences of up to min(<paramref name="maxModelLength"/>, what the config allows) positions.</summary>
+    public static ModelProgram Build(string name, ModelConfig config, int maxModelLength)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return Find(config.Architecture).Build(name, config, Math.Min(config.MaxPositions, maxModelLength));
+    }
+
+    /// <summary>The one name under <c>architectures</c>.</summary>
+    public static string ArchitectureOf(JsonFields config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var names = config.Texts("architectures", 16);
+        return names.Count == 1 ? names[0] : throw config.Wrong("architectures", "a list of one name");
+    }
+
+    private static IProgramBuilder Find(string architecture)
+    {
+        return Array.Find(Builders, builder => builder.Architecture == architecture) ?? throw new MalformedFileException(
+            $"architecture {MalformedFileException.Quote(architecture)} is not supported; supported are {string.Join(", ", Architectures)}");
+    }
+}

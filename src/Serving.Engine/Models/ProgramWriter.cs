@@ -1,0 +1,69 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>Collects a program's buffers, weights, slices and operations and hands out their indices.</summary>
+internal sealed class ProgramWriter
+{
+    private readonly List<ProgramBuffer> _buffers = [];
+    private readonly List<WeightSpec> _weights = [];
+    private readonly List<LoraSlice> _slices = [];
+    private readonly List<ProgramOp> _ops = [];
+
+    /// <summary>A buffer of one row per token.</summary>
+    public int Buffer(string name, int columns, BufferElement element) => Buffer(name, columns, element, BufferRows.Step);
+
+    /// <summary>A buffer.</summary>
+    public int Buffer(string name, int columns, BufferElement element, BufferRows rows)
+    {
+        _buffers.Add(new ProgramBuffer(name, columns, element, rows));
+        return _buffers.Count - 1;
+    }
+
+    /// <summary>A matrix stacked by rows from tensors of the given heights.</summary>
+    public int Matrix(string name, int columns, WeightKind kind, params ReadOnlySpan<(string Tensor, int Rows)> tensors)
+    {
+        var (parts, rows) = Stack(tensors);
+        return Add(new WeightSpec(_weights.Count, name, rows, columns, kind, parts));
+    }
+
+    /// <summary>A vector joined from tensors of the given lengths.</summary>
+    public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors)
+    {
+        var (parts, columns) = Stack(tensors);
+        return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, parts));
+    }
+
+    /// <summary>A LoRA slice.</summary>
+    public LoraSlice Slice(int layer, Projection projection, int inputWidth, int outputOffset, int outputWidth)
+    {
+        var slice = new LoraSlice(_slices.Count, layer, projection, inputWidth, outputOffset, outputWidth);
+        _slices.Add(slice);
+        return slice;
+    }
+
+    /// <summary>An operation, after those added before.</summary>
+    public void Op(ProgramOp op) => _ops.Add(op);
+
+    /// <summary>The program.</summary>
+    public ModelProgram ToProgram(string name, ModelShape shape, RopeTable rope) => new(name, shape, rope, _buffers, _weights, _slices, _ops);
+
+    private static (List<WeightPart> Parts, int Total) Stack(ReadOnlySpan<(string Tensor, int Length)> tensors)
+    {
+        var parts = new List<WeightPart>(tensors.Length);
+        var offset = 0;
+        foreach (var (tensor, length) in tensors)
+        {
+            parts.Add(new WeightPart(tensor, offset, length));
+            offset = checked(offset + length);
+        }
+
+        return (parts, offset);
+    }
+
+    private int Add(WeightSpec weight)
+    {
+        _weights.Add(weight);
+        return weight.Index;
+    }
+}

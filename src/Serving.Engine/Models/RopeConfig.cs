@@ -1,0 +1,73 @@
+namespace Serving.Engine.Models;
+
+/// <summary>The rotary embedding of a config: <c>rope_theta</c> and <c>rope_scaling</c>, or both under <c>rope_parameters</c>.</summary>
+/// <param name="Theta">Base of the frequencies.</param>
+/// <param name="Scaling">How they are stretched.</param>
+public sealed record RopeConfig(double Theta, RopeScaling Scaling)
+{
+    private const double MaxFactor = 1024;
+
+    /// <summary>Reads the rotary settings of a config, refusing kinds that are not implemented by name.</summary>
+    public static RopeConfig Parse(JsonFields config, int maxPositions)
+    {
+        var scaling = config.Object("rope_parameters") ?? config.Object("rope_scaling");
+        var theta = Positive(config, "rope_theta", 10_000);
+        if (scaling is null)
+        {
+            return new RopeConfig(theta, new DefaultRope());
+        }
+
+        theta = Positive(scaling, "rope_theta", theta);
+        var kind = scaling.Text("rope_type") ?? scaling.Text("type") ?? "default";
+        return new RopeConfig(theta, kind switch
+        {
+            "default" => new DefaultRope(),
+            "linear" => new LinearRope(Factor(scaling)),
+            "llama3" => ParseLlama3(scaling),
+            "yarn" => ParseYarn(scaling, maxPositions),
+            _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, llama3 and yarn are)"),
+        });
+    }
+
+    private static Llama3Rope ParseLlama3(JsonFields scaling)
+    {
+        var low = scaling.Number("low_freq_factor", 1e-3, MaxFactor);
+        var high = scaling.Number("high_freq_factor", 1e-3, MaxFactor);
+        if (high <= low)
+        {
+            throw scaling.Wrong("high_freq_factor", "above low_freq_factor");
+        }
+
+        return new Llama3Rope(Factor(scaling), low, high, scaling.Int("original_max_position_embeddings", 1, ModelConfig.MaxPositionsLimit));
+    }
+
+    private static YarnRope ParseYarn(JsonFields scaling, int maxPositions)
+    {
+        var factor = Factor(scaling);
+        var mscale = scaling.Number("mscale", 0, MaxFactor, 0);
+        var mscaleAll = scaling.Number("mscale_all_dim", 0, MaxFactor, 0);
+        var amplitude = mscale != 0 && mscaleAll != 0
+            ? YarnAmplitude(factor, mscale) / YarnAmplitude(factor, mscaleAll)
+            : YarnAmplitude(factor, 1);
+        var fast = scaling.Number("beta_fast", 1e-3, 1e6, 32);
+        var slow = scaling.Number("beta_slow", 1e-3, 1e6, 1);
+        if (fast < slow)
+        {
+            throw scaling.Wrong("beta_fast", "at least beta_slow");
+        }
+
+        return new YarnRope(
+            factor,
+            scaling.Int("original_max_position_embeddings", 1, ModelConfig.MaxPositionsLimit, maxPositions),
+            fast,
+            slow,
+            scaling.Number("attention_factor", 1e-3, MaxFactor, amplitude),
+            scaling.Flag("truncate", true));
+    }
+
+    private static double YarnAmplitude(double factor, double mscale) => factor <= 1 ? 1 : (0.1 * mscale * Math.Log(factor)) + 1;
+
+    private static double Factor(JsonFields scaling) => scaling.Number("factor", 1, MaxFactor);
+
+    private static double Positive(JsonFields fields, string name, double otherwise) => fields.Number(name, 1.001, 1e12, otherwise);
+}

@@ -1,0 +1,48 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Engine.Tests.Loading;
+
+/// <summary>Keeps the weights it is handed, as bf16, and which elements were handed.</summary>
+internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
+{
+    private readonly ushort[][] _weights = [.. program.Weights.Select(weight => new ushort[weight.Rows * weight.Columns])];
+    private readonly int[] _elements = new int[program.Weights.Count];
+
+    public string Name => "recording";
+
+    public string InstructionSet => "none";
+
+    public int ThreadCount => 1;
+
+    public int LargestChunk { get; private set; }
+
+    public ReadOnlySpan<ushort> this[string name] => _weights[program.Weights.Single(weight => weight.Name == name).Index];
+
+    public bool IsComplete => program.Weights.All(weight => _elements[weight.Index] == weight.Rows * weight.Columns);
+
+    public long PackedBytes(int weight) => 2L * _weights[weight].Length;
+
+    public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
+    {
+        var spec = program.Weights[weight];
+        var first = spec.Kind == WeightKind.Vector ? firstRow : firstRow * spec.Columns;
+        values.CopyTo(_weights[weight].AsSpan(first));
+        _elements[weight] += values.Length;
+        LargestChunk = Math.Max(LargestChunk, values.Length);
+    }
+
+    public void AllocatePool(PoolShape pool, StepLimits limits) => throw new NotSupportedException();
+
+    public int PageCountOf(AdapterWeights adapter) => throw new NotSupportedException();
+
+    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+
+    public void Execute(StepInputs inputs, StepOutputs outputs) => throw new NotSupportedException();
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,172 @@
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+using Serving.Engine.Loading;
+using Serving.Engine.Models;
+using Serving.Testing;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading;
+
+public class WeightLoaderTests
+{
+    public static TheoryData<string, bool, string, int> Variants => new(
+        from architecture in ModelRegistry.Architectures
+        from tied in new[] { false, true }
+        from storage in new[] { ("BF16", 1), ("F16", 1), ("F32", 3) }
+        select (architecture, tied, storage.Item1, storage.Item2));
+
+    [Fact]
+    public void Load_BundledModel_FillsEveryWeight()
+    {
+        var folder = ModelFolder.Open(Repository.DemoModel);
+        var program = ModelRegistry.Build("demo", folder.Config, 512);
+        using var backend = new RecordingBackend(program);
+        LoadProgress last = default;
+        WeightLoader.Load(backend, program, folder.Path, new Callback(progress => last = progress));
+        Assert.True(backend.IsComplete);
+        Assert.Equal(last.TotalBytes, last.DoneBytes);
+        Assert.Equal(9_902_592, last.TotalBytes);
+        Assert.Equal([1, 3], folder.EosIds);
+        Assert.Equal(0, folder.Generation.Temperature);
+    }
+
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void Load_EveryFamilyAndStorage_PutsEveryTensorInItsPlace(string architecture, bool tied, string elementType, int shards)
+    {
+        using var temporary = new TemporaryFolder();
+        var model = Make(architecture, tied);
+        model.ElementType = elementType;
+        model.Write(temporary.Path, shards);
+        var program = ModelRegistry.Build("tiny", ModelFolder.Open(temporary.Path).Config, 64);
+        using var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, temporary.Path);
+        Assert.True(backend.IsComplete);
+        foreach (var weight in program.Weights)
+        {
+            foreach (var part in weight.Parts)
+            {
+                var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
+                var expected = model.Tensors[part.TensorName].Values.Select(BFloat16Bits.FromSingle).ToArray();
+                Assert.Equal(expected, backend[weight.Name].Slice(part.Offset * width, part.Length * width));
+            }
+        }
+    }
+
+    [Fact]
+    public void Load_TiedTableUnderTheHeadsName_IsFound()
+    {
+        using var temporary = new TemporaryFolder();
+        var model = Make("LlamaForCausalLM", tied: true);
+        model.Tensors.Remove("model.embed_tokens.weight");
+        model.Add("lm_head.weight", TinyModel.Vocabulary, TinyModel.Hidden);
+        model.Write(temporary.Path);
+        var program = ModelRegistry.Build("tiny", ModelFolder.Open(temporary.Path).Config, 64);
+        using var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, temporary.Path);
+        Assert.Equal(model.Tensors["lm_head.weight"].Values.Select(BFloat16Bits.FromSingle).ToArray(), backend["embedding"]);
+    }
+
+    [Fact]
+    public void Load_MissingTensor_IsNamed()
+    {
+        var error = LoadChanged(model => model.Tensors.Remove("model.layers.1.mlp.up_proj.weight"));
+        Assert.Contains("no tensor 'model.layers.1.mlp.up_proj.weight'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_SuperfluousTensor_IsNamed()
+    {
+        var error = LoadChanged(model => model.Add("model.layers.0.self_attn.q_proj.bias", 64));
+        Assert.Contains("no place for tensor 'model.layers.0.self_attn.q_proj.bias'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_WrongShape_IsNamed()
+    {
+        var error = LoadChanged(model => model.Add("model.layers.0.self_attn.k_proj.weight", 64, 32));
+        Assert.Contains("'model.layers.0.self_attn.k_proj.weight' has shape [64, 32], expected [32, 64]", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("F32", float.NaN)]
+    [InlineData("F32", float.NegativeInfinity)]
+    [InlineData("F32", float.MaxValue)]
+    [InlineData("F16", 1e6f)]
+    [InlineData("BF16", float.PositiveInfinity)]
+    public void Load_ValueThatIsNotFinite_NamesTheTensor(string elementType, float value)
+    {
+        var error = LoadChanged(model =>
+        {
+            model.ElementType = elementType;
+            model.Tensors["model.layers.1.mlp.down_proj.weight"].Values[1000] = value;
+        });
+        Assert.Contains("'model.layers.1.mlp.down_proj.weight' holds a value that is not finite", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_HarmlessExtraTensors_AreIgnored()
+    {
+        using var temporary = new TemporaryFolder();
+        var model = Make("LlamaForCausalLM", tied: true);
+        model.Add("lm_head.weight", TinyModel.Vocabulary, TinyModel.Hidden);
+        model.Add("model.layers.1.self_attn.rotary_emb.inv_freq", 8);
+        model.Write(temporary.Path);
+        var program = ModelRegistry.Build("tiny", ModelFolder.Open(temporary.Path).Config, 64);
+        using var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, temporary.Path);
+        Assert.True(backend.IsComplete);
+    }
+
+    [Theory]
+    [InlineData("../outside.safetensors")]
+    [InlineData("/etc/passwd")]
+    [InlineData("sub/model.safetensors")]
+    [InlineData(".hidden.safetensors")]
+    [InlineData("")]
+    public void Load_IndexNamingAnotherFolder_IsRefused(string shard)
+    {
+        using var temporary = new TemporaryFolder();
+        Make("LlamaForCausalLM", tied: true).Write(temporary.Path, 2);
+        File.WriteAllText(temporary.PathOf("model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"" + shard + "\"}}");
+        var error = Assert.Throws<ModelFormatException>(() => Checkpoint.Open(temporary.Path));
+        Assert.Contains("is not a shard's file name", error.Message, StringComparison.Ordinal);
+    }
+
+    private static ModelFormatException LoadChanged(Action<TinyModel> change)
+    {
+        using var temporary = new TemporaryFolder();
+        var model = Make("LlamaForCausalLM", tied: false);
+        change(model);
+        model.Write(temporary.Path);
+        var program = ModelRegistry.Build("tiny", ModelFolder.Open(temporary.Path).Config, 64);
+        using var backend = new RecordingBackend(program);
+        return Assert.Throws<ModelFormatException>(() => WeightLoader.Load(backend, program, temporary.Path));
+    }
+
+    private static TinyModel Make(string architecture, bool tied)
+    {
+        var model = new TinyModel(architecture) { Config = { ["tie_word_embeddings"] = tied } };
+        if (tied)
+        {
+            model.Tensors.Remove("lm_head.weight");
+        }
+
+        if (architecture.StartsWith("Qwen2", StringComparison.Ordinal))
+        {
+            model.AddQkvBiases();
+        }
+
+        if (architecture.StartsWith("Qwen3", StringComparison.Ordinal))
+        {
+            model.AddHeadNorms();
+        }
+
+        return model;
+    }
+
+    private sealed class Callback(Action<LoadProgress> report) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) => report(value);
+    }
+}

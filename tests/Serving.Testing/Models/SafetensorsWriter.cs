@@ -1,0 +1,47 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Serving.Testing.Models;
+
+/// <summary>Makes well-formed safetensors files: tensors of floats, stored as BF16 (cut, so give values that bf16 holds), F16 or F32.</summary>
+public sealed class SafetensorsWriter
+{
+    private readonly Dictionary<string, object> _header = new() { ["__metadata__"] = new Dictionary<string, string> { ["format"] = "pt" } };
+    private readonly MemoryStream _data = new();
+
+    /// <summary>Adds a tensor.</summary>
+    public SafetensorsWriter Add(string name, string dtype, long[] shape, ReadOnlySpan<float> values)
+    {
+        var begin = _data.Length;
+        foreach (var value in values)
+        {
+            _data.Write(BytesOf(dtype, value));
+        }
+
+        _header.Add(name, new { dtype, shape, data_offsets = new[] { begin, _data.Length } });
+        return this;
+    }
+
+    /// <summary>The file's bytes.</summary>
+    public byte[] ToArray()
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(_header);
+        var header = new byte[(json.Length + 7) / 8 * 8];
+        header.AsSpan().Fill((byte)' ');
+        json.CopyTo(header, 0);
+        var file = new byte[8 + header.Length + _data.Length];
+        BinaryPrimitives.WriteInt64LittleEndian(file, header.Length);
+        header.CopyTo(file, 8);
+        _data.ToArray().CopyTo(file, 8 + header.Length);
+        return file;
+    }
+
+    private static byte[] BytesOf(string dtype, float value) => dtype switch
+    {
+        "F32" => BitConverter.GetBytes(value),
+        "F16" => BitConverter.GetBytes((Half)value),
+        "BF16" => MemoryMarshal.AsBytes<uint>(new[] { BitConverter.SingleToUInt32Bits(value) })[2..4].ToArray(),
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype)),
+    };
+}

@@ -1,0 +1,160 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Serving.Testing.Models;
+
+/// <summary>
+/// A model folder made from a seed: hidden 64, 2 layers, 4 heads and 2 key/value heads of 16, MLP 96, 128 tokens.
+/// Weights are multiples of 2⁻⁸ within ±0.25, so that every element type holds them exactly.
+/// </summary>
+public sealed class TinyModel
+{
+    /// <summary>Width of the residual stream.</summary>
+    public const int Hidden = 64;
+
+    /// <summary>Width of the MLP.</summary>
+    public const int Intermediate = 96;
+
+    /// <summary>Layers.</summary>
+    public const int Layers = 2;
+
+    /// <summary>Tokens.</summary>
+    public const int Vocabulary = 128;
+
+    private const int QueryWidth = 64;
+    private const int KvWidth = 32;
+    private const int HeadSize = 16;
+
+    private readonly Random _random;
+
+    /// <summary>Makes the config and the tensors of a family.</summary>
+    public TinyModel(string architecture, int seed = 1)
+    {
+        _random = new Random(seed);
+        Config = new JsonObject
+        {
+            ["architectures"] = new JsonArray(architecture),
+            ["hidden_size"] = Hidden,
+            ["intermediate_size"] = Intermediate,
+            ["num_hidden_layers"] = Layers,
+            ["num_attention_heads"] = 4,
+            ["num_key_value_heads"] = 2,
+            ["head_dim"] = HeadSize,
+            ["vocab_size"] = Vocabulary,
+            ["max_position_embeddings"] = 256,
+            ["rms_norm_eps"] = 1e-5,
+            ["rope_theta"] = 10000.0,
+            ["hidden_act"] = "silu",
+            ["tie_word_embeddings"] = false,
+            ["sliding_window"] = null,
+            ["eos_token_id"] = 2,
+        };
+        AddCommonTensors();
+    }
+
+    /// <summary>What <c>config.json</c> will say; change it before <see cref="Write"/>.</summary>
+    public JsonObject Config { get; }
+
+    /// <summary>The tensors by name; change them before <see cref="Write"/>.</summary>
+    public SortedDictionary<string, (long[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>How elements are stored.</summary>
+    public string ElementType { get; set; } = "BF16";
+
+    /// <summary>Adds a tensor of random values.</summary>
+    public void Add(string name, params long[] shape)
+    {
+        var values = new float[shape.Aggregate(1L, (product, dimension) => product * dimension)];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = _random.Next(-64, 65) / 256f;
+        }
+
+        Tensors[name] = (shape, values);
+    }
+
+    /// <summary>Adds biases of q, k and v to every layer.</summary>
+    public void AddQkvBiases() => ForEachLayer(layer =>
+    {
+        Add($"{layer}.self_attn.q_proj.bias", QueryWidth);
+        Add($"{layer}.self_attn.k_proj.bias", KvWidth);
+        Add($"{layer}.self_attn.v_proj.bias", KvWidth);
+    });
+
+    /// <summary>Adds biases of o to every layer.</summary>
+    public void AddOutputBiases() => ForEachLayer(layer => Add($"{layer}.self_attn.o_proj.bias", Hidden));
+
+    /// <summary>Adds biases of gate, up and down to every layer.</summary>
+    public void AddMlpBiases() => ForEachLayer(layer =>
+    {
+        Add($"{layer}.mlp.gate_proj.bias", Intermediate);
+        Add($"{layer}.mlp.up_proj.bias", Intermediate);
+        Add($"{layer}.mlp.down_proj.bias", Hidden);
+    });
+
+    /// <summary>Adds the norms of q and k heads to every layer.</summary>
+    public void AddHeadNorms() => ForEachLayer(layer =>
+    {
+        Add($"{layer}.self_attn.q_norm.weight", HeadSize);
+        Add($"{layer}.self_attn.k_norm.weight", HeadSize);
+    });
+
+    /// <summary>Writes the folder, in one file or in as many shards as given, tensors dealt in turn.</summary>
+    public void Write(string folder, int shards = 1)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "config.json"), Config.ToJsonString());
+        var writers = Enumerable.Range(0, shards).Select(_ => new SafetensorsWriter()).ToArray();
+        var map = new JsonObject();
+        var next = 0;
+        foreach (var (name, (shape, values)) in Tensors)
+        {
+            writers[next].Add(name, ElementType, shape, values);
+            map[name] = ShardName(next, shards);
+            next = (next + 1) % shards;
+        }
+
+        for (var i = 0; i < shards; i++)
+        {
+            File.WriteAllBytes(Path.Combine(folder, ShardName(i, shards)), writers[i].ToArray());
+        }
+
+        if (shards > 1)
+        {
+            var index = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = 0 }, ["weight_map"] = map };
+            File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), index.ToJsonString(JsonSerializerOptions.Default));
+        }
+    }
+
+    private static string ShardName(int shard, int shards)
+    {
+        return shards == 1 ? "model.safetensors" : $"model-{shard + 1:D5}-of-{shards:D5}.safetensors";
+    }
+
+    private static void ForEachLayer(Action<string> add)
+    {
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            add($"model.layers.{layer}");
+        }
+    }
+
+    private void AddCommonTensors()
+    {
+        Add("model.embed_tokens.weight", Vocabulary, Hidden);
+        Add("lm_head.weight", Vocabulary, Hidden);
+        Add("model.norm.weight", Hidden);
+        ForEachLayer(layer =>
+        {
+            Add($"{layer}.input_layernorm.weight", Hidden);
+            Add($"{layer}.post_attention_layernorm.weight", Hidden);
+            Add($"{layer}.self_attn.q_proj.weight", QueryWidth, Hidden);
+            Add($"{layer}.self_attn.k_proj.weight", KvWidth, Hidden);
+            Add($"{layer}.self_attn.v_proj.weight", KvWidth, Hidden);
+            Add($"{layer}.self_attn.o_proj.weight", Hidden, QueryWidth);
+            Add($"{layer}.mlp.gate_proj.weight", Intermediate, Hidden);
+            Add($"{layer}.mlp.up_proj.weight", Intermediate, Hidden);
+            Add($"{layer}.mlp.down_proj.weight", Hidden, Intermediate);
+        });
+    }
+}
