@@ -1,0 +1,32 @@
+namespace Serving.Engine.Requests;
+
+/// <summary>The most of everything that one request may ask for (reliability notes, table A.2).</summary>
+/// <param name="MaxModelLength">Tokens of prompt and output together.</param>
+/// <param name="VocabularySize">Token ids are below this.</param>
+/// <param name="MaxChoices">Largest n.</param>
+public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int MaxChoices)
+{
+    /// <summary>Messages of a conversation.</summary>
+    public const int Messages = 1024;
+
+    /// <summary>Tools handed to a template.</summary>
+    public const int Tools = 128;
+
+    /// <summary>Stop strings: OpenAI's number.</summary>
+    public const int StopStrings = 4;
+
+    /// <summary>Characters of one stop string: the matcher holds back that much text at most.</summary>
+    public const int StopStringLength = 1024;
+
+    /// <summary>Stop token ids.</summary>
+    public const int StopTokenIds = 64;
+
+    /// <summary>Entries of logit_bias: OpenAI's number.</summary>
+    public const int LogitBias = 300;
+
+    /// <summary>top_logprobs: a step's outputs have room for this many.</summary>
+    public const int TopLogprobs = Compute.Steps.SampleRow.MaxTopLogprobs;
+
+    /// <summary>Rows that echo with logprobs may report: prompt tokens × (top_logprobs + 1).</summary>
+    public const int ScoredCells = 2_000_000;
+}

@@ -1,0 +1,170 @@
+using System.Globalization;
+using Serving.Core.Requests;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>The one validator of requests, for HTTP and gRPC alike: what it lets through is trusted from then on.</summary>
+public sealed class RequestValidator
+{
+    private readonly RequestLimits _limits;
+
+    /// <summary>Creates a validator for a model's limits.</summary>
+    public RequestValidator(RequestLimits limits) => _limits = limits;
+
+    /// <summary>Checks every field that does not depend on the encoded prompt.</summary>
+    /// <returns>The first failure, or null.</returns>
+    public RequestFailure? Validate(GenerationRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return Prompt(request.Prompt)
+            ?? Lengths(request)
+            ?? Ranges(request)
+            ?? Stops(request)
+            ?? Bias(request.LogitBias)
+            ?? Logprobs(request);
+    }
+
+    /// <summary>Checks what depends on the length of the encoded prompt.</summary>
+    /// <returns>The first failure, or null.</returns>
+    public RequestFailure? ValidateEncoded(GenerationRequest request, IReadOnlyList<int> prompt)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(prompt);
+        var context = _limits.MaxModelLength;
+        if (prompt.Count == 0)
+        {
+            return Invalid("prompt", "The prompt is empty.");
+        }
+
+        var room = request.MaxTokens == 0 ? context : context - 1;
+        if (prompt.Count > room)
+        {
+            return TooLong(PromptField(request), $"This model's maximum context length is {context} tokens, but the prompt contains {prompt.Count} input tokens.");
+        }
+
+        if (request.MaxTokens is { } wanted && prompt.Count + (long)wanted > context)
+        {
+            return TooLong(
+                request.MaxTokensField,
+                $"This model's maximum context length is {context} tokens, but {prompt.Count} prompt tokens and {request.MaxTokensField} {wanted} make {prompt.Count + (long)wanted}.");
+        }
+
+        if (request is { Echo: true, TopLogprobs: { } top } && prompt.Count * (long)(top + 1) > RequestLimits.ScoredCells)
+        {
+            return Invalid(request.TopLogprobsField, "Too many prompt logprobs: prompt tokens × (logprobs + 1) exceeds " + RequestLimits.ScoredCells + ".");
+        }
+
+        return ValidateTokens(prompt, PromptField(request));
+    }
+
+    /// <summary>Checks that token ids are the model's.</summary>
+    /// <returns>The first failure, or null.</returns>
+    public RequestFailure? ValidateTokens(IReadOnlyList<int> tokens, string field)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            if (tokens[i] < 0 || tokens[i] >= _limits.VocabularySize)
+            {
+                return Invalid(field, $"Token id {tokens[i]} is not in the vocabulary of {_limits.VocabularySize}.");
+            }
+        }
+
+        return null;
+    }
+
+    private static string PromptField(GenerationRequest request) => request.Prompt is ChatPrompt ? "messages" : "prompt";
+
+    private static RequestFailure? Prompt(GenerationPrompt prompt) => prompt switch
+    {
+        TextPrompt { Text.Length: 0 } => Invalid("prompt", "The prompt is empty."),
+        TokenPrompt { Tokens.Count: 0 } => Invalid("prompt", "The prompt is empty."),
+        ChatPrompt chat => ChatMessages.Validate(chat),
+        _ => null,
+    };
+
+    private static RequestFailure? Range(string field, double? value, double least, double most, bool leastExcluded = false)
+    {
+        if (value is not { } number)
+        {
+            return null;
+        }
+
+        var inside = double.IsFinite(number) && number <= most && (leastExcluded ? number > least : number >= least);
+        return inside
+            ? null
+            : Invalid(field, string.Create(CultureInfo.InvariantCulture, $"{field} must be {(leastExcluded ? "above" : "at least")} {least} and at most {most}."));
+    }
+
+    private static RequestFailure? Logprobs(GenerationRequest request) =>
+        Range(request.TopLogprobsField, request.TopLogprobs, 0, RequestLimits.TopLogprobs);
+
+    private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);
+
+    private static RequestFailure TooLong(string field, string message) => new(RequestError.ContextTooLong, message, field);
+
+    private RequestFailure? Lengths(GenerationRequest request)
+    {
+        var leastTokens = request.Echo ? 0 : 1;
+        return Range(request.MaxTokensField, request.MaxTokens, leastTokens, int.MaxValue)
+            ?? Range("n", request.Choices, 1, _limits.MaxChoices)
+            ?? (request.Timeout is { } timeout && timeout <= TimeSpan.Zero ? Invalid("timeout", "The timeout must be positive.") : null);
+    }
+
+    private static RequestFailure? Ranges(GenerationRequest request) =>
+        Range("temperature", request.Temperature, 0, 2)
+        ?? Range("top_p", request.TopP, 0, 1, leastExcluded: true)
+        ?? Range("top_k", request.TopK, -1, int.MaxValue)
+        ?? Range("min_p", request.MinP, 0, 1)
+        ?? Range("repetition_penalty", request.RepetitionPenalty, 0, 10, leastExcluded: true)
+        ?? Range("presence_penalty", request.PresencePenalty, -2, 2)
+        ?? Range("frequency_penalty", request.FrequencyPenalty, -2, 2);
+
+    private RequestFailure? Stops(GenerationRequest request)
+    {
+        if (request.Stop.Count > RequestLimits.StopStrings)
+        {
+            return Invalid("stop", $"At most {RequestLimits.StopStrings} stop strings are accepted.");
+        }
+
+        foreach (var stop in request.Stop)
+        {
+            if (string.IsNullOrEmpty(stop) || stop.Length > RequestLimits.StopStringLength)
+            {
+                return Invalid("stop", $"A stop string has 1 to {RequestLimits.StopStringLength} characters.");
+            }
+        }
+
+        return request.StopTokenIds.Count > RequestLimits.StopTokenIds
+            ? Invalid("stop_token_ids", $"At most {RequestLimits.StopTokenIds} stop token ids are accepted.")
+            : ValidateTokens(request.StopTokenIds, "stop_token_ids");
+    }
+
+    private RequestFailure? Bias(IReadOnlyDictionary<int, float>? bias)
+    {
+        if (bias is null)
+        {
+            return null;
+        }
+
+        if (bias.Count > RequestLimits.LogitBias)
+        {
+            return Invalid("logit_bias", $"At most {RequestLimits.LogitBias} entries are accepted.");
+        }
+
+        foreach (var (token, value) in bias)
+        {
+            if (token < 0 || token >= _limits.VocabularySize)
+            {
+                return Invalid("logit_bias", $"Token id {token} is not in the vocabulary of {_limits.VocabularySize}.");
+            }
+
+            if (Range("logit_bias", value, -100, 100) is { } failure)
+            {
+                return failure;
+            }
+        }
+
+        return null;
+    }
+}
