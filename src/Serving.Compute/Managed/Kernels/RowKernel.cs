@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using Serving.Compute.Managed.Lanes;
+using Serving.Compute.Numerics;
+
+namespace Serving.Compute.Managed.Kernels;
+
+/// <summary>Operations on one row at a time. Whole vectors first, then single elements: which path an element takes depends on its index only.</summary>
+internal static unsafe class RowKernel<TL, TV>
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    /// <summary>y = x · rsqrt(mean(x²) + epsilon) · weight, rounded to bf16 where <paramref name="round"/>. x and y may be the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RmsNorm(float* x, float* weight, float* y, int columns, float epsilon, bool round)
+    {
+        var factor = 1f / MathF.Sqrt((SumOfSquares(x, columns) / columns) + epsilon);
+        var factors = TL.Broadcast(factor);
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Multiply(TL.Multiply(TL.Load(x + i), factors), TL.Load(weight + i));
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var value = x[i] * factor * weight[i];
+            y[i] = round ? BFloat16Bits.Round(value) : value;
+        }
+    }
+
+    /// <summary>y = silu(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SiluMul(float* gateUp, float* y, int columns, bool round)
+    {
+        var up = gateUp + columns;
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Multiply(Silu(TL.Load(gateUp + i)), TL.Load(up + i));
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var value = TL.First(Silu(TL.Broadcast(gateUp[i]))) * up[i];
+            y[i] = round ? BFloat16Bits.Round(value) : value;
+        }
+    }
+
+    /// <summary>Rotates one head in place: element i with element i + half, by the row's cosines and sines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rotate(float* head, float* cosines, float* sines, int half)
+    {
+        var i = 0;
+        for (; i <= half - TL.Count; i += TL.Count)
+        {
+            var (a, b) = (TL.Load(head + i), TL.Load(head + half + i));
+            var (c, s) = (TL.Load(cosines + i), TL.Load(sines + i));
+            TL.Store(TL.Subtract(TL.Multiply(a, c), TL.Multiply(b, s)), head + i);
+            TL.Store(TL.Add(TL.Multiply(b, c), TL.Multiply(a, s)), head + half + i);
+        }
+
+        for (; i < half; i++)
+        {
+            var (a, b) = (head[i], head[half + i]);
+            head[i] = (a * cosines[i]) - (b * sines[i]);
+            head[half + i] = (b * cosines[i]) + (a * sines[i]);
+        }
+    }
+
+    /// <summary>Copies a row, rounding to bf16 where <paramref name="round"/>.</summary>
+    public static void Copy(float* x, float* y, int columns, bool round)
+    {
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            TL.Store(round ? TL.Round(TL.Load(x + i)) : TL.Load(x + i), y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            y[i] = round ? BFloat16Bits.Round(x[i]) : x[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float SumOfSquares(float* x, int columns)
+    {
+        var sums = TL.Broadcast(0);
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Load(x + i);
+            sums = TL.MultiplyAdd(value, value, sums);
+        }
+
+        var sum = TL.Sum(sums);
+        for (; i < columns; i++)
+        {
+            sum = LaneMath.MultiplyAdd(x[i], x[i], sum);
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Silu(TV x)
+    {
+        var one = TL.Broadcast(1);
+        return TL.Divide(x, TL.Add(one, LaneMath<TL, TV>.Exp(TL.Subtract(TL.Broadcast(0), x))));
+    }
+}

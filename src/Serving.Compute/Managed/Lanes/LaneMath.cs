@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace Serving.Compute.Managed.Lanes;
+
+/// <summary>What every width shares.</summary>
+internal static class LaneMath
+{
+    /// <summary>
+    /// True where the machine has a fused multiply-add. The whole backend then uses it, vectors and single floats alike; elsewhere all of it
+    /// multiplies and adds with two roundings, since fusing in software is slower than the rest of a step.
+    /// </summary>
+    public static bool IsFused
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Fma.IsSupported || AdvSimd.IsSupported;
+    }
+
+    /// <summary>The product and sum of one lane, with the roundings that the vectors have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => IsFused ? MathF.FusedMultiplyAdd(a, b, c) : (a * b) + c;
+}
+
+/// <summary>Elementary functions over one width.</summary>
+internal static class LaneMath<TL, TV>
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    private const float Smallest = -87.33f;
+    private const float Greatest = 88.3f;
+
+    /// <summary>
+    /// eˣ to about one unit in the last place; 0 below −87.33, finite above 88.3. Range reduction by ln 2 in two parts and a polynomial of
+    /// degree 5 with the coefficients of the Cephes library's expf.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV Exp(TV x)
+    {
+        var clamped = TL.Min(TL.Max(x, TL.Broadcast(Smallest)), TL.Broadcast(Greatest));
+        var shifter = TL.Broadcast(12582912f);
+        var biased = TL.MultiplyAdd(clamped, TL.Broadcast(1.44269504f), shifter);
+        var n = TL.Subtract(biased, shifter);
+        var r = TL.MultiplyAdd(n, TL.Broadcast(-0.693359375f), clamped);
+        r = TL.MultiplyAdd(n, TL.Broadcast(2.12194440e-4f), r);
+        var p = TL.MultiplyAdd(TL.Broadcast(1.9875691500e-4f), r, TL.Broadcast(1.3981999507e-3f));
+        p = TL.MultiplyAdd(p, r, TL.Broadcast(8.3334519073e-3f));
+        p = TL.MultiplyAdd(p, r, TL.Broadcast(4.1665795894e-2f));
+        p = TL.MultiplyAdd(p, r, TL.Broadcast(1.6666665459e-1f));
+        p = TL.MultiplyAdd(p, r, TL.Broadcast(5.0000001201e-1f));
+        p = TL.Add(TL.MultiplyAdd(p, TL.Multiply(r, r), r), TL.Broadcast(1f));
+        return TL.ZeroBelow(TL.Multiply(p, TL.PowerOfTwo(biased)), x, TL.Broadcast(Smallest));
+    }
+
+    /// <summary>eˣ of one float, by the vectors' arithmetic.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Exp(float x) => TL.First(Exp(TL.Broadcast(x)));
+}

@@ -1,0 +1,124 @@
+using System.Runtime.Intrinsics;
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Managed.Lanes;
+using Serving.Compute.Managed.Memory;
+using Serving.Compute.Managed.Steps;
+using Serving.Compute.Managed.Threads;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Managed;
+
+/// <summary>
+/// Interprets a program in managed code, wherever .NET runs: the oracle of every test, and what serves where no native library can be built.
+/// It follows the arithmetic table of the design; see <see cref="ManagedBackendOptions.Exact"/> for fp32 throughout.
+/// </summary>
+public sealed class ManagedBackend : IComputeBackend
+{
+    private readonly ModelProgram _program;
+    private readonly ManagedBackendOptions _options;
+    private readonly PackedWeight[] _weights;
+    private readonly WorkerPool _pool;
+    private readonly int _vectorBits;
+    private PageArena? _pages;
+    private AdapterTable? _adapters;
+    private StepProgram? _steps;
+    private long _pageBytes;
+
+    /// <summary>Takes the memory for the program's weights and starts the threads.</summary>
+    public ManagedBackend(ModelProgram program, ManagedBackendOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Threads, ManagedBackendOptions.MaxThreads);
+        _program = program;
+        _options = options;
+        _vectorBits = ChooseWidth(options.VectorBits);
+        _weights = [.. program.Weights.Select(weight => new PackedWeight(weight))];
+        _pool = new WorkerPool(options.Threads > 0 ? options.Threads : WorkerPool.DefaultWorkers(Environment.ProcessorCount));
+    }
+
+    /// <inheritdoc/>
+    public string Name => "managed";
+
+    /// <inheritdoc/>
+    public string InstructionSet => $"vector{_vectorBits}";
+
+    /// <inheritdoc/>
+    public int ThreadCount => _pool.WorkerCount;
+
+    /// <inheritdoc/>
+    public long PackedBytes(int weight) => PackedWeight.BytesOf(_program.Weights[weight]);
+
+    /// <inheritdoc/>
+    public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values) => _weights[weight].Load(firstRow, values);
+
+    /// <inheritdoc/>
+    public void AllocatePool(PoolShape pool, StepLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(limits);
+        if (_pages is not null)
+        {
+            throw new InvalidOperationException("The pool is allocated already.");
+        }
+
+        _pageBytes = pool.PageBytes;
+        _pages = new PageArena(_program.Shape, pool, _options.Exact);
+        _adapters = new AdapterTable(_program.Slices, _pages, pool.PageBytes, pool.AdapterSlots);
+        var state = new StepState(_program, _weights, _pages, _adapters, _pool, limits, _options.Exact);
+        _steps = _vectorBits switch
+        {
+            512 => new StepProgram<Lanes512, Vector512<float>>(state),
+            256 => new StepProgram<Lanes256, Vector256<float>>(state),
+            _ => new StepProgram<Lanes128, Vector128<float>>(state),
+        };
+    }
+
+    /// <inheritdoc/>
+    public int PageCountOf(AdapterWeights adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        return AdapterTable.LayOut(_program.Slices, adapter, _pageBytes).PageCount;
+    }
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        _adapters!.Pack(slot, adapter, pages);
+    }
+
+    /// <inheritdoc/>
+    public void Execute(StepInputs inputs, StepOutputs outputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(outputs);
+        _steps!.Run(inputs, outputs);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _steps?.Dispose();
+        _pages?.Dispose();
+        foreach (var weight in _weights)
+        {
+            weight.Dispose();
+        }
+    }
+
+    private static int ChooseWidth(int wanted)
+    {
+        var widest = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+        if (wanted is not (0 or 128 or 256 or 512) || wanted > widest)
+        {
+            throw new ArgumentOutOfRangeException(nameof(wanted), wanted, $"Vectors are 128 to {widest} bits wide on this machine.");
+        }
+
+        return wanted == 0 ? widest : wanted;
+    }
+}

@@ -1,0 +1,116 @@
+using System.Runtime.CompilerServices;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Managed.Memory;
+
+/// <summary>
+/// A weight as kernels read it. A matrix is cut into panels of 32 outputs: [panel][input][16 pairs] in bf16, pair i holding outputs i and i + 16 of the
+/// panel, so that a shift and a mask widen one load to two vectors. A vector is floats. Outputs past the end are zero.
+/// </summary>
+internal sealed unsafe class PackedWeight : IDisposable
+{
+    /// <summary>Outputs of a panel.</summary>
+    public const int PanelWidth = 32;
+
+    private const int Half = PanelWidth / 2;
+
+    private readonly WeightSpec _spec;
+    private readonly NativeBuffer<ushort>? _panels;
+    private readonly NativeBuffer<float>? _vector;
+
+    /// <summary>Takes zeroed memory for a weight.</summary>
+    public PackedWeight(WeightSpec spec)
+    {
+        _spec = spec;
+        if (spec.Kind == WeightKind.Vector)
+        {
+            _vector = new NativeBuffer<float>(BytesOf(spec) / sizeof(float));
+        }
+        else
+        {
+            _panels = new NativeBuffer<ushort>(BytesOf(spec) / sizeof(ushort));
+        }
+    }
+
+    /// <summary>Number of panels.</summary>
+    public int PanelCount => (_spec.Rows + PanelWidth - 1) / PanelWidth;
+
+    /// <summary>Inputs of a matrix, elements of a vector.</summary>
+    public int Columns => _spec.Columns;
+
+    /// <summary>Outputs.</summary>
+    public int Rows => _spec.Rows;
+
+    /// <summary>The elements of a vector, zero up to a whole number of panels.</summary>
+    public float* Vector => _vector!.Pointer;
+
+    /// <summary>Bytes that a weight takes.</summary>
+    public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector
+        ? RoundUp(spec.Columns) * sizeof(float)
+        : checked(RoundUp(spec.Rows) * spec.Columns * sizeof(ushort));
+
+    /// <summary>A panel's elements.</summary>
+    public ushort* Panel(int panel) => _panels!.Pointer + ((long)panel * _spec.Columns * PanelWidth);
+
+    /// <summary>Packs rows (elements, for a vector) from <paramref name="first"/> on.</summary>
+    public void Load(int first, ReadOnlySpan<ushort> values)
+    {
+        if (_vector is not null)
+        {
+            for (var i = 0; i < values.Length; i++)
+            {
+                _vector.Pointer[first + i] = BFloat16Bits.ToSingle(values[i]);
+            }
+
+            return;
+        }
+
+        var rows = values.Length / _spec.Columns;
+        for (var row = 0; row < rows;)
+        {
+            var inPanel = (first + row) % PanelWidth;
+            var count = Math.Min(PanelWidth - inPanel, rows - row);
+            PackPanel(Panel((first + row) / PanelWidth), inPanel, count, values[(row * _spec.Columns)..]);
+            row += count;
+        }
+    }
+
+    /// <summary>Reads one row of a matrix as floats.</summary>
+    public void ReadRow(int row, float* destination)
+    {
+        var source = Panel(row / PanelWidth) + PositionOf(row % PanelWidth);
+        for (var k = 0; k < _spec.Columns; k++)
+        {
+            destination[k] = BFloat16Bits.ToSingle(source[(long)k * PanelWidth]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _panels?.Dispose();
+        _vector?.Dispose();
+    }
+
+    /// <summary>Where output <paramref name="column"/> of a run of 32 lies among its 16 pairs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int PositionOf(int column) => (column % Half * 2) + (column / Half);
+
+    private static long RoundUp(int count) => ((long)count + PanelWidth - 1) / PanelWidth * PanelWidth;
+
+    private void PackPanel(ushort* panel, int inPanel, int count, ReadOnlySpan<ushort> values)
+    {
+        var columns = _spec.Columns;
+        fixed (ushort* source = values)
+        {
+            for (var k = 0; k < columns; k++)
+            {
+                for (var j = 0; j < count; j++)
+                {
+                    panel[((long)k * PanelWidth) + PositionOf(inPanel + j)] = source[((long)j * columns) + k];
+                }
+            }
+        }
+    }
+}

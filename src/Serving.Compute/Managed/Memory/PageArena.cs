@@ -1,0 +1,144 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Managed.Memory;
+
+/// <summary>
+/// All pages. A page of keys and values is [layer][keys, values][kv head], keys as [element][16 slots] (what scores read as vectors over slots) and
+/// values as [16 slots][element] (what the weighted sum reads as vectors over elements), in bf16, or in floats where the backend is exact.
+/// </summary>
+internal sealed unsafe class PageArena : IDisposable
+{
+    private const int Slots = ModelShape.PageTokens;
+
+    private readonly NativeBuffer<byte> _memory;
+    private readonly ModelShape _shape;
+    private readonly bool _exact;
+    private readonly long _headElements;
+
+    /// <summary>Takes the memory. An exact arena's pages are twice as long as <see cref="PoolShape.PageBytes"/>; cells use the first half.</summary>
+    public PageArena(ModelShape shape, PoolShape pool, bool exact)
+    {
+        _shape = shape;
+        _exact = exact;
+        _headElements = (long)Slots * shape.HeadSize;
+        PageStride = exact ? checked(pool.PageBytes * 2) : pool.PageBytes;
+        _memory = new NativeBuffer<byte>(checked(PageStride * pool.PageCount), zeroed: false);
+    }
+
+    /// <summary>Bytes from one page to the next.</summary>
+    public long PageStride { get; }
+
+    /// <summary>The first byte of a page.</summary>
+    public byte* Page(int page) => _memory.Pointer + (page * PageStride);
+
+    /// <summary>The element index of a head's keys within a page; its values follow those of all heads.</summary>
+    public long KeysOf(int layer, int kvHead) => ((layer * 2L * _shape.KvHeadCount) + kvHead) * _headElements;
+
+    /// <summary>The element index of a head's values within a page.</summary>
+    public long ValuesOf(int layer, int kvHead) => KeysOf(layer, kvHead + _shape.KvHeadCount);
+
+    /// <summary>Writes the key and value of one token and head, rounding to bf16 unless the arena is exact.</summary>
+    public void Append(int page, int slot, int layer, int kvHead, float* key, float* value)
+    {
+        var size = _shape.HeadSize;
+        if (_exact)
+        {
+            var keys = (float*)Page(page) + KeysOf(layer, kvHead);
+            var values = (float*)Page(page) + ValuesOf(layer, kvHead) + (slot * size);
+            for (var d = 0; d < size; d++)
+            {
+                keys[(d * Slots) + slot] = key[d];
+                values[d] = value[d];
+            }
+        }
+        else
+        {
+            var keys = (ushort*)Page(page) + KeysOf(layer, kvHead);
+            var values = (ushort*)Page(page) + ValuesOf(layer, kvHead) + (slot * size);
+            for (var d = 0; d < size; d++)
+            {
+                keys[(d * Slots) + slot] = BFloat16Bits.FromSingle(key[d]);
+                values[d] = BFloat16Bits.FromSingle(value[d]);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Widens the keys of 16 slots from <paramref name="slot"/> on into [element][stride]. Slots past a page's last are other memory of the arena,
+    /// and the caller overwrites or masks what it gets for them.
+    /// </summary>
+    public void GatherKeys(int page, int slot, int layer, int kvHead, float* destination, int stride)
+    {
+        for (var d = 0; d < _shape.HeadSize; d++)
+        {
+            var offset = KeysOf(layer, kvHead) + (d * Slots) + slot;
+            if (_exact)
+            {
+                new ReadOnlySpan<float>((float*)Page(page) + offset, Slots).CopyTo(new Span<float>(destination + (d * stride), Slots));
+            }
+            else
+            {
+                Widening.Sixteen((ushort*)Page(page) + offset, destination + (d * stride));
+            }
+        }
+    }
+
+    /// <summary>Widens the values of <paramref name="count"/> slots into [slot][stride]; a row is written up to a multiple of 16 elements.</summary>
+    public void GatherValues(int page, int slot, int count, int layer, int kvHead, float* destination, int stride)
+    {
+        for (var j = 0; j < count; j++)
+        {
+            var offset = ValuesOf(layer, kvHead) + ((slot + j) * _shape.HeadSize);
+            for (var d = 0; d < _shape.HeadSize; d += 16)
+            {
+                if (_exact)
+                {
+                    new ReadOnlySpan<float>((float*)Page(page) + offset + d, 16).CopyTo(new Span<float>(destination + (j * stride) + d, 16));
+                }
+                else
+                {
+                    Widening.Sixteen((ushort*)Page(page) + offset + d, destination + (j * stride) + d);
+                }
+            }
+        }
+    }
+
+    /// <summary>Copies keys and values of the first <paramref name="tokens"/> slots over all layers.</summary>
+    public void Copy(int source, int destination, int tokens)
+    {
+        if (_exact)
+        {
+            CopySlots((float*)Page(source), (float*)Page(destination), tokens);
+        }
+        else
+        {
+            CopySlots((ushort*)Page(source), (ushort*)Page(destination), tokens);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+
+    private void CopySlots<T>(T* source, T* destination, int tokens)
+        where T : unmanaged
+    {
+        for (var layer = 0; layer < _shape.LayerCount; layer++)
+        {
+            for (var head = 0; head < _shape.KvHeadCount; head++)
+            {
+                var keys = KeysOf(layer, head);
+                for (var d = 0; d < _shape.HeadSize; d++)
+                {
+                    var row = keys + (d * Slots);
+                    new ReadOnlySpan<T>(source + row, tokens).CopyTo(new Span<T>(destination + row, tokens));
+                }
+
+                var values = ValuesOf(layer, head);
+                var length = tokens * _shape.HeadSize;
+                new ReadOnlySpan<T>(source + values, length).CopyTo(new Span<T>(destination + values, length));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using Serving.Compute.Managed.Kernels;
+using Serving.Compute.Managed.Lanes;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Managed.Steps;
+
+/// <summary>
+/// Runs a <see cref="PagedAttentionOp"/>. An item is a tile of rows of one sequence with all query heads of one key head; it walks the sequence's ordinals
+/// in blocks of 32 within splits of 512, gathering each block from the pages once for the whole tile.
+/// </summary>
+internal sealed unsafe class AttentionWork<TL, TV> : OpWork
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    private readonly PagedAttentionOp _op;
+    private readonly AttentionTiles _tiles;
+    private readonly AttentionState[] _scratch;
+    private readonly int _group;
+
+    /// <summary>Prepares the operation; all attention operations of a program share <paramref name="tiles"/> and <paramref name="scratch"/>.</summary>
+    public AttentionWork(StepState state, PagedAttentionOp op, AttentionTiles tiles, AttentionState[] scratch)
+        : base(state)
+    {
+        _op = op;
+        _tiles = tiles;
+        _scratch = scratch;
+        _group = state.Program.Shape.HeadCount / state.Program.Shape.KvHeadCount;
+    }
+
+    /// <inheritdoc/>
+    public override void Run() => State.Pool.Run(this, _tiles.Count * State.Program.Shape.KvHeadCount, _tiles.Cost);
+
+    /// <inheritdoc/>
+    public override void Execute(int item, int worker)
+    {
+        var kvHeads = State.Program.Shape.KvHeadCount;
+        var tile = _tiles[item / kvHeads];
+        var kvHead = item % kvHeads;
+        var scratch = _scratch[worker];
+        var sequence = State.Inputs.Sequences[tile.Sequence];
+        var lastOrdinal = sequence.FirstOrdinal + tile.FirstRow + tile.RowCount - 1;
+        var queries = tile.RowCount * _group;
+        new Span<float>(scratch.TotalMaxima, queries).Fill(float.NegativeInfinity);
+        new Span<float>(scratch.TotalWeights, queries).Clear();
+        new Span<float>(scratch.TotalSums, queries * scratch.HeadStride).Clear();
+        var cursor = new PageCursor(State.Inputs.Entries.Slice(sequence.FirstEntry, sequence.EntryCount));
+        for (var split = 0; split <= lastOrdinal; split += AttentionState.Split)
+        {
+            new Span<float>(scratch.Maxima, queries).Fill(float.NegativeInfinity);
+            new Span<float>(scratch.Weights, queries).Clear();
+            new Span<float>(scratch.Sums, queries * scratch.HeadStride).Clear();
+            var end = Math.Min(split + AttentionState.Split, lastOrdinal + 1);
+            for (var block = split; block < end; block += AttentionState.Block)
+            {
+                Gather(ref cursor, Math.Min(AttentionState.Block, end - block), kvHead, scratch);
+                AddBlock(scratch, sequence, tile, kvHead, block);
+            }
+
+            MergeSplit(scratch, sequence, tile, split);
+        }
+
+        WriteTile(scratch, sequence, tile, kvHead);
+    }
+
+    private void Gather(ref PageCursor cursor, int count, int kvHead, AttentionState scratch)
+    {
+        for (var filled = 0; filled < count;)
+        {
+            var taken = cursor.Take(count - filled, out var page, out var slot);
+            State.Pages.GatherKeys(page, slot, _op.Layer, kvHead, scratch.Keys + filled, AttentionState.KeyStride);
+            State.Pages.GatherValues(page, slot, taken, _op.Layer, kvHead, scratch.Values + (filled * scratch.HeadStride), scratch.HeadStride);
+            filled += taken;
+        }
+    }
+
+    private void AddBlock(AttentionState scratch, in StepSequence sequence, in AttentionTile tile, int kvHead, int block)
+    {
+        var queries = tile.RowCount * _group;
+        var heads = stackalloc float*[4];
+        for (var first = 0; first < queries; first += 4)
+        {
+            var count = Math.Min(4, queries - first);
+            for (var i = 0; i < count; i++)
+            {
+                heads[i] = Head(_op.Input, sequence, tile, kvHead, first + i);
+            }
+
+            AttentionKernel<TL, TV>.Score(heads, count, scratch.Keys, State.Program.Shape.HeadSize, scratch.Scores + (first * AttentionState.Block));
+        }
+
+        for (var query = 0; query < queries; query++)
+        {
+            var valid = Math.Min(AttentionState.Block, sequence.FirstOrdinal + tile.FirstRow + (query / _group) + 1 - block);
+            if (valid > 0)
+            {
+                var scores = scratch.Scores + (query * AttentionState.Block);
+                var sums = scratch.Sums + (query * scratch.HeadStride);
+                AttentionKernel<TL, TV>.Softmax(
+                    scores, valid, _op.Scale, scratch.Maxima + query, scratch.Weights + query, sums, scratch.HeadStride, !State.Exact);
+                AttentionKernel<TL, TV>.Accumulate(scores, valid, scratch.Values, scratch.HeadStride, sums, scratch.HeadStride);
+            }
+        }
+    }
+
+    private void MergeSplit(AttentionState scratch, in StepSequence sequence, in AttentionTile tile, int split)
+    {
+        for (var query = 0; query < tile.RowCount * _group; query++)
+        {
+            if (sequence.FirstOrdinal + tile.FirstRow + (query / _group) >= split)
+            {
+                var at = query * scratch.HeadStride;
+                AttentionKernel<TL, TV>.Merge(
+                    scratch.Maxima[query],
+                    scratch.Weights[query],
+                    scratch.Sums + at,
+                    scratch.TotalMaxima + query,
+                    scratch.TotalWeights + query,
+                    scratch.TotalSums + at,
+                    scratch.HeadStride);
+            }
+        }
+    }
+
+    private void WriteTile(AttentionState scratch, in StepSequence sequence, in AttentionTile tile, int kvHead)
+    {
+        for (var query = 0; query < tile.RowCount * _group; query++)
+        {
+            var output = Head(_op.Output, sequence, tile, kvHead, query);
+            var sums = scratch.TotalSums + (query * scratch.HeadStride);
+            AttentionKernel<TL, TV>.Finish(sums, scratch.TotalWeights[query], output, State.Program.Shape.HeadSize, !State.Exact);
+        }
+    }
+
+    private float* Head(int buffer, in StepSequence sequence, in AttentionTile tile, int kvHead, int query)
+    {
+        var row = sequence.FirstRow + tile.FirstRow + (query / _group);
+        var head = (kvHead * _group) + (query % _group);
+        return State.Buffers[buffer].Row(row) + (head * State.Program.Shape.HeadSize);
+    }
+}

@@ -1,0 +1,110 @@
+using Serving.Compute.Managed.Kernels;
+using Serving.Compute.Managed.Lanes;
+using Serving.Compute.Managed.Memory;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Managed.Steps;
+
+/// <summary>
+/// Runs a <see cref="LinearOp"/> or <see cref="LogitsOp"/>. An item is a strip of panels for up to 64 rows: the product into the worker's tile, then bias and LoRA
+/// deltas while the tile is in the cache, then one write to the output.
+/// </summary>
+internal sealed unsafe class LinearWork<TL, TV> : OpWork
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    private const int Width = PackedWeight.PanelWidth;
+
+    private readonly LinearOp _op;
+    private readonly ShrinkWork<TL, TV>? _shrink;
+    private readonly LinearTiles _tiles;
+    private readonly PackedWeight _weight;
+    private readonly PackedWeight? _bias;
+    private int _stripPanels;
+    private int _strips;
+
+    /// <summary>Prepares the operation; <paramref name="tiles"/> is scratch that all Linears share, one tile per worker.</summary>
+    public LinearWork(StepState state, LinearOp op, LinearTiles tiles)
+        : base(state)
+    {
+        _op = op;
+        _tiles = tiles;
+        _weight = state.Weights[op.Weight];
+        _bias = op.Bias is { } bias ? state.Weights[bias] : null;
+        _shrink = op.Slices.Count > 0 ? new ShrinkWork<TL, TV>(state, op, tiles) : null;
+    }
+
+    /// <inheritdoc/>
+    public override void Run()
+    {
+        _shrink?.Run();
+        var rows = State.RowsOf(_op.Input);
+        _stripPanels = rows == 1 ? LinearTiles.MaxPanels : 1;
+        _strips = (_weight.PanelCount + _stripPanels - 1) / _stripPanels;
+        var blocks = (rows + LinearTiles.MaxRows - 1) / LinearTiles.MaxRows;
+        State.Pool.Run(this, _strips * blocks, (long)rows * _weight.Rows * _weight.Columns);
+    }
+
+    /// <inheritdoc/>
+    public override void Execute(int item, int worker)
+    {
+        var firstRow = item / _strips * LinearTiles.MaxRows;
+        var rows = Math.Min(LinearTiles.MaxRows, State.RowsOf(_op.Input) - firstRow);
+        var firstPanel = item % _strips * _stripPanels;
+        var panels = Math.Min(_stripPanels, _weight.PanelCount - firstPanel);
+        var tile = _tiles.Tile(worker);
+        var x = State.Buffers[_op.Input];
+        GemmKernel<TL, TV>.Run(x.Row(firstRow), x.Stride, rows, _weight.Panel(firstPanel), panels, _weight.Columns, tile, LinearTiles.Stride);
+        for (var row = 0; row < rows; row++)
+        {
+            Finish(firstRow + row, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
+        }
+    }
+
+    private void Finish(int row, int firstColumn, int columns, float* values)
+    {
+        if (_bias is not null)
+        {
+            for (var c = 0; c < columns; c += TL.Count)
+            {
+                TL.Store(TL.Add(TL.Load(values + c), TL.Load(_bias.Vector + firstColumn + c)), values + c);
+            }
+        }
+
+        if (_shrink is not null && State.RowSlots[row] is >= 0 and var slot)
+        {
+            Expand(row, slot, firstColumn, columns, values);
+        }
+
+        Write(State.Buffers[_op.Output].Row(row) + firstColumn, values, columns);
+    }
+
+    private void Expand(int row, int slot, int firstColumn, int columns, float* values)
+    {
+        for (var i = 0; i < _op.Slices.Count; i++)
+        {
+            var slice = _op.Slices[i];
+            var first = Math.Max(firstColumn, slice.OutputOffset);
+            var end = Math.Min(firstColumn + columns, slice.OutputOffset + slice.OutputWidth);
+            if (first < end && State.Adapters.Find(slot, slice.Index) is { } binding)
+            {
+                LoraKernel<TL, TV>.Expand(_tiles.Shrunk(row, i), binding, first - slice.OutputOffset, end - first, values + (first - firstColumn));
+            }
+        }
+    }
+
+    private void Write(float* output, float* values, int columns)
+    {
+        var round = _op.Mode == LinearOutput.Round && !State.Exact;
+        for (var c = 0; c < columns; c += TL.Count)
+        {
+            var value = TL.Load(values + c);
+            if (_op.Mode == LinearOutput.Accumulate)
+            {
+                value = TL.Add(TL.Load(output + c), value);
+            }
+
+            TL.Store(round ? TL.Round(value) : value, output + c);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Programs;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Contracts;
+
+/// <summary>
+/// What every backend must hold, part one: its results are those of the formulas. A backend's test project derives one class per instruction set.
+/// </summary>
+public abstract class BackendContract
+{
+    /// <summary>An output that scores nothing and reports no logprobs: the raw logits are what is looked at.</summary>
+    protected static readonly SampleRow Greedy = new() { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
+
+    /// <summary>The backend under test.</summary>
+    protected abstract BackendFactory Factory { get; }
+
+    /// <summary>Shapes with every head grouping and head size, widths that are no multiple of anything, and every optional part.</summary>
+    public static TheoryData<string> Shapes => [.. ShapeTable.Keys];
+
+    /// <summary>The table behind <see cref="Shapes"/>.</summary>
+    protected static IReadOnlyDictionary<string, TestShape> ShapeTable { get; } = new Dictionary<string, TestShape>
+    {
+        ["llama"] = new TestShape(),
+        ["untied"] = new TestShape { Tied = false, Vocabulary = 130 },
+        ["qwen2"] = new TestShape { Bias = true, Heads = 7, KvHeads = 1, HeadSize = 64 },
+        ["qwen3"] = new TestShape { HeadNorm = true, Heads = 8, KvHeads = 1, HeadSize = 128 },
+        ["head80"] = new TestShape { Heads = 3, KvHeads = 3, HeadSize = 80, Hidden = 240, Intermediate = 200 },
+        ["odd"] = new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 33, Bias = true },
+        ["wide"] = new TestShape { Hidden = 576, Intermediate = 300, Layers = 1, Heads = 9, KvHeads = 3, HeadSize = 64, Vocabulary = 1100 },
+    };
+
+    /// <summary>All positions of one sequence against the double-precision pass, with an adapter on every projection and without.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Execute_WholeSequence_MatchesReference(string shape)
+    {
+        var test = TestProgram.Create(ShapeTable[shape]);
+        using var session = new BackendSession(Factory, test);
+        var adapter = test.CreateAdapter(5, slice => 1 + (slice.Index * 5 % 23));
+        var slot = session.AddAdapter(adapter);
+        int[] tokens = [.. Enumerable.Range(0, 41).Select(i => i * 37 % test.Shape.Vocabulary)];
+        foreach (var (weights, adapterSlot) in new[] { (null, -1), (adapter, slot) })
+        {
+            session.Inputs.Clear();
+            new TestSequence(session, adapterSlot).AddChunk(tokens, every: Greedy);
+            session.Execute();
+            var expected = new ReferenceModel(test, weights, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);
+            for (var i = 0; i < tokens.Length; i++)
+            {
+                AssertClose(expected[i], session.Logits(i), $"{shape} position {i} adapter {adapterSlot}");
+            }
+        }
+    }
+
+    /// <summary>Logits agree: closely where nothing is rounded, within what a few roundings to the other side amount to elsewhere.</summary>
+    protected void AssertClose(double[] expected, float[] actual, string what)
+    {
+        var spread = Math.Sqrt(expected.Average(value => value * value));
+        var tolerance = (Factory.Rounds ? 0.03 : 2e-5) * spread;
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"{what}, logit {i}: expected {expected[i]}, got {actual[i]}, tolerance {tolerance}");
+        }
+    }
+}

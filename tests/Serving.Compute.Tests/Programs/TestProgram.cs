@@ -1,0 +1,84 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Tests.Programs;
+
+/// <summary>A Llama-type program with random weights, as a program builder of the engine would make it.</summary>
+/// <param name="Shape">Its sizes.</param>
+/// <param name="Program">The program.</param>
+/// <param name="Weights">bf16 by weight index, row-major.</param>
+public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnlyList<ushort[]> Weights)
+{
+    /// <summary>RMSNorm's epsilon.</summary>
+    public const float Epsilon = 1e-5f;
+
+    /// <summary>A program of a shape, the same for the same seed.</summary>
+    public static TestProgram Create(TestShape shape, int seed = 1)
+    {
+        var program = TestProgramBuilder.Build(shape);
+        var random = new Random(seed);
+        return new TestProgram(shape, program, [.. program.Weights.Select(weight => Values(random, weight))]);
+    }
+
+    /// <summary>Loads all weights, in pieces of a few rows as a reader of shards would.</summary>
+    public void LoadInto(IComputeBackend backend, int rowsPerPiece = 7)
+    {
+        foreach (var weight in Program.Weights)
+        {
+            var values = Weights[weight.Index];
+            var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
+            var rows = values.Length / width;
+            for (var row = 0; row < rows; row += rowsPerPiece)
+            {
+                var count = Math.Min(rowsPerPiece, rows - row);
+                backend.LoadWeight(weight.Index, row, values.AsSpan(row * width, count * width));
+            }
+        }
+    }
+
+    /// <summary>A random adapter; <paramref name="rankOf"/> gives the rank of each slice, 0 leaves the slice out.</summary>
+    public AdapterWeights CreateAdapter(int seed, Func<LoraSlice, int> rankOf, float scale = 0.5f)
+    {
+        var random = new Random(seed);
+        var slices = new List<AdapterSlice>();
+        foreach (var slice in Program.Slices)
+        {
+            var rank = rankOf(slice);
+            if (rank > 0)
+            {
+                var a = Normal(random, rank * slice.InputWidth, 1 / Math.Sqrt(slice.InputWidth));
+                var b = Normal(random, slice.OutputWidth * rank, 1 / Math.Sqrt(rank));
+                slices.Add(new AdapterSlice(slice.Index, rank, scale, a, b));
+            }
+        }
+
+        return new AdapterWeights(slices);
+    }
+
+    /// <summary>Normally distributed bf16 values.</summary>
+    public static ushort[] Normal(Random random, int count, double deviation)
+    {
+        var values = new ushort[count];
+        for (var i = 0; i < count; i++)
+        {
+            var radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
+            values[i] = BFloat16Bits.FromSingle((float)(deviation * radius * Math.Cos(2 * Math.PI * random.NextDouble())));
+        }
+
+        return values;
+    }
+
+    private static ushort[] Values(Random random, WeightSpec weight)
+    {
+        if (weight.Kind != WeightKind.Vector)
+        {
+            return Normal(random, weight.Rows * weight.Columns, weight.Kind == WeightKind.Embedding ? 1 : 1 / Math.Sqrt(weight.Columns));
+        }
+
+        var values = Normal(random, weight.Columns, 0.1);
+        var mean = weight.Name.EndsWith("norm", StringComparison.Ordinal) ? 1f : 0f;
+        return [.. values.Select(value => BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(value) + mean))];
+    }
+}

@@ -1,0 +1,73 @@
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Tests.Reference;
+
+/// <summary>The operations of a model in double precision, by plain loops.</summary>
+public static class ReferenceOps
+{
+    /// <summary>x · weightᵀ for a row-major bf16 weight.</summary>
+    public static double[] Multiply(double[] x, ushort[] weight, int rows)
+    {
+        var y = new double[rows];
+        for (var n = 0; n < rows; n++)
+        {
+            for (var k = 0; k < x.Length; k++)
+            {
+                y[n] += x[k] * BFloat16Bits.ToSingle(weight[(n * x.Length) + k]);
+            }
+        }
+
+        return y;
+    }
+
+    /// <summary>x ÷ √(mean(x²) + epsilon) · weight.</summary>
+    public static double[] RmsNorm(double[] x, double[] weight, double epsilon)
+    {
+        var factor = 1 / Math.Sqrt(x.Average(value => value * value) + epsilon);
+        return [.. x.Zip(weight, (a, b) => a * factor * b)];
+    }
+
+    /// <summary>Half-split rotation by the position's angles.</summary>
+    public static double[] Rotate(double[] head, RopeTable rope, int position)
+    {
+        var result = new double[head.Length];
+        for (var i = 0; i < rope.PairCount; i++)
+        {
+            double c = rope.Cosines[(position * rope.PairCount) + i];
+            double s = rope.Sines[(position * rope.PairCount) + i];
+            var (a, b) = (head[i], head[i + rope.PairCount]);
+            result[i] = (a * c) - (b * s);
+            result[i + rope.PairCount] = (b * c) + (a * s);
+        }
+
+        return result;
+    }
+
+    /// <summary>Softmax attention of one query; with <paramref name="round"/> the weights of the values are rounded to bf16 and their sum is not.</summary>
+    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, bool round)
+    {
+        var scores = keys.Select(key => key.Zip(query, (a, b) => a * b).Sum() * scale).ToArray();
+        var largest = scores.Max();
+        var weights = scores.Select(score => Math.Exp(score - largest)).ToArray();
+        var total = weights.Sum();
+        var result = new double[values[0].Length];
+        for (var j = 0; j < values.Length; j++)
+        {
+            var weight = round ? BFloat16Bits.Round((float)weights[j]) : weights[j];
+            for (var d = 0; d < result.Length; d++)
+            {
+                result[d] += weight * values[j][d] / total;
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>silu(gate) · up of [gate | up].</summary>
+    public static double[] SiluMul(double[] gateUp)
+    {
+        var width = gateUp.Length / 2;
+        return [.. Enumerable.Range(0, width).Select(i => gateUp[i] / (1 + Math.Exp(-gateUp[i])) * gateUp[width + i])];
+    }
+}
