@@ -1,0 +1,57 @@
+using Serving.Engine.Tokenization.Templates.Values;
+
+namespace Serving.Engine.Tokenization.Templates.Builtins;
+
+/// <summary>Filters that apply a filter or a test to every element. They are lazy, as Jinja2's are.</summary>
+internal static class SelectionFilters
+{
+    public static IEnumerable<Builtin> All { get; } =
+    [
+        Builtin.Variadic("map", Map),
+        Builtin.Variadic("select", (c, a) => Select(c, a, byAttribute: false, keep: true)),
+        Builtin.Variadic("reject", (c, a) => Select(c, a, byAttribute: false, keep: false)),
+        Builtin.Variadic("selectattr", (c, a) => Select(c, a, byAttribute: true, keep: true)),
+        Builtin.Variadic("rejectattr", (c, a) => Select(c, a, byAttribute: true, keep: false)),
+    ];
+
+    private static Value Map(RenderContext context, Arguments arguments)
+    {
+        var source = arguments.Positional[0];
+        var items = Iteration.Enumerate(source, context);
+        if (arguments.Positional.Count == 1)
+        {
+            var attribute = arguments.Find("attribute");
+            if (attribute is null || arguments.Named.Any(n => n.Key is not ("attribute" or "default")))
+            {
+                throw new TemplateFault("map requires a filter argument");
+            }
+
+            return new GeneratorValue(items.Select(Attributes.Path(attribute, context, arguments.Find("default"))), source);
+        }
+
+        var name = StringMethods.Text([arguments.Positional[1]], 0);
+        var rest = arguments.Skip(2);
+        return new GeneratorValue(items.Select(item => Filters.Apply(name, context, rest.Prepend(item))), source);
+    }
+
+    private static Value Select(RenderContext context, Arguments arguments, bool byAttribute, bool keep)
+    {
+        var source = arguments.Positional[0];
+        var at = byAttribute ? 2 : 1;
+        if (arguments.Positional.Count < at)
+        {
+            throw new TemplateFault("Missing parameter for attribute name");
+        }
+
+        var read = Attributes.Path(byAttribute ? arguments.Positional[1] : null, context);
+        Func<Value, bool> holds = value => value.IsTrue;
+        if (arguments.Positional.Count > at)
+        {
+            var name = StringMethods.Text([arguments.Positional[at]], 0);
+            var rest = arguments.Skip(at + 1);
+            holds = value => Tests.Holds(name, context, rest.Prepend(value));
+        }
+
+        return new GeneratorValue(Iteration.Enumerate(source, context).Where(item => holds(read(item)) == keep), source);
+    }
+}

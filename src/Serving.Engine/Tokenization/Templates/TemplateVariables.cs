@@ -1,0 +1,55 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using Serving.Engine.Tokenization.Templates.Builtins;
+using Serving.Engine.Tokenization.Templates.Evaluation;
+using Serving.Engine.Tokenization.Templates.Values;
+
+namespace Serving.Engine.Tokenization.Templates;
+
+/// <summary>The variables that a template starts with.</summary>
+internal static class TemplateVariables
+{
+    /// <summary>Names that a request's arguments cannot set: what the server says itself, and arguments of transformers' renderer.</summary>
+    private static readonly FrozenSet<string> Reserved = FrozenSet.ToFrozenSet(
+    [
+        "messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "chat_template", "tokenize", "conversation", "loop", "self", "caller",
+    ]);
+
+    /// <summary>Reads the input, starts the budget's metering, and returns the outermost scope.</summary>
+    public static Scope Read(ChatTemplateInput input, RenderBudget budget)
+    {
+        if (input.Messages.ValueKind != JsonValueKind.Array)
+        {
+            throw new TemplateFault("messages must be an array");
+        }
+
+        var json = new JsonInput(input.GuardText, budget);
+        var scope = new Scope(null);
+        scope.Set("documents", NoneValue.Instance);
+        foreach (var (name, value) in input.Arguments ?? FrozenDictionary<string, JsonElement>.Empty)
+        {
+            if (Reserved.Contains(name) || Globals.All.ContainsKey(name))
+            {
+                throw new TemplateFault($"the template argument '{name}' is reserved");
+            }
+
+            scope.Set(name, json.Read(value));
+        }
+
+        scope.Set("messages", json.Read(input.Messages));
+        scope.Set("tools", input.Tools is { } tools ? json.Read(tools) : NoneValue.Instance);
+        scope.Set("add_generation_prompt", BoolValue.Of(input.AddGenerationPrompt));
+        SetToken(scope, "bos_token", input.BosToken);
+        SetToken(scope, "eos_token", input.EosToken);
+        budget.AdmitInput(json.Characters);
+        return scope;
+    }
+
+    private static void SetToken(Scope scope, string name, string? text)
+    {
+        if (text is not null)
+        {
+            scope.Set(name, new StringValue(text));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text;
+
+namespace Serving.Engine.Tokenization.Templates.Values;
+
+/// <summary>A growing string that pays for every character before it is added.</summary>
+internal sealed class BudgetedText(RenderBudget budget)
+{
+    private readonly StringBuilder _text = new();
+
+    public RenderBudget Budget { get; } = budget;
+
+    public int Length => _text.Length;
+
+    public BudgetedText Append(ReadOnlySpan<char> text)
+    {
+        Admit(text.Length);
+        _text.Append(text);
+        return this;
+    }
+
+    public BudgetedText Append(char c)
+    {
+        if (_text.Length >= Budget.MaxText)
+        {
+            Budget.Allocate(_text.Length + 1L);
+        }
+
+        _text.Append(c);
+        return this;
+    }
+
+    public BudgetedText Append(char c, int count)
+    {
+        if (count > 0)
+        {
+            Admit(count);
+            _text.Append(c, count);
+        }
+
+        return this;
+    }
+
+    public override string ToString() => _text.ToString();
+
+    /// <summary>The text as a value.</summary>
+    public StringValue ToValue() => new(_text.ToString());
+
+    private void Admit(int characters)
+    {
+        if (_text.Length + (long)characters > Budget.MaxText)
+        {
+            Budget.Allocate(_text.Length + (long)characters);
+        }
+
+        Budget.Grow(characters);
+    }
+}
