@@ -17,7 +17,7 @@ internal static class SelectionFilters
     private static Value Map(RenderContext context, Arguments arguments)
     {
         var source = arguments.Positional[0];
-        var items = Iteration.Enumerate(source, context);
+        var items = Lazy(source, context);
         if (arguments.Positional.Count == 1)
         {
             var attribute = arguments.Find("attribute");
@@ -52,6 +52,20 @@ internal static class SelectionFilters
             holds = value => Tests.Holds(name, context, rest.Prepend(value));
         }
 
-        return new GeneratorValue(Iteration.Enumerate(source, context).Where(item => holds(read(item)) == keep), source);
+        return new GeneratorValue(Lazy(source, context).Where(item => holds(read(item)) == keep), source);
+    }
+
+    /// <summary>The elements once they are asked for; a false value such as <c>None</c> has none.</summary>
+    private static IEnumerable<Value> Lazy(Value source, RenderContext context)
+    {
+        if (!source.IsTrue)
+        {
+            yield break;
+        }
+
+        foreach (var item in Iteration.Enumerate(source, context))
+        {
+            yield return item;
+        }
     }
 }
