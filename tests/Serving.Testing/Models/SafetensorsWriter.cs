@@ -14,11 +14,7 @@ public sealed class SafetensorsWriter
     public SafetensorsWriter Add(string name, string dtype, long[] shape, ReadOnlySpan<float> values)
     {
         var begin = _data.Length;
-        foreach (var value in values)
-        {
-            _data.Write(BytesOf(dtype, value));
-        }
-
+        _data.Write(BytesOf(dtype, values));
         _header.Add(name, new { dtype, shape, data_offsets = new[] { begin, _data.Length } });
         return this;
     }
@@ -33,15 +29,25 @@ public sealed class SafetensorsWriter
         var file = new byte[8 + header.Length + _data.Length];
         BinaryPrimitives.WriteInt64LittleEndian(file, header.Length);
         header.CopyTo(file, 8);
-        _data.ToArray().CopyTo(file, 8 + header.Length);
+        _data.GetBuffer().AsSpan(0, (int)_data.Length).CopyTo(file.AsSpan(8 + header.Length));
         return file;
     }
 
-    private static byte[] BytesOf(string dtype, float value) => dtype switch
+    private static ReadOnlySpan<byte> BytesOf(string dtype, ReadOnlySpan<float> values)
     {
-        "F32" => BitConverter.GetBytes(value),
-        "F16" => BitConverter.GetBytes((Half)value),
-        "BF16" => MemoryMarshal.AsBytes<uint>(new[] { BitConverter.SingleToUInt32Bits(value) })[2..4].ToArray(),
-        _ => throw new ArgumentOutOfRangeException(nameof(dtype)),
-    };
+        if (dtype == "F32")
+        {
+            return MemoryMarshal.AsBytes(values);
+        }
+
+        var elements = new ushort[values.Length];
+        for (var i = 0; i < elements.Length; i++)
+        {
+            elements[i] = dtype == "F16"
+                ? BitConverter.HalfToUInt16Bits((Half)values[i])
+                : (ushort)(BitConverter.SingleToUInt32Bits(values[i]) >> 16);
+        }
+
+        return MemoryMarshal.AsBytes<ushort>(elements);
+    }
 }

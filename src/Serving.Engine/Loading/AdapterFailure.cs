@@ -1,0 +1,23 @@
+namespace Serving.Engine.Loading;
+
+/// <summary>Why an adapter cannot be had.</summary>
+public enum AdapterFailure
+{
+    /// <summary>No such adapter, or none that the caller may use: the two are never told apart.</summary>
+    Unknown,
+
+    /// <summary>Its files are malformed, or do not fit the model.</summary>
+    Corrupt,
+
+    /// <summary>It is of a kind that is not served.</summary>
+    Unsupported,
+
+    /// <summary>Its files are larger than any adapter of this model can be.</summary>
+    TooLarge,
+
+    /// <summary>Its files cannot be read now; a later try may succeed.</summary>
+    Io,
+
+    /// <summary>Its files changed while they were read, or no longer are what they were; a later try may succeed.</summary>
+    Replaced,
+}

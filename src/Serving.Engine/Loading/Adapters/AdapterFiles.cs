@@ -1,0 +1,77 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Serving.Engine.Loading.Peft;
+
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>Reads an adapter's two files into private memory, both of one moment. No file outside the owner's reach is read, whatever links change meanwhile.</summary>
+internal static class AdapterFiles
+{
+    private const int MaxConfigBytes = Models.JsonFields.MaxBytes;
+
+    /// <summary>Reads both files.</summary>
+    /// <param name="folder">The adapter's real folder.</param>
+    /// <param name="reach">The real folder that links may not leave.</param>
+    /// <param name="stamp">How the files looked before; when they look different afterwards nothing is returned.</param>
+    /// <param name="maxWeightBytes">Largest weights file.</param>
+    /// <returns>The bytes, or null when the files changed meanwhile.</returns>
+    /// <exception cref="AdapterFormatException">A file is too large, empty, or leads outside.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public static (byte[] Config, byte[] Weights)? Read(string folder, string reach, AdapterStamp stamp, long maxWeightBytes)
+    {
+        var config = ReadOne(folder, PeftAdapterReader.ConfigName, reach, stamp.Config, MaxConfigBytes);
+        var weights = ReadOne(folder, PeftAdapterReader.WeightsName, reach, stamp.Weights, maxWeightBytes);
+        return config is null || weights is null || AdapterStamp.Of(folder, reach) != stamp ? null : (config, weights);
+    }
+
+    private static byte[]? ReadOne(string folder, string name, string reach, FileStamp expected, long maxBytes)
+    {
+        if (FileStamp.Of(Path.Combine(folder, name), reach, out var real) != expected)
+        {
+            return null;
+        }
+
+        // Pipes and devices have no length and are never opened: opening a pipe would wait for its writer.
+        if (expected.Length == 0)
+        {
+            throw new AdapterFormatException(AdapterFailure.Corrupt, $"{name}: the file is empty");
+        }
+
+        if (expected.Length > maxBytes)
+        {
+            throw new AdapterFormatException(AdapterFailure.TooLarge, $"{name}: larger than {maxBytes} bytes");
+        }
+
+        using var file = File.OpenHandle(real, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return IsInside(file, reach) && RandomAccess.GetLength(file) == expected.Length ? ReadAll(file, expected.Length) : null;
+    }
+
+    /// <summary>Whether the file that was really opened lies inside: a link put in its way after the look counts as a change.</summary>
+    private static bool IsInside(SafeFileHandle file, string reach)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return true;
+        }
+
+        var descriptor = file.DangerousGetHandle().ToString(CultureInfo.InvariantCulture);
+        return new FileInfo("/proc/self/fd/" + descriptor).LinkTarget is not { } opened || RealPath.IsInside(opened, reach);
+    }
+
+    private static byte[]? ReadAll(SafeFileHandle file, long length)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)length));
+        for (var done = 0; done < bytes.Length;)
+        {
+            var read = RandomAccess.Read(file, bytes.AsSpan(done), done);
+            if (read == 0)
+            {
+                return null;
+            }
+
+            done += read;
+        }
+
+        return bytes;
+    }
+}

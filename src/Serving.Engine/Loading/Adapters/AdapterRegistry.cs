@@ -1,0 +1,112 @@
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>Where an adapter's files are: its real folder, and the real folder that links in it may not leave.</summary>
+internal readonly record struct AdapterLocation(string Folder, string Reach);
+
+/// <summary>
+/// Which adapters there are: those on disk, less those unloaded, plus those loaded under another name or from another folder inside the root.
+/// What was loaded and unloaded lasts until the process ends. Thread-safe.
+/// </summary>
+internal sealed class AdapterRegistry
+{
+    /// <summary>Most changes to what is on disk that are remembered.</summary>
+    private const int MaxChanges = 65_536;
+
+    private readonly Lock _lock = new();
+    private readonly AdapterRoot? _root;
+    private readonly string _baseName;
+
+    /// <summary>Path of a loaded one, or null for an unloaded one.</summary>
+    private readonly Dictionary<AdapterHandle, string?> _changes = [];
+
+    /// <summary>Takes the root, or null for none.</summary>
+    public AdapterRegistry(string? root, string baseName)
+    {
+        _root = root is null ? null : new AdapterRoot(root);
+        _baseName = baseName;
+    }
+
+    /// <summary>Finds an adapter's folder; null when there is none.</summary>
+    public AdapterLocation? Locate(AdapterHandle handle)
+    {
+        if (_root is null || !AdapterNames.IsValid(handle.Name) || handle.Name == _baseName)
+        {
+            return null;
+        }
+
+        string? path = null;
+        lock (_lock)
+        {
+            if (_changes.TryGetValue(handle, out path) && path is null)
+            {
+                return null;
+            }
+        }
+
+        // A loaded path is looked up again every time: what it leads to may have changed.
+        var folder = path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path);
+        return folder is not null && _root.Reach(handle.Owner) is { } reach ? new AdapterLocation(folder, reach) : null;
+    }
+
+    /// <summary>Makes a name known, from its own folder or from a path inside the owner's reach.</summary>
+    /// <returns>False when there is nothing that can be loaded under this name.</returns>
+    public bool Register(AdapterHandle handle, string? path)
+    {
+        if (_root is null || !AdapterNames.IsValid(handle.Name) || handle.Name == _baseName
+            || (path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path)) is null)
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            if (path is null)
+            {
+                _changes.Remove(handle);
+                return true;
+            }
+
+            return TryChange(handle, path);
+        }
+    }
+
+    /// <summary>Hides a name until it is registered again.</summary>
+    /// <returns>False when there is none, or too many changes are remembered.</returns>
+    public bool Unregister(AdapterHandle handle)
+    {
+        if (Locate(handle) is null)
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            return TryChange(handle, null);
+        }
+    }
+
+    /// <summary>The names in an owner's folder and those loaded for it.</summary>
+    public IEnumerable<AdapterHandle> List(string? owner)
+    {
+        var listed = _root?.List(owner).Select(name => new AdapterHandle(owner, name)) ?? [];
+        lock (_lock)
+        {
+            var loaded = _changes.Where(change => change.Key.Owner == owner && change.Value is not null).Select(change => change.Key);
+            return [.. listed.Where(handle => handle.Name != _baseName && !_changes.ContainsKey(handle)).Concat(loaded)];
+        }
+    }
+
+    /// <summary>The owners that have adapters: null for the shared ones, and the tenants with folders.</summary>
+    public IEnumerable<string?> Owners() => _root is null ? [] : _root.Tenants().Prepend(null);
+
+    private bool TryChange(AdapterHandle handle, string? path)
+    {
+        if (_changes.Count >= MaxChanges && !_changes.ContainsKey(handle))
+        {
+            return false;
+        }
+
+        _changes[handle] = path;
+        return true;
+    }
+}

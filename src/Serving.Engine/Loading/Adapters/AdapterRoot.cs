@@ -1,0 +1,97 @@
+using Serving.Engine.Loading.Peft;
+
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>
+/// The folder that adapters lie in: <c>root/tenant/name</c> private, <c>root/name</c> shared. A folder that holds <c>adapter_config.json</c> is an
+/// adapter, any other a tenant's. Links are followed as long as they end inside what their owner may reach: the tenant's own folder, or the root for shared ones.
+/// </summary>
+internal sealed class AdapterRoot
+{
+    private const int MaxListed = 65_536;
+    private const int MaxPathLength = 1024;
+
+    private readonly string _root;
+
+    /// <summary>Takes the root; a folder that does not exist holds no adapters until it does.</summary>
+    public AdapterRoot(string root) => _root = Path.GetFullPath(root);
+
+    /// <summary>The folder that an owner's adapters may lie in, with links resolved, or null when there is none.</summary>
+    public string? Reach(string? owner)
+    {
+        if (RealPath.Of(_root) is not { } root)
+        {
+            return null;
+        }
+
+        if (owner is null)
+        {
+            return root;
+        }
+
+        return AdapterNames.IsValidTenant(owner)
+            && RealPath.Of(Path.Combine(root, owner)) is { } folder
+            && folder != root
+            && RealPath.IsInside(folder, root)
+            && !IsAdapter(folder) ? folder : null;
+    }
+
+    /// <summary>The real folder of an owner's adapter, or null when there is none inside the owner's reach.</summary>
+    public string? Find(AdapterHandle handle)
+    {
+        return AdapterNames.IsValid(handle.Name) && Reach(handle.Owner) is { } reach ? Confine(Path.Combine(reach, handle.Name), reach) : null;
+    }
+
+    /// <summary>The real folder that a caller's <c>lora_path</c> names: relative to the owner's reach, or absolute and inside it.</summary>
+    public string? FindPath(string? owner, string path)
+    {
+        if (path.Length > MaxPathLength || Reach(owner) is not { } reach)
+        {
+            return null;
+        }
+
+        var relative = path;
+        if (Path.IsPathRooted(path))
+        {
+            var lexical = owner is null ? _root : Path.Combine(_root, owner);
+            var start = new[] { reach, lexical }.FirstOrDefault(start => path.StartsWith(start + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+            if (start is null)
+            {
+                return null;
+            }
+
+            relative = path[(start.Length + 1)..];
+        }
+
+        var parts = relative.TrimEnd('/').Split('/');
+        return Array.TrueForAll(parts, AdapterNames.IsValid) ? Confine(Path.Combine([reach, .. parts]), reach) : null;
+    }
+
+    /// <summary>The names of the adapters in an owner's folder, at most 65,536.</summary>
+    public IEnumerable<string> List(string? owner)
+    {
+        return Reach(owner) is not { } reach ? [] : Folders(reach).Where(name => AdapterNames.IsValid(name) && Find(new AdapterHandle(owner, name)) is not null);
+    }
+
+    /// <summary>The tenants that have folders here.</summary>
+    public IEnumerable<string> Tenants() => Reach(null) is not { } root ? [] : Folders(root).Where(name => Reach(name) is not null);
+
+    private static IEnumerable<string> Folders(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(folder).Take(MaxListed).Select(path => Path.GetFileName(path))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static string? Confine(string path, string reach)
+    {
+        return RealPath.Of(path) is { } real && real != reach && RealPath.IsInside(real, reach) && IsAdapter(real) ? real : null;
+    }
+
+    private static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftAdapterReader.ConfigName));
+}

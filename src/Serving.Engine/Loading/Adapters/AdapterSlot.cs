@@ -1,0 +1,149 @@
+using Serving.Compute.Adapters;
+
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>
+/// What is known of one adapter on disk. It is looked at once a second at most, by one task however many ask, and read again only when its
+/// files look different. Thread-safe.
+/// </summary>
+internal sealed class AdapterSlot(AdapterHandle handle, AdapterRegistry registry, AdapterLoader loader, TimeProvider time)
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a request waits for a look when the answer of the last one is known: a store that hangs holds nobody up.</summary>
+    private static readonly TimeSpan LookPatience = TimeSpan.FromMilliseconds(250);
+
+    private readonly Lock _lock = new();
+    private Task<AdapterLoadOutcome>? _look;
+    private Task<LoadedAdapter>? _reload;
+    private AdapterLoadOutcome? _outcome;
+    private AdapterStamp? _stamp;
+    private long _lookedAt;
+    private long _failedAt;
+    private TimeSpan _backoff;
+
+    /// <summary>What the last look came to; null before the first.</summary>
+    public AdapterLoadOutcome? Last
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _outcome;
+            }
+        }
+    }
+
+    /// <summary>The adapter as it is on disk now, give or take a second.</summary>
+    public ValueTask<AdapterLoadOutcome> CurrentAsync(CancellationToken cancellationToken)
+    {
+        Task<AdapterLoadOutcome> look;
+        AdapterLoadOutcome? known;
+        lock (_lock)
+        {
+            known = _outcome;
+            if (known is not null && time.GetElapsedTime(_lookedAt) < LookInterval)
+            {
+                return ValueTask.FromResult(known);
+            }
+
+            look = _look ??= Task.Run(LookAsync, CancellationToken.None);
+        }
+
+        return new ValueTask<AdapterLoadOutcome>(known?.Adapter is null ? look.WaitAsync(cancellationToken) : AwaitAsync(look, known, cancellationToken));
+    }
+
+    /// <summary>Reads the files whatever they look like, for matrices that are no longer in memory.</summary>
+    public Task<LoadedAdapter> ReloadAsync()
+    {
+        lock (_lock)
+        {
+            return _reload ??= Task.Run(ReadAgainAsync, CancellationToken.None);
+        }
+    }
+
+    private async Task<AdapterLoadOutcome> AwaitAsync(Task<AdapterLoadOutcome> look, AdapterLoadOutcome known, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await look.WaitAsync(LookPatience, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return known;
+        }
+    }
+
+    private async Task<AdapterLoadOutcome> LookAsync()
+    {
+        try
+        {
+            if (registry.Locate(handle) is not { } location)
+            {
+                return Keep(new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null));
+            }
+
+            var stamp = AdapterStamp.Of(location.Folder, location.Reach);
+            lock (_lock)
+            {
+                if (_outcome is { IsUnknown: false } && stamp == _stamp && (_outcome.Adapter is not null || Remaining() > TimeSpan.Zero))
+                {
+                    _lookedAt = time.GetTimestamp();
+                    return _outcome = _outcome with { RetryAfter = _outcome.Adapter is null ? Remaining() : TimeSpan.Zero };
+                }
+            }
+
+            return Keep(await loader.LoadAsync(location).ConfigureAwait(false));
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _look = null;
+            }
+        }
+    }
+
+    private async Task<LoadedAdapter> ReadAgainAsync()
+    {
+        try
+        {
+            var loaded = registry.Locate(handle) is { } location
+                ? await loader.LoadAsync(location).ConfigureAwait(false)
+                : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
+            return loaded with { Outcome = Keep(loaded) };
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _reload = null;
+            }
+        }
+    }
+
+    private AdapterLoadOutcome Keep(LoadedAdapter loaded)
+    {
+        lock (_lock)
+        {
+            _lookedAt = time.GetTimestamp();
+            _stamp = loaded.Stamp;
+            _outcome = loaded.Outcome;
+            if (loaded.Outcome.Adapter is not null || loaded.Outcome.IsUnknown)
+            {
+                _backoff = TimeSpan.Zero;
+            }
+            else
+            {
+                _failedAt = _lookedAt;
+                _backoff = _backoff == TimeSpan.Zero ? LookInterval : TimeSpan.FromTicks(Math.Min(MaxBackoff.Ticks, _backoff.Ticks * 2));
+                _outcome = loaded.Outcome with { RetryAfter = _backoff };
+            }
+
+            return _outcome;
+        }
+    }
+
+    private TimeSpan Remaining() => _backoff - time.GetElapsedTime(_failedAt);
+}

@@ -1,0 +1,187 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Serving.Compute.Adapters;
+using Serving.Core.Memory;
+
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>
+/// The adapters on disk, by tenant and name, and their matrices in host memory, by digest. Names choose what is opened; everything behind the
+/// door knows digests only. Thread-safe; reading happens on the thread pool, a few at once, and no failure of one adapter touches another.
+/// </summary>
+public sealed class AdapterStore
+{
+    /// <summary>Most names remembered; unknown ones are forgotten first.</summary>
+    private const int MaxSlots = 65_536;
+
+    private readonly ConcurrentDictionary<AdapterHandle, AdapterSlot> _slots = new();
+    private readonly AdapterStoreOptions _options;
+    private readonly AdapterRegistry _registry;
+    private readonly AdapterLoader _loader;
+    private readonly HostCache _cache;
+
+    /// <summary>Makes a store; nothing is read yet.</summary>
+    public AdapterStore(AdapterStoreOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _cache = new HostCache(options.HostCacheBytes);
+        _registry = new AdapterRegistry(options.Root, options.BaseName);
+        _loader = new AdapterLoader(options, _cache);
+    }
+
+    /// <summary>Bytes of matrices in host memory.</summary>
+    public long HostCacheBytes => _cache.Bytes;
+
+    /// <summary>Adapters in host memory.</summary>
+    public int HostCacheCount => _cache.Count;
+
+    /// <summary>Finds what a name means to a tenant, its own before a shared one; null when there is none. Looks at the disk.</summary>
+    public AdapterHandle? Resolve(string tenant, string name)
+    {
+        foreach (var handle in Candidates(tenant, name))
+        {
+            if (_registry.Locate(handle) is not null)
+            {
+                return handle;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Opens what a name means to a tenant, its own before a shared one: one look at the disk per second and name, one read per content.</summary>
+    public async ValueTask<AdapterLoadOutcome> OpenAsync(string tenant, string name, CancellationToken cancellationToken = default)
+    {
+        foreach (var handle in Candidates(tenant, name))
+        {
+            var outcome = await OpenAsync(handle, cancellationToken).ConfigureAwait(false);
+            if (!outcome.IsUnknown)
+            {
+                return outcome;
+            }
+        }
+
+        return AdapterLoadOutcome.Unknown;
+    }
+
+    /// <summary>Opens an adapter.</summary>
+    public ValueTask<AdapterLoadOutcome> OpenAsync(AdapterHandle handle, CancellationToken cancellationToken = default)
+    {
+        return AdapterNames.IsValid(handle.Name) ? SlotOf(handle).CurrentAsync(cancellationToken) : ValueTask.FromResult(AdapterLoadOutcome.Unknown);
+    }
+
+    /// <summary>The matrices of an adapter that is in host memory.</summary>
+    public bool TryGetWeights(Digest digest, [NotNullWhen(true)] out AdapterWeights? weights) => _cache.TryGet(digest, out weights);
+
+    /// <summary>The matrices of an adapter that was opened before, read again if they are no longer in host memory. Content that has changed since fails as replaced.</summary>
+    public async ValueTask<AdapterReload> ReloadAsync(Digest digest)
+    {
+        if (_cache.TryGet(digest, out var cached))
+        {
+            return new AdapterReload(cached, AdapterFailure.Unknown, "");
+        }
+
+        foreach (var slot in _slots.Values.Where(slot => slot.Last?.Adapter?.Digest == digest))
+        {
+            var loaded = await slot.ReloadAsync().ConfigureAwait(false);
+            if (loaded.Weights is not null && loaded.Outcome.Adapter?.Digest == digest)
+            {
+                return new AdapterReload(loaded.Weights, AdapterFailure.Unknown, "");
+            }
+
+            if (loaded.Outcome is { Adapter: null, IsUnknown: false } failed)
+            {
+                return new AdapterReload(null, failed.Failure, failed.Reason);
+            }
+        }
+
+        return new AdapterReload(null, AdapterFailure.Replaced, "the adapter on disk is not the one that was opened");
+    }
+
+    /// <summary>The adapters that a tenant may use, by name; its own hide shared ones. Looks at the disk.</summary>
+    public IReadOnlyList<AdapterHandle> List(string tenant)
+    {
+        var byName = new SortedDictionary<string, AdapterHandle>(StringComparer.Ordinal);
+        foreach (var handle in _registry.List(null).Concat(AdapterNames.IsValidTenant(tenant) ? _registry.List(tenant) : []))
+        {
+            byName[handle.Name] = handle;
+        }
+
+        return [.. byName.Values];
+    }
+
+    /// <summary>Every adapter of every owner, shared ones first: for the start screen and admins.</summary>
+    public IReadOnlyList<AdapterHandle> ListAll()
+    {
+        return [.. _registry.Owners().SelectMany(_registry.List).OrderBy(handle => handle.Owner, StringComparer.Ordinal).ThenBy(handle => handle.Name, StringComparer.Ordinal)];
+    }
+
+    /// <summary>
+    /// Makes a name known again or for the first time, and forgets what was known of it, so that the next opening reads it at once.
+    /// </summary>
+    /// <param name="handle">Whose and what name.</param>
+    /// <param name="path">A folder inside the owner's own folder (inside the root for a shared one), relative to it or absolute; null for the name's own folder.</param>
+    /// <returns>False when there is no adapter that can be loaded under this name.</returns>
+    public bool Register(AdapterHandle handle, string? path = null)
+    {
+        _slots.TryRemove(handle, out _);
+        return _registry.Register(handle, path);
+    }
+
+    /// <summary>Hides a name until it is registered again. What runs goes on.</summary>
+    /// <returns>False when there is none.</returns>
+    public bool Unregister(AdapterHandle handle)
+    {
+        var hidden = _registry.Unregister(handle);
+        _slots.TryRemove(handle, out _);
+        return hidden;
+    }
+
+    private static IEnumerable<AdapterHandle> Candidates(string tenant, string name)
+    {
+        if (!AdapterNames.IsValid(name))
+        {
+            yield break;
+        }
+
+        if (AdapterNames.IsValidTenant(tenant))
+        {
+            yield return new AdapterHandle(tenant, name);
+        }
+
+        yield return new AdapterHandle(null, name);
+    }
+
+    private AdapterSlot SlotOf(AdapterHandle handle)
+    {
+        if (_slots.TryGetValue(handle, out var slot))
+        {
+            return slot;
+        }
+
+        if (_slots.Count >= MaxSlots)
+        {
+            Forget();
+        }
+
+        return _slots.GetOrAdd(handle, _ => new AdapterSlot(handle, _registry, _loader, _options.Time));
+    }
+
+    /// <summary>Makes room: names that turned out unknown go, and if all are known, all go; their content stays in the cache.</summary>
+    private void Forget()
+    {
+        foreach (var (handle, slot) in _slots)
+        {
+            if (slot.Last?.Adapter is null)
+            {
+                _slots.TryRemove(handle, out _);
+            }
+        }
+
+        if (_slots.Count >= MaxSlots)
+        {
+            _slots.Clear();
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Loading.Adapters;
+
+/// <summary>What an <see cref="AdapterStore"/> is made with.</summary>
+public sealed record AdapterStoreOptions
+{
+    /// <summary>The folder of adapters; null for none.</summary>
+    public required string? Root { get; init; }
+
+    /// <summary>The base's served name, which no adapter can have.</summary>
+    public required string BaseName { get; init; }
+
+    /// <summary>The program that adapters must fit.</summary>
+    public required ModelProgram Program { get; init; }
+
+    /// <summary>Pages that an adapter takes on the device (<c>IComputeBackend.PageCountOf</c>).</summary>
+    public required Func<AdapterWeights, int> PageCount { get; init; }
+
+    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    public long HostCacheBytes { get; init; } = 1L << 30;
+
+    /// <summary>Adapters read from disk at once; each takes its file and its matrices in memory meanwhile.</summary>
+    public int ConcurrentLoads { get; init; } = 2;
+
+    /// <summary>Tells the time: wall-clock for the age of files, timestamps for everything else.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

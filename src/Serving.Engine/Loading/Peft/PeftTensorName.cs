@@ -1,0 +1,108 @@
+using System.Globalization;
+using Serving.Compute.Programs;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Peft;
+
+/// <summary>What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>.</summary>
+/// <param name="Module">The module's name in the base model.</param>
+/// <param name="Layer">N.</param>
+/// <param name="Projection">Which projection MODULE is.</param>
+/// <param name="IsA">lora_A; otherwise lora_B.</param>
+internal readonly record struct PeftTensorName(string Module, int Layer, Projection Projection, bool IsA)
+{
+    private const string Prefix = "base_model.model.";
+    private const string Layers = "model.layers.";
+
+    private static readonly (Projection Projection, string Module)[] Modules =
+    [
+        (Projection.Query, "self_attn.q_proj"),
+        (Projection.Key, "self_attn.k_proj"),
+        (Projection.Value, "self_attn.v_proj"),
+        (Projection.Output, "self_attn.o_proj"),
+        (Projection.Gate, "mlp.gate_proj"),
+        (Projection.Up, "mlp.up_proj"),
+        (Projection.Down, "mlp.down_proj"),
+    ];
+
+    /// <summary>The module's name in the base model of a projection.</summary>
+    public static string ModuleOf(int layer, Projection projection)
+    {
+        var module = Array.Find(Modules, entry => entry.Projection == projection).Module;
+        return string.Create(CultureInfo.InvariantCulture, $"{Layers}{layer}.{module}");
+    }
+
+    /// <summary>Reads a tensor's name.</summary>
+    /// <exception cref="AdapterFormatException">It is no matrix of a LoRA of the seven projections; known kinds are named.</exception>
+    public static PeftTensorName Parse(string name)
+    {
+        foreach (var (part, what) in new[]
+        {
+            ("lora_embedding_", "a LoRA of embeddings"),
+            ("lora_magnitude_vector", "DoRA"),
+            ("modules_to_save", "modules_to_save"),
+            (".lora_B.bias", "lora_bias"),
+            (".base_layer.", "a saved base layer"),
+        })
+        {
+            if (name.Contains(part, StringComparison.Ordinal))
+            {
+                throw Unsupported(name, $"is {what}, which is not supported");
+            }
+        }
+
+        var module = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+        var isA = TryCut(ref module, ".lora_A.weight") || TryCut(ref module, ".lora_A.default.weight");
+        if (!isA && !TryCut(ref module, ".lora_B.weight") && !TryCut(ref module, ".lora_B.default.weight"))
+        {
+            throw Unsupported(name, "is not a lora_A or lora_B weight");
+        }
+
+        var (layer, projection) = Locate(module) ?? throw Unsupported(name, "is not of a projection that this model has");
+        return new PeftTensorName(module, layer, projection, isA);
+    }
+
+    private static (int Layer, Projection Projection)? Locate(string module)
+    {
+        if (!module.StartsWith(Layers, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var rest = module.AsSpan(Layers.Length);
+        var dot = rest.IndexOf('.');
+
+        // One spelling per layer: no sign, no leading zero, so that no module can be named twice.
+        if (dot is < 1 or > 4 || rest[..dot].ContainsAnyExceptInRange('0', '9') || (dot > 1 && rest[0] == '0'))
+        {
+            return null;
+        }
+
+        var layer = int.Parse(rest[..dot], NumberStyles.None, CultureInfo.InvariantCulture);
+        foreach (var (projection, name) in Modules)
+        {
+            if (rest[(dot + 1)..].SequenceEqual(name))
+            {
+                return (layer, projection);
+            }
+        }
+
+        return null;
+    }
+
+    private static bool TryCut(ref string name, string end)
+    {
+        if (!name.EndsWith(end, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        name = name[..^end.Length];
+        return true;
+    }
+
+    private static AdapterFormatException Unsupported(string name, string reason)
+    {
+        return new AdapterFormatException(AdapterFailure.Unsupported, $"tensor {MalformedFileException.Quote(name)} {reason}");
+    }
+}

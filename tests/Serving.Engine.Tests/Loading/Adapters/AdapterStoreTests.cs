@@ -1,0 +1,243 @@
+using System.Text;
+using Serving.Compute.Programs;
+using Serving.Core.Memory;
+using Serving.Engine.Loading;
+using Serving.Engine.Loading.Adapters;
+using Serving.Engine.Models;
+using Serving.Testing;
+using Serving.Testing.Adapters;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading.Adapters;
+
+public sealed class AdapterStoreTests : IDisposable
+{
+    private static readonly AdapterDimensions Tiny = new(TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, 64, 32);
+    private static readonly ModelProgram Program = ModelRegistry.Build(
+        "tiny", ModelConfig.Parse(Encoding.UTF8.GetBytes(new TinyModel("LlamaForCausalLM").Config.ToJsonString())), 32);
+
+    private static int _ages;
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly ManualTime _time = new();
+    private readonly AdapterStore _store;
+    private int _packed;
+
+    public AdapterStoreTests() => _store = MakeStore(1 << 30);
+
+    private string Root => _folder.PathOf("adapters");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task OpenAsync_OwnAndShared_OwnComesFirst()
+    {
+        Write("style", seed: 1);
+        Write("acme/style", seed: 2);
+        var shared = await _store.OpenAsync("other", "style");
+        var own = await _store.OpenAsync("acme", "style");
+        Assert.NotNull(shared.Adapter);
+        Assert.NotEqual(shared.Adapter, own.Adapter);
+        Assert.Equal(new AdapterHandle("acme", "style"), _store.Resolve("acme", "style"));
+        Assert.Equal(new AdapterHandle(null, "style"), _store.Resolve("other", "style"));
+    }
+
+    [Fact]
+    public async Task OpenAsync_AnotherTenantsAdapter_IsUnknownLikeOneThatDoesNotExist()
+    {
+        Write("acme/secret", seed: 1);
+        Assert.Same(await _store.OpenAsync("other", "nothing"), await _store.OpenAsync("other", "secret"));
+        Assert.True((await _store.OpenAsync("other", "acme")).IsUnknown);
+        Assert.Null(_store.Resolve("other", "secret"));
+        Assert.NotNull((await _store.OpenAsync("acme", "secret")).Adapter);
+    }
+
+    [Fact]
+    public async Task OpenAsync_BasesName_IsNeverAnAdapter()
+    {
+        Write("base", seed: 1);
+        Assert.True((await _store.OpenAsync("acme", "base")).IsUnknown);
+        Assert.Empty(_store.List("acme"));
+        Assert.False(_store.Register(new AdapterHandle(null, "base")));
+    }
+
+    [Fact]
+    public async Task OpenAsync_ManyAtOnce_ReadsOnce()
+    {
+        Write("style", seed: 1);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => _store.OpenAsync("acme", "style").AsTask()));
+        Assert.All(outcomes, outcome => Assert.Equal(outcomes[0].Adapter, outcome.Adapter));
+        Assert.Equal(1, _packed);
+    }
+
+    [Fact]
+    public async Task OpenAsync_WithinASecond_DoesNotLookAtTheDisk()
+    {
+        Write("style", seed: 1);
+        var before = await _store.OpenAsync("acme", "style");
+        Write("style", seed: 2);
+        Assert.Equal(before.Adapter, (await _store.OpenAsync("acme", "style")).Adapter);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var after = await _store.OpenAsync("acme", "style");
+        Assert.NotEqual(before.Adapter, after.Adapter);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(after.Adapter, (await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.Equal(2, _packed);
+    }
+
+    [Fact]
+    public async Task OpenAsync_Deleted_IsUnknownASecondLater()
+    {
+        Write("style", seed: 1);
+        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Directory.Delete(Path.Combine(Root, "style"), recursive: true);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True((await _store.OpenAsync("acme", "style")).IsUnknown);
+    }
+
+    [Fact]
+    public async Task OpenAsync_Corrupt_IsNotReadAgainBeforeItsBackoffAndHealsWhenReplaced()
+    {
+        Write("bad", seed: 1);
+        Write("good", seed: 2);
+        var path = Path.Combine(Root, "bad", "adapter_model.safetensors");
+        WriteBytes(path, File.ReadAllBytes(path)[..^7]);
+        var backoffs = new List<double>();
+        for (var i = 0; i < 9; i++)
+        {
+            var outcome = await _store.OpenAsync("acme", "bad");
+            Assert.Equal(AdapterFailure.Corrupt, outcome.Failure);
+            Assert.DoesNotContain(_folder.Path, outcome.Reason, StringComparison.Ordinal);
+            backoffs.Add(outcome.RetryAfter.TotalSeconds);
+            _time.Advance(outcome.RetryAfter);
+        }
+
+        Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60, 60], backoffs);
+        Assert.NotNull((await _store.OpenAsync("acme", "good")).Adapter);
+        Write("bad", seed: 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotNull((await _store.OpenAsync("acme", "bad")).Adapter);
+    }
+
+    [Fact]
+    public async Task OpenAsync_WithoutWeights_SaysSo()
+    {
+        Write("half", seed: 1);
+        File.Delete(Path.Combine(Root, "half", "adapter_model.safetensors"));
+        Assert.Contains("adapter_model.safetensors is missing", (await _store.OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(Root, "half", "adapter_model.bin"), "x");
+        Assert.True(_store.Register(new AdapterHandle(null, "half")));
+        Assert.Contains("only adapter_model.bin", (await _store.OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task OpenAsync_TooLarge_IsRefusedUnread()
+    {
+        Write("huge", seed: 1);
+        var path = Path.Combine(Root, "huge", "adapter_model.safetensors");
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(1L << 40);
+        }
+
+        Age(path);
+        Assert.Equal(AdapterFailure.TooLarge, (await _store.OpenAsync("acme", "huge")).Failure);
+    }
+
+    [Fact]
+    public async Task Unregister_ThenRegister_HidesAndShows()
+    {
+        Write("style", seed: 1);
+        var handle = new AdapterHandle(null, "style");
+        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.True(_store.Unregister(handle));
+        Assert.False(_store.Unregister(handle));
+        Assert.True((await _store.OpenAsync("acme", "style")).IsUnknown);
+        Assert.Empty(_store.List("acme"));
+        Assert.True(_store.Register(handle));
+        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.Equal([handle], _store.List("acme"));
+    }
+
+    [Fact]
+    public async Task Register_WithPath_ServesThatFolderUnderTheName()
+    {
+        Write("acme/v1", seed: 1);
+        Write("acme/nested/v2", seed: 2);
+        var handle = new AdapterHandle("acme", "style");
+        Assert.True(_store.Register(handle, "v1"));
+        var first = await _store.OpenAsync("acme", "style");
+        Assert.Equal((await _store.OpenAsync("acme", "v1")).Adapter!.Digest, first.Adapter!.Digest);
+        Assert.True(_store.Register(handle, Path.Combine(Root, "acme", "nested", "v2")));
+        Assert.NotEqual(first.Adapter!.Digest, (await _store.OpenAsync("acme", "style")).Adapter!.Digest);
+        Assert.Equal(["style", "v1"], _store.List("acme").Select(listed => listed.Name));
+        Assert.False(_store.Register(new AdapterHandle("other", "style"), Path.Combine(Root, "acme", "v1")));
+        Assert.False(_store.Register(new AdapterHandle("other", "style"), "../acme/v1"));
+    }
+
+    [Fact]
+    public void List_OwnSharedAndOthers_OwnHidesShared()
+    {
+        Write("zeta", seed: 1);
+        Write("acme/alpha", seed: 2);
+        Write("acme/zeta", seed: 3);
+        Write("other/beta", seed: 4);
+        Assert.Equal(["acme/alpha", "acme/zeta"], _store.List("acme").Select(handle => handle.ToString()));
+        Assert.Equal(["zeta"], _store.List("third").Select(handle => handle.ToString()));
+        Assert.Equal(["zeta", "acme/alpha", "acme/zeta", "other/beta"], _store.ListAll().Select(handle => handle.ToString()));
+    }
+
+    [Fact]
+    public async Task ReloadAsync_FallenOutOfTheCache_IsReadAgainAndMustBeTheSame()
+    {
+        Write("a", seed: 1);
+        Write("b", seed: 2);
+        var size = (await _store.OpenAsync("acme", "a")).Adapter!.SizeBytes;
+        var store = MakeStore(size);
+        var a = (await store.OpenAsync("acme", "a")).Adapter!;
+        var b = (await store.OpenAsync("acme", "b")).Adapter!;
+        Assert.False(store.TryGetWeights(a.Digest, out _));
+        Assert.True(store.TryGetWeights(b.Digest, out _));
+        Assert.Equal(size, store.HostCacheBytes);
+        Assert.NotNull((await store.ReloadAsync(a.Digest)).Weights);
+        Write("b", seed: 3);
+        var replaced = await store.ReloadAsync(b.Digest);
+        Assert.Null(replaced.Weights);
+        Assert.Equal(AdapterFailure.Replaced, replaced.Failure);
+        Assert.Equal(AdapterFailure.Replaced, (await store.ReloadAsync(Digest.Of("never seen"u8))).Failure);
+    }
+
+    private AdapterStore MakeStore(long cacheBytes) => new(new AdapterStoreOptions
+    {
+        Root = Root,
+        BaseName = "base",
+        Program = Program,
+        PageCount = _ => Interlocked.Increment(ref _packed),
+        HostCacheBytes = cacheBytes,
+        Time = _time,
+    });
+
+    private void Write(string name, int seed)
+    {
+        var folder = Path.Combine(Root, name);
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        AdapterGenerator.Write(folder, Tiny, seed, rank: 4, targets: ["q_proj"]);
+        foreach (var file in Directory.GetFiles(folder))
+        {
+            Age(file);
+        }
+    }
+
+    private static void WriteBytes(string path, byte[] bytes)
+    {
+        File.WriteAllBytes(path, bytes);
+        Age(path);
+    }
+
+    /// <summary>Sets a file's change back by minutes, another time for every file: settled by a clock that stands still, and never twice the same.</summary>
+    private static void Age(string path) => File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddMinutes(Interlocked.Increment(ref _ages)));
+}
