@@ -8,7 +8,7 @@ namespace Serving.Compute.Tests.Contracts;
 /// <summary>
 /// What every backend must hold, part one: its results are those of the formulas. A backend's test project derives one class per instruction set.
 /// </summary>
-public abstract class BackendContract
+public abstract partial class BackendContract
 {
     /// <summary>An output that scores nothing and reports no logprobs: the raw logits are what is looked at.</summary>
     protected static readonly SampleRow Greedy = new() { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };

@@ -1,0 +1,134 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+using Serving.Compute.Tests.Programs;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Contracts;
+
+/// <content>Adapters: any mix of ranks and slices in one step, and the equivalence to merged weights.</content>
+public abstract partial class BackendContract
+{
+    /// <summary>Ranks that fill cells, that do not, and the largest.</summary>
+    private static readonly int[] Ranks = [1, 8, 9, 16, 64, 256, 3, 24];
+
+    /// <summary>
+    /// Sequences with adapters of all ranks, each with other slices, and some without an adapter, in one step: each gives what the reference gives for it.
+    /// </summary>
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("odd")]
+    [InlineData("qwen2")]
+    public void Execute_MixedAdapters_MatchReference(string shape)
+    {
+        var test = TestProgram.Create(ShapeTable[shape]);
+        using var session = new BackendSession(Factory, test, pages: 4096);
+        var adapters = Ranks.Select((rank, i) => test.CreateAdapter(100 + i, slice => (slice.Index + i) % 3 == 0 ? 0 : rank)).ToArray();
+        var slots = adapters.Select(session.AddAdapter).ToArray();
+        var sequences = new List<(int[] Tokens, AdapterWeights? Adapter)>();
+        session.Inputs.Clear();
+        for (var i = 0; i < (2 * Ranks.Length) + 3; i++)
+        {
+            var adapter = i % 3 == 2 ? -1 : i % Ranks.Length;
+            int[] tokens = [.. Enumerable.Range(0, 1 + (i * 7 % 13)).Select(j => ((i * 31) + (j * 17)) % test.Shape.Vocabulary)];
+            new TestSequence(session, adapter < 0 ? -1 : slots[adapter]).AddChunk(tokens, last: Greedy);
+            sequences.Add((tokens, adapter < 0 ? null : adapters[adapter]));
+        }
+
+        session.Execute();
+        for (var i = 0; i < sequences.Count; i++)
+        {
+            var (tokens, adapter) = sequences[i];
+            var expected = new ReferenceModel(test, adapter, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)])[^1];
+            AssertClose(expected, session.Logits(i), $"{shape} sequence {i}");
+        }
+    }
+
+    /// <summary>
+    /// A LoRA whose product is exact in bf16 against a model with that product added to its weights: B has one entry per row that picks a row of A, so that W + scale·BA is
+    /// W with some entries replaced, exactly.
+    /// </summary>
+    [Fact]
+    public void Execute_Adapter_EqualsMergedWeights()
+    {
+        var test = TestProgram.Create(ShapeTable["llama"]);
+        var (adapter, merged) = Merge(test);
+        int[] tokens = [.. Enumerable.Range(0, 21).Select(i => i * 11 % test.Shape.Vocabulary)];
+        var withAdapter = LogitsOf(test, adapter, tokens);
+        var withMerged = LogitsOf(merged, null, tokens);
+        var plain = LogitsOf(test, null, tokens);
+        AssertClose([.. withMerged.Select(value => (double)value)], withAdapter, "adapter against merged");
+        Assert.True(plain.Zip(withMerged, (a, b) => Math.Abs(a - b)).Max() > 0.5, "The adapter changes nothing, so the comparison shows nothing.");
+    }
+
+    /// <summary>A slot that is packed again, with fewer slices and another rank, keeps nothing of the old adapter.</summary>
+    [Fact]
+    public void PackAdapter_SlotUsedBefore_KeepsNothing()
+    {
+        var test = TestProgram.Create(ShapeTable["llama"]);
+        int[] tokens = [4, 8, 15, 16, 23, 42];
+        var second = test.CreateAdapter(8, slice => slice.Projection == Projection.Down ? 5 : 0);
+        using var session = new BackendSession(Factory, test);
+        var slot = session.AddAdapter(test.CreateAdapter(7, _ => 40));
+        Run(session, slot, tokens);
+        session.Backend.PackAdapter(slot, second, [.. Enumerable.Range(0, session.Backend.PageCountOf(second)).Select(_ => session.TakePage())]);
+        Assert.Equal(LogitsOf(test, second, tokens), Run(session, slot, tokens));
+    }
+
+    private float[] LogitsOf(TestProgram test, AdapterWeights? adapter, int[] tokens)
+    {
+        using var session = new BackendSession(Factory, test);
+        return Run(session, adapter is null ? -1 : session.AddAdapter(adapter), tokens);
+    }
+
+    private static float[] Run(BackendSession session, int slot, int[] tokens)
+    {
+        session.Inputs.Clear();
+        new TestSequence(session, slot).AddChunk(tokens, last: Greedy);
+        session.Execute();
+        return session.Logits(0);
+    }
+
+    private static (AdapterWeights Adapter, TestProgram Merged) Merge(TestProgram test)
+    {
+        const int Rank = 6;
+        const float Scale = 0.5f;
+        var random = new Random(77);
+        var weights = test.Weights.Select(values => values.ToArray()).ToArray();
+        var slices = new List<AdapterSlice>();
+        foreach (var op in test.Program.Ops.OfType<LinearOp>())
+        {
+            foreach (var slice in op.Slices)
+            {
+                var a = new ushort[Rank * slice.InputWidth];
+                var b = new ushort[slice.OutputWidth * Rank];
+                for (var n = 0; n < slice.OutputWidth; n++)
+                {
+                    b[(n * Rank) + (n % Rank)] = BFloat16Bits.FromSingle(1);
+                }
+
+                // Column k of A is one value in one row; the outputs that pick this row have it added to their weight, which is zero there in the merged and the plain model.
+                for (var k = 0; k < slice.InputWidth; k++)
+                {
+                    var value = (float)(random.NextDouble() - 0.5);
+                    a[(k % Rank * slice.InputWidth) + k] = BFloat16Bits.FromSingle(value);
+                    ReplaceWeights(test, weights, op.Weight, slice, k, Rank, BFloat16Bits.Round(value) * Scale);
+                }
+
+                slices.Add(new AdapterSlice(slice.Index, Rank, Scale, a, b));
+            }
+        }
+
+        return (new AdapterWeights(slices), test with { Weights = weights });
+    }
+
+    private static void ReplaceWeights(TestProgram test, ushort[][] merged, int weight, LoraSlice slice, int k, int rank, float value)
+    {
+        for (var n = k % rank; n < slice.OutputWidth; n += rank)
+        {
+            var at = ((slice.OutputOffset + n) * slice.InputWidth) + k;
+            test.Weights[weight][at] = 0;
+            merged[weight][at] = BFloat16Bits.FromSingle(value);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using Serving.Compute.Programs;
+using Serving.Compute.Tests.Programs;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Contracts;
+
+/// <content>Page tables with partly filled pages and explicit positions, page copies, and tokens fed from the previous step.</content>
+public abstract partial class BackendContract
+{
+    /// <summary>
+    /// Pages of which any number of slots is valid, as imported modules leave them: the answer is that of the tokens side by side, to the bit.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(15)]
+    public void Execute_PartlyFilledPages_EqualFullOnes(int chunk)
+    {
+        var test = TestProgram.Create(ShapeTable["llama"]);
+        using var session = new BackendSession(Factory, test);
+        int[] tokens = Tokens(test, 100, 3);
+        var expected = Run(session, -1, tokens);
+        var sequence = new TestSequence(session);
+        for (var done = 0; done < tokens.Length; done += chunk)
+        {
+            session.Inputs.Clear();
+            sequence.StartPage();
+            sequence.AddChunk(tokens[done..Math.Min(done + chunk, tokens.Length)], last: Greedy);
+            session.Execute();
+        }
+
+        Assert.Equal(expected, session.Logits(0));
+    }
+
+    /// <summary>A module with positions that leave a gap: the mask follows ordinals, the rotation positions.</summary>
+    [Fact]
+    public void Execute_PositionsWithGap_MatchReference()
+    {
+        var test = TestProgram.Create(ShapeTable["qwen3"]);
+        using var session = new BackendSession(Factory, test);
+        int[] tokens = Tokens(test, 50, 9);
+        var sequence = new TestSequence(session);
+        session.Inputs.Clear();
+        sequence.AddChunk(tokens[..21]);
+        session.Execute();
+        sequence.PositionOffset = 700;
+        sequence.StartPage();
+        session.Inputs.Clear();
+        sequence.AddChunk(tokens[21..], last: Greedy);
+        session.Execute();
+        int[] positions = [.. Enumerable.Range(0, 50).Select(i => i < 21 ? i : i + 700)];
+        AssertClose(new ReferenceModel(test, null, Factory.Rounds).Run(tokens, positions)[^1], session.Logits(0), "positions with a gap");
+    }
+
+    /// <summary>A sequence whose last, partly filled page was copied (n &gt; 1) goes on as its origin does, and neither writes into the other's page.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(16)]
+    public void Execute_CopiedPage_ContinuesAsItsOrigin(int filled)
+    {
+        var test = TestProgram.Create(ShapeTable["head80"]);
+        using var session = new BackendSession(Factory, test);
+        int[] tokens = Tokens(test, 16 + filled, 4);
+        int[] left = Tokens(test, 7, 5);
+        int[] right = Tokens(test, 7, 6);
+        var origin = new TestSequence(session);
+        session.Inputs.Clear();
+        origin.AddChunk(tokens);
+        session.Execute();
+
+        var copy = new TestSequence(session);
+        var page = session.TakePage();
+        copy.Import((origin.Table[0].Page, 16), (page, filled));
+        session.Inputs.Clear();
+        session.Inputs.AddCopy(origin.Table[1].Page, page, filled);
+        origin.AddChunk(left, last: Greedy);
+        copy.AddChunk(right, last: Greedy);
+        session.Execute();
+        var (first, second) = (session.Logits(0), session.Logits(1));
+        Assert.Equal(Run(session, -1, [.. tokens, .. left]), first);
+        Assert.Equal(Run(session, -1, [.. tokens, .. right]), second);
+    }
+
+    /// <summary>A negative token id stands for what the previous step sampled as that output, in any order of the rows.</summary>
+    [Fact]
+    public void Execute_PendingTokens_AreFedFromPreviousStep()
+    {
+        var test = TestProgram.Create(ShapeTable["llama"]);
+        using var session = new BackendSession(Factory, test);
+        var sequences = Enumerable.Range(0, 3).Select(_ => new TestSequence(session)).ToArray();
+        session.Inputs.Clear();
+        for (var i = 0; i < 3; i++)
+        {
+            sequences[i].AddChunk(Tokens(test, 6 + i, i), last: Greedy);
+        }
+
+        session.Execute();
+        int[] sampled = [.. session.Outputs.TokenIds[..3]];
+        Assert.True(sampled.Distinct().Count() == 3, "Equal samples would not tell the outputs apart.");
+        session.Inputs.Clear();
+        foreach (var i in new[] { 2, 0, 1 })
+        {
+            sequences[i].AddChunk([~i], last: Greedy);
+        }
+
+        session.Execute();
+        var logits = Enumerable.Range(0, 3).Select(session.Logits).ToArray();
+        foreach (var (i, output) in new[] { (2, 0), (0, 1), (1, 2) })
+        {
+            Assert.Equal(Run(session, -1, [.. Tokens(test, 6 + i, i), sampled[i]]), logits[output]);
+        }
+    }
+
+    /// <summary>Random tokens.</summary>
+    protected static int[] Tokens(TestProgram test, int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(test.Shape.Vocabulary))];
+    }
+}

@@ -1,0 +1,133 @@
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Programs;
+
+namespace Serving.Compute.Tests.Contracts;
+
+/// <summary>
+/// What every backend must hold, part two: the answer to a request is the same bits whatever else is in the batch, however its prompt is cut, and whatever
+/// was cached.
+/// </summary>
+public abstract class InvarianceContract
+{
+    private const int Generated = 6;
+
+    private static readonly SampleRow Seeded = new()
+    {
+        TargetToken = -1,
+        TopLogprobs = 5,
+        Temperature = 0.9f,
+        TopP = 0.95f,
+        RepetitionPenalty = 1,
+        Seed = 42,
+    };
+
+    /// <summary>Shapes: the bundled model's proportions, odd sizes, and long enough contexts for more than one split.</summary>
+    private static readonly IReadOnlyDictionary<string, (TestShape Shape, int Prompt)> Cases = new Dictionary<string, (TestShape, int)>
+    {
+        ["demo"] = (new TestShape { Hidden = 256, Intermediate = 704, HeadSize = 64, Vocabulary = 300, Tied = false }, 75),
+        ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 133, Bias = true, Tied = false }, 41),
+        ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
+        ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
+    };
+
+    /// <summary>The backend under test.</summary>
+    protected abstract BackendFactory Factory { get; }
+
+    /// <summary>Names of the cases.</summary>
+    public static TheoryData<string> CaseNames => [.. Cases.Keys];
+
+    /// <summary>Among 63 others of all adapters and lengths.</summary>
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Answer_InCrowd_EqualsAlone(string name) => Compare(name, (world, slot) =>
+    {
+        var before = world.Start(31, slot);
+        var answer = world.Begin(slot);
+        var after = world.Start(32, slot + 1);
+        world.Session.Inputs.Clear();
+        world.AddOthers(before);
+        answer.AddPrompt(world.Prompt.Length - 1);
+        world.AddOthers(after);
+        world.Session.Execute();
+        for (var i = 0; i <= Generated; i++)
+        {
+            world.Session.Inputs.Clear();
+            world.AddOthers(before);
+            answer.AddNext();
+            world.AddOthers(after);
+            world.Session.Execute();
+            answer.Read();
+        }
+
+        return answer;
+    });
+
+    /// <summary>With the prompt in chunks of 16, and split at odd points.</summary>
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Answer_InChunks_EqualsWhole(string name)
+    {
+        foreach (var chunks in (int[][])[[16], [1], [7, 1, 40, 3, 64], [33, 31]])
+        {
+            Compare(name, (world, slot) => world.Answer(world.Begin(slot), chunks));
+        }
+    }
+
+    /// <summary>With a prefix that another request computed, and with pages of it that are not full.</summary>
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Answer_OnSharedPages_EqualsAlone(string name)
+    {
+        Compare(name, (world, slot) =>
+        {
+            var first = world.Begin(slot);
+            world.Answer(first, [world.Prompt.Length]);
+            var pages = (world.Prompt.Length - 1) / ModelShape.PageTokens;
+            var second = world.Begin(slot);
+            second.Sequence.Import([.. first.Sequence.Table.Take(pages).Select(entry => (entry.Page, entry.ValidLength))]);
+            return world.Answer(second, [world.Prompt.Length]);
+        });
+        Compare(name, (world, slot) =>
+        {
+            var first = world.Begin(slot);
+            world.Answer(first, [10, 20, 5], newPages: true);
+            var second = world.Begin(slot);
+            second.Sequence.Import([.. first.Sequence.Table.Take(2).Select(entry => (entry.Page, entry.ValidLength))]);
+            return world.Answer(second, [9, 11], newPages: true);
+        });
+    }
+
+    /// <summary>Recomputed after preemption: prompt and generated tokens in one chunk give the logits that generating gave.</summary>
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Answer_Recomputed_EqualsGenerated(string name) => Compare(name, (world, slot) =>
+    {
+        var lost = world.Begin(slot);
+        world.Answer(lost, [world.Prompt.Length], outputs: 3);
+        var again = world.Begin(slot);
+        again.Recompute(lost);
+        world.Session.Execute();
+        again.Read();
+        return world.Answer(again, [1], outputs: Generated - 4);
+    });
+
+    private void Compare(string name, Func<InvarianceWorld, int, InvarianceAnswer> vary)
+    {
+        var (shape, prompt) = Cases[name];
+        using var alone = new InvarianceWorld(Factory, shape, prompt, Seeded);
+        using var varied = new InvarianceWorld(Factory, shape, prompt, Seeded);
+        foreach (var adapter in new[] { -1, 0, 3 })
+        {
+            var expected = alone.Answer(alone.Begin(adapter), [prompt]);
+            var actual = vary(varied, adapter);
+            Assert.Equal(expected.Tokens, actual.Tokens);
+            Assert.Equal(expected.Logprobs, actual.Logprobs);
+            Assert.Equal(expected.Logits.Count, actual.Logits.Count);
+            for (var i = 0; i < expected.Logits.Count; i++)
+            {
+                Assert.True(expected.Logits[i].AsSpan().SequenceEqual(actual.Logits[i]), $"{name}, adapter {adapter}, output {i}: the logits differ.");
+            }
+        }
+    }
+}

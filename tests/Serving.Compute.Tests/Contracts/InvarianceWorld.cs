@@ -1,0 +1,139 @@
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Programs;
+
+namespace Serving.Compute.Tests.Contracts;
+
+/// <summary>A session with adapters of several ranks and one prompt that is answered in several ways.</summary>
+public sealed class InvarianceWorld : IDisposable
+{
+    private static readonly int[] Ranks = [16, 1, 8, 64, 5, 33];
+
+    private readonly int[] _slots;
+    private readonly SampleRow _output;
+
+    /// <summary>Creates the session and packs the adapters.</summary>
+    public InvarianceWorld(BackendFactory factory, TestShape shape, int promptLength, SampleRow output)
+    {
+        var test = TestProgram.Create(shape);
+        Session = new BackendSession(factory, test, pages: 3000, maxRows: 2048);
+        _slots = [.. Ranks.Select((rank, i) => Session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : rank)))];
+        var random = new Random(11);
+        Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(shape.Vocabulary))];
+        _output = output;
+    }
+
+    /// <summary>The session.</summary>
+    public BackendSession Session { get; }
+
+    /// <summary>The prompt.</summary>
+    public int[] Prompt { get; }
+
+    /// <summary>An answer that nothing has been computed of yet.</summary>
+    public InvarianceAnswer Begin(int adapter) => new(this, new TestSequence(Session, SlotOf(adapter)), _output);
+
+    /// <summary>Computes the rest of the prompt in chunks of the given sizes, the last repeating, and goes on until all outputs are there.</summary>
+    public InvarianceAnswer Answer(InvarianceAnswer answer, int[] chunks, bool newPages = false, int outputs = 6)
+    {
+        for (var i = 0; answer.Sequence.Computed < Prompt.Length - 1; i++)
+        {
+            Session.Inputs.Clear();
+            if (newPages && answer.Sequence.Computed > 0)
+            {
+                answer.Sequence.StartPage();
+            }
+
+            answer.AddPrompt(chunks[Math.Min(i, chunks.Length - 1)]);
+            Session.Execute();
+        }
+
+        for (var i = 0; i <= outputs; i++)
+        {
+            Session.Inputs.Clear();
+            answer.AddNext();
+            Session.Execute();
+            answer.Read();
+        }
+
+        return answer;
+    }
+
+    /// <summary>Other sequences of random lengths and of all adapters, from <paramref name="firstAdapter"/> on.</summary>
+    public TestSequence[] Start(int count, int firstAdapter) =>
+        [.. Enumerable.Range(0, count).Select(i => new TestSequence(Session, SlotOf(((firstAdapter + 1 + i) % (Ranks.Length + 1)) - 1)))];
+
+    /// <summary>Adds a chunk of each of the others to the step.</summary>
+    public void AddOthers(TestSequence[] others)
+    {
+        for (var i = 0; i < others.Length; i++)
+        {
+            var length = others[i].Computed == 0 ? 1 + (i * 5 % 11) : 1;
+            others[i].AddChunk([.. Enumerable.Range(0, length).Select(j => (i + j) % Session.Test.Shape.Vocabulary)], last: _output);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Session.Dispose();
+
+    private int SlotOf(int adapter) => adapter < 0 ? -1 : _slots[adapter % _slots.Length];
+}
+
+/// <summary>One answer to the world's prompt: what was sampled, and the bits it was sampled from.</summary>
+/// <param name="world">The world.</param>
+/// <param name="sequence">Its sequence.</param>
+/// <param name="output">How it samples.</param>
+public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequence, SampleRow output)
+{
+    private int _output;
+
+    /// <summary>The sequence.</summary>
+    public TestSequence Sequence { get; } = sequence;
+
+    /// <summary>Sampled tokens.</summary>
+    public List<int> Tokens { get; } = [];
+
+    /// <summary>Bits of the logprobs: of the sampled token, then of the most likely ones.</summary>
+    public List<uint> Logprobs { get; } = [];
+
+    /// <summary>Raw logits of every output.</summary>
+    public List<float[]> Logits { get; } = [];
+
+    /// <summary>Adds up to <paramref name="count"/> tokens of the prompt but its last to the step.</summary>
+    public void AddPrompt(int count)
+    {
+        var end = Math.Min(Sequence.Computed + count, world.Prompt.Length - 1);
+        Sequence.AddChunk(world.Prompt[Sequence.Computed..end]);
+    }
+
+    /// <summary>Adds the prompt's last token, or the token sampled last, and an output.</summary>
+    public void AddNext() => Add([Tokens.Count == 0 ? world.Prompt[^1] : Tokens[^1]]);
+
+    /// <summary>Adds the whole prompt and what <paramref name="lost"/> had generated, in one chunk, keeping its outputs.</summary>
+    public void Recompute(InvarianceAnswer lost)
+    {
+        Tokens.AddRange(lost.Tokens[..^1]);
+        Logprobs.AddRange(lost.Logprobs[..(lost.Logprobs.Count / lost.Tokens.Count * Tokens.Count)]);
+        Logits.AddRange(lost.Logits[..Tokens.Count]);
+        world.Session.Inputs.Clear();
+        Add([.. world.Prompt, .. Tokens]);
+    }
+
+    /// <summary>Takes the output of the step that ran.</summary>
+    public void Read()
+    {
+        var outputs = world.Session.Outputs;
+        Tokens.Add(outputs.TokenIds[_output]);
+        Logprobs.Add(BitConverter.SingleToUInt32Bits(outputs.Logprobs[_output]));
+        foreach (var logprob in outputs.TopLogprobs.AsSpan(_output * SampleRow.MaxTopLogprobs, output.TopLogprobs))
+        {
+            Logprobs.Add(BitConverter.SingleToUInt32Bits(logprob));
+        }
+
+        Logits.Add(world.Session.Logits(_output));
+    }
+
+    private void Add(int[] tokens)
+    {
+        _output = world.Session.Inputs.OutputCount;
+        Sequence.AddChunk(tokens, last: output with { OutputIndex = (uint)Tokens.Count });
+    }
+}
