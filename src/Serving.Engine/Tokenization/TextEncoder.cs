@@ -1,29 +1,42 @@
+using System.Text;
 using Serving.Engine.Tokenization.AddedTokens;
 using Serving.Engine.Tokenization.Bpe;
+using Serving.Engine.Tokenization.Normalizers;
 using Serving.Engine.Tokenization.PreTokenizers;
 using Serving.Engine.Tokenization.Text;
 
 namespace Serving.Engine.Tokenization;
 
 /// <summary>
-/// Text to ids: added tokens are cut out, what lies between goes through the pre-tokenizer to the model. Immutable; each call makes a
-/// <see cref="Run"/> with its own buffers.
+/// Text to ids: added tokens are cut out, what lies between is normalized, added tokens that are looked for in normalized text
+/// are cut out, and the rest goes through the pre-tokenizer to the model. Immutable; each call makes a <see cref="Run"/> with buffers of its own.
 /// </summary>
 internal sealed class TextEncoder
 {
     private readonly BpeModel _model;
+    private readonly Normalizer[] _normalizers;
     private readonly PreTokenizer[] _stages;
     private readonly bool _asBytes;
+    private readonly bool _keepsMarks;
     private readonly AddedTokenSplitter _plainTokens;
+    private readonly AddedTokenSplitter _normalizedTokens;
 
     public TextEncoder(TokenizerParts parts)
     {
         _model = parts.Model;
+        _normalizers = [.. parts.Normalizers];
 
         // The last stage only rewrites bytes in the byte alphabet, which the model reads from the text itself.
         _asBytes = parts.PreTokenizers is [.., ByteAlphabetPreTokenizer];
         _stages = [.. _asBytes ? parts.PreTokenizers.SkipLast(1) : parts.PreTokenizers];
-        _plainTokens = new AddedTokenSplitter(parts.Added.Values, content => content);
+        if (!_asBytes && _model.Options.IsPlain && HasWordBoundaries(parts))
+        {
+            _stages = [.. _stages, new BoundaryPreTokenizer()];
+        }
+
+        _plainTokens = new AddedTokenSplitter(parts.Added.Values.Where(token => !token.Normalized), content => content);
+        _normalizedTokens = new AddedTokenSplitter(parts.Added.Values.Where(token => token.Normalized), Normalize);
+        _keepsMarks = parts.Added.Values.Any(token => token.Normalized && token.Special);
     }
 
     /// <summary>The ids of a text, without the frame of special tokens.</summary>
@@ -34,17 +47,40 @@ internal sealed class TextEncoder
         return run.Output.ToArray();
     }
 
+    /// <summary>The text as the model's normalizer leaves it.</summary>
+    public string Normalize(string text)
+    {
+        foreach (var normalizer in _normalizers)
+        {
+            text = normalizer.Normalize(text);
+        }
+
+        return text;
+    }
+
+    private static bool HasWordBoundaries(TokenizerParts parts) =>
+        parts.Model.Vocabulary.Find(new Rune(BoundaryPreTokenizer.Mark)) >= 0
+        && !parts.Model.MergedIds.Any(id => BoundaryPreTokenizer.Cuts(parts.Model.Vocabulary.Token(id)));
+
+    private static ReadOnlySpan<char> WithoutMarks(ReadOnlySpan<char> text) =>
+        text.Contains(AddedTokenReader.Mark) ? text.ToString().Replace("\uFDD0", string.Empty, StringComparison.Ordinal) : text;
+
+    /// <summary>One call: takes the pieces of the first split, and as <see cref="Normalized"/> those of the second.</summary>
     private sealed class Run : IAddedTokenSink
     {
-        private readonly PieceSink _first;
+        private readonly TextEncoder _encoder;
+        private readonly Normalized _normalized;
 
         public Run(TextEncoder encoder)
         {
-            _first = new ModelSink(encoder._model, encoder._asBytes, Output);
+            _encoder = encoder;
+            PieceSink first = new ModelSink(encoder._model, encoder._asBytes, Output);
             for (var i = encoder._stages.Length - 1; i >= 0; i--)
             {
-                _first = encoder._stages[i].Before(_first);
+                first = encoder._stages[i].Before(first);
             }
+
+            _normalized = new Normalized(first, Output);
         }
 
         public IdBuffer Output { get; } = new();
@@ -53,10 +89,25 @@ internal sealed class TextEncoder
 
         public void OnText(ReadOnlySpan<char> text, bool first)
         {
-            var plain = text.Contains(AddedTokenReader.Mark) ? text.ToString().Replace("\uFDD0", string.Empty, StringComparison.Ordinal) : text;
-            if (!plain.IsEmpty)
+            text = _encoder._keepsMarks ? text : WithoutMarks(text);
+            text = _encoder._normalizers.Length == 0 ? text : _encoder.Normalize(text.ToString());
+            _normalized.AtStart = first;
+            _encoder._normalizedTokens.Split(text, _normalized);
+        }
+    }
+
+    private sealed class Normalized(PieceSink pieces, IdBuffer output) : IAddedTokenSink
+    {
+        public bool AtStart { get; set; }
+
+        public void OnToken(int id) => output.Add(id);
+
+        public void OnText(ReadOnlySpan<char> text, bool first)
+        {
+            text = WithoutMarks(text);
+            if (!text.IsEmpty)
             {
-                _first.Accept(plain, first);
+                pieces.Accept(text, AtStart && first);
             }
         }
     }

@@ -19,7 +19,7 @@ public sealed class Tokenizer
         _parts = parts;
         _config = config;
         _encoder = new TextEncoder(parts);
-        _guard = new SpecialTokenGuard(parts.Added.Values);
+        _guard = new SpecialTokenGuard(parts.Added.Values, _encoder);
         ChatTemplate = chatTemplate ?? config.ChatTemplate;
         BosTokenId = BosToken is { } bos && TryGetId(bos, out var id) ? id : null;
         EosTokenId = EosToken is { } eos && TryGetId(eos, out id) ? id : null;

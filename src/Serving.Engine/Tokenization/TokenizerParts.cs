@@ -1,6 +1,7 @@
 using Serving.Engine.Tokenization.AddedTokens;
 using Serving.Engine.Tokenization.Bpe;
 using Serving.Engine.Tokenization.Decoders;
+using Serving.Engine.Tokenization.Normalizers;
 using Serving.Engine.Tokenization.PostProcessors;
 using Serving.Engine.Tokenization.PreTokenizers;
 
@@ -10,6 +11,8 @@ namespace Serving.Engine.Tokenization;
 internal sealed record TokenizerParts
 {
     public required IReadOnlyDictionary<string, AddedToken> Added { get; init; }
+
+    public required IReadOnlyList<Normalizer> Normalizers { get; init; }
 
     public required IReadOnlyList<PreTokenizer> PreTokenizers { get; init; }
 

@@ -2,6 +2,7 @@ using Serving.Engine.Tokenization.AddedTokens;
 using Serving.Engine.Tokenization.Bpe;
 using Serving.Engine.Tokenization.Decoders;
 using Serving.Engine.Tokenization.Format;
+using Serving.Engine.Tokenization.Normalizers;
 using Serving.Engine.Tokenization.PostProcessors;
 using Serving.Engine.Tokenization.PreTokenizers;
 
@@ -27,15 +28,11 @@ internal static class TokenizerReader
         var model = BpeReader.Read(json.Get("model"));
         var added = ReadAddedTokens(json, config, configJson, model);
         List<TokenDecoder> decoders = json.TryGet("decoder", out var decoder) ? DecoderReader.Read(decoder) : [new SpaceJoinDecoder()];
-        if (json.TryGet("normalizer", out var normalizer))
-        {
-            throw normalizer.Fail($"the normalizer {normalizer.String("type")} is not supported");
-        }
-
         return new TokenizerParts
         {
             Model = model,
             Added = added,
+            Normalizers = json.TryGet("normalizer", out var normalizer) ? NormalizerReader.Read(normalizer) : [],
             PreTokenizers = json.TryGet("pre_tokenizer", out var preTokenizer) ? PreTokenizerReader.Read(preTokenizer) : [],
             Frame = ReadFrame(json, config, model, added),
             Decoders = decoders,

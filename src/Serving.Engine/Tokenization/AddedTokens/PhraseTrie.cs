@@ -22,6 +22,7 @@ internal sealed class PhraseTrie
             {
                 first.Add(phrases[i][0]);
                 Insert(phrases[i], i);
+                Longest = Math.Max(Longest, phrases[i].Length);
             }
         }
 
@@ -31,6 +32,24 @@ internal sealed class PhraseTrie
 
     /// <summary>Whether there is nothing to find.</summary>
     public bool IsEmpty { get; }
+
+    /// <summary>UTF-16 units of the longest phrase.</summary>
+    public int Longest { get; }
+
+    /// <summary>Whether a phrase begins with the text, or is the text.</summary>
+    public bool Begins(ReadOnlySpan<char> text)
+    {
+        var node = 0;
+        foreach (var c in text)
+        {
+            if (!_edges.TryGetValue((node, c), out node))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Finds the next phrase that begins at <paramref name="from"/> or later: its index and where it begins, or -1.</summary>
     public int Find(ReadOnlySpan<char> text, int from, out int start, out int length)

@@ -13,6 +13,9 @@ internal sealed class BpeModel(BpeVocabulary vocabulary, MergeTable merges, BpeO
 
     public BpeOptions Options => options;
 
+    /// <summary>The ids that merges make, with repetitions.</summary>
+    public IEnumerable<int> MergedIds => merges.Results;
+
     /// <summary>The working memory of one encoding call.</summary>
     public BpeMerger CreateMerger() => new(merges);
 

@@ -7,4 +7,8 @@ namespace Serving.Engine.Tokenization.Bpe;
 /// <param name="IgnoreMerges">Whether a word that is a token is that token, whatever the merges say.</param>
 /// <param name="Prefix">What every symbol of a word but the first begins with.</param>
 /// <param name="Suffix">What the last symbol of a word ends with.</param>
-internal sealed record BpeOptions(int UnknownId, bool FuseUnknown, bool ByteFallback, bool IgnoreMerges, string Prefix, string Suffix);
+internal sealed record BpeOptions(int UnknownId, bool FuseUnknown, bool ByteFallback, bool IgnoreMerges, string Prefix, string Suffix)
+{
+    /// <summary>Whether symbols are bare characters, and words are made of merges alone.</summary>
+    public bool IsPlain => !IgnoreMerges && Prefix.Length == 0 && Suffix.Length == 0;
+}

@@ -50,6 +50,9 @@ internal sealed class MergeTable
     /// <summary>The id that the pair of a rank becomes.</summary>
     public int Result(int rank) => _results[rank];
 
+    /// <summary>Every id that a merge makes.</summary>
+    public IEnumerable<int> Results => _results;
+
     private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
     private int Slot(ulong key)

@@ -1,4 +1,5 @@
 using Serving.Engine.Tokenization.Format;
+using Serving.Engine.Tokenization.Patterns;
 
 namespace Serving.Engine.Tokenization.Decoders;
 
@@ -24,11 +25,9 @@ internal static class DecoderReader
                 }
 
                 break;
-            case "ByteLevel":
-                stages.Add(new ByteLevelDecoder());
-                break;
             default:
-                throw json.Fail($"the decoder {type} is not supported");
+                stages.Add(ReadOne(json, type));
+                break;
         }
 
         if (stages.Count > TokenizerLimits.Stages)
@@ -36,4 +35,27 @@ internal static class DecoderReader
             throw json.Fail($"more than {TokenizerLimits.Stages} stages");
         }
     }
+
+    private static TokenDecoder ReadOne(JsonView json, string type) => type switch
+    {
+        "ByteLevel" => new ByteLevelDecoder(),
+        "ByteFallback" => new ByteFallbackDecoder(),
+        "Fuse" => new FuseDecoder(),
+        "Strip" => new StripDecoder(ReadCharacter(json.Get("content")), ReadCount(json, "start"), ReadCount(json, "stop")),
+        "Replace" => new ReplaceDecoder(TextPattern.Read(json.Get("pattern")), json.Get("content").AsToken()),
+        "Metaspace" => ReadMetaspace(json),
+        _ => throw json.Fail($"the decoder {type} is not supported"),
+    };
+
+    private static MetaspaceDecoder ReadMetaspace(JsonView json)
+    {
+        var mark = json.TryGet("replacement", out var replacement) ? ReadCharacter(replacement) : '\u2581';
+        var absent = json.Bool("add_prefix_space", true) ? "always" : "never";
+        return new MetaspaceDecoder(mark, (json.OptionalString("prepend_scheme") ?? absent) != "never");
+    }
+
+    private static int ReadCount(JsonView json, string name) => json.Int(name, TokenizerLimits.TokenChars, absent: 0);
+
+    private static char ReadCharacter(JsonView json) =>
+        json.AsString() is [var single] ? single : throw json.Fail("must be one character of the basic plane");
 }

@@ -1,3 +1,4 @@
+using Serving.Engine.Tokenization.Patterns;
 using Serving.Engine.Tokenization.Text;
 
 namespace Serving.Engine.Tokenization.PreTokenizers;
@@ -6,13 +7,13 @@ namespace Serving.Engine.Tokenization.PreTokenizers;
 /// GPT-2's pattern, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.
 /// It leaves no character out, so a match begins where the last one ended.
 /// </summary>
-internal sealed class Gpt2Scanner : DelimiterScanner
+internal sealed class Gpt2Scanner : TextScanner
 {
     /// <summary>The pattern as tokenizers write it.</summary>
     public const string Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     /// <inheritdoc/>
-    public override int Find(ReadOnlySpan<char> text, int from, out int length)
+    public override int Find(ReadOnlySpan<char> text, ScalarText? prepared, int from, out int length)
     {
         length = 0;
         if (from >= text.Length)

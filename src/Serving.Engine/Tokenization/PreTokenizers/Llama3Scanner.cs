@@ -1,3 +1,4 @@
+using Serving.Engine.Tokenization.Patterns;
 using Serving.Engine.Tokenization.Text;
 
 namespace Serving.Engine.Tokenization.PreTokenizers;
@@ -8,13 +9,13 @@ namespace Serving.Engine.Tokenization.PreTokenizers;
 /// It leaves no character out, so a match begins where the last one ended.
 /// </summary>
 /// <param name="digits">The longest number.</param>
-internal sealed class Llama3Scanner(int digits) : DelimiterScanner
+internal sealed class Llama3Scanner(int digits) : TextScanner
 {
     private const string Head = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
     private const string Tail = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>The scanner of a pattern as tokenizers write it, or null.</summary>
-    public static Llama3Scanner? For(string pattern) => pattern switch
+    public static Llama3Scanner? For(string? pattern) => pattern switch
     {
         Head + @"\p{N}" + Tail => new Llama3Scanner(1),
         Head + @"\p{N}{1,3}" + Tail => new Llama3Scanner(3),
@@ -23,7 +24,7 @@ internal sealed class Llama3Scanner(int digits) : DelimiterScanner
     };
 
     /// <inheritdoc/>
-    public override int Find(ReadOnlySpan<char> text, int from, out int length)
+    public override int Find(ReadOnlySpan<char> text, ScalarText? prepared, int from, out int length)
     {
         length = from < text.Length ? LengthAt(text, from) : 0;
         return length > 0 ? from : -1;

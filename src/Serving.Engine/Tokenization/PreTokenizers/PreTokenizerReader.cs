@@ -1,4 +1,6 @@
 using Serving.Engine.Tokenization.Format;
+using Serving.Engine.Tokenization.Patterns;
+using Serving.Engine.Tokenization.Text;
 
 namespace Serving.Engine.Tokenization.PreTokenizers;
 
@@ -27,11 +29,9 @@ internal static class PreTokenizerReader
             case "ByteLevel":
                 AddByteLevel(json, stages);
                 break;
-            case "Split":
-                stages.Add(ReadSplit(json));
-                break;
             default:
-                throw json.Fail($"the pre-tokenizer {type} is not supported");
+                stages.Add(ReadOne(json, type));
+                break;
         }
 
         if (stages.Count > TokenizerLimits.Stages)
@@ -55,20 +55,43 @@ internal static class PreTokenizerReader
         stages.Add(new ByteAlphabetPreTokenizer());
     }
 
-    private static SplitPreTokenizer ReadSplit(JsonView json) =>
-        new(ReadPattern(json.Get("pattern")), ReadBehavior(json.Get("behavior")), json.Bool("invert", false));
-
-    private static DelimiterScanner ReadPattern(JsonView json)
+    private static PreTokenizer ReadOne(JsonView json, string type) => type switch
     {
-        if (json.TryGet("Regex", out var regex))
+        "Split" => new SplitPreTokenizer(ReadPattern(json.Get("pattern")), ReadBehavior(json.Get("behavior")), json.Bool("invert", false)),
+        "Metaspace" => ReadMetaspace(json),
+        "Whitespace" => new SplitPreTokenizer(new WordScanner(), SplitBehavior.Removed, invert: true),
+        "WhitespaceSplit" => new SplitPreTokenizer(new ClassScanner(CharClass.Space), SplitBehavior.Removed, invert: false),
+        "Digits" => new SplitPreTokenizer(
+            new ClassScanner(CharClass.Number), json.Bool("individual_digits", false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous, invert: false),
+        "Punctuation" => new SplitPreTokenizer(
+            new ClassScanner(CharClass.Punctuation), json.TryGet("behavior", out var behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated, invert: false),
+        _ => throw json.Fail($"the pre-tokenizer {type} is not supported"),
+    };
+
+    /// <summary>The well-known patterns have scanners of their own, which are faster than an expression.</summary>
+    private static TextScanner ReadPattern(JsonView json)
+    {
+        var regex = json.OptionalString("Regex");
+        return regex == Gpt2Scanner.Pattern ? new Gpt2Scanner() : Llama3Scanner.For(regex) ?? (TextScanner)TextPattern.Read(json);
+    }
+
+    private static MetaspacePreTokenizer ReadMetaspace(JsonView json)
+    {
+        var mark = json.TryGet("replacement", out var replacement) ? replacement.AsString() : "\u2581";
+        if (mark.Length != 1)
         {
-            var pattern = regex.AsString();
-            return pattern == Gpt2Scanner.Pattern
-                ? new Gpt2Scanner()
-                : Llama3Scanner.For(pattern) ?? throw regex.Fail($"the regular expression {pattern} is not supported");
+            throw replacement.Fail("must be one character of the basic plane");
         }
 
-        throw json.Fail("must name a String or a Regex");
+        var absent = json.Bool("add_prefix_space", true) ? "always" : "never";
+        var scheme = (json.OptionalString("prepend_scheme") ?? absent) switch
+        {
+            "always" => PrependScheme.Always,
+            "first" => PrependScheme.First,
+            "never" => PrependScheme.Never,
+            var other => throw json.Fail($"the prepend_scheme {other} is not supported"),
+        };
+        return new MetaspacePreTokenizer(mark[0], scheme, json.Bool("split", true));
     }
 
     private static SplitBehavior ReadBehavior(JsonView json) => json.AsString() switch

@@ -1,35 +1,28 @@
+using Serving.Engine.Tokenization.Patterns;
+
 namespace Serving.Engine.Tokenization.PreTokenizers;
 
 /// <summary>
 /// Cuts a text at delimiters. With <c>invert</c> the delimiters are what the scanner does not find. The text is a row of segments,
 /// delimiter or not; a behavior says which neighbours stay together.
 /// </summary>
-internal sealed class SplitPreTokenizer(DelimiterScanner scanner, SplitBehavior behavior, bool invert) : PreTokenizer
+internal sealed class SplitPreTokenizer(TextScanner scanner, SplitBehavior behavior, bool invert) : PreTokenizer
 {
     /// <inheritdoc/>
     public override void Split(ReadOnlySpan<char> text, bool atStart, PieceSink next)
     {
         var pieces = new Pieces(text, atStart, behavior, next);
-        var from = 0;
+        var matches = new MatchWalk(scanner, text);
         var end = 0;
-        var lastMatch = -1;
-        while (from <= text.Length && scanner.Find(text, from, out var length) is >= 0 and var start)
+        while (matches.Next())
         {
-            // An empty match right behind the last match does not count, so that the search always moves on.
-            if (length == 0 && start == lastMatch)
+            if (matches.Start > end)
             {
-                from += StepAt(text, from);
-                continue;
+                pieces.Add(matches.Start, invert);
             }
 
-            if (start > end)
-            {
-                pieces.Add(start, invert);
-            }
-
-            end = start + length;
-            pieces.Add(end, !invert);
-            (from, lastMatch) = (end, end);
+            pieces.Add(matches.End, !invert);
+            end = matches.End;
         }
 
         if (end < text.Length)
@@ -39,9 +32,6 @@ internal sealed class SplitPreTokenizer(DelimiterScanner scanner, SplitBehavior 
 
         pieces.Flush();
     }
-
-    private static int StepAt(ReadOnlySpan<char> text, int index) =>
-        index + 1 < text.Length && char.IsHighSurrogate(text[index]) && char.IsLowSurrogate(text[index + 1]) ? 2 : 1;
 
     private ref struct Pieces(ReadOnlySpan<char> text, bool atStart, SplitBehavior behavior, PieceSink next)
     {

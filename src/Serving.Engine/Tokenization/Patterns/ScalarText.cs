@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text;
+
+namespace Serving.Engine.Tokenization.Patterns;
+
+/// <summary>
+/// A text with one UTF-16 unit per Unicode scalar, so that a regular expression meets whole characters: a character beyond the basic
+/// plane is replaced by one inside it of the same general category (and script, as far as patterns can name one). Patterns ask for
+/// nothing else of such characters; <see cref="PatternTranslator"/> refuses those that name one.
+/// </summary>
+internal sealed class ScalarText
+{
+    /// <summary>Stands for astral Han characters: a compatibility ideograph that is a letter of its own.</summary>
+    private const char Han = '\uFA0E';
+
+    /// <summary>By general category, in the order of <see cref="UnicodeCategory"/>; rare characters that no tokenizer's range covers.</summary>
+    private const string Representatives =
+        "\uA640\uA641\u1FBC\uA4F8\uA4D0\uA66F\uA823\uA670\uA620\uA6E6\uA830\u202F\u2028\u2029\u0090\uFFF9\uFFFE\uE000" +
+        "\uFE33\uFE31\uFE35\uFE36\u00AB\u00BB\uA4FE\uFB29\uA838\uA700\uA490\uFFFE";
+
+    private readonly char[] _folded;
+    private readonly int[] _offsets;
+
+    private ScalarText(char[] folded, int[] offsets)
+    {
+        _folded = folded;
+        _offsets = offsets;
+    }
+
+    public ReadOnlySpan<char> Folded => _folded;
+
+    /// <summary>The text, or null when it is in the basic plane and needs no folding.</summary>
+    public static ScalarText? Of(ReadOnlySpan<char> text)
+    {
+        if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
+        {
+            return null;
+        }
+
+        var folded = new List<char>(text.Length);
+        var offsets = new List<int>(text.Length + 1);
+        for (var at = 0; at < text.Length;)
+        {
+            Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
+            folded.Add(rune.IsBmp ? text[at] : Representative(rune));
+            offsets.Add(at);
+            at += length;
+        }
+
+        offsets.Add(text.Length);
+        return new ScalarText([.. folded], [.. offsets]);
+    }
+
+    /// <summary>The index of the scalar at a UTF-16 offset; one past the last for any offset beyond.</summary>
+    public int IndexOf(int offset)
+    {
+        var index = Array.BinarySearch(_offsets, offset);
+        return index >= 0 ? index : Math.Min(~index, _folded.Length);
+    }
+
+    /// <summary>The UTF-16 offset of a scalar.</summary>
+    public int OffsetOf(int index) => _offsets[index];
+
+    private static char Representative(Rune rune)
+    {
+        var category = Rune.GetUnicodeCategory(rune);
+        return category == UnicodeCategory.OtherLetter && rune.Value is >= 0x20000 and < 0x40000 ? Han : Representatives[(int)category];
+    }
+}
