@@ -1,0 +1,225 @@
+// The C ABI over the engine. See serving_cpu.h.
+#include <stddef.h>
+
+#include <new>
+
+#include "build.h"
+#include "engine.h"
+#include "pack.h"
+#include "plan.h"
+#include "topology.h"
+
+using serving::Engine;
+
+struct srv_engine {
+    Engine engine;
+};
+
+namespace {
+
+bool is_counted(int32_t count, int32_t most) { return count >= 0 && count <= most; }
+
+bool step_fits(const Engine& engine, const srv_step& step) {
+    return is_counted(step.row_count, engine.limits.max_rows) && is_counted(step.sequence_count, engine.limits.max_sequences)
+        && is_counted(step.output_count, engine.limits.max_outputs) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0;
+}
+
+struct Numbers {
+    int32_t* to;
+    int32_t capacity;
+    int32_t count;
+
+    void add(size_t value) {
+        if (count < capacity) {
+            to[count] = static_cast<int32_t>(value);
+        }
+
+        count++;
+    }
+};
+
+}  // namespace
+
+#define SIZE(type) numbers.add(sizeof(type))
+#define FIELD(type, name) numbers.add(offsetof(type, name))
+
+static void layout_of_program(Numbers& numbers) {
+    SIZE(srv_options);
+    FIELD(srv_options, struct_size); FIELD(srv_options, abi_version); FIELD(srv_options, isa); FIELD(srv_options, thread_count);
+    SIZE(srv_op);
+    FIELD(srv_op, kind); FIELD(srv_op, input); FIELD(srv_op, output); FIELD(srv_op, weight); FIELD(srv_op, bias); FIELD(srv_op, query_norm);
+    FIELD(srv_op, key_norm); FIELD(srv_op, mode); FIELD(srv_op, layer); FIELD(srv_op, first_slice); FIELD(srv_op, slice_count); FIELD(srv_op, epsilon);
+    FIELD(srv_op, scale);
+    SIZE(srv_buffer);
+    FIELD(srv_buffer, columns); FIELD(srv_buffer, element); FIELD(srv_buffer, rows);
+    SIZE(srv_weight);
+    FIELD(srv_weight, rows); FIELD(srv_weight, columns); FIELD(srv_weight, kind);
+    SIZE(srv_slice);
+    FIELD(srv_slice, input_width); FIELD(srv_slice, output_offset); FIELD(srv_slice, output_width);
+    SIZE(srv_program);
+    FIELD(srv_program, struct_size); FIELD(srv_program, hidden_size); FIELD(srv_program, layer_count); FIELD(srv_program, head_count);
+    FIELD(srv_program, kv_head_count); FIELD(srv_program, head_size); FIELD(srv_program, vocabulary_size); FIELD(srv_program, rope_positions);
+    FIELD(srv_program, rope_pairs); FIELD(srv_program, op_count); FIELD(srv_program, buffer_count); FIELD(srv_program, weight_count);
+    FIELD(srv_program, slice_count); FIELD(srv_program, reserved); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
+    FIELD(srv_program, slices); FIELD(srv_program, cosines); FIELD(srv_program, sines);
+    SIZE(srv_pool);
+    FIELD(srv_pool, struct_size); FIELD(srv_pool, page_count); FIELD(srv_pool, page_bytes); FIELD(srv_pool, adapter_slots); FIELD(srv_pool, max_rows);
+    FIELD(srv_pool, max_sequences); FIELD(srv_pool, max_outputs); FIELD(srv_pool, max_context); FIELD(srv_pool, reserved);
+    SIZE(srv_adapter_slice);
+    FIELD(srv_adapter_slice, slice); FIELD(srv_adapter_slice, rank); FIELD(srv_adapter_slice, scale); FIELD(srv_adapter_slice, first_run);
+    FIELD(srv_adapter_slice, run_count); FIELD(srv_adapter_slice, reserved); FIELD(srv_adapter_slice, a); FIELD(srv_adapter_slice, b);
+    SIZE(srv_cell_run);
+    FIELD(srv_cell_run, page); FIELD(srv_cell_run, first_cell); FIELD(srv_cell_run, matrix); FIELD(srv_cell_run, rank_block);
+    FIELD(srv_cell_run, first_tile); FIELD(srv_cell_run, tile_count);
+}
+
+static void layout_of_step(Numbers& numbers) {
+    SIZE(srv_sequence);
+    FIELD(srv_sequence, first_row); FIELD(srv_sequence, row_count); FIELD(srv_sequence, first_ordinal); FIELD(srv_sequence, first_entry);
+    FIELD(srv_sequence, entry_count);
+    SIZE(srv_page);
+    FIELD(srv_page, page); FIELD(srv_page, valid_length);
+    SIZE(srv_segment);
+    FIELD(srv_segment, first_row); FIELD(srv_segment, row_count); FIELD(srv_segment, adapter_slot);
+    SIZE(srv_page_copy);
+    FIELD(srv_page_copy, source); FIELD(srv_page_copy, destination); FIELD(srv_page_copy, tokens);
+    SIZE(srv_penalty);
+    FIELD(srv_penalty, token); FIELD(srv_penalty, output_count);
+    SIZE(srv_bias);
+    FIELD(srv_bias, token); FIELD(srv_bias, bias);
+    SIZE(srv_sample_row);
+    FIELD(srv_sample_row, row); FIELD(srv_sample_row, target_token); FIELD(srv_sample_row, top_logprobs); FIELD(srv_sample_row, top_k);
+    FIELD(srv_sample_row, temperature); FIELD(srv_sample_row, top_p); FIELD(srv_sample_row, min_p); FIELD(srv_sample_row, repetition_penalty);
+    FIELD(srv_sample_row, presence_penalty); FIELD(srv_sample_row, frequency_penalty); FIELD(srv_sample_row, first_penalty);
+    FIELD(srv_sample_row, penalty_count); FIELD(srv_sample_row, first_bias); FIELD(srv_sample_row, bias_count); FIELD(srv_sample_row, seed);
+    FIELD(srv_sample_row, output_index); FIELD(srv_sample_row, choice_index);
+    SIZE(srv_step);
+    FIELD(srv_step, struct_size); FIELD(srv_step, row_count); FIELD(srv_step, sequence_count); FIELD(srv_step, entry_count);
+    FIELD(srv_step, segment_count); FIELD(srv_step, copy_count); FIELD(srv_step, output_count); FIELD(srv_step, penalty_count);
+    FIELD(srv_step, bias_count); FIELD(srv_step, reserved); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
+    FIELD(srv_step, append_slots); FIELD(srv_step, sequences); FIELD(srv_step, entries); FIELD(srv_step, segments); FIELD(srv_step, copies);
+    FIELD(srv_step, outputs); FIELD(srv_step, penalties); FIELD(srv_step, biases);
+    SIZE(srv_outputs);
+    FIELD(srv_outputs, struct_size); FIELD(srv_outputs, reserved); FIELD(srv_outputs, token_ids); FIELD(srv_outputs, logprobs);
+    FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits);
+}
+
+int32_t srv_cpu_abi_version(void) { return SRV_CPU_ABI_VERSION; }
+
+int32_t srv_cpu_layout(int32_t* numbers, int32_t capacity) {
+    Numbers written{numbers, capacity, 0};
+    layout_of_program(written);
+    layout_of_step(written);
+    return written.count;
+}
+
+uint32_t srv_cpu_instruction_sets(void) {
+    uint32_t sets = serving::detect_instruction_sets();
+    for (int isa = SRV_ISA_AVX2; isa <= SRV_ISA_AMX_EMULATED; isa++) {
+        if (serving::kernels_of(isa) == nullptr) {
+            sets &= ~(1u << isa);
+        }
+    }
+
+    return sets;
+}
+
+int32_t srv_cpu_create(const srv_options* options, const srv_program* program, srv_engine** engine) {
+    *engine = nullptr;
+    if (options->abi_version != SRV_CPU_ABI_VERSION || options->struct_size != sizeof *options || program->struct_size != sizeof *program) {
+        return SRV_BAD_VERSION;
+    }
+
+    if (options->isa < 0 || options->isa > SRV_ISA_AMX_EMULATED || (srv_cpu_instruction_sets() & (1u << options->isa)) == 0) {
+        return SRV_UNSUPPORTED;
+    }
+
+    auto* made = new (std::nothrow) srv_engine();
+    if (made == nullptr) {
+        return SRV_OUT_OF_MEMORY;
+    }
+
+    made->engine.isa = options->isa;
+    made->engine.kernels = serving::kernels_of(options->isa);
+    const int count = options->thread_count > 0 ? options->thread_count : serving::default_thread_count();
+    int32_t status = serving::build_program(made->engine, *program);
+    if (status == SRV_OK && !made->engine.pool.start(count, count > 2 && count <= serving::affinity_count())) {
+        status = SRV_NO_THREADS;
+    }
+
+    if (status != SRV_OK) {
+        srv_cpu_destroy(made);
+        return status;
+    }
+
+    *engine = made;
+    return SRV_OK;
+}
+
+void srv_cpu_destroy(srv_engine* engine) {
+    if (engine != nullptr) {
+        serving::tear_down(engine->engine);
+        delete engine;
+    }
+}
+
+int32_t srv_cpu_thread_count(const srv_engine* engine) { return engine->engine.pool.count(); }
+
+int64_t srv_cpu_packed_bytes(const srv_engine* engine, int32_t weight) {
+    return weight < 0 || weight >= engine->engine.program.weight_count ? -1 : engine->engine.weight_table[weight].bytes;
+}
+
+int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_row, const uint16_t* values, int64_t count) {
+    if (weight < 0 || weight >= engine->engine.program.weight_count || first_row < 0 || count < 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    const serving::Weight& target = engine->engine.weight_table[weight];
+    const int64_t unit = target.kind == 2 ? 1 : target.columns;
+    const int64_t room = target.kind == 2 ? target.columns : target.rows;
+    if (count % unit != 0 || count / unit > room - first_row) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    serving::pack_rows(engine->engine, target, first_row, values, count);
+    return SRV_OK;
+}
+
+int32_t srv_cpu_allocate_pool(srv_engine* engine, const srv_pool* pool) {
+    return pool->struct_size != sizeof *pool ? SRV_BAD_VERSION : serving::build_pool(engine->engine, *pool);
+}
+
+int32_t srv_cpu_pack_adapter(srv_engine* engine, int32_t slot, const srv_adapter_slice* slices, int32_t slice_count, const srv_cell_run* runs, int32_t run_count,
+    const int32_t* pages, int32_t page_count) {
+    if (engine->engine.arena.data == nullptr) {
+        return SRV_BAD_STATE;
+    }
+
+    if (slot < 0 || slot >= engine->engine.limits.adapter_slots || slice_count < 0 || run_count < 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    return serving::pack_adapter(engine->engine, slot, slices, slice_count, runs, run_count, pages, page_count);
+}
+
+int32_t srv_cpu_execute(srv_engine* engine, const srv_step* step, const srv_outputs* outputs) {
+    if (step->struct_size != sizeof *step || outputs->struct_size != sizeof *outputs) {
+        return SRV_BAD_VERSION;
+    }
+
+    if (engine->engine.arena.data == nullptr) {
+        return SRV_BAD_STATE;
+    }
+
+    if (!step_fits(engine->engine, *step)) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    serving::StepJob job{};
+    job.engine = &engine->engine;
+    job.step = step;
+    job.outputs = outputs;
+    serving::plan_step(engine->engine, job);
+    engine->engine.pool.run(engine->engine.kernels->step, &job);
+    return SRV_OK;
+}

@@ -1,0 +1,234 @@
+#include "build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pack.h"
+
+namespace serving {
+
+namespace avx2 {
+extern const KernelSet kKernels;
+}
+namespace avx512 {
+extern const KernelSet kKernels;
+}
+
+namespace {
+
+constexpr int64_t kAlign = 64;
+constexpr int64_t kMaxHead = 512;
+
+int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+
+// Cuts pieces off a region, or only adds up their sizes while the region is not taken yet.
+struct Carver {
+    uint8_t* base = nullptr;
+    int64_t used = 0;
+
+    template <typename T>
+    T* take(int64_t count) {
+        T* here = base == nullptr ? nullptr : reinterpret_cast<T*>(base + used);
+        used += round_up(count * static_cast<int64_t>(sizeof(T)), kAlign);
+        return here;
+    }
+};
+
+template <typename T>
+const T* copy_table(Carver& carver, const T* from, int64_t count) {
+    T* to = carver.take<T>(count);
+    if (to != nullptr && count > 0) {
+        memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
+    }
+
+    return to;
+}
+
+bool indexes(int index, int count) { return index >= 0 && index < count; }
+
+bool op_is_valid(const srv_program& program, const srv_op& op) {
+    const bool reads = op.kind == SRV_OP_EMBED || indexes(op.input, program.buffer_count);
+    const bool writes = op.kind == SRV_OP_SAMPLE || indexes(op.output, program.buffer_count);
+    const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_RMS_NORM || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
+    const auto optional = [&program](int weight) { return weight < program.weight_count; };
+    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_SAMPLE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias)
+        && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0
+        && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
+}
+
+bool program_is_valid(const srv_program& program) {
+    const bool sizes = program.hidden_size > 0 && program.layer_count > 0 && program.kv_head_count > 0 && program.head_count % program.kv_head_count == 0
+        && program.head_size > 0 && program.head_size <= kMaxHead && program.head_size % 2 == 0 && program.vocabulary_size > 0
+        && program.rope_pairs * 2 == program.head_size && program.rope_positions > 0;
+    if (!sizes || program.op_count <= 0 || program.buffer_count <= 0 || program.weight_count <= 0 || program.slice_count < 0) {
+        return false;
+    }
+
+    for (int i = 0; i < program.op_count; i++) {
+        if (!op_is_valid(program, program.ops[i])) {
+            return false;
+        }
+    }
+
+    for (int i = 0; i < program.weight_count; i++) {
+        if (program.weights[i].rows <= 0 || program.weights[i].columns <= 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+void carve_program(Engine& engine, const srv_program& from, Carver& carver, int panel_count) {
+    srv_program& program = engine.program;
+    program.ops = copy_table(carver, from.ops, from.op_count);
+    program.buffers = copy_table(carver, from.buffers, from.buffer_count);
+    program.weights = copy_table(carver, from.weights, from.weight_count);
+    program.slices = copy_table(carver, from.slices, from.slice_count);
+    const int64_t angles = int64_t{from.rope_positions} * from.rope_pairs;
+    program.cosines = copy_table(carver, from.cosines, angles);
+    program.sines = copy_table(carver, from.sines, angles);
+    engine.weight_table = carver.take<Weight>(from.weight_count);
+    engine.panels = carver.take<Panel>(panel_count);
+    engine.buffers = carver.take<Buffer>(from.buffer_count);
+}
+
+int64_t place_weights(Engine& engine) {
+    const srv_program& program = engine.program;
+    int64_t offset = 0;
+    int next_panel = 0;
+    for (int i = 0; i < program.weight_count; i++) {
+        Weight& weight = engine.weight_table[i];
+        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0};
+        if (weight.kind == 2) {
+            weight.bytes = round_up(int64_t{weight.columns} * 4, kAlign);
+        } else {
+            weight.panel_count = cut_panels(program, i, engine.panels + next_panel);
+            weight.pairs = static_cast<int32_t>(round_up(weight.columns, kBlock) / 2);
+            weight.bytes = int64_t{weight.panel_count} * weight.pairs * 2 * kLanes * 2;
+            next_panel += weight.panel_count;
+        }
+
+        // Vectors are read in whole registers at their end.
+        offset += round_up(weight.bytes, 4096);
+    }
+
+    return offset;
+}
+
+int task_bound(const Engine& engine) {
+    const srv_pool& pool = engine.limits;
+    return engine.program.kv_head_count * (pool.max_sequences + pool.max_rows * engine.group / kAttentionRows + 1);
+}
+
+void carve_pool(Engine& engine, Carver& carver) {
+    const srv_program& program = engine.program;
+    const srv_pool& pool = engine.limits;
+    for (int i = 0; i < program.buffer_count; i++) {
+        const srv_buffer& from = program.buffers[i];
+        const bool narrow = from.element == 1 && engine.kernels->packed_activations;
+
+        // Rows of bf16 are kept off power-of-two strides, which would map all rows of a tile to one set of the cache.
+        const auto stride = static_cast<int32_t>(round_up(from.columns, kCellColumns) + (narrow ? kBlock : 0));
+        const int64_t rows = from.rows == 0 ? pool.max_rows : pool.max_outputs;
+        uint8_t* data = carver.take<uint8_t>(rows * stride * (narrow ? 2 : 4) + kAlign);
+        engine.buffers[i] = Buffer{data, from.columns, from.element, from.rows, stride};
+    }
+
+    int widest = 0;
+    for (int i = 0; i < program.op_count; i++) {
+        widest = program.ops[i].slice_count > widest ? program.ops[i].slice_count : widest;
+    }
+
+    engine.lora_stride = widest * kMaxRank;
+    engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);
+    engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
+    engine.row_slots = carver.take<int32_t>(int64_t{pool.max_rows} + pool.max_outputs);
+    engine.output_segments = carver.take<srv_segment>(pool.max_outputs);
+    const int splits = static_cast<int>(round_up(pool.max_context, kSplit) / kSplit);
+    engine.partial_capacity = 2 * engine.pool.count() * splits;
+    const int64_t width = round_up(program.head_size, kLanes);
+    engine.partials = carver.take<float>(int64_t{engine.partial_capacity} * kAttentionRows * (width + 2));
+    engine.task_capacity = task_bound(engine) + engine.partial_capacity;
+    engine.tasks = carver.take<AttentionTask>(engine.task_capacity);
+    engine.merges = carver.take<AttentionTask>(2 * engine.pool.count());
+    engine.slots = carver.take<SlotBinding>(pool.adapter_slots);
+}
+
+}  // namespace
+
+const KernelSet* kernels_of(int isa) {
+    switch (isa) {
+    case SRV_ISA_AVX2: return &avx2::kKernels;
+    case SRV_ISA_AVX512: return &avx512::kKernels;
+    default: return nullptr;
+    }
+}
+
+srv_status build_program(Engine& engine, const srv_program& program) {
+    if (!program_is_valid(program)) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    engine.program = program;
+    engine.group = program.head_count / program.kv_head_count;
+    int panel_count = 0;
+    for (int i = 0; i < program.weight_count; i++) {
+        panel_count += program.weights[i].kind == 2 ? 0 : cut_panels(program, i, nullptr);
+    }
+
+    Carver sizes;
+    carve_program(engine, program, sizes, panel_count);
+    engine.tables = take_region(static_cast<size_t>(sizes.used));
+    if (engine.tables.data == nullptr) {
+        return SRV_OUT_OF_MEMORY;
+    }
+
+    Carver carver{engine.tables.data};
+    carve_program(engine, program, carver, panel_count);
+    engine.weights = take_region(static_cast<size_t>(place_weights(engine)));
+    return engine.weights.data == nullptr ? SRV_OUT_OF_MEMORY : SRV_OK;
+}
+
+srv_status build_pool(Engine& engine, const srv_pool& pool) {
+    if (engine.arena.data != nullptr) {
+        return SRV_BAD_STATE;
+    }
+
+    const srv_program& program = engine.program;
+    const int64_t needed = int64_t{kPageTokens} * program.layer_count * 2 * program.kv_head_count * program.head_size * 2;
+    if (pool.page_count <= 0 || pool.page_bytes < needed || pool.page_bytes % kAlign != 0 || pool.adapter_slots < 0 || pool.max_rows <= 0 || pool.max_sequences <= 0
+        || pool.max_outputs <= 0 || pool.max_context <= 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    engine.limits = pool;
+    engine.cells_per_page = static_cast<int32_t>(pool.page_bytes / (kCellElements * 2));
+    Carver sizes;
+    carve_pool(engine, sizes);
+    engine.scratch_stride = round_up(engine.kernels->worker_scratch(engine), 4096);
+    engine.scratch = take_region(static_cast<size_t>(engine.scratch_stride * engine.pool.count()));
+    engine.activations = take_region(static_cast<size_t>(sizes.used));
+    engine.arena = take_region(static_cast<size_t>(pool.page_bytes * pool.page_count));
+    if (engine.scratch.data == nullptr || engine.activations.data == nullptr || engine.arena.data == nullptr) {
+        return SRV_OUT_OF_MEMORY;
+    }
+
+    Carver carver{engine.activations.data};
+    carve_pool(engine, carver);
+    return SRV_OK;
+}
+
+void tear_down(Engine& engine) {
+    for (int i = 0; engine.activations.data != nullptr && i < engine.limits.adapter_slots; i++) {
+        free(engine.slots[i].slices);
+    }
+
+    give_region(engine.arena);
+    give_region(engine.scratch);
+    give_region(engine.activations);
+    give_region(engine.weights);
+    give_region(engine.tables);
+}
+
+}  // namespace serving

@@ -1,0 +1,48 @@
+// The kernels of one instruction set. A translation unit defines SRV_NAMESPACE, SRV_VECTOR_HEADER, SRV_TILE_ORDER (0 or 1) and, for tiles, SRV_TILES,
+// and includes this; everything lands in its namespace, so that no function compiled for one instruction set is ever called on another's behalf.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+
+#include "../engine.h"
+
+#define SRV_INLINE static inline __attribute__((always_inline))
+
+namespace serving {
+namespace SRV_NAMESPACE {
+
+constexpr bool kTileOrder = SRV_TILE_ORDER != 0;
+
+#if SRV_TILE_ORDER
+using Activation = uint16_t;
+#else
+using Activation = float;
+#endif
+
+#include SRV_VECTOR_HEADER
+#include "scalar.h"
+#ifdef SRV_TILES
+#include SRV_TILES
+#include "tiles.h"
+#else
+SRV_INLINE void begin_worker() {}
+SRV_INLINE void end_worker() {}
+#endif
+#include "product.h"
+#include "lora.h"
+#include "linear.h"
+#include "pages.h"
+#include "rows.h"
+#include "rope.h"
+#include "attention.h"
+#include "select.h"
+#include "sample.h"
+#include "step.h"
+
+extern const KernelSet kKernels;
+const KernelSet kKernels = {kTileOrder, &worker_scratch, &run_step};
+
+}  // namespace SRV_NAMESPACE
+}  // namespace serving

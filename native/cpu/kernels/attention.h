@@ -1,0 +1,342 @@
+// Paged attention, cut by ordinals: blocks of 32 inside splits of 512, both counted from ordinal 0, so that neither pages nor chunks nor sharing change
+// a bit. A task is up to 32 packed rows (token × group + head in group) of one sequence and kv head, over all splits or over one of them.
+
+// The running state of a task's rows within one split, or merged over splits.
+struct AttentionState {
+    float* maximum;  // [kAttentionRows]
+    float* sum;      // [kAttentionRows]
+    float* output;   // [kAttentionRows, output_width], unnormalised
+};
+
+struct AttentionScratch {
+    Activation* query;    // [kAttentionRows, query_stride]
+    Activation* weights;  // [kAttentionRows, kBlock]: P, rounded
+    float* scores;        // [kAttentionRows, kBlock]
+    uint16_t* keys;       // two panels of head_size / 2 pairs
+    uint16_t* values;     // head_size / 16 panels of 16 pairs
+    AttentionState split;
+    AttentionState merged;
+    int query_stride;
+};
+
+constexpr float kNoScore = -__builtin_inff();
+
+// Outputs are kept in whole vectors.
+SRV_INLINE int output_width(const Engine& engine) { return (engine.program.head_size + kLanes - 1) / kLanes * kLanes; }
+
+SRV_INLINE int attention_query_stride(int head_size) { return (head_size + kBlock - 1) / kBlock * kBlock; }
+
+static int32_t attention_scratch_bytes(const Engine& engine) {
+    const int head_size = engine.program.head_size;
+    const int query = kAttentionRows * attention_query_stride(head_size) * static_cast<int>(sizeof(Activation));
+    const int weights = kAttentionRows * kBlock * static_cast<int>(sizeof(Activation));
+    const int scores = kAttentionRows * kBlock * 4;
+    const int operands = 2 * kBlock * attention_query_stride(head_size) * 2;
+    const int state = (2 * kAttentionRows + kAttentionRows * output_width(engine)) * 4;
+    return query + weights + scores + operands + 2 * state + 1024;
+}
+
+static AttentionScratch attention_scratch(const Engine& engine, int worker) {
+    uint8_t* at = engine.scratch.data + worker * engine.scratch_stride;
+    const int head_size = engine.program.head_size;
+    const auto take = [&at](int64_t bytes) {
+        uint8_t* here = at;
+        at += (bytes + 63) / 64 * 64;
+        return here;
+    };
+
+    AttentionScratch s{};
+    s.query_stride = attention_query_stride(head_size);
+    s.query = reinterpret_cast<Activation*>(take(int64_t{kAttentionRows} * s.query_stride * static_cast<int64_t>(sizeof(Activation))));
+    s.weights = reinterpret_cast<Activation*>(take(kAttentionRows * kBlock * static_cast<int64_t>(sizeof(Activation))));
+    s.scores = reinterpret_cast<float*>(take(kAttentionRows * kBlock * 4));
+    s.keys = reinterpret_cast<uint16_t*>(take(int64_t{kBlock} * s.query_stride * 2));
+    s.values = reinterpret_cast<uint16_t*>(take(int64_t{kBlock} * output_width(engine) * 2));
+    for (AttentionState* state : {&s.split, &s.merged}) {
+        state->maximum = reinterpret_cast<float*>(take(kAttentionRows * 4));
+        state->sum = reinterpret_cast<float*>(take(kAttentionRows * 4));
+        state->output = reinterpret_cast<float*>(take(int64_t{kAttentionRows} * output_width(engine) * 4));
+    }
+
+    return s;
+}
+
+// Finds the pages of a sequence's ordinals, ascending.
+struct EntryCursor {
+    const srv_page* entries;
+    int entry;
+    int start;  // ordinal of the entry's first slot
+};
+
+// Moves to the entry that holds the ordinal.
+SRV_INLINE void seek(EntryCursor& cursor, int ordinal) {
+    while (cursor.start + cursor.entries[cursor.entry].valid_length <= ordinal) {
+        cursor.start += cursor.entries[cursor.entry].valid_length;
+        cursor.entry++;
+    }
+}
+
+// The operands of one block: two K panels of 16 tokens, and V either in two pages or gathered into 16 pairs.
+struct BlockOperands {
+    const uint16_t* keys[2];
+    const uint16_t* values[2];
+    bool gathered;
+};
+
+// Both pages whole and aligned: products read them where they are.
+SRV_INLINE bool whole_pages(const EntryCursor& cursor, int first, int count) {
+    return count == kBlock && cursor.start == first && cursor.entries[cursor.entry].valid_length == kPageTokens
+        && cursor.entries[cursor.entry + 1].valid_length == kPageTokens;
+}
+
+static BlockOperands block_operands(const Engine& engine, const AttentionScratch& s, EntryCursor& cursor, int layer, int head, int first, int count) {
+    const int head_size = engine.program.head_size;
+    seek(cursor, first);
+    if (!kTileOrder && head_size % kLanes == 0 && whole_pages(cursor, first, count)) {
+        const int a = cursor.entries[cursor.entry].page;
+        const int b = cursor.entries[cursor.entry + 1].page;
+        return {{page_keys(engine, a, layer, head), page_keys(engine, b, layer, head)}, {page_values(engine, a, layer, head), page_values(engine, b, layer, head)}, false};
+    }
+
+    // Slots beyond the valid ones may hold anything, NaN too: they are left as zeros.
+    const int panel = s.query_stride * kPageTokens;
+    __builtin_memset(s.keys, 0, static_cast<size_t>(panel) * 2 * sizeof *s.keys);
+    __builtin_memset(s.values, 0, static_cast<size_t>(kBlock) * output_width(engine) * sizeof *s.values);
+    for (int t = 0; t < count;) {
+        seek(cursor, first + t);
+        const srv_page& entry = cursor.entries[cursor.entry];
+        const int slot = first + t - cursor.start;
+        const uint16_t* keys = page_keys(engine, entry.page, layer, head);
+        const uint16_t* values = page_values(engine, entry.page, layer, head);
+        if (slot == 0 && head_size % kLanes == 0 && entry.valid_length == kPageTokens && t % kPageTokens == 0 && t + kPageTokens <= count) {
+            __builtin_memcpy(s.keys + t / kPageTokens * panel, keys, static_cast<size_t>(head_size) * kPageTokens * sizeof *keys);
+            for (int d = 0; d < head_size; d += kLanes) {
+                __builtin_memcpy(s.values + d * kBlock + t * kLanes, values + d * kPageTokens, kPageTokens * kLanes * sizeof *values);
+            }
+
+            t += kPageTokens;
+            continue;
+        }
+
+        copy_key_token(keys, slot, s.keys + t / kPageTokens * panel, t % kPageTokens, head_size);
+        copy_value_token(values, slot, s.values, kBlock, t, output_width(engine), head_size);
+        t++;
+    }
+
+    return {{s.keys, s.keys + panel}, {s.values, nullptr}, true};
+}
+
+// Scores → P. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
+static void soften_block(const AttentionScratch& s, const int* visible, int rows, float scale, int width) {
+    alignas(64) float raised[kAttentionRows] = {};
+    alignas(64) float factor[kAttentionRows];
+    const Vector none = splat(kNoScore);
+    for (int r = 0; r < rows; r++) {
+        float* row = s.scores + r * kBlock;
+        const int seen = visible[r];
+        const Vector a = keep_first(mul(load(row), splat(scale)), seen < kLanes ? seen : kLanes, none);
+        const Vector b = keep_first(mul(load(row + kLanes), splat(scale)), seen > kLanes ? seen - kLanes : 0, none);
+        store(row, a);
+        store(row + kLanes, b);
+        const float most = max_lanes(larger(a, b));
+        raised[r] = seen > 0 && most > s.split.maximum[r] ? most : s.split.maximum[r];
+    }
+
+    for (int r = 0; r < rows; r += kLanes) {
+        store(factor + r, exponential(sub(load(s.split.maximum + r), load(raised + r))));
+    }
+
+    for (int r = 0; r < rows; r++) {
+        float* row = s.scores + r * kBlock;
+        Activation* p = s.weights + r * kBlock;
+        if (visible[r] <= 0) {
+            store_rounded(p, zero());
+            store_rounded(p + kLanes, zero());
+            continue;
+        }
+
+        const Vector top = splat(raised[r]);
+        const Vector a = exponential(sub(load(row), top));
+        const Vector b = exponential(sub(load(row + kLanes), top));
+        store_rounded(p, a);
+        store_rounded(p + kLanes, b);
+        s.split.sum[r] = s.split.sum[r] * factor[r] + sum_lanes(add(a, b));
+        if (s.split.maximum[r] != raised[r]) {
+            float* output = s.split.output + r * width;
+            const Vector by = splat(factor[r]);
+            for (int d = 0; d < width; d += kLanes) {
+                store(output + d, mul(load(output + d), by));
+            }
+        }
+
+        s.split.maximum[r] = raised[r];
+    }
+}
+
+static void multiply_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
+    constexpr int kStep = 4;
+    const int panels = width / kLanes;
+    const uint16_t* w[kStep];
+    for (int j = 0; j < panels; j += kStep) {
+        const int count = panels - j < kStep ? panels - j : kStep;
+        float* output = s.split.output + j * kLanes;
+        if (operands.gathered) {
+            for (int i = 0; i < count; i++) {
+                w[i] = operands.values[0] + (j + i) * kLanes * kBlock;
+            }
+
+            multiply(s.weights, kBlock, rows, w, count, kBlock / 2, output, width, true);
+            continue;
+        }
+
+        for (int half = 0; half < 2; half++) {
+            for (int i = 0; i < count; i++) {
+                w[i] = operands.values[half] + (j + i) * kLanes * kPageTokens;
+            }
+
+            multiply(s.weights + half * kPageTokens, kBlock, rows, w, count, kPageTokens / 2, output, width, true);
+        }
+    }
+}
+
+static void clear_state(const AttentionState& state, int rows, int width) {
+    for (int r = 0; r < kAttentionRows; r++) {
+        state.maximum[r] = kNoScore;
+        state.sum[r] = 0;
+    }
+
+    __builtin_memset(state.output, 0, static_cast<size_t>(rows) * width * sizeof(float));
+}
+
+// Folds one split into the merged state; splits come in ascending order. A row that saw nothing of the split leaves no trace.
+static void merge_state(const AttentionState& into, const AttentionState& from, int rows, int width) {
+    for (int r = 0; r < rows; r++) {
+        if (from.maximum[r] == kNoScore) {
+            continue;
+        }
+
+        float* to = into.output + r * width;
+        const float* values = from.output + r * width;
+        if (into.maximum[r] == kNoScore) {
+            into.maximum[r] = from.maximum[r];
+            into.sum[r] = from.sum[r];
+            __builtin_memcpy(to, values, static_cast<size_t>(width) * sizeof *to);
+            continue;
+        }
+
+        const float top = into.maximum[r] > from.maximum[r] ? into.maximum[r] : from.maximum[r];
+        const float old = exponential(into.maximum[r] - top);
+        const float fresh = exponential(from.maximum[r] - top);
+        into.sum[r] = into.sum[r] * old + from.sum[r] * fresh;
+        into.maximum[r] = top;
+        for (int d = 0; d < width; d += kLanes) {
+            store(to + d, fma(load(values + d), splat(fresh), mul(load(to + d), splat(old))));
+        }
+    }
+}
+
+static void attend_split(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, const AttentionScratch& s, EntryCursor& cursor, int split) {
+    const srv_sequence& sequence = job.step->sequences[task.sequence];
+    const int head_size = engine.program.head_size;
+    const int width = output_width(engine);
+    const int total = sequence.first_ordinal + sequence.row_count;
+    const int last = sequence.first_ordinal + (task.first_row + task.row_count - 1) / engine.group;
+    const int end = (split + 1) * kSplit < last + 1 ? (split + 1) * kSplit : last + 1;
+    clear_state(s.split, task.row_count, width);
+    for (int first = split * kSplit; first < end; first += kBlock) {
+        // What is valid counts, not what these rows see, so that a block is read from whole pages whenever it lies in them.
+        const int count = total - first < kBlock ? total - first : kBlock;
+        const BlockOperands operands = block_operands(engine, s, cursor, op.layer, task.kv_head, first, count);
+        int visible[kAttentionRows];
+        for (int r = 0; r < task.row_count; r++) {
+            const int seen = sequence.first_ordinal + (task.first_row + r) / engine.group + 1 - first;
+            visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
+        }
+
+        multiply(s.query, s.query_stride, task.row_count, operands.keys, 2, kTileOrder ? s.query_stride / 2 : head_size / 2, s.scores, kBlock, false);
+        soften_block(s, visible, task.row_count, op.scale, width);
+        multiply_values(s, operands, task.row_count, width);
+    }
+}
+
+static void write_attention(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, const AttentionState& state) {
+    const Buffer& output = engine.buffers[op.output];
+    const int head_size = engine.program.head_size;
+    const int first_row = job.step->sequences[task.sequence].first_row;
+    for (int r = 0; r < task.row_count; r++) {
+        const int packed = task.first_row + r;
+        const int64_t row = first_row + packed / engine.group;
+        const int head = task.kv_head * engine.group + packed % engine.group;
+        Activation* to = reinterpret_cast<Activation*>(output.data) + row * output.stride + head * head_size;
+        const Vector scale = splat(1.0f / state.sum[r]);
+        for (int d = 0; d < head_size; d += kLanes) {
+            const Vector value = mul(load(state.output + r * output_width(engine) + d), scale);
+            if (head_size - d >= kLanes) {
+                store_rounded(to + d, value);
+            } else {
+                store_rounded_first(to + d, value, head_size - d);
+            }
+        }
+    }
+}
+
+static AttentionState partial_state(const Engine& engine, int index) {
+    float* at = engine.partials + static_cast<int64_t>(index) * kAttentionRows * (output_width(engine) + 2);
+    return {at, at + kAttentionRows, at + 2 * kAttentionRows};
+}
+
+static void attend_task(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, AttentionScratch s) {
+    const srv_sequence& sequence = job.step->sequences[task.sequence];
+    const int head_size = engine.program.head_size;
+    const Buffer& input = engine.buffers[op.input];
+    for (int r = 0; r < task.row_count; r++) {
+        const int packed = task.first_row + r;
+        const int64_t row = sequence.first_row + packed / engine.group;
+        const int head = task.kv_head * engine.group + packed % engine.group;
+        const Activation* q = reinterpret_cast<const Activation*>(input.data) + row * input.stride + head * head_size;
+        __builtin_memcpy(s.query + r * s.query_stride, q, static_cast<size_t>(head_size) * sizeof *q);
+        __builtin_memset(static_cast<void*>(s.query + r * s.query_stride + head_size), 0, static_cast<size_t>(s.query_stride - head_size) * sizeof *q);
+    }
+
+    EntryCursor cursor{job.step->entries + sequence.first_entry, 0, 0};
+    if (task.partial >= 0) {
+        s.split = partial_state(engine, task.partial);
+        attend_split(engine, job, op, task, s, cursor, task.first_split);
+        return;
+    }
+
+    clear_state(s.merged, task.row_count, output_width(engine));
+    for (int split = 0; split < task.split_count; split++) {
+        attend_split(engine, job, op, task, s, cursor, split);
+        merge_state(s.merged, s.split, task.row_count, output_width(engine));
+    }
+
+    write_attention(engine, job, op, task, s.merged);
+}
+
+static void attend(const Engine& engine, StepJob& job, const srv_op& op, int worker) {
+    const AttentionScratch s = attention_scratch(engine, worker);
+    for (;;) {
+        const int task = static_cast<int>(__atomic_fetch_add(&job.next_task, 1u, __ATOMIC_RELAXED));
+        if (task >= job.task_count) {
+            return;
+        }
+
+        attend_task(engine, job, op, engine.tasks[task], s);
+    }
+}
+
+// Second phase, for tasks that were given out split by split.
+static void merge_attention(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const AttentionScratch s = attention_scratch(engine, worker);
+    const Share share = share_of(engine, job.merge_count, worker);
+    for (int i = share.first; i < share.end; i++) {
+        const AttentionTask& task = engine.merges[i];
+        clear_state(s.merged, task.row_count, output_width(engine));
+        for (int split = 0; split < task.split_count; split++) {
+            merge_state(s.merged, partial_state(engine, task.partial + split), task.row_count, output_width(engine));
+        }
+
+        write_attention(engine, job, op, task, s.merged);
+    }
+}

@@ -1,0 +1,85 @@
+// RopeAndAppend: heads of [q | k | v] normed where the model does, rotated by position in fp32, rounded once; q to its buffer, k and v to the page.
+
+constexpr int kMaxHeadSize = 512;
+
+// x = norm(x) · weight, unrounded; weight null leaves x as it is.
+SRV_INLINE void norm_head(const float* x, const float* weight, float epsilon, int head_size, float* y) {
+    if (weight == nullptr) {
+        __builtin_memcpy(y, x, static_cast<size_t>(head_size) * sizeof *x);
+        return;
+    }
+
+    const Vector scale = splat(1.0f / square_root(mean_square(x, head_size) + epsilon));
+    for (int d = 0; d < head_size; d += kLanes) {
+        const int count = panel_width(head_size, d);
+        store_first(y + d, mul(mul(load_first(x + d, count), scale), load_first(weight + d, count)), count);
+    }
+}
+
+// Element i turns with element i + pairs: (a cos - b sin, b cos + a sin).
+SRV_INLINE void rotate_head(float* x, const float* cosines, const float* sines, int pairs) {
+    for (int i = 0; i < pairs; i += kLanes) {
+        const int count = pairs - i < kLanes ? pairs - i : kLanes;
+        const Vector a = load_first(x + i, count);
+        const Vector b = load_first(x + pairs + i, count);
+        const Vector cosine = load_first(cosines + i, count);
+        const Vector sine = load_first(sines + i, count);
+        store_first(x + i, fma(a, cosine, sub(zero(), mul(b, sine))), count);
+        store_first(x + pairs + i, fma(b, cosine, mul(a, sine)), count);
+    }
+}
+
+static void append_key(const float* x, uint16_t* block, int slot, int head_size) {
+    for (int p = 0; p < head_size / 2; p++) {
+        uint16_t* to = block + (p * kPageTokens + slot) * 2;
+        to[0] = narrow(x[2 * p]);
+        to[1] = narrow(x[2 * p + 1]);
+    }
+}
+
+static void append_value(const float* x, uint16_t* block, int slot, int head_size) {
+    for (int first = 0; first < head_size; first += kLanes) {
+        const int width = panel_width(head_size, first);
+        uint16_t* to = block + first * kPageTokens + slot / 2 * 2 * width + slot % 2;
+        for (int d = 0; d < width; d++) {
+            to[d * 2] = narrow(x[first + d]);
+        }
+    }
+}
+
+static void rope_and_append(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const srv_program& program = engine.program;
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const int head_size = program.head_size;
+    const int pairs = program.rope_pairs;
+    const float* query_norm = op.query_norm < 0 ? nullptr : vector_weight(engine, op.query_norm);
+    const float* key_norm = op.key_norm < 0 ? nullptr : vector_weight(engine, op.key_norm);
+    const int heads = program.head_count + 2 * program.kv_head_count;
+    const Share share = share_of(engine, job.step->row_count * heads, worker);
+    alignas(64) float y[kMaxHeadSize];
+    for (int unit = share.first; unit < share.end; unit++) {
+        const int row = unit / heads;
+        const int head = unit % heads;
+        const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride + head * head_size;
+        const int64_t angle = static_cast<int64_t>(job.step->positions[row]) * pairs;
+        const int page = job.step->append_pages[row];
+        const int slot = job.step->append_slots[row];
+        const int key_head = head - program.head_count;
+        if (key_head < 0) {
+            norm_head(x, query_norm, op.epsilon, head_size, y);
+            rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
+            Activation* q = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride + head * head_size;
+            for (int d = 0; d < head_size; d += kLanes) {
+                const int count = panel_width(head_size, d);
+                store_rounded_first(q + d, load_first(y + d, count), count);
+            }
+        } else if (key_head < program.kv_head_count) {
+            norm_head(x, key_norm, op.epsilon, head_size, y);
+            rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
+            append_key(y, page_keys(engine, page, op.layer, key_head), slot, head_size);
+        } else {
+            append_value(x, page_values(engine, page, op.layer, key_head - program.kv_head_count), slot, head_size);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// Operations on single rows: embed, RMSNorm, SiLU·mul, gather. Rows are dealt to the workers in contiguous shares.
+
+struct Share {
+    int first;
+    int end;
+};
+
+SRV_INLINE Share share_of(const Engine& engine, int count, int worker) {
+    const int64_t workers = engine.pool.count();
+    return {static_cast<int>(count * worker / workers), static_cast<int>(count * (worker + int64_t{1}) / workers)};
+}
+
+SRV_INLINE const float* vector_weight(const Engine& engine, int index) {
+    return reinterpret_cast<const float*>(engine.weights.data + engine.weight_table[index].offset);
+}
+
+// A row of the embedding lies in its panel as pairs, 64 bytes apart.
+static void embed(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const Weight& weight = engine.weight_table[op.weight];
+    const Buffer& output = engine.buffers[op.output];
+    const auto* base = reinterpret_cast<const uint16_t*>(engine.weights.data + weight.offset);
+    const Share share = share_of(engine, job.step->row_count, worker);
+    for (int row = share.first; row < share.end; row++) {
+        const int given = job.step->token_ids[row];
+        const int token = given < 0 ? engine.fed_tokens[~given] : given;
+        const uint16_t* from = base + static_cast<int64_t>(token / kLanes) * weight.pairs * 2 * kLanes + token % kLanes * 2;
+        float* to = reinterpret_cast<float*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        for (int k = 0; k < weight.columns; k++) {
+            to[k] = widen(from[k / 2 * 2 * kLanes + k % 2]);
+        }
+    }
+}
+
+// The sum of squares, in 16 chains across lanes.
+SRV_INLINE float mean_square(const float* x, int count) {
+    Vector sum = zero();
+    int k = 0;
+    for (; k + kLanes <= count; k += kLanes) {
+        const Vector v = load(x + k);
+        sum = fma(v, v, sum);
+    }
+
+    if (k < count) {
+        const Vector v = load_first(x + k, count - k);
+        sum = fma(v, v, sum);
+    }
+
+    return sum_lanes(sum) / static_cast<float>(count);
+}
+
+static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worker) {
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const float* weight = vector_weight(engine, op.weight);
+    const int columns = input.columns;
+    const Share share = share_of(engine, rows, worker);
+    for (int row = share.first; row < share.end; row++) {
+        const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride;
+        Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        const Vector scale = splat(1.0f / square_root(mean_square(x, columns) + op.epsilon));
+        int k = 0;
+        for (; k + kLanes <= columns; k += kLanes) {
+            store_rounded(y + k, mul(mul(load(x + k), scale), load(weight + k)));
+        }
+
+        if (k < columns) {
+            store_rounded_first(y + k, mul(mul(load_first(x + k, columns - k), scale), load_first(weight + k, columns - k)), columns - k);
+        }
+    }
+}
+
+SRV_INLINE Vector silu_times(Vector gate, Vector up) {
+    const Vector one = splat(1.0f);
+    return mul(div(gate, add(one, exponential(sub(zero(), gate)))), up);
+}
+
+// Rows and columns both: units of 256 columns, so that one row keeps several workers busy.
+static void silu_mul(const Engine& engine, const srv_op& op, int rows, int worker) {
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const int columns = output.columns;
+    constexpr int kChunk = 256;
+    const int chunks = (columns + kChunk - 1) / kChunk;
+    const Share share = share_of(engine, rows * chunks, worker);
+    for (int unit = share.first; unit < share.end; unit++) {
+        const int row = unit / chunks;
+        const int first = unit % chunks * kChunk;
+        const int end = first + kChunk < columns ? first + kChunk : columns;
+        const Activation* gate = reinterpret_cast<const Activation*>(input.data) + static_cast<int64_t>(row) * input.stride;
+        const Activation* up = gate + columns;
+        Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        int k = first;
+        for (; k + kLanes <= end; k += kLanes) {
+            store_rounded(y + k, silu_times(load_activation(gate + k), load_activation(up + k)));
+        }
+
+        if (k < end) {
+            // The row's padding makes whole vectors readable; only the row's own columns are written.
+            store_rounded_first(y + k, silu_times(load_activation(gate + k), load_activation(up + k)), end - k);
+        }
+    }
+}
+
+static void gather(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const Share share = share_of(engine, job.step->output_count, worker);
+    for (int i = share.first; i < share.end; i++) {
+        const float* from = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(job.step->outputs[i].row) * input.stride;
+        __builtin_memcpy(reinterpret_cast<float*>(output.data) + static_cast<int64_t>(i) * output.stride, from, static_cast<size_t>(input.columns) * sizeof *from);
+    }
+}
+
+// Copies whole heads of a page: the first tokens of every K block (columns of its pair rows) and V block (pair rows).
+static void copy_pages(const Engine& engine, const StepJob& job, int worker) {
+    const int head_size = engine.program.head_size;
+    const int heads = engine.program.layer_count * engine.program.kv_head_count;
+    const Share share = share_of(engine, heads, worker);
+    for (int i = 0; i < job.step->copy_count; i++) {
+        const srv_page_copy& copy = job.step->copies[i];
+        for (int unit = share.first; unit < share.end; unit++) {
+            const int layer = unit / engine.program.kv_head_count;
+            const int head = unit % engine.program.kv_head_count;
+            const uint16_t* k = page_keys(engine, copy.source, layer, head);
+            uint16_t* to = page_keys(engine, copy.destination, layer, head);
+            for (int p = 0; p < head_size / 2; p++) {
+                __builtin_memcpy(to + p * 2 * kPageTokens, k + p * 2 * kPageTokens, static_cast<size_t>(copy.tokens) * 2 * sizeof *k);
+            }
+
+            for (int t = 0; t < copy.tokens; t++) {
+                copy_value_token(page_values(engine, copy.source, layer, head), t, page_values(engine, copy.destination, layer, head), kPageTokens, t, head_size,
+                    head_size);
+            }
+        }
+    }
+}

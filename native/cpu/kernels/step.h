@@ -1,0 +1,83 @@
+// A worker's way through a step: the op list in order, with a barrier behind every phase.
+
+SRV_INLINE int rows_of(const Engine& engine, const StepJob& job, int buffer) {
+    return engine.buffers[buffer].rows == 0 ? job.step->row_count : job.step->output_count;
+}
+
+static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const bool per_output = input.rows != 0;
+    const int rows = rows_of(engine, job, op.input);
+    const auto* x = reinterpret_cast<const Activation*>(input.data);
+    const bool adapters = job.any_adapter && op.slice_count > 0;
+    if (adapters) {
+        const srv_segment* segments = per_output ? engine.output_segments : job.step->segments;
+        shrink(engine, op, segments, per_output ? job.output_segment_count : job.step->segment_count, x, input.stride, worker);
+        engine.pool.barrier();
+    }
+
+    LinearCall call{};
+    call.engine = &engine;
+    call.op = &op;
+    call.weight = &engine.weight_table[op.weight];
+    call.x = x;
+    call.x_stride = input.stride;
+    call.rows = rows;
+    call.slots = adapters ? engine.row_slots + (per_output ? engine.limits.max_rows : 0) : nullptr;
+    call.bias = op.bias < 0 ? nullptr : vector_weight(engine, op.bias);
+    call.values = output.element == 0 ? reinterpret_cast<float*>(output.data) : nullptr;
+    call.rounded = output.element == 0 ? nullptr : reinterpret_cast<Activation*>(output.data);
+    call.stride = output.stride;
+    linear(call, worker);
+}
+
+static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
+    switch (op.kind) {
+    case SRV_OP_EMBED: embed(engine, job, op, worker); break;
+    case SRV_OP_RMS_NORM: rms_norm(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_LINEAR:
+    case SRV_OP_LOGITS: run_linear(engine, job, op, worker); break;
+    case SRV_OP_ROPE_APPEND: rope_and_append(engine, job, op, worker); break;
+    case SRV_OP_ATTENTION:
+        attend(engine, job, op, worker);
+        if (job.merge_count > 0) {
+            engine.pool.barrier();
+            merge_attention(engine, job, op, worker);
+        }
+
+        break;
+    case SRV_OP_SILU_MUL: silu_mul(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_GATHER: gather(engine, job, op, worker); break;
+    case SRV_OP_SAMPLE: sample(engine, job, op, worker); break;
+    default: break;
+    }
+}
+
+static void run_step(void* context, int worker) {
+    StepJob& job = *static_cast<StepJob*>(context);
+    Engine& engine = *job.engine;
+    begin_worker();
+    if (job.step->copy_count > 0) {
+        copy_pages(engine, job, worker);
+        engine.pool.barrier();
+    }
+
+    for (int i = 0; i < engine.program.op_count; i++) {
+        const srv_op& op = engine.program.ops[i];
+        run_op(engine, job, op, worker);
+        engine.pool.barrier();
+        if (op.kind == SRV_OP_ATTENTION && worker == 0) {
+            // The next attention is at least one barrier away.
+            __atomic_store_n(&job.next_task, 0u, __ATOMIC_RELAXED);
+        }
+    }
+
+    end_worker();
+}
+
+static int32_t worker_scratch(const Engine& engine) {
+    const int64_t attention = attention_scratch_bytes(engine);
+    const int64_t sampling = sample_scratch_bytes(engine);
+    return static_cast<int32_t>(attention > sampling ? attention : sampling);
+}

@@ -1,0 +1,174 @@
+#include "pack.h"
+
+#include <initializer_list>
+#include <stdlib.h>
+#include <string.h>
+
+namespace serving {
+namespace {
+
+int divide_up(int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); }
+
+// The slice of any Linear over this weight that covers an output column, and where the next border lies.
+int slice_at(const srv_program& program, int weight, int column, int* border) {
+    int covering = -1;
+    *border = program.weights[weight].rows;
+    for (int i = 0; i < program.op_count; i++) {
+        const srv_op& op = program.ops[i];
+        for (int local = 0; op.kind == SRV_OP_LINEAR && op.weight == weight && local < op.slice_count; local++) {
+            const srv_slice& slice = program.slices[op.first_slice + local];
+            const int end = slice.output_offset + slice.output_width;
+            if (column >= slice.output_offset && column < end) {
+                covering = op.first_slice + local;
+            }
+
+            for (const int edge : {slice.output_offset, end}) {
+                if (edge > column && edge < *border) {
+                    *border = edge;
+                }
+            }
+        }
+    }
+
+    return covering;
+}
+
+void pack_vector(const Engine& engine, const Weight& weight, int first, const uint16_t* values, int64_t count) {
+    auto* to = reinterpret_cast<uint32_t*>(engine.weights.data + weight.offset) + first;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = static_cast<uint32_t>(values[i]) << 16;
+    }
+}
+
+// A: rank across the pair, ranks beyond the adapter's and columns beyond the slice's are zero.
+void pack_shrink_cell(uint16_t* cell, const srv_adapter_slice& slice, int width, int block, int tile) {
+    memset(cell, 0, kCellElements * sizeof *cell);
+    for (int r = 0; r < kCellRanks && block * kCellRanks + r < slice.rank; r++) {
+        const uint16_t* row = slice.a + static_cast<int64_t>(block * kCellRanks + r) * width;
+        for (int k = 0; k < kCellColumns && tile * kCellColumns + k < width; k++) {
+            cell[k / 2 * 2 * kCellRanks + r * 2 + k % 2] = row[tile * kCellColumns + k];
+        }
+    }
+}
+
+void pack_expand_cell(uint16_t* cell, const srv_adapter_slice& slice, int width, int block, int tile) {
+    memset(cell, 0, kCellElements * sizeof *cell);
+    for (int n = 0; n < kCellColumns && tile * kCellColumns + n < width; n++) {
+        const uint16_t* row = slice.b + static_cast<int64_t>(tile * kCellColumns + n) * slice.rank;
+        for (int r = 0; r < kCellRanks && block * kCellRanks + r < slice.rank; r++) {
+            cell[n / kLanes * kLanes * kCellRanks + r / 2 * 2 * kLanes + n % kLanes * 2 + r % 2] = row[block * kCellRanks + r];
+        }
+    }
+}
+
+// One slice's cells. Its runs must be those that AdapterLayout makes: every rank block's tiles in order, cut only where they are more than a page holds.
+bool pack_slice(const Engine& engine, const srv_adapter_slice& slice, const srv_cell_run* runs, const int32_t* pages, int page_count, SliceBinding& binding, uint16_t** cells) {
+    const srv_slice& shape = engine.program.slices[slice.slice];
+    const int widths[2] = {shape.input_width, shape.output_width};
+    binding.rank_blocks = divide_up(slice.rank, kCellRanks);
+    binding.scale = slice.scale;
+    int next = 0;
+    for (int matrix = 0; matrix < 2; matrix++) {
+        const int tiles = divide_up(widths[matrix], kCellColumns);
+        binding.first_run[matrix] = slice.first_run + next;
+        binding.runs_per_block[matrix] = divide_up(tiles, engine.cells_per_page);
+        for (int block = 0; block < binding.rank_blocks; block++) {
+            for (int tile = 0; tile < tiles; next++) {
+                if (next == slice.run_count) {
+                    return false;
+                }
+
+                const srv_cell_run& run = runs[slice.first_run + next];
+                const int expected = tiles - tile < engine.cells_per_page ? tiles - tile : engine.cells_per_page;
+                const bool fits = run.first_cell >= 0 && run.first_cell + run.tile_count <= engine.cells_per_page && run.page >= 0 && run.page < page_count
+                    && pages[run.page] >= 0 && pages[run.page] < engine.limits.page_count;
+                if (run.matrix != matrix || run.rank_block != block || run.first_tile != tile || run.tile_count != expected || !fits) {
+                    return false;
+                }
+
+                auto* cell = reinterpret_cast<uint16_t*>(engine.arena.data + pages[run.page] * engine.limits.page_bytes) + int64_t{run.first_cell} * kCellElements;
+                cells[slice.first_run + next] = cell;
+                for (int i = 0; i < run.tile_count; i++, tile++, cell += kCellElements) {
+                    (matrix == 0 ? pack_shrink_cell : pack_expand_cell)(cell, slice, widths[matrix], block, tile);
+                }
+            }
+        }
+    }
+
+    return next == slice.run_count;
+}
+
+}  // namespace
+
+int cut_panels(const srv_program& program, int weight, Panel* panels) {
+    int count = 0;
+    for (int column = 0; column < program.weights[weight].rows;) {
+        int border = 0;
+        const int slice = slice_at(program, weight, column, &border);
+        for (; column < border; column += kLanes, count++) {
+            if (panels != nullptr) {
+                panels[count] = Panel{column, border - column < kLanes ? border - column : kLanes, slice};
+            }
+        }
+
+        column = border;
+    }
+
+    return count;
+}
+
+void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count) {
+    if (weight.kind == 2) {
+        pack_vector(engine, weight, first_row, values, count);
+        return;
+    }
+
+    // Pairs of a row lie 64 bytes apart in its panel; rows of the same panel are packed together, so that each line is written once.
+    const Panel* panels = engine.panels + weight.first_panel;
+    const int end = first_row + static_cast<int>(count / weight.columns);
+    auto* base = reinterpret_cast<uint16_t*>(engine.weights.data + weight.offset);
+    for (int p = 0; p < weight.panel_count; p++) {
+        const int from = panels[p].first > first_row ? panels[p].first : first_row;
+        const int to = panels[p].first + panels[p].count < end ? panels[p].first + panels[p].count : end;
+        if (from >= to) {
+            continue;
+        }
+
+        uint16_t* panel = base + static_cast<int64_t>(p) * weight.pairs * 2 * kLanes;
+        const uint16_t* rows = values + static_cast<int64_t>(from - first_row) * weight.columns;
+        for (int pair = 0; pair < (weight.columns + 1) / 2; pair++) {
+            uint16_t* line = panel + pair * 2 * kLanes + (from - panels[p].first) * 2;
+            const bool whole = 2 * pair + 1 < weight.columns;
+            for (int r = 0; r < to - from; r++) {
+                const uint16_t* pairs = rows + static_cast<int64_t>(r) * weight.columns + 2 * pair;
+                line[2 * r] = pairs[0];
+                line[2 * r + 1] = whole ? pairs[1] : uint16_t{0};
+            }
+        }
+    }
+}
+
+srv_status pack_adapter(Engine& engine, int slot, const srv_adapter_slice* slices, int slice_count, const srv_cell_run* runs, int run_count, const int32_t* pages, int page_count) {
+    const size_t table = static_cast<size_t>(engine.program.slice_count) * sizeof(SliceBinding);
+    auto* bindings = static_cast<SliceBinding*>(calloc(1, table + static_cast<size_t>(run_count) * sizeof(uint16_t*) + 1));
+    if (bindings == nullptr) {
+        return SRV_OUT_OF_MEMORY;
+    }
+
+    auto** cells = reinterpret_cast<uint16_t**>(reinterpret_cast<uint8_t*>(bindings) + table);
+    for (int i = 0; i < slice_count; i++) {
+        const srv_adapter_slice& slice = slices[i];
+        const bool named = slice.slice >= 0 && slice.slice < engine.program.slice_count && slice.rank > 0 && slice.rank <= kMaxRank;
+        const bool ranged = slice.first_run >= 0 && slice.run_count > 0 && slice.run_count <= run_count - slice.first_run;
+        if (!named || !ranged || !pack_slice(engine, slice, runs, pages, page_count, bindings[slice.slice], cells)) {
+            free(bindings);
+            return SRV_BAD_ARGUMENT;
+        }
+    }
+
+    free(engine.slots[slot].slices);
+    engine.slots[slot] = SlotBinding{bindings, cells};
+    return SRV_OK;
+}
+
+}  // namespace serving

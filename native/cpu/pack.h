@@ -1,0 +1,16 @@
+// Writes weights and adapters in the order that products read them.
+#pragma once
+#include "engine.h"
+
+namespace serving {
+
+// Cuts a weight's outputs into panels; borders are the offsets at which a slice begins or ends. Returns how many there are; panels may be null to count.
+int cut_panels(const srv_program& program, int weight, Panel* panels);
+
+// Rows of a matrix into its panels, or elements of a vector.
+void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count);
+
+// An adapter into its pages, and its slot's tables.
+srv_status pack_adapter(Engine& engine, int slot, const srv_adapter_slice* slices, int slice_count, const srv_cell_run* runs, int run_count, const int32_t* pages, int page_count);
+
+}  // namespace serving

@@ -1,0 +1,252 @@
+/*
+ * The C ABI of libserving_cpu: one model program, one arena of pages, one call per step.
+ *
+ * Rules. Integers have fixed widths; structs hold no bit fields and no C++ types; the first field of a struct that may grow is its size.
+ * Functions return a srv_status. No exception crosses this boundary, and the library never calls back into its caller.
+ * Pointers are read during the call only, except where a comment says otherwise. Values inside a step are trusted: the engine
+ * has validated them; only counts are checked against the limits.
+ */
+#ifndef SERVING_CPU_H
+#define SERVING_CPU_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SRV_CPU_ABI_VERSION 1
+#define SRV_CPU_EXPORT __attribute__((visibility("default")))
+
+typedef struct srv_engine srv_engine;
+
+typedef enum srv_status {
+    SRV_OK = 0,
+    SRV_BAD_VERSION = 1,   /* the caller was built for another ABI version or struct size */
+    SRV_BAD_ARGUMENT = 2,  /* a count or index is out of its range */
+    SRV_UNSUPPORTED = 3,   /* this CPU or this library cannot do what was asked */
+    SRV_OUT_OF_MEMORY = 4, /* the kernel refused memory */
+    SRV_BAD_STATE = 5,     /* called out of order: pool taken twice, step before the pool */
+    SRV_NO_THREADS = 6     /* a worker thread could not be started */
+} srv_status;
+
+/* Instruction sets: a bit each in srv_cpu_instruction_sets, a value in srv_options. */
+typedef enum srv_isa {
+    SRV_ISA_AVX2 = 0,
+    SRV_ISA_AVX512 = 1,
+    SRV_ISA_AMX = 2,
+    SRV_ISA_AMX_EMULATED = 3 /* AMX's arithmetic in plain C++, for tests */
+} srv_isa;
+
+typedef struct srv_options {
+    uint32_t struct_size;
+    int32_t abi_version;
+    int32_t isa;          /* srv_isa */
+    int32_t thread_count; /* threads that compute, the caller's included; 0 takes min(cgroup quota, affinity), minus one from 4 up */
+} srv_options;
+
+typedef enum srv_op_kind {
+    SRV_OP_EMBED = 0,
+    SRV_OP_RMS_NORM = 1,
+    SRV_OP_LINEAR = 2,
+    SRV_OP_ROPE_APPEND = 3,
+    SRV_OP_ATTENTION = 4,
+    SRV_OP_SILU_MUL = 5,
+    SRV_OP_GATHER = 6,
+    SRV_OP_LOGITS = 7,
+    SRV_OP_SAMPLE = 8
+} srv_op_kind;
+
+/* One operation; fields that its kind does not use are -1 or 0. */
+typedef struct srv_op {
+    int32_t kind;
+    int32_t input;
+    int32_t output;
+    int32_t weight;
+    int32_t bias;        /* weight index or -1 */
+    int32_t query_norm;  /* weight index or -1 */
+    int32_t key_norm;    /* weight index or -1 */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate */
+    int32_t layer;
+    int32_t first_slice; /* Linear: its LoRA slices are consecutive */
+    int32_t slice_count;
+    float epsilon;
+    float scale;
+} srv_op;
+
+typedef struct srv_buffer {
+    int32_t columns;
+    int32_t element; /* 0 fp32, 1 bf16 */
+    int32_t rows;    /* 0 per step row, 1 per output */
+} srv_buffer;
+
+typedef struct srv_weight {
+    int32_t rows;
+    int32_t columns;
+    int32_t kind; /* 0 matrix, 1 embedding, 2 vector */
+} srv_weight;
+
+typedef struct srv_slice {
+    int32_t input_width;
+    int32_t output_offset;
+    int32_t output_width;
+} srv_slice;
+
+/* The model, handed over once and copied. */
+typedef struct srv_program {
+    uint32_t struct_size;
+    int32_t hidden_size;
+    int32_t layer_count;
+    int32_t head_count;
+    int32_t kv_head_count;
+    int32_t head_size; /* a multiple of 16 */
+    int32_t vocabulary_size;
+    int32_t rope_positions;
+    int32_t rope_pairs;
+    int32_t op_count;
+    int32_t buffer_count;
+    int32_t weight_count;
+    int32_t slice_count;
+    int32_t reserved;
+    const srv_op* ops;
+    const srv_buffer* buffers;
+    const srv_weight* weights;
+    const srv_slice* slices;
+    const float* cosines; /* [position, pair] */
+    const float* sines;
+} srv_program;
+
+typedef struct srv_pool {
+    uint32_t struct_size;
+    int32_t page_count;
+    int64_t page_bytes;
+    int32_t adapter_slots;
+    int32_t max_rows;
+    int32_t max_sequences;
+    int32_t max_outputs;
+    int32_t max_context;
+    int32_t reserved;
+} srv_pool;
+
+/* One slice of an adapter: bf16 A [rank, input width] and B [output width, rank]. */
+typedef struct srv_adapter_slice {
+    int32_t slice;
+    int32_t rank;
+    float scale;
+    int32_t first_run; /* its runs: A's by rank block then tile, then B's */
+    int32_t run_count;
+    int32_t reserved;
+    const uint16_t* a;
+    const uint16_t* b;
+} srv_adapter_slice;
+
+/* Cells side by side in one page. */
+typedef struct srv_cell_run {
+    int32_t page;   /* ordinal within the adapter's page list */
+    int32_t first_cell;
+    int32_t matrix; /* 0 A, 1 B */
+    int32_t rank_block;
+    int32_t first_tile;
+    int32_t tile_count;
+} srv_cell_run;
+
+/* The structs of Serving.Compute/Steps, field by field. */
+typedef struct srv_sequence {
+    int32_t first_row, row_count, first_ordinal, first_entry, entry_count;
+} srv_sequence;
+
+typedef struct srv_page {
+    int32_t page, valid_length;
+} srv_page;
+
+typedef struct srv_segment {
+    int32_t first_row, row_count, adapter_slot;
+} srv_segment;
+
+typedef struct srv_page_copy {
+    int32_t source, destination, tokens;
+} srv_page_copy;
+
+typedef struct srv_penalty {
+    int32_t token, output_count;
+} srv_penalty;
+
+typedef struct srv_bias {
+    int32_t token;
+    float bias;
+} srv_bias;
+
+typedef struct srv_sample_row {
+    int32_t row, target_token, top_logprobs, top_k;
+    float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
+    int32_t first_penalty, penalty_count, first_bias, bias_count;
+    uint64_t seed;
+    uint32_t output_index, choice_index;
+} srv_sample_row;
+
+typedef struct srv_step {
+    uint32_t struct_size;
+    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count;
+    int32_t reserved;
+    const int32_t* token_ids;
+    const int32_t* positions;
+    const int32_t* append_pages;
+    const int32_t* append_slots;
+    const srv_sequence* sequences;
+    const srv_page* entries;
+    const srv_segment* segments;
+    const srv_page_copy* copies;
+    const srv_sample_row* outputs;
+    const srv_penalty* penalties;
+    const srv_bias* biases;
+} srv_step;
+
+/* What a step writes, one entry per output. */
+typedef struct srv_outputs {
+    uint32_t struct_size;
+    int32_t reserved;
+    int32_t* token_ids;
+    float* logprobs;
+    int32_t* top_ids;      /* [output, 20] */
+    float* top_logprobs;   /* [output, 20] */
+    float* logits;         /* [output, vocabulary] or null */
+} srv_outputs;
+
+/* The ABI version this library was built with. */
+SRV_CPU_EXPORT int32_t srv_cpu_abi_version(void);
+
+/* Writes the size of every struct above followed by the offsets of its fields, struct after struct in order of declaration; returns how many numbers there are. */
+SRV_CPU_EXPORT int32_t srv_cpu_layout(int32_t* numbers, int32_t capacity);
+
+/* Bit i is set when srv_isa i runs here (AMX: the CPU has it and the kernel granted the tile state). */
+SRV_CPU_EXPORT uint32_t srv_cpu_instruction_sets(void);
+
+/* Copies the program, starts the workers and reserves memory for the weights. */
+SRV_CPU_EXPORT int32_t srv_cpu_create(const srv_options* options, const srv_program* program, srv_engine** engine);
+
+/* Stops the workers and gives all memory back. Null is allowed. */
+SRV_CPU_EXPORT void srv_cpu_destroy(srv_engine* engine);
+
+/* Threads that compute, the caller's included. */
+SRV_CPU_EXPORT int32_t srv_cpu_thread_count(const srv_engine* engine);
+
+/* Bytes of a weight once packed, or -1. */
+SRV_CPU_EXPORT int64_t srv_cpu_packed_bytes(const srv_engine* engine, int32_t weight);
+
+/* Packs count bf16 values: whole rows from first_row on, or elements from first_row on for a vector. */
+SRV_CPU_EXPORT int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_row, const uint16_t* values, int64_t count);
+
+/* Takes the page arena, the activation buffers and the adapter slots. Once. */
+SRV_CPU_EXPORT int32_t srv_cpu_allocate_pool(srv_engine* engine, const srv_pool* pool);
+
+/* Writes an adapter's cells into its pages and binds them to a slot. May run beside srv_cpu_execute when no running step uses the pages or the slot. */
+SRV_CPU_EXPORT int32_t srv_cpu_pack_adapter(srv_engine* engine, int32_t slot, const srv_adapter_slice* slices, int32_t slice_count,
+    const srv_cell_run* runs, int32_t run_count, const int32_t* pages, int32_t page_count);
+
+/* Runs one step to its end on all threads, the caller's included. */
+SRV_CPU_EXPORT int32_t srv_cpu_execute(srv_engine* engine, const srv_step* step, const srv_outputs* outputs);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,167 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Cpu.Interop;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Cpu;
+
+/// <summary>
+/// Runs a program with libserving_cpu: AVX2, AVX-512 or AMX kernels on threads of its own, the calling thread being one of them. The whole op list
+/// of a step is one native call.
+/// </summary>
+public sealed unsafe class CpuBackend : IComputeBackend
+{
+    private readonly ModelProgram _program;
+    private readonly NativeEngineHandle _handle;
+    private PoolShape? _pool;
+
+    /// <summary>Creates the backend and starts its threads.</summary>
+    /// <exception cref="PlatformNotSupportedException">The library is not here, or the instruction set does not run on this machine.</exception>
+    /// <exception cref="ComputeException">The library refused the program or the operating system refused memory or threads.</exception>
+    public CpuBackend(ModelProgram program, CpuBackendOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!IsAvailable(out var reason))
+        {
+            throw new PlatformNotSupportedException(reason);
+        }
+
+        var number = InstructionSets.Choose(options.InstructionSet, SupportedInstructionSets);
+        if (number < 0)
+        {
+            throw new PlatformNotSupportedException($"instruction set '{options.InstructionSet}' does not run here; this machine has {string.Join(", ", SupportedInstructionSets)}");
+        }
+
+        _program = program;
+        InstructionSet = InstructionSets.Names[number];
+        _handle = NativeEngineHandle.Create(program, number, options.Threads);
+        ThreadCount = NativeMethods.ThreadCount(_handle.Engine);
+    }
+
+    /// <summary>The instruction sets that run here, "amx-emulated" (for tests) included; empty where the library is missing.</summary>
+    public static IReadOnlyList<string> SupportedInstructionSets { get; } = Cpu.InstructionSets.Supported();
+
+    /// <inheritdoc/>
+    public string Name => "cpu";
+
+    /// <inheritdoc/>
+    public string InstructionSet { get; }
+
+    /// <inheritdoc/>
+    public int ThreadCount { get; }
+
+    /// <summary>Whether the library is here and this CPU has at least AVX2; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool IsAvailable(out string reason)
+    {
+        if (!NativeLibraryLoader.TryLoad(out reason))
+        {
+            return false;
+        }
+
+        reason = SupportedInstructionSets.Count == 0 ? "this CPU lacks AVX2 or FMA" : string.Empty;
+        return SupportedInstructionSets.Count > 0;
+    }
+
+    /// <inheritdoc/>
+    public long PackedBytes(int weight) => NativeMethods.PackedBytes(_handle.Engine, weight);
+
+    /// <inheritdoc/>
+    public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
+    {
+        fixed (ushort* first = values)
+        {
+            NativeMethods.LoadWeight(_handle.Engine, weight, firstRow, first, values.Length).ThrowIfFailed($"load weight {_program.Weights[weight].Name}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void AllocatePool(PoolShape pool, StepLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(limits);
+        var native = new NativePool
+        {
+            StructSize = (uint)sizeof(NativePool),
+            PageCount = pool.PageCount,
+            PageBytes = pool.PageBytes,
+            AdapterSlots = pool.AdapterSlots,
+            MaxRows = limits.MaxRows,
+            MaxSequences = limits.MaxSequences,
+            MaxOutputs = limits.MaxOutputs,
+            MaxContext = limits.MaxContext,
+        };
+        NativeMethods.AllocatePool(_handle.Engine, &native).ThrowIfFailed("take the page pool");
+        _pool = pool;
+    }
+
+    /// <inheritdoc/>
+    public int PageCountOf(AdapterWeights adapter) => LayoutOf(adapter).PageCount;
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, adapter, LayoutOf(adapter), pages);
+
+    /// <inheritdoc/>
+    public void Execute(StepInputs inputs, StepOutputs outputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(outputs);
+        var step = Counts(inputs);
+        fixed (int* tokens = inputs.TokenIds, positions = inputs.Positions, appendPages = inputs.AppendPages, appendSlots = inputs.AppendSlots)
+        fixed (StepSequence* sequences = inputs.Sequences)
+        fixed (StepPage* entries = inputs.Entries)
+        fixed (StepSegment* segments = inputs.Segments)
+        fixed (StepPageCopy* copies = inputs.Copies)
+        fixed (SampleRow* rows = inputs.Outputs)
+        fixed (PenaltyToken* penalties = inputs.Penalties)
+        fixed (TokenBias* biases = inputs.Biases)
+        {
+            (step.TokenIds, step.Positions, step.AppendPages, step.AppendSlots) = (tokens, positions, appendPages, appendSlots);
+            (step.Sequences, step.Entries, step.Segments, step.Copies) = (sequences, entries, segments, copies);
+            (step.Outputs, step.Penalties, step.Biases) = (rows, penalties, biases);
+            Run(&step, outputs);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+
+    private static NativeStep Counts(StepInputs inputs) => new()
+    {
+        StructSize = (uint)sizeof(NativeStep),
+        RowCount = inputs.RowCount,
+        SequenceCount = inputs.SequenceCount,
+        EntryCount = inputs.EntryCount,
+        SegmentCount = inputs.SegmentCount,
+        CopyCount = inputs.CopyCount,
+        OutputCount = inputs.OutputCount,
+        PenaltyCount = inputs.PenaltyCount,
+        BiasCount = inputs.BiasCount,
+    };
+
+    private void Run(NativeStep* step, StepOutputs outputs)
+    {
+        fixed (int* tokens = outputs.TokenIds, topIds = outputs.TopIds)
+        fixed (float* logprobs = outputs.Logprobs, topLogprobs = outputs.TopLogprobs, logits = outputs.Logits)
+        {
+            var native = new NativeOutputs
+            {
+                StructSize = (uint)sizeof(NativeOutputs),
+                TokenIds = tokens,
+                Logprobs = logprobs,
+                TopIds = topIds,
+                TopLogprobs = topLogprobs,
+                Logits = logits,
+            };
+            NativeMethods.Execute(_handle.Engine, step, &native).ThrowIfFailed("run a step");
+        }
+    }
+
+    private AdapterLayout LayoutOf(AdapterWeights adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        var pageBytes = _pool?.PageBytes ?? _program.Shape.PageBytes;
+        return AdapterLayout.Create(_program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
+    }
+}

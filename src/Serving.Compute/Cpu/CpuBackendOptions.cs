@@ -1,0 +1,14 @@
+namespace Serving.Compute.Cpu;
+
+/// <summary>How a <see cref="CpuBackend"/> runs.</summary>
+public sealed record CpuBackendOptions
+{
+    /// <summary>Takes the best instruction set that this machine has.</summary>
+    public const string AutomaticInstructionSet = "auto";
+
+    /// <summary>Threads that compute, the caller's included; 0 takes min(cgroup quota, affinity), minus one from 4 cores up.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>"avx2", "avx512" or "amx" forces one, "amx-emulated" computes AMX's arithmetic in plain C++ for tests, "auto" takes the best.</summary>
+    public string InstructionSet { get; init; } = AutomaticInstructionSet;
+}

@@ -1,0 +1,32 @@
+using Serving.Compute.Cpu.Interop;
+
+namespace Serving.Compute.Cpu;
+
+/// <summary>The names of the library's instruction sets, by their srv_isa number.</summary>
+internal static class InstructionSets
+{
+    /// <summary>AMX's arithmetic in plain C++, never chosen by itself.</summary>
+    public const string Emulated = "amx-emulated";
+
+    /// <summary>Names by number, in ascending order of what "auto" prefers.</summary>
+    public static readonly string[] Names = ["avx2", "avx512", "amx", Emulated];
+
+    /// <summary>Those that run here.</summary>
+    public static IReadOnlyList<string> Supported()
+    {
+        if (!NativeLibraryLoader.TryLoad(out _))
+        {
+            return [];
+        }
+
+        var sets = NativeMethods.InstructionSets();
+        return [.. Names.Where((_, index) => (sets >> index & 1) != 0)];
+    }
+
+    /// <summary>The number of the set that <paramref name="name"/> asks for, or -1 where it does not run here.</summary>
+    public static int Choose(string name, IReadOnlyList<string> supported)
+    {
+        var chosen = name == CpuBackendOptions.AutomaticInstructionSet ? supported.LastOrDefault(set => set != Emulated) : supported.FirstOrDefault(set => set == name);
+        return chosen is null ? -1 : Array.IndexOf(Names, chosen);
+    }
+}

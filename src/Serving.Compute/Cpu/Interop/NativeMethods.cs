@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace Serving.Compute.Cpu.Interop;
+
+/// <summary>The functions of native/include/serving_cpu.h. None calls back into managed code.</summary>
+internal static unsafe partial class NativeMethods
+{
+    /// <summary>Name that the resolver maps to the file beside the assembly.</summary>
+    public const string Library = "serving_cpu";
+
+    /// <summary>SRV_CPU_ABI_VERSION.</summary>
+    public const int ExpectedAbiVersion = 1;
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_abi_version")]
+    public static partial int AbiVersion();
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_layout")]
+    public static partial int Layout(int* numbers, int capacity);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_instruction_sets")]
+    public static partial uint InstructionSets();
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_create")]
+    public static partial NativeStatus Create(NativeOptions* options, NativeProgram* program, out nint engine);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_destroy")]
+    public static partial void Destroy(nint engine);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_thread_count")]
+    public static partial int ThreadCount(nint engine);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_packed_bytes")]
+    public static partial long PackedBytes(nint engine, int weight);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_load_weight")]
+    public static partial NativeStatus LoadWeight(nint engine, int weight, int firstRow, ushort* values, long count);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_allocate_pool")]
+    public static partial NativeStatus AllocatePool(nint engine, NativePool* pool);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_pack_adapter")]
+    public static partial NativeStatus PackAdapter(nint engine, int slot, NativeAdapterSlice* slices, int sliceCount, NativeCellRun* runs, int runCount, int* pages, int pageCount);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_execute")]
+    public static partial NativeStatus Execute(nint engine, NativeStep* step, NativeOutputs* outputs);
+}

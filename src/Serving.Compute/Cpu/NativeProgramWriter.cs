@@ -1,0 +1,52 @@
+using Serving.Compute.Cpu.Interop;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Cpu;
+
+/// <summary>Writes a program's lists as the arrays that the library reads once, at creation.</summary>
+internal static class NativeProgramWriter
+{
+    /// <summary>The operations, one srv_op each.</summary>
+    public static NativeOp[] Ops(ModelProgram program) => [.. program.Ops.Select(Convert)];
+
+    /// <summary>The buffers.</summary>
+    public static NativeBufferInfo[] Buffers(ModelProgram program) =>
+        [.. program.Buffers.Select(buffer => new NativeBufferInfo { Columns = buffer.Columns, Element = (int)buffer.Element, Rows = (int)buffer.Rows })];
+
+    /// <summary>The weights.</summary>
+    public static NativeWeight[] Weights(ModelProgram program) =>
+        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind })];
+
+    /// <summary>The slices.</summary>
+    public static NativeSlice[] Slices(ModelProgram program) =>
+        [.. program.Slices.Select(slice => new NativeSlice { InputWidth = slice.InputWidth, OutputOffset = slice.OutputOffset, OutputWidth = slice.OutputWidth })];
+
+    private static NativeOp Convert(ProgramOp op) => op switch
+    {
+        EmbedOp e => Op(NativeOpKind.Embed, -1, e.Output, e.Weight),
+        RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight) with { Epsilon = n.Epsilon },
+        LinearOp l => Op(NativeOpKind.Linear, l.Input, l.Output, l.Weight) with
+        {
+            Bias = l.Bias ?? -1,
+            Mode = (int)l.Mode,
+            FirstSlice = l.Slices.Count == 0 ? 0 : l.Slices[0].Index,
+            SliceCount = l.Slices.Count,
+        },
+        RopeAndAppendOp r => Op(NativeOpKind.RopeAppend, r.Input, r.Output, -1) with
+        {
+            Layer = r.Layer,
+            QueryNorm = r.QueryNorm ?? -1,
+            KeyNorm = r.KeyNorm ?? -1,
+            Epsilon = r.Epsilon,
+        },
+        PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, -1) with { Layer = a.Layer, Scale = a.Scale },
+        SiluMulOp s => Op(NativeOpKind.SiluMul, s.Input, s.Output, -1),
+        GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
+        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep },
+        SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),
+        _ => throw new ArgumentException($"The CPU backend has no kernel for {op.GetType().Name}.", nameof(op)),
+    };
+
+    private static NativeOp Op(NativeOpKind kind, int input, int output, int weight) =>
+        new() { Kind = kind, Input = input, Output = output, Weight = weight, Bias = -1, QueryNorm = -1, KeyNorm = -1 };
+}
