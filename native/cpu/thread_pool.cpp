@@ -106,6 +106,7 @@ void ThreadPool::loop(int worker) {
         }
 
         job_(context_, worker);
+        barrier();
     }
 }
 
@@ -119,6 +120,7 @@ void ThreadPool::run(Job job, void* context) {
     }
 
     job(context, 0);
+    barrier();
     _mm_setcsr(control);
 }
 

@@ -20,7 +20,7 @@ public:
 
     int count() const { return count_; }
 
-    // Runs job(context, worker) on every worker and returns when worker 0's call has. A job ends with a barrier, so that all have finished then.
+    // Runs job(context, worker) on every worker and returns when all calls have: no worker touches the context after that.
     void run(Job job, void* context);
 
     // All workers of the running job meet here; what one wrote before it, every other reads after it.

@@ -1,4 +1,4 @@
-// A worker's way through a step: the op list in order, with a barrier behind every phase.
+// A worker's way through a step: the op list in order, with a barrier between phases.
 
 SRV_INLINE int rows_of(const Engine& engine, const StepJob& job, int buffer) {
     return engine.buffers[buffer].rows == 0 ? job.step->row_count : job.step->output_count;
@@ -66,7 +66,10 @@ static void run_step(void* context, int worker) {
     for (int i = 0; i < engine.program.op_count; i++) {
         const srv_op& op = engine.program.ops[i];
         run_op(engine, job, op, worker);
-        engine.pool.barrier();
+        if (i + 1 < engine.program.op_count) {
+            engine.pool.barrier();
+        }
+
         if (op.kind == SRV_OP_ATTENTION && worker == 0) {
             // The next attention is at least one barrier away.
             __atomic_store_n(&job.next_task, 0u, __ATOMIC_RELAXED);

@@ -12,6 +12,9 @@ namespace Serving.Compute.Cpu;
 /// </summary>
 public sealed unsafe class CpuBackend : IComputeBackend
 {
+    /// <summary>Elements of the largest head that the kernels' buffers hold.</summary>
+    public const int MaxHeadSize = 512;
+
     private readonly ModelProgram _program;
     private readonly NativeEngineHandle _handle;
     private PoolShape? _pool;
@@ -62,6 +65,15 @@ public sealed unsafe class CpuBackend : IComputeBackend
 
         reason = SupportedInstructionSets.Count == 0 ? "this CPU lacks AVX2 or FMA" : string.Empty;
         return SupportedInstructionSets.Count > 0;
+    }
+
+    /// <summary>Whether the kernels can run a program; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool Supports(ModelProgram program, out string reason)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        var size = program.Shape.HeadSize;
+        reason = size % 2 != 0 || size > MaxHeadSize ? $"the native CPU kernels need an even head size up to {MaxHeadSize}, this model's is {size}" : string.Empty;
+        return reason.Length == 0;
     }
 
     /// <inheritdoc/>
@@ -117,9 +129,17 @@ public sealed unsafe class CpuBackend : IComputeBackend
         fixed (PenaltyToken* penalties = inputs.Penalties)
         fixed (TokenBias* biases = inputs.Biases)
         {
-            (step.TokenIds, step.Positions, step.AppendPages, step.AppendSlots) = (tokens, positions, appendPages, appendSlots);
-            (step.Sequences, step.Entries, step.Segments, step.Copies) = (sequences, entries, segments, copies);
-            (step.Outputs, step.Penalties, step.Biases) = (rows, penalties, biases);
+            step.TokenIds = tokens;
+            step.Positions = positions;
+            step.AppendPages = appendPages;
+            step.AppendSlots = appendSlots;
+            step.Sequences = sequences;
+            step.Entries = entries;
+            step.Segments = segments;
+            step.Copies = copies;
+            step.Outputs = rows;
+            step.Penalties = penalties;
+            step.Biases = biases;
             Run(&step, outputs);
         }
     }

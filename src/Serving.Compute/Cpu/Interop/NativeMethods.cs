@@ -15,7 +15,7 @@ internal static unsafe partial class NativeMethods
     public static partial int AbiVersion();
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_layout")]
-    public static partial int Layout(int* numbers, int capacity);
+    public static partial int Layout(Span<int> numbers, int capacity);
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_instruction_sets")]
     public static partial uint InstructionSets();

@@ -1,0 +1,54 @@
+using Serving.Compute.Cpu;
+using Serving.Compute.Tests.Programs;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests;
+
+/// <summary>Which backend the options give.</summary>
+public sealed class BackendSelectorTests
+{
+    [Fact]
+    public void Create_Managed_IsManagedWithoutNote()
+    {
+        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, new DeviceOptions { Device = DeviceKind.Managed });
+        using (backend)
+        {
+            Assert.Equal("managed", backend.Name);
+            Assert.Empty(note);
+        }
+    }
+
+    [Fact]
+    public void Create_Auto_IsNativeOrSaysWhyNot()
+    {
+        var available = CpuBackend.IsAvailable(out var reason);
+        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, new DeviceOptions { Threads = 1 });
+        using (backend)
+        {
+            Assert.Equal(available ? "cpu" : "managed", backend.Name);
+            Assert.Equal(reason, note);
+            Assert.Equal(1, backend.ThreadCount);
+        }
+    }
+
+    [Fact]
+    public void Create_HeadsTooLarge_IsManagedWithNote()
+    {
+        Repository.Requires(CpuBackend.IsAvailable(out var reason), reason);
+        var program = TestProgram.Create(new TestShape { Heads = 1, KvHeads = 1, HeadSize = 514 }).Program;
+        var (backend, note) = BackendSelector.Create(program, new DeviceOptions());
+        using (backend)
+        {
+            Assert.Equal("managed", backend.Name);
+            Assert.Contains("514", note, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Create_UnknownInstructionSet_NamesWhatThereIs()
+    {
+        var program = TestProgram.Create(new TestShape()).Program;
+        var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { CpuIsa = "mmx" }));
+        Assert.NotEmpty(error.Message);
+    }
+}
