@@ -73,9 +73,9 @@ internal static class PythonStrings
                 return parts;
             }
 
-            var end = parts.Count == limit ? Strip(text, null, left: false).Length : SkipWhile(text, at, space: false);
+            var end = parts.Count == limit ? text.Length : SkipWhile(text, at, space: false);
             parts.Add(text[at..end]);
-            at = parts.Count > limit && limit >= 0 ? text.Length : end;
+            at = end;
         }
     }
 
@@ -118,10 +118,9 @@ internal static class PythonStrings
             end = to;
         }
 
-        var rest = separator is null ? Strip(text[..end], null) : text[..end];
-        if (separator is not null || rest.Length > 0)
+        if (separator is not null || Strip(text[..end], null).Length > 0)
         {
-            parts.Add(rest);
+            parts.Add(text[..end]);
         }
 
         parts.Reverse();

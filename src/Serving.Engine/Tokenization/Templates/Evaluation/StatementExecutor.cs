@@ -48,18 +48,22 @@ internal sealed class StatementExecutor
         _context.Offset = statement.Offset;
         var items = SelectItems(statement, iterable, scope);
         var loop = new LoopValue(items, depth, statement.IsRecursive ? inner => Recurse(statement, inner, scope, depth + 1) : null);
+        var completed = false;
         for (; loop.MoveNext(); _context.Budget.Charge())
         {
             var inner = new Scope(scope);
             inner.Set("loop", loop);
             _assignment.Assign(statement.Target, loop.Current, inner);
-            if (Execute(statement.Body, inner, output) == Flow.Break)
+            var flow = Execute(statement.Body, inner, output);
+            completed |= flow == Flow.Next;
+            if (flow == Flow.Break)
             {
-                return Flow.Next;
+                break;
             }
         }
 
-        return items.Count == 0 ? Execute(statement.Else, scope, output) : Flow.Next;
+        // Jinja2 runs the else unless a pass came to the end of the body; a break or continue is no end.
+        return completed ? Flow.Next : Execute(statement.Else, scope, output);
     }
 
     private Flow Execute(Statement statement, Scope scope, BudgetedText output)
