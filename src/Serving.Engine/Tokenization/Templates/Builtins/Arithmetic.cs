@@ -22,9 +22,14 @@ internal static class Arithmetic
 
         if (Numbers.IsNumber(left) && Numbers.IsNumber(right))
         {
-            return Numbers.TryInteger(left, out var x) && Numbers.TryInteger(right, out var y)
-                ? OfIntegers(op, x, y)
-                : OfFloats(op, Numbers.ToDouble(left), Numbers.ToDouble(right));
+            if (Numbers.TryInteger(left, out var x) && Numbers.TryInteger(right, out var y))
+            {
+                Numbers.ChargeDigits(x, context.Budget);
+                Numbers.ChargeDigits(y, context.Budget);
+                return OfIntegers(op, x, y);
+            }
+
+            return OfFloats(op, Numbers.ToDouble(left), Numbers.ToDouble(right));
         }
 
         return (op switch

@@ -12,7 +12,7 @@ internal static class Attributes
     /// <summary><c>value.name</c>: a method first, then a key.</summary>
     public static Value Get(Value value, string name, RenderContext context)
     {
-        return value is UndefinedValue undefined ? throw undefined.Fault() : Own(value, name, context) ?? Key(value, new StringValue(name)) ?? Missing(value, name);
+        return value is UndefinedValue undefined ? throw undefined.Fault() : Own(value, name, context) ?? Key(value, new StringValue(name), context) ?? Missing(value, name);
     }
 
     /// <summary><c>value[key]</c>: an element first, then for a string a method.</summary>
@@ -24,7 +24,7 @@ internal static class Attributes
         }
 
         var name = key as StringValue;
-        return Key(value, key)
+        return Key(value, key, context)
             ?? (name is null ? null : Own(value, name.Text, context))
             ?? (name is null ? new UndefinedValue($"{Describe(value)} has no element {PythonText.Repr(key, context.Budget)}") : Missing(value, name.Text));
     }
@@ -73,7 +73,7 @@ internal static class Attributes
         }
     }
 
-    private static Value? Key(Value value, Value key)
+    private static Value? Key(Value value, Value key, RenderContext context)
     {
         if (value is DictValue dict)
         {
@@ -96,13 +96,14 @@ internal static class Attributes
         {
             SequenceValue s => s.Items[index],
             RangeValue r => r[index],
-            StringValue s => At(s, index),
+            StringValue s => At(s, index, context),
             _ => null,
         };
     }
 
-    private static StringValue At(StringValue value, int index)
+    private static StringValue At(StringValue value, int index, RenderContext context)
     {
+        context.Budget.ChargeText(value.IsBasic ? 0 : value.Text.Length);
         var offset = CodePoints.Offset(value, index);
         return new StringValue(value.Text.Substring(offset, CodePoints.WidthAt(value.Text, offset)), value.IsMarkup);
     }

@@ -67,6 +67,7 @@ internal static class BraceFormat
 
     private static string Field(string field, Func<string, Value> argument, RenderContext context, int nesting)
     {
+        context.Budget.Charge();
         var colon = field.AsSpan().IndexOf(':');
         var name = colon < 0 ? field : field[..colon];
         var spec = colon < 0 ? string.Empty : field[(colon + 1)..];

@@ -18,8 +18,12 @@ internal static class DecimalText
             return FloatText.Repr(number);
         }
 
-        var text = Scaled(number, Math.Min(digits, MaxDigits)).ToString(CultureInfo.InvariantCulture);
-        text = text.PadLeft(digits + 1, '0');
+        if (digits > MaxDigits)
+        {
+            return Fixed(number, MaxDigits) + new string('0', digits - MaxDigits);
+        }
+
+        var text = Scaled(number, digits).ToString(CultureInfo.InvariantCulture).PadLeft(digits + 1, '0');
         return digits == 0 ? text : text[..^digits] + "." + text[^digits..];
     }
 

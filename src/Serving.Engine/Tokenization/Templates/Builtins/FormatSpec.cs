@@ -89,6 +89,8 @@ internal sealed record FormatSpec
     {
         if (Numbers.IsNumber(value) && (value is not BoolValue || Type != '\0') && Type != 's')
         {
+            budget.Charge(8 + (Math.Max(0, Precision) / 4));
+            Numbers.ChargeDigits(value is IntValue i ? i.Number : 0, budget);
             var (negative, prefix, digits) = Number(value);
             var sign = negative ? "-" : Sign == '-' ? string.Empty : Sign.ToString();
             return Pad(sign + prefix, digits, '>');

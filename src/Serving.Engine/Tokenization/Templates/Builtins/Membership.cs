@@ -11,7 +11,7 @@ internal static class Membership
         switch (container)
         {
             case StringValue text:
-                context.Budget.ChargeText(text.Text.Length);
+                context.Budget.ChargeSearch(text.Text.Length, value is StringValue s ? s.Text.Length : 0);
                 return value is StringValue part
                     ? text.Text.Contains(part.Text, StringComparison.Ordinal)
                     : throw new TemplateFault($"'in <string>' requires string as left operand, not {value.TypeName}");

@@ -7,10 +7,13 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 /// <summary>Filters that yield numbers.</summary>
 internal static class NumberFilters
 {
+    /// <summary>Digits of a number that is read from text.</summary>
+    private const int MaxDigits = 1200;
+
     public static IEnumerable<Builtin> All { get; } =
     [
         Builtin.Fixed("abs x", (_, a) => Abs(a[0]!)),
-        Builtin.Fixed("int value default? base?", (_, a) => ToInt(a[0]!, a[2] is null ? 10 : Numbers.ToInt32(a[2]!)) ?? a[1] ?? new IntValue(0)),
+        Builtin.Fixed("int value default? base?", (c, a) => ToInt(a[0]!, a[2] is null ? 10 : Numbers.ToInt32(a[2]!), c) ?? a[1] ?? new IntValue(0)),
         Builtin.Fixed("float value default?", (_, a) => ToFloat(a[0]!) ?? a[1] ?? new FloatValue(0)),
         Builtin.Fixed("round value precision? method?", Round),
         Builtin.Fixed("sum items attribute? start?", Sum),
@@ -30,13 +33,14 @@ internal static class NumberFilters
         _ => throw new TemplateFault($"bad operand type for abs(): '{value.TypeName}'"),
     };
 
-    private static Value? ToInt(Value value, int radix)
+    private static Value? ToInt(Value value, int radix, RenderContext context)
     {
         if (Numbers.TryInteger(value, out var integer))
         {
             return new IntValue(integer);
         }
 
+        context.Budget.Charge(value is StringValue { Text.Length: < MaxDigits } digits ? digits.Text.Length / (radix == 10 ? 16 : 1) : 0);
         if (value is StringValue s && ParseInteger(s.Text, radix) is { } parsed)
         {
             return IntValue.Of(parsed);
@@ -59,13 +63,19 @@ internal static class NumberFilters
         }
 
         radix = radix == 0 ? 10 : radix;
-        if (text.Length is 0 or > 1200 || radix is < 2 or > 36 || !char.IsAsciiLetterOrDigit(text[0]) || !char.IsAsciiLetterOrDigit(text[^1]) || text.Contains("__", StringComparison.Ordinal))
+        if (text.Length is 0 or > MaxDigits || radix is < 2 or > 36 || !char.IsAsciiLetterOrDigit(text[0]) || !char.IsAsciiLetterOrDigit(text[^1]) || text.Contains("__", StringComparison.Ordinal))
         {
             return null;
         }
 
+        text = text.Replace("_", string.Empty, StringComparison.Ordinal);
+        if (radix == 10)
+        {
+            return BigInteger.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) ? (negative ? -parsed : parsed) : null;
+        }
+
         var number = BigInteger.Zero;
-        foreach (var c in text.Replace("_", string.Empty, StringComparison.Ordinal))
+        foreach (var c in text)
         {
             var digit = char.IsAsciiDigit(c) ? c - '0' : char.IsAsciiLetter(c) ? char.ToLowerInvariant(c) - 'a' + 10 : 36;
             if (digit >= radix)
@@ -101,7 +111,7 @@ internal static class NumberFilters
                 return new FloatValue(double.NaN);
         }
 
-        return text.Length < 1200 && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? new FloatValue(number) : null;
+        return text.Length < MaxDigits && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? new FloatValue(number) : null;
     }
 
     private static Value Round(RenderContext context, Value?[] a)
@@ -113,6 +123,7 @@ internal static class NumberFilters
             throw new TemplateFault($"type {a[0]!.TypeName} cannot be rounded");
         }
 
+        context.Budget.Charge(8);
         switch (method)
         {
             case "common" when a[0] is FloatValue f:

@@ -23,6 +23,7 @@ internal static class PercentFormat
 
             text.Append(format.AsSpan(at, percent - at));
             at = percent + 1;
+            context.Budget.Charge();
             var key = ReadKey(format, ref at);
             var spec = ReadSpec(format, ref at, Next);
             if (spec.Type == '%')

@@ -130,6 +130,7 @@ internal static class PythonStrings
     /// <summary><c>replace(old, new, count)</c>, into a string that pays as it grows; a negative count is no limit.</summary>
     public static string Replace(string text, string old, string with, int count, RenderBudget budget)
     {
+        budget.ChargeSearch(text.Length, old.Length);
         var result = new BudgetedText(budget);
         var at = 0;
         if (old.Length == 0)

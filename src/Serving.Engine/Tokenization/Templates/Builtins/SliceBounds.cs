@@ -61,6 +61,7 @@ internal static class SliceBounds
 
     private static StringValue SliceText(StringValue value, int from, int to, int stride, RenderContext context)
     {
+        context.Budget.ChargeText(value.IsBasic ? 0 : value.Text.Length);
         if (stride == 1)
         {
             var start = CodePoints.Offset(value, from);

@@ -25,8 +25,8 @@ internal static class StringMethods
         Builtin.Fixed("split self sep? maxsplit?", (c, a) => Parts(c, a, PythonStrings.Split)),
         Builtin.Fixed("rsplit self sep? maxsplit?", (c, a) => Parts(c, a, PythonStrings.SplitRight)),
         Builtin.Fixed("splitlines self keepends?", (c, a) => List(c, Text(a, 0), PythonStrings.SplitLines(Text(a, 0), a[1]?.IsTrue ?? false))),
-        Builtin.Fixed("partition self sep", (_, a) => Partition(a, fromRight: false)),
-        Builtin.Fixed("rpartition self sep", (_, a) => Partition(a, fromRight: true)),
+        Builtin.Fixed("partition self sep", (c, a) => Partition(c, a, fromRight: false)),
+        Builtin.Fixed("rpartition self sep", (c, a) => Partition(c, a, fromRight: true)),
         Builtin.Fixed("join self items", (c, a) => Join(Text(a, 0), a[1]!, c)),
         Builtin.Fixed("center self width fillchar?", (c, a) => Pad(c, a, both: true, left: true)),
         Builtin.Fixed("ljust self width fillchar?", (c, a) => Pad(c, a, both: false, left: false)),
@@ -64,6 +64,7 @@ internal static class StringMethods
     private static ListValue Parts(RenderContext context, Value?[] a, Func<string, string?, int, List<string>> split)
     {
         var separator = Optional(a, 1);
+        context.Budget.ChargeSearch(Text(a, 0).Length, separator?.Length ?? 0);
         return separator is { Length: 0 }
             ? throw new TemplateFault("empty separator")
             : List(context, Text(a, 0), split(Text(a, 0), separator, Limit(a[2])));
@@ -76,9 +77,11 @@ internal static class StringMethods
         return new ListValue(parts.ConvertAll(Value (p) => new StringValue(p)));
     }
 
-    private static TupleValue Partition(Value?[] a, bool fromRight)
+    private static TupleValue Partition(RenderContext context, Value?[] a, bool fromRight)
     {
         var (text, separator) = (Text(a, 0), Text(a, 1));
+        context.Budget.ChargeSearch(text.Length, separator.Length);
+        context.Budget.Grow(text.Length);
         if (separator.Length == 0)
         {
             throw new TemplateFault("empty separator");

@@ -10,12 +10,12 @@ internal static class StringTestMethods
         Builtin.Fixed("startswith self prefix start? end?", (c, a) => Affix(c, a, (s, p) => s.StartsWith(p, StringComparison.Ordinal))),
         Builtin.Fixed("endswith self suffix start? end?", (c, a) => Affix(c, a, (s, p) => s.EndsWith(p, StringComparison.Ordinal))),
         Builtin.Fixed("count self sub start? end?", Count),
-        Builtin.Fixed("find self sub start? end?", (_, a) => new IntValue(Find(a, fromRight: false))),
-        Builtin.Fixed("rfind self sub start? end?", (_, a) => new IntValue(Find(a, fromRight: true))),
-        Builtin.Fixed("index self sub start? end?", (_, a) => Index(a, fromRight: false)),
-        Builtin.Fixed("rindex self sub start? end?", (_, a) => Index(a, fromRight: true)),
+        Builtin.Fixed("find self sub start? end?", (c, a) => new IntValue(Find(c, a, fromRight: false))),
+        Builtin.Fixed("rfind self sub start? end?", (c, a) => new IntValue(Find(c, a, fromRight: true))),
+        Builtin.Fixed("index self sub start? end?", (c, a) => Index(c, a, fromRight: false)),
+        Builtin.Fixed("rindex self sub start? end?", (c, a) => Index(c, a, fromRight: true)),
         Every("isalpha self", char.IsLetter),
-        Every("isdigit self", c => char.IsDigit(c) || char.GetNumericValue(c) is >= 0 and <= 9 && !char.IsLetter(c) && char.GetUnicodeCategory(c) == System.Globalization.UnicodeCategory.OtherNumber && c is < '\u00bc' or > '\u00be'),
+        Every("isdigit self", c => char.IsDigit(c) || IsDigitForm(c)),
         Every("isdecimal self", char.IsDigit),
         Every("isnumeric self", char.IsNumber),
         Every("isalnum self", c => char.IsLetter(c) || char.IsNumber(c)),
@@ -27,6 +27,10 @@ internal static class StringTestMethods
         Ask("istitle self", s => s.Any(char.IsLetter) && s == PythonStrings.Title(s)),
         Ask("isidentifier self", s => s.Length > 0 && !char.IsDigit(s[0]) && s.All(c => c == '_' || char.IsLetterOrDigit(c))),
     ];
+
+    /// <summary>Superscripts and circled digits, which are digits without being decimal; fractions are numbers only.</summary>
+    private static bool IsDigitForm(char c) =>
+        char.GetUnicodeCategory(c) == System.Globalization.UnicodeCategory.OtherNumber && char.GetNumericValue(c) is var value and >= 0 and <= 9 && value % 1 == 0;
 
     private static Builtin Ask(string signature, Func<string, bool> ask) =>
         Builtin.Fixed(signature, (_, a) => BoolValue.Of(ask(StringMethods.Text(a, 0))));
@@ -63,6 +67,7 @@ internal static class StringTestMethods
     private static IntValue Count(RenderContext context, Value?[] a)
     {
         var (text, sub) = (StringMethods.Text(a, 0), StringMethods.Text(a, 1));
+        context.Budget.ChargeSearch(text.Length, sub.Length);
         var (from, to) = Bounds(a);
         if (sub.Length == 0)
         {
@@ -78,9 +83,10 @@ internal static class StringTestMethods
         return new IntValue(count);
     }
 
-    private static int Find(Value?[] a, bool fromRight)
+    private static int Find(RenderContext context, Value?[] a, bool fromRight)
     {
         var (self, sub) = ((StringValue)a[0]!, StringMethods.Text(a, 1));
+        context.Budget.ChargeSearch(self.Text.Length, sub.Length);
         var (from, to) = Bounds(a);
         if (to < from)
         {
@@ -92,6 +98,6 @@ internal static class StringTestMethods
         return hit < 0 ? -1 : CodePoints.IndexOf(self, from + hit);
     }
 
-    private static IntValue Index(Value?[] a, bool fromRight) =>
-        Find(a, fromRight) is var at and >= 0 ? new IntValue(at) : throw new TemplateFault("substring not found");
+    private static IntValue Index(RenderContext context, Value?[] a, bool fromRight) =>
+        Find(context, a, fromRight) is var at and >= 0 ? new IntValue(at) : throw new TemplateFault("substring not found");
 }

@@ -31,7 +31,15 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope, StatementEx
     /// <summary>Sets the parameters in their order, so that a default can read those before it, then what is left over.</summary>
     private void Bind(Scope inner, Arguments arguments, RenderContext context)
     {
-        var named = arguments.Named.ToDictionary(n => n.Key, n => n.Value);
+        var named = new Dictionary<string, Value>();
+        foreach (var (name, value) in arguments.Named)
+        {
+            if (!named.TryAdd(name, value))
+            {
+                throw new TemplateFault($"macro '{macro.Name}' got multiple values for the argument '{name}'");
+            }
+        }
+
         for (var i = 0; i < macro.Parameters.Count; i++)
         {
             var parameter = macro.Parameters[i];

@@ -181,7 +181,7 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
     private void ReadString(int start, char quote)
     {
         var text = new StringBuilder();
-        for (_at = start + 1; ; )
+        for (_at = start + 1; ;)
         {
             if (_at >= source.Length)
             {

@@ -5,6 +5,8 @@ namespace Serving.Engine.Tokenization.Templates.Syntax;
 /// <summary>Parses macros and call blocks, and notes which of <c>varargs</c>, <c>kwargs</c> and <c>caller</c> a body reads.</summary>
 internal sealed class MacroParser(TokenStream tokens, ExpressionParser expressions, StatementParser statements)
 {
+    private const int MaxParameters = 255;
+
     public MacroStatement ParseMacro(int offset)
     {
         var name = tokens.Expect(TokenKind.Name, "the macro's name").Text;
@@ -51,6 +53,11 @@ internal sealed class MacroParser(TokenStream tokens, ExpressionParser expressio
 
             var name = tokens.Expect(TokenKind.Name, "a parameter's name").Text;
             var fallback = tokens.TryOperator("=") ? expressions.Parse() : null;
+            if (parameters.Count == MaxParameters)
+            {
+                throw tokens.Fault($"a macro has more than {MaxParameters} parameters");
+            }
+
             if (parameters.Exists(p => p.Name == name))
             {
                 throw tokens.Fault($"the parameter '{name}' is named twice");

@@ -221,6 +221,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         tokens.ExpectOperator("(");
         var positional = new List<Expression>();
         var named = new List<(string, Expression)>();
+        var names = new HashSet<string>();
         Expression? star = null, doubleStar = null;
         for (var first = true; !tokens.IsOperator(")"); first = false)
         {
@@ -247,6 +248,11 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
             {
                 var name = tokens.Next().Text;
                 tokens.Next();
+                if (!names.Add(name))
+                {
+                    throw tokens.Fault($"the argument '{name}' is named twice");
+                }
+
                 named.Add((name, expressions.Parse()));
             }
             else if (star is null && doubleStar is null && named.Count == 0)
@@ -290,7 +296,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
     private string ParseDottedName()
     {
         var name = tokens.Expect(TokenKind.Name, "a name").Text;
-        while (tokens.TryOperator("."))
+        for (var links = 0; tokens.TryOperator("."); tokens.Link(ref links))
         {
             name += "." + tokens.Expect(TokenKind.Name, "a name").Text;
         }

@@ -5,7 +5,15 @@ namespace Serving.Engine.Tokenization.Templates.Values;
 /// <summary>A growing string that pays for every character before it is added.</summary>
 internal sealed class BudgetedText(RenderBudget budget)
 {
+    /// <summary>What adding a string costs beside its characters, in characters.</summary>
+    private const int AppendCost = 8;
+
+    /// <summary>Characters that cost one operation when they have come together.</summary>
+    private const int CharactersPerCharge = 128;
+
     private readonly StringBuilder _text = new();
+
+    private int _unpaid;
 
     public RenderBudget Budget { get; } = budget;
 
@@ -18,16 +26,7 @@ internal sealed class BudgetedText(RenderBudget budget)
         return this;
     }
 
-    public BudgetedText Append(char c)
-    {
-        if (_text.Length >= Budget.MaxText)
-        {
-            Budget.Allocate(_text.Length + 1L);
-        }
-
-        _text.Append(c);
-        return this;
-    }
+    public BudgetedText Append(char c) => Append(c, 1);
 
     public BudgetedText Append(char c, int count)
     {
@@ -53,5 +52,11 @@ internal sealed class BudgetedText(RenderBudget budget)
         }
 
         Budget.Grow(characters);
+        _unpaid += Math.Min(characters, 1 << 24) + AppendCost;
+        if (_unpaid >= CharactersPerCharge)
+        {
+            Budget.Charge(_unpaid / CharactersPerCharge);
+            _unpaid %= CharactersPerCharge;
+        }
     }
 }

@@ -7,6 +7,15 @@ internal static class Numbers
 {
     public static bool IsNumber(Value value) => value is IntValue or FloatValue or BoolValue;
 
+    /// <summary>Pays for turning an integer into digits, or multiplying it.</summary>
+    public static void ChargeDigits(BigInteger number, RenderBudget budget)
+    {
+        if (number.GetBitLength() is var bits and > 64)
+        {
+            budget.Charge(bits * bits / (1 << 16));
+        }
+    }
+
     /// <summary>The integer of an int or a bool; false for anything else.</summary>
     public static bool TryInteger(Value value, out BigInteger number)
     {

@@ -16,7 +16,10 @@ internal sealed class RenderBudget
     public const int MaxDepth = 100;
 
     /// <summary>Characters that copying, comparing or scanning handles for the price of one operation.</summary>
-    private const int CharactersPerOperation = 256;
+    private const int CharactersPerOperation = 128;
+
+    /// <summary>Comparisons of a search for a string inside another that cost one operation; the search itself is quadratic at worst.</summary>
+    private const int ComparisonsPerOperation = 4096;
 
     private const long MinOutput = 1 << 20;
 
@@ -65,6 +68,10 @@ internal sealed class RenderBudget
     /// <summary>Pays for reading <paramref name="characters"/> characters once.</summary>
     public void ChargeText(long characters) => Charge(1 + (characters / CharactersPerOperation));
 
+    /// <summary>Pays for searching a string in another.</summary>
+    public void ChargeSearch(int text, int part) =>
+        Charge(1 + (text / CharactersPerOperation) + (Math.Max(0L, (long)text - part) * part / ComparisonsPerOperation));
+
     /// <summary>Pays for a new string of <paramref name="characters"/> characters before it is made.</summary>
     public void Allocate(long characters)
     {
@@ -73,13 +80,13 @@ internal sealed class RenderBudget
             throw new TemplateFault($"a string of the template grows over {MaxText} characters");
         }
 
+        ChargeText(characters);
         Grow(characters);
     }
 
-    /// <summary>Pays for characters that are added to a string whose length the caller checks.</summary>
+    /// <summary>Pays for characters that are added to a string whose length the caller checks; reading them is paid apart.</summary>
     public void Grow(long characters)
     {
-        ChargeText(characters);
         _growth -= characters;
         if (_growth < 0)
         {
