@@ -1,14 +1,17 @@
 namespace Serving.Core.Requests;
 
-/// <summary>One choice of a request: its list of tokens.</summary>
+/// <summary>One choice of a request: its list of tokens, and how far they are computed. Created and changed by the scheduler.</summary>
 public sealed class Sequence
 {
+    private int[] _tokens = [];
+
     /// <summary>Starts a sequence at its request's prompt.</summary>
     public Sequence(Request request, int choice)
     {
         ArgumentNullException.ThrowIfNull(request);
         Request = request;
         Choice = choice;
+        TokenCount = PromptCount;
     }
 
     /// <summary>The request it belongs to.</summary>
@@ -17,6 +20,48 @@ public sealed class Sequence
     /// <summary>Which of the request's choices it is, from 0.</summary>
     public int Choice { get; }
 
+    /// <summary>Where it is in its life.</summary>
+    public SequenceStatus Status { get; internal set; }
+
+    /// <summary>Tokens of prompt and output.</summary>
+    public int TokenCount { get; private set; }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptCount => Request.Prompt.Count;
+
+    /// <summary>Tokens generated, a stop token that ended it included.</summary>
+    public int OutputCount => TokenCount - PromptCount;
+
+    /// <summary>Tokens whose keys and values are in its pages.</summary>
+    public int ComputedCount { get; internal set; }
+
+    /// <summary>Prompt tokens that its first admission took from the prefix cache.</summary>
+    public int CachedCount { get; internal set; }
+
     /// <summary>State that the engine keeps with a sequence (detokeniser, stop matcher, penalty counts).</summary>
     public object? Tag { get; set; }
+
+    /// <summary>All tokens, once it has begun.</summary>
+    internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, TokenCount);
+
+    /// <summary>A token by its ordinal: prompt, then output.</summary>
+    public int this[int ordinal] => _tokens.Length > 0 ? Tokens[ordinal] : Request.Prompt[ordinal];
+
+    /// <summary>Takes room for all the tokens it may come to hold, once.</summary>
+    internal void Begin(int capacity)
+    {
+        if (_tokens.Length > 0)
+        {
+            return;
+        }
+
+        _tokens = new int[Math.Max(capacity, PromptCount)];
+        for (var i = 0; i < PromptCount; i++)
+        {
+            _tokens[i] = Request.Prompt[i];
+        }
+    }
+
+    /// <summary>Adds a generated token.</summary>
+    internal void Append(int token) => _tokens[TokenCount++] = token;
 }

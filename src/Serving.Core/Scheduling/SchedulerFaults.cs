@@ -12,6 +12,9 @@ internal sealed class SchedulerFaults
     /// <summary>Asked once per <c>Schedule</c>: evict what has the lowest value although nothing lacks.</summary>
     public Func<bool> EvictNow { get; init; } = static () => false;
 
+    /// <summary>Prefix keys are cut to three bits, so that most of them collide.</summary>
+    public bool CollideKeys { get; init; }
+
     /// <summary>Whether <paramref name="bug"/> is planted.</summary>
     public bool Has(PlantedBug bug) => Bug == bug;
 }

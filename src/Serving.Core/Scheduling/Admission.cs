@@ -1,0 +1,270 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>
+/// Who joins the running sequences: by the tenants' turns, as long as there are seats, rows, and pages for the first chunk. Who waits for its adapter lets others pass;
+/// loads are ordered in the same turn, so that the first ones in the queue find theirs resident.
+/// </summary>
+internal sealed class Admission
+{
+    /// <summary>
+    /// Waiting sequences of one tenant that a pass looks at while others run: enough to keep two loads under way behind a full batch. With nothing to
+    /// run a pass looks at all of them.
+    /// </summary>
+    public const int Lookahead = 8;
+
+    /// <summary>
+    /// Admissions past a sequence that lacks room for its adapter; after that nobody is admitted past it, so that those who run drain and make the room.
+    /// A full batch of the default size.
+    /// </summary>
+    public const int MaxBypasses = 64;
+
+    private readonly SchedulerState _state;
+    private readonly Packing _packing;
+    private readonly List<SequenceState> _roomless = [];
+    private PageId[] _hits = [];
+
+    /// <summary>Admission in a scheduler.</summary>
+    public Admission(SchedulerState state, Packing packing)
+    {
+        _state = state;
+        _packing = packing;
+    }
+
+    private bool Busy => _state.Running.Count > 0 || _state.Releases.InFlight > 0;
+
+    /// <summary>One pass over the queue.</summary>
+    public void Run()
+    {
+        _state.Queue.BeginPass();
+        for (var looked = 0; looked < Lookahead || HasSeat(); looked++)
+        {
+            if (_state.Queue.Next(Busy ? Lookahead : int.MaxValue) is not { } next)
+            {
+                break;
+            }
+
+            if (!IsReady(next, out var stop) || !HasSeat())
+            {
+                if (stop)
+                {
+                    break;
+                }
+
+                FairQueue.Skip(next);
+            }
+            else if (!TryAdmit(next))
+            {
+                // The first that does not fit keeps its turn: whoever came after it would take the pages it waits for.
+                if (Busy)
+                {
+                    break;
+                }
+
+                FairQueue.Skip(next);
+            }
+        }
+
+        _roomless.Clear();
+        _state.Adapters.ReleaseHolds();
+    }
+
+    private bool HasSeat() => _state.Running.Count < _state.Options.Seats && _packing.Budget > 0;
+
+    // Whether nothing but a seat and pages is missing; if not, whether the queue stops here.
+    private bool IsReady(SequenceState next, out bool stop)
+    {
+        stop = false;
+        if (next.InFlight > 0)
+        {
+            return false;
+        }
+
+        if (next.Adapter is not { } adapter)
+        {
+            return true;
+        }
+
+        var attempt = Prepare(adapter);
+        if (adapter.State == AdapterState.Resident && FitsStep(adapter))
+        {
+            return true;
+        }
+
+        if (attempt == LoadAttempt.NoRoom || adapter.State == AdapterState.Resident)
+        {
+            stop = Busy && next.Bypassed >= MaxBypasses;
+            _roomless.Add(next);
+        }
+
+        return false;
+    }
+
+    // Holds a resident adapter against those who come later in the queue, or orders its load.
+    private LoadAttempt Prepare(AdapterEntry adapter)
+    {
+        var attempt = _state.Adapters.TryLoad(adapter, out var load);
+        _state.Adapters.Hold(adapter);
+        if (load is not null)
+        {
+            _state.Sink.OnAdapterLoad(load);
+        }
+
+        return attempt;
+    }
+
+    private bool FitsStep(AdapterEntry adapter)
+    {
+        if (adapter.Users > 0)
+        {
+            return true;
+        }
+
+        var running = 0;
+        foreach (var entry in _state.Adapters.Slots)
+        {
+            running += entry is { Users: > 0 } ? 1 : 0;
+        }
+
+        return running < _state.Options.MaxAdaptersPerStep;
+    }
+
+    private bool TryAdmit(SequenceState next)
+    {
+        var sequence = next.Sequence;
+        var hits = FindPrefix(next, out var idleHits);
+        var computed = hits * PagePool.SlotsPerPage;
+        var rows = Math.Min(_packing.Budget, sequence.TokenCount - computed);
+        var pages = PagePool.PagesFor(computed + rows) - hits;
+        if (_state.Supply.Obtainable - idleHits < pages + Spare(next, hits + pages))
+        {
+            return false;
+        }
+
+        Leave(next);
+        TakePrefix(next, hits);
+        for (var i = 0; i < pages; i++)
+        {
+            var taken = _state.Supply.TryTake(out var page);
+            Integrity.Require(taken, "fewer pages can be had than were promised");
+            next.Table.Add(page);
+        }
+
+        next.Scheduled = computed;
+        sequence.ComputedCount = computed;
+        if (next.Preemptions > 0 && _state.Faults.Has(PlantedBug.SkipRecompute))
+        {
+            rows = 1;
+            next.Scheduled = sequence.ComputedCount = Math.Min(sequence.TokenCount, next.Table.TokenCapacity) - 1;
+        }
+
+        _state.Run(next);
+        _packing.Give(next, rows);
+        return true;
+    }
+
+    // Pages beyond the first chunk that keep the next decodes from preempting at once: one for a newcomer; one for each running sequence for who was preempted; and all that it and the running may
+    // come to need for who was preempted too often.
+    private int Spare(SequenceState next, int firstPages)
+    {
+        if (next.Preemptions < Preemption.MaxPreemptions)
+        {
+            return next.Preemptions == 0 ? Math.Min(1, _state.Running.Count) : _state.Running.Count;
+        }
+
+        var spare = _state.Running.Count == 0 ? 0 : PagePool.PagesFor(next.Capacity) - firstPages;
+        foreach (var running in _state.Running)
+        {
+            spare += PagePool.PagesFor(running.Capacity) - running.Table.Count;
+        }
+
+        return spare;
+    }
+
+    // Pages of the prefix cache that hold this sequence's beginning, all but its last token at most; how many of them are idle now.
+    private int FindPrefix(SequenceState next, out int idle)
+    {
+        var chain = next.Prepare();
+        var sequence = next.Sequence;
+        var most = (sequence.TokenCount - 1) / PagePool.SlotsPerPage;
+        idle = 0;
+        if (!_state.Options.PrefixCaching || (sequence.Request.ScorePrompt && sequence.Choice == 0 && sequence.OutputCount == 0))
+        {
+            return 0;
+        }
+
+        if (_hits.Length < most)
+        {
+            _hits = new PageId[Math.Max(most, 2 * _hits.Length)];
+        }
+
+        PageId? parent = null;
+        for (var i = 0; i < most; i++)
+        {
+            var tokens = PrefixChain.TokensOf(i, sequence.Tokens);
+            if (_state.Cache.Find(chain.KeyOf(i, sequence.Tokens), chain.Root, parent, tokens) is not { } page)
+            {
+                return i;
+            }
+
+            _hits[i] = page;
+            idle += _state.Pool.StateOf(page) == PageState.Cached ? 1 : 0;
+            parent = page;
+        }
+
+        return most;
+    }
+
+    private void TakePrefix(SequenceState next, int hits)
+    {
+        for (var i = 0; i < hits; i++)
+        {
+            _state.Supply.Share(_hits[i]);
+            _state.Cache.Use(_hits[i]);
+            next.Table.Add(_hits[i]);
+        }
+
+        next.Sealed = hits;
+        next.Private = false;
+        if (!next.Begin())
+        {
+            return;
+        }
+
+        var cached = Math.Min(hits * PagePool.SlotsPerPage, next.Sequence.PromptCount);
+        next.Sequence.CachedCount = cached;
+        _state.PrefixQueries += next.Sequence.PromptCount;
+        _state.PrefixHits += cached;
+        if (next.Sequence.Choice == 0)
+        {
+            _state.Queue.ChargeInput(next.Request.Tenant, next.Sequence.PromptCount - cached);
+        }
+    }
+
+    // From the queue to the running ones: the adapter is pinned before it stops being waited for.
+    private void Leave(SequenceState next)
+    {
+        _state.Queue.Remove(next);
+        if (next.Adapter is { } adapter)
+        {
+            _state.Adapters.Pin(adapter);
+            _state.Adapters.Use(adapter);
+            _state.Adapters.RemoveWaiter(adapter);
+        }
+
+        if (!next.Request.Begun)
+        {
+            next.Request.Begun = true;
+            _state.QueuedRequests--;
+        }
+
+        foreach (var roomless in _roomless)
+        {
+            roomless.Bypassed++;
+            _state.Marks.Bypassed++;
+        }
+    }
+}

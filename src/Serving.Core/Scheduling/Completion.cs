@@ -1,0 +1,160 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>
+/// Records what a step did: computed tokens, full pages into the prefix cache, forks, scored prompts, sampled tokens and the ends they bring. What was computed
+/// for a sequence that ended meanwhile is discarded; a token sampled for one that was preempted meanwhile is as good as any.
+/// </summary>
+internal sealed class Completion
+{
+    private readonly SchedulerState _state;
+    private readonly Endings _endings;
+    private readonly Forks _forks;
+
+    /// <summary>Completion in a scheduler.</summary>
+    public Completion(SchedulerState state, Endings endings, Forks forks)
+    {
+        _state = state;
+        _endings = endings;
+        _forks = forks;
+    }
+
+    /// <summary>Records a plan's results, one token per output.</summary>
+    public void Complete(StepPlan plan, ReadOnlySpan<int> tokens)
+    {
+        for (var i = 0; i < plan.Parts.Length; i++)
+        {
+            var part = plan.Parts[i];
+            var state = part.State;
+            state.InFlight--;
+            if (state.Sequence.Status == SequenceStatus.Finished)
+            {
+                Discard(part, tokens);
+                continue;
+            }
+
+            if (part.Epoch == state.Epoch)
+            {
+                Compute(state, plan.Sequences[i].RowCount);
+            }
+
+            for (var output = part.FirstOutput; output < part.FirstOutput + part.OutputCount; output++)
+            {
+                Record(plan, state, output, tokens[output]);
+            }
+
+            EndScored(state);
+        }
+    }
+
+    private void Discard(StepPlan.Part part, ReadOnlySpan<int> tokens)
+    {
+        _state.Marks.Discarded += part.OutputCount;
+        if (_state.Faults.Has(PlantedBug.EmitAfterEnd) && part.OutputCount > 0)
+        {
+            _state.Sink.OnToken(part.State.Sequence, tokens[part.FirstOutput], part.FirstOutput);
+        }
+    }
+
+    private void Compute(SequenceState state, int rows)
+    {
+        state.Sequence.ComputedCount += rows;
+        if (_state.Options.PrefixCaching)
+        {
+            SealFullPages(state);
+        }
+
+        if (state.Sequence.Choice == 0 && !state.Request.Forked && state.Sequence.ComputedCount >= state.Sequence.PromptCount && !state.ScoresOnly)
+        {
+            _forks.Fork(state.Request);
+        }
+    }
+
+    private void SealFullPages(SequenceState state)
+    {
+        var tokens = state.Sequence.Tokens;
+        var chain = state.Prepare();
+        var computed = _state.Faults.Has(PlantedBug.SealEarly) ? state.Sequence.TokenCount : state.Sequence.ComputedCount;
+        for (; !state.Private && (state.Sealed + 1) * PagePool.SlotsPerPage <= computed; state.Sealed++)
+        {
+            var place = state.Sealed;
+            var page = state.Table[place];
+            PageId? parent = place == 0 ? null : state.Table[place - 1];
+            switch (_state.Cache.Seal(page, chain.KeyOf(place, tokens), chain.Root, parent, PrefixChain.TokensOf(place, tokens), out var existing))
+            {
+                case SealResult.Duplicate:
+                    _state.Marks.Duplicates++;
+                    _state.Supply.Share(existing);
+                    state.Table[place] = existing;
+                    _state.Releases.Release(page);
+                    break;
+                case SealResult.Collision:
+                    _state.Marks.Collisions++;
+                    state.Private = true;
+                    return;
+            }
+        }
+    }
+
+    private void Record(StepPlan plan, SequenceState state, int output, int token)
+    {
+        var planned = plan.Outputs[output];
+        if (planned.TargetToken >= 0)
+        {
+            var sequence = plan.Sequences[planned.SequenceIndex];
+            _state.Sink.OnPromptScored(state.Sequence, sequence.FirstOrdinal + planned.Row - sequence.FirstRow + 1, output);
+            return;
+        }
+
+        state.Pending--;
+        state.Sequence.Append(token);
+        _state.Queue.ChargeOutput(state.Request.Tenant);
+        if (IsStopToken(state.Sequence.Request.Sampling, token))
+        {
+            _endings.End(state, FinishReason.Stop, token, null);
+            return;
+        }
+
+        Judge(state, _state.Sink.OnToken(state.Sequence, token, output));
+    }
+
+    private void Judge(SequenceState state, TokenVerdict verdict)
+    {
+        if (verdict == TokenVerdict.Abort)
+        {
+            _endings.EndRequest(state.Request, FinishReason.Failed, RequestError.SlowReader);
+        }
+        else if (verdict == TokenVerdict.Stop)
+        {
+            _endings.End(state, FinishReason.Stop, null, null);
+        }
+        else if (state.Sequence.TokenCount >= state.Capacity)
+        {
+            _endings.End(state, FinishReason.Length, null, null);
+        }
+    }
+
+    // A request that only scores its prompt ends with it, every choice of it.
+    private void EndScored(SequenceState state)
+    {
+        if (state.ScoresOnly && state.Sequence.ComputedCount >= state.Sequence.PromptCount)
+        {
+            _endings.EndRequest(state.Request, FinishReason.Length, null);
+        }
+    }
+
+    private static bool IsStopToken(SamplingParameters sampling, int token)
+    {
+        for (var i = 0; i < sampling.StopTokenIds.Count; i++)
+        {
+            if (sampling.StopTokenIds[i] == token)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

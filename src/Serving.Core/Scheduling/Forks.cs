@@ -1,0 +1,77 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>
+/// n &gt; 1: once choice 0 has computed the prompt, the others take its pages. Pages of which every slot lies before the last prompt token are shared; of the one that
+/// holds it each choice gets a copy of the slots before it, recomputes that token and samples for itself.
+/// </summary>
+internal sealed class Forks
+{
+    private readonly SchedulerState _state;
+
+    /// <summary>Forks in a scheduler.</summary>
+    public Forks(SchedulerState state) => _state = state;
+
+    /// <summary>Forks a request whose first choice has computed the prompt; a choice that finds no seat or page waits in the queue.</summary>
+    public void Fork(RequestState request)
+    {
+        request.Forked = true;
+        for (var i = 1; i < request.Choices.Length; i++)
+        {
+            var choice = request.Choices[i];
+            if (choice.Sequence.Status == SequenceStatus.Finished)
+            {
+                continue;
+            }
+
+            if (_state.Running.Count < _state.Options.Seats && _state.Supply.TryTake(out var page))
+            {
+                _state.Marks.Forked++;
+                Take(choice, request.Choices[0], page);
+            }
+            else
+            {
+                _state.Marks.ForkQueued++;
+                _state.AwaitAdapter(choice);
+                _state.Queue.Return(choice);
+            }
+        }
+    }
+
+    private void Take(SequenceState choice, SequenceState first, PageId page)
+    {
+        var computed = choice.Sequence.PromptCount - 1;
+        var shared = computed / PagePool.SlotsPerPage;
+        choice.Begin();
+        for (var i = 0; i < shared; i++)
+        {
+            choice.Table.Add(first.Table[i]);
+            if (!_state.Faults.Has(PlantedBug.ForkWithoutRetain))
+            {
+                _state.Supply.Share(first.Table[i]);
+            }
+        }
+
+        choice.Table.Add(page);
+        if (computed % PagePool.SlotsPerPage != 0)
+        {
+            choice.CopySource = first.Table[shared];
+            _state.Supply.Share(first.Table[shared]);
+        }
+
+        choice.Sealed = Math.Min(shared, first.Sealed);
+        choice.Private = first.Private;
+        choice.Scheduled = computed;
+        choice.Sequence.ComputedCount = computed;
+        if (first.Adapter is { } adapter)
+        {
+            choice.Adapter = adapter;
+            _state.Adapters.Pin(adapter);
+            _state.Adapters.Use(adapter);
+        }
+
+        _state.Run(choice);
+    }
+}

@@ -1,0 +1,13 @@
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>The rows of one sequence in a step.</summary>
+/// <param name="Sequence">Whose.</param>
+/// <param name="FirstRow">First row.</param>
+/// <param name="RowCount">Rows: tokens with consecutive ordinals.</param>
+/// <param name="FirstOrdinal">Ordinal of the first row: tokens before it whose keys and values are in the pages.</param>
+/// <param name="FirstPage">First of its entries in <see cref="StepPlan.Pages"/>.</param>
+/// <param name="PageCount">Number of its entries; their valid lengths sum to FirstOrdinal + RowCount.</param>
+/// <param name="AdapterSlot">Slot of its adapter; -1 is the base model.</param>
+public readonly record struct PlannedSequence(Sequence Sequence, int FirstRow, int RowCount, int FirstOrdinal, int FirstPage, int PageCount, int AdapterSlot);

@@ -1,0 +1,47 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>An accepted request that has not ended: its choices and its place among the tenants.</summary>
+internal sealed class RequestState
+{
+    /// <summary>A request that arrives.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="tenant">Its tenant's queue.</param>
+    /// <param name="root">Root of its prefix keys.</param>
+    public RequestState(Request request, TenantQueue tenant, Digest root)
+    {
+        Request = request;
+        Tenant = tenant;
+        Root = root;
+        Choices = new SequenceState[request.Choices];
+        for (var i = 0; i < Choices.Length; i++)
+        {
+            Choices[i] = new SequenceState(this, i);
+        }
+
+        Unfinished = Choices.Length;
+    }
+
+    /// <summary>The request.</summary>
+    public Request Request { get; }
+
+    /// <summary>Its tenant's queue.</summary>
+    public TenantQueue Tenant { get; }
+
+    /// <summary>Root of its prefix keys.</summary>
+    public Digest Root { get; }
+
+    /// <summary>Its sequences.</summary>
+    public SequenceState[] Choices { get; }
+
+    /// <summary>Sequences without a terminal event.</summary>
+    public int Unfinished { get; set; }
+
+    /// <summary>Whether choice 0 was admitted once: the request left the bounded queue.</summary>
+    public bool Begun { get; set; }
+
+    /// <summary>Whether the choices after the first have their share of the prompt, or a place in the queue.</summary>
+    public bool Forked { get; set; }
+}

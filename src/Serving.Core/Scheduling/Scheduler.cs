@@ -1,0 +1,239 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>
+/// Decides what each step computes and records what it did. A sequence has a number of computed tokens that catches up with its total; there is no prefill phase and no decode phase.
+/// Pure: the same calls give the same plans. Time is microseconds from an arbitrary start. One thread.
+/// </summary>
+public sealed class Scheduler
+{
+    private readonly SchedulerState _state;
+    private readonly Endings _endings;
+    private readonly Deadlines _deadlines;
+    private readonly Preemption _preemption;
+    private readonly Packing _packing;
+    private readonly Admission _admission;
+    private readonly PlanWriter _writer;
+    private readonly Completion _completion;
+    private readonly StepPlan[] _plans;
+    private long _scheduled;
+    private long _completed;
+    private bool _draining;
+
+    /// <summary>An idle scheduler over an empty pool.</summary>
+    /// <param name="options">Sizes and prices.</param>
+    /// <param name="sink">Where results go.</param>
+    public Scheduler(SchedulerOptions options, ISchedulerSink sink)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(sink);
+        _state = new SchedulerState(options, sink);
+        _endings = new Endings(_state);
+        _deadlines = new Deadlines(_state, _endings);
+        _preemption = new Preemption(_state);
+        _packing = new Packing(_state, _preemption);
+        _admission = new Admission(_state, _packing);
+        _writer = new PlanWriter(_state);
+        _completion = new Completion(_state, _endings, new Forks(_state));
+        _plans = [new StepPlan(options), new StepPlan(options)];
+    }
+
+    /// <summary>Whether every accepted request has ended.</summary>
+    public bool IsIdle => _state.Requests.Count == 0;
+
+    /// <summary>When <see cref="Schedule"/> is to be called at the latest, for a deadline to be kept; <see cref="long.MaxValue"/> when there is none.</summary>
+    public long NextDeadline => _deadlines.Next;
+
+    /// <summary>What the simulation looks at.</summary>
+    internal SchedulerState State => _state;
+
+    /// <summary>Accepts a request, or says why not.</summary>
+    /// <returns>Null when accepted; Draining, ContextTooLong (it can never fit), DeadlineExceeded (its time is up already), QueueFull.</returns>
+    public RequestError? Submit(Request request, long now)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (_draining && !_state.Faults.Has(PlantedBug.AcceptWhileDraining))
+        {
+            return RequestError.Draining;
+        }
+
+        if (!Fits(request))
+        {
+            return RequestError.ContextTooLong;
+        }
+
+        if (request.Deadline <= now)
+        {
+            return RequestError.DeadlineExceeded;
+        }
+
+        if (_state.QueuedRequests >= _state.Options.MaxQueuedRequests)
+        {
+            return RequestError.QueueFull;
+        }
+
+        Accept(request);
+        return null;
+    }
+
+    /// <summary>Ends a request on its client's wish, wherever it is: its terminal events are given at once, its pages are free as soon as no plan in flight names them.</summary>
+    /// <returns>False when there is no such request, or it has ended.</returns>
+    public bool Cancel(RequestId id)
+    {
+        if (!_state.Requests.TryGetValue(id, out var request))
+        {
+            return false;
+        }
+
+        if (!_state.Faults.Has(PlantedBug.LostCancel) || request.Choices[0].Sequence.Status != SequenceStatus.Preempted)
+        {
+            _endings.EndRequest(request, FinishReason.Cancelled, RequestError.Cancelled);
+        }
+
+        return true;
+    }
+
+    /// <summary>An ordered load is in its pages.</summary>
+    public void AdapterReady(Digest digest) => _state.Adapters.Ready(digest);
+
+    /// <summary>An ordered load failed: requests that wait for it end with <paramref name="error"/>; its pages and slot are free.</summary>
+    public void AdapterFailed(Digest digest, RequestError error)
+    {
+        if (_state.Adapters.Failed(digest) is not { } entry)
+        {
+            return;
+        }
+
+        foreach (var request in InOrder(request => request.Choices.Any(choice => choice.Queued && choice.Adapter == entry)))
+        {
+            _endings.EndRequest(request, FinishReason.Failed, error);
+        }
+    }
+
+    /// <summary>An adapter was unloaded or replaced on disk: it is dropped as soon as nobody runs with it or waits for it.</summary>
+    public void RetireAdapter(Digest digest)
+    {
+        _state.Marks.RetiredInUse += _state.Adapters.Find(digest) is { Users: > 0 } ? 1 : 0;
+        _state.Adapters.Retire(digest);
+    }
+
+    /// <summary>Decides the next step. May be called once before the plan before is complete; that one's tokens then count as pending.</summary>
+    /// <returns>Null when there is nothing to run now.</returns>
+    public StepPlan? Schedule(long now)
+    {
+        if (_state.Releases.InFlight == DeferredReleases.MaxInFlight)
+        {
+            throw new InvalidOperationException("Two plans are in flight: complete the older one first.");
+        }
+
+        _deadlines.Expire(now);
+        ForceRareBranches();
+        _packing.PackRunning();
+        if (!_packing.Preempted)
+        {
+            _admission.Run();
+        }
+
+        if (!_packing.Any)
+        {
+            return null;
+        }
+
+        var plan = _plans[++_scheduled & 1];
+        plan.Begin(_scheduled);
+        _state.Releases.Begin(_scheduled);
+        _writer.Write(plan);
+        return plan;
+    }
+
+    /// <summary>Records what a plan did.</summary>
+    /// <param name="plan">The oldest plan in flight.</param>
+    /// <param name="tokens">One token per output of the plan; those of scored ones are not looked at.</param>
+    /// <param name="now">The time.</param>
+    public void Complete(StepPlan plan, ReadOnlySpan<int> tokens, long now)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Number <= _completed)
+        {
+            return; // The device was lost while this plan was in flight: everyone was told, nothing of it counts.
+        }
+
+        if (plan.Number != _completed + 1 || tokens.Length != plan.Outputs.Length)
+        {
+            throw new ArgumentException($"Plan {plan.Number} with {tokens.Length} tokens is not the oldest in flight or has not that many outputs.", nameof(plan));
+        }
+
+        _completed = plan.Number;
+        _state.Releases.End(plan.Number);
+        _completion.Complete(plan, tokens);
+    }
+
+    /// <summary>The device is lost with all it held: every request ends with <paramref name="error"/>, plans in flight are forgotten, pages are free except those that a load still writes to.</summary>
+    public void Fail(RequestError error)
+    {
+        _completed = _scheduled;
+        _state.Releases.Abandon();
+        foreach (var request in InOrder(static _ => true))
+        {
+            _endings.EndRequest(request, FinishReason.Failed, error);
+        }
+
+        _state.Adapters.AbandonLoads();
+        while (_state.Economy.EvictLowest())
+        {
+        }
+    }
+
+    /// <summary>Refuses new requests from now on; accepted ones finish.</summary>
+    public void BeginDrain() => _draining = true;
+
+    /// <summary>Gauges and counters.</summary>
+    public SchedulerSnapshot Snapshot() => Snapshots.Take(_state, _scheduled);
+
+    /// <summary>Throws for the first violated invariant.</summary>
+    public void CheckIntegrity() => SchedulerIntegrity.Check(_state);
+
+    private bool Fits(Request request)
+    {
+        var tokens = (long)request.Prompt.Count + request.Sampling.MaxTokens;
+        if (tokens > _state.Options.MaxModelLength)
+        {
+            return false;
+        }
+
+        return PagePool.PagesFor(tokens) + (request.Adapter?.PageCount ?? 0L) <= _state.Options.PageCount && (request.Adapter is null || _state.Options.AdapterSlots > 0);
+    }
+
+    private void Accept(Request request)
+    {
+        var root = PrefixKeys.Root(
+            _state.Options.ModelRevision,
+            _state.Faults.Has(PlantedBug.DropDigest) ? Digest.None : request.Adapter?.Digest ?? Digest.None,
+            _state.Faults.Has(PlantedBug.DropSalt) ? Digest.None : request.Tenant.Salt);
+        var accepted = new RequestState(request, _state.Queue.Of(request.Tenant), root);
+        _state.Requests.Add(request.Id, accepted);
+        _state.QueuedRequests++;
+        _state.AwaitAdapter(accepted.Choices[0]);
+        _state.Queue.Join(accepted.Choices[0]);
+        _deadlines.Add(request);
+    }
+
+    private void ForceRareBranches()
+    {
+        if (_state.Faults.PreemptNow() && _state.Running.Count > 0 && _preemption.SelectVictim(_state.Running[0]) is { } victim)
+        {
+            _preemption.Preempt(victim);
+        }
+
+        if (_state.Faults.EvictNow())
+        {
+            _state.Economy.EvictLowest();
+        }
+    }
+
+    private List<RequestState> InOrder(Func<RequestState, bool> which) =>
+        [.. _state.Requests.Values.Where(which).OrderBy(static request => request.Request.Id.Value)];
+}

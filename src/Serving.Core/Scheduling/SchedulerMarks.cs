@@ -1,0 +1,44 @@
+namespace Serving.Core.Scheduling;
+
+/// <summary>How often the rare branches were taken: the simulation wants each of them.</summary>
+internal sealed class SchedulerMarks
+{
+    /// <summary>Sequences preempted.</summary>
+    public long Preempted { get; set; }
+
+    /// <summary>Preempted ones whose pages a plan in flight still named.</summary>
+    public long PreemptedInFlight { get; set; }
+
+    /// <summary>Choices that took the prompt's pages from the first one.</summary>
+    public long Forked { get; set; }
+
+    /// <summary>Choices that found no seat or page when the prompt was computed.</summary>
+    public long ForkQueued { get; set; }
+
+    /// <summary>Pages given back because their content was sealed already.</summary>
+    public long Duplicates { get; set; }
+
+    /// <summary>Pages that met another content under their key.</summary>
+    public long Collisions { get; set; }
+
+    /// <summary>Requests cancelled or expired while a plan in flight named them.</summary>
+    public long EndedInFlight { get; set; }
+
+    /// <summary>Outputs of plans that nobody wanted any more.</summary>
+    public long Discarded { get; set; }
+
+    /// <summary>Admissions past an earlier one that lacked room for its adapter.</summary>
+    public long Bypassed { get; set; }
+
+    /// <summary>Deadlines that passed in the queue.</summary>
+    public long ExpiredWaiting { get; set; }
+
+    /// <summary>Deadlines that passed while running.</summary>
+    public long ExpiredRunning { get; set; }
+
+    /// <summary>Adapters retired while sequences ran with them.</summary>
+    public long RetiredInUse { get; set; }
+
+    /// <summary>Rows that waited for pages which a plan in flight still named.</summary>
+    public long WaitedForFlight { get; set; }
+}

@@ -1,0 +1,79 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Tenancy;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>A scheduler at one moment: gauges, and counters since it was created.</summary>
+public sealed record SchedulerSnapshot
+{
+    /// <summary>Sequences waiting, preempted ones included.</summary>
+    public required int Waiting { get; init; }
+
+    /// <summary>Sequences running.</summary>
+    public required int Running { get; init; }
+
+    /// <summary>Requests accepted and not ended.</summary>
+    public required int Requests { get; init; }
+
+    /// <summary>All pages.</summary>
+    public required int TotalPages { get; init; }
+
+    /// <summary>Pages that hold nothing.</summary>
+    public required int FreePages { get; init; }
+
+    /// <summary>Pages held by sequences, adapters (idle ones included) or plans in flight.</summary>
+    public required int LeasedPages { get; init; }
+
+    /// <summary>Pages that nobody holds, kept for their content.</summary>
+    public required int CachedPages { get; init; }
+
+    /// <summary>Pages held by resident and loading adapters.</summary>
+    public required int AdapterPages { get; init; }
+
+    /// <summary>Plans made so far.</summary>
+    public required long Steps { get; init; }
+
+    /// <summary>Preemptions so far.</summary>
+    public required long Preemptions { get; init; }
+
+    /// <summary>Prompt tokens looked up in the prefix cache so far.</summary>
+    public required long PrefixQueries { get; init; }
+
+    /// <summary>Prompt tokens found there.</summary>
+    public required long PrefixHits { get; init; }
+
+    /// <summary>Prefix pages evicted so far.</summary>
+    public required long PrefixEvictions { get; init; }
+
+    /// <summary>Adapter loads ordered so far.</summary>
+    public required long AdapterLoads { get; init; }
+
+    /// <summary>Idle adapters evicted so far.</summary>
+    public required long AdapterEvictions { get; init; }
+
+    /// <summary>Adapters that are resident or loading, by slot.</summary>
+    public required IReadOnlyList<AdapterSnapshot> Adapters { get; init; }
+
+    /// <summary>Tenants that ever had a request.</summary>
+    public required IReadOnlyList<TenantSnapshot> Tenants { get; init; }
+}
+
+/// <summary>An adapter in the pool or on its way there.</summary>
+/// <param name="Digest">Identity.</param>
+/// <param name="State">Loading or resident.</param>
+/// <param name="Slot">Its slot.</param>
+/// <param name="Pages">Pages it holds.</param>
+/// <param name="Users">Sequences that run with it, and those that plans in flight still name.</param>
+/// <param name="Waiters">Sequences that wait for it or will.</param>
+/// <param name="IdleValue">Its value in the eviction economy; 0 unless it is idle.</param>
+public readonly record struct AdapterSnapshot(Digest Digest, AdapterState State, int Slot, int Pages, int Users, int Waiters, double IdleValue);
+
+/// <summary>A tenant's share.</summary>
+/// <param name="Id">The tenant.</param>
+/// <param name="Running">Sequences running.</param>
+/// <param name="Waiting">Sequences waiting.</param>
+/// <param name="InputTokens">Prompt tokens charged so far: all but those taken from the prefix cache.</param>
+/// <param name="OutputTokens">Tokens generated so far.</param>
+/// <param name="Counter">Its virtual token counter.</param>
+public readonly record struct TenantSnapshot(TenantId Id, int Running, int Waiting, long InputTokens, long OutputTokens, double Counter);

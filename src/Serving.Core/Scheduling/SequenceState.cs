@@ -1,0 +1,115 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>The scheduler's side of a sequence: its pages, what plans in flight will have done for it, and what was decided about it.</summary>
+internal sealed class SequenceState
+{
+    /// <summary>A sequence that waits.</summary>
+    public SequenceState(RequestState request, int choice)
+    {
+        Request = request;
+        Sequence = new Sequence(request.Request, choice);
+    }
+
+    /// <summary>The request it belongs to.</summary>
+    public RequestState Request { get; }
+
+    /// <summary>What others see of it.</summary>
+    public Sequence Sequence { get; }
+
+    /// <summary>Its adapter while it is queued or runs; null for the base model.</summary>
+    public AdapterEntry? Adapter { get; set; }
+
+    /// <summary>Its pages; empty unless it runs.</summary>
+    public PageTable Table { get; private set; } = Empty;
+
+    /// <summary>Keys of its full pages.</summary>
+    public PrefixChain? Chain { get; private set; }
+
+    /// <summary>Tokens computed once every plan in flight is complete.</summary>
+    public int Scheduled { get; set; }
+
+    /// <summary>Tokens that plans in flight sample for it: their ids are not known yet.</summary>
+    public int Pending { get; set; }
+
+    /// <summary>Index of the last pending token among the outputs of the newest plan.</summary>
+    public int PendingOutput { get; set; }
+
+    /// <summary>Plans in flight that name it.</summary>
+    public int InFlight { get; set; }
+
+    /// <summary>Prompt tokens scored once every plan in flight is complete, the first one (which nothing precedes) included.</summary>
+    public int Scored { get; set; } = 1;
+
+    /// <summary>Grows whenever its pages are taken: results computed for an earlier epoch are not in its pages.</summary>
+    public int Epoch { get; set; }
+
+    /// <summary>How often it was preempted.</summary>
+    public int Preemptions { get; set; }
+
+    /// <summary>Leading pages of its table that are in the prefix cache.</summary>
+    public int Sealed { get; set; }
+
+    /// <summary>Its next page's key belongs to another content: nothing more of it is sealed.</summary>
+    public bool Private { get; set; }
+
+    /// <summary>Page whose first slots are to be copied to its last page before it computes; held until then.</summary>
+    public PageId? CopySource { get; set; }
+
+    /// <summary>Later arrivals admitted while it waited for room for its adapter.</summary>
+    public int Bypassed { get; set; }
+
+    /// <summary>Rows it gets in the plan being made; 0 is none.</summary>
+    public int PlannedRows { get; set; }
+
+    /// <summary>Whether it is in its tenant's queue.</summary>
+    public bool Queued { get; set; }
+
+    /// <summary>Whether it was admitted or forked before.</summary>
+    public bool Begun { get; private set; }
+
+    /// <summary>Tokens that it holds once every plan in flight is complete.</summary>
+    public int Total => Sequence.TokenCount + Pending;
+
+    /// <summary>Tokens that it may come to hold.</summary>
+    public int Capacity => Sequence.PromptCount + Sequence.Request.Sampling.MaxTokens;
+
+    /// <summary>Whether it ends with its prompt: nothing is sampled.</summary>
+    public bool ScoresOnly => Sequence.Request.Sampling.MaxTokens == 0;
+
+    /// <summary>Whether the pending token, whatever it is, is its last one.</summary>
+    public bool EndsWithPending => Pending > 0 && Total >= Capacity;
+
+    private static PageTable Empty { get; } = new(0);
+
+    /// <summary>Takes room for all its tokens and pages, once.</summary>
+    /// <returns>False when it had begun before.</returns>
+    public bool Begin()
+    {
+        if (Begun)
+        {
+            return false;
+        }
+
+        Begun = true;
+        Prepare();
+        return true;
+    }
+
+    /// <summary>Takes room for its tokens and keys: the prefix cache can be asked for it.</summary>
+    public PrefixChain Prepare()
+    {
+        if (Chain is null)
+        {
+            Sequence.Begin(Capacity);
+            var pages = PagePool.PagesFor(Capacity);
+            Table = new PageTable(pages);
+            Chain = new PrefixChain(Request.Root, pages);
+        }
+
+        return Chain;
+    }
+}

@@ -1,0 +1,52 @@
+using Serving.Core.Adapters;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>Takes a picture of a scheduler.</summary>
+internal static class Snapshots
+{
+    /// <summary>The scheduler now.</summary>
+    public static SchedulerSnapshot Take(SchedulerState state, long steps)
+    {
+        var adapters = new List<AdapterSnapshot>();
+        var pages = 0;
+        foreach (var entry in state.Adapters.Slots)
+        {
+            if (entry is not null)
+            {
+                pages += entry.Adapter.PageCount;
+                adapters.Add(Of(entry, state.Adapters));
+            }
+        }
+
+        var tenants = new List<TenantSnapshot>(state.Queue.Tenants.Count);
+        foreach (var tenant in state.Queue.Tenants)
+        {
+            tenants.Add(new TenantSnapshot(tenant.Tenant.Id, tenant.Running, tenant.Count, tenant.InputTokens, tenant.OutputTokens, tenant.Counter));
+        }
+
+        return new SchedulerSnapshot
+        {
+            Waiting = state.Queue.Count,
+            Running = state.Running.Count,
+            Requests = state.Requests.Count,
+            TotalPages = state.Pool.TotalCount,
+            FreePages = state.Pool.FreeCount,
+            LeasedPages = state.Pool.LeasedCount,
+            CachedPages = state.Pool.CachedCount,
+            AdapterPages = pages,
+            Steps = steps,
+            Preemptions = state.Marks.Preempted,
+            PrefixQueries = state.PrefixQueries,
+            PrefixHits = state.PrefixHits,
+            PrefixEvictions = state.Cache.Evictions,
+            AdapterLoads = state.Adapters.LoadsOrdered,
+            AdapterEvictions = state.Adapters.Evictions,
+            Adapters = adapters,
+            Tenants = tenants,
+        };
+    }
+
+    private static AdapterSnapshot Of(AdapterEntry entry, AdapterResidency residency) => new(
+        entry.Adapter.Digest, entry.State, entry.Slot, entry.Adapter.PageCount, entry.Users, entry.Waiters, residency.IdleValueOf(entry));
+}

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using Serving.Core.Memory;
+
+namespace Serving.Core.Scheduling;
+
+/// <summary>
+/// What one step computes. A view of arrays that are filled again two plans later: it is valid until its <c>Complete</c>. Read-only outside the scheduler.
+/// </summary>
+public sealed class StepPlan
+{
+    private readonly List<int> _tokenIds = [];
+    private readonly List<int> _positions = [];
+    private readonly List<PlannedSequence> _sequences = [];
+    private readonly List<PageEntry> _pages = [];
+    private readonly List<PageCopy> _copies = [];
+    private readonly List<PlannedOutput> _outputs = [];
+    private readonly List<Part> _parts = [];
+
+    internal StepPlan(SchedulerOptions options)
+    {
+        _tokenIds.EnsureCapacity(options.MaxBatchedTokens + 1);
+        _positions.EnsureCapacity(options.MaxBatchedTokens + 1);
+        _outputs.EnsureCapacity(options.MaxBatchedTokens + 1);
+        _sequences.EnsureCapacity(options.Seats);
+        _copies.EnsureCapacity(options.Seats);
+        _parts.EnsureCapacity(options.Seats);
+        _pages.EnsureCapacity(options.PageCount);
+    }
+
+    /// <summary>Its number; the plan before has the number before.</summary>
+    public long Number { get; private set; }
+
+    /// <summary>Rows: tokens computed.</summary>
+    public int RowCount => _tokenIds.Count;
+
+    /// <summary>Token id per row; a negative value v stands for the token sampled as output ~v of the plan before, which is still in flight.</summary>
+    public ReadOnlySpan<int> TokenIds => CollectionsMarshal.AsSpan(_tokenIds);
+
+    /// <summary>Position per row.</summary>
+    public ReadOnlySpan<int> Positions => CollectionsMarshal.AsSpan(_positions);
+
+    /// <summary>The sequences, covering the rows in order; those of one adapter slot lie side by side.</summary>
+    public ReadOnlySpan<PlannedSequence> Sequences => CollectionsMarshal.AsSpan(_sequences);
+
+    /// <summary>Page table entries, sequence after sequence.</summary>
+    public ReadOnlySpan<PageEntry> Pages => CollectionsMarshal.AsSpan(_pages);
+
+    /// <summary>Pages copied before anything is computed.</summary>
+    public ReadOnlySpan<PageCopy> Copies => CollectionsMarshal.AsSpan(_copies);
+
+    /// <summary>Rows whose next token is sampled or scored, in ascending order.</summary>
+    public ReadOnlySpan<PlannedOutput> Outputs => CollectionsMarshal.AsSpan(_outputs);
+
+    /// <summary>What the scheduler keeps with each sequence of the plan.</summary>
+    internal ReadOnlySpan<Part> Parts => CollectionsMarshal.AsSpan(_parts);
+
+    internal void Begin(long number)
+    {
+        Number = number;
+        _tokenIds.Clear();
+        _positions.Clear();
+        _sequences.Clear();
+        _pages.Clear();
+        _copies.Clear();
+        _outputs.Clear();
+        _parts.Clear();
+    }
+
+    internal void AddRow(int token, int position)
+    {
+        _tokenIds.Add(token);
+        _positions.Add(position);
+    }
+
+    internal int AddPages(PageTable table, int tokens)
+    {
+        var first = _pages.Count;
+        CollectionsMarshal.SetCount(_pages, first + PagePool.PagesFor(tokens));
+        return table.Write(tokens, CollectionsMarshal.AsSpan(_pages)[first..]);
+    }
+
+    internal void AddCopy(PageCopy copy) => _copies.Add(copy);
+
+    internal void AddOutput(PlannedOutput output) => _outputs.Add(output);
+
+    internal void AddSequence(PlannedSequence sequence, Part part)
+    {
+        _sequences.Add(sequence);
+        _parts.Add(part);
+    }
+
+    /// <summary>A sequence's part of the plan, in the scheduler's terms.</summary>
+    /// <param name="State">The sequence.</param>
+    /// <param name="Epoch">Its epoch then: another one now means that its pages were taken meanwhile.</param>
+    /// <param name="FirstOutput">First of its outputs.</param>
+    /// <param name="OutputCount">Number of its outputs.</param>
+    internal readonly record struct Part(SequenceState State, int Epoch, int FirstOutput, int OutputCount);
+}

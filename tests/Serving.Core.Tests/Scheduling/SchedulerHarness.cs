@@ -1,0 +1,245 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+using Serving.Core.Scheduling;
+using Serving.Core.Tenancy;
+
+namespace Serving.Core.Tests.Scheduling;
+
+/// <summary>
+/// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot: the next token is a function of what its row can see there, so a wrong page changes
+/// the answer. Time goes on by one per step.
+/// </summary>
+internal sealed class SchedulerHarness : ISchedulerSink
+{
+    private readonly Dictionary<(int Page, int Slot), int> _memory = [];
+    private readonly Dictionary<int, Digest> _slots = [];
+    private readonly Queue<(StepPlan Plan, int[] Tokens)> _flight = [];
+    private int[] _previous = [];
+
+    /// <summary>A harness over a small scheduler.</summary>
+    public SchedulerHarness(SchedulerOptions? options = null)
+    {
+        Options = options ?? Small;
+        Scheduler = new Scheduler(Options, this);
+    }
+
+    /// <summary>64 pages, 8 sequences, 32 tokens a step.</summary>
+    public static SchedulerOptions Small { get; } = new()
+    {
+        PageCount = 64,
+        MaxModelLength = 512,
+        MaxSequences = 8,
+        MaxBatchedTokens = 32,
+        AdapterSlots = 4,
+        MaxAdaptersPerStep = 4,
+    };
+
+    public SchedulerOptions Options { get; }
+
+    public Scheduler Scheduler { get; }
+
+    public long Now { get; set; }
+
+    public List<AdapterLoad> Loads { get; } = [];
+
+    public Dictionary<(long Request, int Choice), List<int>> Outputs { get; } = [];
+
+    public Dictionary<(long Request, int Choice), (FinishReason Reason, int? StopToken, RequestError? Error)> Ends { get; } = [];
+
+    public List<(long Request, int Choice)> EndOrder { get; } = [];
+
+    public List<(long Request, int Ordinal)> Scored { get; } = [];
+
+    /// <summary>Verdict after a token; goes on by default.</summary>
+    public Func<Sequence, int, TokenVerdict> Verdict { get; set; } = static (_, _) => TokenVerdict.Continue;
+
+    /// <summary>Copies and rows of every plan so far.</summary>
+    public List<PageCopy> Copies { get; } = [];
+
+    /// <summary>Whether loads are answered with ready before the next step.</summary>
+    public bool LoadsAtOnce { get; set; } = true;
+
+    public static Tenant Tenant(string name = "a", double weight = 1) => new(new TenantId(name), weight, Digest.Of(System.Text.Encoding.UTF8.GetBytes(name)), new TenantLimits(100, 100_000));
+
+    public static AdapterRef Adapter(int number, int pages = 2) => new(Digest.Of([(byte)number, (byte)(number >> 8), 7]), pages, pages * 1000L);
+
+    public static Request Request(long id, int prompt = 20, int maxTokens = 8, Tenant? tenant = null, AdapterRef? adapter = null, int seed = 0) => new()
+    {
+        Id = new RequestId(id),
+        Tenant = tenant ?? Tenant(),
+        Adapter = adapter,
+        Prompt = [.. Enumerable.Range(0, prompt).Select(i => (int)((((seed == 0 ? id : seed) * 7919) + (i * 104729)) % 1000))],
+        Sampling = new SamplingParameters { MaxTokens = maxTokens },
+    };
+
+    public SchedulerHarness Submit(params Request[] requests)
+    {
+        foreach (var request in requests)
+        {
+            Assert.Null(Scheduler.Submit(request, Now));
+        }
+
+        return this;
+    }
+
+    /// <summary>Schedules a plan and computes it; null when there is none.</summary>
+    public StepPlan? Launch()
+    {
+        AnswerLoads();
+        Now++;
+        if (Scheduler.Schedule(Now) is not { } plan)
+        {
+            return null;
+        }
+
+        var tokens = Execute(plan);
+        _flight.Enqueue((plan, tokens));
+        _previous = tokens;
+        return plan;
+    }
+
+    /// <summary>Completes the oldest plan in flight.</summary>
+    public void Land()
+    {
+        var (plan, tokens) = _flight.Dequeue();
+        Scheduler.Complete(plan, tokens, Now);
+        Scheduler.CheckIntegrity();
+    }
+
+    /// <summary>One whole step; false when there was nothing to run.</summary>
+    public bool Step()
+    {
+        var launched = Launch() is not null;
+        if (launched)
+        {
+            Land();
+        }
+
+        return launched;
+    }
+
+    /// <summary>Steps until every request has ended.</summary>
+    public SchedulerHarness RunToEnd(int depth = 0, int limit = 10_000)
+    {
+        for (var i = 0; i < limit && (!Scheduler.IsIdle || _flight.Count > 0); i++)
+        {
+            var launched = _flight.Count <= depth && Launch() is not null;
+            if (_flight.Count > depth || (!launched && _flight.Count > 0))
+            {
+                Land();
+            }
+        }
+
+        Assert.True(Scheduler.IsIdle, "the scheduler does not come to rest");
+        return this;
+    }
+
+    public void AnswerLoads()
+    {
+        if (LoadsAtOnce)
+        {
+            foreach (var load in Loads)
+            {
+                Finish(load);
+            }
+
+            Loads.Clear();
+        }
+    }
+
+    public void Finish(AdapterLoad load)
+    {
+        _slots[load.Slot] = load.Digest;
+        foreach (var page in load.Pages)
+        {
+            for (var slot = 0; slot < PagePool.SlotsPerPage; slot++)
+            {
+                _memory[(page.Value, slot)] = -1;
+            }
+        }
+
+        Scheduler.AdapterReady(load.Digest);
+    }
+
+    /// <summary>The answer that a request gets when it is alone on a large machine.</summary>
+    public static List<int> Alone(Request request, int choice = 0) =>
+        new SchedulerHarness(Small with { PageCount = 4096, MaxModelLength = 8192 }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
+
+    public TokenVerdict OnToken(Sequence sequence, int token, int output)
+    {
+        Assert.False(Ends.ContainsKey(KeyOf(sequence)), "a token after the end");
+        if (!Outputs.TryGetValue(KeyOf(sequence), out var list))
+        {
+            Outputs.Add(KeyOf(sequence), list = []);
+        }
+
+        list.Add(token);
+        return Verdict(sequence, token);
+    }
+
+    public void OnPromptScored(Sequence sequence, int ordinal, int output) => Scored.Add((sequence.Request.Id.Value, ordinal));
+
+    public void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
+    {
+        Ends.Add(KeyOf(sequence), (reason, stopToken, error));
+        EndOrder.Add(KeyOf(sequence));
+    }
+
+    public void OnAdapterLoad(AdapterLoad load) => Loads.Add(load);
+
+    private static (long Request, int Choice) KeyOf(Sequence sequence) => (sequence.Request.Id.Value, sequence.Choice);
+
+    private int[] Execute(StepPlan plan)
+    {
+        foreach (var copy in plan.Copies)
+        {
+            Copies.Add(copy);
+            for (var slot = 0; slot < copy.Tokens; slot++)
+            {
+                _memory[(copy.Destination.Value, slot)] = _memory[(copy.Source.Value, slot)];
+            }
+        }
+
+        var tokens = new int[plan.Outputs.Length];
+        for (var i = 0; i < plan.Sequences.Length; i++)
+        {
+            Execute(plan, i, tokens);
+        }
+
+        return tokens;
+    }
+
+    private void Execute(StepPlan plan, int index, int[] tokens)
+    {
+        var planned = plan.Sequences[index];
+        var request = planned.Sequence.Request;
+        Assert.Equal(request.Adapter is null, planned.AdapterSlot < 0);
+        Assert.True(request.Adapter is null || _slots[planned.AdapterSlot] == request.Adapter.Digest, "another adapter is in the slot");
+        var slots = new List<(int Page, int Slot)>();
+        foreach (var entry in plan.Pages.Slice(planned.FirstPage, planned.PageCount))
+        {
+            slots.AddRange(Enumerable.Range(0, entry.ValidLength).Select(slot => (entry.Page.Value, slot)));
+        }
+
+        Assert.Equal(planned.FirstOrdinal + planned.RowCount, slots.Count);
+        var owner = (request.Adapter?.Digest.GetHashCode() ?? 0) ^ request.Tenant.Salt.GetHashCode();
+        for (var i = 0; i < planned.RowCount; i++)
+        {
+            var row = planned.FirstRow + i;
+            var token = plan.TokenIds[row] < 0 ? _previous[~plan.TokenIds[row]] : plan.TokenIds[row];
+            _memory[slots[planned.FirstOrdinal + i]] = (token * 31) ^ owner;
+        }
+
+        for (var output = 0; output < plan.Outputs.Length; output++)
+        {
+            var wanted = plan.Outputs[output];
+            if (wanted.SequenceIndex == index && wanted.TargetToken < 0)
+            {
+                var seen = slots.Take(planned.FirstOrdinal + wanted.Row - planned.FirstRow + 1);
+                var hash = seen.Aggregate(17, (sum, slot) => unchecked((sum * 1_000_003) + _memory[slot]));
+                tokens[output] = (int)((uint)(hash + (planned.Sequence.Choice * 977)) % 1000);
+            }
+        }
+    }
+}
