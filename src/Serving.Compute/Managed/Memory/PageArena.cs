@@ -71,37 +71,29 @@ internal sealed unsafe class PageArena : IDisposable
     /// </summary>
     public void GatherKeys(int page, int slot, int layer, int kvHead, float* destination, int stride)
     {
-        for (var d = 0; d < _shape.HeadSize; d++)
+        var offset = KeysOf(layer, kvHead) + slot;
+        if (_exact)
         {
-            var offset = KeysOf(layer, kvHead) + (d * Slots) + slot;
-            if (_exact)
-            {
-                new ReadOnlySpan<float>((float*)Page(page) + offset, Slots).CopyTo(new Span<float>(destination + (d * stride), Slots));
-            }
-            else
-            {
-                Widening.Sixteen((ushort*)Page(page) + offset, destination + (d * stride));
-            }
+            Widening.Rows((float*)Page(page) + offset, Slots, destination, stride, _shape.HeadSize, 1);
+        }
+        else
+        {
+            Widening.Rows((ushort*)Page(page) + offset, Slots, destination, stride, _shape.HeadSize, 1);
         }
     }
 
     /// <summary>Widens the values of <paramref name="count"/> slots into [slot][stride]; a row is written up to a multiple of 16 elements.</summary>
     public void GatherValues(int page, int slot, int count, int layer, int kvHead, float* destination, int stride)
     {
-        for (var j = 0; j < count; j++)
+        var offset = ValuesOf(layer, kvHead) + (slot * _shape.HeadSize);
+        var groups = (_shape.HeadSize + 15) / 16;
+        if (_exact)
         {
-            var offset = ValuesOf(layer, kvHead) + ((slot + j) * _shape.HeadSize);
-            for (var d = 0; d < _shape.HeadSize; d += 16)
-            {
-                if (_exact)
-                {
-                    new ReadOnlySpan<float>((float*)Page(page) + offset + d, 16).CopyTo(new Span<float>(destination + (j * stride) + d, 16));
-                }
-                else
-                {
-                    Widening.Sixteen((ushort*)Page(page) + offset + d, destination + (j * stride) + d);
-                }
-            }
+            Widening.Rows((float*)Page(page) + offset, _shape.HeadSize, destination, stride, count, groups);
+        }
+        else
+        {
+            Widening.Rows((ushort*)Page(page) + offset, _shape.HeadSize, destination, stride, count, groups);
         }
     }
 

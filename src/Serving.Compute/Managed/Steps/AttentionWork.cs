@@ -89,19 +89,50 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
             AttentionKernel<TL, TV>.Score(heads, count, scratch.Keys, State.Program.Shape.HeadSize, scratch.Scores + (first * AttentionState.Block));
         }
 
-        for (var query = 0; query < queries; query++)
+        for (var query = 0; query < queries;)
         {
-            var valid = Math.Min(AttentionState.Block, sequence.FirstOrdinal + tile.FirstRow + (query / _group) + 1 - block);
+            var valid = Valid(sequence, tile, query, block);
+            var two = query + 1 < queries && Valid(sequence, tile, query + 1, block) == valid;
             if (valid > 0)
             {
-                var scores = scratch.Scores + (query * AttentionState.Block);
-                var sums = scratch.Sums + (query * scratch.HeadStride);
-                AttentionKernel<TL, TV>.Softmax(
-                    scores, valid, _op.Scale, scratch.Maxima + query, scratch.Weights + query, sums, scratch.HeadStride, !State.Exact);
-                AttentionKernel<TL, TV>.Accumulate(scores, valid, scratch.Values, scratch.HeadStride, sums, scratch.HeadStride);
+                AddQueries(scratch, query, two ? 2 : 1, valid);
             }
+
+            query += two ? 2 : 1;
         }
     }
+
+    private void AddQueries(AttentionState scratch, int first, int count, int valid)
+    {
+        var scores = scratch.Scores + (first * AttentionState.Block);
+        var stride = scratch.HeadStride;
+        var sums = scratch.Sums + (first * stride);
+        for (var i = 0; i < count; i++)
+        {
+            AttentionKernel<TL, TV>.Softmax(
+                scores + (i * AttentionState.Block),
+                valid,
+                _op.Scale,
+                scratch.Maxima + first + i,
+                scratch.Weights + first + i,
+                sums + (i * stride),
+                stride,
+                !State.Exact);
+        }
+
+        if (count == 2)
+        {
+            AttentionKernel<TL, TV>.AccumulateTwo(scores, valid, scratch.Values, stride, sums, stride);
+        }
+        else
+        {
+            AttentionKernel<TL, TV>.Accumulate(scores, valid, scratch.Values, stride, sums, stride);
+        }
+    }
+
+    /// <summary>How many ordinals of a block are at or before the query's own.</summary>
+    private int Valid(in StepSequence sequence, in AttentionTile tile, int query, int block) =>
+        Math.Min(AttentionState.Block, sequence.FirstOrdinal + tile.FirstRow + (query / _group) + 1 - block);
 
     private void MergeSplit(AttentionState scratch, in StepSequence sequence, in AttentionTile tile, int split)
     {

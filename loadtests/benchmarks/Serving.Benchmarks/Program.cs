@@ -1,0 +1,27 @@
+namespace Serving.Benchmarks;
+
+/// <summary>Runs one benchmark: the first argument is its name, the rest are its own.</summary>
+internal static class Program
+{
+    private static readonly Dictionary<string, (string Help, Action<string[]> Run)> Modes = new()
+    {
+        ["gemm"] = ("[INPUTS OUTPUTS]  rate of Linear at 1, 8 and 64 rows beside the fp32 multiply-add peak", GemmMode.Run),
+        ["step"] = ("[--model DIR] [--threads N]  tokens per second of decode and prefill, with and without adapters", StepMode.Run),
+    };
+
+    private static int Main(string[] args)
+    {
+        if (args.Length > 0 && Modes.TryGetValue(args[0], out var mode))
+        {
+            mode.Run(args[1..]);
+            return 0;
+        }
+
+        foreach (var (name, (help, _)) in Modes)
+        {
+            Console.WriteLine($"{name} {help}");
+        }
+
+        return 2;
+    }
+}
