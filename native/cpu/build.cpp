@@ -13,6 +13,14 @@ extern const KernelSet kKernels;
 namespace avx512 {
 extern const KernelSet kKernels;
 }
+namespace amx_emulated {
+extern const KernelSet kKernels;
+}
+#ifdef SERVING_HAS_AMX
+namespace amx {
+extern const KernelSet kKernels;
+}
+#endif
 
 namespace {
 
@@ -130,7 +138,7 @@ void carve_pool(Engine& engine, Carver& carver) {
 
         // Rows of bf16 are kept off power-of-two strides, which would map all rows of a tile to one set of the cache.
         const auto stride = static_cast<int32_t>(round_up(from.columns, kCellColumns) + (narrow ? kBlock : 0));
-        const int64_t rows = from.rows == 0 ? pool.max_rows : pool.max_outputs;
+        const int64_t rows = round_up(from.rows == 0 ? pool.max_rows : pool.max_outputs, kLanes);  // tiles read rows in sixteens
         uint8_t* data = carver.take<uint8_t>(rows * stride * (narrow ? 2 : 4) + kAlign);
         engine.buffers[i] = Buffer{data, from.columns, from.element, from.rows, stride};
     }
@@ -161,6 +169,10 @@ const KernelSet* kernels_of(int isa) {
     switch (isa) {
     case SRV_ISA_AVX2: return &avx2::kKernels;
     case SRV_ISA_AVX512: return &avx512::kKernels;
+    case SRV_ISA_AMX_EMULATED: return &amx_emulated::kKernels;
+#ifdef SERVING_HAS_AMX
+    case SRV_ISA_AMX: return &amx::kKernels;
+#endif
     default: return nullptr;
     }
 }

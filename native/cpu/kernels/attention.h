@@ -24,7 +24,8 @@ constexpr float kNoScore = -__builtin_inff();
 // Outputs are kept in whole vectors.
 SRV_INLINE int output_width(const Engine& engine) { return (engine.program.head_size + kLanes - 1) / kLanes * kLanes; }
 
-SRV_INLINE int attention_query_stride(int head_size) { return (head_size + kBlock - 1) / kBlock * kBlock; }
+// Tiles take 32 elements of a head at a time, FMAs take pairs.
+SRV_INLINE int attention_query_stride(int head_size) { return kTileOrder ? (head_size + kBlock - 1) / kBlock * kBlock : head_size; }
 
 static int32_t attention_scratch_bytes(const Engine& engine) {
     const int head_size = engine.program.head_size;
@@ -76,54 +77,86 @@ SRV_INLINE void seek(EntryCursor& cursor, int ordinal) {
     }
 }
 
-// The operands of one block: two K panels of 16 tokens, and V either in two pages or gathered into 16 pairs.
+// The operands of one block: two K panels of 16 tokens, and V in two halves of 16 tokens (FMA order) or joined to one block of 32 (tile order).
 struct BlockOperands {
     const uint16_t* keys[2];
     const uint16_t* values[2];
-    bool gathered;
+    int halves;
 };
 
-// Both pages whole and aligned: products read them where they are.
-SRV_INLINE bool whole_pages(const EntryCursor& cursor, int first, int count) {
-    return count == kBlock && cursor.start == first && cursor.entries[cursor.entry].valid_length == kPageTokens
-        && cursor.entries[cursor.entry + 1].valid_length == kPageTokens;
+// Copies tokens one by one: where a page is partly valid, or its ordinals lie across the borders of blocks. Slots beyond the valid ones may hold anything,
+// NaN too, and are never read.
+static void gather_keys(const Engine& engine, EntryCursor cursor, int layer, int head, int first, int count, uint16_t* to) {
+    for (int t = 0; t < count; t++) {
+        seek(cursor, first + t);
+        copy_key_token(page_keys(engine, cursor.entries[cursor.entry].page, layer, head), first + t - cursor.start, to, t, engine.program.head_size);
+    }
+}
+
+static void gather_values(const Engine& engine, EntryCursor cursor, int layer, int head, int first, int count, uint16_t* to, int to_tokens, int to_token) {
+    for (int t = 0; t < count; t++) {
+        seek(cursor, first + t);
+        const uint16_t* page = page_values(engine, cursor.entries[cursor.entry].page, layer, head);
+        copy_value_token(page, first + t - cursor.start, to, to_tokens, to_token + t, output_width(engine), engine.program.head_size);
+    }
+}
+
+// One half of a block. A page that holds just these tokens is read where it is; of its K panel the lanes beyond them are masked later.
+static void half_operands(const Engine& engine, const AttentionScratch& s, EntryCursor& cursor, int layer, int head, int first, int count, int half, BlockOperands& block) {
+    const int head_size = engine.program.head_size;
+    const int width = output_width(engine);
+    seek(cursor, first);
+    const srv_page& entry = cursor.entries[cursor.entry];
+    const bool aligned = cursor.start == first && entry.valid_length >= count;
+    const bool whole = aligned && count == kPageTokens && head_size == width;
+    const uint16_t* values = page_values(engine, entry.page, layer, head);
+    if (aligned && s.query_stride == head_size) {
+        block.keys[half] = page_keys(engine, entry.page, layer, head);
+    } else {
+        uint16_t* to = s.keys + half * s.query_stride * kPageTokens;
+        __builtin_memset(to, 0, static_cast<size_t>(s.query_stride) * kPageTokens * sizeof *to);
+        gather_keys(engine, cursor, layer, head, first, count, to);
+        block.keys[half] = to;
+    }
+
+    if (!kTileOrder && whole) {
+        block.values[half] = values;
+    } else if (!kTileOrder) {
+        uint16_t* to = s.values + half * kPageTokens * width;
+        __builtin_memset(to, 0, static_cast<size_t>(kPageTokens) * width * sizeof *to);
+        gather_values(engine, cursor, layer, head, first, count, to, kPageTokens, 0);
+        block.values[half] = to;
+    } else if (whole) {
+        for (int d = 0; d < head_size; d += kLanes) {
+            __builtin_memcpy(s.values + d * kBlock + half * kPageTokens * kLanes, values + d * kPageTokens, kPageTokens * kLanes * sizeof *values);
+        }
+    } else {
+        gather_values(engine, cursor, layer, head, first, count, s.values, kBlock, half * kPageTokens);
+    }
 }
 
 static BlockOperands block_operands(const Engine& engine, const AttentionScratch& s, EntryCursor& cursor, int layer, int head, int first, int count) {
-    const int head_size = engine.program.head_size;
-    seek(cursor, first);
-    if (!kTileOrder && head_size % kLanes == 0 && whole_pages(cursor, first, count)) {
-        const int a = cursor.entries[cursor.entry].page;
-        const int b = cursor.entries[cursor.entry + 1].page;
-        return {{page_keys(engine, a, layer, head), page_keys(engine, b, layer, head)}, {page_values(engine, a, layer, head), page_values(engine, b, layer, head)}, false};
+    BlockOperands block{};
+    if (kTileOrder && count < kBlock) {
+        __builtin_memset(s.values, 0, static_cast<size_t>(kBlock) * output_width(engine) * sizeof *s.values);
     }
 
-    // Slots beyond the valid ones may hold anything, NaN too: they are left as zeros.
-    const int panel = s.query_stride * kPageTokens;
-    __builtin_memset(s.keys, 0, static_cast<size_t>(panel) * 2 * sizeof *s.keys);
-    __builtin_memset(s.values, 0, static_cast<size_t>(kBlock) * output_width(engine) * sizeof *s.values);
-    for (int t = 0; t < count;) {
-        seek(cursor, first + t);
-        const srv_page& entry = cursor.entries[cursor.entry];
-        const int slot = first + t - cursor.start;
-        const uint16_t* keys = page_keys(engine, entry.page, layer, head);
-        const uint16_t* values = page_values(engine, entry.page, layer, head);
-        if (slot == 0 && head_size % kLanes == 0 && entry.valid_length == kPageTokens && t % kPageTokens == 0 && t + kPageTokens <= count) {
-            __builtin_memcpy(s.keys + t / kPageTokens * panel, keys, static_cast<size_t>(head_size) * kPageTokens * sizeof *keys);
-            for (int d = 0; d < head_size; d += kLanes) {
-                __builtin_memcpy(s.values + d * kBlock + t * kLanes, values + d * kPageTokens, kPageTokens * kLanes * sizeof *values);
-            }
-
-            t += kPageTokens;
-            continue;
-        }
-
-        copy_key_token(keys, slot, s.keys + t / kPageTokens * panel, t % kPageTokens, head_size);
-        copy_value_token(values, slot, s.values, kBlock, t, output_width(engine), head_size);
-        t++;
+    block.halves = count > kPageTokens ? 2 : 1;
+    for (int half = 0; half < block.halves; half++) {
+        const int left = count - half * kPageTokens;
+        half_operands(engine, s, cursor, layer, head, first + half * kPageTokens, left < kPageTokens ? left : kPageTokens, half, block);
     }
 
-    return {{s.keys, s.keys + panel}, {s.values, nullptr}, true};
+    if (block.halves == 1) {
+        // The second panel of K is masked whole.
+        block.keys[1] = block.keys[0];
+    }
+
+    if (kTileOrder) {
+        block.values[0] = s.values;
+    }
+
+    return block;
 }
 
 // Scores → P. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
@@ -175,26 +208,17 @@ static void soften_block(const AttentionScratch& s, const int* visible, int rows
 
 static void multiply_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
     constexpr int kStep = 4;
+    constexpr int kTokens = kTileOrder ? kBlock : kPageTokens;
     const int panels = width / kLanes;
     const uint16_t* w[kStep];
     for (int j = 0; j < panels; j += kStep) {
         const int count = panels - j < kStep ? panels - j : kStep;
-        float* output = s.split.output + j * kLanes;
-        if (operands.gathered) {
+        for (int part = 0; part < (kTileOrder ? 1 : operands.halves); part++) {
             for (int i = 0; i < count; i++) {
-                w[i] = operands.values[0] + (j + i) * kLanes * kBlock;
+                w[i] = operands.values[part] + (j + i) * kLanes * kTokens;
             }
 
-            multiply(s.weights, kBlock, rows, w, count, kBlock / 2, output, width, true);
-            continue;
-        }
-
-        for (int half = 0; half < 2; half++) {
-            for (int i = 0; i < count; i++) {
-                w[i] = operands.values[half] + (j + i) * kLanes * kPageTokens;
-            }
-
-            multiply(s.weights + half * kPageTokens, kBlock, rows, w, count, kPageTokens / 2, output, width, true);
+            multiply(s.weights + part * kTokens, kBlock, rows, w, count, kTokens / 2, s.split.output + j * kLanes, width, true);
         }
     }
 }
@@ -237,7 +261,6 @@ static void merge_state(const AttentionState& into, const AttentionState& from, 
 
 static void attend_split(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, const AttentionScratch& s, EntryCursor& cursor, int split) {
     const srv_sequence& sequence = job.step->sequences[task.sequence];
-    const int head_size = engine.program.head_size;
     const int width = output_width(engine);
     const int total = sequence.first_ordinal + sequence.row_count;
     const int last = sequence.first_ordinal + (task.first_row + task.row_count - 1) / engine.group;
@@ -253,7 +276,7 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
             visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
         }
 
-        multiply(s.query, s.query_stride, task.row_count, operands.keys, 2, kTileOrder ? s.query_stride / 2 : head_size / 2, s.scores, kBlock, false);
+        multiply(s.query, s.query_stride, task.row_count, operands.keys, 2, s.query_stride / 2, s.scores, kBlock, false);
         soften_block(s, visible, task.row_count, op.scale, width);
         multiply_values(s, operands, task.row_count, width);
     }
