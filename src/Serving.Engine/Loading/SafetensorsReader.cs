@@ -11,15 +11,22 @@ public sealed class SafetensorsReader : IDisposable
 {
     private readonly SafeFileHandle _file;
 
-    private SafetensorsReader(SafeFileHandle file, SafetensorsHeader header, byte[] headerText)
+    private SafetensorsReader(SafeFileHandle file, long fileBytes, SafetensorsHeader header, byte[] headerText)
     {
         _file = file;
+        FileBytes = fileBytes;
         Header = header;
         HeaderText = headerText;
     }
 
     /// <summary>The checked header.</summary>
     public SafetensorsHeader Header { get; }
+
+    /// <summary>Size of the file.</summary>
+    public long FileBytes { get; }
+
+    /// <summary>When the file was last changed.</summary>
+    public DateTime ChangedUtc => File.GetLastWriteTimeUtc(_file);
 
     /// <summary>The header's text as it stands in the file: part of a model's revision.</summary>
     public ReadOnlyMemory<byte> HeaderText { get; }
@@ -37,7 +44,7 @@ public sealed class SafetensorsReader : IDisposable
             ReadFully(file, prefix[..(int)Math.Min(size, prefix.Length)], 0);
             var text = new byte[SafetensorsHeader.ReadLength(prefix, size)];
             ReadFully(file, text, SafetensorsHeader.PrefixBytes);
-            return new SafetensorsReader(file, SafetensorsHeader.Parse(text, size), text);
+            return new SafetensorsReader(file, size, SafetensorsHeader.Parse(text, size), text);
         }
         catch
         {

@@ -20,8 +20,8 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
 
     private const int MaxAttempts = 20;
 
-    /// <summary>Looks for a missing file before it counts as missing: one that is being replaced is away for a moment.</summary>
-    private const int MissingAttempts = 4;
+    /// <summary>Attempts before a file that is missing or locked counts as that: one that is being replaced is, for a moment.</summary>
+    private const int PatientAttempts = 4;
 
     private readonly SemaphoreSlim _loads = new(options.ConcurrentLoads);
     private readonly long _maxWeightBytes = PeftAdapterReader.MaxWeightBytes(options.Program);
@@ -32,12 +32,13 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var stamp = AdapterStamp.Of(location.Folder, location.Reach);
-            if (stamp is { } now && IsSettled(now) && await ReadAsync(location, now).ConfigureAwait(false) is { } loaded)
+            if (stamp is { } now && IsSettled(now) && await ReadAsync(location, now).ConfigureAwait(false) is { } loaded
+                && (loaded.Outcome.Failure != AdapterFailure.Io || attempt >= PatientAttempts))
             {
                 return loaded;
             }
 
-            if (stamp is null && attempt >= MissingAttempts)
+            if (stamp is null && attempt >= PatientAttempts)
             {
                 return Directory.Exists(location.Folder)
                     ? Failed(null, AdapterFailure.Corrupt, MissingWeights(location.Folder))

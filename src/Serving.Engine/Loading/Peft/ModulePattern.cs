@@ -84,8 +84,8 @@ internal sealed partial class ModulePattern
         const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
         try
         {
-            // Compiled alone first, so that a parenthesis of its own cannot close the ones put around it.
-            _ = new Regex(text, Options, MatchTimeout);
+            // Parsed alone first, so that a parenthesis of its own cannot close the ones put around it.
+            _ = new Regex(text, RegexOptions.CultureInvariant, MatchTimeout);
             return new Regex(before + text + after, Options, MatchTimeout);
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)

@@ -1,9 +1,8 @@
 namespace Serving.Engine.Tests.Loading.Adapters;
 
-/// <summary>A clock that a test sets forward. Timers are the system's.</summary>
+/// <summary>Timestamps that a test sets forward; the wall clock, by which files are stamped, and timers are the system's.</summary>
 internal sealed class ManualTime : TimeProvider
 {
-    private readonly DateTimeOffset _start = System.GetUtcNow();
     private long _ticks;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
@@ -11,6 +10,4 @@ internal sealed class ManualTime : TimeProvider
     public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
 
     public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-    public override DateTimeOffset GetUtcNow() => _start + TimeSpan.FromTicks(GetTimestamp());
 }

@@ -1,0 +1,89 @@
+using System.Globalization;
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Loading;
+
+/// <summary>What memory goes to, worked out before anything is loaded.</summary>
+/// <param name="Limit">What there is.</param>
+/// <param name="WeightBytes">Packed weights.</param>
+/// <param name="PoolPages">Pages of the pool.</param>
+/// <param name="PageBytes">Bytes of one page.</param>
+/// <param name="AdapterCacheBytes">Bytes of parsed adapters kept in host memory.</param>
+/// <param name="HeadroomBytes">Left for everything else: buffers, requests, the runtime.</param>
+/// <param name="Refusal">Why the daemon cannot start like this and what would fit; null when it can.</param>
+public sealed record MemoryPlan(
+    MemoryLimit Limit, long WeightBytes, int PoolPages, long PageBytes, long AdapterCacheBytes, long HeadroomBytes, string? Refusal)
+{
+    /// <summary>A gibibyte is kept free, or half of what the weights leave where that is less.</summary>
+    private const long MaxHeadroomBytes = 1L << 30;
+
+    /// <summary>Fewest pages that a daemon starts with: two sequences of 512 tokens.</summary>
+    private const int MinPages = 64;
+
+    /// <summary>Bytes of the pool.</summary>
+    public long PoolBytes => PoolPages * PageBytes;
+
+    /// <summary>The sum of everything.</summary>
+    public long TotalBytes => WeightBytes + PoolBytes + AdapterCacheBytes + HeadroomBytes;
+
+    /// <summary>Makes the plan for a program on a backend.</summary>
+    /// <param name="backend">Knows what its packed weights take.</param>
+    /// <param name="program">The model.</param>
+    /// <param name="limit">What there is.</param>
+    /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
+    /// <param name="adapterCacheBytes">Most bytes for parsed adapters; taken back to an eighth of what the weights leave where that is less.</param>
+    public static MemoryPlan Create(IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(program);
+        return Create(program.Weights.Sum(weight => backend.PackedBytes(weight.Index)), program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes);
+    }
+
+    /// <summary>Makes the plan from sizes.</summary>
+    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes)
+    {
+        ArgumentNullException.ThrowIfNull(limit);
+        var left = Math.Max(0, limit.FreeBytes - weightBytes);
+        var headroom = Math.Min(MaxHeadroomBytes, left / 2);
+        var cache = Math.Min(adapterCacheBytes, left / 8);
+        var most = (left - headroom - cache) / pageBytes;
+        var pages = poolBytes is { } configured ? configured / pageBytes : Math.Min(left / 4 / pageBytes, most);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, headroom, null);
+        return plan with { Refusal = plan.Refuse(most) };
+    }
+
+    /// <summary>The plan as lines to print.</summary>
+    public IReadOnlyList<string> ToLines()
+    {
+        return
+        [
+            $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free ({Limit.Source} limit {Text(Limit.LimitBytes)})",
+            $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + headroom {Text(HeadroomBytes)}",
+        ];
+    }
+
+    private static string Text(long bytes)
+    {
+        return bytes >= 1L << 30
+            ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB")
+            : string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MiB");
+    }
+
+    private string? Refuse(long most)
+    {
+        if (most < MinPages)
+        {
+            return $"the model does not fit: its weights take {Text(WeightBytes)} and {Text(Limit.FreeBytes)} are free ({Limit.Source}); "
+                + $"weights of at most {Text(Math.Max(0, Limit.FreeBytes - MaxHeadroomBytes - (4 * MinPages * PageBytes)))} would fit";
+        }
+
+        if (PoolPages < MinPages)
+        {
+            return $"the pool is too small: {PoolPages} pages of {Text(PageBytes)}, at least {MinPages} are needed; a pool from {Text(MinPages * PageBytes)} to {Text(most * PageBytes)} would fit";
+        }
+
+        return PoolPages <= most ? null : $"the pool does not fit: {Text(TotalBytes)} are needed and {Text(Limit.FreeBytes)} are free ({Limit.Source}); "
+            + $"a pool of at most {Text(most * PageBytes)} would fit";
+    }
+}

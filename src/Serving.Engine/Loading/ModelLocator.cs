@@ -1,0 +1,88 @@
+using System.Text.RegularExpressions;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading;
+
+/// <summary>
+/// Finds the model that <c>--model</c> names: a folder, or <c>org/name</c> in the local Hugging Face cache
+/// (<c>HF_HUB_CACHE</c>, <c>HF_HOME/hub</c>, <c>XDG_CACHE_HOME/huggingface/hub</c> or <c>~/.cache/huggingface/hub</c>). Nothing is downloaded.
+/// </summary>
+public static partial class ModelLocator
+{
+    private const int MaxReferenceBytes = 256;
+
+    /// <summary>Finds a model with this process's environment.</summary>
+    /// <exception cref="ModelFormatException">It is not there; the message says what to do.</exception>
+    public static ModelLocation Locate(string model) => Locate(model, Environment.GetEnvironmentVariable);
+
+    /// <summary>Finds a model.</summary>
+    /// <param name="model">A folder or <c>org/name</c>.</param>
+    /// <param name="environment">The value of an environment variable, or null.</param>
+    /// <exception cref="ModelFormatException">It is not there; the message says what to do.</exception>
+    public static ModelLocation Locate(string model, Func<string, string?> environment)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(model);
+        ArgumentNullException.ThrowIfNull(environment);
+        if (Directory.Exists(model))
+        {
+            var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+            return File.Exists(Path.Combine(folder, "config.json"))
+                ? new ModelLocation(folder, Path.GetFileName(folder))
+                : throw new ModelFormatException($"the folder {model} holds no config.json");
+        }
+
+        if (!RepositoryName().IsMatch(model))
+        {
+            throw new ModelFormatException($"there is no folder {model}, and it is not the org/name of a repository");
+        }
+
+        var cached = Path.Combine(CacheFolder(environment), "models--" + model.Replace("/", "--", StringComparison.Ordinal));
+        return Snapshot(cached) is { } snapshot
+            ? new ModelLocation(snapshot, model)
+            : throw new ModelFormatException($"{model} is neither a folder nor in the local Hugging Face cache; download it with: hf download {model}");
+    }
+
+    private static string CacheFolder(Func<string, string?> environment)
+    {
+        if (Set(environment, "HF_HUB_CACHE") is { } hub)
+        {
+            return hub;
+        }
+
+        if (Set(environment, "HF_HOME") is { } home)
+        {
+            return Path.Combine(home, "hub");
+        }
+
+        var cache = Set(environment, "XDG_CACHE_HOME")
+            ?? Path.Combine(Set(environment, "HOME") ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        return Path.Combine(cache, "huggingface", "hub");
+    }
+
+    private static string? Set(Func<string, string?> environment, string name) => environment(name) is { Length: > 0 } value ? value : null;
+
+    /// <summary>The snapshot that <c>refs/main</c> names, or the only one where nothing is named; null unless it holds a config.</summary>
+    private static string? Snapshot(string repository)
+    {
+        try
+        {
+            var reference = Path.Combine(repository, "refs", "main");
+            var snapshots = Path.Combine(repository, "snapshots");
+            var commit = File.Exists(reference)
+                ? System.Text.Encoding.ASCII.GetString(BoundedFile.Read(reference, MaxReferenceBytes)).Trim()
+                : Directory.Exists(snapshots) && Directory.GetDirectories(snapshots) is [var only] ? Path.GetFileName(only) : "";
+            var folder = Path.Combine(snapshots, commit);
+            return CommitName().IsMatch(commit) && File.Exists(Path.Combine(folder, "config.json")) ? folder : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or MalformedFileException)
+        {
+            return null;
+        }
+    }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex RepositoryName();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9]{1,64}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex CommitName();
+}

@@ -1,0 +1,97 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json.Nodes;
+using Serving.Compute.Programs;
+using Serving.Engine.Loading;
+using Serving.Engine.Loading.Peft;
+using Serving.Engine.Models;
+using Serving.Testing.Adapters;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading;
+
+/// <summary>100,000 mutated files: each is read or refused with its typed exception, and nothing else happens.</summary>
+public class HostileFileTests
+{
+    private const int Seed = 20_261_120;
+
+    private static readonly AdapterDimensions Tiny = new(1, 64, 96, 64, 32);
+    private static readonly byte[] Config = Encoding.UTF8.GetBytes(MakeConfig());
+    private static readonly ModelProgram Program = ModelRegistry.Build("tiny", ModelConfig.Parse(Config), 4);
+    private static readonly byte[] AdapterConfig = Encoding.UTF8.GetBytes(MakeAdapterConfig());
+    private static readonly byte[] PlainConfig = Encoding.UTF8.GetBytes(AdapterGenerator.Config(2, ["q_proj", "down_proj"]).ToJsonString());
+    private static readonly byte[] AdapterWeights = AdapterGenerator.Weights(Tiny, 1, 2, ["q_proj", "down_proj"]);
+
+    [Fact]
+    public void Header_Mutated40000Times_IsReadOrRefused()
+    {
+        var headerBytes = 8 + (int)BinaryPrimitives.ReadInt64LittleEndian(AdapterWeights);
+        Run<AdapterFormatException>(40_000, AdapterWeights, headerBytes, file => PeftAdapterReader.Read(PlainConfig, file, Program));
+    }
+
+    [Fact]
+    public void AdapterConfig_Mutated30000Times_IsReadOrRefused()
+    {
+        Run<AdapterFormatException>(30_000, AdapterConfig, AdapterConfig.Length, file => PeftAdapterReader.Read(file, AdapterWeights, Program));
+    }
+
+    [Fact]
+    public void Config_Mutated30000Times_IsReadOrRefused()
+    {
+        Run<ModelFormatException>(30_000, Config, Config.Length, file =>
+        {
+            // A config that is accepted must also be buildable: its sizes are bounded so that no product overflows.
+            var config = ModelConfig.Parse(file);
+            if (config.Shape.LayerCount < 10)
+            {
+                ModelRegistry.Build("mutated", config, 1);
+            }
+        });
+    }
+
+    private static void Run<TException>(int count, byte[] file, int range, Action<byte[]> read)
+        where TException : Exception
+    {
+        var mutator = new Mutator(Seed);
+        var refused = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var mutated = mutator.Mutate(file, range);
+            try
+            {
+                read(mutated);
+            }
+            catch (TException e)
+            {
+                refused++;
+                Assert.InRange(e.Message.Length, 1, 1000);
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"seed {Seed}, file {i}: {e}");
+            }
+        }
+
+        // Some changes do no harm (a space, a digit of alpha); if none or all did, the test would not be testing.
+        Assert.InRange(refused, count / 4, count - (count / 2000));
+    }
+
+    private static string MakeConfig()
+    {
+        var config = new TinyModel("Qwen3ForCausalLM").Config;
+        config["num_hidden_layers"] = 1;
+        config["rope_scaling"] = JsonNode.Parse("""{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64}""");
+        config["layer_types"] = new JsonArray("full_attention");
+        config["eos_token_id"] = new JsonArray(1, 2);
+        return config.ToJsonString();
+    }
+
+    private static string MakeAdapterConfig()
+    {
+        var config = AdapterGenerator.Config(2, ["q_proj", "down_proj"]);
+        config["rank_pattern"] = new JsonObject { [@"layers\.[0-9]{1,3}\.mlp.down_proj"] = 2 };
+        config["layers_to_transform"] = new JsonArray(0);
+        config["exclude_modules"] = "(.*lm_head)";
+        return config.ToJsonString();
+    }
+}

@@ -1,0 +1,114 @@
+using Serving.Engine.Loading;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Loading;
+
+public sealed class MemoryPlanTests : IDisposable
+{
+    private const long Gib = 1L << 30;
+    private const long Mib = 1L << 20;
+    private const long Page = 64 << 10;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Create_Defaults_TakeAQuarterOfWhatTheWeightsLeave()
+    {
+        var plan = Create(weights: 4 * Gib, free: 20 * Gib);
+        Assert.Null(plan.Refusal);
+        Assert.Equal(4 * Gib, plan.PoolBytes);
+        Assert.Equal((Gib, Gib), (plan.AdapterCacheBytes, plan.HeadroomBytes));
+        Assert.Equal(10 * Gib, plan.TotalBytes);
+        Assert.Contains("10.0 GiB of 20.0 GiB free", plan.ToLines()[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_SmallContainer_ShrinksCacheAndHeadroom()
+    {
+        var plan = Create(weights: 10 * Mib, free: 410 * Mib);
+        Assert.Null(plan.Refusal);
+        Assert.Equal((100 * Mib, 50 * Mib, 200 * Mib), (plan.PoolBytes, plan.AdapterCacheBytes, plan.HeadroomBytes));
+        Assert.True(plan.TotalBytes <= 410 * Mib);
+    }
+
+    [Fact]
+    public void Create_PoolAsConfigured_IsTakenIfItFits()
+    {
+        Assert.Equal((3 * Gib) / Page, Create(Gib, 8 * Gib, pool: (3 * Gib) + 5).PoolPages);
+        var refused = Create(Gib, 8 * Gib, pool: 6 * Gib);
+        Assert.Contains("a pool of at most 5.1 GiB would fit", refused.Refusal, StringComparison.Ordinal);
+        Assert.Null(Create(Gib, 8 * Gib, pool: 5 * Gib).Refusal);
+        Assert.Contains("too small", Create(Gib, 8 * Gib, pool: Mib).Refusal, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_WeightsThatDoNotFit_AreRefusedWithWhatWould()
+    {
+        var refusal = Create(weights: 30 * Gib, free: 8 * Gib).Refusal;
+        Assert.Contains("weights take 30.0 GiB and 8.0 GiB are free", refusal, StringComparison.Ordinal);
+        Assert.Contains("weights of at most 7.0 GiB would fit", refusal, StringComparison.Ordinal);
+        Assert.Null(Create(weights: (long)(6.98 * Gib), free: 8 * Gib).Refusal);
+    }
+
+    [Fact]
+    public void MemoryLimit_CgroupV2_TakesTheTightestGroupAround()
+    {
+        Machine(32, 30);
+        Write("proc/self/cgroup", "0::/slice/service\n");
+        WriteGroup("slice/service", "max", 5 * Mib, 0);
+        WriteGroup("slice", (2 * Gib).ToString(), Gib, 256 * Mib);
+        Assert.Equal(new MemoryLimit(2 * Gib, Gib + (256 * Mib), "cgroup"), MemoryLimit.Read(_folder.Path));
+    }
+
+    [Fact]
+    public void MemoryLimit_CgroupV1_IsRead()
+    {
+        Machine(32, 30);
+        Write("proc/self/cgroup", "3:cpu,cpuacct:/x\n2:memory:/docker/1\n");
+        Write("sys/fs/cgroup/memory/memory.limit_in_bytes", (4 * Gib).ToString());
+        Write("sys/fs/cgroup/memory/memory.usage_in_bytes", Gib.ToString());
+        Assert.Equal(new MemoryLimit(4 * Gib, 3 * Gib, "cgroup"), MemoryLimit.Read(_folder.Path));
+        Write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+        Assert.Equal("machine", MemoryLimit.Read(_folder.Path).Source);
+    }
+
+    [Fact]
+    public void MemoryLimit_NoGroup_IsWhatTheMachineHas()
+    {
+        Machine(32, 7);
+        Assert.Equal(new MemoryLimit(32 * Gib, 7 * Gib, "machine"), MemoryLimit.Read(_folder.Path));
+    }
+
+    [Fact]
+    public void MemoryLimit_ThisMachine_IsPositive()
+    {
+        var limit = MemoryLimit.Read();
+        Assert.InRange(limit.FreeBytes, 1, limit.LimitBytes);
+    }
+
+    private static MemoryPlan Create(long weights, long free, long? pool = null)
+    {
+        return MemoryPlan.Create(weights, Page, new MemoryLimit(free, free, "cgroup"), pool, Gib);
+    }
+
+    private void Machine(long total, long available)
+    {
+        Write("proc/meminfo", $"MemTotal:  {total * Mib} kB\nMemFree: 1 kB\nMemAvailable:  {available * Mib} kB\n");
+    }
+
+    private void WriteGroup(string group, string limit, long used, long inactive)
+    {
+        Write($"sys/fs/cgroup/{group}/memory.max", limit + "\n");
+        Write($"sys/fs/cgroup/{group}/memory.current", used + "\n");
+        Write($"sys/fs/cgroup/{group}/memory.stat", $"anon 5\ninactive_file {inactive}\n");
+    }
+
+    private void Write(string path, string text)
+    {
+        var file = _folder.PathOf(path.Split('/'));
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, text);
+    }
+}

@@ -1,0 +1,37 @@
+using Serving.Core.Memory;
+using Serving.Engine.Loading;
+using Serving.Testing;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading;
+
+public class ModelRevisionTests
+{
+    [Fact]
+    public void Of_SameFiles_IsTheSameAndAnyChangeIsAnother()
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel("LlamaForCausalLM");
+        model.Write(folder.Path);
+        var path = folder.PathOf("model.safetensors");
+        File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddDays(1));
+        var first = Of(folder.Path);
+        Assert.Equal(first, Of(folder.Path));
+
+        model.Tensors["model.norm.weight"].Values[0] += 1;
+        model.Write(folder.Path);
+        File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddDays(2));
+        var otherWeights = Of(folder.Path);
+        model.Config["rope_theta"] = 20000.0;
+        model.Write(folder.Path);
+        File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddDays(2));
+        var otherConfig = Of(folder.Path);
+        Assert.Equal(3, new HashSet<Digest> { first, otherWeights, otherConfig }.Count);
+    }
+
+    private static Digest Of(string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        return ModelRevision.Of(ModelFolder.Open(path), checkpoint);
+    }
+}
