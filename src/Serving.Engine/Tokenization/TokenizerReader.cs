@@ -28,15 +28,22 @@ internal static class TokenizerReader
         var model = BpeReader.Read(json.Get("model"));
         var added = ReadAddedTokens(json, config, configJson, model);
         List<TokenDecoder> decoders = json.TryGet("decoder", out var decoder) ? DecoderReader.Read(decoder) : [new SpaceJoinDecoder()];
+        var table = new TokenTable(model.Vocabulary.Ids, added.Values, decoders);
+        var frame = ReadFrame(json, config, model, added);
+        foreach (var id in frame.Around([]))
+        {
+            _ = table.Token(id) ?? throw json.Fail($"the post-processor names the token {id}, which does not exist");
+        }
+
         return new TokenizerParts
         {
             Model = model,
             Added = added,
             Normalizers = json.TryGet("normalizer", out var normalizer) ? NormalizerReader.Read(normalizer) : [],
             PreTokenizers = json.TryGet("pre_tokenizer", out var preTokenizer) ? PreTokenizerReader.Read(preTokenizer) : [],
-            Frame = ReadFrame(json, config, model, added),
+            Frame = frame,
             Decoders = decoders,
-            Table = new TokenTable(model.Vocabulary.Ids, added.Values, decoders),
+            Table = table,
         };
     }
 
