@@ -9,7 +9,7 @@ namespace Serving.Engine.Tokenization;
 /// </summary>
 public sealed class StopMatcher
 {
-    private readonly List<State> _states = [new State()];
+    private readonly List<TrieState> _states = [new TrieState()];
     private readonly Dictionary<(int State, char Next), int> _edges = [];
     private readonly StringBuilder _held = new();
     private int _state;
@@ -84,7 +84,7 @@ public sealed class StopMatcher
             if (!_edges.TryGetValue((state, c), out var child))
             {
                 child = _states.Count;
-                _states.Add(new State { Depth = _states[state].Depth + 1 });
+                _states.Add(new TrieState { Depth = _states[state].Depth + 1 });
                 _edges[(state, c)] = child;
             }
 
@@ -108,7 +108,7 @@ public sealed class StopMatcher
         }
     }
 
-    private sealed class State
+    private sealed class TrieState
     {
         public int Depth { get; init; }
 

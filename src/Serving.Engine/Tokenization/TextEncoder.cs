@@ -9,7 +9,8 @@ namespace Serving.Engine.Tokenization;
 
 /// <summary>
 /// Text to ids: added tokens are cut out, what lies between is normalized, added tokens that are looked for in normalized text
-/// are cut out, and the rest goes through the pre-tokenizer to the model. Immutable; each call makes a <see cref="Run"/> with buffers of its own.
+/// are cut out, and the rest goes through the pre-tokenizer to the model. Immutable; each call makes an
+/// <see cref="EncodingCall"/> with buffers of its own.
 /// </summary>
 internal sealed class TextEncoder
 {
@@ -42,7 +43,7 @@ internal sealed class TextEncoder
     /// <summary>The ids of a text, without the frame of special tokens.</summary>
     public int[] Encode(string text)
     {
-        var run = new Run(this);
+        var run = new EncodingCall(this);
         _plainTokens.Split(WellFormed.Text(text), run);
         return run.Output.ToArray();
     }
@@ -65,13 +66,13 @@ internal sealed class TextEncoder
     private static ReadOnlySpan<char> WithoutMarks(ReadOnlySpan<char> text) =>
         text.Contains(AddedTokenReader.Mark) ? text.ToString().Replace("\uFDD0", string.Empty, StringComparison.Ordinal) : text;
 
-    /// <summary>One call: takes the pieces of the first split, and as <see cref="Normalized"/> those of the second.</summary>
-    private sealed class Run : IAddedTokenSink
+    /// <summary>One call: takes the pieces of the first split, and as <see cref="NormalizedRuns"/> those of the second.</summary>
+    private sealed class EncodingCall : IAddedTokenSink
     {
         private readonly TextEncoder _encoder;
-        private readonly Normalized _normalized;
+        private readonly NormalizedRuns _normalized;
 
-        public Run(TextEncoder encoder)
+        public EncodingCall(TextEncoder encoder)
         {
             _encoder = encoder;
             PieceSink first = new ModelSink(encoder._model, encoder._asBytes, Output);
@@ -80,7 +81,7 @@ internal sealed class TextEncoder
                 first = encoder._stages[i].Before(first);
             }
 
-            _normalized = new Normalized(first, Output);
+            _normalized = new NormalizedRuns(first, Output);
         }
 
         public IdBuffer Output { get; } = new();
@@ -96,7 +97,7 @@ internal sealed class TextEncoder
         }
     }
 
-    private sealed class Normalized(PieceSink pieces, IdBuffer output) : IAddedTokenSink
+    private sealed class NormalizedRuns(PieceSink pieces, IdBuffer output) : IAddedTokenSink
     {
         public bool AtStart { get; set; }
 

@@ -64,7 +64,9 @@ internal static class PreTokenizerReader
         "Digits" => new SplitPreTokenizer(
             new ClassScanner(CharClass.Number), json.Bool("individual_digits", false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous, invert: false),
         "Punctuation" => new SplitPreTokenizer(
-            new ClassScanner(CharClass.Punctuation), json.TryGet("behavior", out var behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated, invert: false),
+            new ClassScanner(CharClass.Punctuation),
+            json.TryGet("behavior", out var behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated,
+            invert: false),
         _ => throw json.Fail($"the pre-tokenizer {type} is not supported"),
     };
 
