@@ -20,9 +20,9 @@ public sealed class ChatTemplate
 
     private readonly string _source;
 
-    private readonly IReadOnlyList<Statement> _statements;
+    private readonly IReadOnlyList<StatementNode> _statements;
 
-    private ChatTemplate(string source, IReadOnlyList<Statement> statements)
+    private ChatTemplate(string source, IReadOnlyList<StatementNode> statements)
     {
         _source = source;
         _statements = statements;
@@ -64,7 +64,7 @@ public sealed class ChatTemplate
         {
             var scope = TemplateVariables.Read(input, budget);
             var output = new BudgetedText(budget);
-            new StatementExecutor(context).Execute(_statements, new Scope(scope), output);
+            new StatementExecutor(context).Execute(_statements, new VariableScope(scope), output);
             return output.ToString();
         }
         catch (TemplateFault fault)

@@ -16,7 +16,7 @@ internal static class TemplateVariables
     ]);
 
     /// <summary>Reads the input, starts the budget's metering, and returns the outermost scope.</summary>
-    public static Scope Read(ChatTemplateInput input, RenderBudget budget)
+    public static VariableScope Read(ChatTemplateInput input, RenderBudget budget)
     {
         if (input.Messages.ValueKind != JsonValueKind.Array)
         {
@@ -24,11 +24,11 @@ internal static class TemplateVariables
         }
 
         var json = new JsonInput(input.GuardText, budget);
-        var scope = new Scope(null);
+        var scope = new VariableScope(null);
         scope.Set("documents", NoneValue.Instance);
         foreach (var (name, value) in input.Arguments ?? FrozenDictionary<string, JsonElement>.Empty)
         {
-            if (Reserved.Contains(name) || Globals.All.ContainsKey(name))
+            if (Reserved.Contains(name) || GlobalTable.All.ContainsKey(name))
             {
                 throw new TemplateFault($"the template argument '{name}' is reserved");
             }
@@ -45,7 +45,7 @@ internal static class TemplateVariables
         return scope;
     }
 
-    private static void SetToken(Scope scope, string name, string? text)
+    private static void SetToken(VariableScope scope, string name, string? text)
     {
         if (text is not null)
         {

@@ -7,7 +7,7 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 internal static class Arithmetic
 {
     /// <summary>Applies an operator; faults when the operands do not fit it.</summary>
-    public static Value Apply(string op, Value left, Value right, RenderContext context)
+    public static TemplateValue Apply(string op, TemplateValue left, TemplateValue right, RenderContext context)
     {
         if (op == "%" && left is StringValue format)
         {
@@ -42,7 +42,7 @@ internal static class Arithmetic
     }
 
     /// <summary><c>-value</c> or <c>+value</c>.</summary>
-    public static Value Sign(Value value, bool minus) => value switch
+    public static TemplateValue Sign(TemplateValue value, bool minus) => value switch
     {
         UndefinedValue u => throw u.Fault(),
         FloatValue f => new FloatValue(minus ? -f.Number : f.Number),
@@ -50,7 +50,7 @@ internal static class Arithmetic
         _ => throw new TemplateFault($"bad operand type for unary {(minus ? '-' : '+')}: '{value.TypeName}'"),
     };
 
-    private static Value OfIntegers(string op, BigInteger x, BigInteger y)
+    private static TemplateValue OfIntegers(string op, BigInteger x, BigInteger y)
     {
         switch (op)
         {
@@ -92,7 +92,7 @@ internal static class Arithmetic
         return double.IsFinite(quotient) ? quotient : throw new TemplateFault("integer division result too large for a float");
     }
 
-    private static Value Power(BigInteger x, BigInteger y)
+    private static TemplateValue Power(BigInteger x, BigInteger y)
     {
         if (y.Sign < 0)
         {
@@ -111,7 +111,7 @@ internal static class Arithmetic
             : throw new TemplateFault($"an integer has more than {IntValue.MaxBits} bits");
     }
 
-    private static Value OfFloats(string op, double x, double y)
+    private static TemplateValue OfFloats(string op, double x, double y)
     {
         if (y == 0 && (op is "/" or "//" or "%"))
         {
@@ -140,7 +140,7 @@ internal static class Arithmetic
         return rest != 0 ? ((rest < 0) != (y < 0) ? rest + y : rest) : Math.CopySign(0, y);
     }
 
-    private static Value? Join(Value left, Value right, RenderContext context)
+    private static TemplateValue? Join(TemplateValue left, TemplateValue right, RenderContext context)
     {
         switch (left, right)
         {
@@ -160,13 +160,13 @@ internal static class Arithmetic
         }
     }
 
-    private static List<Value> Concat(IReadOnlyList<Value> a, IReadOnlyList<Value> b, RenderContext context)
+    private static List<TemplateValue> Concat(IReadOnlyList<TemplateValue> a, IReadOnlyList<TemplateValue> b, RenderContext context)
     {
         context.Budget.Charge((long)a.Count + b.Count);
         return [.. a, .. b];
     }
 
-    private static Value? Repeat(Value value, BigInteger times, RenderContext context)
+    private static TemplateValue? Repeat(TemplateValue value, BigInteger times, RenderContext context)
     {
         var count = (long)BigInteger.Clamp(times, 0, int.MaxValue);
         switch (value)
@@ -177,7 +177,7 @@ internal static class Arithmetic
             case ListValue or TupleValue:
                 var items = ((SequenceValue)value).Items;
                 context.Budget.Charge(items.Count * count);
-                var repeated = new List<Value>();
+                var repeated = new List<TemplateValue>();
                 for (var i = 0; i < count && items.Count > 0; i++)
                 {
                     repeated.AddRange(items);

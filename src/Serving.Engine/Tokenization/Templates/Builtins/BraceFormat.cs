@@ -9,7 +9,7 @@ internal static class BraceFormat
     private const int MaxNesting = 2;
 
     /// <summary>Formats <paramref name="format"/> with the arguments of a call, or the keys of <paramref name="mapping"/>.</summary>
-    public static StringValue Format(string format, Arguments arguments, RenderContext context, Value? mapping = null)
+    public static StringValue Format(string format, CallArguments arguments, RenderContext context, TemplateValue? mapping = null)
     {
         var text = new BudgetedText(context.Budget);
         var automatic = 0;
@@ -17,7 +17,7 @@ internal static class BraceFormat
         return text.ToValue();
     }
 
-    private static void Write(string format, BudgetedText text, Func<string, Value> argument, RenderContext context, int nesting)
+    private static void Write(string format, BudgetedText text, Func<string, TemplateValue> argument, RenderContext context, int nesting)
     {
         if (nesting == 0)
         {
@@ -65,7 +65,7 @@ internal static class BraceFormat
         return -1;
     }
 
-    private static string Field(string field, Func<string, Value> argument, RenderContext context, int nesting)
+    private static string Field(string field, Func<string, TemplateValue> argument, RenderContext context, int nesting)
     {
         context.Budget.Charge();
         var colon = field.AsSpan().IndexOf(':');
@@ -90,11 +90,11 @@ internal static class BraceFormat
         return spec.Length == 0 ? PythonText.Str(value, context.Budget) : FormatSpec.Parse(spec).Apply(value, context.Budget);
     }
 
-    private static Value Argument(string field, Arguments arguments, Value? mapping, RenderContext context, ref int automatic)
+    private static TemplateValue Argument(string field, CallArguments arguments, TemplateValue? mapping, RenderContext context, ref int automatic)
     {
         var end = field.AsSpan().IndexOfAny('.', '[') is var at and >= 0 ? at : field.Length;
         var name = field[..end];
-        Value? value;
+        TemplateValue? value;
         if (name.Length == 0 || name.All(char.IsAsciiDigit))
         {
             var index = name.Length == 0 ? automatic++ : name.Length < 6 ? int.Parse(name, System.Globalization.CultureInfo.InvariantCulture) : int.MaxValue;
@@ -102,13 +102,13 @@ internal static class BraceFormat
         }
         else
         {
-            value = mapping is null ? arguments.Find(name) : Attributes.GetItem(mapping, new StringValue(name), context);
+            value = mapping is null ? arguments.Find(name) : MemberAccess.GetItem(mapping, new StringValue(name), context);
         }
 
         return Walk(value ?? throw new TemplateFault($"a format names the argument '{name}', which is not given"), field[end..], context);
     }
 
-    private static Value Walk(Value value, string path, RenderContext context)
+    private static TemplateValue Walk(TemplateValue value, string path, RenderContext context)
     {
         for (var at = 0; at < path.Length;)
         {
@@ -116,13 +116,13 @@ internal static class BraceFormat
             if (path[at] == '[' && path.IndexOf(']', at) is var close and > 0)
             {
                 var key = path[(at + 1)..close];
-                value = Attributes.GetItem(value, key.Length is > 0 and < 10 && key.All(char.IsAsciiDigit) ? new IntValue(int.Parse(key, System.Globalization.CultureInfo.InvariantCulture)) : new StringValue(key), context);
+                value = MemberAccess.GetItem(value, key.Length is > 0 and < 10 && key.All(char.IsAsciiDigit) ? new IntValue(int.Parse(key, System.Globalization.CultureInfo.InvariantCulture)) : new StringValue(key), context);
                 at = close + 1;
             }
             else if (path[at] == '.')
             {
                 var end = path.AsSpan(at + 1).IndexOfAny('.', '[') is var next and >= 0 ? at + 1 + next : path.Length;
-                value = Attributes.Get(value, path[(at + 1)..end], context);
+                value = MemberAccess.Get(value, path[(at + 1)..end], context);
                 at = end;
             }
             else

@@ -3,14 +3,14 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>The body of a built-in: arguments in the order of its signature, null where one is not given.</summary>
-internal delegate Value BuiltinBody(RenderContext context, Value?[] arguments);
+internal delegate TemplateValue BuiltinBody(RenderContext context, TemplateValue?[] arguments);
 
 /// <summary>A filter, test, method or function of the language: a name, a signature and a body. What it is applied to is the first argument.</summary>
 internal sealed class Builtin
 {
-    private readonly Func<RenderContext, Arguments, Value> _invoke;
+    private readonly Func<RenderContext, CallArguments, TemplateValue> _invoke;
 
-    private Builtin(string name, Func<RenderContext, Arguments, Value> invoke)
+    private Builtin(string name, Func<RenderContext, CallArguments, TemplateValue> invoke)
     {
         Name = name;
         _invoke = invoke;
@@ -28,13 +28,13 @@ internal sealed class Builtin
     }
 
     /// <summary>A built-in that reads its arguments itself.</summary>
-    public static Builtin Variadic(string name, Func<RenderContext, Arguments, Value> body) => new(name, body);
+    public static Builtin Variadic(string name, Func<RenderContext, CallArguments, TemplateValue> body) => new(name, body);
 
     /// <summary>The same under another name.</summary>
     public Builtin As(string name) => new(name, _invoke);
 
     /// <summary>Pays for what the call reads, and calls.</summary>
-    public Value Invoke(RenderContext context, Arguments arguments)
+    public TemplateValue Invoke(RenderContext context, CallArguments arguments)
     {
         foreach (var argument in arguments.Positional)
         {
@@ -45,6 +45,6 @@ internal sealed class Builtin
     }
 
     /// <summary>The built-in as a value that a template can call, optionally bound to its first argument.</summary>
-    public FunctionValue ToFunction(Value? self = null) =>
+    public FunctionValue ToFunction(TemplateValue? self = null) =>
         new(Name, self is null ? Invoke : (context, arguments) => Invoke(context, arguments.Prepend(self)));
 }

@@ -21,14 +21,14 @@ internal static class CollectionMethods
         Builtin.Fixed("copy self", (_, a) => a[0]!),
     ];
 
-    private static ViewValue View(string name, Value dict, RenderContext context, Func<KeyValuePair<Value, Value>, Value> select)
+    private static ViewValue View(string name, TemplateValue dict, RenderContext context, Func<KeyValuePair<TemplateValue, TemplateValue>, TemplateValue> select)
     {
         var entries = ((DictValue)dict).Entries;
         context.Budget.Charge(entries.Count);
         return new ViewValue(name, [.. entries.Select(select)]);
     }
 
-    private static Value Index(RenderContext context, Value?[] a)
+    private static TemplateValue Index(RenderContext context, TemplateValue?[] a)
     {
         var items = Iteration.ToList(a[0]!, context);
         var (start, stop) = SliceBounds.Clip(a[2], a[3], items.Count);

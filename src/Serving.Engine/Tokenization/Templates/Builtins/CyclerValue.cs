@@ -5,21 +5,21 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 /// <summary><c>cycler(a, b)</c>: hands out its values in turn. It lives inside one rendering.</summary>
 internal sealed class CyclerValue : CallableValue
 {
-    private readonly IReadOnlyList<Value> _items;
+    private readonly IReadOnlyList<TemplateValue> _items;
 
     private int _at;
 
-    public CyclerValue(IReadOnlyList<Value> items)
+    public CyclerValue(IReadOnlyList<TemplateValue> items)
     {
         _items = items.Count > 0 ? items : throw new TemplateFault("at least one item has to be provided");
     }
 
     public override string TypeName => "Cycler";
 
-    public override Value Call(RenderContext context, Arguments arguments) =>
+    public override TemplateValue Call(RenderContext context, CallArguments arguments) =>
         throw new TemplateFault("'Cycler' object is not callable");
 
-    public override Value? Attribute(RenderContext context, string name) => name switch
+    public override TemplateValue? Attribute(RenderContext context, string name) => name switch
     {
         "current" => _items[_at],
         "next" => new FunctionValue("next", (_, _) => Next()),
@@ -27,7 +27,7 @@ internal sealed class CyclerValue : CallableValue
         _ => null,
     };
 
-    private Value Next()
+    private TemplateValue Next()
     {
         var item = _items[_at];
         _at = (_at + 1) % _items.Count;
@@ -42,13 +42,13 @@ internal sealed class CyclerValue : CallableValue
 }
 
 /// <summary><c>joiner(sep)</c>: nothing at the first call, then the separator. It lives inside one rendering.</summary>
-internal sealed class JoinerValue(Value separator) : CallableValue
+internal sealed class JoinerValue(TemplateValue separator) : CallableValue
 {
     private bool _used;
 
     public override string TypeName => "Joiner";
 
-    public override Value Call(RenderContext context, Arguments arguments)
+    public override TemplateValue Call(RenderContext context, CallArguments arguments)
     {
         var value = _used ? separator : StringValue.Empty;
         _used = true;

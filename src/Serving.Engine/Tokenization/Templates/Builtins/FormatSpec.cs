@@ -85,7 +85,7 @@ internal sealed record FormatSpec
     }
 
     /// <summary>Formats a value by its type.</summary>
-    public string Apply(Value value, RenderBudget budget)
+    public string Apply(TemplateValue value, RenderBudget budget)
     {
         if (Numbers.IsNumber(value) && (value is not BoolValue || Type != '\0') && Type != 's')
         {
@@ -106,7 +106,7 @@ internal sealed record FormatSpec
         return Pad(string.Empty, cut, '<');
     }
 
-    private (bool Negative, string Prefix, string Digits) Number(Value value)
+    private (bool Negative, string Prefix, string Digits) Number(TemplateValue value)
     {
         var type = Type == '\0' ? (value is FloatValue ? 'r' : 'd') : Type;
         if (type is 'd' or 'x' or 'X' or 'o' or 'b' or 'c' or 'n')

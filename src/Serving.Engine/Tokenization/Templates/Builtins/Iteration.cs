@@ -6,10 +6,10 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 internal static class Iteration
 {
     /// <summary>The elements of a value, each paid for as it is reached; faults for what cannot be iterated.</summary>
-    public static IEnumerable<Value> Enumerate(Value value, RenderContext context) => value switch
+    public static IEnumerable<TemplateValue> Enumerate(TemplateValue value, RenderContext context) => value switch
     {
         SequenceValue s => Metered(s.Items, context),
-        StringValue s => Metered(CodePoints.Enumerate(s.Text).Select(Value (c) => new StringValue(c)), context),
+        StringValue s => Metered(CodePoints.Enumerate(s.Text).Select(TemplateValue (c) => new StringValue(c)), context),
         DictValue d => Metered(d.Entries.Select(e => e.Key), context),
         RangeValue r => Metered(Enumerable.Range(0, r.Count).Select(i => r[i]), context),
         GeneratorValue g => Drain(g, context),
@@ -18,10 +18,10 @@ internal static class Iteration
     };
 
     /// <summary>True for what <see cref="Enumerate"/> takes.</summary>
-    public static bool IsIterable(Value value) => value is SequenceValue or StringValue or DictValue or RangeValue or GeneratorValue or UndefinedValue;
+    public static bool IsIterable(TemplateValue value) => value is SequenceValue or StringValue or DictValue or RangeValue or GeneratorValue or UndefinedValue;
 
     /// <summary>All elements, laid out.</summary>
-    public static IReadOnlyList<Value> ToList(Value value, RenderContext context)
+    public static IReadOnlyList<TemplateValue> ToList(TemplateValue value, RenderContext context)
     {
         if (value is SequenceValue s)
         {
@@ -33,7 +33,7 @@ internal static class Iteration
     }
 
     /// <summary>Python's <c>len(value)</c>, or null for what has none.</summary>
-    public static int? Length(Value value) => value switch
+    public static int? Length(TemplateValue value) => value switch
     {
         StringValue s => s.CodePoints,
         SequenceValue s => s.Items.Count,
@@ -43,7 +43,7 @@ internal static class Iteration
         _ => null,
     };
 
-    private static IEnumerable<Value> Metered(IEnumerable<Value> items, RenderContext context)
+    private static IEnumerable<TemplateValue> Metered(IEnumerable<TemplateValue> items, RenderContext context)
     {
         foreach (var item in items)
         {
@@ -52,7 +52,7 @@ internal static class Iteration
         }
     }
 
-    private static IEnumerable<Value> Drain(GeneratorValue generator, RenderContext context)
+    private static IEnumerable<TemplateValue> Drain(GeneratorValue generator, RenderContext context)
     {
         while (generator.Items.MoveNext())
         {

@@ -6,7 +6,7 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 internal static class Membership
 {
     /// <summary><c>value in container</c>.</summary>
-    public static bool Contains(Value container, Value value, RenderContext context)
+    public static bool Contains(TemplateValue container, TemplateValue value, RenderContext context)
     {
         switch (container)
         {
@@ -23,7 +23,7 @@ internal static class Membership
     }
 
     /// <summary><c>x &lt; y</c> or <c>x &lt;= y</c>; a comparison with NaN is false.</summary>
-    public static bool Less(Value x, Value y, RenderContext context, bool orEqual)
+    public static bool Less(TemplateValue x, TemplateValue y, RenderContext context, bool orEqual)
     {
         if (x is FloatValue { Number: double.NaN } && Numbers.IsNumber(y) || y is FloatValue { Number: double.NaN } && Numbers.IsNumber(x))
         {

@@ -21,11 +21,11 @@ internal static class NumberFilters
         Builtin.Fixed("length value", Length),
     ];
 
-    private static Value Length(RenderContext context, Value?[] a) => Iteration.Length(a[0]!) is { } length
+    private static TemplateValue Length(RenderContext context, TemplateValue?[] a) => Iteration.Length(a[0]!) is { } length
         ? new IntValue(length)
         : throw new TemplateFault($"object of type '{a[0]!.TypeName}' has no len()");
 
-    private static Value Abs(Value value) => value switch
+    private static TemplateValue Abs(TemplateValue value) => value switch
     {
         FloatValue f => new FloatValue(Math.Abs(f.Number)),
         IntValue or BoolValue => new IntValue(BigInteger.Abs(Numbers.Truncate(value))),
@@ -33,7 +33,7 @@ internal static class NumberFilters
         _ => throw new TemplateFault($"bad operand type for abs(): '{value.TypeName}'"),
     };
 
-    private static Value? ToInt(Value value, int radix, RenderContext context)
+    private static TemplateValue? ToInt(TemplateValue value, int radix, RenderContext context)
     {
         if (Numbers.TryInteger(value, out var integer))
         {
@@ -63,7 +63,8 @@ internal static class NumberFilters
         }
 
         radix = radix == 0 ? 10 : radix;
-        if (text.Length is 0 or > MaxDigits || radix is < 2 or > 36 || !char.IsAsciiLetterOrDigit(text[0]) || !char.IsAsciiLetterOrDigit(text[^1]) || text.Contains("__", StringComparison.Ordinal))
+        if (text.Length is 0 or > MaxDigits || radix is < 2 or > 36
+            || !char.IsAsciiLetterOrDigit(text[0]) || !char.IsAsciiLetterOrDigit(text[^1]) || text.Contains("__", StringComparison.Ordinal))
         {
             return null;
         }
@@ -89,7 +90,7 @@ internal static class NumberFilters
         return negative ? -number : number;
     }
 
-    private static FloatValue? ToFloat(Value value)
+    private static FloatValue? ToFloat(TemplateValue value)
     {
         if (Numbers.IsNumber(value))
         {
@@ -111,10 +112,12 @@ internal static class NumberFilters
                 return new FloatValue(double.NaN);
         }
 
-        return text.Length < MaxDigits && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? new FloatValue(number) : null;
+        return text.Length < MaxDigits && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? new FloatValue(number)
+            : null;
     }
 
-    private static Value Round(RenderContext context, Value?[] a)
+    private static TemplateValue Round(RenderContext context, TemplateValue?[] a)
     {
         var method = a[2] is null ? "common" : StringMethods.Text(a, 2);
         var digits = a[1] is null ? 0 : Math.Clamp(Numbers.ToInt32(a[1]!), -1000, 1000);
@@ -148,9 +151,9 @@ internal static class NumberFilters
         return quotient * unit * number.Sign;
     }
 
-    private static Value Sum(RenderContext context, Value?[] a)
+    private static TemplateValue Sum(RenderContext context, TemplateValue?[] a)
     {
-        var read = Attributes.Path(a[1], context);
+        var read = MemberAccess.Path(a[1], context);
         var sum = a[2] ?? new IntValue(0);
         foreach (var item in Iteration.Enumerate(a[0]!, context))
         {

@@ -15,13 +15,13 @@ internal static class OrderFilters
         Builtin.Fixed("max value case_sensitive? attribute?", (c, a) => Extreme(c, a, 1)),
     ];
 
-    private static Func<Value, Value> Key(Value? attribute, Value? caseSensitive, RenderContext context, Value? fallback = null)
+    private static Func<TemplateValue, TemplateValue> Key(TemplateValue? attribute, TemplateValue? caseSensitive, RenderContext context, TemplateValue? fallback = null)
     {
-        var read = Attributes.Path(attribute, context, fallback);
+        var read = MemberAccess.Path(attribute, context, fallback);
         return caseSensitive?.IsTrue ?? false ? read : item => Fold(read(item), context);
     }
 
-    private static Value Fold(Value value, RenderContext context)
+    private static TemplateValue Fold(TemplateValue value, RenderContext context)
     {
         if (value is not StringValue s)
         {
@@ -32,7 +32,7 @@ internal static class OrderFilters
         return new StringValue(PythonStrings.Lower(s.Text));
     }
 
-    private static Value Sort(RenderContext context, Value?[] a)
+    private static TemplateValue Sort(RenderContext context, TemplateValue?[] a)
     {
         var keys = a[3] is StringValue s
             ? Array.ConvertAll(s.Text.Split(','), p => Key(new StringValue(p), a[2], context))
@@ -42,7 +42,7 @@ internal static class OrderFilters
         return new ListValue(sorted.ConvertAll(e => e.Item));
     }
 
-    private static Value DictSort(RenderContext context, Value?[] a)
+    private static TemplateValue DictSort(RenderContext context, TemplateValue?[] a)
     {
         var by = a[2] is null ? "key" : StringMethods.Text(a, 2);
         if (a[0] is not DictValue dict || by is not ("key" or "value"))
@@ -52,21 +52,21 @@ internal static class OrderFilters
 
         var keyed = dict.Entries.Select(e => (Entry: e, Key: a[1]?.IsTrue ?? false ? Side(e, by) : Fold(Side(e, by), context)));
         var sorted = Ordering.Sort(keyed, (x, y) => Ordering.Compare(x.Key, y.Key, context.Budget), context.Budget, a[3]?.IsTrue ?? false);
-        return new ListValue(sorted.ConvertAll(Value (e) => new TupleValue([e.Entry.Key, e.Entry.Value])));
+        return new ListValue(sorted.ConvertAll(TemplateValue (e) => new TupleValue([e.Entry.Key, e.Entry.Value])));
     }
 
-    private static Value Side(KeyValuePair<Value, Value> entry, string by) => by == "key" ? entry.Key : entry.Value;
+    private static TemplateValue Side(KeyValuePair<TemplateValue, TemplateValue> entry, string by) => by == "key" ? entry.Key : entry.Value;
 
-    private static Value GroupBy(RenderContext context, Value?[] a)
+    private static TemplateValue GroupBy(RenderContext context, TemplateValue?[] a)
     {
         var key = Key(a[1], a[3], context, a[2]);
-        var own = Attributes.Path(a[1], context, a[2]);
+        var own = MemberAccess.Path(a[1], context, a[2]);
         var keyed = Iteration.Enumerate(a[0]!, context).Select(item => (Item: item, Key: key(item)));
         var sorted = Ordering.Sort(keyed, (x, y) => Ordering.Compare(x.Key, y.Key, context.Budget), context.Budget);
-        var groups = new List<Value>();
+        var groups = new List<TemplateValue>();
         for (var i = 0; i < sorted.Count;)
         {
-            var group = new List<Value>();
+            var group = new List<TemplateValue>();
             var first = sorted[i];
             while (i < sorted.Count && Equality.AreEqual(first.Key, sorted[i].Key, context.Budget))
             {
@@ -80,7 +80,7 @@ internal static class OrderFilters
         return new ListValue(groups);
     }
 
-    private static IEnumerable<Value> Unique(RenderContext context, Value?[] a)
+    private static IEnumerable<TemplateValue> Unique(RenderContext context, TemplateValue?[] a)
     {
         var key = Key(a[2], a[1], context);
         var seen = new DictValue(context.Budget);
@@ -95,10 +95,10 @@ internal static class OrderFilters
         }
     }
 
-    private static Value Extreme(RenderContext context, Value?[] a, int sign)
+    private static TemplateValue Extreme(RenderContext context, TemplateValue?[] a, int sign)
     {
         var key = Key(a[2], a[1], context);
-        Value? best = null, bestKey = null;
+        TemplateValue? best = null, bestKey = null;
         foreach (var item in Iteration.Enumerate(a[0]!, context))
         {
             var own = key(item);

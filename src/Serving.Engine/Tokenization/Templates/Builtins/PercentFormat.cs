@@ -6,12 +6,12 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 internal static class PercentFormat
 {
     /// <summary>Formats with a tuple, a mapping, or one value.</summary>
-    public static StringValue Format(string format, Value values, RenderContext context)
+    public static StringValue Format(string format, TemplateValue values, RenderContext context)
     {
         var text = new BudgetedText(context.Budget);
         var items = values is TupleValue tuple ? tuple.Items : [values];
         var taken = 0;
-        Value Next() => taken < items.Count ? items[taken++] : throw new TemplateFault("not enough arguments for format string");
+        TemplateValue Next() => taken < items.Count ? items[taken++] : throw new TemplateFault("not enough arguments for format string");
         for (var at = 0; at < format.Length;)
         {
             var percent = format.IndexOf('%', at);
@@ -62,7 +62,7 @@ internal static class PercentFormat
         return key;
     }
 
-    private static FormatSpec ReadSpec(string format, ref int at, Func<Value> next)
+    private static FormatSpec ReadSpec(string format, ref int at, Func<TemplateValue> next)
     {
         var spec = new FormatSpec();
         for (; at < format.Length && format[at] is '-' or '+' or ' ' or '#' or '0'; at++)
@@ -92,7 +92,7 @@ internal static class PercentFormat
         return at < format.Length ? spec with { Type = format[at++] } : throw new TemplateFault("incomplete format");
     }
 
-    private static int ReadSize(string format, ref int at, int missing, Func<Value> next)
+    private static int ReadSize(string format, ref int at, int missing, Func<TemplateValue> next)
     {
         if (at < format.Length && format[at] == '*')
         {
@@ -106,11 +106,11 @@ internal static class PercentFormat
         return FormatSpec.ReadSize(format, ref at, missing);
     }
 
-    private static Value Keyed(Value values, string key, RenderContext context) => values is DictValue dict
+    private static TemplateValue Keyed(TemplateValue values, string key, RenderContext context) => values is DictValue dict
         ? dict.Find(key) ?? throw new TemplateFault($"a format names the key {PythonText.Quote(key)}, which is not there")
         : throw new TemplateFault("format requires a mapping");
 
-    private static string Convert(FormatSpec spec, Value value, RenderContext context)
+    private static string Convert(FormatSpec spec, TemplateValue value, RenderContext context)
     {
         switch (spec.Type)
         {

@@ -14,7 +14,7 @@ internal static class SelectionFilters
         Builtin.Variadic("rejectattr", (c, a) => Select(c, a, byAttribute: true, keep: false)),
     ];
 
-    private static Value Map(RenderContext context, Arguments arguments)
+    private static TemplateValue Map(RenderContext context, CallArguments arguments)
     {
         var source = arguments.Positional[0];
         var items = Lazy(source, context);
@@ -26,15 +26,15 @@ internal static class SelectionFilters
                 throw new TemplateFault("map requires a filter argument");
             }
 
-            return new GeneratorValue(items.Select(Attributes.Path(attribute, context, arguments.Find("default"))), source);
+            return new GeneratorValue(items.Select(MemberAccess.Path(attribute, context, arguments.Find("default"))), source);
         }
 
         var name = StringMethods.Text([arguments.Positional[1]], 0);
         var rest = arguments.Skip(2);
-        return new GeneratorValue(items.Select(item => Filters.Apply(name, context, rest.Prepend(item))), source);
+        return new GeneratorValue(items.Select(item => FilterTable.Apply(name, context, rest.Prepend(item))), source);
     }
 
-    private static Value Select(RenderContext context, Arguments arguments, bool byAttribute, bool keep)
+    private static TemplateValue Select(RenderContext context, CallArguments arguments, bool byAttribute, bool keep)
     {
         var source = arguments.Positional[0];
         var at = byAttribute ? 2 : 1;
@@ -43,20 +43,20 @@ internal static class SelectionFilters
             throw new TemplateFault("Missing parameter for attribute name");
         }
 
-        var read = Attributes.Path(byAttribute ? arguments.Positional[1] : null, context);
-        Func<Value, bool> holds = value => value.IsTrue;
+        var read = MemberAccess.Path(byAttribute ? arguments.Positional[1] : null, context);
+        Func<TemplateValue, bool> holds = value => value.IsTrue;
         if (arguments.Positional.Count > at)
         {
             var name = StringMethods.Text([arguments.Positional[at]], 0);
             var rest = arguments.Skip(at + 1);
-            holds = value => Tests.Holds(name, context, rest.Prepend(value));
+            holds = value => TestTable.Holds(name, context, rest.Prepend(value));
         }
 
         return new GeneratorValue(Lazy(source, context).Where(item => holds(read(item)) == keep), source);
     }
 
     /// <summary>The elements once they are asked for; a false value such as <c>None</c> has none.</summary>
-    private static IEnumerable<Value> Lazy(Value source, RenderContext context)
+    private static IEnumerable<TemplateValue> Lazy(TemplateValue source, RenderContext context)
     {
         if (!source.IsTrue)
         {

@@ -7,9 +7,9 @@ internal static class SequenceFilters
 {
     public static IEnumerable<Builtin> All { get; } =
     [
-        Builtin.Fixed("attr value name", (c, a) => a[0] is DictValue && Methods.Find(a[0]!, StringMethods.Text(a, 1)) is null
+        Builtin.Fixed("attr value name", (c, a) => a[0] is DictValue && MethodTable.Find(a[0]!, StringMethods.Text(a, 1)) is null
             ? new UndefinedValue($"'dict object' has no attribute '{StringMethods.Text(a, 1)}'")
-            : Attributes.Get(a[0]!, StringMethods.Text(a, 1), c)),
+            : MemberAccess.Get(a[0]!, StringMethods.Text(a, 1), c)),
         Builtin.Fixed("default value default_value? boolean?", Default),
         Builtin.Fixed("d value default_value? boolean?", Default),
         Builtin.Fixed("first items", (c, a) => Iteration.Enumerate(a[0]!, c).FirstOrDefault() ?? new UndefinedValue("No first item, sequence was empty.")),
@@ -22,10 +22,10 @@ internal static class SequenceFilters
         Builtin.Fixed("slice items slices fill_with?", (c, a) => new GeneratorValue(Slice(c, a), a[0]!)),
     ];
 
-    private static Value Default(RenderContext context, Value?[] a) =>
+    private static TemplateValue Default(RenderContext context, TemplateValue?[] a) =>
         a[0] is UndefinedValue || ((a[2]?.IsTrue ?? false) && !a[0]!.IsTrue) ? a[1] ?? StringValue.Empty : a[0]!;
 
-    private static Value Last(RenderContext context, Value?[] a)
+    private static TemplateValue Last(RenderContext context, TemplateValue?[] a)
     {
         if (a[0] is GeneratorValue)
         {
@@ -36,17 +36,17 @@ internal static class SequenceFilters
         return items.Count > 0 ? items[^1] : new UndefinedValue("No last item, sequence was empty.");
     }
 
-    private static Value Items(RenderContext context, Value?[] a) => a[0] switch
+    private static TemplateValue Items(RenderContext context, TemplateValue?[] a) => a[0] switch
     {
-        DictValue d => new GeneratorValue(d.Entries.Select(Value (e) => new TupleValue([e.Key, e.Value])), d),
+        DictValue d => new GeneratorValue(d.Entries.Select(TemplateValue (e) => new TupleValue([e.Key, e.Value])), d),
         UndefinedValue => new ListValue([]),
         _ => throw new TemplateFault("Can only get item pairs from a mapping."),
     };
 
-    private static Value Join(RenderContext context, Value?[] a)
+    private static TemplateValue Join(RenderContext context, TemplateValue?[] a)
     {
         var separator = a[1] is null ? string.Empty : PythonText.Str(a[1]!, context.Budget);
-        var read = Attributes.Path(a[2], context);
+        var read = MemberAccess.Path(a[2], context);
         var text = new BudgetedText(context.Budget);
         var first = true;
         foreach (var item in Iteration.Enumerate(a[0]!, context))
@@ -58,7 +58,7 @@ internal static class SequenceFilters
         return text.ToValue();
     }
 
-    private static Value Reverse(RenderContext context, Value?[] a)
+    private static TemplateValue Reverse(RenderContext context, TemplateValue?[] a)
     {
         if (a[0] is StringValue s)
         {
@@ -69,10 +69,10 @@ internal static class SequenceFilters
         return new GeneratorValue(Iteration.Enumerate(a[0]!, context).Reverse(), a[0]!);
     }
 
-    private static IEnumerable<Value> Batch(RenderContext context, Value?[] a)
+    private static IEnumerable<TemplateValue> Batch(RenderContext context, TemplateValue?[] a)
     {
         var size = Numbers.ToInt32(a[1]!);
-        var line = new List<Value>();
+        var line = new List<TemplateValue>();
         foreach (var item in Iteration.Enumerate(a[0]!, context))
         {
             if (line.Count == size)
@@ -96,7 +96,7 @@ internal static class SequenceFilters
         }
     }
 
-    private static IEnumerable<Value> Slice(RenderContext context, Value?[] a)
+    private static IEnumerable<TemplateValue> Slice(RenderContext context, TemplateValue?[] a)
     {
         var items = Iteration.ToList(a[0]!, context);
         var count = Numbers.ToInt32(a[1]!);

@@ -6,11 +6,11 @@ namespace Serving.Engine.Tokenization.Templates.Builtins;
 internal static class SliceBounds
 {
     /// <summary>The half-open interval of a start and a stop that may be missing.</summary>
-    public static (int Start, int Stop) Clip(Value? start, Value? stop, int length) =>
+    public static (int Start, int Stop) Clip(TemplateValue? start, TemplateValue? stop, int length) =>
         (Clip(start, 0, length, 0, length), Clip(stop, length, length, 0, length));
 
     /// <summary><c>value[start:stop:step]</c> of a string, list, tuple or range.</summary>
-    public static Value Slice(Value value, Value? start, Value? stop, Value? step, RenderContext context)
+    public static TemplateValue Slice(TemplateValue value, TemplateValue? start, TemplateValue? stop, TemplateValue? step, RenderContext context)
     {
         if (value is UndefinedValue undefined)
         {
@@ -37,7 +37,7 @@ internal static class SliceBounds
             return SliceText(s, from, to, stride, context);
         }
 
-        var items = new List<Value>();
+        var items = new List<TemplateValue>();
         var source = Iteration.ToList(value, context);
         for (long i = from; stride > 0 ? i < to : i > to; i += stride)
         {
@@ -48,7 +48,7 @@ internal static class SliceBounds
         return value is TupleValue ? new TupleValue(items) : new ListValue(items);
     }
 
-    private static int Clip(Value? bound, int missing, int length, int low, int high)
+    private static int Clip(TemplateValue? bound, int missing, int length, int low, int high)
     {
         if (bound is null or NoneValue)
         {

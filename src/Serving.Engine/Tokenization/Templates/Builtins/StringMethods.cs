@@ -34,11 +34,11 @@ internal static class StringMethods
         Builtin.Fixed("zfill self width", ZeroFill),
         Builtin.Fixed("expandtabs self tabsize?", ExpandTabs),
         Builtin.Variadic("format", (c, a) => BraceFormat.Format(((StringValue)a.Positional[0]).Text, a.Skip(1), c)),
-        Builtin.Fixed("format_map self mapping", (c, a) => BraceFormat.Format(Text(a, 0), Arguments.Empty, c, a[1])),
+        Builtin.Fixed("format_map self mapping", (c, a) => BraceFormat.Format(Text(a, 0), CallArguments.Empty, c, a[1])),
     ];
 
     /// <summary>The text of an argument; faults when it is no string.</summary>
-    public static string Text(Value?[] a, int at) => a[at] switch
+    public static string Text(TemplateValue?[] a, int at) => a[at] switch
     {
         StringValue s => s.Text,
         UndefinedValue u => throw u.Fault(),
@@ -47,21 +47,21 @@ internal static class StringMethods
     };
 
     /// <summary>Like <see cref="Text"/>, but null for a missing argument or <c>None</c>.</summary>
-    public static string? Optional(Value?[] a, int at) => a[at] is null or NoneValue ? null : Text(a, at);
+    public static string? Optional(TemplateValue?[] a, int at) => a[at] is null or NoneValue ? null : Text(a, at);
 
     /// <summary>A count or limit: no limit (-1) when it is missing.</summary>
-    public static int Limit(Value? count) => count is null or NoneValue ? -1 : Math.Max(-1, Numbers.ToInt32(count));
+    public static int Limit(TemplateValue? count) => count is null or NoneValue ? -1 : Math.Max(-1, Numbers.ToInt32(count));
 
     private static Builtin Map(string signature, Func<string, string> map) =>
         Builtin.Fixed(signature, (c, a) => Keep(a, c, map(Text(a, 0))));
 
-    private static StringValue Keep(Value?[] a, RenderContext context, string text)
+    private static StringValue Keep(TemplateValue?[] a, RenderContext context, string text)
     {
         context.Budget.Allocate(text.Length);
         return new StringValue(text, ((StringValue)a[0]!).IsMarkup);
     }
 
-    private static ListValue Parts(RenderContext context, Value?[] a, Func<string, string?, int, List<string>> split)
+    private static ListValue Parts(RenderContext context, TemplateValue?[] a, Func<string, string?, int, List<string>> split)
     {
         var separator = Optional(a, 1);
         context.Budget.ChargeSearch(Text(a, 0).Length, separator?.Length ?? 0);
@@ -74,10 +74,10 @@ internal static class StringMethods
     {
         context.Budget.Grow(source.Length);
         context.Budget.Charge(parts.Count);
-        return new ListValue(parts.ConvertAll(Value (p) => new StringValue(p)));
+        return new ListValue(parts.ConvertAll(TemplateValue (p) => new StringValue(p)));
     }
 
-    private static TupleValue Partition(RenderContext context, Value?[] a, bool fromRight)
+    private static TupleValue Partition(RenderContext context, TemplateValue?[] a, bool fromRight)
     {
         var (text, separator) = (Text(a, 0), Text(a, 1));
         context.Budget.ChargeSearch(text.Length, separator.Length);
@@ -91,10 +91,10 @@ internal static class StringMethods
         string[] parts = at >= 0
             ? [text[..at], separator, text[(at + separator.Length)..]]
             : fromRight ? [string.Empty, string.Empty, text] : [text, string.Empty, string.Empty];
-        return new TupleValue(Array.ConvertAll(parts, Value (p) => new StringValue(p)));
+        return new TupleValue(Array.ConvertAll(parts, TemplateValue (p) => new StringValue(p)));
     }
 
-    private static StringValue Join(string separator, Value items, RenderContext context)
+    private static StringValue Join(string separator, TemplateValue items, RenderContext context)
     {
         var text = new BudgetedText(context.Budget);
         var first = true;
@@ -107,7 +107,7 @@ internal static class StringMethods
         return text.ToValue();
     }
 
-    private static StringValue Pad(RenderContext context, Value?[] a, bool both, bool left)
+    private static StringValue Pad(RenderContext context, TemplateValue?[] a, bool both, bool left)
     {
         var self = (StringValue)a[0]!;
         var missing = Math.Max(0, Numbers.ToInt32(a[1]!) - self.CodePoints);
@@ -125,7 +125,7 @@ internal static class StringMethods
 
     private static string Repeat(string fill, int count) => string.Concat(Enumerable.Repeat(fill, count));
 
-    private static StringValue ZeroFill(RenderContext context, Value?[] a)
+    private static StringValue ZeroFill(RenderContext context, TemplateValue?[] a)
     {
         var text = Text(a, 0);
         var missing = Math.Max(0, Numbers.ToInt32(a[1]!) - ((StringValue)a[0]!).CodePoints);
@@ -134,7 +134,7 @@ internal static class StringMethods
         return new StringValue(text.Insert(sign, new string('0', missing)));
     }
 
-    private static StringValue ExpandTabs(RenderContext context, Value?[] a)
+    private static StringValue ExpandTabs(RenderContext context, TemplateValue?[] a)
     {
         var size = a[1] is null ? 8 : Math.Max(0, Numbers.ToInt32(a[1]!));
         var text = new BudgetedText(context.Budget);

@@ -39,14 +39,14 @@ internal static class StringTestMethods
         Ask(signature, s => s.Length == 0 ? ofEmpty : s.All(holds));
 
     /// <summary>The part of the string that the optional bounds name, in UTF-16 units.</summary>
-    private static (int From, int To) Bounds(Value?[] a)
+    private static (int From, int To) Bounds(TemplateValue?[] a)
     {
         var self = (StringValue)a[0]!;
         var (start, stop) = SliceBounds.Clip(a[2], a[3], self.CodePoints);
         return (CodePoints.Offset(self, start), CodePoints.Offset(self, stop));
     }
 
-    private static BoolValue Affix(RenderContext context, Value?[] a, Func<string, string, bool> test)
+    private static BoolValue Affix(RenderContext context, TemplateValue?[] a, Func<string, string, bool> test)
     {
         var text = StringMethods.Text(a, 0);
         if (a[2] is not null || a[3] is not null)
@@ -64,7 +64,7 @@ internal static class StringTestMethods
         return BoolValue.Of(test(text, StringMethods.Text(a, 1)));
     }
 
-    private static IntValue Count(RenderContext context, Value?[] a)
+    private static IntValue Count(RenderContext context, TemplateValue?[] a)
     {
         var (text, sub) = (StringMethods.Text(a, 0), StringMethods.Text(a, 1));
         context.Budget.ChargeSearch(text.Length, sub.Length);
@@ -83,7 +83,7 @@ internal static class StringTestMethods
         return new IntValue(count);
     }
 
-    private static int Find(RenderContext context, Value?[] a, bool fromRight)
+    private static int Find(RenderContext context, TemplateValue?[] a, bool fromRight)
     {
         var (self, sub) = ((StringValue)a[0]!, StringMethods.Text(a, 1));
         context.Budget.ChargeSearch(self.Text.Length, sub.Length);
@@ -98,6 +98,6 @@ internal static class StringTestMethods
         return hit < 0 ? -1 : CodePoints.IndexOf(self, from + hit);
     }
 
-    private static IntValue Index(RenderContext context, Value?[] a, bool fromRight) =>
+    private static IntValue Index(RenderContext context, TemplateValue?[] a, bool fromRight) =>
         Find(context, a, fromRight) is var at and >= 0 ? new IntValue(at) : throw new TemplateFault("substring not found");
 }

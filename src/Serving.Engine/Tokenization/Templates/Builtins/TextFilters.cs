@@ -20,7 +20,7 @@ internal static class TextFilters
             PythonStrings.Replace(Text(c, a[0]!), Text(c, a[1]!), Text(c, a[2]!), StringMethods.Limit(a[3]), c.Budget))),
         Builtin.Fixed("indent s width? first? blank?", Indent),
         Builtin.Fixed("center s width?", (c, a) =>
-            Methods.Find(StringValue.Empty, "center")!.Invoke(c, new Arguments([new StringValue(Text(c, a[0]!)), a[1] ?? new IntValue(80)], []))),
+            MethodTable.Find(StringValue.Empty, "center")!.Invoke(c, new CallArguments([new StringValue(Text(c, a[0]!)), a[1] ?? new IntValue(80)], []))),
         Builtin.Fixed("truncate s length? killwords? end? leeway?", Truncate),
         Builtin.Fixed("wordcount s", (c, a) => new IntValue(WordCount(Text(c, a[0]!)))),
         Builtin.Fixed("safe s", (c, a) => new StringValue(Text(c, a[0]!), isMarkup: true)),
@@ -34,18 +34,18 @@ internal static class TextFilters
     ];
 
     /// <summary>The argument as text, as filters take anything: <c>str(value)</c>.</summary>
-    private static string Text(RenderContext context, Value value) => PythonText.Str(value, context.Budget);
+    private static string Text(RenderContext context, TemplateValue value) => PythonText.Str(value, context.Budget);
 
     private static Builtin Map(string signature, Func<string, string> map) =>
         Builtin.Fixed(signature, (c, a) => Result(c, a[0]!, map(Text(c, a[0]!))));
 
-    private static StringValue Result(RenderContext context, Value source, string text)
+    private static StringValue Result(RenderContext context, TemplateValue source, string text)
     {
         context.Budget.Allocate(text.Length);
         return new StringValue(text, source is StringValue { IsMarkup: true });
     }
 
-    private static StringValue Escape(RenderContext context, Value value, bool always)
+    private static StringValue Escape(RenderContext context, TemplateValue value, bool always)
     {
         if (value is StringValue { IsMarkup: true } markup && !always)
         {
@@ -57,7 +57,7 @@ internal static class TextFilters
         return new StringValue(escaped, isMarkup: true);
     }
 
-    private static DictValue ToDict(Arguments arguments, RenderContext context)
+    private static DictValue ToDict(CallArguments arguments, RenderContext context)
     {
         if (arguments.Positional.Count > 1)
         {
@@ -88,7 +88,7 @@ internal static class TextFilters
         return title.ToString();
     }
 
-    private static StringValue Indent(RenderContext context, Value?[] a)
+    private static StringValue Indent(RenderContext context, TemplateValue?[] a)
     {
         var indent = a[1] is StringValue s ? s.Text : new string(' ', Math.Clamp(a[1] is null ? 4 : Numbers.ToInt32(a[1]!), 0, 4096));
         var lines = PythonStrings.SplitLines(Text(context, a[0]!) + "\n");
@@ -104,7 +104,7 @@ internal static class TextFilters
         return text.ToValue();
     }
 
-    private static StringValue Truncate(RenderContext context, Value?[] a)
+    private static StringValue Truncate(RenderContext context, TemplateValue?[] a)
     {
         var text = new StringValue(Text(context, a[0]!));
         var length = a[1] is null ? 255 : Numbers.ToInt32(a[1]!);
@@ -138,7 +138,7 @@ internal static class TextFilters
 
     private static bool IsWord(char c) => c == '_' || char.IsLetterOrDigit(c) || char.IsSurrogate(c);
 
-    private static StringValue UrlEncode(RenderContext context, Value?[] a)
+    private static StringValue UrlEncode(RenderContext context, TemplateValue?[] a)
     {
         var text = new BudgetedText(context.Budget);
         if (a[0] is DictValue or ListValue or TupleValue or GeneratorValue)
@@ -160,7 +160,7 @@ internal static class TextFilters
         return text.ToValue();
     }
 
-    private static (Value Key, Value Value) Pair(Value item) =>
+    private static (TemplateValue Key, TemplateValue Value) Pair(TemplateValue item) =>
         item is SequenceValue { Items: [var key, var value] } ? (key, value) : throw new TemplateFault("urlencode needs pairs");
 
     private static void Quote(string text, BudgetedText into, bool plus)
@@ -178,7 +178,7 @@ internal static class TextFilters
         }
     }
 
-    private static StringValue ToJson(RenderContext context, Value?[] a)
+    private static StringValue ToJson(RenderContext context, TemplateValue?[] a)
     {
         var indent = a[2] switch
         {

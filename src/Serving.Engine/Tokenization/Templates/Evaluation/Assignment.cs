@@ -7,7 +7,7 @@ namespace Serving.Engine.Tokenization.Templates.Evaluation;
 /// <summary>Puts values into variables and attributes of namespaces, unpacking where several are meant.</summary>
 internal sealed class Assignment(RenderContext context)
 {
-    public void Assign(AssignTarget target, Value value, Scope scope)
+    public void Assign(AssignTarget target, TemplateValue value, VariableScope scope)
     {
         switch (target)
         {
@@ -25,7 +25,7 @@ internal sealed class Assignment(RenderContext context)
         }
     }
 
-    private void Unpack(TupleTarget target, Value value, Scope scope)
+    private void Unpack(TupleTarget target, TemplateValue value, VariableScope scope)
     {
         var items = Iteration.ToList(value, context);
         if (items.Count != target.Items.Count)

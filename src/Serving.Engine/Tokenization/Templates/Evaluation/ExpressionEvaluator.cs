@@ -8,7 +8,7 @@ namespace Serving.Engine.Tokenization.Templates.Evaluation;
 internal sealed class ExpressionEvaluator(RenderContext context)
 {
     /// <summary>The value of an expression; the context keeps the place of the node that is in work.</summary>
-    public Value Evaluate(Expression expression, Scope scope)
+    public TemplateValue Evaluate(ExpressionNode expression, VariableScope scope)
     {
         RenderBudget.CheckStack();
         context.Budget.Charge();
@@ -16,8 +16,8 @@ internal sealed class ExpressionEvaluator(RenderContext context)
         return expression switch
         {
             LiteralExpression e => e.Value,
-            NameExpression e => scope.Find(e.Name, context.Budget) ?? Globals.All.GetValueOrDefault(e.Name) ?? new UndefinedValue($"'{e.Name}' is undefined"),
-            AttributeExpression e => Attributes.Get(EvaluateAt(e.Target, scope, e.Offset), e.Name, context),
+            NameExpression e => scope.Find(e.Name, context.Budget) ?? GlobalTable.All.GetValueOrDefault(e.Name) ?? new UndefinedValue($"'{e.Name}' is undefined"),
+            AttributeExpression e => MemberAccess.Get(EvaluateAt(e.Target, scope, e.Offset), e.Name, context),
             SubscriptExpression e => Subscript(e, scope),
             SliceExpression e => Slice(e, scope),
             CallExpression e => Call(e, scope),
@@ -38,15 +38,15 @@ internal sealed class ExpressionEvaluator(RenderContext context)
     }
 
     /// <summary>The arguments of a call, a filter or a test.</summary>
-    public Arguments EvaluateArguments(ArgumentList list, Scope scope)
+    public CallArguments EvaluateArguments(ArgumentList list, VariableScope scope)
     {
         if (ReferenceEquals(list, ArgumentList.Empty))
         {
-            return Arguments.Empty;
+            return CallArguments.Empty;
         }
 
         var positional = EvaluateAll(list.Positional, scope);
-        var named = new List<KeyValuePair<string, Value>>();
+        var named = new List<KeyValuePair<string, TemplateValue>>();
         foreach (var (name, value) in list.Named)
         {
             named.Add(new(name, Evaluate(value, scope)));
@@ -68,19 +68,19 @@ internal sealed class ExpressionEvaluator(RenderContext context)
             }
         }
 
-        return new Arguments(positional, named);
+        return new CallArguments(positional, named);
     }
 
     /// <summary>Applies a filter.</summary>
-    public Value Filter(FilterUse filter, Value target, Scope scope)
+    public TemplateValue Filter(FilterUse filter, TemplateValue target, VariableScope scope)
     {
         var arguments = EvaluateArguments(filter.Arguments, scope);
         context.Offset = filter.Offset;
-        return Filters.Apply(filter.Name, context, arguments.Prepend(target));
+        return FilterTable.Apply(filter.Name, context, arguments.Prepend(target));
     }
 
     /// <summary>Calls a value; faults for what cannot be called.</summary>
-    public Value Call(Value callee, Arguments arguments, int offset)
+    public TemplateValue Call(TemplateValue callee, CallArguments arguments, int offset)
     {
         context.Offset = offset;
         return callee switch
@@ -91,9 +91,9 @@ internal sealed class ExpressionEvaluator(RenderContext context)
         };
     }
 
-    private List<Value> EvaluateAll(IReadOnlyList<Expression> expressions, Scope scope)
+    private List<TemplateValue> EvaluateAll(IReadOnlyList<ExpressionNode> expressions, VariableScope scope)
     {
-        var values = new List<Value>(expressions.Count);
+        var values = new List<TemplateValue>(expressions.Count);
         foreach (var expression in expressions)
         {
             values.Add(Evaluate(expression, scope));
@@ -103,59 +103,59 @@ internal sealed class ExpressionEvaluator(RenderContext context)
     }
 
     /// <summary>Evaluates an operand, and puts the place of work back on the operator.</summary>
-    private Value EvaluateAt(Expression expression, Scope scope, int offset)
+    private TemplateValue EvaluateAt(ExpressionNode expression, VariableScope scope, int offset)
     {
         var value = Evaluate(expression, scope);
         context.Offset = offset;
         return value;
     }
 
-    private Value Subscript(SubscriptExpression e, Scope scope)
+    private TemplateValue Subscript(SubscriptExpression e, VariableScope scope)
     {
         var target = Evaluate(e.Target, scope);
-        return Attributes.GetItem(target, EvaluateAt(e.Index, scope, e.Offset), context);
+        return MemberAccess.GetItem(target, EvaluateAt(e.Index, scope, e.Offset), context);
     }
 
-    private Value Slice(SliceExpression e, Scope scope)
+    private TemplateValue Slice(SliceExpression e, VariableScope scope)
     {
         var target = Evaluate(e.Target, scope);
-        Value? Bound(Expression? bound) => bound is null ? null : Evaluate(bound, scope);
+        TemplateValue? Bound(ExpressionNode? bound) => bound is null ? null : Evaluate(bound, scope);
         var (start, stop, step) = (Bound(e.Start), Bound(e.Stop), Bound(e.Step));
         context.Offset = e.Offset;
         return SliceBounds.Slice(target, start, stop, step, context);
     }
 
-    private Value Call(CallExpression e, Scope scope)
+    private TemplateValue Call(CallExpression e, VariableScope scope)
     {
         var callee = Evaluate(e.Callee, scope);
         return Call(callee, EvaluateArguments(e.Arguments, scope), e.Offset);
     }
 
-    private BoolValue Test(TestExpression e, Scope scope)
+    private BoolValue Test(TestExpression e, VariableScope scope)
     {
         var target = Evaluate(e.Target, scope);
         var arguments = EvaluateArguments(e.Arguments, scope);
         context.Offset = e.Offset;
-        return BoolValue.Of(Tests.Holds(e.Name, context, arguments.Prepend(target)) != e.IsNegated);
+        return BoolValue.Of(TestTable.Holds(e.Name, context, arguments.Prepend(target)) != e.IsNegated);
     }
 
-    private Value Otherwise(ConditionalExpression e, Scope scope) => e.Else is null
+    private TemplateValue Otherwise(ConditionalExpression e, VariableScope scope) => e.Else is null
         ? new UndefinedValue("the inline if-expression evaluated to false and no else section was defined.")
         : Evaluate(e.Else, scope);
 
-    private Value Logical(LogicalExpression e, Scope scope)
+    private TemplateValue Logical(LogicalExpression e, VariableScope scope)
     {
         var left = Evaluate(e.Left, scope);
         return left.IsTrue == e.IsAnd ? Evaluate(e.Right, scope) : left;
     }
 
-    private Value Binary(BinaryExpression e, Scope scope)
+    private TemplateValue Binary(BinaryExpression e, VariableScope scope)
     {
         var left = Evaluate(e.Left, scope);
         return Arithmetic.Apply(e.Operator, left, EvaluateAt(e.Right, scope, e.Offset), context);
     }
 
-    private BoolValue Compare(CompareExpression e, Scope scope)
+    private BoolValue Compare(CompareExpression e, VariableScope scope)
     {
         var left = Evaluate(e.First, scope);
         foreach (var (op, operand) in e.Rest)
@@ -181,7 +181,7 @@ internal sealed class ExpressionEvaluator(RenderContext context)
         return BoolValue.True;
     }
 
-    private StringValue Concat(ConcatExpression e, Scope scope)
+    private StringValue Concat(ConcatExpression e, VariableScope scope)
     {
         var text = new BudgetedText(context.Budget);
         foreach (var item in e.Items)
@@ -192,7 +192,7 @@ internal sealed class ExpressionEvaluator(RenderContext context)
         return text.ToValue();
     }
 
-    private DictValue Dict(DictExpression e, Scope scope)
+    private DictValue Dict(DictExpression e, VariableScope scope)
     {
         var dict = new DictValue(context.Budget);
         foreach (var (key, value) in e.Entries)

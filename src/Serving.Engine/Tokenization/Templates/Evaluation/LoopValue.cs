@@ -4,23 +4,23 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Evaluation;
 
 /// <summary>The <c>loop</c> of a running <c>for</c>.</summary>
-internal sealed class LoopValue(IReadOnlyList<Value> items, int depth, Func<Value, Value>? recurse) : CallableValue
+internal sealed class LoopValue(IReadOnlyList<TemplateValue> items, int depth, Func<TemplateValue, TemplateValue>? recurse) : CallableValue
 {
     private int _at = -1;
 
-    private Arguments? _changed;
+    private CallArguments? _changed;
 
     public override string TypeName => "LoopContext";
 
-    public Value Current => items[_at];
+    public TemplateValue Current => items[_at];
 
     public bool MoveNext() => ++_at < items.Count;
 
-    public override Value Call(RenderContext context, Arguments arguments) => recurse is null
+    public override TemplateValue Call(RenderContext context, CallArguments arguments) => recurse is null
         ? throw new TemplateFault("the loop must have the 'recursive' marker to be called recursively")
         : recurse(arguments.Positional.Count == 1 ? arguments.Positional[0] : throw new TemplateFault("loop() takes one argument"));
 
-    public override Value? Attribute(RenderContext context, string name) => name switch
+    public override TemplateValue? Attribute(RenderContext context, string name) => name switch
     {
         "index" => new IntValue(_at + 1),
         "index0" => new IntValue(_at),
@@ -40,7 +40,7 @@ internal sealed class LoopValue(IReadOnlyList<Value> items, int depth, Func<Valu
         _ => null,
     };
 
-    private BoolValue Changed(RenderContext context, Arguments arguments)
+    private BoolValue Changed(RenderContext context, CallArguments arguments)
     {
         var same = _changed is not null
             && Equality.AreEqual(new TupleValue(_changed.Positional), new TupleValue(arguments.Positional), context.Budget);

@@ -4,21 +4,21 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Evaluation;
 
 /// <summary>A macro, or the body of a call block, with the variables around its definition.</summary>
-internal sealed class MacroValue(MacroDefinition macro, Scope scope, StatementExecutor executor) : CallableValue
+internal sealed class MacroValue(MacroDefinition macro, VariableScope scope, StatementExecutor executor) : CallableValue
 {
     public override string TypeName => macro.Name is null ? "Macro anonymous" : $"Macro {PythonText.Quote(macro.Name)}";
 
-    public override Value Call(RenderContext context, Arguments arguments)
+    public override TemplateValue Call(RenderContext context, CallArguments arguments)
     {
         context.Budget.Enter();
-        var inner = new Scope(scope);
+        var inner = new VariableScope(scope);
         Bind(inner, arguments, context);
         var result = executor.Capture(macro.Body, inner);
         context.Budget.Leave();
         return result;
     }
 
-    public override Value? Attribute(RenderContext context, string name) => name switch
+    public override TemplateValue? Attribute(RenderContext context, string name) => name switch
     {
         "name" => macro.Name is null ? NoneValue.Instance : new StringValue(macro.Name),
         "arguments" => new TupleValue([.. macro.Parameters.Select(p => new StringValue(p.Name))]),
@@ -29,9 +29,9 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope, StatementEx
     };
 
     /// <summary>Sets the parameters in their order, so that a default can read those before it, then what is left over.</summary>
-    private void Bind(Scope inner, Arguments arguments, RenderContext context)
+    private void Bind(VariableScope inner, CallArguments arguments, RenderContext context)
     {
-        var named = new Dictionary<string, Value>();
+        var named = new Dictionary<string, TemplateValue>();
         foreach (var (name, value) in arguments.Named)
         {
             if (!named.TryAdd(name, value))
@@ -67,7 +67,7 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope, StatementEx
         BindRest(inner, arguments, named, context);
     }
 
-    private void BindRest(Scope inner, Arguments arguments, Dictionary<string, Value> named, RenderContext context)
+    private void BindRest(VariableScope inner, CallArguments arguments, Dictionary<string, TemplateValue> named, RenderContext context)
     {
         if (macro.UsesKwargs)
         {

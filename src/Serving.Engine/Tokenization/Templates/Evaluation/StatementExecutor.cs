@@ -20,7 +20,7 @@ internal sealed class StatementExecutor
     public ExpressionEvaluator Expressions { get; }
 
     /// <summary>Runs a body and returns what it wrote.</summary>
-    public StringValue Capture(IReadOnlyList<Statement> body, Scope scope)
+    public StringValue Capture(IReadOnlyList<StatementNode> body, VariableScope scope)
     {
         var text = new BudgetedText(_context.Budget);
         Execute(body, scope, text);
@@ -28,7 +28,7 @@ internal sealed class StatementExecutor
     }
 
     /// <summary>Runs statements up to the end, or to a break or continue.</summary>
-    public Flow Execute(IReadOnlyList<Statement> statements, Scope scope, BudgetedText output)
+    public Flow Execute(IReadOnlyList<StatementNode> statements, VariableScope scope, BudgetedText output)
     {
         foreach (var statement in statements)
         {
@@ -43,7 +43,7 @@ internal sealed class StatementExecutor
     }
 
     /// <summary>Runs a loop over a value: also what a recursive loop's <c>loop(items)</c> does.</summary>
-    public Flow Loop(ForStatement statement, Value iterable, Scope scope, BudgetedText output, int depth)
+    public Flow Loop(ForStatement statement, TemplateValue iterable, VariableScope scope, BudgetedText output, int depth)
     {
         _context.Offset = statement.Offset;
         var items = SelectItems(statement, iterable, scope);
@@ -51,7 +51,7 @@ internal sealed class StatementExecutor
         var completed = false;
         for (; loop.MoveNext(); _context.Budget.Charge())
         {
-            var inner = new Scope(scope);
+            var inner = new VariableScope(scope);
             inner.Set("loop", loop);
             _assignment.Assign(statement.Target, loop.Current, inner);
             var flow = Execute(statement.Body, inner, output);
@@ -66,7 +66,7 @@ internal sealed class StatementExecutor
         return completed ? Flow.Next : Execute(statement.Else, scope, output);
     }
 
-    private Flow Execute(Statement statement, Scope scope, BudgetedText output)
+    private Flow Execute(StatementNode statement, VariableScope scope, BudgetedText output)
     {
         RenderBudget.CheckStack();
         _context.Budget.Charge();
@@ -95,7 +95,7 @@ internal sealed class StatementExecutor
             case WithStatement s:
                 return With(s, scope, output);
             case ScopedStatement s:
-                return Execute(s.Body, new Scope(scope), output);
+                return Execute(s.Body, new VariableScope(scope), output);
             case MacroStatement s:
                 scope.Set(s.Macro.Name!, new MacroValue(s.Macro, scope, this));
                 return Flow.Next;
@@ -107,9 +107,9 @@ internal sealed class StatementExecutor
         }
     }
 
-    private void Write(Value value, BudgetedText output) => output.Append(PythonText.Str(value, _context.Budget));
+    private void Write(TemplateValue value, BudgetedText output) => output.Append(PythonText.Str(value, _context.Budget));
 
-    private Flow If(IfStatement s, Scope scope, BudgetedText output)
+    private Flow If(IfStatement s, VariableScope scope, BudgetedText output)
     {
         foreach (var (test, body) in s.Branches)
         {
@@ -122,7 +122,7 @@ internal sealed class StatementExecutor
         return Execute(s.Else, scope, output);
     }
 
-    private IReadOnlyList<Value> SelectItems(ForStatement statement, Value iterable, Scope scope)
+    private IReadOnlyList<TemplateValue> SelectItems(ForStatement statement, TemplateValue iterable, VariableScope scope)
     {
         var all = Builtins.Iteration.ToList(iterable, _context);
         if (statement.Filter is null)
@@ -130,10 +130,10 @@ internal sealed class StatementExecutor
             return all;
         }
 
-        var selected = new List<Value>();
+        var selected = new List<TemplateValue>();
         foreach (var item in all)
         {
-            var inner = new Scope(scope);
+            var inner = new VariableScope(scope);
             inner.Set("loop", new UndefinedValue("'loop' is undefined: the filter of a loop runs before it"));
             _assignment.Assign(statement.Target, item, inner);
             if (Expressions.Evaluate(statement.Filter, inner).IsTrue)
@@ -145,7 +145,7 @@ internal sealed class StatementExecutor
         return selected;
     }
 
-    private StringValue Recurse(ForStatement statement, Value iterable, Scope scope, int depth)
+    private StringValue Recurse(ForStatement statement, TemplateValue iterable, VariableScope scope, int depth)
     {
         _context.Budget.Enter();
         var text = new BudgetedText(_context.Budget);
@@ -154,10 +154,10 @@ internal sealed class StatementExecutor
         return text.ToValue();
     }
 
-    private Flow SetBlock(SetBlockStatement s, Scope scope)
+    private Flow SetBlock(SetBlockStatement s, VariableScope scope)
     {
         var text = new BudgetedText(_context.Budget);
-        var inner = new Scope(scope);
+        var inner = new VariableScope(scope);
         var flow = Execute(s.Body, inner, text);
         if (flow == Flow.Next)
         {
@@ -167,10 +167,10 @@ internal sealed class StatementExecutor
         return flow;
     }
 
-    private Flow FilterBlock(FilterBlockStatement s, Scope scope, BudgetedText output)
+    private Flow FilterBlock(FilterBlockStatement s, VariableScope scope, BudgetedText output)
     {
         var text = new BudgetedText(_context.Budget);
-        var inner = new Scope(scope);
+        var inner = new VariableScope(scope);
         var flow = Execute(s.Body, inner, text);
         if (flow == Flow.Next)
         {
@@ -180,7 +180,7 @@ internal sealed class StatementExecutor
         return flow;
     }
 
-    private Value Filtered(IReadOnlyList<FilterUse> filters, Value value, Scope scope)
+    private TemplateValue Filtered(IReadOnlyList<FilterUse> filters, TemplateValue value, VariableScope scope)
     {
         foreach (var filter in filters)
         {
@@ -190,9 +190,9 @@ internal sealed class StatementExecutor
         return value;
     }
 
-    private Flow With(WithStatement s, Scope scope, BudgetedText output)
+    private Flow With(WithStatement s, VariableScope scope, BudgetedText output)
     {
-        var inner = new Scope(scope);
+        var inner = new VariableScope(scope);
         foreach (var (target, value) in s.Variables)
         {
             _assignment.Assign(target, Expressions.Evaluate(value, scope), inner);
@@ -201,7 +201,7 @@ internal sealed class StatementExecutor
         return Execute(s.Body, inner, output);
     }
 
-    private Value CallBlock(CallBlockStatement s, Scope scope)
+    private TemplateValue CallBlock(CallBlockStatement s, VariableScope scope)
     {
         var callee = Expressions.Evaluate(s.Call.Callee, scope);
         var arguments = Expressions.EvaluateArguments(s.Call.Arguments, scope);

@@ -4,7 +4,7 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Syntax;
 
 /// <summary>Cuts what stands between the ends of a tag into names, literals and operators.</summary>
-internal sealed class ExpressionLexer(string source, List<Token> tokens)
+internal sealed class ExpressionLexer(string source, List<SyntaxToken> tokens)
 {
     private static readonly string[] LongOperators = ["==", "!=", ">=", "<=", "//", "**"];
 
@@ -74,7 +74,7 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
                 _at++;
             }
 
-            tokens.Add(new Token(TokenKind.Name, source[start.._at], start));
+            tokens.Add(new SyntaxToken(TokenKind.Name, source[start.._at], start));
         }
         else if (c is '\'' or '"')
         {
@@ -111,7 +111,7 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
                 throw new TemplateFault($"unexpected '{text}'") { Offset = start };
         }
 
-        tokens.Add(new Token(TokenKind.Operator, text, start));
+        tokens.Add(new SyntaxToken(TokenKind.Operator, text, start));
     }
 
     private void ReadNumber(int start)
@@ -119,7 +119,7 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
         if (TryRadix(start, out var length))
         {
             _at = start + length;
-            tokens.Add(new Token(TokenKind.Integer, source[start.._at].Replace("_", string.Empty, StringComparison.Ordinal), start));
+            tokens.Add(new SyntaxToken(TokenKind.Integer, source[start.._at].Replace("_", string.Empty, StringComparison.Ordinal), start));
             return;
         }
 
@@ -147,7 +147,7 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
             throw new TemplateFault("an integer cannot start with 0") { Offset = start };
         }
 
-        tokens.Add(new Token(isFloat ? TokenKind.Float : TokenKind.Integer, text, start));
+        tokens.Add(new SyntaxToken(isFloat ? TokenKind.Float : TokenKind.Integer, text, start));
     }
 
     private bool TryRadix(int start, out int length)
@@ -204,6 +204,6 @@ internal sealed class ExpressionLexer(string source, List<Token> tokens)
             }
         }
 
-        tokens.Add(new Token(TokenKind.String, text.ToString(), start));
+        tokens.Add(new SyntaxToken(TokenKind.String, text.ToString(), start));
     }
 }

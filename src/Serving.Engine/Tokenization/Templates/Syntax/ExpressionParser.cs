@@ -25,7 +25,7 @@ internal sealed class ExpressionParser
     public PrimaryParser Primary => _primary;
 
     /// <summary>Parses a whole expression.</summary>
-    public Expression Parse(bool withConditional = true)
+    public ExpressionNode Parse(bool withConditional = true)
     {
         _tokens.Enter();
         try
@@ -42,10 +42,10 @@ internal sealed class ExpressionParser
     /// <param name="withConditional">False where a following <c>if</c> belongs to the statement.</param>
     /// <param name="endName">A name that ends the tuple after a trailing comma.</param>
     /// <param name="inParentheses">Whether an empty tuple is meant.</param>
-    public Expression ParseTuple(bool withConditional = true, string? endName = null, bool inParentheses = false)
+    public ExpressionNode ParseTuple(bool withConditional = true, string? endName = null, bool inParentheses = false)
     {
         var offset = _tokens.Current.Offset;
-        var items = new List<Expression>();
+        var items = new List<ExpressionNode>();
         var isTuple = false;
         while (!IsTupleEnd(endName))
         {
@@ -67,10 +67,10 @@ internal sealed class ExpressionParser
     }
 
     /// <summary>Parses an operand with its signs, subscripts and calls, and unless told otherwise its filters and tests.</summary>
-    public Expression ParseUnary(bool withFilters = true)
+    public ExpressionNode ParseUnary(bool withFilters = true)
     {
         var token = _tokens.Current;
-        Expression operand;
+        ExpressionNode operand;
         if (_tokens.IsOperator("-") || _tokens.IsOperator("+"))
         {
             _tokens.Next();
@@ -90,7 +90,7 @@ internal sealed class ExpressionParser
     private bool IsTupleEnd(string? endName) =>
         _tokens.Current.Kind is TokenKind.VariableEnd or TokenKind.BlockEnd || _tokens.IsOperator(")") || (endName is not null && _tokens.IsName(endName));
 
-    private Expression ParseConditional()
+    private ExpressionNode ParseConditional()
     {
         var expression = ParseOr();
         var links = 0;
@@ -99,7 +99,7 @@ internal sealed class ExpressionParser
             _tokens.Link(ref links);
             var offset = _tokens.Next().Offset;
             var test = ParseOr();
-            Expression? otherwise = null;
+            ExpressionNode? otherwise = null;
             if (_tokens.TryName("else"))
             {
                 _tokens.Enter();
@@ -113,7 +113,7 @@ internal sealed class ExpressionParser
         return expression;
     }
 
-    private Expression ParseOr()
+    private ExpressionNode ParseOr()
     {
         var left = ParseAnd();
         var links = 0;
@@ -126,7 +126,7 @@ internal sealed class ExpressionParser
         return left;
     }
 
-    private Expression ParseAnd()
+    private ExpressionNode ParseAnd()
     {
         var left = ParseNot();
         var links = 0;
@@ -139,7 +139,7 @@ internal sealed class ExpressionParser
         return left;
     }
 
-    private Expression ParseNot()
+    private ExpressionNode ParseNot()
     {
         if (!_tokens.IsName("not"))
         {
@@ -153,11 +153,11 @@ internal sealed class ExpressionParser
         return new NotExpression(offset, operand);
     }
 
-    private Expression ParseComparison()
+    private ExpressionNode ParseComparison()
     {
         var offset = _tokens.Current.Offset;
         var first = ParseSum();
-        var rest = new List<(string, Expression)>();
+        var rest = new List<(string, ExpressionNode)>();
         while (NextComparison() is { } comparison)
         {
             rest.Add((comparison, ParseSum()));
@@ -188,7 +188,7 @@ internal sealed class ExpressionParser
         return null;
     }
 
-    private Expression ParseSum()
+    private ExpressionNode ParseSum()
     {
         var left = ParseConcat();
         var links = 0;
@@ -202,7 +202,7 @@ internal sealed class ExpressionParser
         return left;
     }
 
-    private Expression ParseConcat()
+    private ExpressionNode ParseConcat()
     {
         var first = ParseProduct();
         if (!_tokens.IsOperator("~"))
@@ -211,7 +211,7 @@ internal sealed class ExpressionParser
         }
 
         var offset = _tokens.Current.Offset;
-        var items = new List<Expression> { first };
+        var items = new List<ExpressionNode> { first };
         while (_tokens.TryOperator("~"))
         {
             items.Add(ParseProduct());
@@ -220,7 +220,7 @@ internal sealed class ExpressionParser
         return new ConcatExpression(offset, items);
     }
 
-    private Expression ParseProduct()
+    private ExpressionNode ParseProduct()
     {
         var left = ParsePower();
         var links = 0;
@@ -234,7 +234,7 @@ internal sealed class ExpressionParser
         return left;
     }
 
-    private Expression ParsePower()
+    private ExpressionNode ParsePower()
     {
         var left = ParseUnary();
         var links = 0;

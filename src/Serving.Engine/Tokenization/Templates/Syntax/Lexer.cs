@@ -11,7 +11,7 @@ internal sealed class Lexer
 {
     private readonly string _source;
 
-    private readonly List<Token> _tokens = [];
+    private readonly List<SyntaxToken> _tokens = [];
 
     private int _at;
 
@@ -21,7 +21,7 @@ internal sealed class Lexer
     private Lexer(string source) => _source = source;
 
     /// <summary>All tokens of a source whose newlines are normalised, the last one of kind <see cref="TokenKind.End"/>.</summary>
-    public static List<Token> Tokenize(string source)
+    public static List<SyntaxToken> Tokenize(string source)
     {
         var lexer = new Lexer(source);
         while (lexer._at < source.Length)
@@ -29,7 +29,7 @@ internal sealed class Lexer
             lexer.ReadTextAndTag();
         }
 
-        lexer._tokens.Add(new Token(TokenKind.End, string.Empty, source.Length));
+        lexer._tokens.Add(new SyntaxToken(TokenKind.End, string.Empty, source.Length));
         return lexer._tokens;
     }
 
@@ -117,7 +117,7 @@ internal sealed class Lexer
     {
         if (to > from)
         {
-            _tokens.Add(new Token(TokenKind.Data, _source[from..to], from));
+            _tokens.Add(new SyntaxToken(TokenKind.Data, _source[from..to], from));
         }
     }
 
@@ -225,10 +225,10 @@ internal sealed class Lexer
     private void ReadTag(int tag, char kind)
     {
         var block = kind == '%';
-        _tokens.Add(new Token(block ? TokenKind.BlockBegin : TokenKind.VariableBegin, block ? "{%" : "{{", tag));
+        _tokens.Add(new SyntaxToken(block ? TokenKind.BlockBegin : TokenKind.VariableBegin, block ? "{%" : "{{", tag));
         var expression = new ExpressionLexer(_source, _tokens);
         var (end, sign) = expression.Read(_at, block ? "%}" : "}}");
-        _tokens.Add(new Token(block ? TokenKind.BlockEnd : TokenKind.VariableEnd, block ? "%}" : "}}", end - 2));
+        _tokens.Add(new SyntaxToken(block ? TokenKind.BlockEnd : TokenKind.VariableEnd, block ? "%}" : "}}", end - 2));
         _at = end;
         if (block)
         {

@@ -21,7 +21,7 @@ internal sealed class MacroParser(TokenStream tokens, ExpressionParser expressio
     }
 
     /// <summary>Parses a body that loops around it cannot be left from.</summary>
-    public IReadOnlyList<Statement> ParseIsolated(string end)
+    public IReadOnlyList<StatementNode> ParseIsolated(string end)
     {
         var loops = statements.LoopDepth;
         statements.LoopDepth = 0;

@@ -10,7 +10,7 @@ internal static class NumberLiterals
     /// <summary>More digits than <see cref="IntValue.MaxBits"/> hold; parsing time grows with their square.</summary>
     private const int MaxDigits = IntValue.MaxBits / 3;
 
-    public static Value Parse(Token token)
+    public static TemplateValue Parse(SyntaxToken token)
     {
         try
         {

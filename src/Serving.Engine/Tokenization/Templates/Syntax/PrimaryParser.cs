@@ -7,7 +7,7 @@ namespace Serving.Engine.Tokenization.Templates.Syntax;
 internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser expressions)
 {
     /// <summary>Parses a literal, a name or what stands in brackets.</summary>
-    public Expression Parse()
+    public ExpressionNode Parse()
     {
         var token = tokens.Current;
         switch (token.Kind)
@@ -35,7 +35,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
     }
 
     /// <summary>Parses the subscripts, attributes and calls after an operand.</summary>
-    public Expression ParsePostfix(Expression operand)
+    public ExpressionNode ParsePostfix(ExpressionNode operand)
     {
         for (var links = 0; ; tokens.Link(ref links))
         {
@@ -59,7 +59,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
     }
 
     /// <summary>Parses the filters and tests after an operand.</summary>
-    public Expression ParseFiltersAndTests(Expression operand)
+    public ExpressionNode ParseFiltersAndTests(ExpressionNode operand)
     {
         for (var links = 0; ; tokens.Link(ref links))
         {
@@ -90,7 +90,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new FilterUse(offset, name, tokens.IsOperator("(") ? ParseArguments() : ArgumentList.Empty);
     }
 
-    private static bool IsTestArgument(Token token) => token.Kind switch
+    private static bool IsTestArgument(SyntaxToken token) => token.Kind switch
     {
         TokenKind.Name => token.Text is not ("else" or "or" or "and"),
         TokenKind.String or TokenKind.Integer or TokenKind.Float => true,
@@ -98,7 +98,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         _ => false,
     };
 
-    private Expression ParseName(Token token)
+    private ExpressionNode ParseName(SyntaxToken token)
     {
         switch (token.Text)
         {
@@ -131,10 +131,10 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new LiteralExpression(offset, new StringValue(text.ToString()));
     }
 
-    private List<Expression> ParseItems(string end)
+    private List<ExpressionNode> ParseItems(string end)
     {
         tokens.Next();
-        var items = new List<Expression>();
+        var items = new List<ExpressionNode>();
         while (!tokens.IsOperator(end))
         {
             if (items.Count > 0)
@@ -156,7 +156,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
     private DictExpression ParseDict()
     {
         var offset = tokens.Next().Offset;
-        var entries = new List<(Expression, Expression)>();
+        var entries = new List<(ExpressionNode, ExpressionNode)>();
         while (!tokens.IsOperator("}"))
         {
             if (entries.Count > 0)
@@ -177,7 +177,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new DictExpression(offset, entries);
     }
 
-    private Expression ParseAttribute(Expression target)
+    private ExpressionNode ParseAttribute(ExpressionNode target)
     {
         var offset = tokens.Next().Offset;
         if (tokens.Current.Kind == TokenKind.Integer)
@@ -189,7 +189,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new AttributeExpression(offset, target, tokens.Expect(TokenKind.Name, "a name or number").Text);
     }
 
-    private Expression ParseSubscript(Expression target)
+    private ExpressionNode ParseSubscript(ExpressionNode target)
     {
         var offset = tokens.Next().Offset;
         var start = tokens.IsOperator(":") ? null : expressions.Parse();
@@ -204,9 +204,9 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new SliceExpression(offset, target, start, stop, step);
     }
 
-    private SubscriptExpression ParseIndices(int offset, Expression target, Expression first)
+    private SubscriptExpression ParseIndices(int offset, ExpressionNode target, ExpressionNode first)
     {
-        var items = new List<Expression> { first };
+        var items = new List<ExpressionNode> { first };
         while (tokens.TryOperator(","))
         {
             items.Add(expressions.Parse());
@@ -219,10 +219,10 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
     private ArgumentList ParseArguments()
     {
         tokens.ExpectOperator("(");
-        var positional = new List<Expression>();
-        var named = new List<(string, Expression)>();
+        var positional = new List<ExpressionNode>();
+        var named = new List<(string, ExpressionNode)>();
         var names = new HashSet<string>();
-        Expression? star = null, doubleStar = null;
+        ExpressionNode? star = null, doubleStar = null;
         for (var first = true; !tokens.IsOperator(")"); first = false)
         {
             if (!first)
@@ -269,7 +269,7 @@ internal sealed class PrimaryParser(TokenStream tokens, ExpressionParser express
         return new ArgumentList(positional, named, star, doubleStar);
     }
 
-    private TestExpression ParseTest(Expression target)
+    private TestExpression ParseTest(ExpressionNode target)
     {
         var offset = tokens.Next().Offset;
         var negated = tokens.TryName("not");

@@ -25,14 +25,14 @@ internal sealed class StatementParser
     public int LoopDepth { get; set; }
 
     /// <summary>Parses a source whose newlines are normalised; faults carry their offset.</summary>
-    public static IReadOnlyList<Statement> Parse(string source)
+    public static IReadOnlyList<StatementNode> Parse(string source)
     {
         var parser = new StatementParser(new TokenStream(Lexer.Tokenize(source)));
         return parser.ParseStatements([]);
     }
 
     /// <summary>Parses from the end of an opening tag to one of <paramref name="ends"/>, and takes the end's name.</summary>
-    public IReadOnlyList<Statement> ParseBody(out string end, params string[] ends)
+    public IReadOnlyList<StatementNode> ParseBody(out string end, params string[] ends)
     {
         _tokens.TryOperator(":");
         _tokens.Expect(TokenKind.BlockEnd, "'%}'");
@@ -44,11 +44,11 @@ internal sealed class StatementParser
     }
 
     /// <summary>Parses to the one <paramref name="end"/> that there can be.</summary>
-    public IReadOnlyList<Statement> ParseBody(string end) => ParseBody(out _, end);
+    public IReadOnlyList<StatementNode> ParseBody(string end) => ParseBody(out _, end);
 
-    private List<Statement> ParseStatements(string[] ends)
+    private List<StatementNode> ParseStatements(string[] ends)
     {
-        var statements = new List<Statement>();
+        var statements = new List<StatementNode>();
         while (true)
         {
             var token = _tokens.Next();
@@ -78,7 +78,7 @@ internal sealed class StatementParser
         }
     }
 
-    private void ParseStatement(List<Statement> statements)
+    private void ParseStatement(List<StatementNode> statements)
     {
         var token = _tokens.Expect(TokenKind.Name, "the name of a tag");
         var offset = token.Offset;
@@ -108,7 +108,7 @@ internal sealed class StatementParser
         }
     }
 
-    private void ParsePrint(int offset, List<Statement> statements)
+    private void ParsePrint(int offset, List<StatementNode> statements)
     {
         for (var first = true; _tokens.Current.Kind != TokenKind.BlockEnd; first = false)
         {
@@ -123,7 +123,7 @@ internal sealed class StatementParser
 
     private IfStatement ParseIf(int offset)
     {
-        var branches = new List<(Expression, IReadOnlyList<Statement>)>();
+        var branches = new List<(ExpressionNode, IReadOnlyList<StatementNode>)>();
         string end;
         do
         {
@@ -147,7 +147,7 @@ internal sealed class StatementParser
         return new ForStatement(offset, target, items, filter, body, end == "else" ? ParseBody("endfor") : [], recursive);
     }
 
-    private Statement ParseSet(int offset)
+    private StatementNode ParseSet(int offset)
     {
         var target = _targets.Parse(withNamespace: true, endName: null);
         return _tokens.TryOperator("=")
@@ -174,7 +174,7 @@ internal sealed class StatementParser
 
     private WithStatement ParseWith(int offset)
     {
-        var variables = new List<(AssignTarget, Expression)>();
+        var variables = new List<(AssignTarget, ExpressionNode)>();
         while (_tokens.Current.Kind != TokenKind.BlockEnd)
         {
             if (variables.Count > 0)
@@ -197,7 +197,7 @@ internal sealed class StatementParser
             : throw new TemplateFault("autoescape is not supported: a prompt is no HTML") { Offset = offset };
     }
 
-    private LoopControlStatement ParseLoopControl(Token token)
+    private LoopControlStatement ParseLoopControl(SyntaxToken token)
     {
         return LoopDepth > 0
             ? new LoopControlStatement(token.Offset, token.Text == "break")

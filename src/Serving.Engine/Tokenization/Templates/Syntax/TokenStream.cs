@@ -3,7 +3,7 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Syntax;
 
 /// <summary>The parser's place in the tokens, and the bound on how deep it nests.</summary>
-internal sealed class TokenStream(IReadOnlyList<Token> tokens)
+internal sealed class TokenStream(IReadOnlyList<SyntaxToken> tokens)
 {
     /// <summary>Blocks, brackets and prefix operators inside each other.</summary>
     public const int MaxNesting = 64;
@@ -15,11 +15,11 @@ internal sealed class TokenStream(IReadOnlyList<Token> tokens)
 
     private int _nesting;
 
-    public Token Current => tokens[_at];
+    public SyntaxToken Current => tokens[_at];
 
-    public Token Ahead => tokens[Math.Min(_at + 1, tokens.Count - 1)];
+    public SyntaxToken Ahead => tokens[Math.Min(_at + 1, tokens.Count - 1)];
 
-    public Token Next()
+    public SyntaxToken Next()
     {
         var token = tokens[_at];
         _at = Math.Min(_at + 1, tokens.Count - 1);
@@ -34,13 +34,13 @@ internal sealed class TokenStream(IReadOnlyList<Token> tokens)
 
     public bool TryName(string text) => IsName(text) && Skip();
 
-    public Token Expect(TokenKind kind, string what) =>
+    public SyntaxToken Expect(TokenKind kind, string what) =>
         Current.Kind == kind ? Next() : throw Fault($"expected {what}, got {Current}");
 
-    public Token ExpectOperator(string text) =>
+    public SyntaxToken ExpectOperator(string text) =>
         IsOperator(text) ? Next() : throw Fault($"expected '{text}', got {Current}");
 
-    public Token ExpectName(string text) =>
+    public SyntaxToken ExpectName(string text) =>
         IsName(text) ? Next() : throw Fault($"expected '{text}', got {Current}");
 
     /// <summary>A fault at the current token.</summary>

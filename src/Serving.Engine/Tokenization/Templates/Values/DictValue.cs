@@ -1,9 +1,9 @@
 namespace Serving.Engine.Tokenization.Templates.Values;
 
 /// <summary>An object: keys in the order of their insertion, equal by Python's rules (1, 1.0 and True are one key).</summary>
-internal sealed class DictValue(RenderBudget budget) : Value
+internal sealed class DictValue(RenderBudget budget) : TemplateValue
 {
-    private readonly OrderedDictionary<Value, Value> _entries = new(new KeyComparer(budget));
+    private readonly OrderedDictionary<TemplateValue, TemplateValue> _entries = new(new KeyComparer(budget));
 
     public override string TypeName => "dict";
 
@@ -11,22 +11,22 @@ internal sealed class DictValue(RenderBudget budget) : Value
 
     public int Count => _entries.Count;
 
-    public IReadOnlyList<KeyValuePair<Value, Value>> Entries => _entries;
+    public IReadOnlyList<KeyValuePair<TemplateValue, TemplateValue>> Entries => _entries;
 
-    public Value? Find(Value key) => _entries.TryGetValue(key, out var value) ? value : null;
+    public TemplateValue? Find(TemplateValue key) => _entries.TryGetValue(key, out var value) ? value : null;
 
-    public Value? Find(string key) => Find(new StringValue(key));
+    public TemplateValue? Find(string key) => Find(new StringValue(key));
 
     /// <summary>For the maker of the object only; a template cannot reach it.</summary>
-    public void Set(Value key, Value value) => _entries[key] = value;
+    public void Set(TemplateValue key, TemplateValue value) => _entries[key] = value;
 
-    public void Set(string key, Value value) => Set(new StringValue(key), value);
+    public void Set(string key, TemplateValue value) => Set(new StringValue(key), value);
 
     /// <summary>Hashing and equality of keys, paid from the rendering's budget.</summary>
-    private sealed class KeyComparer(RenderBudget budget) : IEqualityComparer<Value>
+    private sealed class KeyComparer(RenderBudget budget) : IEqualityComparer<TemplateValue>
     {
-        public bool Equals(Value? x, Value? y) => x is not null && y is not null && Equality.AreEqual(x, y, budget);
+        public bool Equals(TemplateValue? x, TemplateValue? y) => x is not null && y is not null && Equality.AreEqual(x, y, budget);
 
-        public int GetHashCode(Value value) => Equality.Hash(value, budget);
+        public int GetHashCode(TemplateValue value) => Equality.Hash(value, budget);
     }
 }

@@ -6,7 +6,7 @@ namespace Serving.Engine.Tokenization.Templates.Values;
 internal static class Equality
 {
     /// <summary>Python's <c>x == y</c>; never faults but over the budget.</summary>
-    public static bool AreEqual(Value x, Value y, RenderBudget budget, int depth = 0)
+    public static bool AreEqual(TemplateValue x, TemplateValue y, RenderBudget budget, int depth = 0)
     {
         RenderBudget.CheckDepth(depth);
         budget.Charge();
@@ -36,7 +36,7 @@ internal static class Equality
     }
 
     /// <summary>A hash that agrees with <see cref="AreEqual"/>; faults for lists and objects as Python does.</summary>
-    public static int Hash(Value value, RenderBudget budget, int depth = 0)
+    public static int Hash(TemplateValue value, RenderBudget budget, int depth = 0)
     {
         RenderBudget.CheckDepth(depth);
         budget.Charge();
@@ -69,7 +69,7 @@ internal static class Equality
         return hash.ToHashCode();
     }
 
-    private static bool SameItems(IReadOnlyList<Value> a, IReadOnlyList<Value> b, RenderBudget budget, int depth)
+    private static bool SameItems(IReadOnlyList<TemplateValue> a, IReadOnlyList<TemplateValue> b, RenderBudget budget, int depth)
     {
         if (a.Count != b.Count)
         {

@@ -14,7 +14,7 @@ internal sealed class JsonInput(Func<string, string>? guardText, RenderBudget bu
     public long Characters { get; private set; }
 
     /// <summary>Reads one value.</summary>
-    public Value Read(JsonElement element, int depth = 0)
+    public TemplateValue Read(JsonElement element, int depth = 0)
     {
         RenderBudget.CheckDepth(depth);
         Characters++;
@@ -28,7 +28,7 @@ internal sealed class JsonInput(Func<string, string>? guardText, RenderBudget bu
             case JsonValueKind.True or JsonValueKind.False:
                 return BoolValue.Of(element.ValueKind == JsonValueKind.True);
             case JsonValueKind.Array:
-                var items = new List<Value>(element.GetArrayLength());
+                var items = new List<TemplateValue>(element.GetArrayLength());
                 foreach (var item in element.EnumerateArray())
                 {
                     items.Add(Read(item, depth + 1));
@@ -54,7 +54,7 @@ internal sealed class JsonInput(Func<string, string>? guardText, RenderBudget bu
         }
     }
 
-    private static Value ReadNumber(string text)
+    private static TemplateValue ReadNumber(string text)
     {
         if (text.AsSpan().IndexOfAny(".eE") >= 0)
         {

@@ -16,7 +16,7 @@ internal sealed class JsonText
     }
 
     /// <summary>Writes a value; faults for what JSON has no form for.</summary>
-    public void Write(Value value, int depth = 0)
+    public void Write(TemplateValue value, int depth = 0)
     {
         RenderBudget.CheckDepth(depth);
         _text.Budget.Charge();
@@ -40,7 +40,7 @@ internal sealed class JsonText
         }
     }
 
-    private static string Scalar(Value value) => value switch
+    private static string Scalar(TemplateValue value) => value switch
     {
         NoneValue => "null",
         BoolValue b => b.IsTrue ? "true" : "false",
@@ -52,7 +52,7 @@ internal sealed class JsonText
         _ => throw new TemplateFault($"keys must be str, int, float, bool or None, not {value.TypeName}"),
     };
 
-    private void WriteItems(IReadOnlyList<Value> items, int depth)
+    private void WriteItems(IReadOnlyList<TemplateValue> items, int depth)
     {
         if (items.Count == 0)
         {
@@ -79,7 +79,7 @@ internal sealed class JsonText
             return;
         }
 
-        IEnumerable<KeyValuePair<Value, Value>> entries = dict.Entries;
+        IEnumerable<KeyValuePair<TemplateValue, TemplateValue>> entries = dict.Entries;
         if (_options.SortKeys)
         {
             entries = Ordering.Sort(dict.Entries, (a, b) => Ordering.Compare(a.Key, b.Key, _text.Budget), _text.Budget);

@@ -5,7 +5,7 @@ namespace Serving.Engine.Tokenization.Templates.Values;
 /// <summary>Python's numeric tower: bool is an int, an int meets a float as a float.</summary>
 internal static class Numbers
 {
-    public static bool IsNumber(Value value) => value is IntValue or FloatValue or BoolValue;
+    public static bool IsNumber(TemplateValue value) => value is IntValue or FloatValue or BoolValue;
 
     /// <summary>Pays for turning an integer into digits, or multiplying it.</summary>
     public static void ChargeDigits(BigInteger number, RenderBudget budget)
@@ -17,7 +17,7 @@ internal static class Numbers
     }
 
     /// <summary>The integer of an int or a bool; false for anything else.</summary>
-    public static bool TryInteger(Value value, out BigInteger number)
+    public static bool TryInteger(TemplateValue value, out BigInteger number)
     {
         number = value switch
         {
@@ -29,7 +29,7 @@ internal static class Numbers
     }
 
     /// <summary>A number as a double.</summary>
-    public static double ToDouble(Value value) => value switch
+    public static double ToDouble(TemplateValue value) => value switch
     {
         FloatValue f => f.Number,
         IntValue i => (double)i.Number,
@@ -38,7 +38,7 @@ internal static class Numbers
     };
 
     /// <summary>A number without its fraction; faults for infinities and NaN.</summary>
-    public static BigInteger Truncate(Value value)
+    public static BigInteger Truncate(TemplateValue value)
     {
         if (TryInteger(value, out var integer))
         {
@@ -50,7 +50,7 @@ internal static class Numbers
     }
 
     /// <summary>An integer clamped into 32 bits, for lengths, widths and indices; faults for other types.</summary>
-    public static int ToInt32(Value value)
+    public static int ToInt32(TemplateValue value)
     {
         if (!TryInteger(value, out var number))
         {
@@ -61,7 +61,7 @@ internal static class Numbers
     }
 
     /// <summary>Orders two numbers exactly; false when one is no number, or NaN.</summary>
-    public static bool TryCompare(Value x, Value y, out int order)
+    public static bool TryCompare(TemplateValue x, TemplateValue y, out int order)
     {
         order = 0;
         if (!IsNumber(x) || !IsNumber(y))

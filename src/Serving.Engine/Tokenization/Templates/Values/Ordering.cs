@@ -4,7 +4,7 @@ namespace Serving.Engine.Tokenization.Templates.Values;
 internal static class Ordering
 {
     /// <summary>Less than zero when <paramref name="x"/> comes first; faults for values without an order.</summary>
-    public static int Compare(Value x, Value y, RenderBudget budget, int depth = 0)
+    public static int Compare(TemplateValue x, TemplateValue y, RenderBudget budget, int depth = 0)
     {
         RenderBudget.CheckDepth(depth);
         budget.Charge();
@@ -51,7 +51,7 @@ internal static class Ordering
         return char.IsSurrogate(x) != char.IsSurrogate(y) ? (char.IsSurrogate(x) ? 1 : -1) : x.CompareTo(y);
     }
 
-    private static int CompareItems(IReadOnlyList<Value> a, IReadOnlyList<Value> b, RenderBudget budget, int depth)
+    private static int CompareItems(IReadOnlyList<TemplateValue> a, IReadOnlyList<TemplateValue> b, RenderBudget budget, int depth)
     {
         for (var i = 0; i < Math.Min(a.Count, b.Count); i++)
         {

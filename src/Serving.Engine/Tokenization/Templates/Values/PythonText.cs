@@ -7,7 +7,7 @@ namespace Serving.Engine.Tokenization.Templates.Values;
 internal static class PythonText
 {
     /// <summary>What <c>{{ value }}</c> prints.</summary>
-    public static string Str(Value value, RenderBudget budget)
+    public static string Str(TemplateValue value, RenderBudget budget)
     {
         switch (value)
         {
@@ -23,7 +23,7 @@ internal static class PythonText
     }
 
     /// <summary>Python's <c>repr(value)</c>.</summary>
-    public static string Repr(Value value, RenderBudget budget)
+    public static string Repr(TemplateValue value, RenderBudget budget)
     {
         var text = new BudgetedText(budget);
         Write(value, text, 0);
@@ -92,7 +92,7 @@ internal static class PythonText
             or UnicodeCategory.SpaceSeparator);
     }
 
-    private static void Write(Value value, BudgetedText text, int depth)
+    private static void Write(TemplateValue value, BudgetedText text, int depth)
     {
         RenderBudget.CheckDepth(depth);
         text.Budget.Charge();

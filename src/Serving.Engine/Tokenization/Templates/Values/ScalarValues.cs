@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Serving.Engine.Tokenization.Templates.Values;
 
 /// <summary><c>None</c>.</summary>
-internal sealed class NoneValue : Value
+internal sealed class NoneValue : TemplateValue
 {
     public static readonly NoneValue Instance = new();
 
@@ -13,7 +13,7 @@ internal sealed class NoneValue : Value
 }
 
 /// <summary><c>True</c> or <c>False</c>.</summary>
-internal sealed class BoolValue : Value
+internal sealed class BoolValue : TemplateValue
 {
     public static readonly BoolValue True = new(true);
 
@@ -29,7 +29,7 @@ internal sealed class BoolValue : Value
 }
 
 /// <summary>An integer of any size up to <see cref="MaxBits"/>.</summary>
-internal sealed class IntValue(BigInteger number) : Value
+internal sealed class IntValue(BigInteger number) : TemplateValue
 {
     /// <summary>Bits an integer may have: far over what a schema's bounds need, and cheap to multiply and print.</summary>
     public const int MaxBits = 4096;
@@ -47,7 +47,7 @@ internal sealed class IntValue(BigInteger number) : Value
 }
 
 /// <summary>A double.</summary>
-internal sealed class FloatValue(double number) : Value
+internal sealed class FloatValue(double number) : TemplateValue
 {
     public double Number { get; } = number;
 
@@ -57,7 +57,7 @@ internal sealed class FloatValue(double number) : Value
 }
 
 /// <summary>A string. Positions and lengths that a template sees count code points, as Python's do.</summary>
-internal sealed class StringValue(string text, bool isMarkup = false) : Value
+internal sealed class StringValue(string text, bool isMarkup = false) : TemplateValue
 {
     private int _codePoints = -1;
 
@@ -80,7 +80,7 @@ internal sealed class StringValue(string text, bool isMarkup = false) : Value
 }
 
 /// <summary>What a missing name or attribute yields: printable as nothing, iterable as empty, an error in nearly all else.</summary>
-internal sealed class UndefinedValue(string message) : Value
+internal sealed class UndefinedValue(string message) : TemplateValue
 {
     /// <summary>What is missing; the text of the error when the value is used.</summary>
     public string Message { get; } = message;

@@ -18,14 +18,14 @@ internal sealed class Signature
     }
 
     /// <summary>The arguments in the order of the parameters, null where one is not given.</summary>
-    public Value?[] Bind(Arguments arguments)
+    public TemplateValue?[] Bind(CallArguments arguments)
     {
         if (arguments.Positional.Count > _names.Length)
         {
             throw new TemplateFault($"{_function}() takes at most {_names.Length} arguments ({arguments.Positional.Count} given)");
         }
 
-        var bound = new Value?[_names.Length];
+        var bound = new TemplateValue?[_names.Length];
         for (var i = 0; i < arguments.Positional.Count; i++)
         {
             bound[i] = arguments.Positional[i];

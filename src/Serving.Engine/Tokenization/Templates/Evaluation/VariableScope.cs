@@ -3,15 +3,15 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Evaluation;
 
 /// <summary>The variables of a block; what it does not hold is looked up further out.</summary>
-internal sealed class Scope(Scope? outer)
+internal sealed class VariableScope(VariableScope? outer)
 {
     /// <summary>Scopes that a lookup passes for the price of one operation.</summary>
     private const int HopsPerOperation = 8;
 
-    private Dictionary<string, Value>? _variables;
+    private Dictionary<string, TemplateValue>? _variables;
 
     /// <summary>The innermost value of a name, or null.</summary>
-    public Value? Find(string name, RenderBudget budget)
+    public TemplateValue? Find(string name, RenderBudget budget)
     {
         var hops = 0;
         for (var scope = this; scope is not null; scope = scope.Outer)
@@ -31,7 +31,7 @@ internal sealed class Scope(Scope? outer)
     }
 
     /// <summary>Sets a variable of this scope.</summary>
-    public void Set(string name, Value value) => (_variables ??= [])[name] = value;
+    public void Set(string name, TemplateValue value) => (_variables ??= [])[name] = value;
 
-    private Scope? Outer { get; } = outer;
+    private VariableScope? Outer { get; } = outer;
 }

@@ -5,12 +5,12 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>The functions that every template sees.</summary>
-internal static class Globals
+internal static class GlobalTable
 {
     /// <summary>Elements a range may have: Jinja2's sandbox has the same limit.</summary>
     private const int MaxRange = 100_000;
 
-    public static FrozenDictionary<string, Value> All { get; } = new[]
+    public static FrozenDictionary<string, TemplateValue> All { get; } = new[]
     {
         Builtin.Fixed("range start stop? step?", Range),
         Builtin.Variadic("dict", Dict),
@@ -24,9 +24,9 @@ internal static class Globals
             Strftime.Write(text, StringMethods.Text(a, 0), c.Now);
             return text.ToValue();
         }),
-    }.ToFrozenDictionary(f => f.Name, Value (f) => f.ToFunction());
+    }.ToFrozenDictionary(f => f.Name, TemplateValue (f) => f.ToFunction());
 
-    private static RangeValue Range(RenderContext context, Value?[] a)
+    private static RangeValue Range(RenderContext context, TemplateValue?[] a)
     {
         var start = a[1] is null ? BigInteger.Zero : Integer(a[0]!);
         var stop = Integer(a[1] ?? a[0]!);
@@ -46,11 +46,11 @@ internal static class Globals
         return new RangeValue((long)start, (long)BigInteger.Clamp(stop, long.MinValue, long.MaxValue), (long)step, (int)count);
     }
 
-    private static BigInteger Integer(Value value) => Numbers.TryInteger(value, out var number)
+    private static BigInteger Integer(TemplateValue value) => Numbers.TryInteger(value, out var number)
         ? number
         : throw (value is UndefinedValue u ? u.Fault() : new TemplateFault($"'{value.TypeName}' object cannot be interpreted as an integer"));
 
-    private static DictValue Dict(RenderContext context, Arguments arguments)
+    private static DictValue Dict(RenderContext context, CallArguments arguments)
     {
         var dict = new DictValue(context.Budget);
         if (arguments.Positional.Count > 1)

@@ -4,12 +4,12 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>All tests by name: what stands right of <c>is</c>.</summary>
-internal static class Tests
+internal static class TestTable
 {
     private static readonly FrozenDictionary<string, Builtin> All = OfType().Concat(OfValue()).Concat(Comparisons()).ToFrozenDictionary(t => t.Name);
 
     /// <summary>Asks a test; the first argument is what it is asked of. Faults for an unknown name.</summary>
-    public static bool Holds(string name, RenderContext context, Arguments arguments)
+    public static bool Holds(string name, RenderContext context, CallArguments arguments)
     {
         context.Budget.Charge();
         return All.TryGetValue(name, out var test)
@@ -17,9 +17,9 @@ internal static class Tests
             : throw new TemplateFault($"there is no test named '{name}'");
     }
 
-    private static Builtin Ask(string signature, Func<Value, bool> ask) => Builtin.Fixed(signature, (_, a) => BoolValue.Of(ask(a[0]!)));
+    private static Builtin Ask(string signature, Func<TemplateValue, bool> ask) => Builtin.Fixed(signature, (_, a) => BoolValue.Of(ask(a[0]!)));
 
-    private static Builtin Compare(string name, Func<Value, Value, RenderContext, bool> compare) =>
+    private static Builtin Compare(string name, Func<TemplateValue, TemplateValue, RenderContext, bool> compare) =>
         Builtin.Fixed($"{name} value other", (c, a) => BoolValue.Of(compare(a[0]!, a[1]!, c)));
 
     private static IEnumerable<Builtin> OfType() =>
@@ -48,7 +48,7 @@ internal static class Tests
         Builtin.Fixed("divisibleby value num", (c, a) => BoolValue.Of(Numbers.ToDouble(Arithmetic.Apply("%", a[0]!, a[1]!, c)) == 0)),
         Builtin.Fixed("lower value", (c, a) => Cased(c, a[0]!, "islower")),
         Builtin.Fixed("upper value", (c, a) => Cased(c, a[0]!, "isupper")),
-        Builtin.Fixed("filter value", (_, a) => BoolValue.Of(a[0] is StringValue s && Filters.Exists(s.Text))),
+        Builtin.Fixed("filter value", (_, a) => BoolValue.Of(a[0] is StringValue s && FilterTable.Exists(s.Text))),
         Builtin.Fixed("test value", (_, a) => BoolValue.Of(a[0] is StringValue s && All!.ContainsKey(s.Text))),
         Builtin.Fixed("sameas value other", (c, a) => BoolValue.Of(IsSame(a[0]!, a[1]!, c))),
         Builtin.Fixed("in value seq", (c, a) => BoolValue.Of(Membership.Contains(a[1]!, a[0]!, c))),
@@ -56,7 +56,7 @@ internal static class Tests
 
     private static IEnumerable<Builtin> Comparisons()
     {
-        (string[] Names, Func<Value, Value, RenderContext, bool> Compare)[] all =
+        (string[] Names, Func<TemplateValue, TemplateValue, RenderContext, bool> Compare)[] all =
         [
             (["==", "eq", "equalto"], (x, y, c) => Equality.AreEqual(x, y, c.Budget)),
             (["!=", "ne"], (x, y, c) => !Equality.AreEqual(x, y, c.Budget)),
@@ -68,10 +68,10 @@ internal static class Tests
         return all.SelectMany(one => one.Names.Select(name => Compare(name, one.Compare)));
     }
 
-    private static Value Cased(RenderContext context, Value value, string method) =>
-        Methods.Find(StringValue.Empty, method)!.Invoke(context, new Arguments([new StringValue(PythonText.Str(value, context.Budget))], []));
+    private static TemplateValue Cased(RenderContext context, TemplateValue value, string method) =>
+        MethodTable.Find(StringValue.Empty, method)!.Invoke(context, new CallArguments([new StringValue(PythonText.Str(value, context.Budget))], []));
 
     /// <summary>Python's <c>is</c>. Small values that CPython shares are the same when they are equal.</summary>
-    private static bool IsSame(Value x, Value y, RenderContext context) =>
+    private static bool IsSame(TemplateValue x, TemplateValue y, RenderContext context) =>
         ReferenceEquals(x, y) || (x.GetType() == y.GetType() && x is IntValue or StringValue or UndefinedValue && Equality.AreEqual(x, y, context.Budget));
 }

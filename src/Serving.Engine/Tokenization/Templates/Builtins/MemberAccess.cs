@@ -4,19 +4,21 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>
-/// <c>value.name</c> and <c>value[key]</c>. There is no reflection: a value has its methods of <see cref="Methods"/>, its keys and nothing else.
+/// <c>value.name</c> and <c>value[key]</c>. There is no reflection: a value has its methods of <see cref="MethodTable"/>, its keys and nothing else.
 /// What is missing is an <see cref="UndefinedValue"/>.
 /// </summary>
-internal static class Attributes
+internal static class MemberAccess
 {
     /// <summary><c>value.name</c>: a method first, then a key.</summary>
-    public static Value Get(Value value, string name, RenderContext context)
+    public static TemplateValue Get(TemplateValue value, string name, RenderContext context)
     {
-        return value is UndefinedValue undefined ? throw undefined.Fault() : Own(value, name, context) ?? Key(value, new StringValue(name), context) ?? Missing(value, name);
+        return value is UndefinedValue undefined
+            ? throw undefined.Fault()
+            : Own(value, name, context) ?? Key(value, new StringValue(name), context) ?? Missing(value, name);
     }
 
     /// <summary><c>value[key]</c>: an element first, then for a string a method.</summary>
-    public static Value GetItem(Value value, Value key, RenderContext context)
+    public static TemplateValue GetItem(TemplateValue value, TemplateValue key, RenderContext context)
     {
         if (value is UndefinedValue undefined)
         {
@@ -32,7 +34,7 @@ internal static class Attributes
     /// <summary>
     /// A function that reads a path such as <c>a.b.0</c>, as filters take it in <c>attribute=</c>; a missing part is <paramref name="fallback"/> if given.
     /// </summary>
-    public static Func<Value, Value> Path(Value? path, RenderContext context, Value? fallback = null)
+    public static Func<TemplateValue, TemplateValue> Path(TemplateValue? path, RenderContext context, TemplateValue? fallback = null)
     {
         if (path is null or NoneValue)
         {
@@ -53,12 +55,12 @@ internal static class Attributes
         };
     }
 
-    private static Value Part(string text) =>
+    private static TemplateValue Part(string text) =>
         text.Length is > 0 and < 10 && text.All(char.IsAsciiDigit)
             ? new IntValue(BigInteger.Parse(text, System.Globalization.CultureInfo.InvariantCulture))
             : new StringValue(text);
 
-    private static Value? Own(Value value, string name, RenderContext context)
+    private static TemplateValue? Own(TemplateValue value, string name, RenderContext context)
     {
         switch (value)
         {
@@ -69,11 +71,11 @@ internal static class Attributes
             case TupleValue { Fields: { } fields } tuple when fields.ToList().IndexOf(name) is var at and >= 0:
                 return tuple.Items[at];
             default:
-                return Methods.Find(value, name) is { } method ? method.ToFunction(value) : Methods.Unsafe(value, name);
+                return MethodTable.Find(value, name) is { } method ? method.ToFunction(value) : MethodTable.Unsafe(value, name);
         }
     }
 
-    private static Value? Key(Value value, Value key, RenderContext context)
+    private static TemplateValue? Key(TemplateValue value, TemplateValue key, RenderContext context)
     {
         if (value is DictValue dict)
         {
@@ -108,7 +110,7 @@ internal static class Attributes
         return new StringValue(value.Text.Substring(offset, CodePoints.WidthAt(value.Text, offset)), value.IsMarkup);
     }
 
-    private static UndefinedValue Missing(Value value, string name) => new($"{Describe(value)} has no attribute '{name}'");
+    private static UndefinedValue Missing(TemplateValue value, string name) => new($"{Describe(value)} has no attribute '{name}'");
 
-    private static string Describe(Value value) => value is NoneValue ? "None" : $"'{value.TypeName} object'";
+    private static string Describe(TemplateValue value) => value is NoneValue ? "None" : $"'{value.TypeName} object'";
 }

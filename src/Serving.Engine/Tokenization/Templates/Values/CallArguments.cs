@@ -1,12 +1,12 @@
 namespace Serving.Engine.Tokenization.Templates.Values;
 
 /// <summary>The evaluated arguments of one call.</summary>
-internal sealed record Arguments(IReadOnlyList<Value> Positional, IReadOnlyList<KeyValuePair<string, Value>> Named)
+internal sealed record CallArguments(IReadOnlyList<TemplateValue> Positional, IReadOnlyList<KeyValuePair<string, TemplateValue>> Named)
 {
-    public static Arguments Empty { get; } = new([], []);
+    public static CallArguments Empty { get; } = new([], []);
 
     /// <summary>The named argument, or null.</summary>
-    public Value? Find(string name)
+    public TemplateValue? Find(string name)
     {
         foreach (var (key, value) in Named)
         {
@@ -20,8 +20,8 @@ internal sealed record Arguments(IReadOnlyList<Value> Positional, IReadOnlyList<
     }
 
     /// <summary>These arguments behind one more in front: what a filter is applied to.</summary>
-    public Arguments Prepend(Value first) => new([first, .. Positional], Named);
+    public CallArguments Prepend(TemplateValue first) => new([first, .. Positional], Named);
 
     /// <summary>These without the first <paramref name="count"/> positional ones.</summary>
-    public Arguments Skip(int count) => new([.. Positional.Skip(count)], Named);
+    public CallArguments Skip(int count) => new([.. Positional.Skip(count)], Named);
 }

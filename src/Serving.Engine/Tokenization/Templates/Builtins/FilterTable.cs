@@ -4,7 +4,7 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>All filters by name.</summary>
-internal static class Filters
+internal static class FilterTable
 {
     private static readonly FrozenDictionary<string, Builtin> All = TextFilters.All
         .Concat(NumberFilters.All)
@@ -14,7 +14,7 @@ internal static class Filters
         .ToFrozenDictionary(f => f.Name);
 
     /// <summary>Applies a filter; the first argument is what it is applied to. Faults for an unknown name.</summary>
-    public static Value Apply(string name, RenderContext context, Arguments arguments)
+    public static TemplateValue Apply(string name, RenderContext context, CallArguments arguments)
     {
         context.Budget.Charge();
         return All.TryGetValue(name, out var filter)

@@ -4,7 +4,7 @@ using Serving.Engine.Tokenization.Templates.Values;
 namespace Serving.Engine.Tokenization.Templates.Builtins;
 
 /// <summary>The methods that values have, by type.</summary>
-internal static class Methods
+internal static class MethodTable
 {
     /// <summary>Methods that would change their list or object; the sandbox hides them and says so when they are called.</summary>
     private static readonly FrozenSet<string> Mutators = FrozenSet.ToFrozenSet(
@@ -19,7 +19,7 @@ internal static class Methods
     private static readonly FrozenDictionary<string, Builtin> OfDict = CollectionMethods.OfDict.ToFrozenDictionary(m => m.Name);
 
     /// <summary>A method of the value's type, or null.</summary>
-    public static Builtin? Find(Value value, string name) => value switch
+    public static Builtin? Find(TemplateValue value, string name) => value switch
     {
         StringValue => OfString.GetValueOrDefault(name),
         ListValue or TupleValue or RangeValue => OfSequence.GetValueOrDefault(name),
@@ -28,7 +28,7 @@ internal static class Methods
     };
 
     /// <summary>An undefined value that says why, for a method which the sandbox forbids; null for any other name.</summary>
-    public static UndefinedValue? Unsafe(Value value, string name)
+    public static UndefinedValue? Unsafe(TemplateValue value, string name)
     {
         var forbidden = value switch
         {

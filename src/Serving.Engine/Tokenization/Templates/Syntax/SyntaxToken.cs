@@ -41,7 +41,7 @@ internal enum TokenKind
 /// <param name="Kind">Its kind.</param>
 /// <param name="Text">The text; for a string its value.</param>
 /// <param name="Offset">Where it starts in the source, in UTF-16 units.</param>
-internal readonly record struct Token(TokenKind Kind, string Text, int Offset)
+internal readonly record struct SyntaxToken(TokenKind Kind, string Text, int Offset)
 {
     /// <summary>How an error names the token.</summary>
     public override string ToString() => Kind switch
