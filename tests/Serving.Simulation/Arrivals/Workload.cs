@@ -1,0 +1,119 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+using Serving.Core.Tenancy;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Randomness;
+using Serving.Simulation.Swarm;
+
+namespace Serving.Simulation.Arrivals;
+
+/// <summary>Generated load: bursts and pauses, tenants, adapters with Zipf popularity, prompts, parameters. It depends on the seed and the step only, never on answers.</summary>
+internal sealed class Workload
+{
+    private const int MostChoices = 4;
+    private const int MostArrivals = 32;
+
+    private readonly SwarmSettings _settings;
+    private readonly AdapterCatalog _catalog;
+    private readonly Prng _random;
+    private readonly PromptLibrary _prompts;
+    private readonly Zipf? _popularity;
+    private readonly Tenant[] _tenants;
+    private bool _burst = true;
+    private long _nextId = 1;
+
+    /// <summary>The load of a run.</summary>
+    public Workload(SwarmSettings settings, AdapterCatalog catalog)
+    {
+        _settings = settings;
+        _catalog = catalog;
+        _random = new Prng(settings.Seed, Streams.Arrivals);
+        _prompts = new PromptLibrary(settings, _random);
+        _popularity = settings.Adapters > 0 ? new Zipf(settings.Adapters, settings.Zipf) : null;
+        _tenants = new Tenant[settings.TenantWeights.Length];
+        for (var index = 0; index < _tenants.Length; index++)
+        {
+            var name = $"tenant-{index}";
+            var salt = Digest.Of(System.Text.Encoding.ASCII.GetBytes(name));
+            _tenants[index] = new Tenant(new TenantId(name), settings.TenantWeights[index], salt, new TenantLimits(int.MaxValue, long.MaxValue));
+        }
+    }
+
+    /// <summary>The tenants.</summary>
+    public ReadOnlySpan<Tenant> Tenants => _tenants;
+
+    /// <summary>Requests that arrive in this step.</summary>
+    public int Arrivals()
+    {
+        if (_random.Chance((_burst ? 1.0 : 4.0) / _settings.BurstLength))
+        {
+            _burst = !_burst;
+        }
+
+        var count = 0;
+        while (_burst && count < MostArrivals && _random.Chance(_settings.Arrivals / (1 + _settings.Arrivals)))
+        {
+            count++;
+        }
+
+        return _nextId > _settings.MaxRequests ? 0 : count;
+    }
+
+    /// <summary>The next request.</summary>
+    public SimRequest Next(long now)
+    {
+        var tenant = _tenants[_settings.TenantShares.Length == 0 ? _random.Below(_tenants.Length) : DrawTenant()];
+        var name = _popularity is not null && !_random.Chance(_settings.BaseShare) ? _popularity.Draw(_random) : -1;
+        var score = _random.Chance(_settings.ScorePrompt);
+        var choices = _random.Chance(_settings.Choices) ? _random.Between(2, MostChoices) : 1;
+        var sampling = Sampling(score);
+        var request = new Request
+        {
+            Id = new RequestId(_nextId++),
+            Tenant = tenant,
+            Adapter = name < 0 ? null : _catalog[name],
+            Prompt = _prompts.Next(),
+            Sampling = sampling,
+            Choices = choices,
+            ScorePrompt = score,
+            Priority = _random.Chance(_settings.Priorities) ? _random.Between(-2, 2) : 0,
+            Deadline = _random.Chance(_settings.Faults.Deadline) ? now + (_random.Spread(1, 200) * 1000L) : long.MaxValue,
+        };
+        return Track(request, name, sampling.MaxTokens);
+    }
+
+    private int DrawTenant()
+    {
+        var point = _random.Unit() * _settings.TenantShares.Sum();
+        var tenant = 0;
+        for (; tenant < _tenants.Length - 1 && point >= _settings.TenantShares[tenant]; tenant++)
+        {
+            point -= _settings.TenantShares[tenant];
+        }
+
+        return tenant;
+    }
+
+    private SimRequest Track(Request request, int name, int maxTokens)
+    {
+        var stops = new int[request.Choices];
+        for (var choice = 0; choice < stops.Length; choice++)
+        {
+            stops[choice] = maxTokens > 0 && _random.Chance(_settings.StopStrings) ? _random.Below(maxTokens) : -1;
+        }
+
+        var abortAt = maxTokens > 0 && _random.Chance(_settings.Faults.SlowReader) ? _random.Below(maxTokens) : -1;
+        var tracked = new SimRequest(request, name, stops, abortAt, _settings.Vocabulary, _settings.MaxModelLength);
+        _prompts.Remember(tracked, () => new OracleSequence(request, 0, stops[0], _settings.Vocabulary, _settings.MaxModelLength));
+        return tracked;
+    }
+
+    private SamplingParameters Sampling(bool score) => new()
+    {
+        MaxTokens = score && _random.Chance(0.3) ? 0 : _random.Spread(1, _settings.OutputTokens),
+        Seed = (ulong)_random.Below(1000),
+        PresencePenalty = _random.Chance(_settings.History) ? 0.5f : 0,
+        StopTokenIds = _random.Chance(0.5) ? [_random.Below(_settings.Vocabulary)] : [],
+    };
+}

@@ -1,0 +1,74 @@
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+using Serving.Simulation.Failures;
+using Serving.Simulation.Model;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Randomness;
+using Serving.Simulation.Swarm;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Faults;
+
+/// <summary>Answers adapter loads after a drawn delay, with success or a drawn failure.</summary>
+internal sealed class FakeLoader(SwarmSettings settings)
+{
+    private readonly Prng _random = new(settings.Seed, Streams.Loads);
+    private readonly List<Pending> _orders = [];
+
+    /// <summary>Takes an order; the answer never comes from inside the scheduler's call.</summary>
+    public void Order(World world, AdapterLoad load)
+    {
+        var delay = settings.Faults.LoadDelay == 0 ? 0 : _random.Below(settings.Faults.LoadDelay + 1);
+        _orders.Add(new Pending(load, delay, _random.Chance(settings.Faults.LoadFailure), world.Losses));
+        world.PendingLoads = _orders.Count;
+    }
+
+    /// <summary>Lets a step pass: answers what is due.</summary>
+    public void Tick(World world)
+    {
+        for (var index = 0; index < _orders.Count; index++)
+        {
+            var order = _orders[index];
+            _orders[index] = order with { Steps = world.FaultsOn ? order.Steps - 1 : -1 };
+        }
+
+        for (var index = _orders.FindIndex(static order => order.Steps < 0); index >= 0; index = _orders.FindIndex(static order => order.Steps < 0))
+        {
+            var order = _orders[index];
+            _orders.RemoveAt(index);
+            Answer(world, order);
+        }
+
+        world.PendingLoads = _orders.Count;
+    }
+
+    /// <summary>Whether a load of this adapter is under way.</summary>
+    public bool IsLoading(AdapterRef adapter) => _orders.Exists(order => order.Load.Digest == adapter.Digest);
+
+    private static void Answer(World world, Pending order)
+    {
+        var name = (long)Fingerprint.Of(order.Load.Digest);
+        if (!order.Fails || !world.FaultsOn)
+        {
+            world.Trace.Add(TraceKind.Ready, name);
+            world.Slots.End(order.Load);
+            world.Scheduler.AdapterReady(order.Load.Digest);
+            return;
+        }
+
+        world.Trace.Add(TraceKind.LoadFailed, name);
+        if (world.Live.Exists(request => request.Request.Adapter?.Digest == order.Load.Digest))
+        {
+            world.Marks.Hit(Mark.LoadFailed);
+        }
+
+        // What was ordered before the device was lost is nobody's answer any more: those who wait now get a load of their own.
+        world.Scheduler.AdapterFailed(order.Load.Digest, RequestError.AdapterUnavailable);
+        if (order.Losses == world.Losses && world.Live.Find(request => request.Request.Adapter?.Digest == order.Load.Digest) is SimRequest left)
+        {
+            throw new InvariantViolation("09 one terminal event", $"{left.Request.Id.Value} waits on for an adapter whose load failed");
+        }
+    }
+
+    private readonly record struct Pending(AdapterLoad Load, int Steps, bool Fails, int Losses);
+}

@@ -1,0 +1,73 @@
+using Serving.Core.Requests;
+using Serving.Simulation.Model;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Swarm;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Invariants;
+
+/// <summary>The queue never holds more than its limit; a refusal has its reason, and what has none is accepted; nothing is accepted while draining.</summary>
+internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals")
+{
+    /// <inheritdoc/>
+    public override void OnSubmitted(World world, SimRequest request, RequestError? error)
+    {
+        var expected = Expected(world, request);
+        if (error != expected)
+        {
+            throw Violated($"{request.Request.Id.Value} is answered {error?.ToString() ?? "accepted"} where {expected?.ToString() ?? "accepted"} is right");
+        }
+
+        if (error is RequestError.QueueFull or RequestError.ContextTooLong or RequestError.Draining)
+        {
+            world.Marks.Hit(error switch
+            {
+                RequestError.QueueFull => Mark.QueueFull,
+                RequestError.ContextTooLong => Mark.ContextTooLong,
+                _ => Mark.RefusedDraining,
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void AfterStep(World world, bool full)
+    {
+        if (Waiting(world, null) > world.Settings.MaxQueued)
+        {
+            throw Violated($"{Waiting(world, null)} requests wait where {world.Settings.MaxQueued} may");
+        }
+    }
+
+    private static RequestError? Expected(World world, SimRequest request)
+    {
+        if (world.Draining)
+        {
+            return RequestError.Draining;
+        }
+
+        if (!Fits(world.Settings, request.Request))
+        {
+            return RequestError.ContextTooLong;
+        }
+
+        return Waiting(world, request) >= world.Settings.MaxQueued ? RequestError.QueueFull : null;
+    }
+
+    private static bool Fits(SwarmSettings settings, Request request)
+    {
+        var tokens = request.Prompt.Count + request.Sampling.MaxTokens;
+        var pages = (tokens + FakePages.Slots - 1) / FakePages.Slots;
+        return tokens <= settings.MaxModelLength && pages + (request.Adapter?.PageCount ?? 0) <= settings.Pages;
+    }
+
+    private static int Waiting(World world, SimRequest? except)
+    {
+        var count = 0;
+        foreach (var request in world.Live)
+        {
+            count += !request.Started && request != except ? 1 : 0;
+        }
+
+        return count;
+    }
+}

@@ -1,0 +1,56 @@
+using Serving.Core.Requests;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Invariants;
+
+/// <summary>Reported tokens are the oracle's, and an undisturbed sequence ends where and why the oracle's does: batching, chunks, preemption and caches change nothing.</summary>
+internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
+{
+    /// <inheritdoc/>
+    public override void OnToken(World world, SequenceTrack track, int token, int output)
+    {
+        var expected = track.Oracle.Next;
+        if (!expected.Reported || expected.Token != token)
+        {
+            throw Violated($"{track.Owner.Request.Id.Value}.{track.Choice} output {track.Emitted}: token {token}, the oracle says {expected.Token}{(expected.Reported ? "" : " (a stop token)")}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnFinished(World world, SequenceTrack track, FinishReason reason, int? stopToken, RequestError? error)
+    {
+        var name = $"{track.Owner.Request.Id.Value}.{track.Choice}";
+        if (reason is FinishReason.Cancelled or FinishReason.Failed)
+        {
+            CheckDisturbed(track, error, name);
+            return;
+        }
+
+        var expected = track.Oracle.Next;
+        if (error is not null || expected.End != reason || stopToken != StopTokenOf(expected) || (expected.Reported && !track.Closing))
+        {
+            throw Violated($"{name} ends with {reason}, stop token {stopToken}, error {error} after {track.Emitted} outputs; the oracle says {expected}");
+        }
+
+        if (track.Owner.Request.ScorePrompt && track.Choice == 0 && track.Scored != track.Owner.Request.Prompt.Count - 1)
+        {
+            throw Violated($"{name} ends with {track.Scored} of {track.Owner.Request.Prompt.Count} prompt tokens scored");
+        }
+    }
+
+    private static int? StopTokenOf(Expected expected) => expected.End == FinishReason.Stop && !expected.Reported ? expected.Token : null;
+
+    private void CheckDisturbed(SequenceTrack track, RequestError? error, string name)
+    {
+        if (error is null)
+        {
+            throw Violated($"{name} was ended by a disturbance without an error");
+        }
+
+        if (track.Owner.Aborted && error != RequestError.SlowReader)
+        {
+            throw Violated($"{name} was aborted by its reader and ends with {error}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using Serving.Simulation.Swarm;
+
+namespace Serving.Simulation.Invariants;
+
+/// <summary>The invariants of every run.</summary>
+internal static class InvariantSet
+{
+    /// <summary>Fresh checkers for a run.</summary>
+    public static Invariant[] Create(SwarmSettings settings) =>
+    [
+        new PageStates(settings.Pages),
+        new PageReferences(settings.Pages),
+        new SealedPagesAreTrue(settings.CollideKeys),
+        new WritesArePrivate(settings.Pages),
+        new SharedPagesOneOwner(settings.Pages),
+        new TableCoversSequence(settings.Pages),
+        new AdapterPagesArePinned(),
+        new OneTerminalEvent(),
+        new AnswersOfOracle(),
+        new BatchLimits(),
+        new WorkConserving(),
+        new OldestNeverPreempted(),
+        new AdmissionRules(),
+        new DeadlinesHold(),
+        new GaugesAreTrue(settings.TenantWeights.Length),
+        new RowsAreTokens(),
+        new Integrity(),
+    ];
+}

@@ -1,0 +1,82 @@
+using Serving.Core.Scheduling;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Invariants;
+
+/// <summary>The rows of a sequence are its next tokens at their positions; a token that is still pending is named in the plan before; outputs have their own index.</summary>
+internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
+{
+    /// <inheritdoc/>
+    public override void OnScheduled(World world, StepPlan? plan)
+    {
+        if (plan is null)
+        {
+            return;
+        }
+
+        foreach (ref readonly var planned in plan.Sequences)
+        {
+            CheckRows(world, plan, in planned);
+        }
+
+        foreach (var output in plan.Outputs)
+        {
+            CheckOutput(plan, output);
+        }
+    }
+
+    private void CheckRows(World world, StepPlan plan, in PlannedSequence planned)
+    {
+        var sequence = planned.Sequence;
+        for (var index = 0; index < planned.RowCount; index++)
+        {
+            var ordinal = planned.FirstOrdinal + index;
+            var token = plan.TokenIds[planned.FirstRow + index];
+            if (plan.Positions[planned.FirstRow + index] != ordinal)
+            {
+                throw Violated($"plan {plan.Number}: ordinal {ordinal} of {sequence.Request.Id.Value} at position {plan.Positions[planned.FirstRow + index]}");
+            }
+
+            if (token >= 0 && (ordinal >= sequence.TokenCount || sequence[ordinal] != token))
+            {
+                throw Violated($"plan {plan.Number}: ordinal {ordinal} of {sequence.Request.Id.Value} is not token {token}");
+            }
+
+            if (token < 0)
+            {
+                CheckPending(world, plan, in planned, ordinal, ~token);
+            }
+        }
+    }
+
+    private void CheckPending(World world, StepPlan plan, in PlannedSequence planned, int ordinal, int output)
+    {
+        var sequence = planned.Sequence;
+        if (world.Device.InFlight != 1 || sequence.Request.Sampling.NeedsHistory || ordinal != sequence.TokenCount)
+        {
+            throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} runs ahead at ordinal {ordinal} of {sequence.TokenCount}, plans in flight {world.Device.InFlight}");
+        }
+
+        var previous = world.Device.Oldest.Plan!;
+        if (output >= previous.Outputs.Length || previous.Outputs[output].TargetToken >= 0 || previous.Sequences[previous.Outputs[output].SequenceIndex].Sequence != sequence)
+        {
+            throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} waits for output {output}, which is not its own");
+        }
+
+        world.Marks.Hit(Mark.ScheduledAhead);
+    }
+
+    private void CheckOutput(StepPlan plan, PlannedOutput output)
+    {
+        var planned = plan.Sequences[output.SequenceIndex];
+        var ordinal = planned.FirstOrdinal + output.Row - planned.FirstRow;
+        var prompt = planned.Sequence.Request.Prompt;
+        var right = output.TargetToken >= 0
+            ? ordinal + 1 < prompt.Count && prompt[ordinal + 1] == output.TargetToken
+            : ordinal + 1 - prompt.Count == output.OutputIndex && output.OutputIndex >= 0;
+        if (!right)
+        {
+            throw Violated($"plan {plan.Number}: row of ordinal {ordinal} of {planned.Sequence.Request.Id.Value} has output index {output.OutputIndex}, target {output.TargetToken}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+using Serving.Core.Scheduling;
+using Serving.Simulation.Failures;
+
+namespace Serving.Simulation.Model;
+
+/// <summary>
+/// The device: computes plans in the order they were launched, at any time before they are completed. It reads every token back through the page table
+/// that the plan hands over, so a wrong page, length, adapter or copy changes what it samples.
+/// </summary>
+internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, int vocabulary)
+{
+    private readonly Flight[] _flights = [new Flight(), new Flight()];
+    private readonly int[] _previousTokens = new int[4096];
+
+    /// <summary>Plans launched and not completed, at most 2.</summary>
+    public int InFlight { get; private set; }
+
+    /// <summary>The oldest plan in flight.</summary>
+    public Flight Oldest => _flights[0];
+
+    /// <summary>The newest plan in flight.</summary>
+    public Flight Newest => _flights[InFlight - 1];
+
+    /// <summary>Tokens sampled since the start.</summary>
+    public long Sampled { get; private set; }
+
+    /// <summary>Takes a plan.</summary>
+    public void Launch(StepPlan plan) => _flights[InFlight++].Begin(plan);
+
+    /// <summary>Computes everything launched so far.</summary>
+    public void Execute()
+    {
+        for (var index = 0; index < InFlight; index++)
+        {
+            if (!_flights[index].Executed)
+            {
+                Execute(_flights[index]);
+            }
+        }
+    }
+
+    /// <summary>Forgets the oldest plan after its completion.</summary>
+    public void Retire()
+    {
+        _flights[0].End();
+        (_flights[0], _flights[1]) = (_flights[1], _flights[0]);
+        InFlight--;
+    }
+
+    private void Execute(Flight flight)
+    {
+        var plan = flight.Plan!;
+        foreach (var copy in plan.Copies)
+        {
+            pages.Copy(copy);
+        }
+
+        foreach (ref readonly var sequence in plan.Sequences)
+        {
+            Append(plan, in sequence);
+        }
+
+        Read(plan, flight.Tokens);
+        flight.Tokens.CopyTo(_previousTokens);
+        flight.Executed = true;
+    }
+
+    private void Append(StepPlan plan, in PlannedSequence sequence)
+    {
+        var request = sequence.Sequence.Request;
+        var adapter = slots.Use(sequence.AdapterSlot, request.Adapter?.Digest ?? Digest.None);
+        var salt = Fingerprint.Of(request.Tenant.Salt);
+        var cursor = new TableCursor(plan.Pages.Slice(sequence.FirstPage, sequence.PageCount));
+        cursor.Skip(sequence.FirstOrdinal);
+        for (var index = 0; index < sequence.RowCount; index++)
+        {
+            var row = sequence.FirstRow + index;
+            var token = plan.TokenIds[row];
+            pages.Write(cursor.Page, cursor.Slot, token < 0 ? _previousTokens[~token] : token, plan.Positions[row], adapter, salt);
+            cursor.Skip(1);
+        }
+    }
+
+    private void Read(StepPlan plan, Span<int> tokens)
+    {
+        var current = -1;
+        var cursor = default(TableCursor);
+        var state = 0UL;
+        var ordinal = 0;
+        for (var index = 0; index < plan.Outputs.Length; index++)
+        {
+            var output = plan.Outputs[index];
+            var sequence = plan.Sequences[output.SequenceIndex];
+            if (output.SequenceIndex != current)
+            {
+                current = output.SequenceIndex;
+                cursor = new TableCursor(plan.Pages.Slice(sequence.FirstPage, sequence.PageCount));
+                state = TokenRule.Start;
+                ordinal = 0;
+            }
+
+            var request = sequence.Sequence.Request;
+            var adapter = request.Adapter is { } lora ? Fingerprint.Of(lora.Digest) : 0;
+            var salt = Fingerprint.Of(request.Tenant.Salt);
+            var last = sequence.FirstOrdinal + output.Row - sequence.FirstRow;
+            for (; ordinal <= last; ordinal++)
+            {
+                state = pages.Read(state, cursor.Page, cursor.Slot, adapter, salt);
+                cursor.Skip(1);
+            }
+
+            tokens[index] = output.TargetToken >= 0 ? output.TargetToken : Sample(state, adapter, sequence.Sequence, output.OutputIndex);
+        }
+    }
+
+    private int Sample(ulong state, ulong adapter, Sequence sequence, int outputIndex)
+    {
+        Sampled++;
+        return TokenRule.Sample(state, adapter, sequence.Request.Sampling.Seed, sequence.Choice, outputIndex, vocabulary);
+    }
+}

@@ -1,0 +1,21 @@
+using Serving.Simulation.Randomness;
+
+namespace Serving.Simulation.Model;
+
+/// <summary>The arithmetic of the fake model: a token follows from all tokens and positions before it, the adapter, the seed, the choice and the output's index.</summary>
+internal static class TokenRule
+{
+    /// <summary>The state before the first token.</summary>
+    public const ulong Start = 0x5851F42D4C957F2D;
+
+    /// <summary>The state after one more token.</summary>
+    public static ulong Append(ulong state, int token, int position) => Mixing.Fold(state, ((ulong)(uint)position << 32) | (uint)token);
+
+    /// <summary>The token sampled from a state.</summary>
+    public static int Sample(ulong state, ulong adapter, ulong seed, int choice, int outputIndex, int vocabulary)
+    {
+        var mixed = Mixing.Fold(Mixing.Fold(state, adapter), seed);
+        mixed = Mixing.Finish(Mixing.Fold(mixed, ((ulong)(uint)choice << 32) | (uint)outputIndex));
+        return (int)(mixed % (ulong)vocabulary);
+    }
+}

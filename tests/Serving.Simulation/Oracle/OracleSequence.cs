@@ -1,0 +1,85 @@
+using Serving.Core.Requests;
+using Serving.Simulation.Model;
+
+namespace Serving.Simulation.Oracle;
+
+/// <summary>The naive answer of one choice: the fake model applied to the request alone, with no pages, no batch and no cache.</summary>
+internal sealed class OracleSequence
+{
+    private readonly Request _request;
+    private readonly int _choice;
+    private readonly int _vocabulary;
+    private readonly int _maxModelLength;
+    private readonly int _stopStringAt;
+    private readonly ulong _adapter;
+    private ulong _state = TokenRule.Start;
+    private int _count;
+
+    /// <summary>The answer of <paramref name="choice"/>; a stop string is complete at output <paramref name="stopStringAt"/> (−1: never).</summary>
+    public OracleSequence(Request request, int choice, int stopStringAt, int vocabulary, int maxModelLength)
+    {
+        _request = request;
+        _choice = choice;
+        _stopStringAt = stopStringAt;
+        _vocabulary = vocabulary;
+        _maxModelLength = maxModelLength;
+        _adapter = request.Adapter is { } adapter ? Fingerprint.Of(adapter.Digest) : 0;
+        foreach (var token in request.Prompt)
+        {
+            Append(token);
+        }
+
+        Next = Compute();
+    }
+
+    /// <summary>What must happen next.</summary>
+    public Expected Next { get; private set; }
+
+    /// <summary>Tokens of the answer so far.</summary>
+    public int OutputCount => _count - _request.Prompt.Count;
+
+    /// <summary>Goes on after a token that did not end the sequence.</summary>
+    public void Advance()
+    {
+        Append(Next.Token);
+        Next = Compute();
+    }
+
+    private Expected Compute()
+    {
+        var index = OutputCount;
+        if (_request.Sampling.MaxTokens == 0)
+        {
+            return new Expected(-1, false, false, FinishReason.Length);
+        }
+
+        var token = TokenRule.Sample(_state, _adapter, _request.Sampling.Seed, _choice, index, _vocabulary);
+        if (Contains(_request.Sampling.StopTokenIds, token))
+        {
+            return new Expected(token, false, false, FinishReason.Stop);
+        }
+
+        if (index == _stopStringAt)
+        {
+            return new Expected(token, true, true, FinishReason.Stop);
+        }
+
+        var last = index + 1 == _request.Sampling.MaxTokens || _count + 1 >= _maxModelLength;
+        return new Expected(token, true, false, last ? FinishReason.Length : null);
+    }
+
+    private void Append(int token) => _state = TokenRule.Append(_state, token, _count++);
+
+    private static bool Contains(IReadOnlyList<int> tokens, int token)
+    {
+        for (var index = 0; index < tokens.Count; index++)
+        {
+            if (tokens[index] == token)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,67 @@
+using Serving.Core.Scheduling;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Randomness;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Runs;
+
+/// <summary>Takes note of a plan: its trace, and the rare things it shows.</summary>
+internal static class PlanNotes
+{
+    /// <summary>Notes a plan.</summary>
+    public static void Take(World world, StepPlan? plan)
+    {
+        if (plan is null)
+        {
+            return;
+        }
+
+        world.Trace.Add(TraceKind.Schedule, plan.Number, plan.RowCount, plan.Pages.Length);
+        foreach (ref readonly var planned in plan.Sequences)
+        {
+            Note(world, World.TrackOf(planned.Sequence), in planned);
+        }
+
+        foreach (var copy in plan.Copies)
+        {
+            world.Marks.Hit(Mark.PageCopied);
+            world.Trace.Add(TraceKind.Copy, plan.Number, copy.Source.Value, (copy.Destination.Value * 256L) + copy.Tokens);
+        }
+
+        var pages = 1UL;
+        foreach (var entry in plan.Pages)
+        {
+            pages = Mixing.Fold(pages, ((ulong)(uint)entry.Page.Value << 8) | (uint)entry.ValidLength);
+        }
+
+        world.Trace.Add(TraceKind.Pages, plan.Number, (long)pages);
+    }
+
+    private static void Note(World world, SequenceTrack track, in PlannedSequence planned)
+    {
+        var sequence = planned.Sequence;
+        world.Trace.Add(TraceKind.Planned, track.Owner.Request.Id.Value, track.Choice, ((long)planned.FirstOrdinal << 16) + planned.RowCount);
+        if (!track.Started)
+        {
+            track.Started = true;
+            track.Owner.Started = true;
+            Hit(world, Mark.PrefixHit, planned.FirstOrdinal > 0 && track.Choice == 0);
+            Hit(world, Mark.Forked, track.Choice > 0);
+        }
+        else
+        {
+            Hit(world, Mark.Chunked, track.Preemptions == 0 && planned.FirstOrdinal < sequence.PromptCount);
+        }
+
+        Hit(world, Mark.Resumed, track.Preemptions > track.Resumptions);
+        track.Resumptions = track.Preemptions;
+    }
+
+    private static void Hit(World world, Mark mark, bool seen)
+    {
+        if (seen)
+        {
+            world.Marks.Hit(mark);
+        }
+    }
+}

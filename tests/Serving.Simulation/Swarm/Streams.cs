@@ -1,0 +1,38 @@
+namespace Serving.Simulation.Swarm;
+
+/// <summary>The separate uses of a run's seed.</summary>
+internal static class Streams
+{
+    /// <summary>Drawing the settings.</summary>
+    public const ulong Settings = 1;
+
+    /// <summary>When requests arrive and what they ask.</summary>
+    public const ulong Arrivals = 2;
+
+    /// <summary>The shared prefixes.</summary>
+    public const ulong Prefixes = 3;
+
+    /// <summary>Cancelling.</summary>
+    public const ulong Cancel = 4;
+
+    /// <summary>Adapter loads.</summary>
+    public const ulong Loads = 5;
+
+    /// <summary>Adapter replacement and sizes.</summary>
+    public const ulong Adapters = 6;
+
+    /// <summary>Forced preemption.</summary>
+    public const ulong Preempt = 7;
+
+    /// <summary>Forced eviction.</summary>
+    public const ulong Evict = 8;
+
+    /// <summary>The clock.</summary>
+    public const ulong Clock = 9;
+
+    /// <summary>When the device executes, and bubbles.</summary>
+    public const ulong Device = 10;
+
+    /// <summary>Losing the device.</summary>
+    public const ulong Loss = 11;
+}

@@ -1,0 +1,83 @@
+using Serving.Simulation.Randomness;
+
+namespace Serving.Simulation.Swarm;
+
+/// <summary>Swarm testing (Groce et al. 2012): each seed draws its own sizes, load and set of faults, so that rare mixtures are common over many seeds.</summary>
+internal static class SwarmDraw
+{
+    private const int SmallestPool = 8;
+    private const int LargestPool = 512;
+
+    /// <summary>The settings of a seed.</summary>
+    public static SwarmSettings Draw(ulong seed)
+    {
+        var random = new Prng(seed, Streams.Settings);
+        var pages = random.Spread(SmallestPool, LargestPool);
+        var adapters = random.Chance(0.8) ? random.Spread(1, 40) : 0;
+        var prompt = random.Spread(8, Math.Min(200, pages * 8));
+        var output = random.Spread(2, Math.Min(80, pages * 4));
+        var sequences = random.Spread(1, 24);
+        var rows = random.Spread(16, 192);
+        return new SwarmSettings
+        {
+            Seed = seed,
+            Depth = random.Below(2),
+            Pages = pages,
+            MaxSequences = sequences,
+            MaxBatchedTokens = rows,
+            MaxQueued = random.Spread(2, 48),
+            MaxModelLength = random.Chance(0.3) ? Math.Max(16, (prompt + output) * 2 / 3) : prompt + output + 16,
+            AdapterSlots = random.Spread(1, 8),
+            MaxAdaptersPerStep = random.Spread(1, 8),
+            PrefixCaching = random.Chance(0.85),
+            CollideKeys = random.Chance(0.1),
+            TenantWeights = Weights(random),
+            Adapters = adapters,
+            AdapterPages = random.Between(1, Math.Clamp(pages / 6, 1, 5)),
+            Zipf = random.Unit() * 1.5,
+            BaseShare = random.Unit() * 0.5,
+            Arrivals = random.Spread(20, 500) / 100.0 * Math.Min(sequences / (0.3 * output), rows / (0.3 * (prompt + output))),
+            BurstLength = random.Spread(5, 300),
+            PromptTokens = prompt,
+            OutputTokens = output,
+            Vocabulary = random.Spread(8, 2000),
+            SharedPrefix = random.Unit(),
+            Continuation = random.Unit() * 0.5,
+            Choices = random.Chance(0.6) ? random.Unit() * 0.5 : 0,
+            ScorePrompt = random.Chance(0.5) ? random.Unit() * 0.2 : 0,
+            History = random.Chance(0.5) ? random.Unit() * 0.5 : 0,
+            StopStrings = random.Unit() * 0.5,
+            Priorities = random.Chance(0.5) ? random.Unit() : 0,
+            Faults = Faults(random),
+        };
+    }
+
+    private static double[] Weights(Prng random)
+    {
+        var weights = new double[random.Spread(1, 8)];
+        for (var index = 0; index < weights.Length; index++)
+        {
+            weights[index] = random.Spread(1, 8) / 2.0;
+        }
+
+        return weights;
+    }
+
+    private static FaultSet Faults(Prng random) => new()
+    {
+        Cancel = Sometimes(random, 0.1),
+        LoadDelay = random.Chance(0.6) ? random.Spread(1, 60) : 0,
+        LoadFailure = Sometimes(random, 0.3),
+        Replace = Sometimes(random, 0.05),
+        Preempt = Sometimes(random, 0.1),
+        Evict = Sometimes(random, 0.3),
+        StepDelay = Sometimes(random, 0.05),
+        SlowReader = Sometimes(random, 0.1),
+        Deadline = Sometimes(random, 0.5),
+        Bubble = Sometimes(random, 0.5),
+        Drain = random.Chance(0.1),
+        DeviceLost = random.Chance(0.1) ? random.Unit() * 0.01 : 0,
+    };
+
+    private static double Sometimes(Prng random, double most) => random.Chance(0.5) ? random.Unit() * most : 0;
+}

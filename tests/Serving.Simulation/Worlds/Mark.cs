@@ -1,0 +1,83 @@
+namespace Serving.Simulation.Worlds;
+
+/// <summary>Rare things that every CI run must have seen at least once: without them an invariant proves little.</summary>
+internal enum Mark
+{
+    /// <summary>A sequence lost its pages.</summary>
+    Preempted,
+
+    /// <summary>A preempted sequence ran again.</summary>
+    Resumed,
+
+    /// <summary>A cached page was evicted and given to somebody else.</summary>
+    EvictedThenReused,
+
+    /// <summary>An adapter's slot was given to another adapter.</summary>
+    SlotReused,
+
+    /// <summary>A prompt began in the prefix cache.</summary>
+    PrefixHit,
+
+    /// <summary>A page was shared by two sequences of a plan.</summary>
+    PageShared,
+
+    /// <summary>The choices of a request forked.</summary>
+    Forked,
+
+    /// <summary>A partial page was copied for a fork.</summary>
+    PageCopied,
+
+    /// <summary>A prompt was computed in more than one chunk.</summary>
+    Chunked,
+
+    /// <summary>A plan was scheduled ahead of the previous one's results.</summary>
+    ScheduledAhead,
+
+    /// <summary>Cancelled in the queue.</summary>
+    CancelledWaiting,
+
+    /// <summary>Cancelled while its adapter was loading.</summary>
+    CancelledLoading,
+
+    /// <summary>Cancelled with part of the prompt computed.</summary>
+    CancelledPrefilling,
+
+    /// <summary>Cancelled between two of its tokens.</summary>
+    CancelledDecoding,
+
+    /// <summary>Cancelled while preempted.</summary>
+    CancelledPreempted,
+
+    /// <summary>Cancelled while the plan with its last token was in flight.</summary>
+    CancelledFinishing,
+
+    /// <summary>An adapter's content was replaced while requests ran on the old one.</summary>
+    ReplacedInFlight,
+
+    /// <summary>A load failed with requests waiting for it.</summary>
+    LoadFailed,
+
+    /// <summary>The queue was full.</summary>
+    QueueFull,
+
+    /// <summary>A request that can never fit was refused.</summary>
+    ContextTooLong,
+
+    /// <summary>A deadline passed in the queue.</summary>
+    DeadlineWaiting,
+
+    /// <summary>A deadline passed while running.</summary>
+    DeadlineRunning,
+
+    /// <summary>A reader was too slow.</summary>
+    SlowReader,
+
+    /// <summary>A stop token ended a sequence that had been scheduled ahead.</summary>
+    StoppedAhead,
+
+    /// <summary>A request was refused because of draining.</summary>
+    RefusedDraining,
+
+    /// <summary>The device was lost with requests in flight.</summary>
+    DeviceLost,
+}
