@@ -6,7 +6,7 @@ namespace Serving.Core.Memory;
 internal static class Integrity
 {
     /// <summary>Throws with <paramref name="message"/> unless <paramref name="holds"/>; the message is only built when it does not.</summary>
-    public static void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref Message message)
+    public static void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref IntegrityMessage message)
     {
         if (!holds)
         {
@@ -25,12 +25,12 @@ internal static class Integrity
 
     /// <summary>An interpolated string that is not built while the invariant holds.</summary>
     [InterpolatedStringHandler]
-    public ref struct Message
+    public ref struct IntegrityMessage
     {
         private DefaultInterpolatedStringHandler _text;
 
         /// <summary>Builds only when the invariant does not hold.</summary>
-        public Message(int literalLength, int formattedCount, bool holds, out bool build)
+        public IntegrityMessage(int literalLength, int formattedCount, bool holds, out bool build)
         {
             build = !holds;
             _text = build ? new DefaultInterpolatedStringHandler(literalLength, formattedCount) : default;

@@ -49,7 +49,7 @@ internal sealed class Completion
         }
     }
 
-    private void Discard(StepPlan.Part part, ReadOnlySpan<int> tokens)
+    private void Discard(StepPlan.PlanPart part, ReadOnlySpan<int> tokens)
     {
         _state.Marks.Discarded += part.OutputCount;
         if (_state.Faults.Has(PlantedBug.EmitAfterEnd) && part.OutputCount > 0)

@@ -65,7 +65,7 @@ internal sealed class PlanWriter
         var pages = plan.AddPages(state.Table, first + rows);
         plan.AddSequence(
             new PlannedSequence(state.Sequence, firstRow, rows, first, firstPage, pages, SlotOf(state)),
-            new StepPlan.Part(state, state.Epoch, firstOutput, plan.Outputs.Length - firstOutput));
+            new StepPlan.PlanPart(state, state.Epoch, firstOutput, plan.Outputs.Length - firstOutput));
         NoteScheduled(plan, state, first + rows);
     }
 

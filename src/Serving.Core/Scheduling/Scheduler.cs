@@ -51,7 +51,7 @@ public sealed class Scheduler
     internal SchedulerState State => _state;
 
     /// <summary>Accepts a request, or says why not.</summary>
-    /// <returns>Null when accepted; Draining, ContextTooLong (it can never fit), DeadlineExceeded (its time is up already), QueueFull.</returns>
+    /// <returns>Null when accepted; Draining, ContextTooLong (it can never fit), QueueFull.</returns>
     public RequestError? Submit(Request request, long now)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -63,11 +63,6 @@ public sealed class Scheduler
         if (!Fits(request))
         {
             return RequestError.ContextTooLong;
-        }
-
-        if (request.Deadline <= now)
-        {
-            return RequestError.DeadlineExceeded;
         }
 
         if (_state.QueuedRequests >= _state.Options.MaxQueuedRequests)

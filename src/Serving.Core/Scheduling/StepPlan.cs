@@ -14,7 +14,7 @@ public sealed class StepPlan
     private readonly List<PageEntry> _pages = [];
     private readonly List<PageCopy> _copies = [];
     private readonly List<PlannedOutput> _outputs = [];
-    private readonly List<Part> _parts = [];
+    private readonly List<PlanPart> _parts = [];
 
     internal StepPlan(SchedulerOptions options)
     {
@@ -52,7 +52,7 @@ public sealed class StepPlan
     public ReadOnlySpan<PlannedOutput> Outputs => CollectionsMarshal.AsSpan(_outputs);
 
     /// <summary>What the scheduler keeps with each sequence of the plan.</summary>
-    internal ReadOnlySpan<Part> Parts => CollectionsMarshal.AsSpan(_parts);
+    internal ReadOnlySpan<PlanPart> Parts => CollectionsMarshal.AsSpan(_parts);
 
     internal void Begin(long number)
     {
@@ -83,7 +83,7 @@ public sealed class StepPlan
 
     internal void AddOutput(PlannedOutput output) => _outputs.Add(output);
 
-    internal void AddSequence(PlannedSequence sequence, Part part)
+    internal void AddSequence(PlannedSequence sequence, PlanPart part)
     {
         _sequences.Add(sequence);
         _parts.Add(part);
@@ -94,5 +94,5 @@ public sealed class StepPlan
     /// <param name="Epoch">Its epoch then: another one now means that its pages were taken meanwhile.</param>
     /// <param name="FirstOutput">First of its outputs.</param>
     /// <param name="OutputCount">Number of its outputs.</param>
-    internal readonly record struct Part(SequenceState State, int Epoch, int FirstOutput, int OutputCount);
+    internal readonly record struct PlanPart(SequenceState State, int Epoch, int FirstOutput, int OutputCount);
 }

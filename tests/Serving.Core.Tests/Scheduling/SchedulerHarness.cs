@@ -107,11 +107,11 @@ internal sealed class SchedulerHarness : ISchedulerSink
         Scheduler.CheckIntegrity();
     }
 
-    /// <summary>One whole step; false when there was nothing to run.</summary>
-    public bool Step()
+    /// <summary>Schedules a plan and completes what is beyond the depth; false when there was nothing to run.</summary>
+    public bool Step(int depth = 0)
     {
-        var launched = Launch() is not null;
-        if (launched)
+        var launched = _flight.Count <= depth && Launch() is not null;
+        if (_flight.Count > depth || (!launched && _flight.Count > 0))
         {
             Land();
         }
@@ -124,11 +124,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
     {
         for (var i = 0; i < limit && (!Scheduler.IsIdle || _flight.Count > 0); i++)
         {
-            var launched = _flight.Count <= depth && Launch() is not null;
-            if (_flight.Count > depth || (!launched && _flight.Count > 0))
-            {
-                Land();
-            }
+            Step(depth);
         }
 
         Assert.True(Scheduler.IsIdle, "the scheduler does not come to rest");
