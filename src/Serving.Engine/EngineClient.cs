@@ -1,0 +1,190 @@
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+using Serving.Core.Tenancy;
+using Serving.Engine.Execution;
+using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
+
+namespace Serving.Engine;
+
+/// <summary>
+/// The only door into a running engine. Works on the callers' threads: validates, admits, renders, tokenises, and hands commands to the engine thread.
+/// </summary>
+public sealed class EngineClient : IEngineClient
+{
+    private readonly EngineParts _parts;
+
+    /// <summary>Opens the door to an engine.</summary>
+    internal EngineClient(EngineParts parts) => _parts = parts;
+
+    /// <inheritdoc/>
+    public EngineDescription Description => _parts.Description;
+
+    /// <inheritdoc/>
+    public EngineState State => _parts.Loop.State;
+
+    /// <inheritdoc/>
+    public bool IsAlive =>
+        State != EngineState.Failed && (_parts.Clock.Now - _parts.Loop.LastProgress) * 1e-6 < _parts.Options.WatchdogSeconds;
+
+    /// <inheritdoc/>
+    public EngineSnapshot Snapshot => _parts.Snapshots.Current;
+
+    /// <inheritdoc/>
+    public EngineStatistics Statistics => _parts.Statistics;
+
+    /// <inheritdoc/>
+    public async ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var arrival = _parts.Clock.Now;
+        if (NotServing() is { } closed)
+        {
+            return Refused(closed);
+        }
+
+        if (_parts.Validator.Validate(request) is { } invalid)
+        {
+            return Refused(invalid);
+        }
+
+        using var admission = _parts.Admission.Enter(request.Tenant, out var full);
+        if (admission is null)
+        {
+            return Refused(full!);
+        }
+
+        var (adapter, unusable) = await _parts.Adapters.OpenAsync(request.Tenant, request.Model, cancellationToken);
+        if (unusable is not null)
+        {
+            return Refused(unusable);
+        }
+
+        var prompt = await _parts.Encoder.EncodeAsync(request.Prompt, addSpecialTokens: true, cancellationToken);
+        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens)) is { } failure
+            ? Refused(failure)
+            : await QueueAsync(request, prompt.Tokens, adapter, admission, arrival, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TokenizeResult> TokenizeAsync(
+        Tenant tenant,
+        string? model,
+        GenerationPrompt prompt,
+        bool addSpecialTokens,
+        CancellationToken cancellationToken)
+    {
+        if (Unknown(tenant, model) is { } unknown)
+        {
+            return new TokenizeResult([], [], unknown);
+        }
+
+        if (prompt is ChatPrompt chat && ChatMessages.Validate(chat) is { } invalid)
+        {
+            return new TokenizeResult([], [], invalid);
+        }
+
+        var encoded = await _parts.Encoder.EncodeAsync(prompt, addSpecialTokens, cancellationToken);
+        return encoded.Failure is { } failure
+            ? new TokenizeResult([], [], failure)
+            : new TokenizeResult(encoded.Tokens, [.. encoded.Tokens.Select(_parts.Encoder.TokenText)], null);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<DetokenizeResult> DetokenizeAsync(Tenant tenant, string? model, IReadOnlyList<int> tokens, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        var failure = Unknown(tenant, model) ?? _parts.Validator.ValidateTokens(tokens, "tokens");
+        return ValueTask.FromResult(failure is null
+            ? new DetokenizeResult(_parts.Encoder.Decode([.. tokens]), null)
+            : new DetokenizeResult("", failure));
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelEntry> ListModels(Tenant tenant)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        var name = Description.ModelName;
+        return [new ModelEntry(name, null, name, null, Description.CreatedUnixSeconds), .. _parts.Adapters.List(tenant)];
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RequestFailure?> LoadAdapterAsync(
+        Tenant tenant,
+        bool isAdmin,
+        string name,
+        string? path,
+        bool loadInPlace,
+        CancellationToken cancellationToken) => _parts.Adapters.LoadAsync(tenant, isAdmin, name, path, loadInPlace, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<RequestFailure?> UnloadAdapterAsync(Tenant tenant, bool isAdmin, string name, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_parts.Adapters.Unload(tenant, isAdmin, name));
+
+    /// <inheritdoc/>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        _parts.Loop.TryPost(new DrainCommand());
+        await _parts.Loop.Idle.WaitAsync(cancellationToken);
+    }
+
+    private static SubmitResult Refused(RequestFailure failure) => new(null, failure);
+
+    private RequestFailure? NotServing() => State switch
+    {
+        EngineState.Ready => null,
+        EngineState.Starting => Failures.Of(RequestError.NotReady),
+        EngineState.Failed => Failures.Of(RequestError.EngineFailed),
+        _ => Failures.Of(RequestError.Draining),
+    };
+
+    private RequestFailure? Unknown(Tenant tenant, string? model) =>
+        model is null || _parts.Adapters.IsKnown(tenant, model) ? null : Failures.ModelNotFound(model);
+
+    private async ValueTask<SubmitResult> QueueAsync(
+        GenerationRequest source,
+        int[] prompt,
+        AdapterRef? adapter,
+        Admission admission,
+        long arrival,
+        CancellationToken cancellationToken)
+    {
+        var request = _parts.Requests.Create(source, prompt, adapter);
+        if (!admission.TryReserve(request.ReservedTokens, out var overLimit))
+        {
+            return Refused(overLimit!);
+        }
+
+        var active = new ActiveRequest(request, source, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep());
+        request.Owner = active;
+        var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_parts.Loop.TryPost(new SubmitCommand(active, answer)))
+        {
+            active.Release();
+            return Refused(NotServing() ?? Failures.Of(RequestError.QueueFull));
+        }
+
+        // From here on the request belongs to the engine: cancelling tells it so, and it answers in any case.
+        var registration = cancellationToken.UnsafeRegister(_ => Cancel(active), null);
+        if (await answer.Task is { } refused)
+        {
+            await registration.DisposeAsync();
+            active.Release();
+            return Refused(Failures.Of(refused));
+        }
+
+        active.OnReleased(registration.Dispose);
+        return new SubmitResult(
+            new GenerationStream(source.Id, source.Model, prompt, request.Choices, active.Events, () => active.Usage, () => Cancel(active)),
+            null);
+    }
+
+    private void Cancel(ActiveRequest active)
+    {
+        if (!active.IsCancelled && !active.HasEnded)
+        {
+            active.IsCancelled = true;
+            _parts.Loop.TryPost(new CancelCommand(active.Request.Id));
+        }
+    }
+}

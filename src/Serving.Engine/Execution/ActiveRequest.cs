@@ -1,0 +1,172 @@
+using System.Threading.Channels;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>
+/// An accepted request while it runs: the writing end of its channel, its counts and its times. Written by the engine thread only, but for
+/// <see cref="IsCancelled"/>.
+/// </summary>
+public sealed class ActiveRequest
+{
+    private readonly Channel<GenerationEvent> _channel;
+    private readonly int _streamCapacity;
+    private readonly Lock _endLock = new();
+    private Action? _released;
+    private readonly EngineStatistics _statistics;
+    private int _openChoices;
+    private int _completionTokens;
+    private int _cachedTokens;
+
+    /// <summary>Creates the request's channel.</summary>
+    /// <param name="request">What the core runs.</param>
+    /// <param name="source">What the client asked for.</param>
+    /// <param name="streamCapacity">Events kept for a reader that is behind; the last event of each choice always has room beside them.</param>
+    /// <param name="arrival">When it arrived, in the engine's microseconds.</param>
+    /// <param name="statistics">Where its times are counted.</param>
+    /// <param name="released">Called once when every choice has ended: gives its admission back.</param>
+    public ActiveRequest(Request request, GenerationRequest source, int streamCapacity, long arrival, EngineStatistics statistics, Action released)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        Request = request;
+        Source = source;
+        Arrival = arrival;
+        _streamCapacity = streamCapacity;
+        _released = released;
+        _statistics = statistics;
+        _openChoices = request.Choices;
+        _channel = Channel.CreateBounded<GenerationEvent>(new BoundedChannelOptions(streamCapacity + (2 * request.Choices))
+        {
+            SingleReader = true,
+            SingleWriter = true,
+            FullMode = BoundedChannelFullMode.Wait,
+        });
+    }
+
+    /// <summary>What the core runs.</summary>
+    public Request Request { get; }
+
+    /// <summary>What the client asked for.</summary>
+    public GenerationRequest Source { get; }
+
+    /// <summary>When it arrived.</summary>
+    public long Arrival { get; }
+
+    /// <summary>When its first row was scheduled; 0 before.</summary>
+    public long FirstScheduled { get; private set; }
+
+    /// <summary>When its first token came; 0 before.</summary>
+    public long FirstToken { get; private set; }
+
+    /// <summary>Logprobs of the prompt's tokens scored so far, in order (echo with logprobs); choice 0 scores for all choices.</summary>
+    public List<TokenLogprob> PromptLogprobs { get; } = [];
+
+    /// <summary>Set by the client's side when it has gone; the engine looks at it between steps.</summary>
+    public bool IsCancelled { get; set; }
+
+    /// <summary>True once every choice has ended, or the request was refused.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>The reading end.</summary>
+    public ChannelReader<GenerationEvent> Events => _channel.Reader;
+
+    /// <summary>Counts so far.</summary>
+    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens));
+
+    /// <summary>Notes that rows of it are in a step.</summary>
+    public void OnScheduled(long now)
+    {
+        if (FirstScheduled == 0)
+        {
+            FirstScheduled = now;
+            _statistics.QueueTime.Observe(Seconds(Arrival, now));
+        }
+    }
+
+    /// <summary>Counts an output token (stop tokens too).</summary>
+    public void CountToken(long now)
+    {
+        _completionTokens++;
+        if (FirstToken == 0)
+        {
+            FirstToken = now;
+            _statistics.TimeToFirstToken.Observe(Seconds(Arrival, now));
+            _statistics.PrefillTime.Observe(Seconds(FirstScheduled, now));
+        }
+    }
+
+    /// <summary>Gives an event to the reader.</summary>
+    /// <returns>False when the reader is too far behind.</returns>
+    public bool TryWrite(GenerationEvent generated) =>
+        _channel.Reader.Count < _streamCapacity && _channel.Writer.TryWrite(generated);
+
+    /// <summary>Gives the last event of a choice to the reader; there is always room for it. After the last choice the channel ends.</summary>
+    public void WriteLast(GenerationEvent generated, int cachedTokens, long now)
+    {
+        ArgumentNullException.ThrowIfNull(generated);
+        if (generated.Choice == 0)
+        {
+            _cachedTokens = cachedTokens;
+        }
+
+        _channel.Writer.TryWrite(generated);
+        _statistics.CountFinished(generated.FinishReason ?? FinishReason.Failed);
+        if (--_openChoices == 0)
+        {
+            ObserveEnd(now);
+            Release();
+            _channel.Writer.Complete();
+        }
+    }
+
+    /// <summary>Gives the request's admission back. Called when it ends or is refused; only the first call counts.</summary>
+    public void Release()
+    {
+        Action? released;
+        lock (_endLock)
+        {
+            HasEnded = true;
+            released = _released;
+            _released = null;
+        }
+
+        released?.Invoke();
+    }
+
+    /// <summary>Adds something to do when the request ends; does it at once if it has.</summary>
+    public void OnReleased(Action action)
+    {
+        lock (_endLock)
+        {
+            if (!HasEnded)
+            {
+                _released += action;
+                return;
+            }
+        }
+
+        action();
+    }
+
+    private static double Seconds(long from, long to) => (to - from) * 1e-6;
+
+    private void ObserveEnd(long now)
+    {
+        _statistics.EndToEnd.Observe(Seconds(Arrival, now));
+        _statistics.PromptTokens.Observe(Request.Prompt.Count);
+        _statistics.GenerationTokens.Observe(_completionTokens);
+        _statistics.Choices.Observe(Request.Choices);
+        _statistics.MaxTokens.Observe(Request.Sampling.MaxTokens);
+        if (FirstToken != 0)
+        {
+            _statistics.DecodeTime.Observe(Seconds(FirstToken, now));
+            var perChoice = _completionTokens / (double)Request.Choices;
+            if (perChoice > 1)
+            {
+                _statistics.TimePerOutputToken.Observe(Seconds(FirstToken, now) / (perChoice - 1));
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+using Serving.Core.Memory;
+using Serving.Core.Scheduling;
+using Serving.Core.Tenancy;
+using Serving.Engine.Loading;
+using Serving.Engine.Loading.Adapters;
+using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>Puts a running engine together from a loaded model: sizes first, then the pool, then the parts that hang on each other.</summary>
+internal sealed class EngineBuilder
+{
+    /// <summary>Commands about adapters that can be under way: ready or failed for two loads, and retirements.</summary>
+    private const int AdapterCommands = 64;
+
+    private readonly EngineOptions _options;
+    private readonly LoadedModel _model;
+    private readonly IComputeBackend _backend;
+    private readonly MemoryPlan _plan;
+    private readonly Digest _revision;
+    private readonly TimeProvider _time;
+    private readonly int _maxModelLength;
+    private readonly int _adapterSlots;
+
+    /// <summary>Works out the sizes.</summary>
+    public EngineBuilder(EngineOptions options, LoadedModel model, IComputeBackend backend, MemoryPlan plan, Digest revision, TimeProvider time)
+    {
+        _options = options;
+        _model = model;
+        _backend = backend;
+        _plan = plan;
+        _revision = revision;
+        _time = time;
+        _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
+        _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
+    }
+
+    /// <summary>Takes the pool and creates the parts; the loop is not started yet.</summary>
+    public EngineParts Build()
+    {
+        var limits = new StepLimits(_options.MaxBatchedTokens, _options.MaxSequences, _options.MaxBatchedTokens, _maxModelLength);
+        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots)), limits);
+        var clock = new EngineClock(_time);
+        var statistics = new EngineStatistics();
+        var description = Describe();
+        var store = CreateStore(description);
+
+        // The loop, the loader and the directory post to each other; the box is filled once the loop exists.
+        EngineLoop? loop = null;
+        void Post(EngineCommand command) => loop!.TryPost(command);
+        var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
+        var loader = new ResidencyLoader(store, _backend, Post);
+        var outputs = new StepOutputs(limits, description.VocabularySize);
+        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start);
+        var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
+        loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
+        return new EngineParts(
+            _options,
+            description,
+            clock,
+            loop,
+            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices)),
+            new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences)),
+            directory,
+            new PromptEncoder(_model.Tokenizer, _model.Template, _time),
+            new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, clock),
+            snapshots,
+            statistics);
+    }
+
+    // Every admitted request posts one submission and one cancellation at most.
+    private int CommandCapacity => (2 * (_options.MaxQueuedRequests + _options.MaxSequences)) + AdapterCommands;
+
+    private SchedulerOptions SchedulerOptions() => new()
+    {
+        PageCount = _plan.PoolPages,
+        MaxModelLength = _maxModelLength,
+        MaxSequences = _options.MaxSequences,
+        MaxBatchedTokens = _options.MaxBatchedTokens,
+        MaxQueuedRequests = _options.MaxQueuedRequests,
+        AdapterSlots = _adapterSlots,
+        ModelRevision = _revision,
+        PrefixCaching = _options.PrefixCaching,
+    };
+
+    private AdapterStore CreateStore(EngineDescription description) => new(new AdapterStoreOptions
+    {
+        Root = _options.AdaptersRoot,
+        BaseName = description.ModelName,
+        Program = _model.Program,
+        PageCount = _backend.PageCountOf,
+        HostCacheBytes = _plan.AdapterCacheBytes,
+        Time = _time,
+    });
+
+    private EngineDescription Describe() => new()
+    {
+        ModelName = _model.Name,
+        ModelSource = _model.Folder.Path,
+        CreatedUnixSeconds = _time.GetUtcNow().ToUnixTimeSeconds(),
+        Device = _backend.Name,
+        InstructionSet = _backend.InstructionSet,
+        Threads = _backend.ThreadCount,
+        MaxModelLength = _maxModelLength,
+        VocabularySize = _model.Program.Shape.VocabularySize,
+        ParameterCount = _model.ParameterCount,
+        PoolPages = _plan.PoolPages,
+        PageBytes = _plan.PageBytes,
+        AdapterSlots = _adapterSlots,
+        MaxSequences = _options.MaxSequences,
+        HasChatTemplate = _model.Template is not null,
+    };
+}

@@ -1,0 +1,28 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>What other threads ask of the engine thread; taken between steps.</summary>
+public abstract record EngineCommand;
+
+/// <summary>Queue a request; the answer is null when the scheduler took it.</summary>
+public sealed record SubmitCommand(ActiveRequest Active, TaskCompletionSource<RequestError?> Answer) : EngineCommand;
+
+/// <summary>End a request whose client has gone.</summary>
+public sealed record CancelCommand(RequestId Id) : EngineCommand;
+
+/// <summary>An adapter's cells are in its pages.</summary>
+public sealed record AdapterReadyCommand(Digest Digest) : EngineCommand;
+
+/// <summary>An adapter could not be loaded.</summary>
+public sealed record AdapterFailedCommand(Digest Digest, RequestError Error) : EngineCommand;
+
+/// <summary>An adapter was unloaded or replaced: drop it once it is idle.</summary>
+public sealed record RetireAdapterCommand(Digest Digest) : EngineCommand;
+
+/// <summary>Take no more requests.</summary>
+public sealed record DrainCommand : EngineCommand;
+
+/// <summary>Leave the loop after the step under way; every open request ends.</summary>
+public sealed record StopCommand : EngineCommand;

@@ -1,0 +1,64 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+using Serving.Engine.Loading;
+using Serving.Engine.Models;
+using Serving.Engine.Tokenization;
+using Serving.Engine.Tokenization.Templates;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>A model read from its folder: program, tokenizer, template and defaults; the weights are in the backend.</summary>
+/// <param name="Name">Its served name.</param>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Program">Its program.</param>
+/// <param name="Tokenizer">Its tokenizer.</param>
+/// <param name="Template">Its chat template, if it has one.</param>
+/// <param name="Defaults">Generation defaults, or none of them when they are switched off.</param>
+internal sealed record LoadedModel(
+    string Name,
+    ModelFolder Folder,
+    ModelProgram Program,
+    Tokenizer Tokenizer,
+    ChatTemplate? Template,
+    GenerationConfig Defaults)
+{
+    /// <summary>The longest context on a CPU unless one is asked for: a prompt of that length takes seconds, not minutes.</summary>
+    private const int DefaultMaxModelLength = 8192;
+
+    /// <summary>Reads everything but the weights.</summary>
+    /// <exception cref="ModelFormatException">A file is missing, malformed or of a kind that is not served.</exception>
+    public static LoadedModel Open(EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var location = ModelLocator.Locate(options.Model);
+        var folder = ModelFolder.Open(location.Folder);
+        var name = options.ServedModelName ?? location.Name;
+        var length = MaxModelLength(options, folder.Config.MaxPositions);
+        var tokenizer = Tokenizer.Load(location.Folder);
+        return new LoadedModel(
+            name,
+            folder,
+            ModelRegistry.Build(name, folder.Config, length),
+            tokenizer,
+            tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
+            options.UseGenerationConfig ? folder.Generation : folder.Generation.WithoutDefaults());
+    }
+
+    /// <summary>Parameters of the base model.</summary>
+    public long ParameterCount => Program.Weights.Sum(weight => (long)weight.Rows * weight.Columns);
+
+    /// <summary>Bytes of the weights as a backend packs them.</summary>
+    public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
+
+    private static int MaxModelLength(EngineOptions options, int positions)
+    {
+        if (options.MaxModelLength is not { } wanted)
+        {
+            return Math.Min(positions, DefaultMaxModelLength);
+        }
+
+        return wanted <= positions
+            ? wanted
+            : throw new ModelFormatException($"max-model-len {wanted} is more than the model's {positions} positions.");
+    }
+}

@@ -1,0 +1,180 @@
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+using Serving.Core.Scheduling;
+using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
+using Serving.Engine.Tokenization;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>Turns what the scheduler decides into events of requests. Runs on the engine thread, inside the scheduler's calls.</summary>
+public sealed class OutputSink : ISchedulerSink
+{
+    private readonly Tokenizer _tokenizer;
+    private readonly LogprobReader _logprobs;
+    private readonly EngineStatistics _statistics;
+    private readonly HashSet<int> _endOfSequence;
+    private readonly Action<AdapterLoad> _load;
+
+    /// <summary>Creates the sink.</summary>
+    /// <param name="tokenizer">For token texts.</param>
+    /// <param name="logprobs">Reads the step's outputs.</param>
+    /// <param name="statistics">Where times between tokens are counted.</param>
+    /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
+    /// <param name="load">Starts loading an adapter; must not block.</param>
+    public OutputSink(
+        Tokenizer tokenizer,
+        LogprobReader logprobs,
+        EngineStatistics statistics,
+        IEnumerable<int> endOfSequence,
+        Action<AdapterLoad> load)
+    {
+        _tokenizer = tokenizer;
+        _logprobs = logprobs;
+        _statistics = statistics;
+        _endOfSequence = [.. endOfSequence];
+        _load = load;
+    }
+
+    /// <summary>The time of the scheduler call under way.</summary>
+    public long Now { get; set; }
+
+    /// <summary>Tokens generated since start.</summary>
+    public long GeneratedTokens { get; private set; }
+
+    /// <inheritdoc/>
+    public TokenVerdict OnToken(Sequence sequence, int token, int output)
+    {
+        var state = StateOf(sequence);
+        var active = state.Active;
+        Count(state);
+        if (!SendPrompt(sequence, state))
+        {
+            return TokenVerdict.Abort;
+        }
+
+        var text = state.Append(token);
+        var count = sequence.Request.Sampling.TopLogprobs;
+        if (text.Length > 0 || count >= 0)
+        {
+            var generated = new GenerationEvent
+            {
+                Choice = sequence.Choice,
+                Text = text,
+                Tokens = [token],
+                Logprobs = count >= 0 ? [_logprobs.Read(token, output, count)] : null,
+            };
+            if (!active.TryWrite(generated))
+            {
+                return TokenVerdict.Abort;
+            }
+        }
+
+        return state.MatchedStop is null ? TokenVerdict.Continue : TokenVerdict.Stop;
+    }
+
+    /// <inheritdoc/>
+    public void OnPromptScored(Sequence sequence, int ordinal, int output)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        var active = StateOf(sequence).Active;
+        var scored = active.PromptLogprobs;
+        if (scored.Count == 0)
+        {
+            scored.Add(_logprobs.First(sequence.Request.Prompt[0]));
+        }
+
+        // A prompt that is computed again after preemption is scored again, with the same bits.
+        if (ordinal == scored.Count)
+        {
+            scored.Add(_logprobs.Read(sequence.Request.Prompt[ordinal], output, sequence.Request.Sampling.TopLogprobs));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        var state = StateOf(sequence);
+        if (stopToken is not null)
+        {
+            Count(state);
+        }
+
+        var completed = reason is FinishReason.Stop or FinishReason.Length;
+        if (completed)
+        {
+            SendPrompt(sequence, state);
+        }
+
+        state.Active.WriteLast(
+            new GenerationEvent
+            {
+                Choice = sequence.Choice,
+                Text = completed ? state.Flush() : "",
+                FinishReason = state.MatchedStop is null ? reason : FinishReason.Stop,
+                StopReason = StopReason(state, stopToken),
+                Failure = error is { } failed ? Failures.Of(failed) : null,
+            },
+            sequence.CachedCount,
+            Now);
+    }
+
+    /// <inheritdoc/>
+    public void OnAdapterLoad(AdapterLoad load) => _load(load);
+
+    /// <summary>What the engine keeps with a sequence; made when the sequence is first met, as the scheduler makes the choices after the first.</summary>
+    public SequenceState StateOf(Sequence sequence)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        if (sequence.Tag is SequenceState state)
+        {
+            return state;
+        }
+
+        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer);
+        sequence.Tag = state;
+        return state;
+    }
+
+    private static object? StopReasonOf(int? stopToken, HashSet<int> endOfSequence) =>
+        stopToken is { } token && !endOfSequence.Contains(token) ? token : null;
+
+    private object? StopReason(SequenceState state, int? stopToken) =>
+        state.MatchedStop ?? StopReasonOf(stopToken, _endOfSequence);
+
+    private void Count(SequenceState state)
+    {
+        GeneratedTokens++;
+        state.Active.CountToken(Now);
+        if (state.LastToken != 0)
+        {
+            _statistics.InterTokenLatency.Observe((Now - state.LastToken) * 1e-6);
+        }
+
+        state.LastToken = Now;
+    }
+
+    private bool SendPrompt(Sequence sequence, SequenceState state)
+    {
+        var source = state.Active.Source;
+        if (!source.Echo || state.IsPromptSent)
+        {
+            return true;
+        }
+
+        state.IsPromptSent = true;
+        var prompt = sequence.Request.Prompt;
+        return state.Active.TryWrite(new GenerationEvent
+        {
+            Choice = sequence.Choice,
+            Text = source.Prompt is TextPrompt text ? text.Text : _tokenizer.Decode([.. prompt], skipSpecialTokens: false),
+            Tokens = prompt,
+            Logprobs = source.TopLogprobs is null ? null : PromptLogprobs(state.Active, prompt),
+            IsPrompt = true,
+        });
+    }
+
+    private IReadOnlyList<TokenLogprob> PromptLogprobs(ActiveRequest active, IReadOnlyList<int> prompt) =>
+        active.PromptLogprobs.Count == 0 ? [_logprobs.First(prompt[0])] : active.PromptLogprobs;
+}

@@ -1,0 +1,75 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+using Serving.Engine.Loading;
+using Serving.Engine.Loading.Adapters;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>Brings adapters into the pool on the thread pool while steps go on: host copy (read again if it was dropped), then cells into the leased pages.</summary>
+public sealed class ResidencyLoader
+{
+    private readonly AdapterStore _store;
+    private readonly IComputeBackend _backend;
+    private readonly Action<EngineCommand> _post;
+    private long _loads;
+    private long _pages;
+
+    /// <summary>Creates a loader.</summary>
+    /// <param name="store">Where host copies are.</param>
+    /// <param name="backend">Packs them.</param>
+    /// <param name="post">Tells the engine thread.</param>
+    public ResidencyLoader(AdapterStore store, IComputeBackend backend, Action<EngineCommand> post)
+    {
+        _store = store;
+        _backend = backend;
+        _post = post;
+    }
+
+    /// <summary>Adapters packed since start.</summary>
+    public long Loads => Interlocked.Read(ref _loads);
+
+    /// <summary>Pages written since start.</summary>
+    public long Pages => Interlocked.Read(ref _pages);
+
+    /// <summary>Starts a load; the scheduler allows two at a time.</summary>
+    public void Start(AdapterLoad load)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        _ = Task.Run(() => LoadAsync(load));
+    }
+
+    private static RequestError ErrorOf(AdapterFailure failure) => failure switch
+    {
+        AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced => RequestError.AdapterUnavailable,
+        _ => RequestError.AdapterInvalid,
+    };
+
+    private async Task LoadAsync(AdapterLoad load)
+    {
+        try
+        {
+            var (weights, failure, _) = await _store.ReloadAsync(load.Digest);
+            _post(weights is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, weights));
+        }
+        catch (IOException)
+        {
+            _post(new AdapterFailedCommand(load.Digest, RequestError.AdapterUnavailable));
+        }
+    }
+
+    private EngineCommand Pack(AdapterLoad load, AdapterWeights weights)
+    {
+        var pages = new int[load.Pages.Count];
+        for (var i = 0; i < pages.Length; i++)
+        {
+            pages[i] = load.Pages[i].Value;
+        }
+
+        _backend.PackAdapter(load.Slot, weights, pages);
+        Interlocked.Increment(ref _loads);
+        Interlocked.Add(ref _pages, pages.Length);
+        return new AdapterReadyCommand(load.Digest);
+    }
+}

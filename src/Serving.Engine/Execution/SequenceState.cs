@@ -1,0 +1,78 @@
+using Serving.Compute.Steps;
+using Serving.Core.Requests;
+using Serving.Engine.Tokenization;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>
+/// What the engine keeps with a sequence: its way from token ids to text, and what its penalties count. It outlives preemption, so nothing is sent twice.
+/// </summary>
+public sealed class SequenceState
+{
+    private readonly IncrementalDetokenizer _detokenizer;
+    private readonly StopMatcher? _stops;
+    private readonly PenaltyCounts? _penalties;
+
+    /// <summary>Starts the text of one choice.</summary>
+    public SequenceState(ActiveRequest active, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(active);
+        Active = active;
+        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true);
+        _stops = active.Source.Stop.Count > 0 ? new StopMatcher(active.Source.Stop) : null;
+        _penalties = active.Request.Sampling.NeedsHistory ? new PenaltyCounts(active.Request.Prompt) : null;
+    }
+
+    /// <summary>The request it belongs to.</summary>
+    public ActiveRequest Active { get; }
+
+    /// <summary>The stop string that ended it, if one did.</summary>
+    public string? MatchedStop { get; private set; }
+
+    /// <summary>When its last token came, for the time between tokens; 0 before.</summary>
+    public long LastToken { get; set; }
+
+    /// <summary>Whether the echoed prompt has been sent.</summary>
+    public bool IsPromptSent { get; set; }
+
+    /// <summary>The state of a sequence.</summary>
+    public static SequenceState Of(Sequence sequence)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        return (SequenceState)sequence.Tag!;
+    }
+
+    /// <summary>Takes a token and returns the text that is now certain.</summary>
+    public string Append(int token)
+    {
+        _penalties?.AddOutput(token);
+        return Match(_detokenizer.Append(token));
+    }
+
+    /// <summary>Returns the text that was held back, at the end of a sequence that no stop string ended.</summary>
+    public string Flush()
+    {
+        if (MatchedStop is not null)
+        {
+            return "";
+        }
+
+        var text = Match(_detokenizer.Flush());
+        return MatchedStop is null && _stops is not null ? text + _stops.Flush() : text;
+    }
+
+    /// <summary>Adds the tokens seen to a step's penalties.</summary>
+    public void AddPenalties(StepInputs inputs) => _penalties?.CopyTo(inputs);
+
+    private string Match(string text)
+    {
+        if (_stops is null || text.Length == 0)
+        {
+            return text;
+        }
+
+        var match = _stops.Append(text);
+        MatchedStop = match.Stop;
+        return match.Text;
+    }
+}

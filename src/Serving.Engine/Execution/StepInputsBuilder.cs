@@ -1,0 +1,99 @@
+using Serving.Compute.Steps;
+using Serving.Core.Requests;
+using Serving.Core.Scheduling;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>Turns a scheduler's plan into the arrays that a backend reads. Allocates nothing once the arrays have grown.</summary>
+public static class StepInputsBuilder
+{
+    /// <summary>Fills <paramref name="inputs"/> from a plan.</summary>
+    public static void Fill(StepPlan plan, StepInputs inputs)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(inputs);
+        inputs.Clear();
+        foreach (var copy in plan.Copies)
+        {
+            inputs.AddCopy(copy.Source.Value, copy.Destination.Value, copy.Tokens);
+        }
+
+        foreach (ref readonly var sequence in plan.Sequences)
+        {
+            AddSequence(plan, in sequence, inputs);
+        }
+
+        foreach (ref readonly var output in plan.Outputs)
+        {
+            AddOutput(plan.Sequences[output.SequenceIndex].Sequence, in output, inputs);
+        }
+    }
+
+    // The entries' valid lengths run through the ordinals 0 … FirstOrdinal + RowCount; the new rows are the last of them.
+    private static void AddSequence(StepPlan plan, in PlannedSequence sequence, StepInputs inputs)
+    {
+        inputs.AddSegment(sequence.FirstRow, sequence.RowCount, sequence.AdapterSlot);
+        inputs.AddSequence(new StepSequence
+        {
+            FirstRow = sequence.FirstRow,
+            RowCount = sequence.RowCount,
+            FirstOrdinal = sequence.FirstOrdinal,
+            FirstEntry = inputs.EntryCount,
+            EntryCount = sequence.PageCount,
+        });
+
+        var ordinal = 0;
+        var row = sequence.FirstRow;
+        foreach (var entry in plan.Pages.Slice(sequence.FirstPage, sequence.PageCount))
+        {
+            inputs.AddEntry(entry.Page.Value, entry.ValidLength);
+            for (var slot = Math.Max(0, sequence.FirstOrdinal - ordinal); slot < entry.ValidLength; slot++, row++)
+            {
+                inputs.AddRow(plan.TokenIds[row], plan.Positions[row], entry.Page.Value, slot);
+            }
+
+            ordinal += entry.ValidLength;
+        }
+    }
+
+    private static void AddOutput(Sequence sequence, in PlannedOutput output, StepInputs inputs)
+    {
+        var sampling = sequence.Request.Sampling;
+        var firstPenalty = inputs.PenaltyCount;
+        var firstBias = inputs.BiasCount;
+        var samples = output.TargetToken < 0;
+        if (samples && sampling.NeedsHistory)
+        {
+            SequenceState.Of(sequence).AddPenalties(inputs);
+        }
+
+        if (samples)
+        {
+            for (var i = 0; i < sampling.LogitBias.Count; i++)
+            {
+                inputs.AddBias(sampling.LogitBias[i].Token, sampling.LogitBias[i].Bias);
+            }
+        }
+
+        inputs.AddOutput(new SampleRow
+        {
+            Row = output.Row,
+            TargetToken = output.TargetToken,
+            TopLogprobs = sampling.TopLogprobs,
+            TopK = sampling.TopK,
+            Temperature = sampling.Temperature,
+            TopP = sampling.TopP,
+            MinP = sampling.MinP,
+            RepetitionPenalty = sampling.RepetitionPenalty,
+            PresencePenalty = sampling.PresencePenalty,
+            FrequencyPenalty = sampling.FrequencyPenalty,
+            FirstPenalty = firstPenalty,
+            PenaltyCount = inputs.PenaltyCount - firstPenalty,
+            FirstBias = firstBias,
+            BiasCount = inputs.BiasCount - firstBias,
+            Seed = sampling.Seed,
+            OutputIndex = (uint)output.OutputIndex,
+            ChoiceIndex = (uint)sequence.Choice,
+        });
+    }
+}

@@ -1,0 +1,125 @@
+using Serving.Compute;
+using Serving.Compute.Backends;
+using Serving.Engine.Execution;
+using Serving.Engine.Loading;
+using Serving.Engine.Models;
+using Serving.Engine.Tokenization;
+using Serving.Engine.Tokenization.Templates;
+
+namespace Serving.Engine;
+
+/// <summary>A running engine: loads a model, starts the engine thread, and gives the door to it. Disposing it ends every open request.</summary>
+public sealed class ServingEngine : IAsyncDisposable
+{
+    private readonly EngineParts _parts;
+    private readonly IComputeBackend _backend;
+
+    private ServingEngine(EngineParts parts, IComputeBackend backend)
+    {
+        _parts = parts;
+        _backend = backend;
+        Client = new EngineClient(parts);
+    }
+
+    /// <summary>The engine's only door.</summary>
+    public IEngineClient Client { get; }
+
+    /// <summary>Completes when the engine thread has ended; faulted with the reason when the engine failed and the process must be replaced.</summary>
+    public Task Ended => _parts.Loop.Ended;
+
+    /// <summary>Adapters found on disk, of all owners: for the start screen.</summary>
+    public int AdapterCount => _parts.Adapters.Count;
+
+    /// <summary>Loads the model and starts the engine. Blocks while it reads; call it off the threads that serve.</summary>
+    /// <param name="options">What to serve and how.</param>
+    /// <param name="time">Time, for everything but steps' own durations.</param>
+    /// <param name="notice">Takes lines worth a person's attention: the backend chosen, the memory plan.</param>
+    /// <param name="progress">Told how far loading is.</param>
+    /// <exception cref="EngineStartException">It cannot be started like this; the message says why and what would do.</exception>
+    public static ServingEngine Start(EngineOptions options, TimeProvider time, Action<string> notice, IProgress<EngineProgress>? progress)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(notice);
+        try
+        {
+            var model = LoadedModel.Open(options);
+            var (backend, note) = BackendSelector.Create(
+                model.Program,
+                new DeviceOptions { Device = DeviceOf(options.Device), CpuIsa = options.CpuInstructionSet, Threads = options.Threads });
+            try
+            {
+                if (note.Length > 0)
+                {
+                    notice(note);
+                }
+
+                return Start(options, time, notice, progress, model, backend);
+            }
+            catch
+            {
+                backend.Dispose();
+                throw;
+            }
+        }
+        catch (Exception exception) when (exception is ModelFormatException or TokenizerFormatException or ChatTemplateException or ComputeException or PlatformNotSupportedException or IOException)
+        {
+            throw new EngineStartException(exception.Message, exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.Run(_parts.Loop.Dispose);
+        _parts.Encoder.Dispose();
+        _backend.Dispose();
+    }
+
+    private static DeviceKind DeviceOf(string name) => name switch
+    {
+        "auto" => DeviceKind.Auto,
+        "cpu" => DeviceKind.Cpu,
+        "managed" => DeviceKind.Managed,
+        _ => throw new EngineStartException($"Unknown device '{name}'; a device is auto, cpu or managed."),
+    };
+
+    private static ServingEngine Start(
+        EngineOptions options,
+        TimeProvider time,
+        Action<string> notice,
+        IProgress<EngineProgress>? progress,
+        LoadedModel model,
+        IComputeBackend backend)
+    {
+        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, options.AdapterCacheBytes);
+        foreach (var line in plan.ToLines())
+        {
+            notice(line);
+        }
+
+        if (plan.Refusal is not null)
+        {
+            throw new EngineStartException(plan.Refusal);
+        }
+
+        var revision = LoadWeights(model, backend, progress);
+        var builder = new EngineBuilder(options, model, backend, plan, revision, time);
+        var parts = builder.Build();
+        parts.Loop.Start();
+        return new ServingEngine(parts, backend);
+    }
+
+    private static Core.Memory.Digest LoadWeights(LoadedModel model, IComputeBackend backend, IProgress<EngineProgress>? progress)
+    {
+        using var checkpoint = Checkpoint.Open(model.Folder.Path);
+        var weights = progress is null ? null : new WeightProgress(progress);
+        WeightLoader.Load(backend, model.Program, checkpoint, weights);
+        return ModelRevision.Of(model.Folder, checkpoint);
+    }
+
+    private sealed class WeightProgress(IProgress<EngineProgress> target) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) => target.Report(new EngineProgress("weights", value.DoneBytes, value.TotalBytes));
+    }
+}

@@ -1,0 +1,135 @@
+using Serving.Compute.Cpu;
+using Serving.Engine.Requests;
+using Serving.Engine.Tests.Demo;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>
+/// The answer is a pure function of the request: the same text, ids and logprob bits alone, in a crowd of other adapters, in chunks of 16 tokens, with a warm
+/// prefix cache and after preemption, on every backend that this machine has.
+/// </summary>
+public sealed class InvarianceTests
+{
+    private const int Crowd = 63;
+    private const int MaxTokens = 24;
+
+    /// <summary>The managed backend and every instruction set that this machine has.</summary>
+    public static TheoryData<string, string> Backends()
+    {
+        var data = new TheoryData<string, string> { { "managed", "auto" } };
+        foreach (var isa in CpuBackend.SupportedInstructionSets)
+        {
+            data.Add("cpu", isa);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public async Task Answer_InAnyCompany_IsTheAnswerAlone(string device, string isa)
+    {
+        var requests = Requests();
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        var alone = new List<IReadOnlyList<Answer>>();
+        foreach (var request in requests)
+        {
+            alone.Add(await engine.RunAsync(request));
+        }
+
+        var crowd = Enumerable.Range(0, Crowd).Select(i => engine.RunAsync(Neighbour(i))).ToArray();
+        var together = await Task.WhenAll(requests.Select(engine.RunAsync));
+        await Task.WhenAll(crowd);
+        AssertSame(requests, alone, together);
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public async Task Answer_InChunksOrCached_IsTheAnswerAlone(string device, string isa)
+    {
+        var requests = Requests();
+        var alone = await Alone(requests, device, isa);
+        await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16 });
+        AssertSame(requests, alone, await Task.WhenAll(requests.Select(chunked.RunAsync)));
+
+        // The second time every full page of every prompt is found.
+        var hits = chunked.Client.Snapshot.PrefixCacheHits;
+        AssertSame(requests, alone, await Task.WhenAll(requests.Select(chunked.RunAsync)));
+        await chunked.QuiesceAsync();
+        Assert.True(chunked.Client.Snapshot.PrefixCacheHits > hits, "No prompt was found in the prefix cache.");
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa)
+    {
+        var requests = Requests();
+        var alone = await Alone(requests, device, isa);
+
+        // Room for the largest adapter and a handful of sequences: the rest take turns by preemption.
+        await using var tight = RunningEngine.Start(device, isa, options => options with { PoolBytes = 110 * 49152, MaxModelLength = 256, PrefixCaching = false });
+        AssertSame(requests, alone, await Task.WhenAll(requests.Select(tight.RunAsync)));
+        await tight.QuiesceAsync();
+        Assert.True(tight.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
+    }
+
+    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa)
+    {
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        var alone = new List<IReadOnlyList<Answer>>();
+        foreach (var request in requests)
+        {
+            alone.Add(await engine.RunAsync(request));
+        }
+
+        return alone;
+    }
+
+    private static List<GenerationRequest> Requests()
+    {
+        var requests = new List<GenerationRequest>();
+        foreach (var model in ReferenceCase.Models)
+        {
+            var cases = ReferenceCase.Of(model);
+            requests.Add(RunningEngine.Chat(model, cases[2].Messages, MaxTokens) with { TopLogprobs = 3 });
+            requests.Add(RunningEngine.Chat(model, cases[3].Messages, MaxTokens) with { TopLogprobs = 0, Temperature = 0.9f, Seed = 7, TopP = 0.95f });
+            requests.Add(RunningEngine.Chat(model, cases[4].Messages, MaxTokens) with
+            {
+                TopLogprobs = 2,
+                Temperature = 1.2f,
+                Seed = 11,
+                TopK = 40,
+                MinP = 0.01f,
+                Choices = 2,
+                FrequencyPenalty = 0.3f,
+                RepetitionPenalty = 1.1f,
+                IgnoreEos = true,
+            });
+        }
+
+        return requests;
+    }
+
+    private static GenerationRequest Neighbour(int index)
+    {
+        var model = ReferenceCase.Models[index % ReferenceCase.Models.Count];
+        var cases = ReferenceCase.Of(model);
+        return RunningEngine.Chat(model, cases[(index * 7) % cases.Count].Messages, 1 + (index % 40)) with
+        {
+            Temperature = index % 3 == 0 ? 0 : 1,
+            Seed = index,
+            IgnoreEos = index % 2 == 0,
+        };
+    }
+
+    private static void AssertSame(
+        IReadOnlyList<GenerationRequest> requests,
+        IReadOnlyList<IReadOnlyList<Answer>> expected,
+        IReadOnlyList<IReadOnlyList<Answer>> actual)
+    {
+        for (var i = 0; i < requests.Count; i++)
+        {
+            Assert.Equal(expected[i], actual[i]);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Serving.Core.Memory;
+using Serving.Core.Tenancy;
+using Serving.Engine.Requests;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>A whole engine with the bundled model, as the daemon runs it, without the HTTP front.</summary>
+public sealed class RunningEngine : IAsyncDisposable
+{
+    /// <summary>A tenant without limits.</summary>
+    public static readonly Tenant Tenant = new(new TenantId("default"), 1, Digest.Of("test"u8), new TenantLimits(int.MaxValue, long.MaxValue));
+
+    private readonly ServingEngine _engine;
+
+    private RunningEngine(ServingEngine engine) => _engine = engine;
+
+    /// <summary>The engine's door.</summary>
+    public IEngineClient Client => _engine.Client;
+
+    /// <summary>Starts an engine on the bundled model.</summary>
+    /// <param name="device">managed or cpu.</param>
+    /// <param name="isa">Instruction set of the CPU backend.</param>
+    /// <param name="change">Changes to the options.</param>
+    public static RunningEngine Start(string device = "managed", string isa = "auto", Func<EngineOptions, EngineOptions>? change = null)
+    {
+        var options = new EngineOptions
+        {
+            Model = Repository.DemoModel,
+            ServedModelName = "base",
+            AdaptersRoot = Repository.DemoAdapters,
+            Device = device,
+            CpuInstructionSet = isa,
+            PoolBytes = 64 << 20,
+        };
+        return new RunningEngine(ServingEngine.Start(change is null ? options : change(options), TimeProvider.System, _ => { }, null));
+    }
+
+    /// <summary>A chat request with one user message.</summary>
+    public static GenerationRequest Chat(string model, string content, int maxTokens = 48) =>
+        Chat(model, JsonSerializer.SerializeToElement(new[] { new { role = "user", content } }), maxTokens);
+
+    /// <summary>A chat request.</summary>
+    public static GenerationRequest Chat(string model, JsonElement messages, int maxTokens = 64) => new()
+    {
+        Id = "test",
+        Tenant = Tenant,
+        Model = model,
+        Prompt = new ChatPrompt(messages),
+        MaxTokens = maxTokens,
+        Temperature = 0,
+    };
+
+    /// <summary>Runs a request to its end.</summary>
+    public async Task<IReadOnlyList<Answer>> RunAsync(GenerationRequest request)
+    {
+        var (stream, failure) = await Client.SubmitAsync(request, TestContext.Current.CancellationToken);
+        Assert.True(stream is not null, failure?.Message);
+        await using (stream)
+        {
+            return await Answer.ReadAsync(stream, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Waits until nothing runs or waits.</summary>
+    public async Task QuiesceAsync()
+    {
+        while (Client.Snapshot is not { Running: 0, Waiting: 0, SequencePages: 0 })
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+}
