@@ -15,7 +15,7 @@ namespace Serving.Engine.Tests.Loading.Adapters;
 public sealed class AdapterReplaceTests : IDisposable
 {
     private const int Contents = 8;
-    private const int Replacements = 60;
+    private const int Replacements = 40;
 
     private static readonly AdapterDimensions Tiny = new(TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, 64, 32);
     private static readonly ModelProgram Program = ModelRegistry.Build(

@@ -1,0 +1,59 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Managed;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+using Serving.Engine.Loading;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Tests.Models;
+
+/// <summary>Runs one sequence of a model folder on the managed backend, a step per call, keeping the logits.</summary>
+internal sealed class ModelRunner : IDisposable
+{
+    private readonly ManagedBackend _backend;
+    private readonly StepInputs _inputs = new();
+    private readonly StepOutputs _outputs;
+    private readonly ModelProgram _program;
+    private int _position;
+
+    public ModelRunner(string folder, int positions, bool exact = true)
+    {
+        _program = ModelRegistry.Build("model", ModelFolder.Open(folder).Config, positions);
+        _backend = new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact });
+        WeightLoader.Load(_backend, _program, folder);
+        var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
+        var limits = new StepLimits(positions, 1, positions, positions);
+        _backend.AllocatePool(new PoolShape(pages, _program.Shape.PageBytes, 1), limits);
+        _outputs = new StepOutputs(limits, _program.Shape.VocabularySize, keepLogits: true);
+    }
+
+    /// <summary>Appends tokens and returns the most likely token after each of them.</summary>
+    public int[] Append(params ReadOnlySpan<int> tokens)
+    {
+        _inputs.Clear();
+        foreach (var token in tokens)
+        {
+            var row = _inputs.RowCount;
+            _inputs.AddRow(token, _position + row, (_position + row) / ModelShape.PageTokens, (_position + row) % ModelShape.PageTokens);
+            _inputs.AddOutput(new SampleRow { Row = row, TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 });
+        }
+
+        var end = _position + tokens.Length;
+        var entries = (end + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
+        _inputs.AddSequence(new StepSequence { FirstRow = 0, RowCount = tokens.Length, FirstOrdinal = _position, FirstEntry = 0, EntryCount = entries });
+        for (var page = 0; page < entries; page++)
+        {
+            _inputs.AddEntry(page, Math.Min(ModelShape.PageTokens, end - (page * ModelShape.PageTokens)));
+        }
+
+        _inputs.AddSegment(0, tokens.Length, -1);
+        _backend.Execute(_inputs, _outputs);
+        _position = end;
+        return _outputs.TokenIds[..tokens.Length];
+    }
+
+    /// <summary>Logits of one row of the last step.</summary>
+    public ReadOnlySpan<float> Logits(int row) => _outputs.Logits.AsSpan(row * _program.Shape.VocabularySize, _program.Shape.VocabularySize);
+
+    public void Dispose() => _backend.Dispose();
+}

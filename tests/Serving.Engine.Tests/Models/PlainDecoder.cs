@@ -1,0 +1,97 @@
+using System.Text.Json.Nodes;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Models;
+
+/// <summary>
+/// The decoder of the four families written down once more, plainly and in double, from their published descriptions: what a program built from
+/// the same config must compute.
+/// </summary>
+internal sealed class PlainDecoder(TinyModel model)
+{
+    private readonly int _hidden = Int(model.Config, "hidden_size");
+    private readonly int _heads = Int(model.Config, "num_attention_heads");
+    private readonly int _kvHeads = Int(model.Config, "num_key_value_heads");
+    private readonly int _headSize = Int(model.Config, "head_dim");
+    private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
+    private readonly double _theta = (double)model.Config["rope_theta"]!;
+
+    /// <summary>Logits after the last of some tokens.</summary>
+    public double[] Logits(params int[] tokens)
+    {
+        var states = tokens.Select(token => Row("model.embed_tokens.weight", token)).ToArray();
+        for (var layer = 0; layer < Int(model.Config, "num_hidden_layers"); layer++)
+        {
+            var name = $"model.layers.{layer}";
+            var normed = states.Select(state => Norm(state, $"{name}.input_layernorm.weight")).ToArray();
+            var attended = Attend(name + ".self_attn", normed);
+            states = [.. states.Select((state, i) => Add(state, Linear(name + ".self_attn.o_proj", attended[i])))];
+            states = [.. states.Select(state => Add(state, Mlp(name + ".mlp", Norm(state, $"{name}.post_attention_layernorm.weight"))))];
+        }
+
+        var tied = (bool)model.Config["tie_word_embeddings"]!;
+        return Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], "model.norm.weight"));
+    }
+
+    private static int Int(JsonObject config, string name) => (int)config[name]!;
+
+    private static double[] Add(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
+
+    private double[] Mlp(string name, double[] x)
+    {
+        var up = Linear(name + ".up_proj", x);
+        return Linear(name + ".down_proj", [.. Linear(name + ".gate_proj", x).Select((gate, i) => gate / (1 + Math.Exp(-gate)) * up[i])]);
+    }
+
+    private double[][] Attend(string name, double[][] inputs)
+    {
+        var queries = inputs.Select((x, position) => Heads(name, "q", x, position, _heads)).ToArray();
+        var keys = inputs.Select((x, position) => Heads(name, "k", x, position, _kvHeads)).ToArray();
+        var values = inputs.Select(x => Linear(name + ".v_proj", x)).ToArray();
+        return [.. queries.Select((heads, position) => heads.SelectMany((query, head) =>
+        {
+            var group = head / (_heads / _kvHeads);
+            var scores = Enumerable.Range(0, position + 1).Select(past => Math.Exp(Dot(query, keys[past][group]) / Math.Sqrt(_headSize))).ToArray();
+            return Enumerable.Range(0, _headSize).Select(i => scores.Select((score, past) => score * values[past][(group * _headSize) + i]).Sum() / scores.Sum());
+        }).ToArray())];
+    }
+
+    /// <summary>Projects, norms each head where the model has such norms, and rotates pairs (i, i + half).</summary>
+    private double[][] Heads(string name, string projection, double[] x, int position, int count)
+    {
+        var projected = Linear($"{name}.{projection}_proj", x);
+        return [.. Enumerable.Range(0, count).Select(head =>
+        {
+            var part = projected.Skip(head * _headSize).Take(_headSize).ToArray();
+            var norm = $"{name}.{projection}_norm.weight";
+            return Rotate(model.Tensors.ContainsKey(norm) ? Norm(part, norm) : part, position);
+        })];
+    }
+
+    private double[] Rotate(double[] x, int position)
+    {
+        var half = _headSize / 2;
+        return [.. x.Select((value, i) =>
+        {
+            var angle = position * Math.Pow(_theta, -2.0 * (i % half) / _headSize);
+            return (value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half]));
+        })];
+    }
+
+    private double[] Norm(double[] x, string name)
+    {
+        var scale = 1 / Math.Sqrt((Dot(x, x) / x.Length) + _epsilon);
+        return [.. x.Select((value, i) => value * scale * model.Tensors[name].Values[i])];
+    }
+
+    private double[] Linear(string name, double[] x)
+    {
+        var (shape, values) = model.Tensors[name + ".weight"];
+        var bias = model.Tensors.TryGetValue(name + ".bias", out var tensor) ? tensor.Values : null;
+        return [.. Enumerable.Range(0, (int)shape[0]).Select(row => Enumerable.Range(0, x.Length).Sum(i => x[i] * values[(row * x.Length) + i]) + (bias?[row] ?? 0))];
+    }
+
+    private double[] Row(string name, int row) => [.. model.Tensors[name].Values.Skip(row * _hidden).Take(_hidden).Select(value => (double)value)];
+
+    private static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
+}
