@@ -19,6 +19,16 @@ public sealed class ChatTemplateTests
         Assert.Equal("B[{'role': '<user>', 'content': ['<x>', {'k': '<y>'}]}][{\"name\": \"<z>\"}]<w> t", text);
     }
 
+    [Fact]
+    public void Render_GuardsMarks_AreNeverEscaped()
+    {
+        var input = TemplateRun.Input(TemplateRun.Json("{\"messages\":[\"a\"]}")) with { GuardText = text => text + '\ufdd0' };
+
+        var text = ChatTemplate.Parse("{{ messages }}{{ messages|tojson(ensure_ascii=true) }}").Render(input);
+
+        Assert.Equal("['a\ufdd0'][\"a\ufdd0\"]", text);
+    }
+
     [Theory]
     [InlineData("messages")]
     [InlineData("tools")]

@@ -148,6 +148,7 @@ internal sealed class JsonText
         '\b' => "\\b",
         '\f' => "\\f",
         < ' ' => $"\\u{(int)c:x4}",
+        >= '\ufdd0' and <= '\ufdef' => null,
         > '~' when _options.EnsureAscii => $"\\u{(int)c:x4}",
         _ => null,
     };

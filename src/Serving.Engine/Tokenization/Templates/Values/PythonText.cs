@@ -82,7 +82,8 @@ internal static class PythonText
 
     private static bool IsPrintable(string text, int at, int code)
     {
-        if (code is >= ' ' and < 0x7f)
+        // The noncharacters U+FDD0 and up are marks of the tokenizer's guard: escaped they would become text.
+        if (code is >= ' ' and < 0x7f or >= 0xfdd0 and <= 0xfdef)
         {
             return true;
         }
