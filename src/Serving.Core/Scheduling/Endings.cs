@@ -14,6 +14,11 @@ internal sealed class Endings
     public void End(SequenceState ending, FinishReason reason, int? stopToken, RequestError? error)
     {
         var request = ending.Request;
+        if (error is null && !request.Forked && ending.Sequence.Choice == 0)
+        {
+            QueueChoices(request); // Before this one lets its adapter go: the others want it too.
+        }
+
         if (ending.Sequence.Status == SequenceStatus.Running)
         {
             _state.Marks.EndedInFlight += ending.InFlight > 0 && error is not null ? 1 : 0;
@@ -37,10 +42,6 @@ internal sealed class Endings
         }
 
         _state.Sink.OnFinished(ending.Sequence, reason, stopToken, error);
-        if (error is null && !request.Forked && ending.Sequence.Choice == 0)
-        {
-            QueueChoices(request);
-        }
     }
 
     /// <summary>Ends every sequence of a request that has not ended.</summary>

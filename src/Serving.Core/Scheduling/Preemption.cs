@@ -54,10 +54,12 @@ internal sealed class Preemption
             victim.Table.RemoveLast();
         }
 
+        // It waits for its adapter before it stops using it: one that was replaced on disk is dropped, for good, when nobody does either.
+        var adapter = victim.Sequence.Request.Adapter is { } needed ? _state.Adapters.AddWaiter(needed) : null;
         _state.Stop(victim);
         victim.Sequence.Status = SequenceStatus.Preempted;
         victim.Sequence.ComputedCount = 0;
-        _state.AwaitAdapter(victim);
+        victim.Adapter = adapter;
         _state.Queue.Return(victim);
     }
 
