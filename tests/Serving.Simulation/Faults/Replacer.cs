@@ -28,6 +28,7 @@ internal sealed class Replacer(SwarmSettings settings)
             world.Marks.Hit(Mark.ReplacedInFlight);
         }
 
+        world.Retired.Add(old);
         world.Scheduler.RetireAdapter(old);
     }
 

@@ -23,7 +23,7 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
         var name = $"{track.Owner.Request.Id.Value}.{track.Choice}";
         if (reason is FinishReason.Cancelled or FinishReason.Failed)
         {
-            CheckDisturbed(track, error, name);
+            CheckDisturbed(world, track, reason, error, name);
             return;
         }
 
@@ -39,18 +39,35 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
         }
     }
 
+    /// <inheritdoc/>
+    public override void AfterStep(World world, bool full)
+    {
+        foreach (var request in world.Live)
+        {
+            if (request.Aborted)
+            {
+                throw Violated($"{request.Request.Id.Value} was aborted by its reader and lives on");
+            }
+        }
+    }
+
     private static int? StopTokenOf(Expected expected) => expected.End == FinishReason.Stop && !expected.Reported ? expected.Token : null;
 
-    private void CheckDisturbed(SequenceTrack track, RequestError? error, string name)
+    private void CheckDisturbed(World world, SequenceTrack track, FinishReason reason, RequestError? error, string name)
     {
-        if (error is null)
+        var faults = world.Settings.Faults;
+        var explained = error switch
         {
-            throw Violated($"{name} was ended by a disturbance without an error");
-        }
-
-        if (track.Owner.Aborted && error != RequestError.SlowReader)
+            RequestError.Cancelled => faults.Cancel > 0,
+            RequestError.SlowReader => track.Owner.Aborted,
+            RequestError.DeadlineExceeded => faults.Deadline > 0,
+            RequestError.AdapterUnavailable => faults.LoadFailure > 0 && track.Owner.Request.Adapter is not null,
+            RequestError.EngineFailed => faults.DeviceLost > 0,
+            _ => false,
+        };
+        if (!explained || (error == RequestError.Cancelled) != (reason == FinishReason.Cancelled) || (track.Owner.Aborted && error != RequestError.SlowReader))
         {
-            throw Violated($"{name} was aborted by its reader and ends with {error}");
+            throw Violated($"{name} ends with {reason} and {error}, which nothing in the run explains");
         }
     }
 }

@@ -21,6 +21,18 @@ internal sealed class DeadlinesHold() : Invariant("16 deadlines")
     }
 
     /// <inheritdoc/>
+    public override void AfterStep(World world, bool full)
+    {
+        foreach (var request in world.Live)
+        {
+            if (request.Request.Deadline < world.Scheduler.NextDeadline)
+            {
+                throw Violated($"{request.Request.Id.Value} has its deadline {world.Scheduler.NextDeadline - request.Request.Deadline} µs before the one that the scheduler asks to be called at");
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public override void OnFinished(World world, SequenceTrack track, FinishReason reason, int? stopToken, RequestError? error)
     {
         if (error != RequestError.DeadlineExceeded)

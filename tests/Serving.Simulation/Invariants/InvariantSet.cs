@@ -24,6 +24,8 @@ internal static class InvariantSet
         new DeadlinesHold(),
         new GaugesAreTrue(settings.TenantWeights.Length),
         new RowsAreTokens(),
+        new FirstComeFirstServed(),
+        new RetiredAdaptersLeave(),
         new Integrity(),
     ];
 }

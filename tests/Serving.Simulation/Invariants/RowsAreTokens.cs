@@ -16,12 +16,29 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
 
         foreach (ref readonly var planned in plan.Sequences)
         {
+            CheckCached(plan, in planned);
             CheckRows(world, plan, in planned);
         }
 
         foreach (var output in plan.Outputs)
         {
             CheckOutput(plan, output);
+        }
+    }
+
+    // What the usage calls cached is what the first plan did not have to compute, whatever happens later.
+    private void CheckCached(StepPlan plan, in PlannedSequence planned)
+    {
+        var track = World.TrackOf(planned.Sequence);
+        if (track.Choice != 0)
+        {
+            return;
+        }
+
+        track.Cached ??= planned.FirstOrdinal;
+        if (planned.Sequence.CachedCount != track.Cached || track.Cached >= planned.Sequence.PromptCount)
+        {
+            throw Violated($"plan {plan.Number}: {planned.Sequence.CachedCount} of {planned.Sequence.PromptCount} prompt tokens of {planned.Sequence.Request.Id.Value} are called cached, its first plan began at {track.Cached}");
         }
     }
 

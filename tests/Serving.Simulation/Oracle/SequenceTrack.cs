@@ -47,6 +47,9 @@ internal sealed class SequenceTrack(SimRequest owner, int choice, OracleSequence
     /// <summary>Its status after the step before.</summary>
     public SequenceStatus Status { get; set; }
 
+    /// <summary>First ordinal of its first plan; null before.</summary>
+    public int? Cached { get; set; }
+
     /// <summary>The reported tokens, folded.</summary>
     public ulong AnswerHash { get; set; }
 }

@@ -43,6 +43,12 @@ internal sealed class SimRequest
     /// <summary>When it was submitted.</summary>
     public long SubmittedAt { get; set; }
 
+    /// <summary>Later requests that started before it.</summary>
+    public int Passes { get; set; }
+
+    /// <summary>Whether its start was noticed.</summary>
+    public bool Seen { get; set; }
+
     /// <summary>Whether a plan had rows of it.</summary>
     public bool Started { get; set; }
 }

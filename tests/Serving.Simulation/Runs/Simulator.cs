@@ -211,7 +211,7 @@ internal sealed class Simulator
         SafetySteps = _safetySteps,
         Violation = violation,
         Message = message,
-        Tail = violation is null ? "" : _world.Trace.Tail(60),
+        Tail = violation is null ? "" : _world.Trace.Tail(SimulationBudget.Tail),
         TraceHash = _world.Trace.Hash,
         AnswersHash = _world.AnswersHash,
         Steps = _world.Step,

@@ -33,7 +33,7 @@ internal static class SwarmDraw
             CollideKeys = random.Chance(0.1),
             TenantWeights = Weights(random),
             Adapters = adapters,
-            AdapterPages = random.Between(1, Math.Clamp(pages / 6, 1, 5)),
+            AdapterPages = random.Between(1, Math.Clamp(pages / 3, 1, 12)),
             Zipf = random.Unit() * 1.5,
             BaseShare = random.Unit() * 0.5,
             Arrivals = random.Spread(20, 500) / 100.0 * Math.Min(sequences / (0.3 * output), rows / (0.3 * (prompt + output))),

@@ -1,3 +1,4 @@
+using Serving.Core.Memory;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Arrivals;
@@ -78,6 +79,9 @@ internal sealed class World
 
     /// <summary>Adapter loads ordered and not answered.</summary>
     public int PendingLoads { get; set; }
+
+    /// <summary>Digests of replaced adapters.</summary>
+    public HashSet<Digest> Retired { get; } = [];
 
     /// <summary>Times the device was lost.</summary>
     public int Losses { get; set; }

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Serving.Simulation;
+namespace Serving.Simulation.Runs;
 
 /// <summary>How much is simulated: what CI runs by default, more or one seed by environment variables.</summary>
 internal static class SimulationBudget
@@ -13,6 +13,9 @@ internal static class SimulationBudget
 
     /// <summary>Steps of the safety phase of each: <c>SERVING_SIMULATION_STEPS</c>.</summary>
     public static int Steps { get; } = (int)Read("SERVING_SIMULATION_STEPS", 2000);
+
+    /// <summary>Events shown of a failed run: <c>SERVING_SIMULATION_TAIL</c>.</summary>
+    public static int Tail { get; } = (int)Read("SERVING_SIMULATION_TAIL", 60);
 
     /// <summary>Whether one seed was asked for.</summary>
     public static bool OneSeed => Environment.GetEnvironmentVariable("SERVING_SIMULATION_SEED") is { Length: > 0 };

@@ -1,0 +1,66 @@
+using Serving.Core.Scheduling;
+using Serving.Simulation.Oracle;
+using Serving.Simulation.Worlds;
+
+namespace Serving.Simulation.Invariants;
+
+/// <summary>
+/// Within a tenant and a priority requests start in the order of their arrival. With adapters, a request may be passed while its own adapter loads, while others' loads hold the
+/// pages that it needs, and a bounded number of times while room for its adapter is lacking.
+/// </summary>
+internal sealed class FirstComeFirstServed() : Invariant("25 first come first served")
+{
+    private readonly List<SimRequest> _starting = [];
+
+    /// <summary>The most that any request was passed.</summary>
+    public int MostPasses { get; private set; }
+
+    /// <inheritdoc/>
+    public override void OnScheduled(World world, StepPlan? plan)
+    {
+        if (plan is null)
+        {
+            return;
+        }
+
+        foreach (var request in world.Live)
+        {
+            if (request is { Started: true, Seen: false })
+            {
+                request.Seen = true;
+                _starting.Add(request);
+            }
+        }
+
+        foreach (var started in _starting)
+        {
+            Pass(world, started);
+        }
+
+        _starting.Clear();
+    }
+
+    private void Pass(World world, SimRequest started)
+    {
+        foreach (var waiting in world.Live)
+        {
+            if (waiting.Request.Id.Value >= started.Request.Id.Value)
+            {
+                break; // Live is in the order of arrival.
+            }
+
+            if (waiting.Started || waiting.Request.Tenant != started.Request.Tenant || waiting.Request.Priority > started.Request.Priority)
+            {
+                continue;
+            }
+
+            waiting.Passes++;
+            MostPasses = Math.Max(MostPasses, waiting.Passes);
+            var bound = world.Settings.Adapters == 0 ? 0 : Admission.MaxBypasses + (2 * world.Settings.MaxSequences) + (world.Settings.MaxSequences * world.Settings.Faults.LoadDelay * 4);
+            if (waiting.Passes > bound)
+            {
+                throw Violated($"{waiting.Request.Id.Value} was passed {waiting.Passes} times, the last time by {started.Request.Id.Value}");
+            }
+        }
+    }
+}
