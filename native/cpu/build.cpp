@@ -13,6 +13,9 @@ extern const KernelSet kKernels;
 namespace avx512 {
 extern const KernelSet kKernels;
 }
+namespace avx512_bf16 {
+extern const KernelSet kKernels;
+}
 namespace amx_emulated {
 extern const KernelSet kKernels;
 }
@@ -149,7 +152,7 @@ void carve_pool(Engine& engine, Carver& carver) {
     }
 
     engine.lora_stride = widest * kMaxRank;
-    engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);
+    engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);  // room for either form
     engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
     engine.row_slots = carver.take<int32_t>(int64_t{pool.max_rows} + pool.max_outputs);
     engine.output_segments = carver.take<srv_segment>(pool.max_outputs);
@@ -169,6 +172,7 @@ const KernelSet* kernels_of(int isa) {
     switch (isa) {
     case SRV_ISA_AVX2: return &avx2::kKernels;
     case SRV_ISA_AVX512: return &avx512::kKernels;
+    case SRV_ISA_AVX512_BF16: return &avx512_bf16::kKernels;
     case SRV_ISA_AMX_EMULATED: return &amx_emulated::kKernels;
 #ifdef SERVING_HAS_AMX
     case SRV_ISA_AMX: return &amx::kKernels;

@@ -103,7 +103,7 @@ struct Engine {
     int64_t scratch_stride = 0;
     int32_t cells_per_page = 0;
     SlotBinding* slots = nullptr;
-    float* lora_values = nullptr;      // [row][slice of the Linear][kMaxRank]: x·Aᵀ, scaled and rounded
+    void* lora_values = nullptr;       // [row][slice of the Linear][kMaxRank]: x·Aᵀ, scaled and rounded, in the form of activations
     int32_t lora_stride = 0;
     int32_t* fed_tokens = nullptr;     // sampled by the previous step, one per output
     float* partials = nullptr;

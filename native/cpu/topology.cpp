@@ -88,6 +88,12 @@ uint32_t detect_instruction_sets() {
     }
 
     sets |= 1u << SRV_ISA_AVX512;
+    uint32_t more = 0;
+    uint32_t ignored = 0;
+    if (__get_cpuid_count(7, 1, &more, &ignored, &ignored, &ignored) && (more & (1u << 5)) != 0) {
+        sets |= 1u << SRV_ISA_AVX512_BF16;
+    }
+
     const bool tiles = (d & (1u << 24)) != 0 && (d & (1u << 22)) != 0 && (state & 0x60000) == 0x60000;
     if (tiles && syscall(SYS_arch_prctl, kArchRequestPermission, kTileDataFeature) == 0) {
         sets |= 1u << SRV_ISA_AMX;

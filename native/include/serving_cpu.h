@@ -34,8 +34,9 @@ typedef enum srv_status {
 typedef enum srv_isa {
     SRV_ISA_AVX2 = 0,
     SRV_ISA_AVX512 = 1,
-    SRV_ISA_AMX = 2,
-    SRV_ISA_AMX_EMULATED = 3 /* AMX's arithmetic in plain C++, for tests */
+    SRV_ISA_AVX512_BF16 = 2,
+    SRV_ISA_AMX = 3,
+    SRV_ISA_AMX_EMULATED = 4 /* AMX's arithmetic in plain C++, for tests */
 } srv_isa;
 
 typedef struct srv_options {

@@ -1,5 +1,4 @@
-// The kernels of one instruction set. A translation unit defines SRV_NAMESPACE, SRV_VECTOR_HEADER, SRV_TILE_ORDER (0 or 1) and, for tiles, SRV_TILES,
-// and includes this; everything lands in its namespace, so that no function compiled for one instruction set is ever called on another's behalf.
+// The kernels of one instruction set. A translation unit defines SRV_NAMESPACE, SRV_VECTOR_HEADER, SRV_ORDER and, for tiles, SRV_TILES, and includes this; everything lands in its namespace, so that no function compiled for one instruction set is ever called on another's behalf.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -8,17 +7,23 @@
 
 #include "../engine.h"
 
+// Orders of accumulation, see product.h.
+#define SRV_ORDER_FMA 0
+#define SRV_ORDER_DOT 1
+#define SRV_ORDER_TILE 2
+
 #define SRV_INLINE static inline __attribute__((always_inline))
+#define SRV_MEMBER static inline __attribute__((always_inline))
 
 namespace serving {
 namespace SRV_NAMESPACE {
 
-constexpr bool kTileOrder = SRV_TILE_ORDER != 0;
+constexpr bool kTileOrder = SRV_ORDER == SRV_ORDER_TILE;
 
-#if SRV_TILE_ORDER
-using Activation = uint16_t;
-#else
+#if SRV_ORDER == SRV_ORDER_FMA
 using Activation = float;
+#else
+using Activation = uint16_t;
 #endif
 
 #include SRV_VECTOR_HEADER
@@ -30,6 +35,7 @@ using Activation = float;
 SRV_INLINE void begin_worker() {}
 SRV_INLINE void end_worker() {}
 #endif
+#include "operands.h"
 #include "product.h"
 #include "lora.h"
 #include "linear.h"
@@ -42,7 +48,7 @@ SRV_INLINE void end_worker() {}
 #include "step.h"
 
 extern const KernelSet kKernels;
-const KernelSet kKernels = {kTileOrder, &worker_scratch, &run_step};
+const KernelSet kKernels = {sizeof(Activation) == sizeof(uint16_t), &worker_scratch, &run_step};
 
 }  // namespace SRV_NAMESPACE
 }  // namespace serving

@@ -8,12 +8,16 @@ struct AttentionState {
     float* output;   // [kAttentionRows, output_width], unnormalised
 };
 
+// Blocks whose scores are computed together, so that few rows have enough independent sums.
+constexpr int kBlockGroup = 4;
+constexpr int kScoreStride = kBlockGroup * kBlock;
+
 struct AttentionScratch {
     Activation* query;    // [kAttentionRows, query_stride]
     Activation* weights;  // [kAttentionRows, kBlock]: P, rounded
-    float* scores;        // [kAttentionRows, kBlock]
-    uint16_t* keys;       // two panels of head_size / 2 pairs
-    uint16_t* values;     // head_size / 16 panels of 16 pairs
+    float* scores;        // [kAttentionRows, kScoreStride]
+    uint16_t* keys;       // two panels of query_stride / 2 pairs for every block of a group
+    uint16_t* values;     // output_width / 16 panels of 16 pairs for every block of a group
     AttentionState split;
     AttentionState merged;
     int query_stride;
@@ -31,8 +35,8 @@ static int32_t attention_scratch_bytes(const Engine& engine) {
     const int head_size = engine.program.head_size;
     const int query = kAttentionRows * attention_query_stride(head_size) * static_cast<int>(sizeof(Activation));
     const int weights = kAttentionRows * kBlock * static_cast<int>(sizeof(Activation));
-    const int scores = kAttentionRows * kBlock * 4;
-    const int operands = 2 * kBlock * attention_query_stride(head_size) * 2;
+    const int scores = kAttentionRows * kScoreStride * 4;
+    const int operands = kBlockGroup * kBlock * (attention_query_stride(head_size) + output_width(engine)) * 2;
     const int state = (2 * kAttentionRows + kAttentionRows * output_width(engine)) * 4;
     return query + weights + scores + operands + 2 * state + 1024;
 }
@@ -50,9 +54,9 @@ static AttentionScratch attention_scratch(const Engine& engine, int worker) {
     s.query_stride = attention_query_stride(head_size);
     s.query = reinterpret_cast<Activation*>(take(int64_t{kAttentionRows} * s.query_stride * static_cast<int64_t>(sizeof(Activation))));
     s.weights = reinterpret_cast<Activation*>(take(kAttentionRows * kBlock * static_cast<int64_t>(sizeof(Activation))));
-    s.scores = reinterpret_cast<float*>(take(kAttentionRows * kBlock * 4));
-    s.keys = reinterpret_cast<uint16_t*>(take(int64_t{kBlock} * s.query_stride * 2));
-    s.values = reinterpret_cast<uint16_t*>(take(int64_t{kBlock} * output_width(engine) * 2));
+    s.scores = reinterpret_cast<float*>(take(kAttentionRows * kScoreStride * 4));
+    s.keys = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * s.query_stride * 2));
+    s.values = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * output_width(engine) * 2));
     for (AttentionState* state : {&s.split, &s.merged}) {
         state->maximum = reinterpret_cast<float*>(take(kAttentionRows * 4));
         state->sum = reinterpret_cast<float*>(take(kAttentionRows * 4));
@@ -160,12 +164,12 @@ static BlockOperands block_operands(const Engine& engine, const AttentionScratch
 }
 
 // Scores → P. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
-static void soften_block(const AttentionScratch& s, const int* visible, int rows, float scale, int width) {
+static void soften_block(const AttentionScratch& s, float* scores, const int* visible, int rows, float scale, int width) {
     alignas(64) float raised[kAttentionRows] = {};
     alignas(64) float factor[kAttentionRows];
     const Vector none = splat(kNoScore);
     for (int r = 0; r < rows; r++) {
-        float* row = s.scores + r * kBlock;
+        float* row = scores + r * kScoreStride;
         const int seen = visible[r];
         const Vector a = keep_first(mul(load(row), splat(scale)), seen < kLanes ? seen : kLanes, none);
         const Vector b = keep_first(mul(load(row + kLanes), splat(scale)), seen > kLanes ? seen - kLanes : 0, none);
@@ -180,7 +184,7 @@ static void soften_block(const AttentionScratch& s, const int* visible, int rows
     }
 
     for (int r = 0; r < rows; r++) {
-        float* row = s.scores + r * kBlock;
+        float* row = scores + r * kScoreStride;
         Activation* p = s.weights + r * kBlock;
         if (visible[r] <= 0) {
             store_rounded(p, zero());
@@ -259,6 +263,13 @@ static void merge_state(const AttentionState& into, const AttentionState& from, 
     }
 }
 
+// The part of the scratch that one block of a group gathers into.
+static AttentionScratch scratch_of_block(const Engine& engine, AttentionScratch s, int block) {
+    s.keys += static_cast<int64_t>(block) * kBlock * s.query_stride;
+    s.values += static_cast<int64_t>(block) * kBlock * output_width(engine);
+    return s;
+}
+
 static void attend_split(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, const AttentionScratch& s, EntryCursor& cursor, int split) {
     const srv_sequence& sequence = job.step->sequences[task.sequence];
     const int width = output_width(engine);
@@ -266,19 +277,30 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
     const int last = sequence.first_ordinal + (task.first_row + task.row_count - 1) / engine.group;
     const int end = (split + 1) * kSplit < last + 1 ? (split + 1) * kSplit : last + 1;
     clear_state(s.split, task.row_count, width);
-    for (int first = split * kSplit; first < end; first += kBlock) {
-        // What is valid counts, not what these rows see, so that a block is read from whole pages whenever it lies in them.
-        const int count = total - first < kBlock ? total - first : kBlock;
-        const BlockOperands operands = block_operands(engine, s, cursor, op.layer, task.kv_head, first, count);
-        int visible[kAttentionRows];
-        for (int r = 0; r < task.row_count; r++) {
-            const int seen = sequence.first_ordinal + (task.first_row + r) / engine.group + 1 - first;
-            visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
+    for (int first = split * kSplit; first < end; first += kScoreStride) {
+        BlockOperands operands[kBlockGroup];
+        const uint16_t* keys[2 * kBlockGroup];
+        int blocks = 0;
+        for (; blocks < kBlockGroup && first + blocks * kBlock < end; blocks++) {
+            // What is valid counts, not what these rows see, so that a block is read from whole pages whenever it lies in them.
+            const int start = first + blocks * kBlock;
+            const AttentionScratch own = scratch_of_block(engine, s, blocks);
+            operands[blocks] = block_operands(engine, own, cursor, op.layer, task.kv_head, start, total - start < kBlock ? total - start : kBlock);
+            keys[2 * blocks] = operands[blocks].keys[0];
+            keys[2 * blocks + 1] = operands[blocks].keys[1];
         }
 
-        multiply(s.query, s.query_stride, task.row_count, operands.keys, 2, s.query_stride / 2, s.scores, kBlock, false);
-        soften_block(s, visible, task.row_count, op.scale, width);
-        multiply_values(s, operands, task.row_count, width);
+        multiply(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false);
+        for (int block = 0; block < blocks; block++) {
+            int visible[kAttentionRows];
+            for (int r = 0; r < task.row_count; r++) {
+                const int seen = sequence.first_ordinal + (task.first_row + r) / engine.group + 1 - (first + block * kBlock);
+                visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
+            }
+
+            soften_block(s, s.scores + block * kBlock, visible, task.row_count, op.scale, width);
+            multiply_values(s, operands[block], task.row_count, width);
+        }
     }
 }
 

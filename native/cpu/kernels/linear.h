@@ -41,49 +41,120 @@ SRV_INLINE void finish_outputs(const LinearCall& call, const Panel& panel, int r
     }
 }
 
-// Rows that share an adapter: (product + bias) + delta.
-template <int Rows>
-static void finish_with_delta(const LinearCall& call, const Panel& panel, Vector bias, const SlotBinding& slot, int row, const float* c, int c_stride) {
+SRV_INLINE Vector bias_of(const LinearCall& call, const Panel& panel) {
+    if (call.bias == nullptr) {
+        return zero();
+    }
+
+    return panel.count == kLanes ? load(call.bias + panel.first) : load_first(call.bias + panel.first, panel.count);
+}
+
+// Rows that share an adapter, panels that share its cells: (product + bias) + delta.
+template <int Rows, int Panels>
+static void finish_with_delta(const LinearCall& call, const Panel* panels, const SlotBinding& slot, int row, const float* c, int c_stride) {
     const Engine& engine = *call.engine;
-    const float* values = engine.lora_values + row * static_cast<int64_t>(engine.lora_stride) + (panel.slice - call.op->first_slice) * kMaxRank;
-    Vector delta[Rows];
-    expand_panel<Rows>(engine, slot, slot.slices[panel.slice], panel.first - engine.program.slices[panel.slice].output_offset, values, engine.lora_stride, delta);
-    for (int r = 0; r < Rows; r++) {
-        finish_outputs(call, panel, row + r, add(add(load(c + r * c_stride), bias), delta[r]));
+    const int slice = panels[0].slice;
+    Vector delta[Rows][Panels];
+    expand_panels<Rows, Panels>(engine, slot, slot.slices[slice], panels[0].first - engine.program.slices[slice].output_offset,
+        lora_row(engine, row, slice - call.op->first_slice), delta);
+    for (int j = 0; j < Panels; j++) {
+        const Vector bias = bias_of(call, panels[j]);
+        for (int r = 0; r < Rows; r++) {
+            const Vector sum = load(c + r * c_stride + j * kLanes);
+            finish_outputs(call, panels[j], row + r, add(call.bias == nullptr ? sum : add(sum, bias), delta[r][j]));
+        }
     }
 }
 
-static void finish_panel(const LinearCall& call, const Panel& panel, int first_row, int rows, const float* c, int c_stride) {
-    Vector bias = zero();
-    if (call.bias != nullptr) {
-        bias = panel.count == kLanes ? load(call.bias + panel.first) : load_first(call.bias + panel.first, panel.count);
+static void finish_plain(const LinearCall& call, const Panel* panels, int count, int row, const float* c) {
+    for (int j = 0; j < count; j++) {
+        const Vector sum = load(c + j * kLanes);
+        finish_outputs(call, panels[j], row, call.bias == nullptr ? sum : add(sum, bias_of(call, panels[j])));
+    }
+}
+
+using Finish = void (*)(const LinearCall&, const Panel*, const SlotBinding&, int, const float*, int);
+
+constexpr int kDeltaLimit = kTileOrder ? kDeltaVectors / 2 : kDeltaVectors;
+
+// The panels of one cell that some rows finish together: as many as there are accumulators for.
+template <int Rows>
+static Finish finish_of(int panels, int& taken) {
+    if constexpr (Rows * 4 <= kDeltaLimit) {
+        if (panels == 4) {
+            taken = 4;
+            return &finish_with_delta<Rows, 4>;
+        }
     }
 
+    if constexpr (Rows * 2 <= kDeltaLimit) {
+        if (panels >= 2) {
+            taken = 2;
+            return &finish_with_delta<Rows, 2>;
+        }
+    }
+
+    taken = 1;
+    return &finish_with_delta<Rows, 1>;
+}
+
+static Finish finish_of(int rows, int panels, int& taken) {
+    switch (rows) {
+    case 1: return finish_of<1>(panels, taken);
+    case 2: return finish_of<2>(panels, taken);
+    case 3: return finish_of<3>(panels, taken);
+    case 4: return finish_of<4>(panels, taken);
+    case 5: return finish_of<kDeltaRows < 5 ? 1 : 5>(panels, taken);
+    default: return finish_of<kDeltaRows < 6 ? 1 : 6>(panels, taken);
+    }
+}
+
+// Panels of one slice inside one cell (or any panels without a slice), all rows.
+static void finish_panels(const LinearCall& call, const Panel* panels, int count, int first_row, int rows, const float* c, int c_stride) {
+    const int slice = call.slots == nullptr ? -1 : panels[0].slice;
     for (int r = 0; r < rows;) {
-        const int slot_index = call.slots == nullptr || panel.slice < 0 ? -1 : call.slots[first_row + r];
-        if (slot_index < 0 || call.engine->slots[slot_index].slices[panel.slice].rank_blocks == 0) {
-            const Vector sum = load(c + r * c_stride);
-            finish_outputs(call, panel, first_row + r, call.bias == nullptr ? sum : add(sum, bias));
+        const int slot_index = slice < 0 ? -1 : call.slots[first_row + r];
+        if (slot_index < 0 || call.engine->slots[slot_index].slices[slice].rank_blocks == 0) {
+            finish_plain(call, panels, count, first_row + r, c + r * c_stride);
             r++;
             continue;
         }
 
         int same = 1;
-        while (same < 4 && r + same < rows && call.slots[first_row + r + same] == slot_index) {
+        while (same < kDeltaRows && r + same < rows && call.slots[first_row + r + same] == slot_index) {
             same++;
         }
 
-        const SlotBinding& slot = call.engine->slots[slot_index];
-        const float* from = c + r * c_stride;
-        switch (same) {
-        case 1: finish_with_delta<1>(call, panel, bias, slot, first_row + r, from, c_stride); break;
-        case 2: finish_with_delta<2>(call, panel, bias, slot, first_row + r, from, c_stride); break;
-        case 3: finish_with_delta<3>(call, panel, bias, slot, first_row + r, from, c_stride); break;
-        default: finish_with_delta<4>(call, panel, bias, slot, first_row + r, from, c_stride); break;
+        for (int j = 0; j < count;) {
+            int taken = 1;
+            const Finish finish = finish_of(same, count - j, taken);
+            finish(call, panels + j, call.engine->slots[slot_index], first_row + r, c + r * c_stride + j * kLanes, c_stride);
+            j += taken;
         }
 
         r += same;
     }
+}
+
+// How many panels from here on lie in one cell of one slice.
+static int panels_of_cell(const LinearCall& call, const Panel* panels, int most) {
+    const int slice = panels[0].slice;
+    if (slice < 0 || call.slots == nullptr) {
+        int count = 1;
+        while (count < most && (call.slots == nullptr || panels[count].slice < 0)) {
+            count++;
+        }
+
+        return count;
+    }
+
+    const int inside = (panels[0].first - call.engine->program.slices[slice].output_offset) % kCellColumns / kLanes;
+    int count = 1;
+    while (count < most && inside + count < kCellColumns / kLanes && panels[count].slice == slice) {
+        count++;
+    }
+
+    return count;
 }
 
 static void linear_panels(const LinearCall& call, int first_panel, int panel_end) {
@@ -104,8 +175,10 @@ static void linear_panels(const LinearCall& call, int first_panel, int panel_end
         for (int row = 0; row < call.rows; row += kRowTile) {
             const int rows = call.rows - row < kRowTile ? call.rows - row : kRowTile;
             multiply(call.x + row * call.x_stride, call.x_stride, rows, w, count, weight.pairs, c, kStride, false);
-            for (int j = 0; j < count; j++) {
-                finish_panel(call, panels[p + j], row, rows, c + j * kLanes, kStride);
+            for (int j = 0; j < count;) {
+                const int together = panels_of_cell(call, panels + p + j, count - j);
+                finish_panels(call, panels + p + j, together, row, rows, c + j * kLanes, kStride);
+                j += together;
             }
         }
     }

@@ -65,22 +65,11 @@ SRV_INLINE uint16_t narrow(float x) {
     return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
-// Activations are rounded floats where products are fp32 FMAs, and bf16 where they are tiles.
+// Activations are rounded floats where products are chains of fp32 FMAs, and bf16 elsewhere.
 SRV_INLINE void store_rounded(float* p, Vector x) { store(p, round_bf16(x)); }
 SRV_INLINE void store_rounded(uint16_t* p, Vector x) { store_bf16(p, x); }
 SRV_INLINE Vector load_activation(const float* p) { return load(p); }
 SRV_INLINE Vector load_activation(const uint16_t* p) { return load_bf16(p); }
-
-// Elements 2k and 2k + 1 of a row, in every lane.
-SRV_INLINE void splat_pair(const float* p, Vector& even, Vector& odd) {
-    even = splat(p[0]);
-    odd = splat(p[1]);
-}
-
-SRV_INLINE void splat_pair(const uint16_t* p, Vector& even, Vector& odd) {
-    even = splat(widen(p[0]));
-    odd = splat(widen(p[1]));
-}
 
 // Copies count floats that are already rounded into an activation row.
 SRV_INLINE void store_rounded_first(float* p, Vector x, int count) { store_first(p, round_bf16(x), count); }

@@ -9,6 +9,8 @@ struct Vector {
 // Rows × panels of a register tile: accumulators that leave room for weights and a broadcast.
 constexpr int kTileVectors = 6;
 constexpr int kTileRows = 6;
+constexpr int kDeltaVectors = 4;
+constexpr int kDeltaRows = 4;
 
 SRV_INLINE Vector zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 SRV_INLINE Vector splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -62,13 +64,22 @@ SRV_INLINE Vector keep_first(Vector x, int count, Vector fill) {
         _mm256_blendv_ps(fill.b, x.b, _mm256_castsi256_ps(first_lanes(count - 8)))};
 }
 
-// The even and the odd elements of 16 pairs of bf16.
-SRV_INLINE void load_pairs(const uint16_t* p, Vector& even, Vector& odd) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16));
+// Sixteen pairs of bf16 as they lie in memory.
+struct RawPairs {
+    __m256i a;
+    __m256i b;
+};
+
+// Eight pairs from each of two places.
+SRV_INLINE RawPairs load_raw(const uint16_t* a, const uint16_t* b) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b))};
+}
+
+SRV_INLINE RawPairs load_raw(const uint16_t* p) { return load_raw(p, p + 16); }
+SRV_INLINE Vector even_of(RawPairs raw) { return {_mm256_castsi256_ps(_mm256_slli_epi32(raw.a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(raw.b, 16))}; }
+SRV_INLINE Vector odd_of(RawPairs raw) {
     const __m256i mask = _mm256_set1_epi32(static_cast<int>(0xFFFF0000u));
-    even = {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
-    odd = {_mm256_castsi256_ps(_mm256_and_si256(a, mask)), _mm256_castsi256_ps(_mm256_and_si256(b, mask))};
+    return {_mm256_castsi256_ps(_mm256_and_si256(raw.a, mask)), _mm256_castsi256_ps(_mm256_and_si256(raw.b, mask))};
 }
 
 SRV_INLINE __m256i rounded_half(__m256 x) {

@@ -8,6 +8,8 @@ struct Vector {
 // Rows × panels of a register tile: accumulators that leave room for weights and a broadcast.
 constexpr int kTileVectors = 24;
 constexpr int kTileRows = 12;
+constexpr int kDeltaVectors = 16;
+constexpr int kDeltaRows = 6;
 
 SRV_INLINE Vector zero() { return {_mm512_setzero_ps()}; }
 SRV_INLINE Vector splat(float x) { return {_mm512_set1_ps(x)}; }
@@ -41,12 +43,21 @@ SRV_INLINE Vector keep_first(Vector x, int count, Vector fill) {
     return {_mm512_mask_blend_ps(first_lanes(count), fill.v, x.v)};
 }
 
-// The even and the odd elements of 16 pairs of bf16.
-SRV_INLINE void load_pairs(const uint16_t* p, Vector& even, Vector& odd) {
-    const __m512i raw = _mm512_loadu_si512(p);
-    even.v = _mm512_castsi512_ps(_mm512_slli_epi32(raw, 16));
-    odd.v = _mm512_castsi512_ps(_mm512_and_si512(raw, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
+// Sixteen pairs of bf16 as they lie in memory.
+struct RawPairs {
+    __m512i v;
+};
+
+SRV_INLINE RawPairs load_raw(const uint16_t* p) { return {_mm512_loadu_si512(p)}; }
+
+// Eight pairs from each of two places.
+SRV_INLINE RawPairs load_raw(const uint16_t* a, const uint16_t* b) {
+    const __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)));
+    return {_mm512_inserti64x4(low, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)), 1)};
 }
+
+SRV_INLINE Vector even_of(RawPairs raw) { return {_mm512_castsi512_ps(_mm512_slli_epi32(raw.v, 16))}; }
+SRV_INLINE Vector odd_of(RawPairs raw) { return {_mm512_castsi512_ps(_mm512_and_si512(raw.v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))))}; }
 
 // Rounded to nearest even to bf16, kept as floats; NaN stays a quiet NaN.
 SRV_INLINE __m512i rounded_bits(Vector x) {

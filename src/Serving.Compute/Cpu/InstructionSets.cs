@@ -9,7 +9,7 @@ internal static class InstructionSets
     public const string Emulated = "amx-emulated";
 
     /// <summary>Names by number, in ascending order of what "auto" prefers.</summary>
-    public static readonly string[] Names = ["avx2", "avx512", "amx", Emulated];
+    public static readonly string[] Names = ["avx2", "avx512", "avx512-bf16", "amx", Emulated];
 
     /// <summary>Those that run here.</summary>
     public static IReadOnlyList<string> Supported()

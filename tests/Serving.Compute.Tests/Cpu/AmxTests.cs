@@ -15,3 +15,10 @@ public sealed class AmxSamplingTests : SamplingContract
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
 }
+
+/// <summary>The invariance contract, held by the native backend with amx.</summary>
+public sealed class AmxInvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+}

@@ -15,3 +15,10 @@ public sealed class Avx2SamplingTests : SamplingContract
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2");
 }
+
+/// <summary>The invariance contract, held by the native backend with avx2.</summary>
+public sealed class Avx2InvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2");
+}

@@ -15,3 +15,10 @@ public sealed class Avx512SamplingTests : SamplingContract
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
 }
+
+/// <summary>The invariance contract, held by the native backend with avx512.</summary>
+public sealed class Avx512InvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+}

@@ -15,3 +15,10 @@ public sealed class EmulatedAmxSamplingTests : SamplingContract
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = CpuFactory.Of("amx-emulated");
 }
+
+/// <summary>The invariance contract, held by the native backend with amx-emulated.</summary>
+public sealed class EmulatedAmxInvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx-emulated");
+}

@@ -1,0 +1,52 @@
+// A pair of inputs against a pair of weights: the step that every product is made of.
+
+#if SRV_ORDER == SRV_ORDER_DOT
+
+// Both products and the sum in one instruction.
+struct Inputs {
+    __m512bh v;
+};
+
+struct Weights16 {
+    __m512bh v;
+};
+
+SRV_INLINE Weights16 weights_of(RawPairs raw) { return {(__m512bh)raw.v}; }
+
+SRV_INLINE Inputs splat_inputs(const uint16_t* p) {
+    int32_t pair;
+    __builtin_memcpy(&pair, p, sizeof pair);
+    return {(__m512bh)_mm512_set1_epi32(pair)};
+}
+
+SRV_INLINE Vector accumulate(Inputs x, Weights16 w, Vector sum) { return {_mm512_dpbf16_ps(sum.v, x.v, w.v)}; }
+
+#else
+
+struct Inputs {
+    Vector even;
+    Vector odd;
+};
+
+struct Weights16 {
+    Vector even;
+    Vector odd;
+};
+
+SRV_INLINE Weights16 weights_of(RawPairs raw) { return {even_of(raw), odd_of(raw)}; }
+SRV_INLINE Inputs splat_inputs(const float* p) { return {splat(p[0]), splat(p[1])}; }
+SRV_INLINE Inputs splat_inputs(const uint16_t* p) { return {splat(widen(p[0])), splat(widen(p[1]))}; }
+SRV_INLINE Vector accumulate(Inputs x, Weights16 w, Vector sum) { return fma(x.odd, w.odd, fma(x.even, w.even, sum)); }
+
+#endif
+
+// Where 16 outputs' weights come from: one panel of 16, or two rank blocks of 8.
+struct PanelSource {
+    static constexpr int kPointers = 1;
+    SRV_MEMBER Weights16 load(const uint16_t* const* w, int pair) { return weights_of(load_raw(w[0] + pair * 2 * kLanes)); }
+};
+
+struct BlockSource {
+    static constexpr int kPointers = 2;
+    SRV_MEMBER Weights16 load(const uint16_t* const* w, int pair) { return weights_of(load_raw(w[0] + pair * 2 * kCellRanks, w[1] + pair * 2 * kCellRanks)); }
+};

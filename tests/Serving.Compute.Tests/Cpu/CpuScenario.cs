@@ -1,0 +1,76 @@
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Contracts;
+using Serving.Compute.Tests.Programs;
+
+namespace Serving.Compute.Tests.Cpu;
+
+/// <summary>A few steps with everything in them: a long context, chunks, single rows, adapters of several ranks, partly filled pages.</summary>
+internal static class CpuScenario
+{
+    private static readonly SampleRow Output = new() { TargetToken = -1, TopLogprobs = 3, Temperature = 0.8f, TopP = 0.9f, RepetitionPenalty = 1, Seed = 7 };
+
+    private static readonly TestShape Shape = new() { Hidden = 96, Intermediate = 160, Heads = 6, KvHeads = 2, HeadSize = 64, Vocabulary = 211, Bias = true };
+
+    /// <summary>The bits of every logit and the tokens, step after step.</summary>
+    /// <param name="factory">The backend.</param>
+    /// <param name="poison">Fill every page with NaN first, as an adapter may have left it.</param>
+    public static List<uint> Run(BackendFactory factory, bool poison = false)
+    {
+        var test = TestProgram.Create(Shape);
+        using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
+        if (poison)
+        {
+            Poison(session, test);
+        }
+
+        int[] slots = [-1, .. new[] { 8, 40, 3 }.Select(rank => session.AddAdapter(test.CreateAdapter(rank, slice => slice.Index % 3 == 0 ? 0 : rank)))];
+        var sequences = slots.Select(slot => new TestSequence(session, slot)).ToArray();
+        var bits = new List<uint>();
+        Step(session, bits, () => sequences[0].AddChunk(Tokens(600, 1), last: Output));
+        Step(session, bits, () =>
+        {
+            sequences[0].StartPage();
+            sequences[0].AddChunk(Tokens(9, 2), last: Output);
+            sequences[1].AddChunk(Tokens(37, 3), every: Output);
+            sequences[2].AddChunk(Tokens(1, 4), last: Output);
+            sequences[3].AddChunk(Tokens(70, 5), last: Output);
+        });
+        for (var i = 0; i < 3; i++)
+        {
+            Step(session, bits, () => Array.ForEach(sequences, sequence => sequence.AddChunk(Tokens(1, 6 + i), last: Output)));
+        }
+
+        return bits;
+    }
+
+    private static void Step(BackendSession session, List<uint> bits, Action fill)
+    {
+        session.Inputs.Clear();
+        fill();
+        session.Execute();
+        for (var i = 0; i < session.Inputs.OutputCount; i++)
+        {
+            bits.Add((uint)session.Outputs.TokenIds[i]);
+            bits.AddRange(session.Logits(i).Select(BitConverter.SingleToUInt32Bits));
+        }
+    }
+
+    /// <summary>Packs an adapter of nothing but NaN into every page, as if it had been evicted since.</summary>
+    private static void Poison(BackendSession session, TestProgram test)
+    {
+        var slice = test.Program.Slices[0];
+        var notNumbers = Enumerable.Repeat((ushort)0x7FC0, 256 * Math.Max(slice.InputWidth, slice.OutputWidth)).ToArray();
+        var adapter = new Adapters.AdapterWeights([new Adapters.AdapterSlice(0, 256, 1, notNumbers.AsMemory(0, 256 * slice.InputWidth), notNumbers.AsMemory(0, 256 * slice.OutputWidth))]);
+        var count = session.Backend.PageCountOf(adapter);
+        for (var first = 0; first + count <= 400; first += count)
+        {
+            session.Backend.PackAdapter(63, adapter, [.. Enumerable.Range(first, count)]);
+        }
+    }
+
+    private static int[] Tokens(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(Shape.Vocabulary))];
+    }
+}
