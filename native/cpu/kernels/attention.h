@@ -18,6 +18,7 @@ struct AttentionScratch {
     float* scores;        // [kAttentionRows, kScoreStride]
     uint16_t* keys;       // two panels of query_stride / 2 pairs for every block of a group
     uint16_t* values;     // output_width / 16 panels of 16 pairs for every block of a group
+    float* factor;        // [kAttentionRows]
     AttentionState split;
     AttentionState merged;
     int query_stride;
@@ -57,6 +58,7 @@ static AttentionScratch attention_scratch(const Engine& engine, int worker) {
     s.scores = reinterpret_cast<float*>(take(kAttentionRows * kScoreStride * 4));
     s.keys = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * s.query_stride * 2));
     s.values = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * output_width(engine) * 2));
+    s.factor = reinterpret_cast<float*>(take(kAttentionRows * 4));
     for (AttentionState* state : {&s.split, &s.merged}) {
         state->maximum = reinterpret_cast<float*>(take(kAttentionRows * 4));
         state->sum = reinterpret_cast<float*>(take(kAttentionRows * 4));
@@ -105,6 +107,27 @@ static void gather_values(const Engine& engine, EntryCursor cursor, int layer, i
     }
 }
 
+// The first tokens of a page's values into a block whose other slots are zeros: whole pairs as they are, of an odd last pair the first token only.
+static void copy_value_prefix(const uint16_t* from, int count, uint16_t* to, int to_tokens, int width) {
+    const int whole = count / 2 * 2 * kLanes;
+    for (int d = 0; d < width; d += kLanes) {
+        const uint16_t* source = from + d * kPageTokens;
+        uint16_t* target = to + d * to_tokens;
+        __builtin_memcpy(target, source, static_cast<size_t>(whole) * sizeof *target);
+        for (int i = 0; count % 2 != 0 && i < kLanes; i++) {
+            target[whole + 2 * i] = source[whole + 2 * i];
+        }
+    }
+}
+
+// A page's part of one layer and head is too short a stretch for the processor's own prefetcher: it is asked for as a whole, keys nearer than values.
+SRV_INLINE void prefetch_page(const uint16_t* keys, const uint16_t* values, int head_size) {
+    for (int at = 0; at < kPageTokens * head_size; at += 2 * kLanes) {
+        _mm_prefetch(reinterpret_cast<const char*>(keys + at), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(values + at), _MM_HINT_T1);
+    }
+}
+
 // One half of a block. A page that holds just these tokens is read where it is; of its K panel the lanes beyond them are masked later.
 static void half_operands(const Engine& engine, const AttentionScratch& s, EntryCursor& cursor, int layer, int head, int first, int count, int half, BlockOperands& block) {
     const int head_size = engine.program.head_size;
@@ -114,6 +137,7 @@ static void half_operands(const Engine& engine, const AttentionScratch& s, Entry
     const bool aligned = cursor.start == first && entry.valid_length >= count;
     const bool whole = aligned && count == kPageTokens && head_size == width;
     const uint16_t* values = page_values(engine, entry.page, layer, head);
+    prefetch_page(page_keys(engine, entry.page, layer, head), values, head_size);
     if (aligned && s.query_stride == head_size) {
         block.keys[half] = page_keys(engine, entry.page, layer, head);
     } else {
@@ -125,17 +149,21 @@ static void half_operands(const Engine& engine, const AttentionScratch& s, Entry
 
     if (!kTileOrder && whole) {
         block.values[half] = values;
-    } else if (!kTileOrder) {
-        uint16_t* to = s.values + half * kPageTokens * width;
+        return;
+    }
+
+    // In tile order both halves go to one block, which is cleared before where it is not filled.
+    uint16_t* to = s.values + half * kPageTokens * (kTileOrder ? kLanes : width);
+    const int to_tokens = kTileOrder ? kBlock : kPageTokens;
+    if (!kTileOrder) {
         __builtin_memset(to, 0, static_cast<size_t>(kPageTokens) * width * sizeof *to);
-        gather_values(engine, cursor, layer, head, first, count, to, kPageTokens, 0);
         block.values[half] = to;
-    } else if (whole) {
-        for (int d = 0; d < head_size; d += kLanes) {
-            __builtin_memcpy(s.values + d * kBlock + half * kPageTokens * kLanes, values + d * kPageTokens, kPageTokens * kLanes * sizeof *values);
-        }
+    }
+
+    if (aligned && head_size == width) {
+        copy_value_prefix(values, count, to, to_tokens, width);
     } else {
-        gather_values(engine, cursor, layer, head, first, count, s.values, kBlock, half * kPageTokens);
+        gather_values(engine, cursor, layer, head, first, count, s.values + (kTileOrder ? 0 : half * kPageTokens * width), to_tokens, kTileOrder ? half * kPageTokens : 0);
     }
 }
 
@@ -163,10 +191,9 @@ static BlockOperands block_operands(const Engine& engine, const AttentionScratch
     return block;
 }
 
-// Scores → P. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
-static void soften_block(const AttentionScratch& s, float* scores, const int* visible, int rows, float scale, int width) {
+// Scores → P, and the factor by which the output so far shrinks. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
+static void soften_block(const AttentionScratch& s, float* scores, const int* visible, int rows, float scale) {
     alignas(64) float raised[kAttentionRows] = {};
-    alignas(64) float factor[kAttentionRows];
     const Vector none = splat(kNoScore);
     for (int r = 0; r < rows; r++) {
         float* row = scores + r * kScoreStride;
@@ -180,7 +207,7 @@ static void soften_block(const AttentionScratch& s, float* scores, const int* vi
     }
 
     for (int r = 0; r < rows; r += kLanes) {
-        store(factor + r, exponential(sub(load(s.split.maximum + r), load(raised + r))));
+        store(s.factor + r, exponential(sub(load(s.split.maximum + r), load(raised + r))));
     }
 
     for (int r = 0; r < rows; r++) {
@@ -189,6 +216,7 @@ static void soften_block(const AttentionScratch& s, float* scores, const int* vi
         if (visible[r] <= 0) {
             store_rounded(p, zero());
             store_rounded(p + kLanes, zero());
+            s.factor[r] = 1;
             continue;
         }
 
@@ -197,35 +225,98 @@ static void soften_block(const AttentionScratch& s, float* scores, const int* vi
         const Vector b = exponential(sub(load(row + kLanes), top));
         store_rounded(p, a);
         store_rounded(p + kLanes, b);
-        s.split.sum[r] = s.split.sum[r] * factor[r] + sum_lanes(add(a, b));
-        if (s.split.maximum[r] != raised[r]) {
-            float* output = s.split.output + r * width;
-            const Vector by = splat(factor[r]);
-            for (int d = 0; d < width; d += kLanes) {
-                store(output + d, mul(load(output + d), by));
-            }
-        }
-
+        s.split.sum[r] = s.split.sum[r] * s.factor[r] + sum_lanes(add(a, b));
         s.split.maximum[r] = raised[r];
     }
 }
 
+#if SRV_ORDER == SRV_ORDER_TILE
+
+// output = output · factor + P V.
 static void multiply_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
     constexpr int kStep = 4;
-    constexpr int kTokens = kTileOrder ? kBlock : kPageTokens;
-    const int panels = width / kLanes;
-    const uint16_t* w[kStep];
-    for (int j = 0; j < panels; j += kStep) {
-        const int count = panels - j < kStep ? panels - j : kStep;
-        for (int part = 0; part < (kTileOrder ? 1 : operands.halves); part++) {
-            for (int i = 0; i < count; i++) {
-                w[i] = operands.values[part] + (j + i) * kLanes * kTokens;
-            }
+    for (int r = 0; r < rows; r++) {
+        float* output = s.split.output + r * width;
+        const Vector by = splat(s.factor[r]);
+        for (int d = 0; d < width; d += kLanes) {
+            store(output + d, mul(load(output + d), by));
+        }
+    }
 
-            multiply(s.weights + part * kTokens, kBlock, rows, w, count, kTokens / 2, s.split.output + j * kLanes, width, true);
+    const int panels = width / kLanes;
+    for (int j = 0; j < panels; j += kStep) {
+        const uint16_t* w[kStep];
+        const int count = panels - j < kStep ? panels - j : kStep;
+        for (int i = 0; i < count; i++) {
+            w[i] = operands.values[0] + (j + i) * kLanes * kBlock;
+        }
+
+        multiply<PageSource>(s.weights, kBlock, rows, w, count, kBlock / 2, s.split.output + j * kLanes, width, true, 0);
+    }
+}
+
+#else
+
+// output = output · factor + P V for a register tile of rows and panels, over both halves of the block.
+template <int Rows, int Panels>
+__attribute__((noinline)) static void multiply_value_panels(const AttentionScratch& s, const BlockOperands& operands, int row, int panel, int width) {
+    float* output = s.split.output + row * width + panel * kLanes;
+    Vector sum[Rows][Panels];
+    for (int r = 0; r < Rows; r++) {
+        for (int j = 0; j < Panels; j++) {
+            sum[r][j] = mul(load(output + r * width + j * kLanes), splat(s.factor[row + r]));
+        }
+    }
+
+    for (int half = 0; half < operands.halves; half++) {
+        const Activation* weights = s.weights + row * kBlock + half * kPageTokens;
+        const uint16_t* values = operands.values[half] + panel * kLanes * kPageTokens;
+#pragma GCC unroll 1
+        for (int p = 0; p < kPageTokens / 2; p++) {
+            for (int j = 0; j < Panels; j++) {
+                const Weights16 pairs = weights_of(load_raw(values + j * kLanes * kPageTokens + p * 2 * kLanes));
+                for (int r = 0; r < Rows; r++) {
+                    sum[r][j] = accumulate(splat_inputs(weights + r * kBlock + 2 * p), pairs, sum[r][j]);
+                }
+            }
+        }
+    }
+
+    for (int r = 0; r < Rows; r++) {
+        for (int j = 0; j < Panels; j++) {
+            store(output + r * width + j * kLanes, sum[r][j]);
         }
     }
 }
+
+// Registers for sums: with few panels beside many rows the weights of a panel are read once for all of them.
+constexpr int kValueRows = kTileVectors >= 16 ? 4 : 2;
+constexpr int kValuePanels = kTileVectors >= 16 ? 4 : 2;
+
+template <int Rows>
+static void multiply_value_rows(const AttentionScratch& s, const BlockOperands& operands, int row, int width) {
+    int panel = 0;
+    for (; (panel + kValuePanels) * kLanes <= width; panel += kValuePanels) {
+        multiply_value_panels<Rows, kValuePanels>(s, operands, row, panel, width);
+    }
+
+    for (; panel * kLanes < width; panel++) {
+        multiply_value_panels<Rows, 1>(s, operands, row, panel, width);
+    }
+}
+
+static void multiply_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
+    for (int r = 0; r < rows; r += kValueRows) {
+        switch (rows - r) {
+        case 1: multiply_value_rows<1>(s, operands, r, width); break;
+        case 2: multiply_value_rows<2>(s, operands, r, width); break;
+        case 3: multiply_value_rows<kValueRows < 3 ? 2 : 3>(s, operands, r, width); break;
+        default: multiply_value_rows<kValueRows>(s, operands, r, width); break;
+        }
+    }
+}
+
+#endif
 
 static void clear_state(const AttentionState& state, int rows, int width) {
     for (int r = 0; r < kAttentionRows; r++) {
@@ -290,7 +381,7 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
             keys[2 * blocks + 1] = operands[blocks].keys[1];
         }
 
-        multiply(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false);
+        multiply<PageSource>(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false, 0);
         for (int block = 0; block < blocks; block++) {
             int visible[kAttentionRows];
             for (int r = 0; r < task.row_count; r++) {
@@ -298,7 +389,7 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
                 visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
             }
 
-            soften_block(s, s.scores + block * kBlock, visible, task.row_count, op.scale, width);
+            soften_block(s, s.scores + block * kBlock, visible, task.row_count, op.scale);
             multiply_values(s, operands[block], task.row_count, width);
         }
     }
@@ -347,6 +438,12 @@ static void attend_task(const Engine& engine, const StepJob& job, const srv_op& 
     if (task.partial >= 0) {
         s.split = partial_state(engine, task.partial);
         attend_split(engine, job, op, task, s, cursor, task.first_split);
+        return;
+    }
+
+    if (task.split_count == 1) {
+        attend_split(engine, job, op, task, s, cursor, 0);
+        write_attention(engine, job, op, task, s.split);
         return;
     }
 

@@ -174,7 +174,7 @@ static void linear_panels(const LinearCall& call, int first_panel, int panel_end
 
         for (int row = 0; row < call.rows; row += kRowTile) {
             const int rows = call.rows - row < kRowTile ? call.rows - row : kRowTile;
-            multiply(call.x + row * call.x_stride, call.x_stride, rows, w, count, weight.pairs, c, kStride, false);
+            multiply<PanelSource>(call.x + row * call.x_stride, call.x_stride, rows, w, count, weight.pairs, c, kStride, false, panel_stride);
             for (int j = 0; j < count;) {
                 const int together = panels_of_cell(call, panels + p + j, count - j);
                 finish_panels(call, panels + p + j, together, row, rows, c + j * kLanes, kStride);

@@ -35,7 +35,7 @@ static void shrink_unit(const Engine& engine, const SlotBinding& slot, const Sli
             w[i] = cell_of(engine, slot, slice, 0, block, tile);
         }
 
-        multiply_by_vectors<BlockSource>(x + tile * kCellColumns, x_stride, rows, w, panels, count * kCellColumns / 2, c, kStride, tile > 0);
+        multiply_by_vectors<BlockSource>(x + tile * kCellColumns, x_stride, rows, w, panels, count * kCellColumns / 2, c, kStride, tile > 0, 0);
         tile += count;
     }
 
@@ -96,7 +96,10 @@ SRV_INLINE void expand_panels(const Engine& engine, const SlotBinding& slot, con
         for (int p = 0; p < kCellRanks / 2; p++) {
             Weights16 weights[Panels];
             for (int j = 0; j < Panels; j++) {
-                weights[j] = weights_of(load_raw(cell + j * kPanelElements + p * 2 * kLanes));
+                // The next tile's cell of this rank block lies behind this one.
+                const uint16_t* line = cell + j * kPanelElements + p * 2 * kLanes;
+                _mm_prefetch(reinterpret_cast<const char*>(line + kCellElements), _MM_HINT_T0);
+                weights[j] = weights_of(load_raw(line));
             }
 
             for (int r = 0; r < Rows; r++) {

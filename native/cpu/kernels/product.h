@@ -6,7 +6,7 @@
 // TDPBF16PS does; here it is done with FMAs for few rows, bit for bit, under DAZ and FTZ.
 
 template <typename Source, int Rows, int Panels>
-static void multiply_chain(const Activation* x, int64_t x_stride, const uint16_t* const* w, int pairs, float* c, int c_stride, bool carry) {
+static void multiply_chain(const Activation* x, int64_t x_stride, const uint16_t* const* w, int pairs, float* c, int c_stride, bool carry, int64_t ahead) {
     Vector sum[Rows][Panels];
     for (int r = 0; r < Rows; r++) {
         for (int j = 0; j < Panels; j++) {
@@ -22,7 +22,7 @@ static void multiply_chain(const Activation* x, int64_t x_stride, const uint16_t
     for (int p = 0; p < pairs; p++) {
         Weights16 weights[Panels];
         for (int j = 0; j < Panels; j++) {
-            weights[j] = Source::load(from + j * Source::kPointers, p);
+            weights[j] = Source::load(from + j * Source::kPointers, p, ahead);
         }
 
         for (int r = 0; r < Rows; r++) {
@@ -43,7 +43,7 @@ static void multiply_chain(const Activation* x, int64_t x_stride, const uint16_t
 #if SRV_ORDER == SRV_ORDER_TILE
 
 template <typename Source, int Rows, int Panels>
-static void multiply_in_tile_order(const Activation* x, int64_t x_stride, const uint16_t* const* w, int pairs, float* c, int c_stride, bool carry) {
+static void multiply_in_tile_order(const Activation* x, int64_t x_stride, const uint16_t* const* w, int pairs, float* c, int c_stride, bool carry, int64_t ahead) {
     constexpr int kTilePairs = kBlock / 2;
     Vector total[Rows][Panels];
     for (int r = 0; r < Rows; r++) {
@@ -64,7 +64,7 @@ static void multiply_in_tile_order(const Activation* x, int64_t x_stride, const 
 
         for (int p = first; p < first + kTilePairs; p++) {
             for (int j = 0; j < Panels; j++) {
-                const Weights16 weights = Source::load(w + j * Source::kPointers, p);
+                const Weights16 weights = Source::load(w + j * Source::kPointers, p, ahead);
                 for (int r = 0; r < Rows; r++) {
                     const Inputs inputs = splat_inputs(x + r * x_stride + 2 * p);
                     even_sum[r][j] = fma(inputs.even, weights.even, even_sum[r][j]);
@@ -89,7 +89,7 @@ static void multiply_in_tile_order(const Activation* x, int64_t x_stride, const 
 
 #endif
 
-using MultiplyTile = void (*)(const Activation*, int64_t, const uint16_t* const*, int, float*, int, bool);
+using MultiplyTile = void (*)(const Activation*, int64_t, const uint16_t* const*, int, float*, int, bool, int64_t);
 
 template <typename Source, int Rows, int Panels>
 static constexpr MultiplyTile multiply_tile() {
@@ -159,9 +159,11 @@ static MultiplyTile tile_of(int rows, int panels) {
     }
 }
 
-// Any number of rows and panels. w holds the source's pointers of every panel; c is [rows, c_stride] with panel j at column 16 j.
+// Any number of rows and panels. w holds the source's pointers of every panel; c is [rows, c_stride] with panel j at column 16 j. panel_stride is the distance of
+// panels that lie side by side in memory, 0 where they do not.
 template <typename Source>
-static void multiply_by_vectors(const Activation* x, int64_t x_stride, int rows, const uint16_t* const* w, int panels, int pairs, float* c, int c_stride, bool carry) {
+static void multiply_by_vectors(const Activation* x, int64_t x_stride, int rows, const uint16_t* const* w, int panels, int pairs, float* c, int c_stride, bool carry,
+    int64_t panel_stride) {
     const int tiles = (rows + kFmaRows - 1) / kFmaRows;
     for (int tile = 0, first = 0; tile < tiles; tile++) {
         const int count = (rows - first) / (tiles - tile);
@@ -172,8 +174,9 @@ static void multiply_by_vectors(const Activation* x, int64_t x_stride, int rows,
             }
 
             const MultiplyTile multiply_some = tile_of<Source>(count, width);
+            const int64_t ahead = Source::kPointers == 2 ? kBlockAhead : panel_stride * width;
             for (; j + width <= panels; j += width) {
-                multiply_some(x + first * x_stride, x_stride, w + j * Source::kPointers, pairs, c + first * c_stride + j * kLanes, c_stride, carry);
+                multiply_some(x + first * x_stride, x_stride, w + j * Source::kPointers, pairs, c + first * c_stride + j * kLanes, c_stride, carry, ahead);
             }
         }
 
@@ -182,12 +185,14 @@ static void multiply_by_vectors(const Activation* x, int64_t x_stride, int rows,
 }
 
 // The product by whatever suits the rows; the result does not depend on which.
-static void multiply(const Activation* x, int64_t x_stride, int rows, const uint16_t* const* w, int panels, int pairs, float* c, int c_stride, bool carry) {
+template <typename Source>
+static void multiply(const Activation* x, int64_t x_stride, int rows, const uint16_t* const* w, int panels, int pairs, float* c, int c_stride, bool carry,
+    int64_t panel_stride) {
 #ifdef SRV_TILES
     if (rows > kFmaRows) {
         multiply_by_tiles(x, x_stride, rows, w, panels, pairs, c, c_stride, carry);
         return;
     }
 #endif
-    multiply_by_vectors<PanelSource>(x, x_stride, rows, w, panels, pairs, c, c_stride, carry);
+    multiply_by_vectors<Source>(x, x_stride, rows, w, panels, pairs, c, c_stride, carry, panel_stride);
 }

@@ -29,21 +29,26 @@ SRV_INLINE void rotate_head(float* x, const float* cosines, const float* sines, 
     }
 }
 
-static void append_key(const float* x, uint16_t* block, int slot, int head_size) {
+static void append_key(const uint16_t* x, uint16_t* block, int slot, int head_size) {
     for (int p = 0; p < head_size / 2; p++) {
-        uint16_t* to = block + (p * kPageTokens + slot) * 2;
-        to[0] = narrow(x[2 * p]);
-        to[1] = narrow(x[2 * p + 1]);
+        __builtin_memcpy(block + (p * kPageTokens + slot) * 2, x + 2 * p, 2 * sizeof *x);
     }
 }
 
-static void append_value(const float* x, uint16_t* block, int slot, int head_size) {
+static void append_value(const uint16_t* x, uint16_t* block, int slot, int head_size) {
     for (int first = 0; first < head_size; first += kLanes) {
         const int width = panel_width(head_size, first);
         uint16_t* to = block + first * kPageTokens + slot / 2 * 2 * width + slot % 2;
         for (int d = 0; d < width; d++) {
-            to[d * 2] = narrow(x[first + d]);
+            to[d * 2] = x[first + d];
         }
+    }
+}
+
+// A head rounded to bf16. Whole vectors are read and written: both arrays have room for them.
+SRV_INLINE void round_head(const float* x, uint16_t* rounded, int head_size) {
+    for (int d = 0; d < head_size; d += kLanes) {
+        store_bf16(rounded + d, load(x + d));
     }
 }
 
@@ -57,7 +62,8 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
     const float* key_norm = op.key_norm < 0 ? nullptr : vector_weight(engine, op.key_norm);
     const int heads = program.head_count + 2 * program.kv_head_count;
     const Share share = share_of(engine, job.step->row_count * heads, worker);
-    alignas(64) float y[kMaxHeadSize];
+    alignas(64) float y[kMaxHeadSize] = {};
+    alignas(64) uint16_t rounded[kMaxHeadSize];
     for (int unit = share.first; unit < share.end; unit++) {
         const int row = unit / heads;
         const int head = unit % heads;
@@ -77,9 +83,12 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
         } else if (key_head < program.kv_head_count) {
             norm_head(x, key_norm, op.epsilon, head_size, y);
             rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
-            append_key(y, page_keys(engine, page, op.layer, key_head), slot, head_size);
+            round_head(y, rounded, head_size);
+            append_key(rounded, page_keys(engine, page, op.layer, key_head), slot, head_size);
         } else {
-            append_value(x, page_values(engine, page, op.layer, key_head - program.kv_head_count), slot, head_size);
+            norm_head(x, nullptr, 0, head_size, y);
+            round_head(y, rounded, head_size);
+            append_value(rounded, page_values(engine, page, op.layer, key_head - program.kv_head_count), slot, head_size);
         }
     }
 }
