@@ -1,1 +1,4 @@
-return 0;
+using Serving.Server;
+using Serving.Server.Configuration;
+
+return await CommandLine.InvokeAsync(args, Daemon.RunAsync);

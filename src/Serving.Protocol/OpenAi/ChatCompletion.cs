@@ -1,0 +1,61 @@
+using System.Text.Json.Serialization;
+
+namespace Serving.Protocol.OpenAi;
+
+/// <summary>A whole answer of <c>/v1/chat/completions</c>.</summary>
+public sealed record ChatCompletion
+{
+    /// <summary>"chatcmpl-" and the request's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Always "chat.completion".</summary>
+    public string Object { get; } = "chat.completion";
+
+    /// <summary>Unix seconds.</summary>
+    public required long Created { get; init; }
+
+    /// <summary>The model as the client named it.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The choices by index.</summary>
+    public required IReadOnlyList<ChatChoice> Choices { get; init; }
+
+    /// <summary>Token counts.</summary>
+    public required UsageInfo Usage { get; init; }
+}
+
+/// <summary>One choice of a chat.</summary>
+public sealed record ChatChoice
+{
+    /// <summary>Which.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>The answer.</summary>
+    public required ChatMessage Message { get; init; }
+
+    /// <summary>Logprobs, when asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public ChatLogprobs? Logprobs { get; init; }
+
+    /// <summary>"stop" or "length".</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? FinishReason { get; init; }
+
+    /// <summary>The stop string or token id that ended it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public EndedBy? StopReason { get; init; }
+}
+
+/// <summary>The assistant's message.</summary>
+public sealed record ChatMessage
+{
+    /// <summary>Always "assistant".</summary>
+    public string Role { get; } = "assistant";
+
+    /// <summary>The text.</summary>
+    public required string Content { get; init; }
+
+    /// <summary>Always null: the daemon refuses nothing on the model's behalf.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? Refusal { get; }
+}

@@ -1,0 +1,31 @@
+using System.Text.Json;
+
+namespace Serving.Protocol.OpenAi;
+
+/// <summary>Body of <c>POST /v1/chat/completions</c>.</summary>
+public sealed record ChatCompletionRequest : GenerationFields
+{
+    /// <summary>The conversation: a list of messages, handed to the model's template.</summary>
+    public JsonElement? Messages { get; init; }
+
+    /// <summary>Most tokens to generate per choice; goes before max_tokens.</summary>
+    public int? MaxCompletionTokens { get; init; }
+
+    /// <summary>Report the logprobs of the generated tokens.</summary>
+    public bool? Logprobs { get; init; }
+
+    /// <summary>How many most likely tokens to report per position; needs logprobs.</summary>
+    public int? TopLogprobs { get; init; }
+
+    /// <summary>Tools handed to the template; the answer stays text.</summary>
+    public JsonElement? Tools { get; init; }
+
+    /// <summary>"none" or "auto".</summary>
+    public JsonElement? ToolChoice { get; init; }
+
+    /// <summary>Whether the template opens the assistant's turn.</summary>
+    public bool? AddGenerationPrompt { get; init; }
+
+    /// <summary>Extra variables of the template.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? ChatTemplateKwargs { get; init; }
+}

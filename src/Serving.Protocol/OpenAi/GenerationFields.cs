@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Serving.Protocol.OpenAi;
+
+/// <summary>
+/// What chat completions and completions have in common, as a client sends it (OpenAI's fields and vLLM's additions). Null is "not given";
+/// ranges are the engine's affair.
+/// </summary>
+public abstract record GenerationFields
+{
+    /// <summary>The base model or an adapter; not given is the base.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Most tokens to generate per choice.</summary>
+    public int? MaxTokens { get; init; }
+
+    /// <summary>0 … 2; below 1e-5 is greedy.</summary>
+    public float? Temperature { get; init; }
+
+    /// <summary>Nucleus mass in (0, 1].</summary>
+    public float? TopP { get; init; }
+
+    /// <summary>Keep the k most likely; 0 and -1 keep all.</summary>
+    public int? TopK { get; init; }
+
+    /// <summary>Keep tokens with at least this share of the best one's probability.</summary>
+    public float? MinP { get; init; }
+
+    /// <summary>One stop string or a list.</summary>
+    [JsonConverter(typeof(StringListConverter))]
+    public IReadOnlyList<string>? Stop { get; init; }
+
+    /// <summary>Token ids that end a choice.</summary>
+    public IReadOnlyList<int>? StopTokenIds { get; init; }
+
+    /// <summary>Key of the random numbers: equal requests with equal seeds have equal answers.</summary>
+    public long? Seed { get; init; }
+
+    /// <summary>-2 … 2.</summary>
+    public float? PresencePenalty { get; init; }
+
+    /// <summary>-2 … 2.</summary>
+    public float? FrequencyPenalty { get; init; }
+
+    /// <summary>Above 0; 1 is off.</summary>
+    public float? RepetitionPenalty { get; init; }
+
+    /// <summary>Token id, written as a string, to what is added to its logit.</summary>
+    public IReadOnlyDictionary<string, float>? LogitBias { get; init; }
+
+    /// <summary>Number of choices.</summary>
+    public int? N { get; init; }
+
+    /// <summary>Answer in server-sent events.</summary>
+    public bool? Stream { get; init; }
+
+    /// <summary>What a stream carries beside text.</summary>
+    public StreamOptions? StreamOptions { get; init; }
+
+    /// <summary>Go on past the model's end-of-sequence tokens.</summary>
+    public bool? IgnoreEos { get; init; }
+
+    /// <summary>Give the prompt back before the completion.</summary>
+    public bool? Echo { get; init; }
+
+    /// <summary>Lower goes first among the tenant's own requests.</summary>
+    public int? Priority { get; init; }
+
+    /// <summary>The client's name for its own user; has no effect.</summary>
+    public string? User { get; init; }
+
+    /// <summary>Every field that is none of the above.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Others { get; set; }
+}

@@ -1,0 +1,70 @@
+using static Serving.Server.Configuration.ConfigurationKey;
+using static Serving.Server.Configuration.SettingKinds;
+
+namespace Serving.Server.Configuration;
+
+/// <summary>The table of everything that can be configured. <c>config/serving.json</c>, the flags, the environment and --help are made from it.</summary>
+internal static class ConfigurationKeys
+{
+    /// <summary>Every key, in the order of the file.</summary>
+    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Engine(), .. Tenancy(), .. Telemetry()];
+
+    private static IEnumerable<ConfigurationKey> Model() =>
+    [
+        Of("model", "model", Text, o => o.Model.Model, (o, v) => o.Model.Model = v, "Model folder, or org/name from the local Hugging Face cache. null: the bundled model."),
+        Of("model", "served_model_name", Text, o => o.Model.ServedModelName, (o, v) => o.Model.ServedModelName = v, "Name of the base model in the API. null: the folder's or repository's name."),
+        Of("model", "adapters", Text, o => o.Model.Adapters, (o, v) => o.Model.Adapters = v, "Folder of LoRA adapters: NAME/ for all, TENANT/NAME/ for one. null: the bundled ones with the bundled model, none otherwise."),
+        Of("model", "generation_config", Choice("auto", "none"), o => o.Model.GenerationConfig, (o, v) => o.Model.GenerationConfig = v, "Whether sampling defaults come from the model's generation_config.json (auto) or not (none)."),
+        Of("model", "max_model_len", OptionalInteger(1, 16 << 20), o => o.Model.MaxModelLen, (o, v) => o.Model.MaxModelLen = v, "Longest context in tokens, prompt and output together. null: the least of the model's, the pool's and 8192."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Server() =>
+    [
+        Of("server", "host", Text, o => o.Server.Host, (o, v) => o.Server.Host = v!, "Address to listen on: an IP address, localhost, or * for all."),
+        Of("server", "port", Integer(0, 65535), o => o.Server.Port, (o, v) => o.Server.Port = v, "TCP port for HTTP/1.1. 0: any free one."),
+        Of("server", "http2_port", OptionalInteger(0, 65535), o => o.Server.Http2Port, (o, v) => o.Server.Http2Port = v, "Second TCP port, for HTTP/2 without TLS (h2c, prior knowledge). null: none."),
+        Of("server", "allow_anonymous", Flag, o => o.Server.AllowAnonymous, (o, v) => o.Server.AllowAnonymous = v, "Serve without keys on addresses other than loopback."),
+        Of("server", "max_body_size", Size(1 << 10, 32L << 20), o => o.Server.MaxBodySize, (o, v) => o.Server.MaxBodySize = v, "Largest request body, bytes."),
+        Of("server", "max_connections", Integer(1, 1 << 20), o => o.Server.MaxConnections, (o, v) => o.Server.MaxConnections = v, "Open connections at most."),
+        Of("server", "keep_alive_timeout", Integer(1, 86400), o => o.Server.KeepAliveTimeout, (o, v) => o.Server.KeepAliveTimeout = v, "Seconds that an idle connection is kept."),
+        Of("server", "header_timeout", Integer(1, 3600), o => o.Server.HeaderTimeout, (o, v) => o.Server.HeaderTimeout = v, "Seconds within which a request's headers must have arrived."),
+        Of("server", "min_data_rate", Integer(1, 1 << 20), o => o.Server.MinDataRate, (o, v) => o.Server.MinDataRate = v, "Bytes per second that a client must send and read at least, after 5 seconds of grace."),
+        Of("server", "drain_timeout", Integer(0, 86400), o => o.Server.DrainTimeout, (o, v) => o.Server.DrainTimeout = v, "Seconds that running requests get to finish at shutdown."),
+        Of("server", "max_prompts", Integer(1, 1024), o => o.Server.MaxPrompts, (o, v) => o.Server.MaxPrompts = v, "Prompts of one completion request at most."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Engine() =>
+    [
+        Of("engine", "device", Choice("auto", "cpu", "managed"), o => o.Engine.Device, (o, v) => o.Engine.Device = v, "What computes: the native CPU library (cpu), managed code (managed), or the best there is (auto)."),
+        Of("engine", "cpu_isa", Choice("auto", "avx2", "avx512", "amx"), o => o.Engine.CpuIsa, (o, v) => o.Engine.CpuIsa = v, "Instruction set of the CPU library."),
+        Of("engine", "threads", Integer(0, 1024), o => o.Engine.Threads, (o, v) => o.Engine.Threads = v, "Threads that compute. 0: what the machine offers."),
+        Of("engine", "max_num_seqs", Integer(1, 4096), o => o.Engine.MaxNumSeqs, (o, v) => o.Engine.MaxNumSeqs = v, "Sequences that run at once at most."),
+        Of("engine", "max_num_batched_tokens", Integer(16, 1 << 16), o => o.Engine.MaxNumBatchedTokens, (o, v) => o.Engine.MaxNumBatchedTokens = v, "Tokens computed per step at most."),
+        Of("engine", "max_queued_requests", Integer(1, 1 << 20), o => o.Engine.MaxQueuedRequests, (o, v) => o.Engine.MaxQueuedRequests = v, "Requests waiting at most; more are answered 429."),
+        Of("engine", "pool_size", OptionalSize(1L << 20, 1L << 44), o => o.Engine.PoolSize, (o, v) => o.Engine.PoolSize = v, "Bytes of the pool of pages for attention states and adapters. null: a quarter of the free memory after the weights."),
+        Of("engine", "max_resident_adapters", Integer(1, 1 << 16), o => o.Engine.MaxResidentAdapters, (o, v) => o.Engine.MaxResidentAdapters = v, "Adapters in the pool at once at most."),
+        Of("engine", "adapter_cache_size", Size(0, 1L << 44), o => o.Engine.AdapterCacheSize, (o, v) => o.Engine.AdapterCacheSize = v, "Bytes of parsed adapters kept in host memory."),
+        Of("engine", "enable_prefix_caching", Flag, o => o.Engine.EnablePrefixCaching, (o, v) => o.Engine.EnablePrefixCaching = v, "Reuse the attention states of equal prompt beginnings (within one tenant and adapter)."),
+        Of("engine", "stream_capacity", Integer(16, 1 << 20), o => o.Engine.StreamCapacity, (o, v) => o.Engine.StreamCapacity = v, "Events kept per request for a reader that is behind; one more and the request ends."),
+        Of("engine", "max_choices", Integer(1, 64), o => o.Engine.MaxChoices, (o, v) => o.Engine.MaxChoices = v, "Largest accepted n."),
+        Of("engine", "watchdog_timeout", Integer(1, 86400), o => o.Engine.WatchdogTimeout, (o, v) => o.Engine.WatchdogTimeout = v, "Seconds without a finished step, while steps are due, after which /health/live fails."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Tenancy() =>
+    [
+        Of("tenancy", "tenants", Text, o => o.Tenancy.Tenants, (o, v) => o.Tenancy.Tenants = v, "File of tenants and their keys' digests (see config/tenants.json); read again when it changes. null: none."),
+        OfList("tenancy", "api_key", o => o.Tenancy.ApiKey, (o, v) => o.Tenancy.ApiKey = v, "Keys of one tenant named default, who is an admin. Visible in the list of processes: a file of tenants is better."),
+        Of("tenancy", "secret", Text, o => o.Tenancy.Secret, (o, v) => o.Tenancy.Secret = v, "Secret from which each tenant's cache salt is derived. null: drawn at start."),
+        Of("tenancy", "secret_file", Text, o => o.Tenancy.SecretFile, (o, v) => o.Tenancy.SecretFile = v, "File that holds that secret."),
+        Of("tenancy", "reload_interval", Integer(1, 86400), o => o.Tenancy.ReloadInterval, (o, v) => o.Tenancy.ReloadInterval = v, "Seconds between looks at the file of tenants."),
+        Of("tenancy", "max_concurrent_requests", Integer(1, 1 << 20), o => o.Tenancy.MaxConcurrentRequests, (o, v) => o.Tenancy.MaxConcurrentRequests = v, "Concurrent requests of a tenant that has no limit of its own."),
+        Of("tenancy", "max_tokens_in_flight", Long(1, 1L << 40), o => o.Tenancy.MaxTokensInFlight, (o, v) => o.Tenancy.MaxTokensInFlight = v, "Tokens in flight (prompt + n x max_tokens) of a tenant that has no limit of its own."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Telemetry() =>
+    [
+        Of("telemetry", "open_metrics", Flag, o => o.Telemetry.OpenMetrics, (o, v) => o.Telemetry.OpenMetrics = v, "Serve /metrics without a key."),
+        Of("telemetry", "log_level", Choice("verbose", "debug", "information", "warning", "error", "fatal"), o => o.Telemetry.LogLevel, (o, v) => o.Telemetry.LogLevel = v, "Least severe entries that are logged."),
+        Of("telemetry", "log_file", Text, o => o.Telemetry.LogFile, (o, v) => o.Telemetry.LogFile = v, "File that the log is written to besides the console, one per day. null: none."),
+    ];
+}

@@ -1,0 +1,160 @@
+namespace Serving.Server.Configuration;
+
+/// <summary>
+/// Everything that can be configured, with its defaults. Each property is declared once more, with its name, range and explanation, in
+/// <see cref="ConfigurationKeys"/>; file, environment and command line all follow from there.
+/// </summary>
+internal sealed class ServingOptions
+{
+    /// <summary>What is served.</summary>
+    public ModelOptions Model { get; } = new();
+
+    /// <summary>Where and how it listens.</summary>
+    public ServerOptions Server { get; } = new();
+
+    /// <summary>What computes, and how much at once.</summary>
+    public ComputeOptions Engine { get; } = new();
+
+    /// <summary>Who may use it.</summary>
+    public TenancyOptions Tenancy { get; } = new();
+
+    /// <summary>What it tells about itself.</summary>
+    public TelemetryOptions Telemetry { get; } = new();
+}
+
+/// <summary>What is served.</summary>
+internal sealed class ModelOptions
+{
+    /// <summary>Model folder or org/name; null is the bundled model.</summary>
+    public string? Model { get; set; }
+
+    /// <summary>The base's name in the API; null is the folder's name.</summary>
+    public string? ServedModelName { get; set; }
+
+    /// <summary>Root of the adapters; null is the bundled ones with the bundled model, none otherwise.</summary>
+    public string? Adapters { get; set; }
+
+    /// <summary>auto or none.</summary>
+    public string GenerationConfig { get; set; } = "auto";
+
+    /// <summary>Longest context in tokens; null is min(config, pool, 8,192).</summary>
+    public int? MaxModelLen { get; set; }
+}
+
+/// <summary>Where and how it listens.</summary>
+internal sealed class ServerOptions
+{
+    /// <summary>Address to bind.</summary>
+    public string Host { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port; 0 takes a free one.</summary>
+    public int Port { get; set; } = 8000;
+
+    /// <summary>Second port that speaks HTTP/2 without TLS; null is none.</summary>
+    public int? Http2Port { get; set; }
+
+    /// <summary>Serve without keys beyond loopback.</summary>
+    public bool AllowAnonymous { get; set; }
+
+    /// <summary>Largest body, bytes.</summary>
+    public long MaxBodySize { get; set; } = 4L << 20;
+
+    /// <summary>Open connections at most.</summary>
+    public int MaxConnections { get; set; } = 4096;
+
+    /// <summary>Seconds that an idle connection is kept.</summary>
+    public int KeepAliveTimeout { get; set; } = 130;
+
+    /// <summary>Seconds within which a request's headers must have arrived.</summary>
+    public int HeaderTimeout { get; set; } = 30;
+
+    /// <summary>Bytes per second that a client must read and send at least.</summary>
+    public int MinDataRate { get; set; } = 240;
+
+    /// <summary>Seconds that running requests get to finish at shutdown.</summary>
+    public int DrainTimeout { get; set; } = 30;
+
+    /// <summary>Prompts of one completion request.</summary>
+    public int MaxPrompts { get; set; } = 32;
+}
+
+/// <summary>What computes, and how much at once.</summary>
+internal sealed class ComputeOptions
+{
+    /// <summary>auto, cpu or managed.</summary>
+    public string Device { get; set; } = "auto";
+
+    /// <summary>auto, avx2, avx512 or amx.</summary>
+    public string CpuIsa { get; set; } = "auto";
+
+    /// <summary>Threads that compute; 0 takes what the machine offers.</summary>
+    public int Threads { get; set; }
+
+    /// <summary>Sequences that run at once.</summary>
+    public int MaxNumSeqs { get; set; } = 64;
+
+    /// <summary>Tokens computed per step.</summary>
+    public int MaxNumBatchedTokens { get; set; } = 256;
+
+    /// <summary>Requests waiting at most.</summary>
+    public int MaxQueuedRequests { get; set; } = 1024;
+
+    /// <summary>Bytes of the page pool; null is a quarter of the free memory.</summary>
+    public long? PoolSize { get; set; }
+
+    /// <summary>Adapters resident at once at most.</summary>
+    public int MaxResidentAdapters { get; set; } = 1024;
+
+    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    public long AdapterCacheSize { get; set; } = 1L << 30;
+
+    /// <summary>Reuse the pages of equal prompt beginnings.</summary>
+    public bool EnablePrefixCaching { get; set; } = true;
+
+    /// <summary>Events kept per request for a reader that is behind.</summary>
+    public int StreamCapacity { get; set; } = 4096;
+
+    /// <summary>Largest accepted n.</summary>
+    public int MaxChoices { get; set; } = 8;
+
+    /// <summary>Seconds without a finished step after which the engine counts as dead.</summary>
+    public int WatchdogTimeout { get; set; } = 60;
+}
+
+/// <summary>Who may use it.</summary>
+internal sealed class TenancyOptions
+{
+    /// <summary>File of tenants; null is none.</summary>
+    public string? Tenants { get; set; }
+
+    /// <summary>Keys of the tenant "default", who is an admin.</summary>
+    public IReadOnlyList<string> ApiKey { get; set; } = [];
+
+    /// <summary>Secret from which the tenants' salts are derived; null draws one.</summary>
+    public string? Secret { get; set; }
+
+    /// <summary>File that holds the secret.</summary>
+    public string? SecretFile { get; set; }
+
+    /// <summary>Seconds between looks at the file of tenants.</summary>
+    public int ReloadInterval { get; set; } = 5;
+
+    /// <summary>Concurrent requests of a tenant without limits of its own.</summary>
+    public int MaxConcurrentRequests { get; set; } = 1024;
+
+    /// <summary>Tokens in flight of a tenant without limits of its own.</summary>
+    public long MaxTokensInFlight { get; set; } = 16L << 20;
+}
+
+/// <summary>What it tells about itself.</summary>
+internal sealed class TelemetryOptions
+{
+    /// <summary>Serve /metrics without a key.</summary>
+    public bool OpenMetrics { get; set; } = true;
+
+    /// <summary>verbose, debug, information, warning, error or fatal.</summary>
+    public string LogLevel { get; set; } = "information";
+
+    /// <summary>File that the log is written to as well; null is none.</summary>
+    public string? LogFile { get; set; }
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+using Serilog;
+using Serilog.Events;
+using Serving.Server.Configuration;
+
+namespace Serving.Server.Hosting;
+
+/// <summary>The log: lines on the console (standard error, so that standard output stays for people) and, if configured, a file per day.</summary>
+internal static class LogSetup
+{
+    private const string Line = "{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}";
+
+    /// <summary>Builds the log. Dispose it last: it writes out what it holds.</summary>
+    public static Serilog.Core.Logger Create(TelemetryOptions options)
+    {
+        var level = Enum.Parse<LogEventLevel>(options.LogLevel, ignoreCase: true);
+        var configuration = new LoggerConfiguration()
+            .MinimumLevel.Is(level)
+            .MinimumLevel.Override("Microsoft", level > LogEventLevel.Warning ? level : LogEventLevel.Warning)
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
+            .WriteTo.Console(outputTemplate: Line, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
+        if (options.LogFile is { } file)
+        {
+            configuration.WriteTo.File(file, outputTemplate: Line, formatProvider: CultureInfo.InvariantCulture, rollingInterval: RollingInterval.Day, retainedFileCountLimit: 14, fileSizeLimitBytes: 256 << 20);
+        }
+
+        return configuration.CreateLogger();
+    }
+}

@@ -1,0 +1,72 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Serving.Engine;
+using Serving.Server.Configuration;
+using Serving.Server.Tenancy;
+using Spectre.Console;
+
+namespace Serving.Server.Hosting;
+
+/// <summary>The one screen at start: what is served, on what, where, and a line to try it. Plain lines where the output is not a terminal.</summary>
+internal sealed class StartScreen(IAnsiConsole console, IServer server, ServingOptions options, TenantStore tenants)
+{
+    /// <summary>The model is loaded and requests are taken.</summary>
+    public void Ready(IEngineClient engine)
+    {
+        var table = new Table().Border(console.Profile.Out.IsTerminal ? TableBorder.Rounded : TableBorder.None).HideHeaders().AddColumns("", "");
+        foreach (var (name, value) in Lines(engine))
+        {
+            table.AddRow(new Markup($"[bold]{Markup.Escape(name)}[/]"), new Text(value));
+        }
+
+        if (console.Profile.Out.IsTerminal)
+        {
+            console.Write(table);
+        }
+        else
+        {
+            foreach (var (name, value) in Lines(engine))
+            {
+                console.Profile.Out.Writer.WriteLine($"{name,-10} {value}");
+            }
+        }
+
+        // Outside the table and unwrapped, so that it can be copied.
+        console.Profile.Out.Writer.WriteLine($"\n{Curl(engine.Description.ModelName)}\n");
+        console.Profile.Out.Writer.Flush();
+    }
+
+    private IEnumerable<(string Name, string Value)> Lines(IEngineClient engine)
+    {
+        var about = engine.Description;
+        var pool = about.PoolPages * about.PageBytes / (double)(1 << 20);
+        var anyone = tenants.Current.Anonymous;
+        yield return ("Serving", ProductVersion.Number);
+        yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters, context of {about.MaxModelLength} tokens)"));
+        yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.Threads} threads");
+        yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
+        yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));
+        yield return ("Tenants", anyone is null ? tenants.Current.TenantCount.ToString(CultureInfo.InvariantCulture) : "none: every request is served without a key");
+        yield return ("Address", $"{Address()} (chat there with a browser)");
+    }
+
+    private static string Names(IEngineClient engine, ApiCaller caller)
+    {
+        var names = engine.ListModels(caller.Tenant).Where(entry => entry.Parent is not null).Select(entry => entry.Name).ToList();
+        var shown = string.Join(", ", names.Take(10));
+        return names.Count == 0 ? "none" : names.Count > 10 ? $"{names.Count}: {shown} …" : shown;
+    }
+
+    private string Curl(string model)
+    {
+        var key = tenants.Current.Anonymous is null ? " -H 'Authorization: Bearer KEY'" : "";
+        return $"curl -s {Address()}/v1/chat/completions -H 'Content-Type: application/json'{key} -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}'";
+    }
+
+    private string Address()
+    {
+        var address = server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? $"http://{options.Server.Host}:{options.Server.Port}";
+        return address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal).TrimEnd('/');
+    }
+}

@@ -1,0 +1,71 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>Reads a submission to its end and writes the answer, at once or in events.</summary>
+internal static class AnswerWriter
+{
+    /// <summary>Collects everything, then writes one body.</summary>
+    public static async Task WriteWholeAsync<TAnswer>(HttpContext context, Submission submission, IAnswerFormat<TAnswer> format)
+    {
+        await foreach (var happened in submission.ReadAllAsync(context.RequestAborted))
+        {
+            if (Failure(happened.Event) is { } failure)
+            {
+                await context.WriteFailureAsync(failure);
+                return;
+            }
+
+            format.Add(happened);
+        }
+
+        await context.WriteJsonAsync(format.Build(AnswerFormat.Total(submission.Usage)), format.Type);
+    }
+
+    /// <summary>
+    /// Writes events as they come. A failure before the first one still has a status of its own; a later one is an error event, after which the stream ends.
+    /// </summary>
+    public static async Task WriteStreamAsync<TChunk>(HttpContext context, Submission submission, IStreamFormat<TChunk> format, StreamOptions? options)
+    {
+        await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        var more = await events.MoveNextAsync();
+        if (more && Failure(events.Current.Event) is { } early)
+        {
+            await context.WriteFailureAsync(early);
+            return;
+        }
+
+        using var sse = new SseWriter(context);
+        sse.Start();
+        for (; more; more = await events.MoveNextAsync())
+        {
+            if (Failure(events.Current.Event) is { } failure)
+            {
+                await sse.SendFailureAsync(failure);
+                return;
+            }
+
+            foreach (var chunk in format.Chunks(events.Current))
+            {
+                await sse.SendAsync(options?.ContinuousUsageStats == true ? format.WithUsage(chunk, AnswerFormat.Total(submission.Usage)) : chunk, format.Type);
+            }
+        }
+
+        if (options?.IncludeUsage == true)
+        {
+            await sse.SendAsync(format.UsageChunk(AnswerFormat.Total(submission.Usage)), format.Type);
+        }
+
+        await sse.SendDoneAsync();
+    }
+
+    private static RequestFailure? Failure(GenerationEvent happened) => happened switch
+    {
+        { Failure: { } failure } => failure,
+        { FinishReason: FinishReason.Cancelled } => new RequestFailure(RequestError.Cancelled, "The request was cancelled."),
+        { FinishReason: FinishReason.Failed } => new RequestFailure(RequestError.EngineFailed, "The request failed."),
+        _ => null,
+    };
+}

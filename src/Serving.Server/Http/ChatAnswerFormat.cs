@@ -1,0 +1,33 @@
+using System.Text.Json.Serialization.Metadata;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>A whole chat.</summary>
+internal sealed class ChatAnswerFormat(AnswerHead head, int choices) : IAnswerFormat<ChatCompletion>
+{
+    private readonly ChoiceBuilder[] _choices = ChoiceBuilder.Many(choices);
+
+    /// <inheritdoc/>
+    public JsonTypeInfo<ChatCompletion> Type => OpenAiJson.Wire.ChatCompletion;
+
+    /// <inheritdoc/>
+    public void Add(IndexedEvent happened) => _choices[happened.Index].Add(happened.Event);
+
+    /// <inheritdoc/>
+    public ChatCompletion Build(UsageInfo usage) => new()
+    {
+        Id = head.Id,
+        Created = head.Created,
+        Model = head.Model,
+        Usage = usage,
+        Choices = [.. _choices.Select((choice, index) => new ChatChoice
+        {
+            Index = index,
+            Message = new ChatMessage { Content = choice.Text },
+            Logprobs = LogprobFormat.Chat(choice.Logprobs),
+            FinishReason = choice.FinishReason,
+            StopReason = choice.StopReason,
+        })],
+    };
+}

@@ -1,0 +1,49 @@
+using Serving.Protocol.OpenAi;
+using Serving.Server.Hosting;
+using Serving.Server.Telemetry;
+
+namespace Serving.Server.Http;
+
+/// <summary><c>POST /v1/chat/completions</c>.</summary>
+internal sealed class ChatCompletionsEndpoint(EngineAccess access, RequestCounters counters, TimeProvider time)
+{
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!access.TryEnter(out var engine, out var failure))
+        {
+            await context.WriteFailureAsync(failure);
+            return;
+        }
+
+        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.ChatCompletionRequest);
+        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown)) is not null)
+        {
+            await context.WriteFailureAsync(failure!);
+            return;
+        }
+
+        counters.CountUnknownFields(unknown);
+        (var request, failure) = ChatRequestMapper.Map(body, BlankRequest.For(context, engine));
+        if (failure is not null)
+        {
+            await context.WriteFailureAsync(failure);
+            return;
+        }
+
+        (var submission, failure) = await Submission.SubmitAsync(engine, [request!], context.RequestAborted);
+        if (submission is null)
+        {
+            await context.WriteFailureAsync(failure!);
+            return;
+        }
+
+        await using (submission)
+        {
+            var head = AnswerHead.Of(context, "chatcmpl", submission.Model, time);
+            await (body.Stream == true
+                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions)
+                : AnswerWriter.WriteWholeAsync(context, submission, new ChatAnswerFormat(head, submission.Choices)));
+        }
+    }
+}

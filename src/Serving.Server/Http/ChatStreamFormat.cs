@@ -1,0 +1,54 @@
+using System.Text.Json.Serialization.Metadata;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>A streamed chat: a chunk with the role, chunks with text, a chunk with the finish reason, for each choice.</summary>
+internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFormat<ChatCompletionChunk>
+{
+    private readonly bool[] _opened = new bool[choices];
+
+    /// <inheritdoc/>
+    public JsonTypeInfo<ChatCompletionChunk> Type => OpenAiJson.Wire.ChatCompletionChunk;
+
+    /// <inheritdoc/>
+    public IEnumerable<ChatCompletionChunk> Chunks(IndexedEvent happened)
+    {
+        var (index, content) = (happened.Index, happened.Event);
+        if (!_opened[index])
+        {
+            _opened[index] = true;
+            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta("assistant", "") });
+        }
+
+        if (content.Text.Length > 0 || content.Logprobs is { Count: > 0 })
+        {
+            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(null, content.Text), Logprobs = LogprobFormat.Chat(content.Logprobs) });
+        }
+
+        if (AnswerFormat.Word(content.FinishReason) is { } word)
+        {
+            yield return Chunk(new ChatChunkChoice
+            {
+                Index = index,
+                Delta = new ChatDelta(),
+                FinishReason = word,
+                StopReason = AnswerFormat.Stop(content.StopReason),
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    public ChatCompletionChunk UsageChunk(UsageInfo usage) => Chunk() with { Usage = usage };
+
+    /// <inheritdoc/>
+    public ChatCompletionChunk WithUsage(ChatCompletionChunk chunk, UsageInfo usage) => chunk with { Usage = usage };
+
+    private ChatCompletionChunk Chunk(params ChatChunkChoice[] choices) => new()
+    {
+        Id = head.Id,
+        Created = head.Created,
+        Model = head.Model,
+        Choices = choices,
+    };
+}

@@ -1,0 +1,40 @@
+using System.Text;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>Gathers the events of one choice.</summary>
+internal sealed class ChoiceBuilder
+{
+    private readonly StringBuilder _text = new();
+    private List<TokenLogprob>? _logprobs;
+
+    /// <summary>The text so far.</summary>
+    public string Text => _text.ToString();
+
+    /// <summary>Logprobs so far, when there are any.</summary>
+    public IReadOnlyList<TokenLogprob>? Logprobs => _logprobs;
+
+    /// <summary>The wire's word for why it ended.</summary>
+    public string? FinishReason { get; private set; }
+
+    /// <summary>The stop string or token id that ended it.</summary>
+    public EndedBy? StopReason { get; private set; }
+
+    /// <summary>Builders for some choices.</summary>
+    public static ChoiceBuilder[] Many(int count) => [.. Enumerable.Range(0, count).Select(_ => new ChoiceBuilder())];
+
+    /// <summary>Takes in an event.</summary>
+    public void Add(GenerationEvent happened)
+    {
+        _text.Append(happened.Text);
+        if (happened.Logprobs is { } logprobs)
+        {
+            (_logprobs ??= []).AddRange(logprobs);
+        }
+
+        FinishReason ??= AnswerFormat.Word(happened.FinishReason);
+        StopReason ??= AnswerFormat.Stop(happened.StopReason);
+    }
+}

@@ -1,0 +1,76 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>The one place where an expected failure becomes an HTTP status, a type and a body.</summary>
+internal static class ErrorMapper
+{
+    /// <summary>The status (nginx's 499 for a client that went away, who never sees it).</summary>
+    public static int Status(RequestError error) => error switch
+    {
+        RequestError.InvalidRequest or RequestError.NotSupported or RequestError.ContextTooLong => 400,
+        RequestError.Unauthorized => 401,
+        RequestError.Forbidden => 403,
+        RequestError.ModelNotFound => 404,
+        RequestError.SlowReader => 408,
+        RequestError.BodyTooLarge => 413,
+        RequestError.AdapterInvalid => 422,
+        RequestError.TenantLimit or RequestError.QueueFull => 429,
+        RequestError.Cancelled => 499,
+        RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => 503,
+        RequestError.DeadlineExceeded => 504,
+        _ => 500,
+    };
+
+    /// <summary>The type of a status, as vLLM's clients know it.</summary>
+    public static string Type(int status) => status switch
+    {
+        401 => "AuthenticationError",
+        403 => "PermissionDeniedError",
+        404 => "NotFoundError",
+        405 => "MethodNotAllowedError",
+        408 or 504 => "TimeoutError",
+        413 => "RequestTooLargeError",
+        415 => "UnsupportedMediaTypeError",
+        422 => "UnprocessableEntityError",
+        429 => "RateLimitError",
+        503 => "ServiceUnavailableError",
+        >= 500 => "InternalServerError",
+        _ => "BadRequestError",
+    };
+
+    /// <summary>Seconds after which a later try may succeed, for failures that pass.</summary>
+    public static int? RetryAfter(RequestFailure failure) => failure.Error switch
+    {
+        RequestError.TenantLimit or RequestError.QueueFull or RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed
+            => Math.Max(1, failure.RetryAfterSeconds ?? 1),
+        _ => null,
+    };
+
+    /// <summary>The body of a failure.</summary>
+    public static ErrorBody Body(RequestFailure failure)
+    {
+        var status = Status(failure.Error);
+        return new ErrorBody(new ErrorDetail(failure.Message, Type(status), failure.Parameter, status));
+    }
+
+    /// <summary>The body of a status that no endpoint gave a body.</summary>
+    public static ErrorBody Body(int status)
+    {
+        var message = status switch
+        {
+            400 => "The request is malformed.",
+            401 => "A valid API key is needed: Authorization: Bearer KEY.",
+            403 => "This key may not do that.",
+            404 => "There is nothing here.",
+            405 => "This method is not allowed here.",
+            408 => "The request did not arrive in time.",
+            413 => "The request body is larger than the limit.",
+            415 => "Only application/json is accepted.",
+            _ => "The request failed.",
+        };
+        return new ErrorBody(new ErrorDetail(message, Type(status), null, status));
+    }
+}

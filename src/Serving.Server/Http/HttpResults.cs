@@ -1,0 +1,46 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>Writes whole answers: bodies of known length, so that the connection can be used again.</summary>
+internal static class HttpResults
+{
+    /// <summary>Writes a JSON body.</summary>
+    public static Task WriteJsonAsync<T>(this HttpContext context, T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        context.Response.StatusCode = status;
+        return WriteAsync(context, body, "application/json; charset=utf-8");
+    }
+
+    /// <summary>Writes a plain text body.</summary>
+    public static Task WriteTextAsync(this HttpContext context, string text) =>
+        WriteAsync(context, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
+
+    /// <summary>Writes a failure with its status and Retry-After.</summary>
+    public static Task WriteFailureAsync(this HttpContext context, RequestFailure failure)
+    {
+        if (ErrorMapper.RetryAfter(failure) is { } seconds)
+        {
+            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (failure.Error == RequestError.Draining && context.Request.Protocol == HttpProtocol.Http11)
+        {
+            context.Response.Headers.Connection = "close";
+        }
+
+        return context.WriteJsonAsync(ErrorMapper.Body(failure), OpenAiJson.Wire.ErrorBody, ErrorMapper.Status(failure.Error));
+    }
+
+    private static Task WriteAsync(HttpContext context, byte[] body, string contentType)
+    {
+        context.Response.ContentType = contentType;
+        context.Response.ContentLength = body.Length;
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+}

@@ -1,0 +1,59 @@
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>Writes logprobs in the two styles of the API.</summary>
+internal static class LogprobFormat
+{
+    /// <summary>Stands for minus infinity, which JSON cannot write; vLLM's value.</summary>
+    public const float Lowest = -9999;
+
+    /// <summary>The chat style.</summary>
+    public static ChatLogprobs? Chat(IReadOnlyList<TokenLogprob>? tokens) =>
+        tokens is null ? null : new ChatLogprobs([.. tokens.Select(token => Entry(token) with { TopLogprobs = [.. token.Top.Select(Entry)] })]);
+
+    /// <summary>The completions style.</summary>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="offset">Characters of the choice's text before them; moved on past them.</param>
+    public static CompletionLogprobs? Completion(IReadOnlyList<TokenLogprob>? tokens, ref int offset)
+    {
+        if (tokens is null)
+        {
+            return null;
+        }
+
+        var (offsets, logprobs, texts, tops) = (new List<int>(), new List<float?>(), new List<string>(), new List<IReadOnlyDictionary<string, float>?>());
+        foreach (var token in tokens)
+        {
+            offsets.Add(offset);
+            logprobs.Add(token.Logprob is { } value ? Finite(value) : null);
+            texts.Add(token.Text);
+            tops.Add(token.Logprob is null ? null : Top(token));
+            offset += token.Text.EnumerateRunes().Count();
+        }
+
+        return new CompletionLogprobs { TextOffset = offsets, TokenLogprobs = logprobs, Tokens = texts, TopLogprobs = tops };
+    }
+
+    // Several tokens may have one text (parts of a character); the likeliest one keeps it.
+    private static Dictionary<string, float> Top(TokenLogprob token)
+    {
+        var top = new Dictionary<string, float>();
+        foreach (var candidate in token.Top.Append(token))
+        {
+            top.TryAdd(candidate.Text, Finite(candidate.Logprob ?? Lowest));
+        }
+
+        return top;
+    }
+
+    private static ChatTokenLogprob Entry(TokenLogprob token) => new()
+    {
+        Token = token.Text,
+        Logprob = Finite(token.Logprob ?? Lowest),
+        Bytes = [.. token.Bytes.Select(value => (int)value)],
+    };
+
+    private static float Finite(float value) => float.IsFinite(value) ? value : Lowest;
+}

@@ -1,0 +1,60 @@
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+using Serving.Engine;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+using Serving.Server.Hosting;
+using Serving.Server.Tenancy;
+
+namespace Serving.Server.Http;
+
+/// <summary><c>GET /v1/models</c> and <c>GET /v1/models/{id}</c>: what the caller may name. What is another's looks exactly like what is not there.</summary>
+internal sealed class ModelsEndpoint(EngineAccess access)
+{
+    /// <summary>Lists all.</summary>
+    public Task ListAsync(HttpContext context)
+    {
+        if (access.Client is not { } engine)
+        {
+            return NotReadyAsync(context);
+        }
+
+        var cards = engine.ListModels(ApiCaller.Of(context).Tenant).Select(entry => ToCard(entry, engine.Description));
+        return context.WriteJsonAsync(new ModelList([.. cards]), OpenAiJson.Wire.ModelList);
+    }
+
+    /// <summary>Shows one.</summary>
+    public Task ShowAsync(HttpContext context)
+    {
+        if (access.Client is not { } engine)
+        {
+            return NotReadyAsync(context);
+        }
+
+        var name = (string?)context.Request.RouteValues["id"] ?? "";
+        var entry = engine.ListModels(ApiCaller.Of(context).Tenant).FirstOrDefault(entry => entry.Name == name);
+        return entry is null
+            ? context.WriteFailureAsync(new RequestFailure(RequestError.ModelNotFound, $"The model `{JsonBody.Echo(name)}` does not exist.", "model"))
+            : context.WriteJsonAsync(ToCard(entry, engine.Description), OpenAiJson.Wire.ModelCard);
+    }
+
+    private static Task NotReadyAsync(HttpContext context) =>
+        context.WriteFailureAsync(new RequestFailure(RequestError.NotReady, "The model is being loaded.", RetryAfterSeconds: 2));
+
+    private static ModelCard ToCard(ModelEntry entry, EngineDescription description) => new()
+    {
+        Id = entry.Name,
+        Created = entry.CreatedUnixSeconds,
+        Root = entry.Root,
+        Parent = entry.Parent,
+        MaxModelLen = entry.Parent is null ? description.MaxModelLength : null,
+        Permission =
+        [
+            new ModelPermission
+            {
+                Id = $"modelperm-{Digest.Of(System.Text.Encoding.UTF8.GetBytes(entry.Name)).ToString()[..32]}",
+                Created = entry.CreatedUnixSeconds,
+            },
+        ],
+    };
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>Maps what chats and completions have in common. Ranges are checked by the engine; here only what the wire alone can get wrong.</summary>
+internal static class SamplingMapper
+{
+    /// <summary>Longest user field, UTF-16 units.</summary>
+    public const int MaxUserLength = 512;
+
+    /// <summary>Fills in the sampling fields.</summary>
+    /// <param name="fields">The body.</param>
+    /// <param name="request">The request so far.</param>
+    /// <returns>The request with them, or a failure.</returns>
+    public static (GenerationRequest Request, RequestFailure? Failure) Apply(GenerationFields fields, GenerationRequest request)
+    {
+        if (fields.User is { Length: > MaxUserLength })
+        {
+            return (request, new RequestFailure(RequestError.InvalidRequest, $"user: at most {MaxUserLength} characters.", "user"));
+        }
+
+        if (fields.StreamOptions is not null && fields.Stream != true)
+        {
+            return (request, new RequestFailure(RequestError.InvalidRequest, "stream_options: only with stream.", "stream_options"));
+        }
+
+        var (bias, failure) = Bias(fields.LogitBias);
+        return (request with
+        {
+            Choices = fields.N ?? 1,
+            Temperature = fields.Temperature,
+            TopP = fields.TopP,
+            TopK = fields.TopK,
+            MinP = fields.MinP,
+            RepetitionPenalty = fields.RepetitionPenalty,
+            PresencePenalty = fields.PresencePenalty,
+            FrequencyPenalty = fields.FrequencyPenalty,
+            Seed = fields.Seed,
+            LogitBias = bias,
+            Stop = fields.Stop ?? [],
+            StopTokenIds = fields.StopTokenIds ?? [],
+            IgnoreEos = fields.IgnoreEos ?? false,
+            Priority = fields.Priority ?? 0,
+        }, failure);
+    }
+
+    private static (Dictionary<int, float>? Bias, RequestFailure? Failure) Bias(IReadOnlyDictionary<string, float>? wire)
+    {
+        if (wire is null)
+        {
+            return (null, null);
+        }
+
+        var bias = new Dictionary<int, float>(wire.Count);
+        foreach (var (key, value) in wire)
+        {
+            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var token) || !bias.TryAdd(token, value))
+            {
+                return (null, new RequestFailure(RequestError.InvalidRequest, $"logit_bias: \"{JsonBody.Echo(key)}\" is not a token id.", "logit_bias"));
+            }
+        }
+
+        return (bias, null);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>
+/// Writes server-sent events: each is <c>data: JSON</c> and an empty line, sent at once. The last one is <c>data: [DONE]</c>, or an error after which nothing
+/// follows.
+/// </summary>
+internal sealed class SseWriter(HttpContext context) : IDisposable
+{
+    private readonly Utf8JsonWriter _json = new(context.Response.BodyWriter, new JsonWriterOptions { Encoder = OpenAiJson.Wire.Options.Encoder, SkipValidation = true });
+
+    /// <summary>Sets the headers; the first event sends them.</summary>
+    public void Start()
+    {
+        var headers = context.Response.Headers;
+        headers.ContentType = "text/event-stream; charset=utf-8";
+        headers.CacheControl = "no-cache";
+        headers["X-Accel-Buffering"] = "no";
+    }
+
+    /// <summary>Sends an event.</summary>
+    public async ValueTask SendAsync<T>(T value, JsonTypeInfo<T> type)
+    {
+        Put("data: "u8);
+        _json.Reset();
+        JsonSerializer.Serialize(_json, value, type);
+        _json.Flush();
+        Put("\n\n"u8);
+        await FlushAsync();
+    }
+
+    /// <summary>Sends the mark of a complete answer.</summary>
+    public ValueTask SendDoneAsync()
+    {
+        Put("data: [DONE]\n\n"u8);
+        return FlushAsync();
+    }
+
+    /// <summary>Sends a failure; the answer ends here.</summary>
+    public ValueTask SendFailureAsync(RequestFailure failure) => SendAsync(ErrorMapper.Body(failure), OpenAiJson.Wire.ErrorBody);
+
+    /// <inheritdoc/>
+    public void Dispose() => _json.Dispose();
+
+    private void Put(ReadOnlySpan<byte> bytes)
+    {
+        var output = context.Response.BodyWriter;
+        bytes.CopyTo(output.GetSpan(bytes.Length));
+        output.Advance(bytes.Length);
+    }
+
+    // Throws when the client has gone: the caller's stream is disposed on the way out, which cancels the request.
+    private async ValueTask FlushAsync()
+    {
+        var result = await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        if (result.IsCompleted || result.IsCanceled)
+        {
+            throw new OperationCanceledException("The client is gone.");
+        }
+    }
+}

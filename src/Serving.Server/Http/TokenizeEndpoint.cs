@@ -1,0 +1,55 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+using Serving.Server.Hosting;
+using Serving.Server.Telemetry;
+using Serving.Server.Tenancy;
+
+namespace Serving.Server.Http;
+
+/// <summary><c>POST /tokenize</c>: encodes a prompt or a conversation as a request would.</summary>
+internal sealed class TokenizeEndpoint(EngineAccess access, RequestCounters counters)
+{
+    /// <summary>Answers one request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!access.TryEnter(out var engine, out var failure))
+        {
+            await context.WriteFailureAsync(failure);
+            return;
+        }
+
+        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.TokenizeRequest);
+        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown) ?? Check(body)) is not null)
+        {
+            await context.WriteFailureAsync(failure!);
+            return;
+        }
+
+        counters.CountUnknownFields(unknown);
+        GenerationPrompt prompt = body.Messages is { } messages
+            ? new ChatPrompt(messages, body.Tools, body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs)
+            : new TextPrompt(body.Prompt!);
+        var result = await engine.TokenizeAsync(ApiCaller.Of(context).Tenant, body.Model, prompt, body.AddSpecialTokens ?? body.Messages is null, context.RequestAborted);
+        if (result.Failure is not null)
+        {
+            await context.WriteFailureAsync(result.Failure);
+            return;
+        }
+
+        var texts = body.ReturnTokenStrs == true ? result.TokenTexts : null;
+        await context.WriteJsonAsync(
+            new TokenizeResponse(result.Tokens.Count, engine.Description.MaxModelLength, result.Tokens, texts),
+            OpenAiJson.Wire.TokenizeResponse);
+    }
+
+    private static RequestFailure? Check(TokenizeRequest body) => (body.Prompt, body.Messages) switch
+    {
+        (null, null) => Invalid("prompt: is missing (or messages).", "prompt"),
+        (not null, not null) => Invalid("prompt: not together with messages.", "prompt"),
+        (_, not null) => ChatRequestMapper.CheckKwargs(body.ChatTemplateKwargs),
+        _ => null,
+    };
+
+    private static RequestFailure Invalid(string message, string parameter) => new(RequestError.InvalidRequest, message, parameter);
+}

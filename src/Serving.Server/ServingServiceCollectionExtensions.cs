@@ -1,0 +1,64 @@
+using Microsoft.AspNetCore.Authorization;
+using Serving.Server.Configuration;
+using Serving.Server.Health;
+using Serving.Server.Hosting;
+using Serving.Server.Http;
+using Serving.Server.Telemetry;
+using Serving.Server.Tenancy;
+
+namespace Serving.Server;
+
+/// <summary>The services of each folder.</summary>
+internal static class ServingServiceCollectionExtensions
+{
+    /// <summary>The engine and the process around it.</summary>
+    public static IServiceCollection AddHosting(this IServiceCollection services, ServingOptions options, IEngineStarter starter)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(starter);
+        services.AddSingleton<EngineAccess>();
+        services.AddSingleton<DrainCoordinator>();
+        services.AddSingleton<EngineHost>();
+        services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
+
+        // Draining comes before the host's own shutdown, which only has to cut off what is left.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        return services;
+    }
+
+    /// <summary>Who calls, and what is open to whom: nothing, unless a route says otherwise.</summary>
+    public static IServiceCollection AddTenancy(this IServiceCollection services, TenantStore tenants)
+    {
+        services.AddSingleton(tenants);
+        services.AddHostedService<TenantFileWatcher>();
+
+        // The core alone: AddAuthentication would bring data protection and write key files for cookies that nobody sets.
+        services.AddWebEncoders();
+        services.AddTransient<ApiKeyAuthentication>();
+        services.AddAuthenticationCore(authentication =>
+        {
+            authentication.AddScheme<ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null);
+            authentication.DefaultScheme = ApiKeyAuthentication.SchemeName;
+        });
+        var anyCaller = new AuthorizationPolicyBuilder(ApiKeyAuthentication.SchemeName).RequireAuthenticatedUser().Build();
+        services.AddAuthorizationBuilder()
+            .SetDefaultPolicy(anyCaller)
+            .SetFallbackPolicy(anyCaller)
+            .AddPolicy(ApiKeyAuthentication.AdminPolicy, policy => policy.RequireRole(ApiKeyAuthentication.AdminPolicy));
+        return services;
+    }
+
+    /// <summary>Counters and metrics.</summary>
+    public static IServiceCollection AddTelemetry(this IServiceCollection services) => services.AddSingleton<RequestCounters>();
+
+    /// <summary>The endpoints.</summary>
+    public static IServiceCollection AddEndpoints(this IServiceCollection services) => services
+        .AddSingleton<HealthEndpoints>()
+        .AddSingleton<ChatCompletionsEndpoint>()
+        .AddSingleton<CompletionsEndpoint>()
+        .AddSingleton<ModelsEndpoint>()
+        .AddSingleton<TokenizeEndpoint>()
+        .AddSingleton<DetokenizeEndpoint>()
+        .AddSingleton<LoadAdapterEndpoint>()
+        .AddSingleton<UnloadAdapterEndpoint>();
+}

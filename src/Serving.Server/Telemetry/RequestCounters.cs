@@ -1,0 +1,31 @@
+using System.Collections.Concurrent;
+
+namespace Serving.Server.Telemetry;
+
+/// <summary>
+/// Counts of what the edge saw. Labels come from the route table, HTTP methods that routes have, and status codes that the server sends, so their number is bounded.
+/// </summary>
+internal sealed class RequestCounters
+{
+    private readonly ConcurrentDictionary<(string Handler, string Method, int Status), Tally> _requests = new();
+    private long _unknownFields;
+
+    /// <summary>Fields of request bodies that nobody knows.</summary>
+    public long UnknownFields => Interlocked.Read(ref _unknownFields);
+
+    /// <summary>Requests by route, method and status.</summary>
+    public IEnumerable<(string Handler, string Method, int Status, long Count)> Requests =>
+        _requests.Select(pair => (pair.Key.Handler, pair.Key.Method, pair.Key.Status, Interlocked.Read(ref pair.Value.Value)));
+
+    /// <summary>Counts an answered request.</summary>
+    public void CountRequest(string handler, string method, int status) =>
+        Interlocked.Increment(ref _requests.GetOrAdd((handler, method, status), static _ => new Tally()).Value);
+
+    /// <summary>Counts ignored fields.</summary>
+    public void CountUnknownFields(int count) => Interlocked.Add(ref _unknownFields, count);
+
+    private sealed class Tally
+    {
+        public long Value;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace Serving.Server.Tenancy;
+
+/// <summary>
+/// Finds the caller by the key in <c>Authorization: Bearer</c>. Whether a caller is needed is decided by the matched endpoint's metadata, never by the
+/// path's text; without any metadata one is.
+/// </summary>
+internal sealed class ApiKeyAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    TenantStore tenants) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    /// <summary>The scheme's name.</summary>
+    public const string SchemeName = "ApiKey";
+
+    /// <summary>The policy of endpoints that are for admins only.</summary>
+    public const string AdminPolicy = "admin";
+
+    private const string Prefix = "Bearer ";
+
+    /// <inheritdoc/>
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var directory = tenants.Current;
+        var caller = directory.Anonymous ?? (Key() is { } key ? directory.Find(key) : null);
+        if (caller is null)
+        {
+            return Task.FromResult(AuthenticateResult.NoResult());
+        }
+
+        Context.Features.Set(caller);
+        var identity = new ClaimsIdentity(SchemeName);
+        identity.AddClaim(new Claim(ClaimTypes.Name, caller.Tenant.Id.Value));
+        if (caller.IsAdmin)
+        {
+            identity.AddClaim(new Claim(ClaimTypes.Role, AdminPolicy));
+        }
+
+        return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName)));
+    }
+
+    /// <inheritdoc/>
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.StatusCode = StatusCodes.Status401Unauthorized;
+        Response.Headers.WWWAuthenticate = "Bearer";
+        return Task.CompletedTask;
+    }
+
+    private string? Key()
+    {
+        var header = Request.Headers.Authorization;
+        return header is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? value[Prefix.Length..].Trim() : null;
+    }
+}

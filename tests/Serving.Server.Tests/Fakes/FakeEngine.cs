@@ -1,0 +1,241 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Threading.Channels;
+using Serving.Core.Requests;
+using Serving.Core.Tenancy;
+using Serving.Engine;
+using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
+
+namespace Serving.Server.Tests.Fakes;
+
+/// <summary>
+/// An engine that computes nothing: it validates like the real one, keeps every accepted request, and answers what <see cref="Script"/> says (by default
+/// the two tokens "Hello" and " world" for each choice).
+/// </summary>
+internal sealed class FakeEngine : IEngineClient
+{
+    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8));
+    private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _running;
+
+    public const string Model = "base";
+
+    public EngineDescription Description { get; } = new()
+    {
+        ModelName = Model,
+        ModelSource = "/secret/place",
+        CreatedUnixSeconds = 1_700_000_000,
+        Device = "fake",
+        InstructionSet = "none",
+        Threads = 1,
+        MaxModelLength = 2048,
+        VocabularySize = 1000,
+        ParameterCount = 1,
+        PoolPages = 100,
+        PageBytes = 4096,
+        AdapterSlots = 8,
+        MaxSequences = 64,
+        HasChatTemplate = true,
+    };
+
+    public EngineState State { get; set; } = EngineState.Ready;
+
+    public bool IsAlive { get; set; } = true;
+
+    public EngineSnapshot Snapshot { get; set; } = new() { TotalPages = 100, FreePages = 100 };
+
+    public EngineStatistics Statistics { get; } = new();
+
+    /// <summary>Adapters: name and owner (null is shared).</summary>
+    public List<(string Name, string? Owner)> Adapters { get; } = [("pirate", null), ("json", null)];
+
+    /// <summary>What happens to a request that was accepted.</summary>
+    public Action<FakeRequest> Script { get; set; } = request => request.Say(["Hello", " world"]);
+
+    /// <summary>Refuses every request with this.</summary>
+    public RequestFailure? Refusal { get; set; }
+
+    /// <summary>Throws this at every submission: a bug in the engine.</summary>
+    public Exception? Bug { get; set; }
+
+    /// <summary>Fault it to make the engine fail.</summary>
+    public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Accepted requests, oldest first.</summary>
+    public ConcurrentQueue<FakeRequest> Requests { get; } = new();
+
+    /// <summary>Calls of load and unload.</summary>
+    public ConcurrentQueue<string> AdapterCalls { get; } = new();
+
+    public int Running => Volatile.Read(ref _running);
+
+    public ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
+    {
+        if (Bug is not null)
+        {
+            throw Bug;
+        }
+
+        var failure = Refusal ?? _validator.Validate(request) ?? Known(request.Tenant, request.Model);
+        if (failure is not null)
+        {
+            return new(new SubmitResult(null, failure));
+        }
+
+        Interlocked.Increment(ref _running);
+        var accepted = new FakeRequest(request, OnEnd);
+        Requests.Enqueue(accepted);
+        cancellationToken.Register(accepted.Cancel);
+        Script(accepted);
+        return new(new SubmitResult(accepted.Stream, null));
+    }
+
+    public ValueTask<TokenizeResult> TokenizeAsync(Tenant tenant, string? model, GenerationPrompt prompt, bool addSpecialTokens, CancellationToken cancellationToken)
+    {
+        if (Known(tenant, model ?? Model) is { } unknown)
+        {
+            return new(new TokenizeResult([], [], unknown));
+        }
+
+        if (prompt is ChatPrompt chat && ChatMessages.Validate(chat) is { } failure)
+        {
+            return new(new TokenizeResult([], [], failure));
+        }
+
+        var texts = prompt is TextPrompt text ? text.Text.Split(' ') : ["chat"];
+        return new(new TokenizeResult([.. texts.Select(word => word.Length)], texts, null));
+    }
+
+    public ValueTask<DetokenizeResult> DetokenizeAsync(Tenant tenant, string? model, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
+        new(Known(tenant, model ?? Model) is { } unknown ? new DetokenizeResult("", unknown)
+            : _validator.ValidateTokens(tokens, "tokens") is { } failure ? new DetokenizeResult("", failure)
+            : new DetokenizeResult(string.Join(' ', tokens), null));
+
+    public IReadOnlyList<ModelEntry> ListModels(Tenant tenant) =>
+    [
+        new ModelEntry(Model, null, Model, null, 1_700_000_000),
+        .. Adapters.Where(adapter => adapter.Owner is null || adapter.Owner == tenant.Id.Value)
+            .OrderBy(adapter => adapter.Name, StringComparer.Ordinal)
+            .Select(adapter => new ModelEntry(adapter.Name, Model, adapter.Name, adapter.Owner, 1_700_000_001)),
+    ];
+
+    public ValueTask<RequestFailure?> LoadAdapterAsync(Tenant tenant, bool isAdmin, string name, string? path, bool loadInPlace, CancellationToken cancellationToken)
+    {
+        AdapterCalls.Enqueue($"load {tenant.Id.Value} {(isAdmin ? "admin" : "tenant")} {name} {path ?? "-"} {loadInPlace}");
+        return new(Refusal ?? May(tenant, isAdmin, name));
+    }
+
+    public ValueTask<RequestFailure?> UnloadAdapterAsync(Tenant tenant, bool isAdmin, string name, CancellationToken cancellationToken)
+    {
+        AdapterCalls.Enqueue($"unload {tenant.Id.Value} {(isAdmin ? "admin" : "tenant")} {name}");
+        return new(Refusal ?? May(tenant, isAdmin, name));
+    }
+
+    public Task DrainAsync(CancellationToken cancellationToken)
+    {
+        State = EngineState.Draining;
+        if (Running == 0)
+        {
+            _idle.TrySetResult();
+        }
+
+        return _idle.Task.WaitAsync(cancellationToken);
+    }
+
+    private void OnEnd()
+    {
+        if (Interlocked.Decrement(ref _running) == 0 && State == EngineState.Draining)
+        {
+            _idle.TrySetResult();
+        }
+    }
+
+    private RequestFailure? Known(Tenant tenant, string model) => ListModels(tenant).Any(entry => entry.Name == model) ? null : Failures.ModelNotFound(model);
+
+    private RequestFailure? May(Tenant tenant, bool isAdmin, string name) =>
+        Adapters.Any(adapter => adapter.Name == name && (adapter.Owner == tenant.Id.Value || (adapter.Owner is null && isAdmin))) ? null : Failures.ModelNotFound(name);
+}
+
+/// <summary>A request that the fake accepted; the test plays the engine's part.</summary>
+internal sealed class FakeRequest
+{
+    private readonly Channel<GenerationEvent> _events = Channel.CreateUnbounded<GenerationEvent>();
+    private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Action _onEnd;
+    private int _ended;
+    private int _said;
+
+    public FakeRequest(GenerationRequest request, Action onEnd)
+    {
+        Request = request;
+        _onEnd = onEnd;
+        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2), Cancel);
+    }
+
+    public GenerationRequest Request { get; }
+
+    public GenerationStream Stream { get; }
+
+    /// <summary>Ends when the request was cancelled before its end.</summary>
+    public Task Cancelled => _cancelled.Task;
+
+    /// <summary>Sends an event.</summary>
+    public void Send(GenerationEvent happened)
+    {
+        Interlocked.Add(ref _said, happened.Tokens.Count);
+        _events.Writer.TryWrite(happened);
+    }
+
+    /// <summary>Sends words, the same for every choice, and ends.</summary>
+    public void Say(IReadOnlyList<string> words, FinishReason reason = FinishReason.Stop)
+    {
+        for (var choice = 0; choice < Request.Choices; choice++)
+        {
+            if (Request.Echo)
+            {
+                Send(new GenerationEvent { Choice = choice, IsPrompt = true, Text = "echo ", Logprobs = Request.TopLogprobs is null ? null : [Logprob("echo ", null)] });
+            }
+
+            foreach (var word in words)
+            {
+                Send(new GenerationEvent { Choice = choice, Text = word, Tokens = [7], Logprobs = Request.TopLogprobs is null ? null : [Logprob(word, -0.5f)] });
+            }
+
+            Send(new GenerationEvent { Choice = choice, FinishReason = reason });
+        }
+
+        End();
+    }
+
+    /// <summary>Completes the stream.</summary>
+    public void End()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            _events.Writer.TryComplete();
+            _onEnd();
+        }
+    }
+
+    /// <summary>What the engine does when the request is cancelled.</summary>
+    public void Cancel()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            _cancelled.TrySetResult();
+            _events.Writer.TryWrite(new GenerationEvent { Choice = 0, FinishReason = FinishReason.Cancelled });
+            _events.Writer.TryComplete();
+            _onEnd();
+        }
+    }
+
+    private TokenLogprob Logprob(string text, float? value)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        IReadOnlyList<TokenLogprob> top = Request.TopLogprobs is > 0 && value is not null
+            ? [new TokenLogprob(7, text, bytes, value, []), new TokenLogprob(8, "other", "other"u8.ToArray(), float.NegativeInfinity, [])]
+            : [];
+        return new TokenLogprob(7, text, bytes, value, top);
+    }
+}

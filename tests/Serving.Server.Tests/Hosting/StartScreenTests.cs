@@ -1,0 +1,22 @@
+using Serving.Server.Tests.Fakes;
+
+namespace Serving.Server.Tests.Hosting;
+
+public sealed class StartScreenTests
+{
+    [Fact]
+    public async Task Ready_NotATerminal_PrintsPlainLinesAndACurlThatNamesTheAddress()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        while (!daemon.Screen.Contains("curl", StringComparison.Ordinal))
+        {
+            await Task.Yield();
+        }
+
+        Assert.Contains("Model      base", daemon.Screen, StringComparison.Ordinal);
+        Assert.Contains("Device     fake, none, 1 threads", daemon.Screen, StringComparison.Ordinal);
+        Assert.Contains("json, pirate", daemon.Screen, StringComparison.Ordinal);
+        Assert.Contains($"curl -s {daemon.Client.BaseAddress}v1/chat/completions", daemon.Screen, StringComparison.Ordinal);
+        Assert.DoesNotContain("/secret/place", daemon.Screen, StringComparison.Ordinal);
+    }
+}

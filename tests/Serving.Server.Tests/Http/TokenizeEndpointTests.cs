@@ -1,0 +1,59 @@
+using Serving.Server.Tests.Fakes;
+
+namespace Serving.Server.Tests.Http;
+
+public sealed class TokenizeEndpointTests
+{
+    [Fact]
+    public async Task Tokenize_Prompt_CountsAndShowsTextsWhenAsked()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var plain = await daemon.PostAsync("/tokenize", """{"prompt":"to be"}""");
+        var texts = await daemon.PostAsync("/tokenize", """{"prompt":"to be","return_token_strs":true}""");
+
+        Assert.Equal("""{"count":2,"max_model_len":2048,"tokens":[2,2],"token_strs":null}""", plain.Text);
+        Assert.Equal("""{"count":2,"max_model_len":2048,"tokens":[2,2],"token_strs":["to","be"]}""", texts.Text);
+    }
+
+    [Theory]
+    [InlineData("{}", "prompt")]
+    [InlineData("{\"prompt\":\"a\",\"messages\":[]}", "prompt")]
+    [InlineData("{\"messages\":[]}", "messages")]
+    [InlineData("{\"prompt\":1}", "prompt")]
+    [InlineData("{\"prompt\":\"a\",\"model\":\"nobody\"}", "model")]
+    public async Task Tokenize_BadInput_NamesTheField(string body, string field)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var answer = await daemon.PostAsync("/tokenize", body);
+
+        Assert.Equal(field, answer.Param);
+    }
+
+    [Fact]
+    public async Task Detokenize_Tokens_GivesText()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        Assert.Equal("""{"prompt":"1 2"}""", (await daemon.PostAsync("/detokenize", """{"tokens":[1,2]}""")).Text);
+        Assert.Equal("tokens", (await daemon.PostAsync("/detokenize", "{}")).Param);
+        Assert.Equal(400, (await daemon.PostAsync("/detokenize", """{"tokens":[-1]}""")).Code);
+    }
+
+    [Fact]
+    public async Task Models_Card_LooksAsVllms()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var list = (await daemon.GetAsync("/v1/models")).Json;
+        var card = (await daemon.GetAsync("/v1/models/pirate")).Json;
+
+        Assert.Equal("list", list.GetProperty("object").GetString());
+        var first = list.GetProperty("data")[0];
+        Assert.Equal(2048, first.GetProperty("max_model_len").GetInt32());
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, first.GetProperty("parent").ValueKind);
+        Assert.Equal(("pirate", "base", "model"), (card.GetProperty("root").GetString(), card.GetProperty("parent").GetString(), card.GetProperty("object").GetString()));
+        Assert.True(card.GetProperty("permission")[0].GetProperty("allow_sampling").GetBoolean());
+    }
+}

@@ -1,0 +1,112 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Serving.Server.Tests.Fakes;
+
+namespace Serving.Server.Tests.Tenancy;
+
+/// <summary>Every route and who may use it. A new route fails here until someone has decided that and written it down.</summary>
+public sealed class RouteAccessTests
+{
+    private static readonly string[] Golden =
+    [
+        "GET /health open",
+        "GET /health/live open",
+        "GET /health/ready open",
+        "GET /health/startup open",
+        "GET /v1/models key",
+        "GET /v1/models/{id} key",
+        "GET /version open",
+        "POST /detokenize key",
+        "POST /tokenize key",
+        "POST /v1/chat/completions key",
+        "POST /v1/completions key",
+        "POST /v1/load_lora_adapter key",
+        "POST /v1/unload_lora_adapter key",
+    ];
+
+    [Fact]
+    public async Task Routes_AllOfThem_AreInTheTable()
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+
+        var routes = daemon.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .SelectMany(endpoint => Methods(endpoint).Select(method => $"{method} {endpoint.RoutePattern.RawText} {Access(endpoint)}"))
+            .Order(StringComparer.Ordinal);
+
+        Assert.Equal(Golden.Order(StringComparer.Ordinal), routes);
+    }
+
+    [Fact]
+    public async Task Send_WithoutOrWithAWrongKey_Is401OnEveryRouteThatNeedsOne()
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+
+        foreach (var route in Golden.Where(route => !route.EndsWith(" open", StringComparison.Ordinal)).Select(route => route.Split(' ')))
+        {
+            foreach (var key in new[] { null, "", "wrong", "key-one ", "KEY-ONE", new string('k', 4096) })
+            {
+                var answer = await daemon.SendAsync(new HttpMethod(route[0]), route[1].Replace("{id}", "base", StringComparison.Ordinal), route[0] == "POST" ? "{}" : null, key == "key-one " ? "key-one x" : key);
+
+                Assert.True(answer.Code == 401, $"{string.Join(' ', route)} with '{key}': {answer.Code}");
+                Assert.Equal("Bearer", answer.Header("WWW-Authenticate"));
+                Assert.Equal("AuthenticationError", answer.Error.GetProperty("type").GetString());
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("//v1/models")]
+    [InlineData("/%761/models")]
+    [InlineData("/v1/..;/v1/models")]
+    [InlineData("/v1/%2e%2e/v1/models")]
+    [InlineData("/V1/MODELS")]
+    [InlineData("/v1/models/")]
+    [InlineData("/v1//models")]
+    [InlineData("/health/../v1/models")]
+    [InlineData("/health/..%2fv1/models")]
+    [InlineData("/health;/v1/models")]
+    [InlineData("/v1/models?x=/health")]
+    [InlineData("/v1/models%00")]
+    [InlineData("/v1/models#/health")]
+    [InlineData("/version/../v1/models")]
+    [InlineData("/\\v1\\models")]
+    [InlineData("/metrics/tenants")]
+    [InlineData("/openapi/v1.json")]
+    [InlineData("/nothing")]
+    public async Task Send_PathTricksWithoutAKey_NeverSucceed(string path)
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+
+        foreach (var host in new[] { "localhost", "x/?", "localhost/health", "127.0.0.1#/health", "health" })
+        {
+            var status = await RawHttp.StatusAsync(daemon.Client.BaseAddress!, $"GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Original-URL: /health\r\nX-HTTP-Method-Override: GET\r\nConnection: close\r\n\r\n");
+
+            Assert.True(status is >= 400 and < 500, $"{path} at {host}: {status}");
+        }
+    }
+
+    [Fact]
+    public async Task Send_TwoAuthorizationHeaders_Is401()
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+
+        var status = await RawHttp.StatusAsync(
+            daemon.Client.BaseAddress!,
+            "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\nAuthorization: Bearer key-one\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal(401, status);
+    }
+
+    private static IEnumerable<string> Methods(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["ANY"];
+
+    private static string Access(RouteEndpoint endpoint)
+    {
+        var policy = endpoint.Metadata.GetMetadata<IAuthorizeData>()?.Policy;
+        return endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null ? "open" : policy ?? "key";
+    }
+}
