@@ -12,7 +12,7 @@ namespace Serving.Core.Tests.Scheduling;
 /// </summary>
 internal sealed class SchedulerHarness : ISchedulerSink
 {
-    private readonly Dictionary<(int Page, int Slot), int> _memory = [];
+    private readonly int[] _memory;
     private readonly Dictionary<int, Digest> _slots = [];
     private readonly Queue<(StepPlan Plan, int[] Tokens)> _flight = [];
     private int[] _previous = [];
@@ -22,6 +22,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
     {
         Options = options ?? Small;
         Scheduler = new Scheduler(Options, this);
+        _memory = new int[Options.PageCount * PagePool.SlotsPerPage];
     }
 
     /// <summary>64 pages, 8 sequences, 32 tokens a step.</summary>
@@ -149,10 +150,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
         _slots[load.Slot] = load.Digest;
         foreach (var page in load.Pages)
         {
-            for (var slot = 0; slot < PagePool.SlotsPerPage; slot++)
-            {
-                _memory[(page.Value, slot)] = -1;
-            }
+            _memory.AsSpan(FirstSlot(page), PagePool.SlotsPerPage).Fill(-1);
         }
 
         Scheduler.AdapterReady(load.Digest);
@@ -160,7 +158,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
     /// <summary>The answer that a request gets when it is alone on a large machine.</summary>
     public static List<int> Alone(Request request, int choice = 0) =>
-        new SchedulerHarness(Small with { PageCount = 4096, MaxModelLength = 8192 }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
+        new SchedulerHarness(Small with { PageCount = 128, MaxModelLength = 2048 }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
 
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
@@ -186,15 +184,14 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
     private static (long Request, int Choice) KeyOf(Sequence sequence) => (sequence.Request.Id.Value, sequence.Choice);
 
+    private static int FirstSlot(PageId page) => page.Value * PagePool.SlotsPerPage;
+
     private int[] Execute(StepPlan plan)
     {
         foreach (var copy in plan.Copies)
         {
             Copies.Add(copy);
-            for (var slot = 0; slot < copy.Tokens; slot++)
-            {
-                _memory[(copy.Destination.Value, slot)] = _memory[(copy.Source.Value, slot)];
-            }
+            _memory.AsSpan(FirstSlot(copy.Source), copy.Tokens).CopyTo(_memory.AsSpan(FirstSlot(copy.Destination)));
         }
 
         var tokens = new int[plan.Outputs.Length];
@@ -212,10 +209,13 @@ internal sealed class SchedulerHarness : ISchedulerSink
         var request = planned.Sequence.Request;
         Assert.Equal(request.Adapter is null, planned.AdapterSlot < 0);
         Assert.True(request.Adapter is null || _slots[planned.AdapterSlot] == request.Adapter.Digest, "another adapter is in the slot");
-        var slots = new List<(int Page, int Slot)>();
+        var slots = new List<int>(planned.FirstOrdinal + planned.RowCount);
         foreach (var entry in plan.Pages.Slice(planned.FirstPage, planned.PageCount))
         {
-            slots.AddRange(Enumerable.Range(0, entry.ValidLength).Select(slot => (entry.Page.Value, slot)));
+            for (var slot = 0; slot < entry.ValidLength; slot++)
+            {
+                slots.Add(FirstSlot(entry.Page) + slot);
+            }
         }
 
         Assert.Equal(planned.FirstOrdinal + planned.RowCount, slots.Count);
@@ -232,8 +232,12 @@ internal sealed class SchedulerHarness : ISchedulerSink
             var wanted = plan.Outputs[output];
             if (wanted.SequenceIndex == index && wanted.TargetToken < 0)
             {
-                var seen = slots.Take(planned.FirstOrdinal + wanted.Row - planned.FirstRow + 1);
-                var hash = seen.Aggregate(17, (sum, slot) => unchecked((sum * 1_000_003) + _memory[slot]));
+                var hash = 17;
+                for (var ordinal = 0; ordinal <= planned.FirstOrdinal + wanted.Row - planned.FirstRow; ordinal++)
+                {
+                    hash = unchecked((hash * 1_000_003) + _memory[slots[ordinal]]);
+                }
+
                 tokens[output] = (int)((uint)(hash + (planned.Sequence.Choice * 977)) % 1000);
             }
         }

@@ -9,7 +9,7 @@ namespace Serving.Core.Tests.Scheduling;
 /// <summary>Random crowds with cancels, deadlines, forced preemptions and evictions: what ends undisturbed has the answer it gets alone, and nothing is left over.</summary>
 public sealed class SchedulerScenarioTests
 {
-    private static readonly Dictionary<string, List<int>> Answers = [];
+    private static Dictionary<string, List<int>> Answers { get; } = [];
 
     [Fact]
     public void RunToEnd_RandomCrowd_AnswersAreThoseGivenAlone() =>

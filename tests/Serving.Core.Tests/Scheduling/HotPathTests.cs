@@ -1,0 +1,66 @@
+using Serving.Core.Adapters;
+using Serving.Core.Requests;
+using Serving.Core.Scheduling;
+
+namespace Serving.Core.Tests.Scheduling;
+
+public sealed class HotPathTests : ISchedulerSink
+{
+    private readonly int[] _tokens = new int[64];
+    private readonly Queue<AdapterLoad> _loads = [];
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth)
+    {
+        var options = SchedulerHarness.Small with { PageCount = 600, MaxSequences = 32, MaxBatchedTokens = 128 };
+        var scheduler = new Scheduler(options, this);
+        for (var i = 0; i < 40; i++)
+        {
+            Assert.Null(scheduler.Submit(SchedulerHarness.Request(i, 20, 400, adapter: i % 3 == 0 ? null : SchedulerHarness.Adapter(i % 3)), 0));
+        }
+
+        // The batch fills, adapters load, the queue holds eight more; then every step is 32 decodes and a page for two of them.
+        var flight = new Queue<StepPlan>(2);
+        Run(scheduler, flight, depth, steps: 60);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Run(scheduler, flight, depth, steps: 100);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(32, scheduler.Snapshot().Running);
+    }
+
+    TokenVerdict ISchedulerSink.OnToken(Sequence sequence, int token, int output) => TokenVerdict.Continue;
+
+    void ISchedulerSink.OnPromptScored(Sequence sequence, int ordinal, int output)
+    {
+    }
+
+    void ISchedulerSink.OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
+    {
+    }
+
+    void ISchedulerSink.OnAdapterLoad(AdapterLoad load) => _loads.Enqueue(load);
+
+    private void Run(Scheduler scheduler, Queue<StepPlan> flight, int depth, int steps)
+    {
+        for (var i = 0; i < steps; i++)
+        {
+            while (_loads.TryDequeue(out var load))
+            {
+                scheduler.AdapterReady(load.Digest);
+            }
+
+            if (scheduler.Schedule(i) is { } plan)
+            {
+                flight.Enqueue(plan);
+            }
+
+            if (flight.Count > depth)
+            {
+                var oldest = flight.Dequeue();
+                scheduler.Complete(oldest, _tokens.AsSpan(0, oldest.Outputs.Length), i);
+            }
+        }
+    }
+}
