@@ -10,6 +10,7 @@ public sealed class PublishedTokenizerTests
     [InlineData("gpt2", "gpt-2")]
     [InlineData("falcon", "falcon")]
     [InlineData("deepseek-coder", "deepseek-coder")]
+    [InlineData("deepseek-llm", "deepseek-llm")]
     [InlineData("llama3.2", "llama-bpe")]
     [InlineData("qwen2.5", "qwen2")]
     [InlineData("tinyllama-1.1b-chat", "llama-spm")]

@@ -9,6 +9,10 @@ namespace Serving.Engine.Tests.Tokenization;
 internal static class PublishedTokenizers
 {
     private const string LlamaHead = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
+    /// <summary>Letters of DeepSeek's first models, which name characters beyond the basic plane.</summary>
+    private const string DeepSeekLetters =
+        "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-\u1F7Dᾀ-ᾴᾶ-ᾼ\u1FBEῂ-ῄῆ-ῌῐ-\u1FD3ῖ-\u1FDBῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ\u2126ℨ\u212A-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
+
     private const string LlamaTail = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     private static readonly Dictionary<string, Tokenizer> Loaded = [];
@@ -27,6 +31,9 @@ internal static class PublishedTokenizers
         "deepseek-coder" => FromGguf(
             "ggml-vocab-deepseek-coder.gguf",
             Split(@"[\r\n]"), Split(@"\s?\p{L}+"), Split(@"\s?\p{P}+"), Split("[一-龥ࠀ-一가-퟿]+"), Digits(), ByteLevel(useRegex: false)),
+        "deepseek-llm" => FromGguf(
+            "ggml-vocab-deepseek-llm.gguf",
+            Split(@"[\r\n]"), Split(DeepSeekLetters), Split(@"\s?[!-/:-~！-／：-～‘-‟　-。]+"), Split(@"\s+$"), Split("[一-龥ࠀ-一가-퟿]+"), Digits(), ByteLevel(useRegex: false)),
         "llama3.2" => FromMerges("llama3.2-bpe", "encoder.json", "vocab.bpe", Split(LlamaHead + @"\p{N}{1,3}" + LlamaTail), true, "llama3-instruct"),
         "qwen2.5" => FromMerges("qwen2.5", "vocab.json", "merges.txt", Split(LlamaHead + @"\p{N}" + LlamaTail), false, "qwen2.5"),
         _ => Tokenizer.Load(Repository.SharedData("tokenizers", name)),

@@ -26,35 +26,38 @@ internal static class ClassTranslator
     };
 
     /// <summary>Reads a bracketed class at the cursor. Of intersections only <c>&amp;&amp;[^…]</c> at the end is known, which is a difference.</summary>
-    public static string ReadSet(string pattern, ref int at, bool ignoreCase)
+    public static string ReadSet(string pattern, ref int at, bool ignoreCase, NamedScalars named)
     {
         at++;
         var negated = At(pattern, at) == '^';
         at += negated ? 1 : 0;
         var content = new StringBuilder();
         var foldsS = false;
+        List<(int First, int Last)> astral = [];
         for (var first = true; first || At(pattern, at) != ']'; first = false)
         {
             if (pattern.AsSpan(at).StartsWith("&&[^", StringComparison.Ordinal) && !negated)
             {
                 at += 2;
-                var minus = ReadSet(pattern, ref at, ignoreCase);
-                content.Append("-[").Append(minus.AsSpan(2));
+                var minus = ReadSet(pattern, ref at, ignoreCase, named);
+                content.Append(astral.Count > 0 ? named.Add(astral) : string.Empty).Append("-[").Append(minus.AsSpan(2));
+                astral.Clear();
                 break;
             }
 
-            ReadItem(pattern, ref at, content, ref foldsS);
+            ReadItem(pattern, ref at, content, astral, ref foldsS);
         }
 
         at += At(pattern, at) == ']' ? 1 : throw new ArgumentException("a class is not closed");
+        content.Append(astral.Count > 0 ? named.Add(astral) : string.Empty);
         return $"[{(negated ? "^" : string.Empty)}{(foldsS && ignoreCase ? "\\u017F" : string.Empty)}{content}]";
     }
 
     /// <summary>
-    /// Reads an escape at the cursor: a literal character, or what stands for it between brackets. Classes that need a negation of more
+    /// Reads an escape at the cursor: a literal character, or a class as it stands between brackets. Classes that need a negation of more
     /// than one set are written out.
     /// </summary>
-    public static string ReadEscape(string pattern, ref int at, out char? literal)
+    public static string ReadEscape(string pattern, ref int at, out int? literal)
     {
         var c = At(pattern, at + 1);
         at += 2;
@@ -73,52 +76,62 @@ internal static class ClassTranslator
                 return ReadProperty(pattern, ref at, c == 'P');
             case 'x' or 'u':
                 literal = ReadCode(pattern, ref at, c);
-                return Quote(literal.Value);
+                return string.Empty;
             default:
                 literal = Control(c) ?? (char.IsAsciiLetterOrDigit(c) || char.IsSurrogate(c) ? throw new ArgumentException($"the escape \\{c}") : c);
-                return Quote(literal.Value);
+                return string.Empty;
         }
     }
 
-    private static void ReadItem(string pattern, ref int at, StringBuilder content, ref bool foldsS)
+    private static void ReadItem(string pattern, ref int at, StringBuilder content, List<(int First, int Last)> astral, ref bool foldsS)
     {
         if (ReadOne(pattern, ref at, content) is not { } low)
         {
             return;
         }
 
-        foldsS |= low is 's' or 'S';
-        if (At(pattern, at) != '-' || At(pattern, at + 1) == ']')
+        var high = low;
+        if (At(pattern, at) == '-' && At(pattern, at + 1) != ']')
         {
-            content.Append(Quote(low));
-            return;
+            at++;
+            high = ReadOne(pattern, ref at, new StringBuilder()) ?? throw new ArgumentException("a range ends in a class");
         }
 
-        at++;
-        var rest = new StringBuilder();
-        var high = ReadOne(pattern, ref at, rest) ?? throw new ArgumentException("a range ends in a class");
-        foldsS |= low <= 's' && high >= 's';
-        content.Append(Quote(low)).Append('-').Append(Quote(high));
+        if (low > high)
+        {
+            throw new ArgumentException("a range runs backwards");
+        }
+
+        foldsS |= (low <= 's' && high >= 's') || (low <= 'S' && high >= 'S');
+        if (low <= char.MaxValue)
+        {
+            content.Append(Quote(low)).Append(high > low ? $"-{Quote(Math.Min(high, char.MaxValue))}" : string.Empty);
+        }
+
+        if (high > char.MaxValue)
+        {
+            astral.Add((Math.Max(low, char.MaxValue + 1), high));
+        }
     }
 
     /// <summary>Reads one character and returns it, or appends a class and returns null.</summary>
-    private static char? ReadOne(string pattern, ref int at, StringBuilder content)
+    private static int? ReadOne(string pattern, ref int at, StringBuilder content)
     {
         var c = At(pattern, at);
         if (c == '\\')
         {
-            var text = ReadEscape(pattern, ref at, out var literal);
-            content.Append(literal is null ? text : string.Empty);
+            content.Append(ReadEscape(pattern, ref at, out var literal));
             return literal;
         }
 
-        if (c is '[' || char.IsSurrogate(c) || pattern.AsSpan(at).StartsWith("&&", StringComparison.Ordinal))
+        if (c is '[' || pattern.AsSpan(at).StartsWith("&&", StringComparison.Ordinal))
         {
-            throw new ArgumentException(c is '[' or '&' ? "nested and intersected classes" : "characters beyond the basic plane");
+            throw new ArgumentException("nested and intersected classes");
         }
 
-        at++;
-        return c;
+        var scalar = Rune.TryGetRuneAt(pattern, at, out var rune) ? rune : throw new ArgumentException("half a character");
+        at += scalar.Utf16SequenceLength;
+        return scalar.Value;
     }
 
     private static string ReadProperty(string pattern, ref int at, bool negated)
@@ -146,23 +159,23 @@ internal static class ClassTranslator
             : throw new ArgumentException($"the property {name}");
     }
 
-    private static char ReadCode(string pattern, ref int at, char kind)
+    private static int ReadCode(string pattern, ref int at, char kind)
     {
         var braced = kind == 'x' && At(pattern, at) == '{';
         at += braced ? 1 : 0;
         var end = braced ? pattern.IndexOf('}', at) : at + (kind == 'u' ? 4 : 2);
         if (end < at || end > pattern.Length
             || !int.TryParse(pattern.AsSpan(at, end - at), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
-            || code is < 0 or > char.MaxValue || char.IsSurrogate((char)code))
+            || !Rune.IsValid(code))
         {
             throw new ArgumentException("a character's code");
         }
 
         at = end + (braced ? 1 : 0);
-        return (char)code;
+        return code;
     }
 
-    private static char? Control(char c) => c switch
+    private static int? Control(char c) => c switch
     {
         'n' => '\n',
         'r' => '\r',
@@ -175,7 +188,7 @@ internal static class ClassTranslator
         _ => null,
     };
 
-    private static string Quote(char c) => char.IsAsciiLetterOrDigit(c) ? c.ToString() : $"\\u{(int)c:X4}";
+    private static string Quote(int code) => $"\\u{code:X4}";
 
     private static char At(string pattern, int at) => at < pattern.Length ? pattern[at] : throw new ArgumentException("the pattern ends early");
 }

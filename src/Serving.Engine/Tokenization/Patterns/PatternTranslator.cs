@@ -18,6 +18,7 @@ internal sealed class PatternTranslator
 
     private readonly string _pattern;
     private readonly StringBuilder _output = new();
+    private readonly NamedScalars _named = new();
     private readonly Stack<(int Start, bool IgnoreCase)> _groups = [];
     private int _at;
     private int _atom = -1;
@@ -28,8 +29,10 @@ internal sealed class PatternTranslator
         _pattern = pattern;
     }
 
-    /// <summary>The .NET expression, to be used with <see cref="RegexOptions.Multiline"/>.</summary>
-    public static string Translate(string pattern)
+    /// <summary>The .NET expression, to be used with <see cref="RegexOptions.Multiline"/> on a <see cref="ScalarText"/>.</summary>
+    /// <param name="pattern">The expression in Oniguruma's syntax.</param>
+    /// <param name="named">The characters beyond the basic plane that it names.</param>
+    public static string Translate(string pattern, out IReadOnlyList<(int First, int Last)> named)
     {
         var translator = new PatternTranslator(pattern);
         while (translator._at < pattern.Length)
@@ -37,6 +40,7 @@ internal sealed class PatternTranslator
             translator.Next();
         }
 
+        named = translator._named.Ranges;
         return translator._groups.Count == 0 ? translator._output.ToString() : throw new ArgumentException("a group is not closed");
     }
 
@@ -64,7 +68,7 @@ internal sealed class PatternTranslator
                 Quantify(interval, mayBePossessive: false);
                 break;
             case '[':
-                Atom(ClassTranslator.ReadSet(_pattern, ref _at, _ignoreCase));
+                Atom(ClassTranslator.ReadSet(_pattern, ref _at, _ignoreCase, _named));
                 break;
             case '.':
                 _at++;
@@ -74,8 +78,9 @@ internal sealed class PatternTranslator
                 Escape();
                 break;
             default:
-                _at++;
-                Atom(Literal(c));
+                var scalar = char.IsHighSurrogate(c) && Rune.TryGetRuneAt(_pattern, _at, out var rune) ? rune.Value : c;
+                _at += scalar > char.MaxValue ? 2 : 1;
+                Atom(Literal(scalar));
                 break;
         }
     }
@@ -86,15 +91,13 @@ internal sealed class PatternTranslator
         _output.Append(text);
     }
 
-    private string Literal(char c)
+    private string Literal(int scalar) => scalar switch
     {
-        if (char.IsSurrogate(c))
-        {
-            throw new ArgumentException("characters beyond the basic plane");
-        }
-
-        return _ignoreCase && c is 's' or 'S' ? "[sS\\u017F]" : c is '{' or '}' or ']' ? $"\\{c}" : Regex.Escape(c.ToString());
-    }
+        > char.MaxValue => $"[{_named.Add([(scalar, scalar)])}]",
+        's' or 'S' when _ignoreCase => "[sS\\u017F]",
+        '{' or '}' or ']' => $"\\{(char)scalar}",
+        _ => Regex.Escape(((char)scalar).ToString()),
+    };
 
     private void Escape()
     {
@@ -112,7 +115,7 @@ internal sealed class PatternTranslator
                 break;
             default:
                 var content = ClassTranslator.ReadEscape(_pattern, ref _at, out var literal);
-                Atom(literal is { } c ? Literal(c) : $"[{content}]");
+                Atom(literal is { } scalar ? Literal(scalar) : $"[{content}]");
                 break;
         }
     }

@@ -14,11 +14,13 @@ internal sealed class TextPattern : TextScanner
 
     private readonly string? _literal;
     private readonly Regex? _regex;
+    private readonly IReadOnlyList<(int First, int Last)> _named;
 
-    private TextPattern(string? literal, Regex? regex)
+    private TextPattern(string? literal, Regex? regex, IReadOnlyList<(int First, int Last)> named)
     {
         _literal = literal;
         _regex = regex;
+        _named = named;
     }
 
     /// <summary>Reads <c>{"String": …}</c> or <c>{"Regex": …}</c>.</summary>
@@ -26,7 +28,7 @@ internal sealed class TextPattern : TextScanner
     {
         if (json.TryGet("String", out var literal))
         {
-            return literal.AsToken() is { Length: > 0 } text ? new TextPattern(text, null) : throw literal.Fail("must not be empty");
+            return literal.AsToken() is { Length: > 0 } text ? new TextPattern(text, null, []) : throw literal.Fail("must not be empty");
         }
 
         var expression = json.Get("Regex");
@@ -39,7 +41,7 @@ internal sealed class TextPattern : TextScanner
         try
         {
             var options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
-            return new TextPattern(null, new Regex(PatternTranslator.Translate(pattern), options, MatchTimeout));
+            return new TextPattern(null, new Regex(PatternTranslator.Translate(pattern, out var named), options, MatchTimeout), named);
         }
         catch (Exception e) when (e is ArgumentException or InsufficientExecutionStackException)
         {
@@ -51,7 +53,7 @@ internal sealed class TextPattern : TextScanner
     public string? Literal => _literal;
 
     /// <inheritdoc/>
-    public override ScalarText? Prepare(ReadOnlySpan<char> text) => _regex is null ? null : ScalarText.Of(text);
+    public override ScalarText? Prepare(ReadOnlySpan<char> text) => _regex is null ? null : ScalarText.Of(text, _named);
 
     /// <inheritdoc/>
     public override int Find(ReadOnlySpan<char> text, ScalarText? prepared, int from, out int length)

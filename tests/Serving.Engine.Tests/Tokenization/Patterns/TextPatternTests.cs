@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Format;
@@ -30,6 +31,12 @@ public sealed class TextPatternTests
     [InlineData(@"\R", "a\r\nb", "\r\n")]
     [InlineData(@"[^\W\d]+", "12ab_", "ab_")]
     [InlineData(@"[\-\]\[]+", "a-][", "-][")]
+    [InlineData(@"[a𐐀-𐑏]+", "b𐐀a𐐁𐒀", "𐐀a𐐁")]
+    [InlineData(@"[^𐐀-𐑏]+", "𐐀𐒀b", "𐒀b")]
+    [InlineData(@"🙂+", "🙃🙂🙂", "🙂🙂")]
+    [InlineData(@"\x{1F642}", "🙃🙂", "🙂")]
+    [InlineData(@"[一-\x{2FFFF}]+", "a漢𠀀🙂b", "漢𠀀🙂")]
+    [InlineData(@"[\p{So}&&[^😀]]", "😀🙂", "🙂")]
     public void Find_OnigurumaSyntax_FindsWhatOnigurumaFinds(string pattern, string text, string? expected)
     {
         var subject = Read(pattern);
@@ -49,8 +56,9 @@ public sealed class TextPatternTests
     [InlineData("(?x:a)")]
     [InlineData("(?(1)a)")]
     [InlineData("[a[bc]]")]
-    [InlineData("🙂")]
-    [InlineData(@"\x{1F642}")]
+    [InlineData("🙂|🙃")]
+    [InlineData(@"[\x{10000}-\x{10010}]|[\x{10020}]")]
+    [InlineData(@"\x{D800}")]
     [InlineData("[z-a]")]
     [InlineData(@"a\")]
     public void Read_WhatHasNoEquivalent_IsRefusedByName(string pattern) =>
@@ -60,5 +68,16 @@ public sealed class TextPatternTests
     {
         using var json = JsonDocument.Parse(JsonSerializer.Serialize(new { Regex = pattern }));
         return TextPattern.Read(new JsonView(json.RootElement, "test"));
+    }
+
+    [Fact]
+    public void StandIns_EveryCategory_AreOfTheirCategory()
+    {
+        foreach (var set in new[] { ScalarText.StandIns, ScalarText.NamedStandIns })
+        {
+            // No scalar is a surrogate, so that category's place is empty.
+            Assert.Equal((int)UnicodeCategory.OtherNotAssigned + 1, set.Length);
+            Assert.All(set.Index(), entry => Assert.True((int)char.GetUnicodeCategory(entry.Item) == entry.Index || entry.Index == (int)UnicodeCategory.Surrogate));
+        }
     }
 }
