@@ -12,9 +12,9 @@ namespace Serving.Engine.Loading.Adapters;
 public sealed class AdapterStore
 {
     /// <summary>Most names remembered; unknown ones are forgotten first.</summary>
-    private const int MaxSlots = 65_536;
+    private const int MaxWatched = 65_536;
 
-    private readonly ConcurrentDictionary<AdapterHandle, AdapterSlot> _slots = new();
+    private readonly ConcurrentDictionary<AdapterHandle, WatchedAdapter> _watched = new();
     private readonly AdapterStoreOptions _options;
     private readonly AdapterRegistry _registry;
     private readonly AdapterLoader _loader;
@@ -68,7 +68,7 @@ public sealed class AdapterStore
     /// <summary>Opens an adapter.</summary>
     public ValueTask<AdapterLoadOutcome> OpenAsync(AdapterHandle handle, CancellationToken cancellationToken = default)
     {
-        return AdapterNames.IsValid(handle.Name) ? SlotOf(handle).CurrentAsync(cancellationToken) : ValueTask.FromResult(AdapterLoadOutcome.Unknown);
+        return AdapterNames.IsValid(handle.Name) ? Watch(handle).CurrentAsync(cancellationToken) : ValueTask.FromResult(AdapterLoadOutcome.Unknown);
     }
 
     /// <summary>The matrices of an adapter that is in host memory.</summary>
@@ -82,9 +82,9 @@ public sealed class AdapterStore
             return new AdapterReload(cached, AdapterFailure.Unknown, "");
         }
 
-        foreach (var slot in _slots.Values.Where(slot => slot.Last?.Adapter?.Digest == digest))
+        foreach (var watched in _watched.Values.Where(watched => watched.Last?.Adapter?.Digest == digest))
         {
-            var loaded = await slot.ReloadAsync().ConfigureAwait(false);
+            var loaded = await watched.ReloadAsync().ConfigureAwait(false);
             if (loaded.Weights is not null && loaded.Outcome.Adapter?.Digest == digest)
             {
                 return new AdapterReload(loaded.Weights, AdapterFailure.Unknown, "");
@@ -125,7 +125,7 @@ public sealed class AdapterStore
     /// <returns>False when there is no adapter that can be loaded under this name.</returns>
     public bool Register(AdapterHandle handle, string? path = null)
     {
-        _slots.TryRemove(handle, out _);
+        _watched.TryRemove(handle, out _);
         return _registry.Register(handle, path);
     }
 
@@ -134,7 +134,7 @@ public sealed class AdapterStore
     public bool Unregister(AdapterHandle handle)
     {
         var hidden = _registry.Unregister(handle);
-        _slots.TryRemove(handle, out _);
+        _watched.TryRemove(handle, out _);
         return hidden;
     }
 
@@ -153,35 +153,35 @@ public sealed class AdapterStore
         yield return new AdapterHandle(null, name);
     }
 
-    private AdapterSlot SlotOf(AdapterHandle handle)
+    private WatchedAdapter Watch(AdapterHandle handle)
     {
-        if (_slots.TryGetValue(handle, out var slot))
+        if (_watched.TryGetValue(handle, out var watched))
         {
-            return slot;
+            return watched;
         }
 
-        if (_slots.Count >= MaxSlots)
+        if (_watched.Count >= MaxWatched)
         {
             Forget();
         }
 
-        return _slots.GetOrAdd(handle, _ => new AdapterSlot(handle, _registry, _loader, _options.Time));
+        return _watched.GetOrAdd(handle, _ => new WatchedAdapter(handle, _registry, _loader, _options.Time));
     }
 
     /// <summary>Makes room: names that turned out unknown go, and if all are known, all go; their content stays in the cache.</summary>
     private void Forget()
     {
-        foreach (var (handle, slot) in _slots)
+        foreach (var (handle, watched) in _watched)
         {
-            if (slot.Last?.Adapter is null)
+            if (watched.Last?.Adapter is null)
             {
-                _slots.TryRemove(handle, out _);
+                _watched.TryRemove(handle, out _);
             }
         }
 
-        if (_slots.Count >= MaxSlots)
+        if (_watched.Count >= MaxWatched)
         {
-            _slots.Clear();
+            _watched.Clear();
         }
     }
 }

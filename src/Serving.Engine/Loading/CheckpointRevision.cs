@@ -10,7 +10,7 @@ namespace Serving.Engine.Loading;
 /// is SHA-256 over <c>config.json</c> and, per weights file in order of names, its name, size, time of change and header: any save of other weights
 /// changes one of them. It may differ between copies of one model, which costs a cache miss and never a wrong hit.
 /// </summary>
-public static class ModelRevision
+public static class CheckpointRevision
 {
     /// <summary>The revision of an open checkpoint.</summary>
     public static Digest Of(ModelFolder folder, Checkpoint checkpoint)

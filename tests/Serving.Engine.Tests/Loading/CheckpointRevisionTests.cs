@@ -5,7 +5,7 @@ using Serving.Testing.Models;
 
 namespace Serving.Engine.Tests.Loading;
 
-public class ModelRevisionTests
+public class CheckpointRevisionTests
 {
     [Fact]
     public void Of_SameFiles_IsTheSameAndAnyChangeIsAnother()
@@ -32,6 +32,6 @@ public class ModelRevisionTests
     private static Digest Of(string path)
     {
         using var checkpoint = Checkpoint.Open(path);
-        return ModelRevision.Of(ModelFolder.Open(path), checkpoint);
+        return CheckpointRevision.Of(ModelFolder.Open(path), checkpoint);
     }
 }

@@ -6,7 +6,7 @@ namespace Serving.Engine.Loading.Adapters;
 /// What is known of one adapter on disk. It is looked at once a second at most, by one task however many ask, and read again only when its
 /// files look different. Thread-safe.
 /// </summary>
-internal sealed class AdapterSlot(AdapterHandle handle, AdapterRegistry registry, AdapterLoader loader, TimeProvider time)
+internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry registry, AdapterLoader loader, TimeProvider time)
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(60);
