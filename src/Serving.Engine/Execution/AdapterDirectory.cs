@@ -66,13 +66,7 @@ public sealed class AdapterDirectory
             return default;
         }
 
-        // Its own before a shared one; the handle is looked up first so that the digest is remembered under the right owner.
-        if (_store.Resolve(tenant.Id.Value, model) is not { } handle)
-        {
-            return new OpenedModel(null, Failures.ModelNotFound(model));
-        }
-
-        var outcome = await _store.OpenAsync(handle, cancellationToken);
+        var (handle, outcome) = await _store.OpenAsync(tenant.Id.Value, model, cancellationToken);
         if (outcome.Adapter is not { } adapter)
         {
             return new OpenedModel(null, FailureOf(outcome, model));

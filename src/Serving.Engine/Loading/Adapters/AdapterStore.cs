@@ -36,12 +36,16 @@ public sealed class AdapterStore
     /// <summary>Adapters in host memory.</summary>
     public int HostCacheCount => _cache.Count;
 
-    /// <summary>Finds what a name means to a tenant, its own before a shared one; null when there is none. Looks at the disk.</summary>
+    /// <summary>
+    /// Finds what a name means to a tenant, its own before a shared one; null when there is none. Looks at the disk unless the name was opened
+    /// within the last second; the files themselves are not checked.
+    /// </summary>
     public AdapterHandle? Resolve(string tenant, string name)
     {
         foreach (var handle in Candidates(tenant, name))
         {
-            if (_registry.Locate(handle) is not null)
+            var known = _watched.TryGetValue(handle, out var watched) ? watched.Fresh : null;
+            if (known is not null ? !known.IsUnknown : _registry.Locate(handle) is not null)
             {
                 return handle;
             }
@@ -51,18 +55,18 @@ public sealed class AdapterStore
     }
 
     /// <summary>Opens what a name means to a tenant, its own before a shared one: one look at the disk per second and name, one read per content.</summary>
-    public async ValueTask<AdapterLoadOutcome> OpenAsync(string tenant, string name, CancellationToken cancellationToken = default)
+    public async ValueTask<OpenedAdapter> OpenAsync(string tenant, string name, CancellationToken cancellationToken = default)
     {
         foreach (var handle in Candidates(tenant, name))
         {
             var outcome = await OpenAsync(handle, cancellationToken).ConfigureAwait(false);
             if (!outcome.IsUnknown)
             {
-                return outcome;
+                return new OpenedAdapter(handle, outcome);
             }
         }
 
-        return AdapterLoadOutcome.Unknown;
+        return new OpenedAdapter(default, AdapterLoadOutcome.Unknown);
     }
 
     /// <summary>Opens an adapter.</summary>

@@ -35,6 +35,18 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
         }
     }
 
+    /// <summary>What the last look came to, if it is no older than a second.</summary>
+    public AdapterLoadOutcome? Fresh
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return time.GetElapsedTime(_lookedAt) < LookInterval ? _outcome : null;
+            }
+        }
+    }
+
     /// <summary>The adapter as it is on disk now, give or take a second.</summary>
     public ValueTask<AdapterLoadOutcome> CurrentAsync(CancellationToken cancellationToken)
     {

@@ -71,17 +71,17 @@ public sealed class AdapterPathTests : IDisposable
         Assert.True(corpus.Count >= 300, $"{corpus.Count} names");
         foreach (var name in corpus)
         {
-            Assert.True((await _store.OpenAsync("attacker", name)).IsUnknown, name);
+            Assert.True((await OpenAsync("attacker", name)).IsUnknown, name);
             Assert.Null(_store.Resolve("attacker", name));
-            Assert.True((await _store.OpenAsync(name, "secret")).IsUnknown, name);
+            Assert.True((await OpenAsync(name, "secret")).IsUnknown, name);
             Assert.True((await _store.OpenAsync(new AdapterHandle(name, "secret"))).IsUnknown, name);
             Assert.False(_store.Register(new AdapterHandle("attacker", name)), name);
             Assert.False(_store.Register(new AdapterHandle("attacker", "mine"), name), name);
             Assert.False(_store.Register(new AdapterHandle(name, "mine"), "secret"), name);
         }
 
-        Assert.NotNull((await _store.OpenAsync("attacker", "shared")).Adapter);
-        Assert.NotNull((await _store.OpenAsync("victim", "secret")).Adapter);
+        Assert.NotNull((await OpenAsync("attacker", "shared")).Adapter);
+        Assert.NotNull((await OpenAsync("victim", "secret")).Adapter);
         Assert.Equal(["shared"], _store.List("attacker").Select(handle => handle.Name));
     }
 
@@ -96,7 +96,7 @@ public sealed class AdapterPathTests : IDisposable
         Write("root/attacker/real");
         Directory.CreateSymbolicLink(_folder.PathOf("root", "attacker", "loop"), "loop");
         Directory.CreateSymbolicLink(_folder.PathOf("root", "attacker", "link"), target);
-        Assert.Equal(opens, (await _store.OpenAsync("attacker", "link")).Adapter is not null);
+        Assert.Equal(opens, (await OpenAsync("attacker", "link")).Adapter is not null);
         Assert.Equal(opens, _store.Register(new AdapterHandle("attacker", "mine"), "link"));
     }
 
@@ -106,9 +106,9 @@ public sealed class AdapterPathTests : IDisposable
         Directory.CreateSymbolicLink(_folder.PathOf("root", "inside"), "victim/secret");
         Directory.CreateSymbolicLink(_folder.PathOf("root", "out"), _folder.PathOf("outside", "x"));
         Directory.CreateSymbolicLink(_folder.PathOf("root", "ghost"), _folder.PathOf("outside"));
-        Assert.NotNull((await _store.OpenAsync("attacker", "inside")).Adapter);
-        Assert.True((await _store.OpenAsync("attacker", "out")).IsUnknown);
-        Assert.True((await _store.OpenAsync("ghost", "x")).IsUnknown);
+        Assert.NotNull((await OpenAsync("attacker", "inside")).Adapter);
+        Assert.True((await OpenAsync("attacker", "out")).IsUnknown);
+        Assert.True((await OpenAsync("ghost", "x")).IsUnknown);
         Assert.DoesNotContain("out", _store.List("attacker").Select(handle => handle.Name));
     }
 
@@ -120,7 +120,7 @@ public sealed class AdapterPathTests : IDisposable
         Write("root/attacker/real");
         File.Delete(_folder.PathOf("root", "attacker", "real", file));
         File.CreateSymbolicLink(_folder.PathOf("root", "attacker", "real", file), _folder.PathOf("outside", "x", file));
-        var outcome = await _store.OpenAsync("attacker", "real");
+        var outcome = await OpenAsync("attacker", "real");
         Assert.Null(outcome.Adapter);
         Assert.DoesNotContain(_folder.Path, outcome.Reason, StringComparison.Ordinal);
     }
@@ -135,7 +135,7 @@ public sealed class AdapterPathTests : IDisposable
             File.CreateSymbolicLink(_folder.PathOf("root", "attacker", "linked", file), Path.Combine("..", "real", file));
         }
 
-        Assert.Equal((await _store.OpenAsync("attacker", "real")).Adapter!.Digest, (await _store.OpenAsync("attacker", "linked")).Adapter!.Digest);
+        Assert.Equal((await OpenAsync("attacker", "real")).Adapter!.Digest, (await OpenAsync("attacker", "linked")).Adapter!.Digest);
     }
 
     [Fact]
@@ -145,10 +145,12 @@ public sealed class AdapterPathTests : IDisposable
         Repository.Requires(File.Exists("/dev/zero"), "this system has no /dev/zero");
         File.Delete(_folder.PathOf("root", "attacker", "real", "adapter_model.safetensors"));
         File.CreateSymbolicLink(_folder.PathOf("root", "attacker", "real", "adapter_model.safetensors"), "/dev/zero");
-        Assert.Null((await _store.OpenAsync("attacker", "real")).Adapter);
+        Assert.Null((await OpenAsync("attacker", "real")).Adapter);
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private async Task<AdapterLoadOutcome> OpenAsync(string tenant, string name) => (await _store.OpenAsync(tenant, name)).Outcome;
 
     private static ModelProgram MakeProgram()
     {

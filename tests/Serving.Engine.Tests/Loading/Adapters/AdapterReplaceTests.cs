@@ -17,6 +17,7 @@ public sealed class AdapterReplaceTests : IDisposable
     private const int Contents = 8;
     private const int Replacements = 40;
 
+    private static readonly AdapterHandle Handle = new(null, "style");
     private static readonly AdapterDimensions Tiny = new(TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, 64, 32);
     private static readonly ModelProgram Program = ModelRegistry.Build(
         "tiny", ModelConfig.Parse(Encoding.UTF8.GetBytes(new TinyModel("LlamaForCausalLM").Config.ToJsonString())), 4);
@@ -44,7 +45,7 @@ public sealed class AdapterReplaceTests : IDisposable
             var replace = Task.Run(() => Replace(_contents[i % Contents], inPlace));
             do
             {
-                Record(await store.OpenAsync("acme", "style"), known, seen);
+                Record(await store.OpenAsync(Handle), known, seen);
                 time.Advance(TimeSpan.FromSeconds(61));
             }
             while (!replace.IsCompleted);
@@ -74,9 +75,9 @@ public sealed class AdapterReplaceTests : IDisposable
     /// <summary>Opens until a look has begun after the last write: at most two looks.</summary>
     private static async Task<AdapterLoadOutcome> OpenSettledAsync(AdapterStore store, ManualTime time)
     {
-        await store.OpenAsync("acme", "style");
+        await store.OpenAsync(Handle);
         time.Advance(TimeSpan.FromSeconds(61));
-        return await store.OpenAsync("acme", "style");
+        return await store.OpenAsync(Handle);
     }
 
     private AdapterStore MakeStore(TimeProvider time) => new(new AdapterStoreOptions

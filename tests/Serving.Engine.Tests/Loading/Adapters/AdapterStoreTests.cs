@@ -34,8 +34,9 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Write("style", seed: 1);
         Write("acme/style", seed: 2);
-        var shared = await _store.OpenAsync("other", "style");
-        var own = await _store.OpenAsync("acme", "style");
+        var shared = await OpenAsync("other", "style");
+        var own = await OpenAsync("acme", "style");
+        Assert.Equal(new AdapterHandle("acme", "style"), (await _store.OpenAsync("acme", "style")).Handle);
         Assert.NotNull(shared.Adapter);
         Assert.NotEqual(shared.Adapter, own.Adapter);
         Assert.Equal(new AdapterHandle("acme", "style"), _store.Resolve("acme", "style"));
@@ -46,17 +47,17 @@ public sealed class AdapterStoreTests : IDisposable
     public async Task OpenAsync_AnotherTenantsAdapter_IsUnknownLikeOneThatDoesNotExist()
     {
         Write("acme/secret", seed: 1);
-        Assert.Same(await _store.OpenAsync("other", "nothing"), await _store.OpenAsync("other", "secret"));
-        Assert.True((await _store.OpenAsync("other", "acme")).IsUnknown);
+        Assert.Same(await OpenAsync("other", "nothing"), await OpenAsync("other", "secret"));
+        Assert.True((await OpenAsync("other", "acme")).IsUnknown);
         Assert.Null(_store.Resolve("other", "secret"));
-        Assert.NotNull((await _store.OpenAsync("acme", "secret")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "secret")).Adapter);
     }
 
     [Fact]
     public async Task OpenAsync_BasesName_IsNeverAnAdapter()
     {
         Write("base", seed: 1);
-        Assert.True((await _store.OpenAsync("acme", "base")).IsUnknown);
+        Assert.True((await OpenAsync("acme", "base")).IsUnknown);
         Assert.Empty(_store.List("acme"));
         Assert.False(_store.Register(new AdapterHandle(null, "base")));
     }
@@ -65,7 +66,7 @@ public sealed class AdapterStoreTests : IDisposable
     public async Task OpenAsync_ManyAtOnce_ReadsOnce()
     {
         Write("style", seed: 1);
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => _store.OpenAsync("acme", "style").AsTask()));
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => OpenAsync("acme", "style")));
         Assert.All(outcomes, outcome => Assert.Equal(outcomes[0].Adapter, outcome.Adapter));
         Assert.Equal(1, _packed);
     }
@@ -74,14 +75,14 @@ public sealed class AdapterStoreTests : IDisposable
     public async Task OpenAsync_WithinASecond_DoesNotLookAtTheDisk()
     {
         Write("style", seed: 1);
-        var before = await _store.OpenAsync("acme", "style");
+        var before = await OpenAsync("acme", "style");
         Write("style", seed: 2);
-        Assert.Equal(before.Adapter, (await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.Equal(before.Adapter, (await OpenAsync("acme", "style")).Adapter);
         _time.Advance(TimeSpan.FromSeconds(1));
-        var after = await _store.OpenAsync("acme", "style");
+        var after = await OpenAsync("acme", "style");
         Assert.NotEqual(before.Adapter, after.Adapter);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(after.Adapter, (await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.Equal(after.Adapter, (await OpenAsync("acme", "style")).Adapter);
         Assert.Equal(2, _packed);
     }
 
@@ -89,10 +90,10 @@ public sealed class AdapterStoreTests : IDisposable
     public async Task OpenAsync_Deleted_IsUnknownASecondLater()
     {
         Write("style", seed: 1);
-        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
         Directory.Delete(Path.Combine(Root, "style"), recursive: true);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.True((await _store.OpenAsync("acme", "style")).IsUnknown);
+        Assert.True((await OpenAsync("acme", "style")).IsUnknown);
     }
 
     [Fact]
@@ -105,7 +106,7 @@ public sealed class AdapterStoreTests : IDisposable
         var backoffs = new List<double>();
         for (var i = 0; i < 9; i++)
         {
-            var outcome = await _store.OpenAsync("acme", "bad");
+            var outcome = await OpenAsync("acme", "bad");
             Assert.Equal(AdapterFailure.Corrupt, outcome.Failure);
             Assert.DoesNotContain(_folder.Path, outcome.Reason, StringComparison.Ordinal);
             backoffs.Add(outcome.RetryAfter.TotalSeconds);
@@ -113,10 +114,10 @@ public sealed class AdapterStoreTests : IDisposable
         }
 
         Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60, 60], backoffs);
-        Assert.NotNull((await _store.OpenAsync("acme", "good")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "good")).Adapter);
         Write("bad", seed: 1);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.NotNull((await _store.OpenAsync("acme", "bad")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "bad")).Adapter);
     }
 
     [Fact]
@@ -124,10 +125,10 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Write("half", seed: 1);
         File.Delete(Path.Combine(Root, "half", "adapter_model.safetensors"));
-        Assert.Contains("adapter_model.safetensors is missing", (await _store.OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
+        Assert.Contains("adapter_model.safetensors is missing", (await OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(Root, "half", "adapter_model.bin"), "x");
         Assert.True(_store.Register(new AdapterHandle(null, "half")));
-        Assert.Contains("only adapter_model.bin", (await _store.OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
+        Assert.Contains("only adapter_model.bin", (await OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,7 +142,7 @@ public sealed class AdapterStoreTests : IDisposable
         }
 
         Age(path);
-        Assert.Equal(AdapterFailure.TooLarge, (await _store.OpenAsync("acme", "huge")).Failure);
+        Assert.Equal(AdapterFailure.TooLarge, (await OpenAsync("acme", "huge")).Failure);
     }
 
     [Fact]
@@ -149,13 +150,13 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Write("style", seed: 1);
         var handle = new AdapterHandle(null, "style");
-        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
         Assert.True(_store.Unregister(handle));
         Assert.False(_store.Unregister(handle));
-        Assert.True((await _store.OpenAsync("acme", "style")).IsUnknown);
+        Assert.True((await OpenAsync("acme", "style")).IsUnknown);
         Assert.Empty(_store.List("acme"));
         Assert.True(_store.Register(handle));
-        Assert.NotNull((await _store.OpenAsync("acme", "style")).Adapter);
+        Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
         Assert.Equal([handle], _store.List("acme"));
     }
 
@@ -166,10 +167,10 @@ public sealed class AdapterStoreTests : IDisposable
         Write("acme/nested/v2", seed: 2);
         var handle = new AdapterHandle("acme", "style");
         Assert.True(_store.Register(handle, "v1"));
-        var first = await _store.OpenAsync("acme", "style");
-        Assert.Equal((await _store.OpenAsync("acme", "v1")).Adapter!.Digest, first.Adapter!.Digest);
+        var first = await OpenAsync("acme", "style");
+        Assert.Equal((await OpenAsync("acme", "v1")).Adapter!.Digest, first.Adapter!.Digest);
         Assert.True(_store.Register(handle, Path.Combine(Root, "acme", "nested", "v2")));
-        Assert.NotEqual(first.Adapter!.Digest, (await _store.OpenAsync("acme", "style")).Adapter!.Digest);
+        Assert.NotEqual(first.Adapter!.Digest, (await OpenAsync("acme", "style")).Adapter!.Digest);
         Assert.Equal(["style", "v1"], _store.List("acme").Select(listed => listed.Name));
         Assert.False(_store.Register(new AdapterHandle("other", "style"), Path.Combine(Root, "acme", "v1")));
         Assert.False(_store.Register(new AdapterHandle("other", "style"), "../acme/v1"));
@@ -192,10 +193,10 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Write("a", seed: 1);
         Write("b", seed: 2);
-        var size = (await _store.OpenAsync("acme", "a")).Adapter!.SizeBytes;
+        var size = (await OpenAsync("acme", "a")).Adapter!.SizeBytes;
         var store = MakeStore(size);
-        var a = (await store.OpenAsync("acme", "a")).Adapter!;
-        var b = (await store.OpenAsync("acme", "b")).Adapter!;
+        var a = (await store.OpenAsync("acme", "a")).Outcome.Adapter!;
+        var b = (await store.OpenAsync("acme", "b")).Outcome.Adapter!;
         Assert.False(store.TryGetWeights(a.Digest, out _));
         Assert.True(store.TryGetWeights(b.Digest, out _));
         Assert.Equal(size, store.HostCacheBytes);
@@ -206,6 +207,8 @@ public sealed class AdapterStoreTests : IDisposable
         Assert.Equal(AdapterFailure.Replaced, replaced.Failure);
         Assert.Equal(AdapterFailure.Replaced, (await store.ReloadAsync(Digest.Of("never seen"u8))).Failure);
     }
+
+    private async Task<AdapterLoadOutcome> OpenAsync(string tenant, string name) => (await _store.OpenAsync(tenant, name)).Outcome;
 
     private AdapterStore MakeStore(long cacheBytes) => new(new AdapterStoreOptions
     {
