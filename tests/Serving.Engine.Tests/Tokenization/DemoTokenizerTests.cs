@@ -44,6 +44,41 @@ public sealed class DemoTokenizerTests
         Assert.Equal([0, .. tokenizer.EncodeToIds("a", false)], tokenizer.EncodeToIds("a", addSpecialTokens: true));
     }
 
+    [Fact]
+    public void EncodeToIds_ManyThreads_GiveWhatOneGives()
+    {
+        var seed = Environment.TickCount;
+        var random = new Random(seed);
+        string[] texts = [.. Enumerable.Range(0, 400).Select(_ => RandomTexts.Next(random, 40))];
+        var shared = Tokenizer.Load(Repository.DemoModel);
+        int[][] expected = [.. texts.Select(text => Demo.Value.EncodeToIds(text, addSpecialTokens: true))];
+        Parallel.For(0, texts.Length * 8, i =>
+        {
+            var text = i % texts.Length;
+            Assert.True(expected[text].SequenceEqual(shared.EncodeToIds(texts[text], addSpecialTokens: true)), $"seed {seed}: {texts[text]}");
+        });
+    }
+
+    [Fact]
+    public void Load_TemplateFile_ComesBeforeTheConfigs()
+    {
+        var folder = Directory.CreateTempSubdirectory("tokenizer");
+        try
+        {
+            foreach (var name in new[] { "tokenizer.json", "tokenizer_config.json" })
+            {
+                File.Copy(Path.Combine(Repository.DemoModel, name), Path.Combine(folder.FullName, name));
+            }
+
+            File.WriteAllText(Path.Combine(folder.FullName, "chat_template.jinja"), "{{ messages }}");
+            Assert.Equal("{{ messages }}", Tokenizer.Load(folder.FullName).ChatTemplate);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static (string Text, int[] Ids) Parse(string line)
     {
         using var json = JsonDocument.Parse(line);

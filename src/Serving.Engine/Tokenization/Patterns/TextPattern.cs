@@ -23,8 +23,8 @@ internal sealed class TextPattern : TextScanner
         _named = named;
     }
 
-    /// <summary>Reads <c>{"String": …}</c> or <c>{"Regex": …}</c>.</summary>
-    public static TextPattern Read(JsonView json)
+    /// <summary>Reads <c>{"String": …}</c> or <c>{"Regex": …}</c>; a test may shorten the time that a match may take.</summary>
+    public static TextPattern Read(JsonView json, TimeSpan? timeout = null)
     {
         if (json.TryGet("String", out var literal))
         {
@@ -41,7 +41,7 @@ internal sealed class TextPattern : TextScanner
         try
         {
             var options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
-            return new TextPattern(null, new Regex(PatternTranslator.Translate(pattern, out var named), options, MatchTimeout), named);
+            return new TextPattern(null, new Regex(PatternTranslator.Translate(pattern, out var named), options, timeout ?? MatchTimeout), named);
         }
         catch (Exception e) when (e is ArgumentException or InsufficientExecutionStackException)
         {

@@ -64,10 +64,19 @@ public sealed class TextPatternTests
     public void Read_WhatHasNoEquivalent_IsRefusedByName(string pattern) =>
         Assert.Contains(pattern, Assert.Throws<TokenizerFormatException>(() => Read(pattern)).Message, StringComparison.Ordinal);
 
-    private static TextPattern Read(string pattern)
+    private static TextPattern Read(string pattern, TimeSpan? timeout = null)
     {
         using var json = JsonDocument.Parse(JsonSerializer.Serialize(new { Regex = pattern }));
-        return TextPattern.Read(new JsonView(json.RootElement, "test"));
+        return TextPattern.Read(new JsonView(json.RootElement, "test"), timeout);
+    }
+
+    [Fact]
+    public void Find_ExpressionThatBacktracksForever_IsReported()
+    {
+        var subject = Read("(?:a|aa)+(?:a|aa)+(?:a|aa)+b", TimeSpan.FromMilliseconds(20));
+        var text = new string('a', 200);
+        var fault = Assert.Throws<TokenizerFormatException>(() => subject.Find(text, null, 0, out _));
+        Assert.Contains("too long", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
