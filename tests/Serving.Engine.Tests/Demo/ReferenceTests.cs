@@ -15,7 +15,8 @@ public sealed class ReferenceTests(ITestOutputHelper output)
     private const int EndOfText = 1;
     private const int EndOfTurn = 3;
     private const float ClearMargin = 0.25f;
-    private const int LeastEqualTexts = 38;
+    private const int AllowedDifferences = 2;
+    private const int EmulatedCases = 5;
 
     /// <summary>Backend names with the bar for the first position's top-5 logits.</summary>
     public static TheoryData<string, float> Backends()
@@ -38,7 +39,7 @@ public sealed class ReferenceTests(ITestOutputHelper output)
         foreach (var model in ReferenceCase.Models)
         {
             var equalTexts = 0;
-            var cases = ReferenceCase.Of(model);
+            var cases = ReferenceCase.Of(model).Take(CasesOn(backend)).ToList();
             foreach (var reference in cases)
             {
                 var (argmax, difference) = Check(runner, model, reference);
@@ -47,10 +48,13 @@ public sealed class ReferenceTests(ITestOutputHelper output)
                 equalTexts += argmax ? 1 : 0;
             }
 
-            Assert.True(equalTexts >= LeastEqualTexts, $"{backend}, {model}: {equalTexts} of {cases.Count} greedy texts equal the reference.");
+            Assert.True(equalTexts >= cases.Count - AllowedDifferences, $"{backend}, {model}: {equalTexts} of {cases.Count} greedy texts equal the reference.");
             output.WriteLine($"{backend}, {model}: {equalTexts} of {cases.Count} texts equal, worst logit difference so far {worst:F4}");
         }
     }
+
+    // Emulated tiles compute hundreds of times slower than real ones.
+    private static int CasesOn(string backend) => backend.Contains("emulated", StringComparison.Ordinal) ? EmulatedCases : int.MaxValue;
 
     private static IComputeBackend Create(string backend, ModelProgram program) => backend switch
     {
