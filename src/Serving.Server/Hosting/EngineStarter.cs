@@ -1,4 +1,5 @@
 using Serving.Engine;
+using Serving.Engine.Hosting;
 using Spectre.Console;
 
 namespace Serving.Server.Hosting;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Serving.Core.Memory;
 using Serving.Core.Tenancy;
+using Serving.Engine.Hosting;
 using Serving.Engine.Requests;
 using Serving.Testing;
 

@@ -6,7 +6,7 @@ using Serving.Engine.Models;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
 
-namespace Serving.Engine;
+namespace Serving.Engine.Hosting;
 
 /// <summary>A running engine: loads a model, starts the engine thread, and gives the door to it. Disposing it ends every open request.</summary>
 public sealed class ServingEngine : IAsyncDisposable

@@ -5,7 +5,7 @@ using Serving.Engine.Execution;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
-namespace Serving.Engine;
+namespace Serving.Engine.Hosting;
 
 /// <summary>
 /// The only door into a running engine. Works on the callers' threads: validates, admits, renders, tokenises, and hands commands to the engine thread.
