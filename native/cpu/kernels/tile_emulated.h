@@ -34,14 +34,16 @@ static void tile_multiply() {
     for (int m = 0; m < 16; m++) {
         float even[16] = {};
         float odd[16] = {};
-        uint16_t a[32];
+        uint32_t a[16];
         __builtin_memcpy(a, emulated_tiles[A].bytes[m], sizeof a);
         for (int k = 0; k < 16; k++) {
-            uint16_t b[32];
+            uint32_t b[16];
             __builtin_memcpy(b, emulated_tiles[B].bytes[k], sizeof b);
+            const float a_even = __builtin_bit_cast(float, a[k] << 16);
+            const float a_odd = __builtin_bit_cast(float, a[k] & 0xFFFF0000u);
             for (int n = 0; n < 16; n++) {
-                even[n] = __builtin_fmaf(widen(a[2 * k]), widen(b[2 * n]), even[n]);
-                odd[n] = __builtin_fmaf(widen(a[2 * k + 1]), widen(b[2 * n + 1]), odd[n]);
+                even[n] = __builtin_fmaf(a_even, __builtin_bit_cast(float, b[n] << 16), even[n]);
+                odd[n] = __builtin_fmaf(a_odd, __builtin_bit_cast(float, b[n] & 0xFFFF0000u), odd[n]);
             }
         }
 
