@@ -24,14 +24,15 @@ internal sealed class Admission
 
     private readonly SchedulerState _state;
     private readonly Packing _packing;
+    private readonly PrefixReuse _prefix;
     private readonly List<SequenceState> _roomless = [];
-    private PageId[] _hits = [];
 
     /// <summary>Admission in a scheduler.</summary>
     public Admission(SchedulerState state, Packing packing)
     {
         _state = state;
         _packing = packing;
+        _prefix = new PrefixReuse(state);
     }
 
     private bool Busy => _state.Running.Count > 0 || _state.Releases.InFlight > 0;
@@ -135,7 +136,7 @@ internal sealed class Admission
     private bool TryAdmit(SequenceState next)
     {
         var sequence = next.Sequence;
-        var hits = FindPrefix(next, out var idleHits);
+        var hits = _prefix.Find(next, out var idleHits);
         var computed = hits * PagePool.SlotsPerPage;
         var rows = Math.Min(_packing.Budget, sequence.TokenCount - computed);
         var pages = PagePool.PagesFor(computed + rows) - hits;
@@ -145,7 +146,8 @@ internal sealed class Admission
         }
 
         Leave(next);
-        TakePrefix(next, hits);
+        _prefix.Take(next, hits);
+        ChargeOnce(next);
         for (var i = 0; i < pages; i++)
         {
             var taken = _state.Supply.TryTake(out var page);
@@ -184,63 +186,11 @@ internal sealed class Admission
         return spare;
     }
 
-    // Pages of the prefix cache that hold this sequence's beginning, all but its last token at most; how many of them are idle now.
-    private int FindPrefix(SequenceState next, out int idle)
+    private void ChargeOnce(SequenceState next)
     {
-        var chain = next.Prepare();
-        var sequence = next.Sequence;
-        var most = (sequence.TokenCount - 1) / PagePool.SlotsPerPage;
-        idle = 0;
-        if (!_state.Options.PrefixCaching || (sequence.Request.ScorePrompt && sequence.Choice == 0 && sequence.OutputCount == 0))
+        if (next.Begin() && next.Sequence.Choice == 0)
         {
-            return 0;
-        }
-
-        if (_hits.Length < most)
-        {
-            _hits = new PageId[Math.Max(most, 2 * _hits.Length)];
-        }
-
-        PageId? parent = null;
-        for (var i = 0; i < most; i++)
-        {
-            var tokens = PrefixChain.TokensOf(i, sequence.Tokens);
-            if (_state.Cache.Find(chain.KeyOf(i, sequence.Tokens), chain.Root, parent, tokens) is not { } page)
-            {
-                return i;
-            }
-
-            _hits[i] = page;
-            idle += _state.Pool.StateOf(page) == PageState.Cached ? 1 : 0;
-            parent = page;
-        }
-
-        return most;
-    }
-
-    private void TakePrefix(SequenceState next, int hits)
-    {
-        for (var i = 0; i < hits; i++)
-        {
-            _state.Supply.Share(_hits[i]);
-            _state.Cache.Use(_hits[i]);
-            next.Table.Add(_hits[i]);
-        }
-
-        next.Sealed = hits;
-        next.Private = false;
-        if (!next.Begin())
-        {
-            return;
-        }
-
-        var cached = Math.Min(hits * PagePool.SlotsPerPage, next.Sequence.PromptCount);
-        next.Sequence.CachedCount = cached;
-        _state.PrefixQueries += next.Sequence.PromptCount;
-        _state.PrefixHits += cached;
-        if (next.Sequence.Choice == 0)
-        {
-            _state.Queue.ChargeInput(next.Request.Tenant, next.Sequence.PromptCount - cached);
+            _state.Queue.ChargeInput(next.Request.Tenant, next.Sequence.PromptCount - next.Sequence.CachedCount);
         }
     }
 

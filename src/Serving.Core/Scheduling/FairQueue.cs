@@ -80,7 +80,7 @@ internal sealed class FairQueue
     {
         foreach (var tenant in _tenants)
         {
-            tenant.Cursor = 0;
+            tenant.Skipped = 0;
         }
     }
 
@@ -91,17 +91,17 @@ internal sealed class FairQueue
         TenantQueue? next = null;
         foreach (var tenant in _tenants)
         {
-            if (tenant.Cursor < Math.Min(depth, tenant.Count) && (next is null || tenant.Counter < next.Counter))
+            if (tenant.Skipped < Math.Min(depth, tenant.Count) && (next is null || tenant.Counter < next.Counter))
             {
                 next = tenant;
             }
         }
 
-        return next?[next.Cursor];
+        return next?[next.Skipped];
     }
 
     /// <summary>This pass has nothing for the sequence whose turn it is.</summary>
-    public static void Skip(SequenceState state) => state.Request.Tenant.Cursor++;
+    public static void Skip(SequenceState state) => state.Request.Tenant.Skipped++;
 
     /// <summary>Charges prompt tokens.</summary>
     public void ChargeInput(TenantQueue tenant, int tokens)

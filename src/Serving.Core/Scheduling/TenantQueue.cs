@@ -29,7 +29,7 @@ internal sealed class TenantQueue
     public int HeldPages { get; set; }
 
     /// <summary>Waiting sequences that the current admission pass has skipped, from the first.</summary>
-    public int Cursor { get; set; }
+    public int Skipped { get; set; }
 
     /// <summary>Sequences waiting.</summary>
     public int Count => _waiting.Count;
@@ -48,7 +48,7 @@ internal sealed class TenantQueue
 
         _waiting.Insert(place, state);
         state.Queued = true;
-        Cursor += place < Cursor ? 1 : 0;
+        Skipped += place < Skipped ? 1 : 0;
     }
 
     /// <summary>Takes a sequence out.</summary>
@@ -57,7 +57,7 @@ internal sealed class TenantQueue
         var place = _waiting.IndexOf(state);
         _waiting.RemoveAt(place);
         state.Queued = false;
-        Cursor -= place < Cursor ? 1 : 0;
+        Skipped -= place < Skipped ? 1 : 0;
     }
 
     private static bool Before(SequenceState left, SequenceState right)

@@ -19,7 +19,7 @@ public enum AdmissionVerdict
 /// </summary>
 public sealed class AdmissionController
 {
-    private readonly Dictionary<TenantId, Usage> _tenants = [];
+    private readonly Dictionary<TenantId, TenantUse> _tenants = [];
     private readonly int _maxRequests;
     private int _requests;
 
@@ -72,7 +72,7 @@ public sealed class AdmissionController
     {
         ArgumentNullException.ThrowIfNull(tenant);
         var usage = _tenants[tenant.Id];
-        var left = new Usage(usage.Requests - 1, usage.Tokens - reservedTokens);
+        var left = new TenantUse(usage.Requests - 1, usage.Tokens - reservedTokens);
         if (left.Requests < 0 || left.Tokens < 0)
         {
             throw new InvalidOperationException("More was given back than taken.");
@@ -89,5 +89,5 @@ public sealed class AdmissionController
         }
     }
 
-    private readonly record struct Usage(int Requests, long Tokens);
+    private readonly record struct TenantUse(int Requests, long Tokens);
 }
