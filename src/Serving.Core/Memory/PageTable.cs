@@ -33,15 +33,17 @@ internal sealed class PageTable
     /// <summary>Takes the last page away.</summary>
     public PageId RemoveLast() => _pages[--Count];
 
-    /// <summary>Writes the entries that hold the first <paramref name="tokens"/> tokens.</summary>
+    /// <summary>Writes the entries that hold the first <paramref name="tokens"/> tokens, at least one.</summary>
     /// <returns>How many entries that are.</returns>
     public int Write(int tokens, Span<PageEntry> destination)
     {
         var count = PagePool.PagesFor(tokens);
         for (var i = 0; i < count; i++)
         {
-            destination[i] = new PageEntry(_pages[i], Math.Min(PagePool.SlotsPerPage, tokens - (i * PagePool.SlotsPerPage)));
+            destination[i] = new PageEntry(_pages[i], PagePool.SlotsPerPage);
         }
+
+        destination[count - 1] = new PageEntry(_pages[count - 1], tokens - ((count - 1) * PagePool.SlotsPerPage));
 
         return count;
     }

@@ -52,17 +52,17 @@ public sealed record SchedulerSnapshot
     /// <summary>Idle adapters evicted so far.</summary>
     public required long AdapterEvictions { get; init; }
 
-    /// <summary>Adapters that are resident or loading, by slot.</summary>
+    /// <summary>Adapters that are resident or loading, by slot, then those that are only waited for.</summary>
     public required IReadOnlyList<AdapterSnapshot> Adapters { get; init; }
 
     /// <summary>Tenants that ever had a request.</summary>
     public required IReadOnlyList<TenantSnapshot> Tenants { get; init; }
 }
 
-/// <summary>An adapter in the pool or on its way there.</summary>
+/// <summary>An adapter in the pool, on its way there, or waited for.</summary>
 /// <param name="Digest">Identity.</param>
-/// <param name="State">Loading or resident.</param>
-/// <param name="Slot">Its slot.</param>
+/// <param name="State">Resident, loading, or registered: waited for.</param>
+/// <param name="Slot">Its slot; -1 when it is only waited for.</param>
 /// <param name="Pages">Pages it holds.</param>
 /// <param name="Users">Sequences that run with it, and those that plans in flight still name.</param>
 /// <param name="Waiters">Sequences that wait for it or will.</param>

@@ -19,6 +19,7 @@ internal static class Snapshots
             }
         }
 
+        AddAwaited(state, adapters);
         var tenants = new List<TenantSnapshot>(state.Queue.Tenants.Count);
         foreach (var tenant in state.Queue.Tenants)
         {
@@ -45,6 +46,22 @@ internal static class Snapshots
             Adapters = adapters,
             Tenants = tenants,
         };
+    }
+
+    // Adapters that someone in the queue needs and that are not on their way yet, in the order of the queues.
+    private static void AddAwaited(SchedulerState state, List<AdapterSnapshot> adapters)
+    {
+        var seen = new HashSet<AdapterEntry>();
+        foreach (var tenant in state.Queue.Tenants)
+        {
+            for (var place = 0; place < tenant.Count; place++)
+            {
+                if (tenant[place].Adapter is { State: AdapterState.Registered } entry && seen.Add(entry))
+                {
+                    adapters.Add(Of(entry, state.Adapters) with { Pages = 0 });
+                }
+            }
+        }
     }
 
     private static AdapterSnapshot Of(AdapterEntry entry, AdapterResidency residency) => new(

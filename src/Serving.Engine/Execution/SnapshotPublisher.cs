@@ -80,11 +80,11 @@ public sealed class SnapshotPublisher
         {
             var adapter = state.Adapters[i];
             var known = _directory.Find(adapter.Digest);
-            used += known?.Adapter.SizeBytes ?? adapter.Pages * _pageBytes;
+            used += adapter.Pages == 0 ? 0 : known?.Adapter.SizeBytes ?? adapter.Pages * _pageBytes;
             adapters[i] = new AdapterStatus(
                 known?.Handle.ToString() ?? "(unloaded)",
                 OpaqueId(adapter.Digest),
-                adapter.State == AdapterState.Loading ? "loading" : "resident",
+                StateOf(adapter.State),
                 adapter.Pages,
                 adapter.Users,
                 adapter.Waiters,
@@ -115,6 +115,13 @@ public sealed class SnapshotPublisher
             Tenants = [.. state.Tenants.Select(tenant => new TenantStatus(tenant.Id.Value, tenant.Running, tenant.Waiting, tenant.InputTokens, tenant.OutputTokens))],
         };
     }
+
+    private static string StateOf(AdapterState state) => state switch
+    {
+        AdapterState.Resident => "resident",
+        AdapterState.Loading => "loading",
+        _ => "waiting",
+    };
 
     // Keyed, so that nobody who knows an adapter's files can find it in another tenant's metrics.
     private string OpaqueId(Digest digest)

@@ -148,6 +148,17 @@ public sealed class AdmissionTests
         Assert.Equal(RequestError.ContextTooLong, new SchedulerHarness(Small with { AdapterSlots = 0 }).Scheduler.Submit(Request(1, adapter: Adapter(1)), 0));
 
     [Fact]
+    public void Snapshot_MoreAdaptersThanLoads_NamesThoseWaitedForOnce()
+    {
+        var harness = new SchedulerHarness { LoadsAtOnce = false };
+        harness.Submit(Request(1, adapter: Adapter(1)), Request(2, adapter: Adapter(2)), Request(3, adapter: Adapter(3)), Request(4, adapter: Adapter(3)));
+        harness.Launch();
+        var adapters = harness.Scheduler.Snapshot().Adapters;
+        Assert.Equal([AdapterState.Loading, AdapterState.Loading, AdapterState.Registered], adapters.Select(adapter => adapter.State));
+        Assert.Equal((Adapter(3).Digest, -1, 0, 2), (adapters[2].Digest, adapters[2].Slot, adapters[2].Pages, adapters[2].Waiters));
+    }
+
+    [Fact]
     public void Snapshot_RunningAndWaiting_CountsThem()
     {
         var harness = new SchedulerHarness(Small with { MaxSequences = 1 }).Submit(Request(1, adapter: Adapter(1)), Request(2, adapter: Adapter(1)));
