@@ -10,7 +10,7 @@ using Serving.Testing.Models;
 
 namespace Serving.Engine.Tests.Loading;
 
-/// <summary>100,000 mutated files: each is read or refused with its typed exception, and nothing else happens.</summary>
+/// <summary>110,000 mutated files: each is read or refused with its typed exception, and nothing else happens.</summary>
 public class HostileFileTests
 {
     private const int Seed = 20_261_120;
@@ -47,6 +47,13 @@ public class HostileFileTests
                 ModelRegistry.Build("mutated", config, 1);
             }
         });
+    }
+
+    [Fact]
+    public void GenerationConfig_Mutated10000Times_IsReadOrRefused()
+    {
+        var file = """{"bos_token_id":0,"eos_token_id":[3,1],"do_sample":true,"temperature":0.7,"top_p":0.9,"top_k":20,"min_p":0.05,"repetition_penalty":1.1}"""u8.ToArray();
+        Run<ModelFormatException>(10_000, file, file.Length, mutated => GenerationConfig.Parse(mutated, 100));
     }
 
     private static void Run<TException>(int count, byte[] file, int range, Action<byte[]> read)

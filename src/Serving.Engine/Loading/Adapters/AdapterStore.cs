@@ -14,7 +14,14 @@ public sealed class AdapterStore
     /// <summary>Most names remembered; unknown ones are forgotten first.</summary>
     private const int MaxWatched = 65_536;
 
+    /// <summary>Most tenants whose lists are remembered.</summary>
+    private const int MaxLists = 4096;
+
+    /// <summary>How long a list is remembered: walking a folder of thousands takes tens of milliseconds.</summary>
+    private static readonly TimeSpan ListLifetime = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<AdapterHandle, WatchedAdapter> _watched = new();
+    private readonly ConcurrentDictionary<string, (long MadeAt, IReadOnlyList<AdapterHandle> Handles)> _lists = new(StringComparer.Ordinal);
     private readonly AdapterStoreOptions _options;
     private readonly AdapterRegistry _registry;
     private readonly AdapterLoader _loader;
@@ -103,16 +110,29 @@ public sealed class AdapterStore
         return new AdapterReload(null, AdapterFailure.Replaced, "the adapter on disk is not the one that was opened");
     }
 
-    /// <summary>The adapters that a tenant may use, by name; its own hide shared ones. Looks at the disk.</summary>
+    /// <summary>The adapters that a tenant may use, by name; its own hide shared ones. As the disk was within the last second.</summary>
     public IReadOnlyList<AdapterHandle> List(string tenant)
     {
+        var key = AdapterNames.IsValidTenant(tenant) ? tenant : "";
+        if (_lists.TryGetValue(key, out var made) && _options.Time.GetElapsedTime(made.MadeAt) < ListLifetime)
+        {
+            return made.Handles;
+        }
+
         var byName = new SortedDictionary<string, AdapterHandle>(StringComparer.Ordinal);
-        foreach (var handle in _registry.List(null).Concat(AdapterNames.IsValidTenant(tenant) ? _registry.List(tenant) : []))
+        foreach (var handle in _registry.List(null).Concat(key.Length > 0 ? _registry.List(key) : []))
         {
             byName[handle.Name] = handle;
         }
 
-        return [.. byName.Values];
+        if (_lists.Count >= MaxLists)
+        {
+            _lists.Clear();
+        }
+
+        IReadOnlyList<AdapterHandle> handles = [.. byName.Values];
+        _lists[key] = (_options.Time.GetTimestamp(), handles);
+        return handles;
     }
 
     /// <summary>Every adapter of every owner, shared ones first: for the start screen and admins.</summary>
@@ -129,8 +149,9 @@ public sealed class AdapterStore
     /// <returns>False when there is no adapter that can be loaded under this name.</returns>
     public bool Register(AdapterHandle handle, string? path = null)
     {
-        _watched.TryRemove(handle, out _);
-        return _registry.Register(handle, path);
+        var registered = _registry.Register(handle, path);
+        Forget(handle);
+        return registered;
     }
 
     /// <summary>Hides a name until it is registered again. What runs goes on.</summary>
@@ -138,7 +159,7 @@ public sealed class AdapterStore
     public bool Unregister(AdapterHandle handle)
     {
         var hidden = _registry.Unregister(handle);
-        _watched.TryRemove(handle, out _);
+        Forget(handle);
         return hidden;
     }
 
@@ -166,14 +187,20 @@ public sealed class AdapterStore
 
         if (_watched.Count >= MaxWatched)
         {
-            Forget();
+            MakeRoom();
         }
 
         return _watched.GetOrAdd(handle, _ => new WatchedAdapter(handle, _registry, _loader, _options.Time));
     }
 
+    private void Forget(AdapterHandle handle)
+    {
+        _watched.TryRemove(handle, out _);
+        _lists.Clear();
+    }
+
     /// <summary>Makes room: names that turned out unknown go, and if all are known, all go; their content stays in the cache.</summary>
-    private void Forget()
+    private void MakeRoom()
     {
         foreach (var (handle, watched) in _watched)
         {

@@ -1,4 +1,5 @@
 using System.Text;
+using Serving.Compute.Adapters;
 using Serving.Compute.Programs;
 using Serving.Core.Memory;
 using Serving.Engine.Loading;
@@ -208,14 +209,70 @@ public sealed class AdapterStoreTests : IDisposable
         Assert.Equal(AdapterFailure.Replaced, (await store.ReloadAsync(Digest.Of("never seen"u8))).Failure);
     }
 
+    [Fact]
+    public async Task OpenAsync_StoreThatHangs_GoesOnWithWhatIsKnown()
+    {
+        Write("style", seed: 1);
+        using var gate = new ManualResetEventSlim(initialState: true);
+        var store = MakeStore(1 << 30, _ => gate.Wait());
+        var known = await store.OpenAsync("acme", "style");
+        gate.Reset();
+        Write("style", seed: 2);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(known, await store.OpenAsync("acme", "style"));
+        gate.Set();
+        var handle = new AdapterHandle(null, "style");
+        Assert.True(store.Register(handle));
+        Assert.NotEqual(known.Outcome.Adapter!.Digest, (await store.OpenAsync(handle)).Adapter!.Digest);
+    }
+
+    [Fact]
+    public async Task OpenAsync_TwoHundredCorruptFiles_HarmNobody()
+    {
+        Write("good", seed: 1);
+        var good = File.ReadAllBytes(Path.Combine(Root, "good", "adapter_model.safetensors"));
+        var mutator = new Mutator(200);
+        for (var i = 0; i < 200; i++)
+        {
+            Write($"bad{i}", seed: 1);
+            WriteBytes(Path.Combine(Root, $"bad{i}", "adapter_model.safetensors"), mutator.Mutate(good, 400));
+        }
+
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => OpenAsync("acme", $"bad{i}")));
+        Assert.NotNull((await OpenAsync("acme", "good")).Adapter);
+        Assert.InRange(outcomes.Count(outcome => outcome.Adapter is null), 150, 200);
+        Assert.All(outcomes.Where(outcome => outcome.Adapter is null), outcome =>
+        {
+            Assert.True(outcome.Failure is AdapterFailure.Corrupt or AdapterFailure.Unsupported, outcome.Reason);
+            Assert.DoesNotContain(_folder.Path, outcome.Reason, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void List_WithinASecond_IsRememberedAndForgottenWithEveryChange()
+    {
+        Write("a", seed: 1);
+        Assert.Single(_store.List("acme"));
+        Write("b", seed: 2);
+        Assert.Single(_store.List("acme"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(2, _store.List("acme").Count);
+        Assert.True(_store.Unregister(new AdapterHandle(null, "a")));
+        Assert.Single(_store.List("acme"));
+    }
+
     private async Task<AdapterLoadOutcome> OpenAsync(string tenant, string name) => (await _store.OpenAsync(tenant, name)).Outcome;
 
-    private AdapterStore MakeStore(long cacheBytes) => new(new AdapterStoreOptions
+    private AdapterStore MakeStore(long cacheBytes, Action<AdapterWeights>? packed = null) => new(new AdapterStoreOptions
     {
         Root = Root,
         BaseName = "base",
         Program = Program,
-        PageCount = _ => Interlocked.Increment(ref _packed),
+        PageCount = weights =>
+        {
+            packed?.Invoke(weights);
+            return Interlocked.Increment(ref _packed);
+        },
         HostCacheBytes = cacheBytes,
         Time = _time,
     });
