@@ -14,13 +14,13 @@ internal static class GemmMode
 {
     private const int Linears = 8;
 
-    /// <summary>Arguments: inputs and outputs of a Linear, 2,048 each by default.</summary>
+    /// <summary>Arguments: inputs and outputs of a Linear, 2,048 each by default, and the number of threads.</summary>
     public static void Run(string[] args)
     {
         var inputs = args.Length > 1 ? int.Parse(args[0]) : 2048;
         var outputs = args.Length > 1 ? int.Parse(args[1]) : 2048;
         var program = Chain(inputs, outputs);
-        using var backend = new ManagedBackend(program, new ManagedBackendOptions());
+        using var backend = new ManagedBackend(program, new ManagedBackendOptions { Threads = args.Length > 2 ? int.Parse(args[2]) : 0 });
         Load(backend, program);
         var limits = new StepLimits(64, 64, 64, 64);
         backend.AllocatePool(new PoolShape(64, program.Shape.PageBytes, 1), limits);

@@ -54,7 +54,7 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
     {
         ArgumentNullException.ThrowIfNull(slices);
         ArgumentNullException.ThrowIfNull(ranks);
-        var cursor = new Cursor((int)(pageBytes / CellBytes));
+        var cursor = new CellCursor((int)(pageBytes / CellBytes));
         var layouts = new List<SliceLayout>();
         foreach (var (index, rank) in ranks)
         {
@@ -71,7 +71,7 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
 
     private static int Tiles(int width) => (width + CellColumns - 1) / CellColumns;
 
-    private static void Place(CellMatrix matrix, int blocks, int tiles, Cursor cursor, List<CellRun> runs)
+    private static void Place(CellMatrix matrix, int blocks, int tiles, CellCursor cursor, List<CellRun> runs)
     {
         for (var block = 0; block < blocks; block++)
         {
@@ -84,12 +84,12 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
         }
     }
 
-    private sealed class Cursor
+    private sealed class CellCursor
     {
         private int _page = -1;
         private int _next;
 
-        public Cursor(int cellsPerPage)
+        public CellCursor(int cellsPerPage)
         {
             CellsPerPage = cellsPerPage;
             _next = cellsPerPage;

@@ -111,14 +111,10 @@ public sealed class ManagedBackend : IComputeBackend
         }
     }
 
-    private static int ChooseWidth(int wanted)
+    private static int ChooseWidth(int wanted) => wanted switch
     {
-        var widest = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
-        if (wanted is not (0 or 128 or 256 or 512) || wanted > widest)
-        {
-            throw new ArgumentOutOfRangeException(nameof(wanted), wanted, $"Vectors are 128 to {widest} bits wide on this machine.");
-        }
-
-        return wanted == 0 ? widest : wanted;
-    }
+        0 => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
+        128 or 256 or 512 => wanted,
+        _ => throw new ArgumentOutOfRangeException(nameof(wanted), wanted, "Vectors are 128, 256 or 512 bits wide."),
+    };
 }

@@ -12,6 +12,6 @@ public sealed record ManagedBackendOptions
     /// <summary>Computes in fp32 throughout: activations, keys and values are not rounded to bf16, and pages hold floats.</summary>
     public bool Exact { get; init; }
 
-    /// <summary>Widest vectors to use, in bits (128, 256 or 512); 0 takes what the machine accelerates.</summary>
+    /// <summary>Width of the vectors in bits: 128, 256 or 512 (slow where the machine lacks them); 0 takes the widest that the machine accelerates.</summary>
     public int VectorBits { get; init; }
 }

@@ -1,3 +1,4 @@
+using Serving.Compute.Steps;
 using Serving.Compute.Tests.Programs;
 using Serving.Compute.Tests.Vectors;
 
@@ -64,7 +65,7 @@ public abstract class SamplingContract
         Assert.True(Math.Abs(test.Logprob - session.Outputs.Logprobs[output]) < 1e-4, $"{what}: expected logprob {test.Logprob}, got {session.Outputs.Logprobs[output]}");
         for (var i = 0; i < (test.TopIds?.Count ?? 0); i++)
         {
-            var at = (output * Steps.SampleRow.MaxTopLogprobs) + i;
+            var at = (output * SampleRow.MaxTopLogprobs) + i;
             Assert.True(test.TopIds![i] == session.Outputs.TopIds[at], $"{what}: top token {i} is {session.Outputs.TopIds[at]}");
             Assert.True(Math.Abs(test.TopLogprobs![i] - session.Outputs.TopLogprobs[at]) < 1e-4, $"{what}: top logprob {i} is {session.Outputs.TopLogprobs[at]}");
         }

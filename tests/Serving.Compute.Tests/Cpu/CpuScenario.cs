@@ -1,3 +1,4 @@
+using Serving.Compute.Adapters;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Contracts;
 using Serving.Compute.Tests.Programs;
@@ -60,7 +61,7 @@ internal static class CpuScenario
     {
         var slice = test.Program.Slices[0];
         var notNumbers = Enumerable.Repeat((ushort)0x7FC0, 256 * Math.Max(slice.InputWidth, slice.OutputWidth)).ToArray();
-        var adapter = new Adapters.AdapterWeights([new Adapters.AdapterSlice(0, 256, 1, notNumbers.AsMemory(0, 256 * slice.InputWidth), notNumbers.AsMemory(0, 256 * slice.OutputWidth))]);
+        var adapter = new AdapterWeights([new AdapterSlice(0, 256, 1, notNumbers.AsMemory(0, 256 * slice.InputWidth), notNumbers.AsMemory(0, 256 * slice.OutputWidth))]);
         var count = session.Backend.PageCountOf(adapter);
         for (var first = 0; first + count <= 400; first += count)
         {

@@ -132,7 +132,7 @@ public sealed class ReferenceModel
     private double[] Row(int weight, int row)
     {
         var columns = _test.Program.Weights[weight].Columns;
-        return [.. _test.Weights[weight].Skip(row * columns).Take(columns).Select(value => (double)BFloat16Bits.ToSingle(value))];
+        return Array.ConvertAll(_test.Weights[weight][(row * columns)..((row + 1) * columns)], value => (double)BFloat16Bits.ToSingle(value));
     }
 
     private static double[][] Map(double[][] rows, Func<double[], double[]> map) => [.. rows.Select(map)];

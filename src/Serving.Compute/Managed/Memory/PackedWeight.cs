@@ -101,15 +101,35 @@ internal sealed unsafe class PackedWeight : IDisposable
 
     private void PackPanel(ushort* panel, int inPanel, int count, ReadOnlySpan<ushort> values)
     {
-        var columns = _spec.Columns;
         fixed (ushort* source = values)
         {
-            for (var k = 0; k < columns; k++)
+            if (count == PanelWidth)
             {
-                for (var j = 0; j < count; j++)
+                PackWholePanel((uint*)panel, source);
+                return;
+            }
+
+            for (var j = 0; j < count; j++)
+            {
+                var to = panel + PositionOf(inPanel + j);
+                for (long k = 0; k < _spec.Columns; k++)
                 {
-                    panel[((long)k * PanelWidth) + PositionOf(inPanel + j)] = source[((long)j * columns) + k];
+                    to[k * PanelWidth] = source[(j * (long)_spec.Columns) + k];
                 }
+            }
+        }
+    }
+
+    /// <summary>Writes a panel from its first byte to its last, a pair of outputs at a time.</summary>
+    private void PackWholePanel(uint* panel, ushort* source)
+    {
+        var columns = _spec.Columns;
+        var upper = source + ((long)Half * columns);
+        for (var k = 0; k < columns; k++, panel += Half)
+        {
+            for (long pair = 0, at = k; pair < Half; pair++, at += columns)
+            {
+                panel[pair] = source[at] | ((uint)upper[at] << 16);
             }
         }
     }

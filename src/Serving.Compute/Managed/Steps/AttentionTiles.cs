@@ -5,10 +5,10 @@ using Serving.Compute.Steps;
 namespace Serving.Compute.Managed.Steps;
 
 /// <summary>Neighbouring rows of one sequence.</summary>
-/// <param name="Sequence">Index of the sequence in the step.</param>
+/// <param name="SequenceIndex">Index of the sequence in the step.</param>
 /// <param name="FirstRow">First row, counted from the sequence's first.</param>
 /// <param name="RowCount">Number of rows.</param>
-internal readonly record struct AttentionTile(int Sequence, int FirstRow, int RowCount);
+internal readonly record struct AttentionTile(int SequenceIndex, int FirstRow, int RowCount);
 
 /// <summary>The step's rows cut into tiles of one sequence each, as many rows as their query heads fit a worker's scratch.</summary>
 internal sealed class AttentionTiles

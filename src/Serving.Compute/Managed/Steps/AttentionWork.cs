@@ -38,7 +38,7 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         var tile = _tiles[item / kvHeads];
         var kvHead = item % kvHeads;
         var scratch = _scratch[worker];
-        var sequence = State.Inputs.Sequences[tile.Sequence];
+        var sequence = State.Inputs.Sequences[tile.SequenceIndex];
         var lastOrdinal = sequence.FirstOrdinal + tile.FirstRow + tile.RowCount - 1;
         var queries = tile.RowCount * _group;
         new Span<float>(scratch.TotalMaxima, queries).Fill(float.NegativeInfinity);

@@ -27,7 +27,7 @@ internal sealed unsafe class ShrinkWork<TL, TV>(StepState state, LinearOp op, Li
     {
         var rows = State.AdapterRows[item / op.Slices.Count];
         var index = item % op.Slices.Count;
-        if (State.Adapters.Find(rows.AdapterSlot, op.Slices[index].Index) is { } binding)
+        if (State.Adapters.Find(rows.Slot, op.Slices[index].Index) is { } binding)
         {
             for (var row = rows.First; row < rows.First + rows.Count; row++)
             {

@@ -14,7 +14,7 @@ internal sealed class WorkerPool : IDisposable
     private const int SpinLimit = 2000;
 
     /// <summary>Below this many multiply-adds waking others costs more than it gives.</summary>
-    private const long InlineCost = 24 * 1024;
+    private const long InlineCost = 64 * 1024;
 
     private const uint Closed = int.MaxValue;
 

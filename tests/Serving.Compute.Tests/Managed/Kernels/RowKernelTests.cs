@@ -1,0 +1,109 @@
+using Serving.Compute.Managed.Kernels;
+using Serving.Compute.Managed.Lanes;
+using Serving.Compute.Managed.Memory;
+using Serving.Compute.Programs;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Managed.Kernels;
+
+/// <summary>Operations on rows against the formulas in double precision, at sizes that are no multiple of a vector.</summary>
+public sealed class RowKernelTests
+{
+    /// <summary>Sizes around every width.</summary>
+    public static TheoryData<int> Sizes => [1, 2, 3, 4, 7, 8, 15, 16, 17, 40, 80, 100, 576];
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void RmsNorm_AnySize_MatchesFormula(int size) => Widths.RunAll(new NormTest(size));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void SiluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new SiluTest(size));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Rotate_AnySize_MatchesFormula(int size) => Widths.RunAll(new RotateTest(size));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void LogSumExp_AnySize_MatchesFormula(int size) => Widths.RunAll(new LogSumTest(size * 37));
+
+    private static NativeBuffer<float> Random(int size, double scale)
+    {
+        var random = new Random(size);
+        var buffer = new NativeBuffer<float>(size);
+        for (var i = 0; i < size; i++)
+        {
+            buffer.At(i) = (float)((random.NextDouble() - 0.5) * scale);
+        }
+
+        return buffer;
+    }
+
+    private static void AssertClose(double[] expected, NativeBuffer<float> actual, double tolerance)
+    {
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual.At(i), tolerance);
+        }
+    }
+
+    private sealed unsafe class NormTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(size, 4);
+            using var weight = Random(size + 1, 2);
+            using var y = new NativeBuffer<float>(size);
+            RowKernel<TL, TV>.RmsNorm(x.Pointer, weight.Pointer, y.Pointer, size, 1e-5f, round: false);
+            AssertClose(ReferenceOps.RmsNorm(x.ToDoubles(), weight.ToDoubles()[..size], 1e-5), y, 3e-6);
+        }
+    }
+
+    private sealed unsafe class SiluTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(2 * size, 20);
+            using var y = new NativeBuffer<float>(size);
+            RowKernel<TL, TV>.SiluMul(x.Pointer, y.Pointer, size, round: false);
+            AssertClose(ReferenceOps.SiluMul(x.ToDoubles()), y, 3e-5);
+        }
+    }
+
+    private sealed unsafe class RotateTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            var rope = RopeTable.Create(8, [.. Enumerable.Range(0, size).Select(i => 1.0 / (i + 1))]);
+            using var x = Random(2 * size, 4);
+            var expected = ReferenceOps.Rotate(x.ToDoubles(), rope, 7);
+            fixed (float* cosines = rope.Cosines, sines = rope.Sines)
+            {
+                RowKernel<TL, TV>.Rotate(x.Pointer, cosines + (7 * size), sines + (7 * size), size);
+            }
+
+            AssertClose(expected, x, 1e-6);
+        }
+    }
+
+    private sealed unsafe class LogSumTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(size, 30);
+            var largest = x.ToDoubles().Max();
+            var expected = largest + Math.Log(x.ToDoubles().Sum(value => Math.Exp(value - largest)));
+            Assert.Equal(expected, LogitKernel<TL, TV>.LogSumExp(x.Pointer, size), 1e-5);
+            Assert.Equal(Array.IndexOf(x.ToDoubles(), largest), LogitKernel<TL, TV>.ArgMax(x.Pointer, size));
+        }
+    }
+}
