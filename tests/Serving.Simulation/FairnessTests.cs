@@ -30,6 +30,27 @@ public sealed class FairnessTests(ITestOutputHelper output)
         Assert.InRange(shares.StepsTogether, Steps / 2, int.MaxValue);
     }
 
+    [Theory]
+    [InlineData(6, 0)]
+    [InlineData(7, 1)]
+    public void Run_QuietTenantWasIdle_SavesUpNothing(ulong seed, int depth)
+    {
+        var shares = Shares(1, 1);
+
+        var result = Simulator.Run(Settings(seed, depth, 1, 1) with { LastTenantFrom = Steps / 2 }, Steps, more: [shares]);
+
+        Assert.True(result.Passed, result.ToString());
+        Assert.InRange(shares.StepsTogether, Steps / 4, int.MaxValue);
+    }
+
+    [Fact]
+    public void Run_NoLiftPlanted_BoundIsBroken()
+    {
+        var result = Simulator.Run(Settings(6, 0, 1, 1) with { LastTenantFrom = Steps / 2 }, Steps, PlantedBug.NoLift, [Shares(1, 1)]);
+
+        Assert.StartsWith("14", result.Violation);
+    }
+
     [Fact]
     public void Run_UnfairChargePlanted_BoundIsBroken()
     {

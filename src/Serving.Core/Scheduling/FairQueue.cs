@@ -33,6 +33,9 @@ internal sealed class FairQueue
     /// <summary>Weights count as 1 and outputs as nothing: a mistake planted by the simulation.</summary>
     public bool Unfair { get; init; }
 
+    /// <summary>One that rejoins is not lifted: a mistake planted by the simulation.</summary>
+    public bool NoLift { get; init; }
+
     /// <summary>The queue of a tenant, with the tenant's newest weight.</summary>
     public TenantQueue Of(Tenant tenant)
     {
@@ -51,7 +54,7 @@ internal sealed class FairQueue
     public void Join(SequenceState state)
     {
         var tenant = state.Request.Tenant;
-        if (tenant.Count == 0)
+        if (tenant.Count == 0 && !NoLift)
         {
             var lift = LowestWaiting() ?? _lastDeparted;
             tenant.Counter = Math.Max(tenant.Counter, lift?.Counter ?? 0);

@@ -30,6 +30,9 @@ internal enum PlantedBug
     /// <summary>An evicted prefix page stays in the index.</summary>
     StaleIndexOnEvict,
 
+    /// <summary>A page found by its key is taken without comparing root, parent and tokens.</summary>
+    TrustKeys,
+
     /// <summary>The oldest running sequence is preempted instead of the newest.</summary>
     PreemptOldest,
 
@@ -50,6 +53,9 @@ internal enum PlantedBug
 
     /// <summary>Every tenant is charged as if its weight were 1 and its outputs free.</summary>
     UnfairCharge,
+
+    /// <summary>A tenant that rejoins keeps the low counter of its idle time.</summary>
+    NoLift,
 
     /// <summary>A step may hold one row more than its budget.</summary>
     OverBudget,

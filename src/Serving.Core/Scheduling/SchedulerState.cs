@@ -20,6 +20,7 @@ internal sealed class SchedulerState
         {
             KeepEvicted = Faults.Has(PlantedBug.StaleIndexOnEvict),
             CollideKeys = Faults.CollideKeys,
+            TrustKeys = Faults.Has(PlantedBug.TrustKeys),
         };
         Supply = new PageSupply(Pool, Cache, Economy);
         Adapters = new AdapterResidency(options.AdapterSlots, Supply, Economy, options.SecondsPerAdapterByte)
@@ -28,7 +29,11 @@ internal sealed class SchedulerState
             KeepFailedSlot = Faults.Has(PlantedBug.LeakOnLoadFailure),
         };
         Releases = new DeferredReleases(Supply, Adapters);
-        Queue = new FairQueue(options.InputPrice, options.OutputPrice) { Unfair = Faults.Has(PlantedBug.UnfairCharge) };
+        Queue = new FairQueue(options.InputPrice, options.OutputPrice)
+        {
+            Unfair = Faults.Has(PlantedBug.UnfairCharge),
+            NoLift = Faults.Has(PlantedBug.NoLift),
+        };
         Running = new List<SequenceState>(options.Seats);
     }
 

@@ -1,3 +1,4 @@
+using Serving.Simulation.Model;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
 using Serving.Simulation.Swarm;
@@ -9,10 +10,13 @@ internal sealed class PromptLibrary
 {
     private const int Prefixes = 6;
     private const int Remembered = 8;
+    private const int Heads = 3;
+    private const double OtherHead = 0.2;
 
     private readonly SwarmSettings _settings;
     private readonly Prng _random;
     private readonly int[][] _prefixes = new int[Prefixes][];
+    private readonly int[][] _heads = new int[Heads][];
     private readonly int[][] _answers = new int[Remembered][];
     private int _answerCount;
 
@@ -26,6 +30,11 @@ internal sealed class PromptLibrary
         {
             _prefixes[index] = Tokens(prefixes, prefixes.Between(1, settings.PromptTokens));
         }
+
+        for (var index = 0; index < Heads; index++)
+        {
+            _heads[index] = Tokens(prefixes, FakePages.Slots);
+        }
     }
 
     /// <summary>A prompt.</summary>
@@ -37,7 +46,20 @@ internal sealed class PromptLibrary
             return Join(_answers[_random.Below(Math.Min(_answerCount, Remembered))], _random.Between(0, 8));
         }
 
-        return _random.Chance(_settings.SharedPrefix) ? Join(_prefixes[_random.Below(Prefixes)], _random.Below(length)) : Tokens(_random, length);
+        if (!_random.Chance(_settings.SharedPrefix))
+        {
+            return Tokens(_random, length);
+        }
+
+        var prompt = Join(_prefixes[_random.Below(Prefixes)], _random.Below(length));
+        return _random.Chance(OtherHead) ? WithOtherHead(prompt) : prompt;
+    }
+
+    // A page of other tokens before the same ones: equal pages whose parents differ.
+    private int[] WithOtherHead(int[] prompt)
+    {
+        int[] longer = [.. _heads[_random.Below(Heads)], .. prompt];
+        return longer[..Math.Min(longer.Length, _settings.PromptTokens)];
     }
 
     /// <summary>Remembers a prompt with what the oracle answers to it, as a next turn of a conversation would.</summary>

@@ -22,6 +22,7 @@ internal sealed class Workload
     private readonly Tenant[] _tenants;
     private bool _burst = true;
     private long _nextId = 1;
+    private int _steps;
 
     /// <summary>The load of a run.</summary>
     public Workload(SwarmSettings settings, AdapterCatalog catalog)
@@ -46,6 +47,7 @@ internal sealed class Workload
     /// <summary>Requests that arrive in this step.</summary>
     public int Arrivals()
     {
+        _steps++;
         if (_random.Chance((_burst ? 1.0 : 4.0) / _settings.BurstLength))
         {
             _burst = !_burst;
@@ -85,6 +87,11 @@ internal sealed class Workload
 
     private int DrawTenant()
     {
+        if (_steps < _settings.LastTenantFrom)
+        {
+            return 0;
+        }
+
         var point = _random.Unit() * _settings.TenantShares.Sum();
         var tenant = 0;
         for (; tenant < _tenants.Length - 1 && point >= _settings.TenantShares[tenant]; tenant++)

@@ -51,7 +51,11 @@ internal sealed class FakeLoader(SwarmSettings settings)
         if (!order.Fails || !world.FaultsOn)
         {
             world.Trace.Add(TraceKind.Ready, name);
-            world.Slots.End(order.Load);
+            if (order.Losses == world.Losses)
+            {
+                world.Slots.End(order.Load); // What went to a lost device is not on the fresh one, whatever its loader says.
+            }
+
             world.Scheduler.AdapterReady(order.Load.Digest);
             return;
         }

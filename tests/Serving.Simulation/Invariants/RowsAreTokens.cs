@@ -74,6 +74,11 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
             throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} runs ahead at ordinal {ordinal} of {sequence.TokenCount}, plans in flight {world.Device.InFlight}");
         }
 
+        if (ordinal + 1 - sequence.PromptCount >= sequence.Request.Sampling.MaxTokens)
+        {
+            throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} runs ahead of what is its last token in any case");
+        }
+
         var previous = world.Device.Oldest.Plan!;
         if (output >= previous.Outputs.Length || previous.Outputs[output].TargetToken >= 0 || previous.Sequences[previous.Outputs[output].SequenceIndex].Sequence != sequence)
         {

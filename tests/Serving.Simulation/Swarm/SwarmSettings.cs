@@ -42,6 +42,9 @@ internal sealed record SwarmSettings
     /// <summary>Share of the requests that each tenant sends; empty is equal shares.</summary>
     public double[] TenantShares { get; init; } = [];
 
+    /// <summary>Step before which the last tenant sends nothing.</summary>
+    public int LastTenantFrom { get; init; }
+
     /// <summary>Adapters that exist; 0 is base only.</summary>
     public int Adapters { get; init; }
 
