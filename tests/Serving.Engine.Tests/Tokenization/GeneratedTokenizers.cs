@@ -63,7 +63,10 @@ internal static class GeneratedTokenizers
         {
             json["pre_tokenizer"] = new JsonObject
             {
-                ["type"] = "Metaspace", ["replacement"] = "▁", ["prepend_scheme"] = Pick(random, "always", "first", "never"), ["split"] = false,
+                ["type"] = "Metaspace",
+                ["replacement"] = "▁",
+                ["prepend_scheme"] = Pick(random, "always", "first", "never"),
+                ["split"] = false,
             };
             json["decoder"] = Parse("""{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}]}""");
         }
