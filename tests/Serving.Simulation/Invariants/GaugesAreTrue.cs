@@ -1,3 +1,4 @@
+using Serving.Core.Adapters;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Oracle;
@@ -55,9 +56,15 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
         }
 
         var adapterPages = 0;
+        var inPool = 0;
         foreach (var adapter in snapshot.Adapters)
         {
             adapterPages += adapter.Pages;
+            inPool += adapter.Slot >= 0 ? 1 : 0;
+            if (adapter.Slot < 0 && adapter is not { State: AdapterState.Registered, Pages: 0, Users: 0, Waiters: > 0 })
+            {
+                return false;
+            }
         }
 
         return snapshot.Requests == world.Live.Count
@@ -67,7 +74,7 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
             && snapshot.TotalPages == world.Settings.Pages
             && snapshot.FreePages + snapshot.LeasedPages + snapshot.CachedPages == world.Settings.Pages
             && snapshot.AdapterPages == adapterPages
-            && snapshot.Adapters.Count <= world.Settings.AdapterSlots
+            && inPool <= world.Settings.AdapterSlots
             && snapshot.PrefixHits <= snapshot.PrefixQueries;
     }
 
