@@ -49,11 +49,14 @@ internal static class ServingServiceCollectionExtensions
     }
 
     /// <summary>Counters and metrics.</summary>
-    public static IServiceCollection AddTelemetry(this IServiceCollection services) => services.AddSingleton<RequestCounters>();
+    public static IServiceCollection AddTelemetry(this IServiceCollection services) => services.AddSingleton<RequestCounters>().AddSingleton<MetricsPage>();
 
     /// <summary>The endpoints.</summary>
     public static IServiceCollection AddEndpoints(this IServiceCollection services) => services
+        .AddApiDescription()
         .AddSingleton<HealthEndpoints>()
+        .AddSingleton<MetricsEndpoints>()
+        .AddSingleton<StatusEndpoint>()
         .AddSingleton<ChatCompletionsEndpoint>()
         .AddSingleton<CompletionsEndpoint>()
         .AddSingleton<ModelsEndpoint>()

@@ -25,6 +25,7 @@ namespace Serving.Protocol.OpenAi;
 [JsonSerializable(typeof(DetokenizeResponse))]
 [JsonSerializable(typeof(LoadAdapterRequest))]
 [JsonSerializable(typeof(UnloadAdapterRequest))]
+[JsonSerializable(typeof(ServerStatus))]
 public sealed partial class OpenAiJson : JsonSerializerContext
 {
     /// <summary>

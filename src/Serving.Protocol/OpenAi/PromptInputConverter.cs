@@ -22,6 +22,7 @@ public sealed class PromptInputConverter : JsonConverter<PromptInput>
         reader.Read();
         return reader.TokenType switch
         {
+            JsonTokenType.EndArray => new PromptInput([]),
             JsonTokenType.String => new PromptInput(ReadTexts(ref reader)),
             JsonTokenType.Number => new PromptInput([new PromptItem(null, ReadTokens(ref reader))]),
             JsonTokenType.StartArray => new PromptInput(ReadTokenLists(ref reader)),

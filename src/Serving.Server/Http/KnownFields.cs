@@ -81,7 +81,7 @@ internal static class KnownFields
             {
                 unknown += Harmless.Contains(name) ? 0 : 1;
             }
-            else if (value.ValueKind != JsonValueKind.Null && !asksForNothing(value))
+            else if (value.ValueKind != JsonValueKind.Null && !(JsonStrings.AreText(value) && asksForNothing(value)))
             {
                 return NotSupported(name, value);
             }
@@ -97,12 +97,12 @@ internal static class KnownFields
         return new RequestFailure(RequestError.NotSupported, $"{name}{given} is not supported.", name);
     }
 
-    /// <summary>Whether a value is one of some texts.</summary>
+    /// <summary>Whether a value is one of some texts; one that holds half a character is none.</summary>
     public static bool IsText(JsonElement value, params ReadOnlySpan<string> texts)
     {
         foreach (var text in texts)
         {
-            if (value.ValueKind == JsonValueKind.String && value.ValueEquals(text))
+            if (value.ValueKind == JsonValueKind.String && JsonStrings.AreText(value) && value.ValueEquals(text))
             {
                 return true;
             }

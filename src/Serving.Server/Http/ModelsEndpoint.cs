@@ -39,7 +39,7 @@ internal sealed class ModelsEndpoint(EngineAccess access)
     }
 
     private static Task NotReadyAsync(HttpContext context) =>
-        context.WriteFailureAsync(new RequestFailure(RequestError.NotReady, "The model is being loaded.", RetryAfterSeconds: 2));
+        context.WriteFailureAsync(EngineAccess.Loading);
 
     private static ModelCard ToCard(ModelEntry entry, EngineDescription description) => new()
     {

@@ -1,3 +1,4 @@
+using Serving.Protocol.OpenAi;
 using Serving.Server.Health;
 
 namespace Serving.Server.Http;
@@ -12,6 +13,9 @@ internal static class Routes
     {
         var services = routes.ServiceProvider;
         services.GetRequiredService<HealthEndpoints>().Map(routes);
+        services.GetRequiredService<MetricsEndpoints>().Map(routes);
+        PageEndpoints.Map(routes);
+        routes.MapOpenApi("/openapi/v1.json");
         routes.MapGet("/version", VersionEndpoint.HandleAsync).AllowAnonymous();
         MapOpenAi(routes, services);
     }
@@ -19,17 +23,27 @@ internal static class Routes
     private static void MapOpenAi(IEndpointRouteBuilder routes, IServiceProvider services)
     {
         var models = services.GetRequiredService<ModelsEndpoint>();
-        routes.MapGet("/v1/models", models.ListAsync);
-        routes.MapGet("/v1/models/{id}", models.ShowAsync);
-        MapJson(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync);
-        MapJson(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync);
-        MapJson(routes, "/tokenize", services.GetRequiredService<TokenizeEndpoint>().HandleAsync);
-        MapJson(routes, "/detokenize", services.GetRequiredService<DetokenizeEndpoint>().HandleAsync);
-        MapJson(routes, "/v1/load_lora_adapter", services.GetRequiredService<LoadAdapterEndpoint>().HandleAsync);
-        MapJson(routes, "/v1/unload_lora_adapter", services.GetRequiredService<UnloadAdapterEndpoint>().HandleAsync);
+        routes.MapGet("/v1/models", (Delegate)models.ListAsync).Answers<ModelList>("Models that the caller may use");
+        routes.MapGet("/v1/models/{id}", (Delegate)models.ShowAsync).Answers<ModelCard>("One of them");
+        routes.MapGet("/v1/status", (Delegate)services.GetRequiredService<StatusEndpoint>().HandleAsync).Answers<ServerStatus>("The engine now");
+        MapJson<ChatCompletionRequest>(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync)
+            .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
+        MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
+            .Answers<TextCompletion>("Goes on with prompts");
+        MapJson<TokenizeRequest>(routes, "/tokenize", services.GetRequiredService<TokenizeEndpoint>().HandleAsync).Answers<TokenizeResponse>("Encodes");
+        MapJson<DetokenizeRequest>(routes, "/detokenize", services.GetRequiredService<DetokenizeEndpoint>().HandleAsync).Answers<DetokenizeResponse>("Decodes");
+        MapJson<LoadAdapterRequest>(routes, "/v1/load_lora_adapter", services.GetRequiredService<LoadAdapterEndpoint>().HandleAsync)
+            .Answers<string>("Makes an adapter known", "text/plain");
+        MapJson<UnloadAdapterRequest>(routes, "/v1/unload_lora_adapter", services.GetRequiredService<UnloadAdapterEndpoint>().HandleAsync)
+            .Answers<string>("Hides an adapter", "text/plain");
     }
 
     // Only JSON by name is taken: a page of another site can make a browser post text/plain to a daemon on loopback, but not this.
-    private static void MapJson(IEndpointRouteBuilder routes, string pattern, RequestDelegate handler) =>
-        routes.MapPost(pattern, handler).WithMetadata(new Microsoft.AspNetCore.Http.Metadata.AcceptsMetadata(["application/json"]));
+    private static RouteHandlerBuilder MapJson<TBody>(IEndpointRouteBuilder routes, string pattern, Func<HttpContext, Task> handler)
+        where TBody : notnull => routes.MapPost(pattern, (Delegate)handler).Accepts<TBody>("application/json");
+
+    private static void Answers<TAnswer>(this IEndpointConventionBuilder route, string summary, string contentType = "application/json") => route.WithMetadata(
+        new EndpointSummaryAttribute(summary),
+        new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(TAnswer), [contentType]),
+        new ProducesResponseTypeMetadata(StatusCodes.Status400BadRequest, typeof(ErrorBody), ["application/json"]));
 }

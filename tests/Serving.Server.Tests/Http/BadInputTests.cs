@@ -112,6 +112,8 @@ public sealed class BadInputTests
     [InlineData("\"function_call\":{\"name\":\"f\"}", "function_call")]
     [InlineData("\"audio\":{}", "audio")]
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
+    [InlineData("\"modalities\":[\"\\ud800\"]", "modalities")]
+    [InlineData("\"tool_choice\":\"\\ud800\"", "tool_choice")]
     [InlineData("\"best_of\":2", "best_of")]
     [InlineData("\"prompt_logprobs\":1", "prompt_logprobs")]
     [InlineData("\"suffix\":\"x\"", "suffix")]
@@ -155,7 +157,7 @@ public sealed class BadInputTests
             """);
 
         Assert.Equal(200, answer.Code);
-        var counters = (Telemetry.RequestCounters)daemon.App.Services.GetService(typeof(Telemetry.RequestCounters))!;
+        var counters = (Server.Telemetry.RequestCounters)daemon.App.Services.GetService(typeof(Server.Telemetry.RequestCounters))!;
         Assert.Equal(2, counters.UnknownFields);
     }
 

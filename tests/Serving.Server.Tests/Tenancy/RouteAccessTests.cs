@@ -10,12 +10,20 @@ public sealed class RouteAccessTests
 {
     private static readonly string[] Golden =
     [
+        "GET / open",
+        "GET /favicon.svg open",
         "GET /health open",
         "GET /health/live open",
         "GET /health/ready open",
         "GET /health/startup open",
+        "GET /metrics open",
+        "GET /metrics/tenants admin",
+        "GET /openapi/v1.json key",
+        "GET /page/app.js open",
+        "GET /page/style.css open",
         "GET /v1/models key",
         "GET /v1/models/{id} key",
+        "GET /v1/status key",
         "GET /version open",
         "POST /detokenize key",
         "POST /tokenize key",
@@ -55,6 +63,28 @@ public sealed class RouteAccessTests
                 Assert.Equal("AuthenticationError", answer.Error.GetProperty("type").GetString());
             }
         }
+    }
+
+    [Fact]
+    public async Task Send_TenantsKeyOnAnAdminsRoute_Is403()
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+
+        Assert.Equal(403, (await daemon.GetAsync("/metrics/tenants", "key-one")).Code);
+        Assert.Equal(200, (await daemon.GetAsync("/metrics/tenants", "key-ops")).Code);
+    }
+
+    [Fact]
+    public async Task Send_MetricsNotOpen_NeedAKey()
+    {
+        using var tenants = new TestTenants();
+        var options = tenants.Options();
+        options.Telemetry.OpenMetrics = false;
+        await using var daemon = await TestDaemon.StartAsync(options);
+
+        Assert.Equal(401, (await daemon.GetAsync("/metrics")).Code);
+        Assert.Equal(200, (await daemon.GetAsync("/metrics", "key-one")).Code);
     }
 
     [Theory]

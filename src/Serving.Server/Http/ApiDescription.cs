@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using Serving.Protocol.OpenAi;
+using Serving.Server.Hosting;
+
+namespace Serving.Server.Http;
+
+/// <summary>What <c>/openapi/v1.json</c> says about the API beyond what the routes tell themselves.</summary>
+internal static class ApiDescription
+{
+    /// <summary>Adds the document.</summary>
+    public static IServiceCollection AddApiDescription(this IServiceCollection services)
+    {
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, OpenAiJson.Wire);
+            json.SerializerOptions.PropertyNamingPolicy = OpenAiJson.Wire.Options.PropertyNamingPolicy;
+        });
+        return services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            Describe(document);
+            return Task.CompletedTask;
+        }));
+    }
+
+    private static void Describe(OpenApiDocument document)
+    {
+        document.Info = new OpenApiInfo { Title = "Serving", Version = ProductVersion.Number, Description = "One base model, many tenants, LoRA adapters; OpenAI's API with vLLM's additions." };
+
+        // Where it is reached is the caller's knowledge; what a Host header says is not repeated.
+        document.Servers = [];
+        document.Components ??= new OpenApiComponents();
+        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+        {
+            ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer" },
+        };
+        document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("key", document)] = [] }];
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using Serving.Core.Requests;
+using Serving.Engine;
+using Serving.Engine.Telemetry;
+
+namespace Serving.Server.Telemetry;
+
+/// <summary>The engine's metrics under vLLM's names, so that its dashboards and the Gateway API's endpoint picker work, and what vLLM has no name for under our own.</summary>
+internal static class EngineMetrics
+{
+    private const int PageTokens = 16;
+
+    /// <summary>Writes all of them.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="engine">Of which engine.</param>
+    /// <param name="hideNames">Write adapters' opaque ids instead of their names.</param>
+    /// <param name="now">Unix seconds: the value of the adapters' series.</param>
+    public static void Write(PrometheusWriter writer, IEngineClient engine, bool hideNames, double now)
+    {
+        var (about, snapshot, statistics) = (engine.Description, engine.Snapshot, engine.Statistics);
+        var labels = $"{PrometheusWriter.Label("model_name", about.ModelName)},{PrometheusWriter.Label("engine", "0")}";
+        WriteGauges(writer, snapshot, labels);
+        WriteCounters(writer, snapshot, statistics, labels);
+        WriteAdapters(writer, about, snapshot, hideNames, now);
+        WriteHistograms(writer, statistics, labels);
+        WriteOwn(writer, snapshot, labels);
+    }
+
+    private static void WriteGauges(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
+    {
+        // What could not be given to a new sequence now: running sequences and the adapters they run with. Cached pages and idle adapters give way.
+        var busy = snapshot.SequencePages + snapshot.Adapters.Where(adapter => adapter.Running > 0 || adapter.State == "loading").Sum(adapter => adapter.Pages);
+        writer.Single("vllm:num_requests_running", "gauge", "Requests in the running batch.", labels, snapshot.Running);
+        writer.Single("vllm:num_requests_waiting", "gauge", "Requests waiting.", labels, snapshot.Waiting);
+        writer.Single("vllm:kv_cache_usage_perc", "gauge", "Share of the page pool that running requests hold, 0 to 1.", labels, busy / (double)Math.Max(1, snapshot.TotalPages));
+        writer.Single(
+            "vllm:cache_config_info",
+            "gauge",
+            "The page pool.",
+            $"{labels},block_size=\"{PageTokens}\",num_gpu_blocks=\"{snapshot.TotalPages.ToString(CultureInfo.InvariantCulture)}\"",
+            1);
+    }
+
+    private static void WriteCounters(PrometheusWriter writer, EngineSnapshot snapshot, EngineStatistics statistics, string labels)
+    {
+        writer.Single("vllm:prompt_tokens_total", "counter", "Prompt tokens computed or found in the cache.", labels, snapshot.PromptTokens);
+        writer.Single("vllm:generation_tokens_total", "counter", "Tokens generated.", labels, snapshot.GenerationTokens);
+        writer.Single("vllm:num_preemptions_total", "counter", "Preemptions.", labels, snapshot.Preemptions);
+        writer.Single("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", labels, snapshot.PrefixCacheQueries);
+        writer.Single("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found there.", labels, snapshot.PrefixCacheHits);
+        writer.Family("vllm:request_success_total", "counter", "Choices that ended, by reason.");
+        foreach (var (reason, word) in new[] { (FinishReason.Stop, "stop"), (FinishReason.Length, "length"), (FinishReason.Cancelled, "abort"), (FinishReason.Failed, "error") })
+        {
+            writer.Series("vllm:request_success_total", $"{labels},{PrometheusWriter.Label("finished_reason", word)}", statistics.Finished(reason));
+        }
+    }
+
+    // Exactly one series: readers take the one with the largest value. "Running" lists what is resident, for that is where a request is cheap.
+    private static void WriteAdapters(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, bool hideNames, double now)
+    {
+        string Names(Func<AdapterStatus, bool> which) =>
+            string.Join(',', snapshot.Adapters.Where(which).Select(adapter => hideNames ? adapter.OpaqueId : adapter.Name).Order(StringComparer.Ordinal));
+
+        writer.Single(
+            "vllm:lora_requests_info",
+            "gauge",
+            "Adapters resident and waited for.",
+            $"max_lora=\"{about.AdapterSlots.ToString(CultureInfo.InvariantCulture)}\","
+                + $"{PrometheusWriter.Label("running_lora_adapters", Names(adapter => adapter.State == "resident"))},"
+                + PrometheusWriter.Label("waiting_lora_adapters", Names(adapter => adapter.State != "resident")),
+            now);
+    }
+
+    private static void WriteHistograms(PrometheusWriter writer, EngineStatistics statistics, string labels)
+    {
+        writer.Histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.", labels, statistics.TimeToFirstToken);
+        writer.Histogram("vllm:inter_token_latency_seconds", "Between tokens of a sequence.", labels, statistics.InterTokenLatency);
+        writer.Histogram("vllm:request_time_per_output_token_seconds", "Mean per output token after the first.", labels, statistics.TimePerOutputToken);
+        writer.Histogram("vllm:e2e_request_latency_seconds", "From arrival to the end.", labels, statistics.EndToEnd);
+        writer.Histogram("vllm:request_queue_time_seconds", "From arrival to the first step.", labels, statistics.QueueTime);
+        writer.Histogram("vllm:request_prefill_time_seconds", "From the first step to the first token.", labels, statistics.PrefillTime);
+        writer.Histogram("vllm:request_decode_time_seconds", "From the first token to the last.", labels, statistics.DecodeTime);
+        writer.Histogram("vllm:request_prompt_tokens", "Prompt tokens per request.", labels, statistics.PromptTokens);
+        writer.Histogram("vllm:request_generation_tokens", "Generated tokens per request.", labels, statistics.GenerationTokens);
+        writer.Histogram("vllm:request_params_n", "n per request.", labels, statistics.Choices);
+        writer.Histogram("vllm:request_params_max_tokens", "max_tokens per request.", labels, statistics.MaxTokens);
+        writer.Histogram("vllm:iteration_tokens_total", "Rows per step.", labels, statistics.IterationTokens);
+    }
+
+    private static void WriteOwn(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
+    {
+        writer.Family("serving_pages", "gauge", "Pages of the pool by what they hold.");
+        foreach (var (state, count) in new[]
+        {
+            ("free", snapshot.FreePages), ("sequence", snapshot.SequencePages), ("cached", snapshot.CachedPages), ("adapter", snapshot.AdapterPages),
+        })
+        {
+            writer.Series("serving_pages", $"{labels},{PrometheusWriter.Label("state", state)}", count);
+        }
+
+        writer.Single("serving_adapters_registered", "gauge", "Adapters known.", labels, snapshot.RegisteredAdapters);
+        writer.Single("serving_adapter_loads_total", "counter", "Adapters loaded into the pool.", labels, snapshot.AdapterLoads);
+        writer.Single("serving_adapter_evictions_total", "counter", "Idle adapters evicted.", labels, snapshot.AdapterEvictions);
+        writer.Single("serving_adapter_load_bytes_total", "counter", "Bytes of adapters loaded.", labels, snapshot.AdapterLoadBytes);
+        writer.Single("serving_adapter_page_waste_ratio", "gauge", "Share of the adapters' pages that holds nothing.", labels, snapshot.AdapterPageWaste);
+        writer.Single("serving_steps_total", "counter", "Steps done.", labels, snapshot.Steps);
+    }
+}

@@ -1,0 +1,39 @@
+using Serving.Engine.Telemetry;
+
+namespace Serving.Server.Telemetry;
+
+/// <summary>What <c>/metrics</c> leaves out: series per tenant and per adapter, with their names, for admins.</summary>
+internal static class TenantMetrics
+{
+    /// <summary>Renders the page.</summary>
+    public static byte[] Render(EngineSnapshot snapshot)
+    {
+        var writer = new PrometheusWriter();
+        PerTenant(writer, snapshot, "serving_tenant_requests_running", "gauge", "Requests running.", tenant => tenant.Running);
+        PerTenant(writer, snapshot, "serving_tenant_requests_waiting", "gauge", "Requests waiting.", tenant => tenant.Waiting);
+        PerTenant(writer, snapshot, "serving_tenant_prompt_tokens_total", "counter", "Prompt tokens.", tenant => tenant.PromptTokens);
+        PerTenant(writer, snapshot, "serving_tenant_generation_tokens_total", "counter", "Tokens generated.", tenant => tenant.GenerationTokens);
+        PerAdapter(writer, snapshot, "serving_adapter_pages", "Pages held.", adapter => adapter.Pages);
+        PerAdapter(writer, snapshot, "serving_adapter_sequences_running", "Sequences running with it.", adapter => adapter.Running);
+        PerAdapter(writer, snapshot, "serving_adapter_requests_waiting", "Requests waiting for it.", adapter => adapter.Waiting);
+        return writer.ToBytes();
+    }
+
+    private static void PerTenant(PrometheusWriter writer, EngineSnapshot snapshot, string name, string type, string help, Func<TenantStatus, double> value)
+    {
+        writer.Family(name, type, help);
+        foreach (var tenant in snapshot.Tenants)
+        {
+            writer.Series(name, PrometheusWriter.Label("tenant", tenant.Id), value(tenant));
+        }
+    }
+
+    private static void PerAdapter(PrometheusWriter writer, EngineSnapshot snapshot, string name, string help, Func<AdapterStatus, double> value)
+    {
+        writer.Family(name, "gauge", help);
+        foreach (var adapter in snapshot.Adapters)
+        {
+            writer.Series(name, $"{PrometheusWriter.Label("adapter", adapter.Name)},{PrometheusWriter.Label("id", adapter.OpaqueId)},{PrometheusWriter.Label("state", adapter.State)}", value(adapter));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text;
+using Serving.Server.Tests.Fakes;
+
+namespace Serving.Server.Tests.Http;
+
+/// <summary>Bodies that are almost right: none may make the server fail, whatever becomes of the request.</summary>
+public sealed class BodyFuzzTests(ITestOutputHelper output)
+{
+    private const int Bodies = 20_000;
+    private const int Senders = 4;
+
+    private static readonly (string Path, string Body)[] Seeds =
+    [
+        ("/v1/chat/completions", """{"model":"base","messages":[{"role":"system","content":"be kind"},{"role":"user","content":[{"type":"text","text":"hé\ud83d\ude00"}]}],"max_tokens":5,"temperature":0.5,"top_p":0.9,"top_k":3,"min_p":0.1,"n":2,"seed":7,"stop":["a","b"],"stop_token_ids":[1],"logit_bias":{"5":-1.5},"logprobs":true,"top_logprobs":3,"presence_penalty":0.1,"frequency_penalty":0.2,"repetition_penalty":1.1,"stream":true,"stream_options":{"include_usage":true},"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto","user":"u","response_format":{"type":"text"},"chat_template_kwargs":{"a":[1]}}"""),
+        ("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"tool","content":"x"},{"role":"user","content":"y"}],"max_completion_tokens":9,"functions":[],"modalities":["text"],"best_of":1}"""),
+        ("/v1/completions", """{"model":"pirate","prompt":["a","b"],"max_tokens":3,"logprobs":2,"echo":true,"n":2,"stop":"x","suffix":"","stream":false,"ignore_eos":false,"priority":1}"""),
+        ("/v1/completions", """{"prompt":[[1,2],[3]],"stream":true,"temperature":0}"""),
+        ("/tokenize", """{"prompt":"to be or not","add_special_tokens":true,"return_token_strs":true}"""),
+        ("/tokenize", """{"messages":[{"role":"user","content":"x"}],"tools":null}"""),
+        ("/detokenize", """{"model":"base","tokens":[1,2,999]}"""),
+        ("/v1/load_lora_adapter", """{"lora_name":"pirate","lora_path":"pirate","load_inplace":true}"""),
+        ("/v1/unload_lora_adapter", """{"lora_name":"pirate","lora_int_id":1}"""),
+    ];
+
+    private static readonly string[] Tokens =
+    [
+        "null", "true", "-1", "0", "1e999", "-1e-999", "9223372036854775808", "1.5", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "[]", "{}", "[[]]", "{\"a\":1,\"a\":2}",
+        "\"../../etc/passwd\"", "NaN", "2147483647", "\"\\udc00x\"", "[null]", "{\"\":{}}", "[1,\"a\"]", "1E400", "\"${jndi}\"",
+    ];
+
+    [Fact]
+    public async Task Post_TwentyThousandMutatedBodies_NeverFailTheServer()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        const int Seed = 20261120;
+        output.WriteLine($"seed={Seed}");
+
+        await Task.WhenAll(Enumerable.Range(0, Senders).Select(sender => Task.Run(() => SendAsync(daemon, new Random(Seed + sender)))));
+
+        Assert.Empty(daemon.Errors);
+        Assert.Equal(0, daemon.Engine.Running);
+    }
+
+    private static async Task SendAsync(TestDaemon daemon, Random random)
+    {
+        for (var i = 0; i < Bodies / Senders; i++)
+        {
+            var (path, body) = Seeds[random.Next(Seeds.Length)];
+            var bytes = Mutate(body, random);
+            using var content = new ByteArrayContent(bytes);
+            content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+
+            using var response = await daemon.Client.PostAsync(path, content);
+
+            var text = await response.Content.ReadAsStringAsync();
+            var status = (int)response.StatusCode;
+            Assert.True(status < 500, $"{status} for {path} {Convert.ToBase64String(bytes)}: {text}");
+            Assert.DoesNotContain("   at ", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("System.", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("/secret", text, StringComparison.Ordinal);
+            Assert.True(text.Length < 64 << 10, "an answer much larger than its request");
+        }
+    }
+
+    private static byte[] Mutate(string body, Random random)
+    {
+        for (var edits = random.Next(1, 4); edits > 0; edits--)
+        {
+            body = random.Next(3) == 0 ? ReplaceValue(body, random) : body;
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(body).ToList();
+        for (var edits = random.Next(0, 4); edits > 0 && bytes.Count > 0; edits--)
+        {
+            var at = random.Next(bytes.Count);
+            switch (random.Next(4))
+            {
+                case 0:
+                    bytes[at] = (byte)random.Next(256);
+                    break;
+                case 1:
+                    bytes.RemoveAt(at);
+                    break;
+                case 2:
+                    bytes.Insert(at, (byte)"{}[]\",:\\0-.eE"[random.Next(13)]);
+                    break;
+                default:
+                    bytes.RemoveRange(at, random.Next(bytes.Count - at));
+                    break;
+            }
+        }
+
+        return [.. bytes];
+    }
+
+    // Puts a hostile value where some value began.
+    private static string ReplaceValue(string body, Random random)
+    {
+        var starts = Enumerable.Range(0, body.Length).Where(i => body[i] is ':' or '[' or ',').ToList();
+        if (starts.Count == 0)
+        {
+            return body;
+        }
+
+        var start = starts[random.Next(starts.Count)] + 1;
+        var end = start;
+        while (end < body.Length && body[end] is not (',' or '}' or ']'))
+        {
+            end++;
+        }
+
+        return string.Concat(body.AsSpan(0, start), Tokens[random.Next(Tokens.Length)], body.AsSpan(end));
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Serving.Core.Requests;
+using Serving.Engine.Telemetry;
+using Serving.Server.Tests.Fakes;
+
+namespace Serving.Server.Tests.Telemetry;
+
+public sealed partial class MetricsTests
+{
+    [Fact]
+    public async Task Get_Metrics_ParsesAndHasWhatRoutersRead()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Snapshot = Busy();
+        daemon.Engine.Statistics.CountFinished(FinishReason.Length);
+        daemon.Engine.Statistics.TimeToFirstToken.Observe(0.05);
+
+        var answer = await daemon.GetAsync("/metrics");
+
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", answer.Response.Content.Headers.ContentType!.ToString());
+        var series = Parse(answer.Text);
+        const string Labels = "model_name=\"base\",engine=\"0\"";
+        Assert.Equal(3, series[$"vllm:num_requests_running{{{Labels}}}"]);
+        Assert.Equal(2, series[$"vllm:num_requests_waiting{{{Labels}}}"]);
+        Assert.Equal(0.24, series[$"vllm:kv_cache_usage_perc{{{Labels}}}"], 6);
+        Assert.Equal(1, series[$"vllm:cache_config_info{{{Labels},block_size=\"16\",num_gpu_blocks=\"100\"}}"]);
+        Assert.Equal(1, series[$"vllm:request_success_total{{{Labels},finished_reason=\"length\"}}"]);
+        Assert.Equal(0, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"0.04\"}}"]);
+        Assert.Equal(1, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"0.06\"}}"]);
+        Assert.Equal(1, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"+Inf\"}}"]);
+        Assert.Equal(0.05, series[$"vllm:time_to_first_token_seconds_sum{{{Labels}}}"]);
+        Assert.Equal(40, series[$"serving_pages{{{Labels},state=\"free\"}}"]);
+    }
+
+    // As the Gateway API's endpoint picker reads it: the series with the largest value, its lists split at commas.
+    [Fact]
+    public async Task Get_Metrics_HasOneLoraSeries()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Snapshot = Busy();
+
+        var line = Assert.Single((await daemon.GetAsync("/metrics")).Text.Split('\n'), line => line.StartsWith("vllm:lora_requests_info{", StringComparison.Ordinal));
+
+        Assert.Contains("max_lora=\"8\"", line, StringComparison.Ordinal);
+        Assert.Contains("running_lora_adapters=\"idle-one,one/mine\"", line, StringComparison.Ordinal);
+        Assert.Contains("waiting_lora_adapters=\"coming\"", line, StringComparison.Ordinal);
+        Assert.True(double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture) > 1_700_000_000);
+    }
+
+    [Fact]
+    public async Task Get_MetricsOfManyTenants_ShowsOpaqueIdsOnly()
+    {
+        using var tenants = new TestTenants();
+        await using var daemon = await TestDaemon.StartAsync(tenants.Options());
+        daemon.Engine.Snapshot = Busy();
+
+        var open = (await daemon.GetAsync("/metrics")).Text;
+        var admins = (await daemon.GetAsync("/metrics/tenants", "key-ops")).Text;
+
+        Assert.Contains("running_lora_adapters=\"a1,a2\"", open, StringComparison.Ordinal);
+        Assert.DoesNotContain("mine", open, StringComparison.Ordinal);
+        Assert.DoesNotContain("tenant=", open, StringComparison.Ordinal);
+        Assert.Contains("serving_tenant_requests_running{tenant=\"one\"} 3", admins, StringComparison.Ordinal);
+        Assert.Contains("serving_adapter_pages{adapter=\"one/mine\",id=\"a1\",state=\"resident\"} 4", admins, StringComparison.Ordinal);
+        Parse(admins);
+    }
+
+    [Fact]
+    public async Task Get_Metrics_CountsAnsweredRequestsByRouteAndNotByPath()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        await daemon.GetAsync("/v1/models/pirate");
+        await daemon.GetAsync("/v1/models/json");
+        await daemon.GetAsync("/some/random/path");
+
+        // The page may be 50 ms old; it is asked for until it is not.
+        var text = "";
+        while (!text.Contains("handler=\"none\"", StringComparison.Ordinal))
+        {
+            text = (await daemon.GetAsync("/metrics")).Text;
+        }
+
+        Assert.Contains("http_requests_total{handler=\"/v1/models/{id}\",method=\"GET\",status=\"200\"} 2", text, StringComparison.Ordinal);
+        Assert.Contains("http_requests_total{handler=\"none\",method=\"GET\",status=\"404\"} 1", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("random", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Label_QuotesAndBreaks_AreEscaped() => Assert.Equal("a=\"\\\\ \\\" \\n\"", Server.Telemetry.PrometheusWriter.Label("a", "\\ \" \n"));
+
+    private static EngineSnapshot Busy() => new()
+    {
+        Running = 3,
+        Waiting = 2,
+        TotalPages = 100,
+        FreePages = 40,
+        SequencePages = 20,
+        CachedPages = 30,
+        AdapterPages = 10,
+        Adapters =
+        [
+            new AdapterStatus("one/mine", "a1", "resident", 4, 2, 0, 8),
+            new AdapterStatus("idle-one", "a2", "resident", 4, 0, 0, 8),
+            new AdapterStatus("coming", "a3", "loading", 0, 0, 1, 8),
+        ],
+        Tenants = [new TenantStatus("one", 3, 2, 10, 20)],
+    };
+
+    /// <summary>Series by name and labels; fails on anything that is not Prometheus' text format, or on a series written twice.</summary>
+    private static Dictionary<string, double> Parse(string text)
+    {
+        Assert.EndsWith("\n", text, StringComparison.Ordinal);
+        var series = new Dictionary<string, double>();
+        var families = new HashSet<string>();
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.StartsWith("# TYPE ", StringComparison.Ordinal))
+            {
+                Assert.True(families.Add(line.Split(' ')[2]), line);
+                continue;
+            }
+
+            if (!line.StartsWith("# HELP ", StringComparison.Ordinal))
+            {
+                var match = Series().Match(line);
+                Assert.True(match.Success, line);
+                series.Add(match.Groups[1].Value, double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture));
+            }
+        }
+
+        return series;
+    }
+
+    [GeneratedRegex("""^([a-zA-Z_:][a-zA-Z0-9_:]*\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,|(?=\})))*\}) (-?[0-9.eE+-]+)$""")]
+    private static partial Regex Series();
+}
