@@ -120,6 +120,16 @@ internal sealed class EvictionEconomy
         }
     }
 
+    /// <summary>Throws unless every item is where it says and none goes before the one above it.</summary>
+    public void CheckIntegrity()
+    {
+        for (var place = 0; place < Count; place++)
+        {
+            Integrity.Require(_place[_heap[place]] == place, $"item {_heap[place]} is offered at another place");
+            Integrity.Require(place == 0 || !Before(_heap[place], _heap[(place - 1) / 2]), $"item {_heap[place]} has a lower value than the one above it");
+        }
+    }
+
     private bool Before(int left, int right) =>
         _value[left] != _value[right] ? _value[left] < _value[right] : _offer[left] < _offer[right];
 

@@ -11,6 +11,7 @@ internal static class SchedulerIntegrity
     public static void Check(SchedulerState state)
     {
         state.Pool.CheckIntegrity();
+        state.Economy.CheckIntegrity();
         state.Cache.CheckIntegrity();
         state.Adapters.CheckIntegrity();
         CheckReferences(state);

@@ -1,5 +1,6 @@
 using Serving.Core.Scheduling;
 using Serving.Simulation.Oracle;
+using Serving.Simulation.Swarm;
 using Serving.Simulation.Worlds;
 
 namespace Serving.Simulation.Invariants;
@@ -40,6 +41,10 @@ internal sealed class FirstComeFirstServed() : Invariant("25 first come first se
         _starting.Clear();
     }
 
+    // Beyond the limit nobody passes while others run; each time they have drained, those of other tenants whose turn it is still may.
+    private static int Bound(SwarmSettings settings) =>
+        settings.Adapters == 0 ? 0 : (2 * (Admission.MaxBypasses + settings.MaxSequences)) + (4 * settings.MaxSequences * settings.Faults.LoadDelay);
+
     private void Pass(World world, SimRequest started)
     {
         foreach (var waiting in world.Live)
@@ -56,8 +61,7 @@ internal sealed class FirstComeFirstServed() : Invariant("25 first come first se
 
             waiting.Passes++;
             MostPasses = Math.Max(MostPasses, waiting.Passes);
-            var bound = world.Settings.Adapters == 0 ? 0 : Admission.MaxBypasses + (2 * world.Settings.MaxSequences) + (world.Settings.MaxSequences * world.Settings.Faults.LoadDelay * 4);
-            if (waiting.Passes > bound)
+            if (waiting.Passes > Bound(world.Settings))
             {
                 throw Violated($"{waiting.Request.Id.Value} was passed {waiting.Passes} times, the last time by {started.Request.Id.Value}");
             }
