@@ -6,6 +6,7 @@ internal static class Program
     private static readonly Dictionary<string, (string Help, Action<string[]> Run)> Modes = new()
     {
         ["gemm"] = ("[INPUTS OUTPUTS [THREADS]]  rate of Linear at 1, 8 and 64 rows beside the fp32 multiply-add peak", GemmMode.Run),
+        ["compare"] = ("[--model DIR] [--threads N]  decode and prefill on the native backend beside the managed one, in turns", CompareMode.Run),
         ["step"] = ("[--model DIR] [--threads N]  tokens per second of decode and prefill, with and without adapters", StepMode.Run),
         ["tokenizer"] = ("MODEL TEXT  megabytes per second of encoding on one core, time per token of decoding, hostile texts", TokenizerMode.Run),
     };

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Benchmarks;
+
+/// <summary>A backend with a pool, 64 prefilled sequences and as many adapters: steps of any of them can be run over and over.</summary>
+internal sealed class StepSession
+{
+    /// <summary>Tokens of every sequence.</summary>
+    public const int Context = 256;
+
+    /// <summary>Sequences, and adapters.</summary>
+    public const int MaxSequences = 64;
+
+    private readonly IComputeBackend _backend;
+    private readonly ModelProgram _program;
+    private readonly StepLimits _limits = new(Context, MaxSequences, MaxSequences, 2048);
+
+    /// <summary>Takes the pool of a backend whose weights are loaded, packs an adapter of the rank that is given for each slot, and fills the sequences.</summary>
+    public StepSession(IComputeBackend backend, ModelProgram program, Func<int, int> rankOf)
+    {
+        _backend = backend;
+        _program = program;
+        var contextPages = (Context / ModelShape.PageTokens) + 1;
+        var adapters = Enumerable.Range(0, MaxSequences).Select(slot => Adapter(program, rankOf(slot))).ToArray();
+        var counts = adapters.Select(adapter => Layout(program, adapter).PageCount).ToArray();
+        backend.AllocatePool(new PoolShape((MaxSequences * contextPages) + counts.Sum(), program.Shape.PageBytes, MaxSequences), _limits);
+        var next = MaxSequences * contextPages;
+        for (var slot = 0; slot < MaxSequences; slot++)
+        {
+            backend.PackAdapter(slot, adapters[slot], [.. Enumerable.Range(next, counts[slot])]);
+            next += counts[slot];
+            Prefill(slot);
+        }
+    }
+
+    /// <summary>Computes a whole sequence as one chunk.</summary>
+    public void Prefill(int sequence)
+    {
+        var inputs = new StepInputs();
+        AddSequence(inputs, sequence, 0, Context, -1);
+        inputs.AddOutput(Output(Context - 1));
+        _backend.Execute(inputs, new StepOutputs(_limits, _program.Shape.VocabularySize));
+    }
+
+    /// <summary>A step of one row for each of some sequences, with the adapters that <paramref name="slotOf"/> gives (-1 for none), equal ones side by side.</summary>
+    public Action Decode(int sequences, Func<int, int> slotOf)
+    {
+        var inputs = new StepInputs();
+        for (var i = 0; i < sequences; i++)
+        {
+            AddSequence(inputs, i, Context, 1, slotOf(i));
+            inputs.AddOutput(Output(i));
+        }
+
+        var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
+        return () => _backend.Execute(inputs, outputs);
+    }
+
+    /// <summary>Seconds of the fastest call within about a second.</summary>
+    public static double Best(Action step, int milliseconds = 1000)
+    {
+        var best = double.MaxValue;
+        for (var total = Stopwatch.StartNew(); total.ElapsedMilliseconds < milliseconds;)
+        {
+            var start = Stopwatch.GetTimestamp();
+            step();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return best;
+    }
+
+    private static void AddSequence(StepInputs inputs, int sequence, int firstOrdinal, int rows, int slot)
+    {
+        var firstPage = sequence * ((Context / ModelShape.PageTokens) + 1);
+        var firstRow = inputs.RowCount;
+        var firstEntry = inputs.EntryCount;
+        for (var ordinal = firstOrdinal; ordinal < firstOrdinal + rows; ordinal++)
+        {
+            inputs.AddRow(5 + (ordinal % 100), ordinal, firstPage + (ordinal / ModelShape.PageTokens), ordinal % ModelShape.PageTokens);
+        }
+
+        for (var left = firstOrdinal + rows; left > 0; left -= ModelShape.PageTokens)
+        {
+            inputs.AddEntry(firstPage + inputs.EntryCount - firstEntry, Math.Min(left, ModelShape.PageTokens));
+        }
+
+        inputs.AddSequence(new StepSequence
+        {
+            FirstRow = firstRow,
+            RowCount = rows,
+            FirstOrdinal = firstOrdinal,
+            FirstEntry = firstEntry,
+            EntryCount = inputs.EntryCount - firstEntry,
+        });
+        inputs.AddSegment(firstRow, rows, slot);
+    }
+
+    private static SampleRow Output(int row) => new() { Row = row, TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
+
+    private static AdapterLayout Layout(ModelProgram program, AdapterWeights adapter) =>
+        AdapterLayout.Create(program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), program.Shape.PageBytes);
+
+    private static AdapterWeights Adapter(ModelProgram program, int rank)
+    {
+        var slices = program.Slices.Select(slice => new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]));
+        return new AdapterWeights([.. slices]);
+    }
+}
