@@ -21,7 +21,7 @@ public sealed record DeviceOptions
     /// <summary>What computes.</summary>
     public DeviceKind Device { get; init; }
 
-    /// <summary>"auto", "avx2", "avx512" or "amx"; "amx-emulated" is for tests.</summary>
+    /// <summary>"auto", "avx2", "avx512", "avx512-bf16" or "amx"; "amx-emulated" is for tests.</summary>
     public string CpuIsa { get; init; } = CpuBackendOptions.AutomaticInstructionSet;
 
     /// <summary>Threads that compute, the engine's included; 0 lets the backend choose.</summary>

@@ -15,7 +15,7 @@ public sealed record EngineOptions
     /// <summary>auto, cpu or managed.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>auto, or an instruction set of the CPU backend (avx2, avx512, amx).</summary>
+    /// <summary>auto, or an instruction set of the CPU backend (avx2, avx512, avx512-bf16, amx; amx-emulated for tests).</summary>
     public string CpuInstructionSet { get; init; } = "auto";
 
     /// <summary>Threads that compute; 0 takes what the machine offers.</summary>

@@ -36,7 +36,7 @@ internal static class ConfigurationKeys
     private static IEnumerable<ConfigurationKey> Engine() =>
     [
         Of("engine", "device", Choice("auto", "cpu", "managed"), o => o.Engine.Device, (o, v) => o.Engine.Device = v, "What computes: the native CPU library (cpu), managed code (managed), or the best there is (auto)."),
-        Of("engine", "cpu_isa", Choice("auto", "avx2", "avx512", "amx"), o => o.Engine.CpuIsa, (o, v) => o.Engine.CpuIsa = v, "Instruction set of the CPU library."),
+        Of("engine", "cpu_isa", Choice("auto", "avx2", "avx512", "avx512-bf16", "amx", "amx-emulated"), o => o.Engine.CpuIsa, (o, v) => o.Engine.CpuIsa = v, "Instruction set of the CPU library."),
         Of("engine", "threads", Integer(0, 1024), o => o.Engine.Threads, (o, v) => o.Engine.Threads = v, "Threads that compute. 0: what the machine offers."),
         Of("engine", "max_num_seqs", Integer(1, 4096), o => o.Engine.MaxNumSeqs, (o, v) => o.Engine.MaxNumSeqs = v, "Sequences that run at once at most."),
         Of("engine", "max_num_batched_tokens", Integer(16, 1 << 16), o => o.Engine.MaxNumBatchedTokens, (o, v) => o.Engine.MaxNumBatchedTokens = v, "Tokens computed per step at most."),

@@ -84,7 +84,7 @@ internal sealed class ComputeOptions
     /// <summary>auto, cpu or managed.</summary>
     public string Device { get; set; } = "auto";
 
-    /// <summary>auto, avx2, avx512 or amx.</summary>
+    /// <summary>auto, avx2, avx512, avx512-bf16 or amx; amx-emulated is for tests.</summary>
     public string CpuIsa { get; set; } = "auto";
 
     /// <summary>Threads that compute; 0 takes what the machine offers.</summary>
