@@ -54,6 +54,35 @@ public abstract partial class BackendContract
         }
     }
 
+    /// <summary>Contexts that end before, at and behind the boundaries of attention's blocks of 32 and splits of 512, computed in one chunk and token by token.</summary>
+    [Fact]
+    public void Execute_ContextOverSplits_MatchesReference()
+    {
+        var test = TestProgram.Create(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 });
+        using var session = new BackendSession(Factory, test, maxRows: 1200);
+        int[] tokens = Tokens(test, 1060, 8);
+        var expected = new ReferenceModel(test, null, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);
+        session.Inputs.Clear();
+        new TestSequence(session).AddChunk(tokens, every: Greedy);
+        session.Execute();
+        foreach (var position in new[] { 30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059 })
+        {
+            AssertClose(expected[position], session.Logits(position), $"position {position}");
+        }
+
+        var stepwise = new TestSequence(session);
+        session.Inputs.Clear();
+        stepwise.AddChunk(tokens[..1022]);
+        session.Execute();
+        for (var position = 1022; position < 1027; position++)
+        {
+            session.Inputs.Clear();
+            stepwise.AddChunk([tokens[position]], last: Greedy);
+            session.Execute();
+            AssertClose(expected[position], session.Logits(0), $"position {position}, stepwise");
+        }
+    }
+
     /// <summary>Logits agree: closely where nothing is rounded, within what a few roundings to the other side amount to elsewhere.</summary>
     protected void AssertClose(double[] expected, float[] actual, string what)
     {
