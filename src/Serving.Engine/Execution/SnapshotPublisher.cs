@@ -21,7 +21,7 @@ public sealed class SnapshotPublisher
     private readonly ResidencyLoader _loader;
     private readonly long _pageBytes;
     private readonly byte[] _opaqueKey = RandomNumberGenerator.GetBytes(Digest.SizeBytes);
-    private volatile EngineSnapshot _current = new();
+    private volatile EngineSnapshot _current;
     private Task<int>? _counting;
     private int _registered;
     private long _counted = -CountMicroseconds;
@@ -33,9 +33,12 @@ public sealed class SnapshotPublisher
     /// <param name="pageBytes">Bytes of a page.</param>
     public SnapshotPublisher(AdapterDirectory directory, ResidencyLoader loader, long pageBytes)
     {
+        ArgumentNullException.ThrowIfNull(directory);
         _directory = directory;
         _loader = loader;
         _pageBytes = pageBytes;
+        _registered = directory.Count;
+        _current = new EngineSnapshot { RegisteredAdapters = _registered };
     }
 
     /// <summary>The last published state.</summary>

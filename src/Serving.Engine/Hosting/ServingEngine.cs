@@ -27,9 +27,6 @@ public sealed class ServingEngine : IAsyncDisposable
     /// <summary>Completes when the engine thread has ended; faulted with the reason when the engine failed and the process must be replaced.</summary>
     public Task Ended => _parts.Loop.Ended;
 
-    /// <summary>Adapters found on disk, of all owners: for the start screen.</summary>
-    public int AdapterCount => _parts.Adapters.Count;
-
     /// <summary>Loads the model and starts the engine. Blocks while it reads; call it off the threads that serve.</summary>
     /// <param name="options">What to serve and how.</param>
     /// <param name="time">Time, for everything but steps' own durations.</param>

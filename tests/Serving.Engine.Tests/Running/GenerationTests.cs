@@ -19,6 +19,10 @@ public sealed class GenerationTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 
     [Fact]
+    public void Start_AdaptersOnDisk_AreCountedBeforeTheFirstRequest() =>
+        Assert.Equal(ReferenceCase.Models.Count - 1, _engine.Client.Snapshot.RegisteredAdapters);
+
+    [Fact]
     public async Task Chat_AllModelsAtOnce_GivesTheReferenceTexts()
     {
         var asked = ReferenceCase.Models.SelectMany(model => ReferenceCase.Of(model).Take(8).Select(reference => (Model: model, Reference: reference))).ToList();
