@@ -76,7 +76,7 @@ internal sealed class Completion
     {
         var tokens = state.Sequence.Tokens;
         var chain = state.Prepare();
-        var computed = _state.Faults.Has(PlantedBug.SealEarly) ? state.Sequence.TokenCount : state.Sequence.ComputedCount;
+        var computed = _state.Faults.Has(PlantedBug.SealEarly) ? Math.Min(state.Sequence.TokenCount, state.Table.TokenCapacity) : state.Sequence.ComputedCount;
         for (; !state.Private && (state.Sealed + 1) * PagePool.SlotsPerPage <= computed; state.Sealed++)
         {
             var place = state.Sealed;
