@@ -1,0 +1,48 @@
+// Talks to the daemon through OpenAI's JavaScript client and prints what came of it as one JSON object.
+import OpenAI from "openai";
+
+const [baseURL, apiKey] = process.argv.slice(2);
+const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
+const messages = [{ role: "user", content: "What is the capital of France?" }];
+
+async function kindOf(call) {
+  try {
+    await call();
+    return "no error";
+  } catch (error) {
+    return `${error.constructor.name} ${error.status} ${error.param ?? ""}`.trim();
+  }
+}
+
+const whole = await client.chat.completions.create({ model: "pirate", messages, temperature: 0, max_tokens: 64 });
+let streamed = "", usage = null, finish = null;
+for await (const chunk of await client.chat.completions.create({
+  model: "pirate", messages, temperature: 0, max_tokens: 64, stream: true, stream_options: { include_usage: true },
+})) {
+  streamed += chunk.choices[0]?.delta.content ?? "";
+  finish = chunk.choices[0]?.finish_reason ?? finish;
+  usage = chunk.usage ?? usage;
+}
+const completion = await client.completions.create({ model: "tiny-chat-5m", prompt: ["Once", "One"], max_tokens: 4, n: 2 });
+const models = [];
+for await (const model of client.models.list()) {
+  models.push(model.id);
+}
+const aborted = await client.chat.completions.create({ model: "shout", messages, stream: true });
+for await (const chunk of aborted) {
+  aborted.controller.abort();
+}
+
+console.log(JSON.stringify({
+  whole: whole.choices[0].message.content,
+  wholeTokens: whole.usage.total_tokens,
+  streamed,
+  finish,
+  streamedTokens: usage.total_tokens,
+  choices: completion.choices.map(choice => choice.index),
+  models,
+  unknown: await kindOf(() => client.chat.completions.create({ model: "nobody", messages })),
+  wrong: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, temperature: 9 })),
+  unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, response_format: { type: "json_object" } })),
+  keyless: await kindOf(() => new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list()),
+}));
