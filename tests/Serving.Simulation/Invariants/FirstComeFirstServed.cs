@@ -41,9 +41,10 @@ internal sealed class FirstComeFirstServed() : Invariant("25 first come first se
         _starting.Clear();
     }
 
-    // Beyond the limit nobody passes while others run; each time they have drained, those of other tenants whose turn it is still may.
+    // The scheduler counts a pass while room is lacking, not while the adapter loads; one that is evicted while its request waits loads again and again. Beyond the
+    // limit nobody passes while others run, but once they have drained those of other tenants whose turn it is still may.
     private static int Bound(SwarmSettings settings) =>
-        settings.Adapters == 0 ? 0 : (2 * (Admission.MaxBypasses + settings.MaxSequences)) + (4 * settings.MaxSequences * settings.Faults.LoadDelay);
+        settings.Adapters == 0 ? 0 : 4 * (Admission.MaxBypasses + (settings.MaxSequences * (1 + settings.Faults.LoadDelay)));
 
     private void Pass(World world, SimRequest started)
     {
