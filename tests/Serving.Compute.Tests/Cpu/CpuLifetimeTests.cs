@@ -1,0 +1,96 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Cpu;
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Contracts;
+using Serving.Compute.Tests.Programs;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests.Cpu;
+
+/// <summary>The native backend's life: created, used out of order, used after its end.</summary>
+public sealed class CpuLifetimeTests
+{
+    private static readonly SampleRow Greedy = new() { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
+
+    /// <summary>When a step returns, no worker is on it any more: its memory can go at once.</summary>
+    [Fact]
+    public void Dispose_RightAfterStep_WorkersHaveLeftIt()
+    {
+        var test = TestProgram.Create(new TestShape { Layers = 1 });
+        for (var i = 0; i < 60; i++)
+        {
+            using var session = new BackendSession(CpuFactory.Of("avx2", threads: 4), test, pages: 8, maxRows: 8, adapterSlots: 1);
+            new TestSequence(session).AddChunk([1, 2, 3], last: Greedy);
+            session.Execute();
+            Assert.InRange(session.Outputs.TokenIds[0], 0, test.Shape.Vocabulary - 1);
+        }
+    }
+
+    [Fact]
+    public void Constructor_UnknownInstructionSet_NamesThoseOfTheMachine()
+    {
+        Repository.Requires(CpuBackend.IsAvailable(out var reason), reason);
+        var program = TestProgram.Create(new TestShape()).Program;
+        var error = Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(program, new CpuBackendOptions { InstructionSet = "altivec" }));
+        Assert.Contains("altivec", error.Message, StringComparison.Ordinal);
+        Assert.Contains("avx2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_BeforeThePool_Fails()
+    {
+        using var backend = Create();
+        var limits = new StepLimits(1, 1, 1, 16);
+        Assert.Throws<ComputeException>(() => backend.Execute(new StepInputs(), new StepOutputs(limits, 97)));
+    }
+
+    [Fact]
+    public void Execute_MoreRowsThanTheLimit_Fails()
+    {
+        using var backend = Create();
+        var limits = new StepLimits(2, 2, 2, 64);
+        backend.AllocatePool(new PoolShape(4, 8192, 1), limits);
+        var inputs = new StepInputs();
+        for (var row = 0; row < 3; row++)
+        {
+            inputs.AddRow(1, row, 0, row);
+        }
+
+        Assert.Throws<ComputeException>(() => backend.Execute(inputs, new StepOutputs(limits, 97)));
+    }
+
+    [Fact]
+    public void AllocatePool_PagesTooSmallForTheModel_Fails()
+    {
+        using var backend = Create();
+        Assert.Throws<ComputeException>(() => backend.AllocatePool(new PoolShape(4, 64, 1), new StepLimits(2, 2, 2, 64)));
+    }
+
+    [Fact]
+    public void LoadWeight_RowsBeyondTheWeight_Fails()
+    {
+        using var backend = Create();
+        Assert.Throws<ComputeException>(() => backend.LoadWeight(0, 96, new ushort[2 * 64]));
+    }
+
+    [Fact]
+    public void PackAdapter_PageOutsideThePool_Fails()
+    {
+        var test = TestProgram.Create(new TestShape());
+        using var session = new BackendSession(CpuFactory.Of("avx2"), test);
+        var adapter = test.CreateAdapter(1, _ => 8);
+        var pages = Enumerable.Range(0, session.Backend.PageCountOf(adapter)).ToArray();
+        pages[^1] = 1_000_000;
+        Assert.Throws<ComputeException>(() => session.Backend.PackAdapter(0, adapter, pages));
+    }
+
+    [Fact]
+    public void LoadWeight_AfterDispose_IsRefused()
+    {
+        var backend = Create();
+        backend.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.LoadWeight(0, 0, new ushort[64]));
+    }
+
+    private static IComputeBackend Create() => CpuFactory.Of("avx2", threads: 2).Create(TestProgram.Create(new TestShape()).Program);
+}
