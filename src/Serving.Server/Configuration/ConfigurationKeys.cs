@@ -29,6 +29,7 @@ internal static class ConfigurationKeys
         Of("server", "keep_alive_timeout", Integer(1, 86400), o => o.Server.KeepAliveTimeout, (o, v) => o.Server.KeepAliveTimeout = v, "Seconds that an idle connection is kept."),
         Of("server", "header_timeout", Integer(1, 3600), o => o.Server.HeaderTimeout, (o, v) => o.Server.HeaderTimeout = v, "Seconds within which a request's headers must have arrived."),
         Of("server", "min_data_rate", Integer(1, 1 << 20), o => o.Server.MinDataRate, (o, v) => o.Server.MinDataRate = v, "Bytes per second that a client must send and read at least, after 5 seconds of grace."),
+        Of("server", "stall_timeout", Integer(1, 3600), o => o.Server.StallTimeout, (o, v) => o.Server.StallTimeout = v, "Seconds after which a stream whose client takes nothing more is cut off."),
         Of("server", "drain_timeout", Integer(0, 86400), o => o.Server.DrainTimeout, (o, v) => o.Server.DrainTimeout = v, "Seconds that running requests get to finish at shutdown."),
         Of("server", "max_prompts", Integer(1, 1024), o => o.Server.MaxPrompts, (o, v) => o.Server.MaxPrompts = v, "Prompts of one completion request at most."),
     ];

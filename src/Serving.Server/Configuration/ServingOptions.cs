@@ -71,6 +71,9 @@ internal sealed class ServerOptions
     /// <summary>Bytes per second that a client must read and send at least.</summary>
     public int MinDataRate { get; set; } = 240;
 
+    /// <summary>Seconds after which a stream whose client takes nothing more is cut off.</summary>
+    public int StallTimeout { get; set; } = 30;
+
     /// <summary>Seconds that running requests get to finish at shutdown.</summary>
     public int DrainTimeout { get; set; } = 30;
 

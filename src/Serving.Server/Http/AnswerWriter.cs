@@ -27,7 +27,7 @@ internal static class AnswerWriter
     /// <summary>
     /// Writes events as they come. A failure before the first one still has a status of its own; a later one is an error event, after which the stream ends.
     /// </summary>
-    public static async Task WriteStreamAsync<TChunk>(HttpContext context, Submission submission, IStreamFormat<TChunk> format, StreamOptions? options)
+    public static async Task WriteStreamAsync<TChunk>(HttpContext context, Submission submission, IStreamFormat<TChunk> format, StreamOptions? options, TimeSpan stallTimeout)
     {
         await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
         var more = await events.MoveNextAsync();
@@ -37,7 +37,7 @@ internal static class AnswerWriter
             return;
         }
 
-        using var sse = new SseWriter(context);
+        using var sse = new SseWriter(context, stallTimeout);
         sse.Start();
         for (; more; more = await events.MoveNextAsync())
         {

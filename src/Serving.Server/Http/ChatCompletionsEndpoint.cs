@@ -1,11 +1,12 @@
 using Serving.Protocol.OpenAi;
+using Serving.Server.Configuration;
 using Serving.Server.Hosting;
 using Serving.Server.Telemetry;
 
 namespace Serving.Server.Http;
 
 /// <summary><c>POST /v1/chat/completions</c>.</summary>
-internal sealed class ChatCompletionsEndpoint(EngineAccess access, RequestCounters counters, TimeProvider time)
+internal sealed class ChatCompletionsEndpoint(EngineAccess access, RequestCounters counters, ServingOptions options, TimeProvider time)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
@@ -42,7 +43,7 @@ internal sealed class ChatCompletionsEndpoint(EngineAccess access, RequestCounte
         {
             var head = AnswerHead.Of(context, "chatcmpl", submission.Model, time);
             await (body.Stream == true
-                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions)
+                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions, TimeSpan.FromSeconds(options.Server.StallTimeout))
                 : AnswerWriter.WriteWholeAsync(context, submission, new ChatAnswerFormat(head, submission.Choices)));
         }
     }

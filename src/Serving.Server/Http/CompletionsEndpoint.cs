@@ -43,7 +43,7 @@ internal sealed class CompletionsEndpoint(EngineAccess access, RequestCounters c
         {
             var head = AnswerHead.Of(context, "cmpl", submission.Model, time);
             await (body.Stream == true
-                ? AnswerWriter.WriteStreamAsync(context, submission, new CompletionStreamFormat(head, submission.Choices), body.StreamOptions)
+                ? AnswerWriter.WriteStreamAsync(context, submission, new CompletionStreamFormat(head, submission.Choices), body.StreamOptions, TimeSpan.FromSeconds(options.Server.StallTimeout))
                 : AnswerWriter.WriteWholeAsync(context, submission, new CompletionAnswerFormat(head, submission.Choices)));
         }
     }

@@ -9,7 +9,7 @@ namespace Serving.Server.Http;
 /// Writes server-sent events: each is <c>data: JSON</c> and an empty line, sent at once. The last one is <c>data: [DONE]</c>, or an error after which nothing
 /// follows.
 /// </summary>
-internal sealed class SseWriter(HttpContext context) : IDisposable
+internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : IDisposable
 {
     private readonly Utf8JsonWriter _json = new(context.Response.BodyWriter, new JsonWriterOptions { Encoder = OpenAiJson.Wire.Options.Encoder, SkipValidation = true });
 
@@ -53,13 +53,23 @@ internal sealed class SseWriter(HttpContext context) : IDisposable
         output.Advance(bytes.Length);
     }
 
-    // Throws when the client has gone: the caller's stream is disposed on the way out, which cancels the request.
+    // Throws when the client has gone or takes nothing more: the caller's stream is disposed on the way out, which cancels the request. Kestrel's minimum rate
+    // does not do this: it gives credit for what was taken before, hours of it after a few megabytes.
     private async ValueTask FlushAsync()
     {
-        var result = await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-        if (result.IsCompleted || result.IsCanceled)
+        var flush = context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        try
         {
-            throw new OperationCanceledException("The client is gone.");
+            var result = flush.IsCompleted ? await flush : await flush.AsTask().WaitAsync(stallTimeout);
+            if (result.IsCompleted || result.IsCanceled)
+            {
+                throw new OperationCanceledException("The client is gone.");
+            }
+        }
+        catch (TimeoutException)
+        {
+            context.Abort();
+            throw new OperationCanceledException("The client takes nothing more.");
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Serving.Engine.Requests;
+using Serving.Server.Configuration;
 using Serving.Server.Tests.Fakes;
 
 namespace Serving.Server.Tests.Http;
@@ -75,6 +76,35 @@ public sealed class DisconnectTests
         }
 
         Assert.Equal(200, daemon.Engine.Requests.Count);
+        Assert.Empty(daemon.Errors);
+    }
+
+    [Fact]
+    public async Task SlowReader_TakesNothing_IsCutOffWhileOthersGoOn()
+    {
+        var options = new ServingOptions();
+        options.Server.StallTimeout = 1;
+        await using var daemon = await TestDaemon.StartAsync(options);
+        var accepted = new TaskCompletionSource<FakeRequest>(TaskCreationOptions.RunContinuationsAsynchronously);
+        daemon.Engine.Script = request =>
+        {
+            // Far more than the buffers of both sockets hold.
+            for (var i = 0; i < 20_000; i++)
+            {
+                request.Send(new GenerationEvent { Choice = 0, Text = new string('x', 1000), Tokens = [1] });
+            }
+
+            accepted.TrySetResult(request);
+        };
+        using var client = await ConnectAsync(daemon, stream: true);
+        var slow = await accepted.Task;
+
+        daemon.Engine.Script = request => request.Say(["quick"]);
+        while (!slow.Cancelled.IsCompleted)
+        {
+            Assert.Equal(200, (await daemon.PostAsync("/v1/completions", """{"prompt":"x"}""")).Code);
+        }
+
         Assert.Empty(daemon.Errors);
     }
 
