@@ -61,7 +61,7 @@ internal sealed class TextEncoder
 
     private static bool HasWordBoundaries(TokenizerParts parts) =>
         parts.Model.Vocabulary.Find(new Rune(BoundaryPreTokenizer.Mark)) >= 0
-        && !parts.Model.MergedIds.Any(id => BoundaryPreTokenizer.Cuts(parts.Model.Vocabulary.Token(id)));
+        && !parts.Model.MergedIds.Any(id => BoundaryPreTokenizer.Cuts(parts.Table.Token(id)!));
 
     private static ReadOnlySpan<char> WithoutMarks(ReadOnlySpan<char> text) =>
         text.Contains(AddedTokenReader.Mark) ? text.ToString().Replace("\uFDD0", string.Empty, StringComparison.Ordinal) : text;

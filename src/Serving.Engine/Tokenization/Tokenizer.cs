@@ -65,6 +65,7 @@ public sealed class Tokenizer
     /// <summary>Encodes a text.</summary>
     /// <param name="text">The text; lone surrogates count as U+FFFD, and U+FDD0 (see <see cref="Guard"/>) is left out.</param>
     /// <param name="addSpecialTokens">Whether the tokens that frame a text (bos, eos) are added.</param>
+    /// <exception cref="TokenizerFormatException">A regular expression of the tokenizer's file takes longer than its limit on this text.</exception>
     public int[] EncodeToIds(string text, bool addSpecialTokens)
     {
         var ids = _encoder.Encode(text);

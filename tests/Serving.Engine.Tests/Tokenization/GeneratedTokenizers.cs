@@ -52,7 +52,15 @@ internal static class GeneratedTokenizers
         var model = json["model"]!;
         model["unk_token"] = "<unk>";
         model["byte_fallback"] = fallback;
-        if (random.Next(2) == 0)
+        var style = random.Next(3);
+        if (style == 0)
+        {
+            // Gemma's: nothing is put first, and the pre-tokenizer finds no space any more.
+            json["normalizer"] = Parse("""{"type":"Replace","pattern":{"String":" "},"content":"▁"}""");
+            json["pre_tokenizer"] = Split(new JsonObject { ["String"] = " " }, "MergedWithPrevious", false);
+            json["decoder"] = Parse("""{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}]}""");
+        }
+        else if (style == 1)
         {
             json["normalizer"] = Parse("""{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}""");
             model["fuse_unk"] = random.Next(2) == 0;

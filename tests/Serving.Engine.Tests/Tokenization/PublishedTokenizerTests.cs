@@ -69,6 +69,19 @@ public sealed class PublishedTokenizerTests
     }
 
     [Theory]
+    [InlineData("tinyllama-1.1b-chat", "<s>", null)]
+    [InlineData("smollm2", null, null)]
+    [InlineData("phi-2", null, null)]
+    public void EncodeToIds_WithSpecialTokens_AddsTheModelsFrame(string tokenizer, string? first, string? last)
+    {
+        var subject = PublishedTokenizers.Get(tokenizer);
+        int[] expected = [.. Id(first), .. subject.EncodeToIds("Hi there", addSpecialTokens: false), .. Id(last)];
+        Assert.Equal(expected, subject.EncodeToIds("Hi there", addSpecialTokens: true));
+
+        int[] Id(string? token) => token is null ? [] : subject.TryGetId(token, out var id) ? [id] : throw new InvalidOperationException(token);
+    }
+
+    [Theory]
     [InlineData("smollm2")]
     [InlineData("phi-2")]
     [InlineData("falcon")]

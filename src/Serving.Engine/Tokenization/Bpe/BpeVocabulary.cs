@@ -9,7 +9,6 @@ internal sealed class BpeVocabulary
 
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
-    private readonly Dictionary<int, string> _tokens = [];
     private readonly Dictionary<int, int> _astral = [];
     private readonly int[] _basic = new int[char.MaxValue + 1];
     private readonly int[] _bytes = new int[256];
@@ -21,7 +20,6 @@ internal sealed class BpeVocabulary
         Array.Fill(_basic, NoToken);
         foreach (var (token, id) in ids)
         {
-            _tokens[id] = token;
             if (token.Length == 1)
             {
                 _basic[token[0]] = id;
@@ -42,9 +40,6 @@ internal sealed class BpeVocabulary
 
     /// <summary>The id of a token, or -1.</summary>
     public int Find(ReadOnlySpan<char> token) => _bySpan.TryGetValue(token, out var id) ? id : NoToken;
-
-    /// <summary>The text of an id that the model has.</summary>
-    public string Token(int id) => _tokens[id];
 
     /// <summary>The id of a one-character token, or -1.</summary>
     public int Find(Rune character) => character.IsBmp ? _basic[character.Value] : _astral.GetValueOrDefault(character.Value, NoToken);

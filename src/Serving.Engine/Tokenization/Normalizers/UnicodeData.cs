@@ -8,6 +8,9 @@ namespace Serving.Engine.Tokenization.Normalizers;
 /// </summary>
 internal sealed class UnicodeData
 {
+    /// <summary>The first combining mark; what lies below is a starter and never the second part of a composite.</summary>
+    private const int FirstMark = 0x300;
+
     private static readonly Lazy<UnicodeData> Loaded = new(() => new UnicodeData());
 
     private readonly Dictionary<int, byte> _classes = [];
@@ -28,14 +31,14 @@ internal sealed class UnicodeData
     public static UnicodeData Instance => Loaded.Value;
 
     /// <summary>The canonical combining class; 0 for a starter.</summary>
-    public byte ClassOf(int code) => _classes.GetValueOrDefault(code);
+    public byte ClassOf(int code) => code < FirstMark ? (byte)0 : _classes.GetValueOrDefault(code);
 
     /// <summary>One step of decomposition, or null; compatibility mappings only where asked for.</summary>
     public int[]? Decomposition(int code, bool compatible) =>
         _canonical.TryGetValue(code, out var parts) || (compatible && _compatible.TryGetValue(code, out parts)) ? parts : null;
 
     /// <summary>The primary composite of two characters, or -1.</summary>
-    public int Compose(int first, int second) => _composed.TryGetValue((first, second), out var code) ? code : -1;
+    public int Compose(int first, int second) => second >= FirstMark && _composed.TryGetValue((first, second), out var code) ? code : -1;
 
     private void Read(string[] fields)
     {
