@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Tenancy;
 
 namespace Serving.Core.Requests;
@@ -18,8 +19,14 @@ public sealed record Request
     /// <summary>The adapter, or null for the base model.</summary>
     public AdapterRef? Adapter { get; init; }
 
-    /// <summary>The prompt, at least one token.</summary>
+    /// <summary>The prompt, at least one token more than its <see cref="Imports"/> hold: their tokens in order, then what is computed for this request.</summary>
     public required IReadOnlyList<int> Prompt { get; init; }
+
+    /// <summary>Modules that the prompt begins with, in the order of the schema; their tokens are the first ones of <see cref="Prompt"/>.</summary>
+    public IReadOnlyList<ModuleRef> Imports { get; init; } = [];
+
+    /// <summary>The position of every prompt token where a schema leaves gaps, else null: the ordinal. The first generated token follows the highest.</summary>
+    public IReadOnlyList<int>? Positions { get; init; }
 
     /// <summary>How tokens are chosen.</summary>
     public required SamplingParameters Sampling { get; init; }
