@@ -1,4 +1,5 @@
 using Serving.Compute.Cpu;
+using Serving.Core.Memory;
 using Serving.Engine.Requests;
 using Serving.Engine.Tests.Demo;
 
@@ -12,6 +13,8 @@ public sealed class InvarianceTests
 {
     private const int Crowd = 63;
     private const int MaxTokens = 24;
+    private const int TightPages = 150;
+    private const int PageBytes = 49152;
 
     /// <summary>The managed backend and every instruction set that this machine has.</summary>
     public static TheoryData<string, string> Backends()
@@ -65,15 +68,28 @@ public sealed class InvarianceTests
     [MemberData(nameof(Backends))]
     public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa)
     {
-        var requests = Requests();
+        List<GenerationRequest> requests = [Crowding("base"), Crowding("pirate"), .. Requests()];
         var alone = await Alone(requests, device, isa);
 
-        // Room for the largest adapter and a handful of sequences: the rest take turns by preemption.
-        await using var tight = RunningEngine.Start(device, isa, options => options with { PoolBytes = 150 * 49152, MaxModelLength = 512, PrefixCaching = false });
+        // Room for the largest adapter and a handful of sequences. Whatever arrives when, the choices of a crowding request grow side by side beyond it: some are preempted.
+        await using var tight = RunningEngine.Start(
+            device,
+            isa,
+            options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(tight.RunAsync)));
         await tight.QuiesceAsync();
         Assert.True(tight.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
     }
+
+    // Eight choices that come to twenty pages of output each.
+    private static GenerationRequest Crowding(string model) => RunningEngine.Chat(model, "Tell me a story.", 20 * PagePool.SlotsPerPage) with
+    {
+        TopLogprobs = 1,
+        Temperature = 1,
+        Seed = 3,
+        Choices = 8,
+        IgnoreEos = true,
+    };
 
     private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa)
     {
