@@ -1,0 +1,320 @@
+/*
+ * What the host hands to the kernels: one parameter struct by value per kernel, and the arrays and tables that they point to in device memory.
+ * Plain C; every field is 4 or 8 bytes wide, addresses are 64-bit, structs have no hidden padding. Serving.Compute/Cuda mirrors them field by field.
+ *
+ * Rules that hold everywhere:
+ *   - "address of T[...]" is a device address, 16-byte aligned; 0 means absent where that is allowed. Matrices are row-major; strides are in elements and
+ *     multiples of 8, so that every row starts 16-byte aligned. Columns are any number.
+ *   - Counts that change from step to step are read from device memory (row_count and the srv_range of a list), never from the launch: every kernel walks its
+ *     work with the grid as stride. Any grid gives the same bits, so that a captured graph serves every step, with work lists that may be empty.
+ *   - Block size and dynamic shared memory are given with each struct. Nothing needs more than the stated maximum.
+ *
+ * A page of keys and values, page_bytes long, at pages + page * page_bytes:
+ *
+ *     [layer][K, V][kv head][16 slots][head_size] bf16
+ *
+ * A cell (8 ranks x 64 columns, 1 KiB) at pages + cell * 1024, in the order in which lanes of a tensor-core product take it, 16 bytes each:
+ *
+ *     cell of A   [2 halves of 32 columns][8 ranks][32 columns]       element (rank r, column c) at (c / 32) * 256 + r * 32 + c % 32
+ *
+ *       lane 4 g + t of a warp loads ranks g, columns 8 t .. 8 t + 7 of a half: its part of two k16 steps, the other operand's row-major order likewise
+ *
+ *     cell of B   [2][8 columns-of-8][4 rank pairs][4 columns][2]     element (rank r, column c) at
+ *                                                                     (c % 8 / 4) * 256 + (c / 8) * 32 + (r / 2) * 8 + (c % 4) * 2 + r % 2
+ *
+ *       lane 4 g + t loads ranks 2 t, 2 t + 1 of columns 8 g + 4 v .. + 3 (v = first or second half): its part of four m16 tiles whose rows are
+ *       permuted so that a lane ends with 8 neighbouring columns
+ *
+ * Ranks and columns past a matrix's own are zero in its cells.
+ */
+#ifndef SERVING_CUDA_PARAMS_H
+#define SERVING_CUDA_PARAMS_H
+
+typedef unsigned long long srv_address;
+
+enum {
+    SRV_PAGE_TOKENS = 16,
+    SRV_ATTENTION_BLOCK = 32,   /* ordinals that are softened together */
+    SRV_ATTENTION_SPLIT = 512,  /* ordinals that have a softmax state of their own */
+    SRV_MAX_HEAD_SIZE = 256,
+    SRV_CELL_RANKS = 8,
+    SRV_CELL_COLUMNS = 64,
+    SRV_CELL_BYTES = 1024,
+    SRV_MAX_RANK = 256,
+    SRV_MAX_SLICES = 4,         /* LoRA slices of one Linear */
+    SRV_SHRINK_CHUNK = 1024,    /* input columns of one partial plane */
+    SRV_CDF_BLOCK = 1024,
+    SRV_MAX_TOP_LOGPROBS = 20
+};
+
+/* What a Linear does with its fp32 result: Serving.Compute.Programs.LinearOutput. */
+enum { SRV_LINEAR_ROUND = 0, SRV_LINEAR_KEEP = 1, SRV_LINEAR_ACCUMULATE = 2 };
+
+/* ---- elements of arrays: the structs of Serving.Compute/Steps as they are ---- */
+
+typedef struct srv_sequence {
+    int first_row, row_count, first_ordinal, first_entry, entry_count;
+} srv_sequence;
+
+typedef struct srv_page {
+    int page, valid_length;
+} srv_page;
+
+typedef struct srv_page_copy {
+    int source, destination, tokens;
+} srv_page_copy;
+
+typedef struct srv_penalty {
+    int token, output_count;
+} srv_penalty;
+
+typedef struct srv_bias {
+    int token;
+    float bias;
+} srv_bias;
+
+typedef struct srv_sample_row {
+    int row, target_token, top_logprobs, top_k;
+    float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
+    int first_penalty, penalty_count, first_bias, bias_count;
+    unsigned long long seed;
+    unsigned output_index, choice_index;
+} srv_sample_row;
+
+/* ---- elements of arrays: made by the host for the kernels ---- */
+
+/* The part of a list that a launch works on. */
+typedef struct srv_range {
+    int first, count;
+} srv_range;
+
+/* Neighbouring rows of one adapter (slot -1: the base model). Tiles cover all rows of the step in order; a tile has at most 64 rows. */
+typedef struct srv_row_tile {
+    int first_row, row_count, slot, reserved;
+} srv_row_tile;
+
+/* One unit of a shrink: two neighbouring rank blocks (2 rank_pair, 2 rank_pair + 1; the second may not exist) of a slice, over one chunk of 1,024 input columns,
+   for the rows of a tile with a slot whose binding has that rank. slice counts from the Linear's first, so that Linears whose adapters have equal ranks share a list. */
+typedef struct srv_shrink_item {
+    int tile, slice, rank_pair, chunk;
+} srv_shrink_item;
+
+/* Where an adapter's slice lies; entry [slot][slice of the model]. rank_blocks 0: no delta.
+   Cells of a matrix and rank block lie in runs of cells_per_page tiles (the last run is shorter): tile t of block b of A is cell
+   runs[first_shrink_run + b * ceil(input tiles / cells_per_page) + t / cells_per_page] + t % cells_per_page, and so for B with its output tiles. */
+typedef struct srv_lora_binding {
+    int first_shrink_run, first_expand_run, rank_blocks;
+    float scale;
+} srv_lora_binding;
+
+/*
+ * One unit of attention: rows that read the same tokens, over some splits of them. rows are row_list[first_row .. first_row + row_count), in any order and of any
+ * sequences as long as the tokens of these splits are theirs (sequences that share pages side by side in one item); row r sees ordinals 0 .. row_ordinals[r].
+ * The token with ordinal o lies in slot token_slots[first_token + o].
+ *   partial 0: split_count splits from 0 on, merged in order, written to the output. All splits of the rows must be in this item.
+ *   partial 1: every split is written as a state, for row r and split s at state row_partials[r] + s; srv_attention_merge then merges them.
+ */
+typedef struct srv_attention_item {
+    int first_row, row_count, first_token, first_split, split_count, partial, reserved[2];
+} srv_attention_item;
+
+/* Keys of the first slots of a page, turned by so many positions and written to another page with the values, over all layers. */
+typedef struct srv_page_rotation {
+    int source, destination, tokens, positions;
+} srv_page_rotation;
+
+/* ---- parameters of the kernels ---- */
+
+/* srv_embed: output[row] = weight[token of row]. A negative token id v is sampled[~v].
+   128 threads, no shared memory, a block per row. */
+typedef struct srv_embed_params {
+    srv_address weight;    /* bf16 [vocabulary, weight_stride] */
+    srv_address token_ids; /* int [rows] */
+    srv_address sampled;   /* int [outputs of the previous step] */
+    srv_address output;    /* float [rows, output_stride] */
+    srv_address row_count; /* int */
+    int columns, weight_stride, output_stride, reserved;
+} srv_embed_params;
+
+/* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * weight).
+   256 threads, 1,024 bytes of shared memory, a block per row. */
+typedef struct srv_rms_norm_params {
+    srv_address input;     /* float [rows, input_stride] */
+    srv_address weight;    /* bf16 [columns] */
+    srv_address output;    /* bf16 [rows, output_stride] */
+    srv_address row_count; /* int */
+    int columns, input_stride, output_stride;
+    float epsilon;
+} srv_rms_norm_params;
+
+/* srv_silu_mul: output = round(silu(gate) * up), input being [gate | up] of columns each.
+   256 threads, no shared memory, a block per row and 2,048 columns. */
+typedef struct srv_silu_mul_params {
+    srv_address input;     /* bf16 [rows, input_stride] */
+    srv_address output;    /* bf16 [rows, output_stride] */
+    srv_address row_count; /* int */
+    int columns, input_stride, output_stride, reserved;
+} srv_silu_mul_params;
+
+/* srv_gather: output[i] = input[sample_rows[i].row]. 128 threads, no shared memory, a block per output. */
+typedef struct srv_gather_params {
+    srv_address input;       /* float [rows, input_stride] */
+    srv_address output;      /* float [outputs, output_stride] */
+    srv_address sample_rows; /* srv_sample_row [outputs] */
+    srv_address output_count; /* int */
+    int columns, input_stride, output_stride, reserved;
+} srv_gather_params;
+
+/* srv_token_slots, once per step before the first attention: token_slots[16 first_entry + o] = 16 page + slot of the token with ordinal o, for every sequence.
+   256 threads, 1,088 bytes of shared memory, a block per sequence. */
+typedef struct srv_token_slots_params {
+    srv_address sequences;      /* srv_sequence [sequences] */
+    srv_address entries;        /* srv_page [entries] */
+    srv_address token_slots;    /* int [16 entries] */
+    srv_address sequence_count; /* int */
+} srv_token_slots_params;
+
+/* srv_copy_pages: keys and values of the first slots of pages, over all layers, copy after copy.
+   256 threads, no shared memory, a block per layer. */
+typedef struct srv_copy_pages_params {
+    srv_address pages;
+    srv_address page_bytes;
+    srv_address copies;     /* srv_page_copy [copies] */
+    srv_address copy_count; /* int */
+    int layer_count, kv_head_count, head_size, reserved;
+} srv_copy_pages_params;
+
+/* srv_rotate_pages: copies with the keys turned. Cosines and sines have no amplitude (YaRN's is in the keys already).
+   256 threads, no shared memory, a block per rotation and layer. */
+typedef struct srv_rotate_pages_params {
+    srv_address pages;
+    srv_address page_bytes;
+    srv_address rotations;      /* srv_page_rotation [rotations], no page written twice or read after it is written */
+    srv_address rotation_count; /* int */
+    srv_address cosines;        /* float [positions, pair_count] */
+    srv_address sines;
+    int layer_count, kv_head_count, head_size, pair_count;
+} srv_rotate_pages_params;
+
+/* srv_rope_append: input is [q | k | v]; q and k normed per head where weights are given, turned by the row's position; q to output, k and v to the row's slot.
+   128 threads (a warp per head), no shared memory, a block per row and 4 heads of all. */
+typedef struct srv_rope_append_params {
+    srv_address input;        /* float [rows, input_stride] */
+    srv_address output;       /* bf16 [rows, output_stride] */
+    srv_address pages;
+    srv_address page_bytes;
+    srv_address positions;    /* int [rows] */
+    srv_address append_pages; /* int [rows] */
+    srv_address append_slots; /* int [rows] */
+    srv_address cosines;      /* float [positions, pair_count] */
+    srv_address sines;
+    srv_address query_norm;   /* bf16 [head_size] or 0 */
+    srv_address key_norm;     /* bf16 [head_size] or 0 */
+    srv_address row_count;    /* int */
+    int layer, head_count, kv_head_count, head_size, pair_count, input_stride, output_stride;
+    float epsilon;
+} srv_rope_append_params;
+
+/*
+ * Attention; items of one launch come from one list, the second grid dimension is the kv head (grid.y = kv_head_count).
+ *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
+ *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
+ *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
+ *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row (the list is not used)
+ * group = head_count / kv_head_count.
+ */
+typedef struct srv_attention_params {
+    srv_address query;        /* bf16 [rows, query_stride] */
+    srv_address output;       /* bf16 [rows, output_stride] */
+    srv_address pages;
+    srv_address page_bytes;
+    srv_address token_slots;  /* int, of srv_token_slots */
+    srv_address row_list;     /* int: rows of the items */
+    srv_address row_ordinals; /* int [rows] */
+    srv_address row_partials; /* int [rows]: first state of the row (it has one per split up to its ordinal), or -1 */
+    srv_address items;        /* srv_attention_item */
+    srv_address item_range;   /* srv_range */
+    srv_address states;       /* float [states][head_count][4 + head_size]: maximum, sum, two unused, unnormalised output */
+    srv_address row_count;    /* int */
+    int layer, head_count, kv_head_count, head_size, query_stride, output_stride;
+    float scale;
+    int reserved;
+} srv_attention_params;
+
+/* What shrink and expand of one Linear share. */
+typedef struct srv_lora {
+    srv_address pages;      /* of the cells */
+    srv_address bindings;   /* srv_lora_binding [slots][model_slices] */
+    srv_address runs;       /* int: cells, counted over the whole arena */
+    srv_address partials;   /* float [planes][rows][slices][rank_stride]: x A^T by chunks of 1,024 columns, unscaled */
+    srv_address plane_stride; /* floats from plane to plane */
+    int row_stride;         /* floats from row to row: slices * rank_stride */
+    int rank_stride;        /* multiple of 16, at least the largest bound rank rounded up to 16 */
+    int input_width;        /* of the Linear */
+    int cells_per_page;
+    int model_slices;       /* slices of the whole model */
+    int first_slice;        /* this Linear's first */
+    int slice_count;        /* 0: no LoRA */
+    int reserved;
+    int output_offset[SRV_MAX_SLICES]; /* of each slice */
+    int output_width[SRV_MAX_SLICES];
+} srv_lora;
+
+/*
+ * x A^T of all rows with an adapter, as partial planes.
+ *   srv_lora_shrink_plain  128 threads, 4,096 bytes of shared memory, a block per row (row_slots; the lists are not used)
+ *   srv_lora_shrink        items of tiles; 128 threads, SRV_SHRINK_SHARED bytes, persistent: two blocks per multiprocessor
+ * Both write the same planes; a plane's sums differ in the order of addition.
+ */
+typedef struct srv_shrink_params {
+    srv_lora lora;
+    srv_address input;      /* bf16 [rows, input_stride] */
+    srv_address row_slots;  /* int [rows]: adapter slot or -1 */
+    srv_address row_count;  /* int */
+    srv_address tiles;      /* srv_row_tile */
+    srv_address items;      /* srv_shrink_item */
+    srv_address item_range; /* srv_range */
+    int input_stride, reserved;
+} srv_shrink_params;
+
+/*
+ * The end of a Linear: product + bias + LoRA delta, rounded, kept or accumulated. product and output may be the same memory where the mode is KEEP.
+ *   srv_linear_finish_plain  128 threads, 5,120 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
+ *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns (grid.y = ceil(columns / 256))
+ */
+typedef struct srv_linear_params {
+    srv_lora lora;
+    srv_address product;    /* float [rows, product_stride] */
+    srv_address bias;       /* bf16 [columns] or 0 */
+    srv_address output;     /* bf16 (ROUND) or float [rows, output_stride] */
+    srv_address row_slots;  /* int [rows] */
+    srv_address row_count;  /* int */
+    srv_address tiles;      /* srv_row_tile */
+    srv_address tile_range; /* srv_range */
+    int columns, product_stride, output_stride, mode;
+} srv_linear_params;
+
+/* srv_sample: samples or scores every output row, and reports logprobs where asked. 256 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
+typedef struct srv_sample_params {
+    srv_address logits;       /* float [outputs, logits_stride] */
+    srv_address scratch;      /* float [outputs, logits_stride] */
+    srv_address sample_rows;  /* srv_sample_row [outputs] */
+    srv_address penalties;    /* srv_penalty */
+    srv_address biases;       /* srv_bias */
+    srv_address token_ids;    /* int [outputs] */
+    srv_address logprobs;     /* float [outputs] */
+    srv_address top_ids;      /* int [outputs, 20] */
+    srv_address top_logprobs; /* float [outputs, 20] */
+    srv_address output_count; /* int */
+    int vocabulary, logits_stride;
+} srv_sample_params;
+
+enum {
+    SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,           /* a ring of three tiles of 64 keys and values */
+    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2,  /* queries, a ring of two tiles */
+    SRV_SHRINK_SHARED = 4 * 3 * 8192,                             /* a ring of three per warp */
+    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,              /* x A^T of a tile, rounded */
+    SRV_SAMPLE_SHARED = 20480
+};
+
+#endif
