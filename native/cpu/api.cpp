@@ -5,6 +5,7 @@
 
 #include "build.h"
 #include "engine.h"
+#include "isa/dot_rate.h"
 #include "pack.h"
 #include "plan.h"
 #include "topology.h"
@@ -122,6 +123,23 @@ uint32_t srv_cpu_instruction_sets(void) {
     }
 
     return sets;
+}
+
+int32_t srv_cpu_preferred_isa(void) {
+    static const int32_t preferred = [] {
+        const uint32_t sets = srv_cpu_instruction_sets();
+        const auto has = [sets](int isa) { return (sets & (1u << isa)) != 0; };
+        if (has(SRV_ISA_AMX)) {
+            return SRV_ISA_AMX;
+        }
+
+        if (has(SRV_ISA_AVX512_BF16) && serving::dot_products_pay()) {
+            return SRV_ISA_AVX512_BF16;
+        }
+
+        return has(SRV_ISA_AVX512) ? SRV_ISA_AVX512 : has(SRV_ISA_AVX2) ? SRV_ISA_AVX2 : static_cast<srv_isa>(-1);
+    }();
+    return preferred;
 }
 
 int32_t srv_cpu_create(const srv_options* options, const srv_program* program, srv_engine** engine) {

@@ -9,6 +9,6 @@ public sealed record CpuBackendOptions
     /// <summary>Threads that compute, the caller's included; 0 takes min(cgroup quota, affinity), minus one from 4 cores up.</summary>
     public int Threads { get; init; }
 
-    /// <summary>"avx2", "avx512", "avx512-bf16" or "amx" forces one, "amx-emulated" computes AMX's arithmetic in plain C++ for tests, "auto" takes the best.</summary>
+    /// <summary>"avx2", "avx512", "avx512-bf16" or "amx" forces one, "amx-emulated" computes AMX's arithmetic in plain C++ for tests, "auto" takes what the library finds fastest on this machine.</summary>
     public string InstructionSet { get; init; } = AutomaticInstructionSet;
 }

@@ -8,7 +8,7 @@ internal static class InstructionSets
     /// <summary>AMX's arithmetic in plain C++, never chosen by itself.</summary>
     public const string Emulated = "amx-emulated";
 
-    /// <summary>Names by number, in ascending order of what "auto" prefers.</summary>
+    /// <summary>Names by number.</summary>
     public static readonly string[] Names = ["avx2", "avx512", "avx512-bf16", "amx", Emulated];
 
     /// <summary>Those that run here.</summary>
@@ -23,10 +23,14 @@ internal static class InstructionSets
         return [.. Names.Where((_, index) => (sets >> index & 1) != 0)];
     }
 
-    /// <summary>The number of the set that <paramref name="name"/> asks for, or -1 where it does not run here.</summary>
+    /// <summary>The number of the set that <paramref name="name"/> asks for, or -1 where it does not run here; "auto" is what the library finds fastest on this machine.</summary>
     public static int Choose(string name, IReadOnlyList<string> supported)
     {
-        var chosen = name == CpuBackendOptions.AutomaticInstructionSet ? supported.LastOrDefault(set => set != Emulated) : supported.FirstOrDefault(set => set == name);
-        return chosen is null ? -1 : Array.IndexOf(Names, chosen);
+        if (name == CpuBackendOptions.AutomaticInstructionSet)
+        {
+            return supported.Count == 0 ? -1 : NativeMethods.PreferredInstructionSet();
+        }
+
+        return supported.Contains(name) ? Array.IndexOf(Names, name) : -1;
     }
 }

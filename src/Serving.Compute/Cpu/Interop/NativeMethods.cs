@@ -9,7 +9,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "serving_cpu";
 
     /// <summary>SRV_CPU_ABI_VERSION.</summary>
-    public const int ExpectedAbiVersion = 1;
+    public const int ExpectedAbiVersion = 2;
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_abi_version")]
     public static partial int AbiVersion();
@@ -19,6 +19,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_instruction_sets")]
     public static partial uint InstructionSets();
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_preferred_isa")]
+    public static partial int PreferredInstructionSet();
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_create")]
     public static partial NativeStatus Create(NativeOptions* options, NativeProgram* program, out nint engine);
