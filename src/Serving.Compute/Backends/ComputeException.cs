@@ -1,7 +1,7 @@
 namespace Serving.Compute.Backends;
 
 /// <summary>A device or native library failed in a way that no request caused: the backend cannot be used any more.</summary>
-public sealed class ComputeException : Exception
+public class ComputeException : Exception
 {
     /// <summary>Creates the exception with the reason.</summary>
     public ComputeException(string message)

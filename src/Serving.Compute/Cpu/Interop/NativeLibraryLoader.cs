@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Serving.Compute.Interop;
 
 namespace Serving.Compute.Cpu.Interop;
 
@@ -27,7 +28,7 @@ internal static class NativeLibraryLoader
             return (0, "the native CPU library was not built (it needs cmake and a C++ compiler)");
         }
 
-        NativeLibrary.SetDllImportResolver(typeof(NativeMethods).Assembly, (name, _, _) => name == NativeMethods.Library ? handle : 0);
+        LibraryRegistry.Add(NativeMethods.Library, handle);
         return NativeMethods.AbiVersion() == NativeMethods.ExpectedAbiVersion
             ? (handle, string.Empty)
             : (0, "the native CPU library is of another version");

@@ -1,0 +1,116 @@
+namespace Serving.Compute.Cuda.Driver;
+
+/// <summary>
+/// y[m, n] = x[m, k] · w[n, k]ᵀ for one (n, k) and any m, all row-major, in cuBLASLt's words: column-major yᵀ = (wᵀ)ᵀ · xᵀ. bf16 in, fp32 accumulation,
+/// fp32 or bf16 out.
+/// </summary>
+internal sealed unsafe class MatmulDescription : IDisposable
+{
+    private const int Compute32F = 68;
+    private const int TransposeA = 3;
+    private const int Transpose = 1;
+    private const int LayoutColumns = 3;
+    private const int PreferenceWorkspace = 1;
+    private const int PreferenceReductions = 3;
+
+    private readonly CublasLt _blas;
+    private nint _description;
+    private nint _weight;
+    private nint _input;
+    private nint _output;
+
+    /// <summary>Describes a product.</summary>
+    /// <param name="blas">The library.</param>
+    /// <param name="outputs">n.</param>
+    /// <param name="inputs">k.</param>
+    /// <param name="inputStride">Elements between rows of x; at least k.</param>
+    /// <param name="weightStride">Elements between rows of w; at least k.</param>
+    /// <param name="outputStride">Elements between rows of y; at least n.</param>
+    /// <param name="outputType">Type of y.</param>
+    public MatmulDescription(CublasLt blas, int outputs, int inputs, int inputStride, int weightStride, int outputStride, CudaDataType outputType)
+    {
+        _blas = blas;
+        CublasLtApi.MatmulDescCreate(out _description, Compute32F, (int)CudaDataType.Float32).ThrowIfFailed("cublasLtMatmulDescCreate");
+        var transpose = Transpose;
+        CublasLtApi.MatmulDescSetAttribute(_description, TransposeA, &transpose, sizeof(int)).ThrowIfFailed("cublasLtMatmulDescSetAttribute");
+        _weight = CreateLayout(CudaDataType.BFloat16, inputs, outputs, weightStride);
+        _input = CreateLayout(CudaDataType.BFloat16, inputs, 1, inputStride);
+        _output = CreateLayout(outputType, outputs, 1, outputStride);
+    }
+
+    /// <summary>The algorithm that cuBLASLt holds to be the fastest for m rows.</summary>
+    /// <param name="rows">m.</param>
+    /// <param name="allowSplits">Whether k may be cut into parts that are summed afterwards.</param>
+    /// <exception cref="CudaException">It has none.</exception>
+    public MatmulAlgorithm Choose(int rows, bool allowSplits)
+    {
+        SetRows(rows);
+        CublasLtApi.MatmulPreferenceCreate(out var preference).ThrowIfFailed("cublasLtMatmulPreferenceCreate");
+        try
+        {
+            var workspace = (ulong)CublasLt.WorkspaceBytes;
+            CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceWorkspace, &workspace, sizeof(ulong)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
+            if (!allowSplits)
+            {
+                var none = 0u;
+                CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceReductions, &none, sizeof(uint)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
+            }
+
+            MatmulHeuristic result = default;
+            CublasLtApi.MatmulAlgoGetHeuristic(_blas.Value, _description, _weight, _input, _output, _output, preference, 1, &result, out var found)
+                .ThrowIfFailed("cublasLtMatmulAlgoGetHeuristic");
+            (found == 0 ? CublasStatus.NotSupported : result.State).ThrowIfFailed("cublasLtMatmulAlgoGetHeuristic");
+            return result.Algorithm;
+        }
+        finally
+        {
+            CublasLtApi.MatmulPreferenceDestroy(preference);
+        }
+    }
+
+    /// <summary>Queues the product of m rows.</summary>
+    public void Run(CudaStream stream, in MatmulAlgorithm algorithm, ulong weight, ulong input, ulong output, int rows)
+    {
+        SetRows(rows);
+        var (alpha, beta) = (1f, 0f);
+        fixed (MatmulAlgorithm* chosen = &algorithm)
+        {
+            CublasLtApi.Matmul(
+                _blas.Value, _description, &alpha, weight, _weight, input, _input, &beta, output, _output, output, _output,
+                chosen, _blas.Workspace.Address, (nuint)CublasLt.WorkspaceBytes, stream.Value).ThrowIfFailed("cublasLtMatmul");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        DestroyLayout(ref _weight);
+        DestroyLayout(ref _input);
+        DestroyLayout(ref _output);
+        if (Interlocked.Exchange(ref _description, 0) is not 0 and var description)
+        {
+            CublasLtApi.MatmulDescDestroy(description);
+        }
+    }
+
+    private static nint CreateLayout(CudaDataType type, int rows, int columns, int stride)
+    {
+        CublasLtApi.MatrixLayoutCreate(out var layout, type, (ulong)rows, (ulong)columns, stride).ThrowIfFailed("cublasLtMatrixLayoutCreate");
+        return layout;
+    }
+
+    private static void DestroyLayout(ref nint layout)
+    {
+        if (Interlocked.Exchange(ref layout, 0) is not 0 and var value)
+        {
+            CublasLtApi.MatrixLayoutDestroy(value);
+        }
+    }
+
+    private void SetRows(int rows)
+    {
+        var columns = (ulong)rows;
+        CublasLtApi.MatrixLayoutSetAttribute(_input, LayoutColumns, &columns, sizeof(ulong)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
+        CublasLtApi.MatrixLayoutSetAttribute(_output, LayoutColumns, &columns, sizeof(ulong)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
+    }
+}

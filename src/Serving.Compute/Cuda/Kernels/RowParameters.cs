@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+
+namespace Serving.Compute.Cuda.Kernels;
+
+/// <summary>srv_embed_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct EmbedParameters
+{
+    public ulong Weight;
+    public ulong TokenIds;
+    public ulong Sampled;
+    public ulong Output;
+    public ulong RowCount;
+    public int Columns;
+    public int WeightStride;
+    public int OutputStride;
+    public int Reserved;
+}
+
+/// <summary>srv_rms_norm_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RmsNormParameters
+{
+    public ulong Input;
+    public ulong Weight;
+    public ulong Output;
+    public ulong RowCount;
+    public int Columns;
+    public int InputStride;
+    public int OutputStride;
+    public float Epsilon;
+}
+
+/// <summary>srv_silu_mul_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SiluMulParameters
+{
+    public ulong Input;
+    public ulong Output;
+    public ulong RowCount;
+    public int Columns;
+    public int InputStride;
+    public int OutputStride;
+    public int Reserved;
+}
+
+/// <summary>srv_gather_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct GatherParameters
+{
+    public ulong Input;
+    public ulong Output;
+    public ulong SampleRows;
+    public ulong OutputCount;
+    public int Columns;
+    public int InputStride;
+    public int OutputStride;
+    public int Reserved;
+}
+
+/// <summary>srv_sample_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SampleParameters
+{
+    public ulong Logits;
+    public ulong Scratch;
+    public ulong SampleRows;
+    public ulong Penalties;
+    public ulong Biases;
+    public ulong TokenIds;
+    public ulong Logprobs;
+    public ulong TopIds;
+    public ulong TopLogprobs;
+    public ulong OutputCount;
+    public int Vocabulary;
+    public int LogitsStride;
+}

@@ -1,0 +1,74 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Serving.Compute.Adapters;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests.Cuda;
+
+/// <summary>The structs that kernels take have the fields, sizes and offsets of native/cuda/params.h.</summary>
+public sealed class ParameterLayoutTests
+{
+    private static readonly Dictionary<string, Type> Structs = new()
+    {
+        ["srv_sequence"] = typeof(StepSequence),
+        ["srv_page"] = typeof(StepPage),
+        ["srv_page_copy"] = typeof(StepPageCopy),
+        ["srv_penalty"] = typeof(PenaltyToken),
+        ["srv_bias"] = typeof(TokenBias),
+        ["srv_sample_row"] = typeof(SampleRow),
+        ["srv_range"] = typeof(ListRange),
+        ["srv_row_tile"] = typeof(RowTile),
+        ["srv_shrink_item"] = typeof(ShrinkItem),
+        ["srv_lora_binding"] = typeof(LoraBinding),
+        ["srv_attention_item"] = typeof(AttentionItem),
+        ["srv_embed_params"] = typeof(EmbedParameters),
+        ["srv_rms_norm_params"] = typeof(RmsNormParameters),
+        ["srv_silu_mul_params"] = typeof(SiluMulParameters),
+        ["srv_gather_params"] = typeof(GatherParameters),
+        ["srv_token_slots_params"] = typeof(TokenSlotsParameters),
+        ["srv_copy_pages_params"] = typeof(CopyPagesParameters),
+        ["srv_rope_append_params"] = typeof(RopeAppendParameters),
+        ["srv_attention_params"] = typeof(AttentionParameters),
+        ["srv_lora"] = typeof(LoraParameters),
+        ["srv_shrink_params"] = typeof(ShrinkParameters),
+        ["srv_linear_params"] = typeof(FinishParameters),
+        ["srv_sample_params"] = typeof(SampleParameters),
+    };
+
+    private static readonly ParameterHeader Header = ParameterHeader.Parse(File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")));
+
+    /// <summary>Names of the structs that the backend uses.</summary>
+    public static TheoryData<string> Names => [.. Structs.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Layout_Struct_IsTheHeaders(string name)
+    {
+        var expected = Header.Structs.Single(candidate => candidate.Name == name);
+        var type = Structs[name];
+        Assert.Equal(expected.Bytes, Marshal.SizeOf(type));
+        var fields = type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(field => field.MetadataToken).ToList();
+        var actual = fields.Select(field => (Reduce(field.Name), (int)Marshal.OffsetOf(type, field.Name))).ToList();
+        Assert.Equal(expected.Fields.Where(field => field.Name != "reserved").Select(field => (Reduce(field.Name), field.Offset)), actual.Where(field => !field.Item1.StartsWith("reserved", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("SRV_PAGE_TOKENS", ModelShape.PageTokens)]
+    [InlineData("SRV_CELL_RANKS", AdapterLayout.CellRanks)]
+    [InlineData("SRV_CELL_COLUMNS", AdapterLayout.CellColumns)]
+    [InlineData("SRV_CELL_BYTES", AdapterLayout.CellBytes)]
+    [InlineData("SRV_MAX_RANK", LoraParameters.MaxRank)]
+    [InlineData("SRV_MAX_SLICES", LoraParameters.MaxSlices)]
+    [InlineData("SRV_SHRINK_CHUNK", LoraParameters.ShrinkChunk)]
+    [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
+    [InlineData("SRV_LINEAR_ROUND", (int)LinearOutput.Round)]
+    [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]
+    [InlineData("SRV_LINEAR_ACCUMULATE", (int)LinearOutput.Accumulate)]
+    public void Constant_IsTheHeaders(string name, int value) => Assert.Equal(Header.Constants[name], value);
+
+    /// <summary>"first_row" and "FirstRow" are the same name.</summary>
+    private static string Reduce(string name) => name.Replace("_", string.Empty, StringComparison.Ordinal).ToLowerInvariant();
+}
