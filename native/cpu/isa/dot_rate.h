@@ -3,7 +3,7 @@
 
 namespace serving {
 
-// Runs bursts of both in registers, about a millisecond in all. Call it only where AVX-512 BF16 runs.
+// Runs bursts of both in registers, one or two milliseconds in all. Call it only where AVX-512 BF16 runs.
 bool dot_products_pay();
 
 }  // namespace serving
