@@ -1,5 +1,6 @@
 // The C ABI over the engine. See serving_cpu.h.
 #include <stddef.h>
+#include <string.h>
 
 #include <new>
 
@@ -23,6 +24,25 @@ bool is_counted(int32_t count, int32_t most) { return count >= 0 && count <= mos
 bool step_fits(const Engine& engine, const srv_step& step) {
     return is_counted(step.row_count, engine.limits.max_rows) && is_counted(step.sequence_count, engine.limits.max_sequences)
         && is_counted(step.output_count, engine.limits.max_outputs) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0;
+}
+
+bool are_pages(const int32_t* pages, int32_t count, int32_t most) {
+    for (int32_t i = 0; i < count; i++) {
+        if (pages[i] < 0 || pages[i] >= most) {
+            return false;
+        }
+    }
+
+    return count >= 0;
+}
+
+int32_t copy_pages(const Engine& engine, const uint8_t* from, const int32_t* sources, uint8_t* to, const int32_t* targets, int32_t count) {
+    const int64_t bytes = engine.limits.page_bytes;
+    for (int32_t i = 0; i < count; i++) {
+        memcpy(to + targets[i] * bytes, from + sources[i] * bytes, static_cast<size_t>(bytes));
+    }
+
+    return SRV_OK;
 }
 
 struct Numbers {
@@ -65,7 +85,7 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_program, slices); FIELD(srv_program, cosines); FIELD(srv_program, sines);
     SIZE(srv_pool);
     FIELD(srv_pool, struct_size); FIELD(srv_pool, page_count); FIELD(srv_pool, page_bytes); FIELD(srv_pool, adapter_slots); FIELD(srv_pool, max_rows);
-    FIELD(srv_pool, max_sequences); FIELD(srv_pool, max_outputs); FIELD(srv_pool, max_context); FIELD(srv_pool, reserved);
+    FIELD(srv_pool, max_sequences); FIELD(srv_pool, max_outputs); FIELD(srv_pool, max_context); FIELD(srv_pool, host_page_count);
     SIZE(srv_adapter_slice);
     FIELD(srv_adapter_slice, slice); FIELD(srv_adapter_slice, rank); FIELD(srv_adapter_slice, scale); FIELD(srv_adapter_slice, first_run);
     FIELD(srv_adapter_slice, run_count); FIELD(srv_adapter_slice, reserved); FIELD(srv_adapter_slice, a); FIELD(srv_adapter_slice, b);
@@ -218,6 +238,24 @@ int32_t srv_cpu_pack_adapter(srv_engine* engine, int32_t slot, const srv_adapter
     }
 
     return serving::pack_adapter(engine->engine, slot, slices, slice_count, runs, run_count, pages, page_count);
+}
+
+int32_t srv_cpu_copy_to_host(srv_engine* engine, const int32_t* pages, const int32_t* host_pages, int32_t count) {
+    const Engine& from = engine->engine;
+    if (!are_pages(pages, count, from.limits.page_count) || !are_pages(host_pages, count, from.limits.host_page_count)) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    return copy_pages(from, from.arena.data, pages, from.host.data, host_pages, count);
+}
+
+int32_t srv_cpu_copy_from_host(srv_engine* engine, const int32_t* host_pages, const int32_t* pages, int32_t count) {
+    const Engine& to = engine->engine;
+    if (!are_pages(pages, count, to.limits.page_count) || !are_pages(host_pages, count, to.limits.host_page_count)) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    return copy_pages(to, to.host.data, host_pages, to.arena.data, pages, count);
 }
 
 int32_t srv_cpu_execute(srv_engine* engine, const srv_step* step, const srv_outputs* outputs) {

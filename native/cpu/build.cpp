@@ -214,7 +214,7 @@ srv_status build_pool(Engine& engine, const srv_pool& pool) {
     const srv_program& program = engine.program;
     const int64_t needed = int64_t{kPageTokens} * program.layer_count * 2 * program.kv_head_count * program.head_size * 2;
     if (pool.page_count <= 0 || pool.page_bytes < needed || pool.page_bytes % kAlign != 0 || pool.adapter_slots < 0 || pool.max_rows <= 0 || pool.max_sequences <= 0
-        || pool.max_outputs <= 0 || pool.max_context <= 0) {
+        || pool.max_outputs <= 0 || pool.max_context <= 0 || pool.host_page_count < 0) {
         return SRV_BAD_ARGUMENT;
     }
 
@@ -226,7 +226,12 @@ srv_status build_pool(Engine& engine, const srv_pool& pool) {
     engine.scratch = take_region(static_cast<size_t>(engine.scratch_stride * engine.pool.count()));
     engine.activations = take_region(static_cast<size_t>(sizes.used));
     engine.arena = take_region(static_cast<size_t>(pool.page_bytes * pool.page_count));
-    if (engine.scratch.data == nullptr || engine.activations.data == nullptr || engine.arena.data == nullptr) {
+    if (pool.host_page_count > 0) {
+        engine.host = take_region(static_cast<size_t>(pool.page_bytes * pool.host_page_count));
+    }
+
+    const bool has_host = pool.host_page_count == 0 || engine.host.data != nullptr;
+    if (engine.scratch.data == nullptr || engine.activations.data == nullptr || engine.arena.data == nullptr || !has_host) {
         return SRV_OUT_OF_MEMORY;
     }
 
@@ -241,6 +246,7 @@ void tear_down(Engine& engine) {
     }
 
     give_region(engine.arena);
+    give_region(engine.host);
     give_region(engine.scratch);
     give_region(engine.activations);
     give_region(engine.weights);

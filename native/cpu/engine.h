@@ -98,6 +98,7 @@ struct Engine {
     // Taken by allocate_pool.
     srv_pool limits{};
     Region arena;
+    Region host;     // copies of pages
     Region activations;
     Region scratch;  // per worker
     int64_t scratch_stride = 0;

@@ -126,7 +126,7 @@ typedef struct srv_pool {
     int32_t max_sequences;
     int32_t max_outputs;
     int32_t max_context;
-    int32_t reserved;
+    int32_t host_page_count; /* pages of host memory behind the arena, for srv_cpu_copy_to_host; 0 is none */
 } srv_pool;
 
 /* One slice of an adapter: bf16 A [rank, input width] and B [output width, rank]. */
@@ -247,6 +247,12 @@ SRV_CPU_EXPORT int32_t srv_cpu_allocate_pool(srv_engine* engine, const srv_pool*
 /* Writes an adapter's cells into its pages and binds them to a slot. May run beside srv_cpu_execute when no running step uses the pages or the slot. */
 SRV_CPU_EXPORT int32_t srv_cpu_pack_adapter(srv_engine* engine, int32_t slot, const srv_adapter_slice* slices, int32_t slice_count,
     const srv_cell_run* runs, int32_t run_count, const int32_t* pages, int32_t page_count);
+
+/* Copies whole pages to host pages. May run beside srv_cpu_execute when no running step writes the pages. */
+SRV_CPU_EXPORT int32_t srv_cpu_copy_to_host(srv_engine* engine, const int32_t* pages, const int32_t* host_pages, int32_t count);
+
+/* Copies host pages to pages. May run beside srv_cpu_execute when no running step uses the pages. */
+SRV_CPU_EXPORT int32_t srv_cpu_copy_from_host(srv_engine* engine, const int32_t* host_pages, const int32_t* pages, int32_t count);
 
 /* Runs one step to its end on all threads, the caller's included. */
 SRV_CPU_EXPORT int32_t srv_cpu_execute(srv_engine* engine, const srv_step* step, const srv_outputs* outputs);

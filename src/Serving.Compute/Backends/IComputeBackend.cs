@@ -40,6 +40,22 @@ public interface IComputeBackend : IDisposable
     /// </summary>
     void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages);
 
+    /// <summary>
+    /// Copies whole pages, as the device lays them out, to pages of the host memory behind the arena, and returns when they are there. May run on any thread beside
+    /// <see cref="Execute"/>, as no step writes these pages meanwhile; steps may read them.
+    /// </summary>
+    /// <param name="pages">Pages of the arena.</param>
+    /// <param name="hostPages">As many pages of host memory, counted from 0.</param>
+    void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages);
+
+    /// <summary>
+    /// Copies pages of host memory back into pages of the arena, and returns when they are there. May run on any thread beside <see cref="Execute"/>, as no running step
+    /// uses these pages.
+    /// </summary>
+    /// <param name="hostPages">Pages of host memory that <see cref="CopyToHost"/> has filled.</param>
+    /// <param name="pages">As many pages of the arena; any, not only those that were copied.</param>
+    void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages);
+
     /// <summary>Runs one step to its end and fills <paramref name="outputs"/>. One call at a time, always from the engine thread.</summary>
     /// <exception cref="ComputeException">The device failed; the backend cannot be used any more.</exception>
     void Execute(StepInputs inputs, StepOutputs outputs);

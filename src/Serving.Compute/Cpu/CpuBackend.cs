@@ -103,6 +103,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
             MaxSequences = limits.MaxSequences,
             MaxOutputs = limits.MaxOutputs,
             MaxContext = limits.MaxContext,
+            HostPageCount = pool.HostPageCount,
         };
         NativeMethods.AllocatePool(_handle.Engine, &native).ThrowIfFailed("take the page pool");
         _pool = pool;
@@ -113,6 +114,26 @@ public sealed unsafe class CpuBackend : IComputeBackend
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, adapter, LayoutOf(adapter), pages);
+
+    /// <inheritdoc/>
+    public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(hostPages.Length, pages.Length);
+        fixed (int* from = pages, to = hostPages)
+        {
+            NativeMethods.CopyToHost(_handle.Engine, from, to, pages.Length).ThrowIfFailed("copy pages to host memory");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(hostPages.Length, pages.Length);
+        fixed (int* from = hostPages, to = pages)
+        {
+            NativeMethods.CopyFromHost(_handle.Engine, from, to, pages.Length).ThrowIfFailed("copy pages from host memory");
+        }
+    }
 
     /// <inheritdoc/>
     public void Execute(StepInputs inputs, StepOutputs outputs)

@@ -92,6 +92,12 @@ public sealed class ManagedBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
+    public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => _pages!.CopyToHost(pages, hostPages);
+
+    /// <inheritdoc/>
+    public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages) => _pages!.CopyFromHost(hostPages, pages);
+
+    /// <inheritdoc/>
     public void Execute(StepInputs inputs, StepOutputs outputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);

@@ -16,7 +16,7 @@ internal enum SealResult
 /// <summary>
 /// Index of full pages by content (see <see cref="PrefixKeys"/>). A sealed page is never written again; held by nobody it stays as long as its value says. The sealed pages form a forest:
 /// a page's parent holds the tokens before it, and leaves go before parents, so that whatever is found can be reached from its root. A key is never trusted
-/// alone: a hit has the same root, the same parent page and the same tokens.
+/// alone: a hit has the same root, the same parent page, the same tokens and the same positions.
 /// </summary>
 internal sealed class PrefixCache : IEvictable
 {
@@ -28,6 +28,7 @@ internal sealed class PrefixCache : IEvictable
     private readonly Dictionary<Digest, int> _pages;
     private readonly Entry[] _entries;
     private readonly int[] _tokens;
+    private readonly int[] _positions;
     private readonly int _firstItem;
 
     /// <summary>An empty index over a pool.</summary>
@@ -42,6 +43,7 @@ internal sealed class PrefixCache : IEvictable
         _pages = new Dictionary<Digest, int>(pool.TotalCount);
         _entries = new Entry[pool.TotalCount];
         _tokens = new int[pool.TotalCount * Slots];
+        _positions = new int[pool.TotalCount * Slots];
         _firstItem = economy.Register(this, pool.TotalCount);
     }
 
@@ -75,29 +77,34 @@ internal sealed class PrefixCache : IEvictable
     /// <summary>The tokens of a sealed page.</summary>
     public ReadOnlySpan<int> TokensOf(PageId page) => _tokens.AsSpan(page.Value * Slots, Slots);
 
+    /// <summary>The positions of a sealed page's tokens.</summary>
+    public ReadOnlySpan<int> PositionsOf(PageId page) => _positions.AsSpan(page.Value * Slots, Slots);
+
     /// <summary>The page of this content, if there is one.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="root">Root of its chain.</param>
     /// <param name="parent">The page found before it; null at the chain's beginning.</param>
     /// <param name="tokens">Its 16 tokens.</param>
-    public PageId? Find(Digest key, Digest root, PageId? parent, ReadOnlySpan<int> tokens) =>
-        _pages.TryGetValue(Cut(key), out var page) && Matches(page, root, parent, tokens) ? new PageId(page) : null;
+    /// <param name="positions">Their positions.</param>
+    public PageId? Find(Digest key, Digest root, PageId? parent, ReadOnlySpan<int> tokens, ReadOnlySpan<int> positions) =>
+        _pages.TryGetValue(Cut(key), out var page) && Matches(page, root, parent, tokens, positions) ? new PageId(page) : null;
 
     /// <summary>Offers a full, computed page that its caller holds, for the index.</summary>
-    public SealResult Seal(PageId page, Digest key, Digest root, PageId? parent, ReadOnlySpan<int> tokens, out PageId existing)
+    public SealResult Seal(PageId page, Digest key, Digest root, PageId? parent, ReadOnlySpan<int> tokens, ReadOnlySpan<int> positions, out PageId existing)
     {
         existing = page;
         key = Cut(key);
         if (_pages.TryGetValue(key, out var found))
         {
             existing = new PageId(found);
-            return Matches(found, root, parent, tokens) ? SealResult.Duplicate : SealResult.Collision;
+            return Matches(found, root, parent, tokens, positions) ? SealResult.Duplicate : SealResult.Collision;
         }
 
         Integrity.Require(!IsSealed(page), $"page {page.Value} is sealed twice");
         _pages.Add(key, page.Value);
         _entries[page.Value] = new Entry { Sealed = true, Key = key, Root = root, Parent = parent?.Value ?? None, Uses = 1 };
         tokens.CopyTo(_tokens.AsSpan(page.Value * Slots, Slots));
+        positions.CopyTo(_positions.AsSpan(page.Value * Slots, Slots));
         _pool.Keep(page);
         Count++;
         if (parent is { } before)
@@ -190,10 +197,11 @@ internal sealed class PrefixCache : IEvictable
         return new Digest(bytes);
     }
 
-    private bool Matches(int page, Digest root, PageId? parent, ReadOnlySpan<int> tokens)
+    private bool Matches(int page, Digest root, PageId? parent, ReadOnlySpan<int> tokens, ReadOnlySpan<int> positions)
     {
         ref readonly var entry = ref _entries[page];
-        return TrustKeys || (entry.Root == root && entry.Parent == (parent?.Value ?? None) && tokens.SequenceEqual(_tokens.AsSpan(page * Slots, Slots)));
+        var same = entry.Root == root && entry.Parent == (parent?.Value ?? None);
+        return TrustKeys || (same && tokens.SequenceEqual(_tokens.AsSpan(page * Slots, Slots)) && positions.SequenceEqual(_positions.AsSpan(page * Slots, Slots)));
     }
 
     private struct Entry

@@ -46,6 +46,9 @@ public sealed record Request
     /// <summary>State that the engine keeps with a request; the core never looks at it.</summary>
     public object? Owner { get; set; }
 
+    /// <summary>The position of the first generated token: behind the highest of the prompt.</summary>
+    public int FirstOutputPosition => Positions is { } positions ? positions.Max() + 1 : Prompt.Count;
+
     /// <summary>Tokens that the request may come to hold: prompt + n × max_tokens.</summary>
     public long ReservedTokens => Prompt.Count + ((long)Choices * Sampling.MaxTokens);
 }

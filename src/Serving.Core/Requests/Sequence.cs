@@ -4,6 +4,7 @@ namespace Serving.Core.Requests;
 public sealed class Sequence
 {
     private int[] _tokens = [];
+    private int[] _positions = [];
 
     /// <summary>Starts a sequence at its request's prompt.</summary>
     public Sequence(Request request, int choice)
@@ -12,6 +13,10 @@ public sealed class Sequence
         Request = request;
         Choice = choice;
         TokenCount = PromptCount;
+        foreach (var import in request.Imports)
+        {
+            ImportedCount += import.Tokens.Count;
+        }
     }
 
     /// <summary>The request it belongs to.</summary>
@@ -29,6 +34,9 @@ public sealed class Sequence
     /// <summary>Tokens of the prompt.</summary>
     public int PromptCount => Request.Prompt.Count;
 
+    /// <summary>Tokens of the modules that the prompt begins with.</summary>
+    public int ImportedCount { get; }
+
     /// <summary>Tokens generated, a stop token that ended it included.</summary>
     public int OutputCount => TokenCount - PromptCount;
 
@@ -44,6 +52,9 @@ public sealed class Sequence
     /// <summary>All tokens, once it has begun.</summary>
     internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, TokenCount);
 
+    /// <summary>Positions of all the tokens it may come to hold, once it has begun.</summary>
+    internal ReadOnlySpan<int> Positions => _positions;
+
     /// <summary>A token by its ordinal: prompt, then output.</summary>
     public int this[int ordinal] => _tokens.Length > 0 ? Tokens[ordinal] : Request.Prompt[ordinal];
 
@@ -56,9 +67,13 @@ public sealed class Sequence
         }
 
         _tokens = new int[Math.Max(capacity, PromptCount)];
-        for (var i = 0; i < PromptCount; i++)
+        _positions = new int[_tokens.Length];
+        var next = 0;
+        for (var i = 0; i < _tokens.Length; i++)
         {
-            _tokens[i] = Request.Prompt[i];
+            _tokens[i] = i < PromptCount ? Request.Prompt[i] : 0;
+            _positions[i] = i < PromptCount && Request.Positions is { } positions ? positions[i] : next;
+            next = Math.Max(next, _positions[i] + 1);
         }
     }
 

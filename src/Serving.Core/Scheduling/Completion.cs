@@ -75,19 +75,22 @@ internal sealed class Completion
     private void SealFullPages(SequenceState state)
     {
         var tokens = state.Sequence.Tokens;
+        var positions = state.Sequence.Positions;
         var chain = state.Prepare();
+        var head = state.Table.HeadCount;
         var computed = _state.Faults.Has(PlantedBug.SealEarly) ? Math.Min(state.Sequence.TokenCount, state.Table.TokenCapacity) : state.Sequence.ComputedCount;
-        for (; !state.Private && (state.Sealed + 1) * PagePool.SlotsPerPage <= computed; state.Sealed++)
+        for (; !state.Private && state.Table.HeadTokens + ((state.Sealed + 1) * PagePool.SlotsPerPage) <= computed; state.Sealed++)
         {
             var place = state.Sealed;
-            var page = state.Table[place];
-            PageId? parent = place == 0 ? null : state.Table[place - 1];
-            switch (_state.Cache.Seal(page, chain.KeyOf(place, tokens), chain.Root, parent, PrefixChain.TokensOf(place, tokens), out var existing))
+            var page = state.Table[head + place];
+            PageId? parent = place == 0 ? null : state.Table[head + place - 1];
+            var key = chain.KeyOf(place, tokens, positions);
+            switch (_state.Cache.Seal(page, key, chain.Root, parent, chain.PartOf(place, tokens), chain.PartOf(place, positions), out var existing))
             {
                 case SealResult.Duplicate:
                     _state.Marks.Duplicates++;
                     _state.Supply.Share(existing);
-                    state.Table[place] = existing;
+                    state.Table[head + place] = existing;
                     _state.Releases.Release(page);
                     break;
                 case SealResult.Collision:

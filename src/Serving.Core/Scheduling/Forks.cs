@@ -4,7 +4,7 @@ using Serving.Core.Requests;
 namespace Serving.Core.Scheduling;
 
 /// <summary>
-/// n &gt; 1: once choice 0 has computed the prompt, the others take its pages. Pages of which every slot lies before the last prompt token are shared; of the one that
+/// n &gt; 1: once choice 0 has computed the prompt, the others take its pages. The imported modules' pages and those of which every slot lies before the last prompt token are shared; of the one that
 /// holds it each choice gets a copy of the slots before it, recomputes that token and samples for itself.
 /// </summary>
 internal sealed class Forks
@@ -43,11 +43,12 @@ internal sealed class Forks
     private void Take(SequenceState choice, SequenceState first, PageId page)
     {
         var computed = choice.Sequence.PromptCount - 1;
-        var shared = computed / PagePool.SlotsPerPage;
+        var own = computed - first.Table.HeadTokens;
+        var shared = first.Table.HeadCount + (own / PagePool.SlotsPerPage);
         choice.Begin();
         for (var i = 0; i < shared; i++)
         {
-            choice.Table.Add(first.Table[i]);
+            choice.Table.Take(first.Table, i);
             if (!_state.Faults.Has(PlantedBug.ForkWithoutRetain))
             {
                 _state.Supply.Share(first.Table[i]);
@@ -55,13 +56,13 @@ internal sealed class Forks
         }
 
         choice.Table.Add(page);
-        if (computed % PagePool.SlotsPerPage != 0)
+        if (own % PagePool.SlotsPerPage != 0)
         {
             choice.CopySource = first.Table[shared];
             _state.Supply.Share(first.Table[shared]);
         }
 
-        choice.Sealed = Math.Min(shared, first.Sealed);
+        choice.Sealed = Math.Min(own / PagePool.SlotsPerPage, first.Sealed);
         choice.Private = first.Private;
         choice.Scheduled = computed;
         choice.Sequence.ComputedCount = computed;

@@ -47,7 +47,7 @@ internal sealed class PlanWriter
         {
             if (!_state.Faults.Has(PlantedBug.ForkWithoutCopy))
             {
-                plan.AddCopy(new PageCopy(source, state.Table.Pages[^1], first % PagePool.SlotsPerPage));
+                plan.AddCopy(new PageCopy(source, state.Table.Pages[^1], (first - state.Table.HeadTokens) % PagePool.SlotsPerPage));
             }
 
             _state.DropCopySource(state);
@@ -58,7 +58,7 @@ internal sealed class PlanWriter
             // A pending token is the last one and lies in the plan before, which is still in flight.
             var known = ordinal < state.Sequence.TokenCount;
             AddOutput(plan, state, index, ordinal);
-            plan.AddRow(known ? state.Sequence.Tokens[ordinal] : ~state.PendingOutput, ordinal);
+            plan.AddRow(known ? state.Sequence.Tokens[ordinal] : ~state.PendingOutput, state.Sequence.Positions[ordinal]);
         }
 
         var firstPage = plan.Pages.Length;

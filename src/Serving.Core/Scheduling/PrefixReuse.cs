@@ -22,7 +22,7 @@ internal sealed class PrefixReuse
     {
         var chain = next.Prepare();
         var sequence = next.Sequence;
-        var most = (sequence.TokenCount - 1) / PagePool.SlotsPerPage;
+        var most = (sequence.TokenCount - 1 - sequence.ImportedCount) / PagePool.SlotsPerPage;
         idle = 0;
         if (!_state.Options.PrefixCaching || (sequence.Request.ScorePrompt && sequence.Choice == 0 && sequence.OutputCount == 0))
         {
@@ -37,8 +37,8 @@ internal sealed class PrefixReuse
         PageId? parent = null;
         for (var i = 0; i < most; i++)
         {
-            var tokens = PrefixChain.TokensOf(i, sequence.Tokens);
-            if (_state.Cache.Find(chain.KeyOf(i, sequence.Tokens), chain.Root, parent, tokens) is not { } page)
+            var key = chain.KeyOf(i, sequence.Tokens, sequence.Positions);
+            if (_state.Cache.Find(key, chain.Root, parent, chain.PartOf(i, sequence.Tokens), chain.PartOf(i, sequence.Positions)) is not { } page)
             {
                 return i;
             }

@@ -22,6 +22,10 @@ internal sealed class RequestState
         }
 
         Unfinished = Choices.Length;
+        foreach (var import in request.Imports)
+        {
+            HeadPages += PagePool.PagesFor(import.Tokens.Count);
+        }
     }
 
     /// <summary>The request.</summary>
@@ -32,6 +36,9 @@ internal sealed class RequestState
 
     /// <summary>Root of its prefix keys.</summary>
     public Digest Root { get; }
+
+    /// <summary>Pages of the modules that it imports: the head of its sequences' page tables.</summary>
+    public int HeadPages { get; }
 
     /// <summary>Its sequences.</summary>
     public SequenceState[] Choices { get; }

@@ -60,6 +60,11 @@ public sealed class Scheduler
             return RequestError.Draining;
         }
 
+        if (request.Imports.Count > 0)
+        {
+            return RequestError.NotSupported; // Until modules have a residency.
+        }
+
         if (!Fits(request))
         {
             return RequestError.ContextTooLong;
@@ -194,7 +199,7 @@ public sealed class Scheduler
     private bool Fits(Request request)
     {
         var tokens = (long)request.Prompt.Count + request.Sampling.MaxTokens;
-        if (tokens > _state.Options.MaxModelLength)
+        if (Math.Max(tokens, (long)request.FirstOutputPosition + request.Sampling.MaxTokens) > _state.Options.MaxModelLength)
         {
             return false;
         }

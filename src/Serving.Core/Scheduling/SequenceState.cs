@@ -50,7 +50,7 @@ internal sealed class SequenceState
     /// <summary>How often it was preempted.</summary>
     public int Preemptions { get; set; }
 
-    /// <summary>Leading pages of its table that are in the prefix cache.</summary>
+    /// <summary>Leading ones of its own pages that are in the prefix cache.</summary>
     public int Sealed { get; set; }
 
     /// <summary>Its next page's key belongs to another content: nothing more of it is sealed.</summary>
@@ -105,9 +105,10 @@ internal sealed class SequenceState
         if (Chain is null)
         {
             Sequence.Begin(Capacity);
-            var pages = PagePool.PagesFor(Capacity);
-            Table = new PageTable(pages);
-            Chain = new PrefixChain(Request.Root, pages);
+            var imported = Sequence.ImportedCount;
+            var pages = PagePool.PagesFor(Capacity - imported);
+            Table = new PageTable(pages, Request.HeadPages);
+            Chain = new PrefixChain(Request.Root, pages, imported);
         }
 
         return Chain;

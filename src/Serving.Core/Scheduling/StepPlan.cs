@@ -36,7 +36,7 @@ public sealed class StepPlan
     /// <summary>Token id per row; a negative value v stands for the token sampled as output ~v of the plan before, which is still in flight.</summary>
     public ReadOnlySpan<int> TokenIds => CollectionsMarshal.AsSpan(_tokenIds);
 
-    /// <summary>Position per row.</summary>
+    /// <summary>Rotary position per row: the ordinal, unless a schema leaves gaps.</summary>
     public ReadOnlySpan<int> Positions => CollectionsMarshal.AsSpan(_positions);
 
     /// <summary>The sequences, covering the rows in order; those of one adapter slot lie side by side.</summary>
@@ -75,7 +75,7 @@ public sealed class StepPlan
     internal int AddPages(PageTable table, int tokens)
     {
         var first = _pages.Count;
-        CollectionsMarshal.SetCount(_pages, first + PagePool.PagesFor(tokens));
+        CollectionsMarshal.SetCount(_pages, first + table.EntriesFor(tokens));
         return table.Write(tokens, CollectionsMarshal.AsSpan(_pages)[first..]);
     }
 

@@ -81,6 +81,39 @@ public abstract partial class BackendContract
         Assert.Equal(Run(session, -1, [.. tokens, .. right]), second);
     }
 
+    /// <summary>
+    /// Pages that went to host memory and came back to other pages hold what they held, to the bit, whatever was computed in their old places meanwhile; a partly filled one too.
+    /// </summary>
+    [Fact]
+    public void CopyFromHost_OtherPages_ContinueAsTheirOrigin()
+    {
+        var test = TestProgram.Create(ShapeTable["llama"]);
+        using var session = new BackendSession(Factory, test, hostPages: 5);
+        int[] tokens = Tokens(test, 37, 14);
+        var origin = new TestSequence(session);
+        session.Inputs.Clear();
+        origin.AddChunk(tokens);
+        session.Execute();
+        int[] pages = [.. origin.Table.Select(entry => entry.Page)];
+        session.Backend.CopyToHost(pages, [4, 0, 2]);
+
+        // The old places are written over by another sequence.
+        session.ReturnPages(pages);
+        session.Inputs.Clear();
+        new TestSequence(session).AddChunk(Tokens(test, 48, 15));
+        session.Execute();
+        int[] back = [session.TakePage(), session.TakePage(), session.TakePage()];
+        session.Backend.CopyFromHost([4, 0, 2], back);
+        var copy = new TestSequence(session);
+        copy.Import((back[0], 16), (back[1], 16), (back[2], 5));
+        copy.StartPage();
+        session.Inputs.Clear();
+        copy.AddChunk(Tokens(test, 9, 16), last: Greedy);
+        session.Execute();
+        var continued = session.Logits(0);
+        Assert.Equal(Run(session, -1, [.. tokens, .. Tokens(test, 9, 16)]), continued);
+    }
+
     /// <summary>A negative token id stands for what the previous step sampled as that output, in any order of the rows.</summary>
     [Fact]
     public void Execute_PendingTokens_AreFedFromPreviousStep()

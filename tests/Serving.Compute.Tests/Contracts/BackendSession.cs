@@ -12,13 +12,13 @@ public sealed class BackendSession : IDisposable
     private int _slots;
 
     /// <summary>Creates the backend, loads the weights and takes the pool.</summary>
-    public BackendSession(BackendFactory factory, TestProgram test, int pages = 512, int maxRows = 256, int adapterSlots = 64)
+    public BackendSession(BackendFactory factory, TestProgram test, int pages = 512, int maxRows = 256, int adapterSlots = 64, int hostPages = 0)
     {
         Test = test;
         Limits = new StepLimits(maxRows, 128, maxRows, test.Shape.Positions);
         Backend = factory.Create(test.Program);
         test.LoadInto(Backend);
-        Backend.AllocatePool(new PoolShape(pages, test.Program.Shape.PageBytes, adapterSlots), Limits);
+        Backend.AllocatePool(new PoolShape(pages, test.Program.Shape.PageBytes, adapterSlots, hostPages), Limits);
         Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true);
 
         // Pages are handed out in a scattered order, so that nothing works by luck of neighbouring pages.
@@ -42,6 +42,15 @@ public sealed class BackendSession : IDisposable
 
     /// <summary>Takes a page.</summary>
     public int TakePage() => _free.Pop();
+
+    /// <summary>Gives pages back: the next ones taken are these.</summary>
+    public void ReturnPages(IEnumerable<int> pages)
+    {
+        foreach (var page in pages)
+        {
+            _free.Push(page);
+        }
+    }
 
     /// <summary>Packs an adapter and returns its slot.</summary>
     public int AddAdapter(AdapterWeights adapter)

@@ -44,7 +44,24 @@ public sealed class PrefixCacheTests
 
     [Fact]
     public void Next_PositionDiffers_IsAnotherKey() =>
-        Assert.NotEqual(PrefixKeys.Next(Root, Tokens(1), 0), PrefixKeys.Next(Root, Tokens(1), 16));
+        Assert.NotEqual(PrefixKeys.Next(Root, Tokens(1), Positions(0)), PrefixKeys.Next(Root, Tokens(1), Positions(16)));
+
+    [Fact]
+    public void RootBehind_OtherModulesOrOrder_IsAnotherRoot()
+    {
+        var (one, two) = (Digest.Of([1]), Digest.Of([2]));
+        var roots = new[] { Root, PrefixKeys.RootBehind(Root, [one]), PrefixKeys.RootBehind(Root, [two]), PrefixKeys.RootBehind(Root, [one, two]), PrefixKeys.RootBehind(Root, [two, one]) };
+        Assert.Equal(5, roots.Distinct().Count());
+        Assert.Equal(Root, PrefixKeys.RootBehind(Root, []));
+    }
+
+    [Fact]
+    public void Find_SameTokensAtOtherPositions_FindsNothing()
+    {
+        Seal(Tokens(1), Root, null);
+        Assert.Null(_cache.Find(PrefixKeys.Next(Root, Tokens(1), Positions(0)), Root, null, Tokens(1), Positions(16)));
+        Assert.Null(_cache.Find(PrefixKeys.Next(Root, Tokens(1), Positions(16)), Root, null, Tokens(1), Positions(16)));
+    }
 
     [Fact]
     public void Seal_SameContentTwice_NamesTheFirstPage()
@@ -65,9 +82,9 @@ public sealed class PrefixCacheTests
         for (var i = 0; i < 8; i++)
         {
             _pool.TryLease(out var page);
-            var result = cache.Seal(page, PrefixKeys.Next(Root, Tokens(i), 0), Root, null, Tokens(i), out _);
+            var result = cache.Seal(page, PrefixKeys.Next(Root, Tokens(i), Positions(0)), Root, null, Tokens(i), Positions(0), out _);
             results.Add(result);
-            var found = cache.Find(PrefixKeys.Next(Root, Tokens(i), 0), Root, null, Tokens(i));
+            var found = cache.Find(PrefixKeys.Next(Root, Tokens(i), Positions(0)), Root, null, Tokens(i), Positions(0));
             Assert.Equal(result == SealResult.Sealed ? page : null, found);
             sealedPage ??= found;
         }
@@ -184,7 +201,7 @@ public sealed class PrefixCacheTests
 
     private string PathOf(PageId page) => (_cache.ParentOf(page) is { } parent ? PathOf(parent) : "") + (_cache.TokensOf(page)[0] / 100);
 
-    private PageId? Find(int[] tokens, Digest root, PageId? parent) => _cache.Find(KeyOf(tokens, root, parent), root, parent, tokens);
+    private PageId? Find(int[] tokens, Digest root, PageId? parent) => _cache.Find(KeyOf(tokens, root, parent), root, parent, tokens, Positions(0));
 
     private PageId Seal(int[] tokens, Digest root, PageId? parent)
     {
@@ -194,7 +211,9 @@ public sealed class PrefixCacheTests
     }
 
     private SealResult Seal(PageId page, int[] tokens, Digest root, PageId? parent, out PageId existing) =>
-        _cache.Seal(page, KeyOf(tokens, root, parent), root, parent, tokens, out existing);
+        _cache.Seal(page, KeyOf(tokens, root, parent), root, parent, tokens, Positions(0), out existing);
 
-    private Digest KeyOf(int[] tokens, Digest root, PageId? parent) => PrefixKeys.Next(parent is { } page ? _cache.KeyOf(page) : root, tokens, 0);
+    private Digest KeyOf(int[] tokens, Digest root, PageId? parent) => PrefixKeys.Next(parent is { } page ? _cache.KeyOf(page) : root, tokens, Positions(0));
+
+    private static int[] Positions(int first) => [.. Enumerable.Range(first, PagePool.SlotsPerPage)];
 }

@@ -40,6 +40,10 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 
+    public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => throw new NotSupportedException();
+
+    public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+
     public void Execute(StepInputs inputs, StepOutputs outputs) => throw new NotSupportedException();
 
     public void Dispose()

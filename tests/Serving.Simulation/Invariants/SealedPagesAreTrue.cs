@@ -97,12 +97,12 @@ internal sealed class SealedPagesAreTrue : Invariant
             }
         }
 
-        CheckKey(world, cache, page, parent, tokens, first);
+        CheckKey(cache, page, parent, tokens);
     }
 
-    private void CheckKey(World world, PrefixCache cache, PageId page, PageId? parent, ReadOnlySpan<int> tokens, int first)
+    private void CheckKey(PrefixCache cache, PageId page, PageId? parent, ReadOnlySpan<int> tokens)
     {
-        if (!_keysCollide && parent is { } before && cache.KeyOf(page) != PrefixKeys.Next(cache.KeyOf(before), tokens, first))
+        if (!_keysCollide && parent is { } before && cache.KeyOf(page) != PrefixKeys.Next(cache.KeyOf(before), tokens, cache.PositionsOf(page)))
         {
             throw Violated($"the key of page {page.Value} does not follow from its parent's and its tokens");
         }

@@ -44,6 +44,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "srv_cpu_pack_adapter")]
     public static partial NativeStatus PackAdapter(nint engine, int slot, NativeAdapterSlice* slices, int sliceCount, NativeCellRun* runs, int runCount, int* pages, int pageCount);
 
+    [LibraryImport(Library, EntryPoint = "srv_cpu_copy_to_host")]
+    public static partial NativeStatus CopyToHost(nint engine, int* pages, int* hostPages, int count);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_copy_from_host")]
+    public static partial NativeStatus CopyFromHost(nint engine, int* hostPages, int* pages, int count);
+
     [LibraryImport(Library, EntryPoint = "srv_cpu_execute")]
     public static partial NativeStatus Execute(nint engine, NativeStep* step, NativeOutputs* outputs);
 }

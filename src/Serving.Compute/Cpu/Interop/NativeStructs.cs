@@ -111,7 +111,7 @@ internal struct NativePool
     public int MaxSequences;
     public int MaxOutputs;
     public int MaxContext;
-    public int Reserved;
+    public int HostPageCount;
 }
 
 /// <summary>srv_adapter_slice.</summary>

@@ -13,6 +13,7 @@ internal sealed unsafe class PageArena : IDisposable
     private const int Slots = ModelShape.PageTokens;
 
     private readonly NativeBuffer<byte> _memory;
+    private readonly NativeBuffer<byte> _host;
     private readonly ModelShape _shape;
     private readonly bool _exact;
     private readonly long _headElements;
@@ -25,6 +26,7 @@ internal sealed unsafe class PageArena : IDisposable
         _headElements = (long)Slots * shape.HeadSize;
         PageStride = exact ? checked(pool.PageBytes * 2) : pool.PageBytes;
         _memory = new NativeBuffer<byte>(checked(PageStride * pool.PageCount), zeroed: false);
+        _host = new NativeBuffer<byte>(checked(PageStride * pool.HostPageCount), zeroed: false);
     }
 
     /// <summary>Bytes from one page to the next.</summary>
@@ -110,8 +112,32 @@ internal sealed unsafe class PageArena : IDisposable
         }
     }
 
+    /// <summary>Copies whole pages to host pages.</summary>
+    public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages)
+    {
+        for (var i = 0; i < pages.Length; i++)
+        {
+            Buffer.MemoryCopy(Page(pages[i]), HostPage(hostPages[i]), PageStride, PageStride);
+        }
+    }
+
+    /// <summary>Copies whole host pages to pages.</summary>
+    public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages)
+    {
+        for (var i = 0; i < pages.Length; i++)
+        {
+            Buffer.MemoryCopy(HostPage(hostPages[i]), Page(pages[i]), PageStride, PageStride);
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _host.Dispose();
+    }
+
+    private byte* HostPage(int page) => _host.Pointer + (page * PageStride);
 
     private void CopySlots<T>(T* source, T* destination, int tokens)
         where T : unmanaged
