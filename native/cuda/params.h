@@ -137,7 +137,7 @@ typedef struct srv_embed_params {
 } srv_embed_params;
 
 /* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * weight).
-   256 threads, 1,024 bytes of shared memory, a block per row. */
+   256 threads, 64 bytes of shared memory, a block per row. */
 typedef struct srv_rms_norm_params {
     srv_address input;     /* float [rows, input_stride] */
     srv_address weight;    /* bf16 [columns] */
@@ -166,7 +166,7 @@ typedef struct srv_gather_params {
 } srv_gather_params;
 
 /* srv_token_slots, once per step before the first attention: token_slots[16 first_entry + o] = 16 page + slot of the token with ordinal o, for every sequence.
-   256 threads, 1,088 bytes of shared memory, a block per sequence. */
+   256 threads, 64 bytes of shared memory, a block per sequence. */
 typedef struct srv_token_slots_params {
     srv_address sequences;      /* srv_sequence [sequences] */
     srv_address entries;        /* srv_page [entries] */
@@ -262,7 +262,7 @@ typedef struct srv_lora {
 
 /*
  * x A^T of all rows with an adapter, as partial planes.
- *   srv_lora_shrink_plain  128 threads, 4,096 bytes of shared memory, a block per row (row_slots; the lists are not used)
+ *   srv_lora_shrink_plain  128 threads, no shared memory, a block per row (row_slots; the lists are not used)
  *   srv_lora_shrink        items of tiles; 128 threads, SRV_SHRINK_SHARED bytes, persistent: two blocks per multiprocessor
  * Both write the same planes; a plane's sums differ in the order of addition.
  */
@@ -279,7 +279,7 @@ typedef struct srv_shrink_params {
 
 /*
  * The end of a Linear: product + bias + LoRA delta, rounded, kept or accumulated. product and output may be the same memory where the mode is KEEP.
- *   srv_linear_finish_plain  128 threads, 5,120 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
+ *   srv_linear_finish_plain  128 threads, 4,096 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns (grid.y = ceil(columns / 256))
  */
 typedef struct srv_linear_params {

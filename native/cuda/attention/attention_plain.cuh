@@ -1,0 +1,150 @@
+// Attention for any even head size up to 256, without tensor cores: the arithmetic that the others are held to.
+//
+// Memory: a block per item and kv head; a warp takes one packed row after the other. A lane reads the key of its own ordinal of a block of 32, then all lanes
+// read the values of one ordinal after the other, 4 bytes each. Keys and values are read again for every packed row.
+// Bytes per row, head and token: 4 head_size + 4. Operations: 4 head_size.
+// Order: a score is one chain of fma over the elements; the block's sum of exponentials is the tree of warp_sum; an output element is one chain of fma over the
+// ordinals of a split, rescaled before a block that raises the maximum; splits are merged in ascending order.
+#pragma once
+#include "../common/reduce.cuh"
+#include "items.cuh"
+
+constexpr int kLanePairs = SRV_MAX_HEAD_SIZE / 64;
+
+// Lane l holds elements 2 l, 2 l + 1, 64 + 2 l, ...
+struct RowState {
+    float maximum, sum;
+    float output[2 * kLanePairs];
+};
+
+SRV_DEVICE RowState empty_state() {
+    RowState state;
+    state.maximum = kNoScore;
+    state.sum = 0;
+    for (int i = 0; i < 2 * kLanePairs; i++) {
+        state.output[i] = 0;
+    }
+
+    return state;
+}
+
+SRV_DEVICE float score_of(const uint16_t* query, const uint16_t* key, int head_size) {
+    float score = 0;
+    for (int d = 0; d < head_size; d += 2) {
+        const uint32_t q = *reinterpret_cast<const uint32_t*>(query + d);
+        const uint32_t k = *reinterpret_cast<const uint32_t*>(key + d);
+        score = ptx::fma(ptx::low_bf16(q), ptx::low_bf16(k), score);
+        score = ptx::fma(ptx::high_bf16(q), ptx::high_bf16(k), score);
+    }
+
+    return score;
+}
+
+// Adds up to 32 tokens; lane l has token l's slot.
+SRV_DEVICE void attend_block(const SlotReader& slots, const uint16_t* query, float scale, int slot, int valid, RowState& state) {
+    const int lane = static_cast<int>(ptx::lane());
+    const float score = lane < valid ? score_of(query, slots.key(slot), slots.head_size) * scale : kNoScore;
+    const float most = warp_max(score);
+    const float maximum = most > state.maximum ? most : state.maximum;
+    const float factor = exponential(state.maximum - maximum);
+    const float weight = exponential(score - maximum);
+    state.maximum = maximum;
+    state.sum = state.sum * factor + warp_sum(weight);
+    for (int i = 0; i < 2 * kLanePairs; i++) {
+        state.output[i] *= factor;
+    }
+
+    const float rounded = ptx::from_bf16(ptx::to_bf16(weight));
+    for (int token = 0; token < valid; token++) {
+        const float w = ptx::shuffle_index(rounded, token);
+        const uint16_t* value = slots.value(ptx::shuffle_index(slot, token));
+        for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < slots.head_size; i++) {
+            const uint32_t pair = *reinterpret_cast<const uint32_t*>(value + 2 * lane + 64 * i);
+            state.output[2 * i] = ptx::fma(w, ptx::low_bf16(pair), state.output[2 * i]);
+            state.output[2 * i + 1] = ptx::fma(w, ptx::high_bf16(pair), state.output[2 * i + 1]);
+        }
+    }
+}
+
+SRV_DEVICE RowState attend_split(const SlotReader& slots, const int* token_slots, const uint16_t* query, float scale, int split, int ordinal) {
+    RowState state = empty_state();
+    const int end = smaller((split + 1) * SRV_ATTENTION_SPLIT, ordinal + 1);
+    for (int first = split * SRV_ATTENTION_SPLIT; first < end; first += SRV_ATTENTION_BLOCK) {
+        const int valid = smaller(SRV_ATTENTION_BLOCK, end - first);
+        const int lane = static_cast<int>(ptx::lane());
+        attend_block(slots, query, scale, lane < valid ? token_slots[first + lane] : 0, valid, state);
+    }
+
+    return state;
+}
+
+SRV_DEVICE void merge_split(const RowState& split, RowState& merged) {
+    const MergeFactors by = merge_factors(merged.maximum, split.maximum);
+    merged.maximum = by.maximum;
+    merged.sum = ptx::fma(split.sum, by.now, merged.sum * by.before);
+    for (int i = 0; i < 2 * kLanePairs; i++) {
+        merged.output[i] = ptx::fma(split.output[i], by.now, merged.output[i] * by.before);
+    }
+}
+
+SRV_DEVICE void write_output(const srv_attention_params& p, const RowState& state, int row, int head) {
+    const int lane = static_cast<int>(ptx::lane());
+    uint16_t* output = row_of<uint16_t>(p.output, row, p.output_stride) + head * p.head_size;
+    for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < p.head_size; i++) {
+        const float first = ptx::div_rn(state.output[2 * i], state.sum);
+        const float second = ptx::div_rn(state.output[2 * i + 1], state.sum);
+        *reinterpret_cast<uint32_t*>(output + 2 * lane + 64 * i) = ptx::to_bf16x2(first, second);
+    }
+}
+
+SRV_DEVICE void write_state(const srv_attention_params& p, const RowState& state, float* to) {
+    const int lane = static_cast<int>(ptx::lane());
+    if (lane == 0) {
+        to[0] = state.maximum;
+        to[1] = state.sum;
+    }
+
+    for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < p.head_size; i++) {
+        to[4 + 2 * lane + 64 * i] = state.output[2 * i];
+        to[5 + 2 * lane + 64 * i] = state.output[2 * i + 1];
+    }
+}
+
+SRV_DEVICE void attend_row(const srv_attention_params& p, const srv_attention_item& item, const SlotReader& slots, const PackedRow& row, const uint16_t* query) {
+    const int* token_slots = at<const int>(p.token_slots) + item.first_token;
+    RowState merged = empty_state();
+    for (int split = item.first_split; split < item.first_split + item.split_count && split * SRV_ATTENTION_SPLIT <= row.ordinal; split++) {
+        const RowState state = attend_split(slots, token_slots, query, p.scale, split, row.ordinal);
+        if (item.partial != 0) {
+            write_state(p, state, state_of(p, at<const int>(p.row_partials)[row.row] + split, row.head));
+        } else {
+            merge_split(state, merged);
+        }
+    }
+
+    if (item.partial == 0) {
+        write_output(p, merged, row.row, row.head);
+    }
+}
+
+SRV_KERNEL(srv_attention_plain, srv_attention_params, 128) {
+    uint16_t* query = reinterpret_cast<uint16_t*>(ptx::dynamic_shared()) + ptx::warp() * SRV_MAX_HEAD_SIZE;
+    const int kv_head = static_cast<int>(ptx::block_index_y());
+    const SlotReader slots = slot_reader(p, kv_head);
+    const srv_range range = *at<const srv_range>(p.item_range);
+    for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
+        const srv_attention_item item = at<const srv_attention_item>(p.items)[range.first + i];
+        const int packed_rows = item.row_count * (p.head_count / p.kv_head_count);
+        for (int packed = static_cast<int>(ptx::warp()); packed < packed_rows; packed += 4) {
+            const PackedRow row = packed_row(p, item, packed, kv_head);
+            const uint16_t* from = row_of<const uint16_t>(p.query, row.row, p.query_stride) + row.head * p.head_size;
+            ptx::warp_sync();
+            for (int d = static_cast<int>(ptx::lane()); d < p.head_size; d += 32) {
+                query[d] = from[d];
+            }
+
+            ptx::warp_sync();
+            attend_row(p, item, slots, row, query);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+// output[row] (fp32) = weight[token of row] (bf16).
+//
+// Memory: a block reads one row of the table, 16 bytes per thread and step, and writes it widened. Rows of one step are read where they are, in any order.
+// Bytes per row: 2 columns read, 4 columns written. Operations: none.
+#pragma once
+#include "../common/memory.cuh"
+
+SRV_KERNEL(srv_embed, srv_embed_params, 128) {
+    const int rows = count_at(p.row_count);
+    for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
+        const int given = at<const int>(p.token_ids)[row];
+        const int token = given < 0 ? at<const int>(p.sampled)[~given] : given;
+        const uint16_t* from = row_of<const uint16_t>(p.weight, token, p.weight_stride);
+        float* to = row_of<float>(p.output, row, p.output_stride);
+        for (int k = static_cast<int>(ptx::thread_index()) * 8; k < p.columns; k += 8 * 128) {
+            if (k + 8 <= p.columns) {
+                store_floats(to + k, load_widened(from + k));
+                store_floats(to + k + 4, load_widened(from + k + 4));
+            } else {
+                for (int i = k; i < p.columns; i++) {
+                    to[i] = ptx::from_bf16(from[i]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// Bias and penalties, and the largest value of a row.
+#pragma once
+#include "../common/reduce.cuh"
+
+constexpr int kSampleThreads = 256;
+
+// A token that is named twice gets the sum of its biases: its first entry adds all of them, in their order.
+SRV_DEVICE void add_biases(float* values, const srv_bias* biases, int count) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < count; i += kSampleThreads) {
+        const int token = biases[i].token;
+        bool first = true;
+        for (int j = 0; j < i; j++) {
+            first = first && biases[j].token != token;
+        }
+
+        float value = values[token];
+        for (int j = i; j < count; j++) {
+            value = biases[j].token == token ? value + biases[j].bias : value;
+        }
+
+        if (first) {
+            values[token] = value;
+        }
+    }
+}
+
+// Tokens are distinct: every token that the sequence has seen once.
+SRV_DEVICE void add_penalties(float* values, const srv_sample_row& row, const srv_penalty* penalties) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < row.penalty_count; i += kSampleThreads) {
+        const srv_penalty seen = penalties[row.first_penalty + i];
+        float value = values[seen.token];
+        value = value > 0 ? ptx::div_rn(value, row.repetition_penalty) : value * row.repetition_penalty;
+        if (seen.output_count > 0) {
+            value -= static_cast<float>(seen.output_count) * row.frequency_penalty;
+            value -= row.presence_penalty;
+        }
+
+        values[seen.token] = value;
+    }
+}
+
+struct Candidate {
+    float value;
+    int id;
+};
+
+// Higher values first, lower ids first among equals.
+SRV_DEVICE bool comes_before(const Candidate& a, const Candidate& b) { return a.value > b.value || (a.value == b.value && a.id < b.id); }
+
+SRV_DEVICE Candidate warp_first(Candidate best) {
+    for (uint32_t by = 16; by > 0; by /= 2) {
+        const Candidate other = {ptx::shuffle_xor(best.value, by), ptx::shuffle_xor(best.id, by)};
+        best = comes_before(other, best) ? other : best;
+    }
+
+    return best;
+}
+
+// The first of all values that come after `after`; id -1 where there is none. scratch holds a Candidate per warp; it may be used again after a barrier.
+SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after, Candidate* scratch) {
+    Candidate best = {kNoScore, 0x7FFFFFFF};
+    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
+        const Candidate own = {values[id], id};
+        if (comes_before(after, own) && comes_before(own, best)) {
+            best = own;
+        }
+    }
+
+    best = warp_first(best);
+    if (ptx::lane() == 0) {
+        scratch[ptx::warp()] = best;
+    }
+
+    ptx::barrier();
+    best = scratch[0];
+    for (int i = 1; i < kSampleThreads / 32; i++) {
+        best = comes_before(scratch[i], best) ? scratch[i] : best;
+    }
+
+    return best;
+}
+
+// The largest value and the lowest id that has it; id 0 for a row without one (all NaN).
+SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
+    const Candidate best = first_after(values, count, {__builtin_inff(), -1}, scratch);
+    return best.id < count ? best : Candidate{kNoScore, 0};
+}

@@ -1,0 +1,78 @@
+// Sampling and logprobs of one output row, in the order that Serving.Compute/Steps/SampleRow.cs documents.
+//
+// Memory: a block per output; its row of probabilities stands in the scratch buffer and in L2, bins and partial sums in shared memory.
+// Bytes per output: 4 vocabulary for a greedy row; 8 more to make probabilities, 12 for each of top_k and top_p, 4 to draw, 4 (1 + top logprobs) for logprobs.
+// Operations: about 30 per token of the vocabulary.
+// Order: exponentials are polynomials, masses whole numbers, sums of the CDF chains: the same bits whatever else is in the step.
+#pragma once
+#include "logprobs.cuh"
+
+constexpr float kGreedyTemperature = 1e-5f;
+
+// The logits after bias and penalties, in the scratch row; the logits' own row where nothing changes them and nothing will be written.
+SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values) {
+    const bool greedy = row.temperature < kGreedyTemperature;
+    if (greedy && row.bias_count == 0 && row.penalty_count == 0) {
+        return logits;
+    }
+
+    for (int id = static_cast<int>(ptx::thread_index()); id < p.vocabulary; id += kSampleThreads) {
+        values[id] = logits[id];
+    }
+
+    ptx::barrier();
+    add_biases(values, at<const srv_bias>(p.biases) + row.first_bias, row.bias_count);
+    ptx::barrier();
+    add_penalties(values, row, at<const srv_penalty>(p.penalties));
+    ptx::barrier();
+    return values;
+}
+
+SRV_DEVICE void make_probabilities(float* values, int count, float largest, const srv_sample_row& row) {
+    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
+        const float probability = exponential(ptx::div_rn(values[id] - largest, row.temperature));
+        values[id] = row.min_p > 0 && probability < row.min_p ? 0.0f : probability;
+    }
+
+    ptx::barrier();
+}
+
+SRV_DEVICE int sample_token(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values, SampleScratch& s) {
+    const Candidate best = largest_of(adjusted(p, row, logits, values), p.vocabulary, s.candidates);
+    if (row.temperature < kGreedyTemperature) {
+        return best.id;
+    }
+
+    make_probabilities(values, p.vocabulary, best.value, row);
+    if (row.top_k > 0 && row.top_k < p.vocabulary) {
+        keep_largest(values, p.vocabulary, static_cast<uint64_t>(row.top_k), false, s);
+    }
+
+    if (row.top_p < 1) {
+        const double mass = static_cast<double>(row.top_p) * static_cast<double>(total_mass(values, p.vocabulary, s));
+        keep_largest(values, p.vocabulary, mass < 1 ? 1 : static_cast<uint64_t>(mass), true, s);
+    }
+
+    return draw(values, p.vocabulary, uniform_of(row.seed, row.output_index, row.choice_index), best.id, s);
+}
+
+SRV_KERNEL(srv_sample, srv_sample_params, 256) {
+    static_assert(sizeof(SampleScratch) <= SRV_SAMPLE_SHARED, "the host is told how much shared memory sampling takes");
+    SampleScratch& s = *reinterpret_cast<SampleScratch*>(ptx::dynamic_shared());
+    const int outputs = count_at(p.output_count);
+    for (int output = static_cast<int>(ptx::block_index()); output < outputs; output += static_cast<int>(ptx::block_count())) {
+        const srv_sample_row row = at<const srv_sample_row>(p.sample_rows)[output];
+        const float* logits = row_of<const float>(p.logits, output, p.logits_stride);
+        const int token = row.target_token >= 0 ? row.target_token : sample_token(p, row, logits, row_of<float>(p.scratch, output, p.logits_stride), s);
+        if (ptx::thread_index() == 0) {
+            at<int>(p.token_ids)[output] = token;
+        }
+
+        ptx::barrier();
+        if (row.top_logprobs >= 0) {
+            write_logprobs(p, logits, output, token, row.top_logprobs, s);
+        }
+
+        ptx::barrier();
+    }
+}

@@ -1,0 +1,188 @@
+// Keeps the largest of a row of probabilities, by count (top_k) or by mass (top_p), without sorting: three passes of 11, 11 and 10 bits find the value at
+// which the count or mass is reached (the bits of floats that are not negative are ordered as the floats are). Among equals the lowest ids are kept.
+//
+// Masses are whole numbers of 2^-44: sums of them are exact, so that threads may add to a bin in any order. Values are at most 1; what is below 2^-44
+// weighs nothing beside the most likely token's 1.
+#pragma once
+#include "adjust.cuh"
+
+constexpr int kSelectBins = 1 << 11;
+constexpr float kMassUnits = 17592186044416.0f;
+
+// What one thread finds of a block whose sums cross the target: the first id at which they do, or -1 and the block's last token that was kept, or -1.
+struct Crossing {
+    int id, last;
+};
+
+// Shared memory of sampling.
+struct SampleScratch {
+    uint32_t bins[kSelectBins][2];  // low and high words of a bin's mass
+    uint64_t warp_masses[kSampleThreads / 32];
+    Candidate candidates[kSampleThreads / 32];
+    int warp_counts[kSampleThreads / 32];
+    uint64_t found_above;
+    int found_bin;
+    Crossing found;
+    int unused;
+};
+
+struct Selection {
+    bool by_mass;
+
+    // Not a number weighs nothing.
+    SRV_DEVICE uint64_t weight(float value) const { return !by_mass ? 1 : value > 0 ? static_cast<uint64_t>(value * kMassUnits) : 0; }
+};
+
+SRV_DEVICE uint64_t shuffle_index_64(uint64_t x, uint32_t lane) {
+    const uint32_t low = ptx::shuffle_index(static_cast<uint32_t>(x), lane);
+    const uint32_t high = ptx::shuffle_index(static_cast<uint32_t>(x >> 32), lane);
+    return static_cast<uint64_t>(high) << 32 | low;
+}
+
+// The sum over lower threads and this one, and the sum over all.
+SRV_DEVICE uint64_t block_scan_64(uint64_t x, uint64_t* scratch, uint64_t& total) {
+    const uint32_t lane = ptx::lane();
+    for (uint32_t by = 1; by < 32; by *= 2) {
+        const uint64_t lower = shuffle_index_64(x, lane >= by ? lane - by : lane);
+        x += lane >= by ? lower : 0;
+    }
+
+    if (lane == 31) {
+        scratch[ptx::warp()] = x;
+    }
+
+    ptx::barrier();
+    uint64_t before = 0;
+    total = 0;
+    for (uint32_t i = 0; i < kSampleThreads / 32; i++) {
+        before += i < ptx::warp() ? scratch[i] : 0;
+        total += scratch[i];
+    }
+
+    ptx::barrier();
+    return before + x;
+}
+
+SRV_DEVICE uint64_t total_mass(const float* values, int count, SampleScratch& s) {
+    uint64_t mass = 0;
+    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
+        mass += Selection{true}.weight(values[id]);
+    }
+
+    uint64_t total;
+    block_scan_64(mass, s.warp_masses, total);
+    return total;
+}
+
+// Adds to a bin of two words; the carry goes up with the addition that made it.
+SRV_DEVICE void add_to_bin(uint32_t (&bin)[2], uint64_t weight) {
+    const uint32_t low = static_cast<uint32_t>(weight);
+    const uint32_t old = ptx::atomic_add(&bin[0], low);
+    const uint32_t high = static_cast<uint32_t>(weight >> 32) + (old + low < old ? 1u : 0u);
+    if (high != 0) {
+        ptx::atomic_add(&bin[1], high);
+    }
+}
+
+// Adds up the values whose bits above this digit are the prefix's, by digit.
+SRV_DEVICE void fill_bins(const float* values, int count, uint32_t prefix, int shift, int width, Selection selection, SampleScratch& s) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < kSelectBins; i += kSampleThreads) {
+        s.bins[i][0] = 0;
+        s.bins[i][1] = 0;
+    }
+
+    ptx::barrier();
+    const int upper = shift + width;
+    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
+        const uint32_t bits = ptx::as_uint(values[id]);
+        if (values[id] > 0 && (upper == 32 || bits >> upper == prefix >> upper)) {
+            add_to_bin(s.bins[(bits >> shift) & ((1u << width) - 1)], selection.weight(values[id]));
+        }
+    }
+
+    ptx::barrier();
+}
+
+SRV_DEVICE uint64_t bin_mass(const SampleScratch& s, int bin) { return static_cast<uint64_t>(s.bins[bin][1]) << 32 | s.bins[bin][0]; }
+
+// The highest bin at which the sum from above reaches the target, and that sum without it; false where all of them stay below.
+SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, SampleScratch& s) {
+    constexpr int kOwn = kSelectBins / kSampleThreads;
+    const int highest = kSelectBins - 1 - static_cast<int>(ptx::thread_index()) * kOwn;
+    uint64_t own = 0;
+    for (int i = 0; i < kOwn; i++) {
+        own += bin_mass(s, highest - i);
+    }
+
+    uint64_t total;
+    const uint64_t end = block_scan_64(own, s.warp_masses, total) + above;
+    if (total + above < target) {
+        return false;
+    }
+
+    if (end - own < target && target <= end) {
+        uint64_t sum = end - own;
+        int bin = highest;
+        for (; sum + bin_mass(s, bin) < target; bin--) {
+            sum += bin_mass(s, bin);
+        }
+
+        s.found_above = sum;
+        s.found_bin = bin;
+    }
+
+    ptx::barrier();
+    above = s.found_above;
+    found = s.found_bin;
+    ptx::barrier();
+    return true;
+}
+
+// Zeroes what is below the threshold, and all but the first `kept` of those that equal it.
+SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch& s) {
+    uint64_t before = 0;
+    for (int first = 0; first < count; first += kSampleThreads) {
+        const int id = first + static_cast<int>(ptx::thread_index());
+        const float value = id < count ? values[id] : 0.0f;
+        bool drop = value < threshold;
+        if (kept < equals) {
+            int total;
+            const int own = value == threshold ? 1 : 0;
+            const int rank = block_scan(own, s.warp_counts, total) - own;
+            ptx::barrier();
+            drop = drop || (own != 0 && before + static_cast<uint64_t>(rank) >= kept);
+            before += static_cast<uint64_t>(total);
+        }
+
+        if (id < count && drop) {
+            values[id] = 0;
+        }
+    }
+
+    ptx::barrier();
+}
+
+// Zeroes all but the largest values: `target` of them, or those whose mass reaches it, the one that crosses it included.
+SRV_DEVICE void keep_largest(float* values, int count, uint64_t target, bool by_mass, SampleScratch& s) {
+    const Selection selection{by_mass};
+    uint32_t prefix = 0;
+    uint64_t above = 0;
+    int bin = 0;
+    for (int pass = 0; pass < 3; pass++) {
+        const int shift = pass == 0 ? 21 : pass == 1 ? 10 : 0;
+        fill_bins(values, count, prefix, shift, pass == 2 ? 10 : 11, selection, s);
+        if (!find_crossing(target, above, bin, s)) {
+            return;
+        }
+
+        prefix |= static_cast<uint32_t>(bin) << shift;
+    }
+
+    // Every value of the last bin is the threshold; the bin was reached, so that one of them weighs something.
+    const float threshold = ptx::as_float(prefix);
+    const uint64_t weight = selection.weight(threshold);
+    const uint64_t kept = (target - above + weight - 1) / weight;
+    const uint64_t equals = bin_mass(s, bin) / weight;
+    ptx::barrier();
+    zero_below(values, count, threshold, kept, equals, s);
+}
