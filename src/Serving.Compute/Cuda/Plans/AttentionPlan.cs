@@ -1,0 +1,271 @@
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Cuda.Plans;
+
+/// <summary>
+/// The work of a step's attention. Few rows over a long context are given out split by split and merged afterwards; many rows of one sequence are cut into tiles
+/// that walk all their splits. Sequences of one row that begin with the same pages are packed side by side for the splits that lie in these pages.
+/// Splits are counted from ordinal 0 and merged in order, so that none of this changes a bit of the answer.
+/// </summary>
+internal sealed class AttentionPlan
+{
+    /// <summary>SRV_ATTENTION_SPLIT: ordinals that have a softmax state of their own.</summary>
+    public const int Split = 512;
+
+    /// <summary>Packed rows (rows × query heads of a kv head) of an item of the decode kernel.</summary>
+    public const int DecodeRows = 16;
+
+    /// <summary>Packed rows of an item of the prefill kernel.</summary>
+    public const int PrefillRows = 128;
+
+    /// <summary>Sequences that must share a split before it is worth packing them.</summary>
+    private const int MinSharing = 4;
+
+    private readonly int _group;
+    private readonly int _stateCapacity;
+    private readonly int[] _rowOrdinals;
+    private readonly int[] _rowPartials;
+    private readonly int[] _sharedSplits;
+    private readonly bool[] _isGrouped;
+    private readonly List<int> _rowList = [];
+    private readonly List<AttentionItem> _items = [];
+    private readonly List<AttentionItem> _wide = [];
+
+    /// <summary>Takes room for the largest step.</summary>
+    /// <param name="shape">Head counts.</param>
+    /// <param name="limits">The largest step.</param>
+    /// <param name="stateCapacity">States that the device has room for; where they are used up, rows walk their splits one after the other.</param>
+    public AttentionPlan(ModelShape shape, StepLimits limits, int stateCapacity)
+    {
+        _group = shape.HeadCount / shape.KvHeadCount;
+        _stateCapacity = stateCapacity;
+        _rowOrdinals = new int[limits.MaxRows];
+        _rowPartials = new int[limits.MaxRows];
+        _sharedSplits = new int[limits.MaxSequences];
+        _isGrouped = new bool[limits.MaxSequences];
+    }
+
+    /// <summary>Whether single rows that share pages are packed side by side.</summary>
+    public bool GroupsSharedPages { get; init; } = true;
+
+    /// <summary>Rows of the step.</summary>
+    public int RowCount { get; private set; }
+
+    /// <summary>Rows of the items.</summary>
+    public ReadOnlySpan<int> RowList => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_rowList);
+
+    /// <summary>Ordinal by row.</summary>
+    public ReadOnlySpan<int> RowOrdinals => _rowOrdinals.AsSpan(0, RowCount);
+
+    /// <summary>First state by row, or −1.</summary>
+    public ReadOnlySpan<int> RowPartials => _rowPartials.AsSpan(0, RowCount);
+
+    /// <summary>The items: those of at most <see cref="DecodeRows"/> packed rows first.</summary>
+    public ReadOnlySpan<AttentionItem> Items => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items);
+
+    /// <summary>Items for the decode kernel.</summary>
+    public ListRange Decode { get; private set; }
+
+    /// <summary>Items for the prefill kernel.</summary>
+    public ListRange Prefill { get; private set; }
+
+    /// <summary>States in use; with none there is nothing to merge.</summary>
+    public int StateCount { get; private set; }
+
+    /// <summary>Items that a step can take at most.</summary>
+    public static long Capacity(StepLimits limits) =>
+        limits.MaxRows + ((long)limits.MaxSequences * ((limits.MaxContext + Split - 1) / Split));
+
+    /// <summary>Plans a step.</summary>
+    public void Build(StepInputs inputs)
+    {
+        RowCount = inputs.RowCount;
+        StateCount = 0;
+        _rowList.Clear();
+        _items.Clear();
+        _wide.Clear();
+        FillRows(inputs.Sequences);
+        FindSharing(inputs);
+        for (var i = 0; i < inputs.SequenceCount; i++)
+        {
+            AddSequence(inputs.Sequences[i], _sharedSplits[i]);
+        }
+
+        Decode = new ListRange { First = 0, Count = _items.Count };
+        Prefill = new ListRange { First = _items.Count, Count = _wide.Count };
+        _items.AddRange(_wide);
+    }
+
+    private static int SplitsOf(in StepSequence sequence) => ((sequence.FirstOrdinal + sequence.RowCount - 1) / Split) + 1;
+
+    private void FillRows(ReadOnlySpan<StepSequence> sequences)
+    {
+        _rowPartials.AsSpan(0, RowCount).Fill(-1);
+        foreach (var sequence in sequences)
+        {
+            for (var row = 0; row < sequence.RowCount; row++)
+            {
+                _rowOrdinals[sequence.FirstRow + row] = sequence.FirstOrdinal + row;
+            }
+        }
+    }
+
+    private void AddSequence(in StepSequence sequence, int sharedSplits)
+    {
+        var splits = SplitsOf(sequence);
+        var first = AddRows(sequence.FirstRow, sequence.RowCount);
+        var tokens = sequence.FirstEntry * ModelShape.PageTokens;
+        if (sharedSplits > 0 || (sequence.RowCount * _group <= DecodeRows && splits > 1 && TakeStates(sequence, splits)))
+        {
+            for (var split = sharedSplits; split < splits; split++)
+            {
+                _items.Add(Item(first, sequence.RowCount, tokens, split, 1, partial: true));
+            }
+
+            return;
+        }
+
+        var tile = sequence.RowCount * _group <= DecodeRows ? sequence.RowCount : Math.Max(1, PrefillRows / _group);
+        for (var row = 0; row < sequence.RowCount; row += tile)
+        {
+            var rows = Math.Min(tile, sequence.RowCount - row);
+            var end = ((sequence.FirstOrdinal + row + rows - 1) / Split) + 1;
+            (rows * _group <= DecodeRows ? _items : _wide).Add(Item(first + row, rows, tokens, 0, end, partial: false));
+        }
+    }
+
+    private bool TakeStates(in StepSequence sequence, int splits)
+    {
+        var wanted = splits * sequence.RowCount;
+        if (StateCount + wanted > _stateCapacity)
+        {
+            return false;
+        }
+
+        for (var row = sequence.FirstRow; row < sequence.FirstRow + sequence.RowCount; row++)
+        {
+            _rowPartials[row] = StateCount;
+            StateCount += splits;
+        }
+
+        return true;
+    }
+
+    /// <summary>For every sequence of one row, how many leading splits it shares with at least three others; those splits become wide items.</summary>
+    private void FindSharing(StepInputs inputs)
+    {
+        _sharedSplits.AsSpan(0, inputs.SequenceCount).Clear();
+        _isGrouped.AsSpan(0, inputs.SequenceCount).Clear();
+        for (var i = 0; GroupsSharedPages && i < inputs.SequenceCount; i++)
+        {
+            var splits = _isGrouped[i] || inputs.Sequences[i].RowCount != 1 ? 0 : SharedSplits(inputs, i);
+            if (splits > 0)
+            {
+                AddGroup(inputs, i, splits);
+            }
+        }
+    }
+
+    /// <summary>The most splits, counted from the first, that enough later sequences of one row have in common with this one; at most its whole ones.</summary>
+    private int SharedSplits(StepInputs inputs, int index)
+    {
+        var splits = inputs.Sequences[index].FirstOrdinal / Split;
+        while (splits > 0 && CountSharing(inputs, index, splits) < MinSharing)
+        {
+            splits--;
+        }
+
+        return splits;
+    }
+
+    private int CountSharing(StepInputs inputs, int index, int splits)
+    {
+        var count = 1;
+        for (var other = index + 1; other < inputs.SequenceCount; other++)
+        {
+            count += !_isGrouped[other] && Shares(inputs, index, other, splits) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>Whether the first tokens of two sequences of one row lie in the same slots.</summary>
+    private static bool Shares(StepInputs inputs, int a, int b, int splits)
+    {
+        var (first, second) = (inputs.Sequences[a], inputs.Sequences[b]);
+        if (second.RowCount != 1 || second.FirstOrdinal < splits * Split)
+        {
+            return false;
+        }
+
+        for (int tokens = 0, entry = 0; tokens < splits * Split; entry++)
+        {
+            var (left, right) = (inputs.Entries[first.FirstEntry + entry], inputs.Entries[second.FirstEntry + entry]);
+            if (left.Page != right.Page || left.ValidLength != right.ValidLength)
+            {
+                return false;
+            }
+
+            tokens += left.ValidLength;
+        }
+
+        return true;
+    }
+
+    private void AddGroup(StepInputs inputs, int index, int splits)
+    {
+        var first = _rowList.Count;
+        for (var other = index; other < inputs.SequenceCount; other++)
+        {
+            var sequence = inputs.Sequences[other];
+            if (other == index || (!_isGrouped[other] && Shares(inputs, index, other, splits)))
+            {
+                if (!TakeStates(sequence, SplitsOf(sequence)))
+                {
+                    break;
+                }
+
+                _isGrouped[other] = true;
+                _sharedSplits[other] = splits;
+                _rowList.Add(sequence.FirstRow);
+            }
+        }
+
+        AddWideItems(first, _rowList.Count - first, inputs.Sequences[index].FirstEntry * ModelShape.PageTokens, splits);
+    }
+
+    private void AddWideItems(int first, int rows, int tokens, int splits)
+    {
+        var tile = Math.Max(1, PrefillRows / _group);
+        for (var split = 0; split < splits; split++)
+        {
+            for (var row = 0; row < rows; row += tile)
+            {
+                _wide.Add(Item(first + row, Math.Min(tile, rows - row), tokens, split, 1, partial: true));
+            }
+        }
+    }
+
+    private int AddRows(int firstRow, int count)
+    {
+        var first = _rowList.Count;
+        for (var row = 0; row < count; row++)
+        {
+            _rowList.Add(firstRow + row);
+        }
+
+        return first;
+    }
+
+    private static AttentionItem Item(int firstRow, int rows, int firstToken, int firstSplit, int splits, bool partial) => new()
+    {
+        FirstRow = firstRow,
+        RowCount = rows,
+        FirstToken = firstToken,
+        FirstSplit = firstSplit,
+        SplitCount = splits,
+        Partial = partial ? 1 : 0,
+    };
+}
