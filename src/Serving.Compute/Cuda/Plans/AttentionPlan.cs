@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
@@ -54,7 +55,7 @@ internal sealed class AttentionPlan
     public int RowCount { get; private set; }
 
     /// <summary>Rows of the items.</summary>
-    public ReadOnlySpan<int> RowList => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_rowList);
+    public ReadOnlySpan<int> RowList => CollectionsMarshal.AsSpan(_rowList);
 
     /// <summary>Ordinal by row.</summary>
     public ReadOnlySpan<int> RowOrdinals => _rowOrdinals.AsSpan(0, RowCount);
@@ -63,7 +64,7 @@ internal sealed class AttentionPlan
     public ReadOnlySpan<int> RowPartials => _rowPartials.AsSpan(0, RowCount);
 
     /// <summary>The items: those of at most <see cref="DecodeRows"/> packed rows first.</summary>
-    public ReadOnlySpan<AttentionItem> Items => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items);
+    public ReadOnlySpan<AttentionItem> Items => CollectionsMarshal.AsSpan(_items);
 
     /// <summary>Items for the decode kernel.</summary>
     public ListRange Decode { get; private set; }
