@@ -1,0 +1,38 @@
+using System.Text.Json;
+using Serving.Engine.Tokenization.Templates;
+
+namespace Serving.Engine.Tokenization;
+
+/// <summary>A model's chat template with what it needs of the tokenizer: conversations to text.</summary>
+/// <param name="tokenizer">For its special tokens.</param>
+/// <param name="template">The template.</param>
+/// <param name="time">For templates that print the date.</param>
+public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate template, TimeProvider time)
+{
+    /// <summary>Text of the token that begins a text, if there is one.</summary>
+    public string? BosToken => tokenizer.BosToken;
+
+    /// <summary>Renders a conversation. Special tokens in its strings are kept text; encode the result without adding any.</summary>
+    /// <param name="messages">A JSON array of messages whose contents are strings.</param>
+    /// <param name="tools">The tools offered, if any.</param>
+    /// <param name="addGenerationPrompt">Whether the assistant's turn is opened.</param>
+    /// <param name="arguments">Further variables.</param>
+    /// <param name="guard">Marks special tokens in a string; null is the tokenizer's way.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation, fails, or exceeds a limit.</exception>
+    public string Render(
+        JsonElement messages,
+        JsonElement? tools,
+        bool addGenerationPrompt,
+        IReadOnlyDictionary<string, JsonElement>? arguments,
+        Func<string, string>? guard = null) => template.Render(new ChatTemplateInput
+        {
+            Messages = messages,
+            Tools = tools,
+            AddGenerationPrompt = addGenerationPrompt,
+            BosToken = tokenizer.BosToken,
+            EosToken = tokenizer.EosToken,
+            Arguments = arguments,
+            Now = time.GetUtcNow(),
+            GuardText = guard ?? tokenizer.Guard,
+        });
+}
