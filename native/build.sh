@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh BUILD_FOLDER [cmake arguments]: builds libserving_cpu.so there, quietly. Exit status 3 means that a tool is missing; standard output says which.
+# build.sh BUILD_FOLDER [cmake arguments]: builds libserving_cpu.so there, quietly; with -DSERVING_NATIVE=emulator libserving_cuda_emulator.so instead. Exit status 3 means that a tool is missing; standard output says which.
 set -u
 source=$(cd "$(dirname "$0")" && pwd)
 build=$1
@@ -24,4 +24,4 @@ fi
 : > "$log"
 CXX=$compiler cmake -S "$source" -B "$build" "$@" >> "$log" 2>&1 || { echo "cmake failed, see $log"; exit 1; }
 cmake --build "$build" --parallel >> "$log" 2>&1 || { echo "the compiler failed, see $log"; exit 1; }
-touch "$build/libserving_cpu.so"
+touch "$build"/libserving_*.so

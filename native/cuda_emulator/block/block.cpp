@@ -1,0 +1,205 @@
+#include "block.h"
+
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace emulator {
+
+thread_local Thread* current __attribute__((tls_model("initial-exec"))) = nullptr;
+
+Block::Block() : threads_(new Thread[max_threads]), warps_(new Warp[SharedMemory::max_warps]) {
+    void* memory = mmap(nullptr, shared_reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    shared_ = static_cast<uint8_t*>(memory);
+}
+
+Block::~Block() { munmap(shared_, shared_reserved); }
+
+uint64_t Block::random() {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return random_;
+}
+
+bool Block::run(const Launch& launch, uint64_t number) {
+    launch_ = &launch;
+    index_[0] = static_cast<uint32_t>(number % launch.grid[0]);
+    index_[1] = static_cast<uint32_t>(number / launch.grid[0] % launch.grid[1]);
+    index_[2] = static_cast<uint32_t>(number / launch.grid[0] / launch.grid[1]);
+    failed_ = false;
+    random_ = launch.seed == 0 ? 0 : (launch.seed + number + 1) * 0x9e3779b97f4a7c15ull | 1;
+    prepare_threads();
+    shared_checks_.begin_block(warp_count_);
+    std::memset(shared_, 0xff, launch.shared_bytes);  // NaN in every float format: what is used unwritten shows even with checks off
+    for (auto& barrier : barriers_) barrier = {};
+
+    Thread* const outer = current;
+    current = next();
+    switch_context(host_, current->context);
+    current = outer;
+    return !failed_;
+}
+
+void Block::prepare_threads() {
+    const uint32_t count = launch_->threads;
+    warp_count_ = (count + 31) / 32;
+    live_ = count;
+    ready_warps_ = 0;
+    for (uint32_t w = 0; w < warp_count_; w++) {
+        Warp& warp = warps_[w];
+        warp.index = w;
+        warp.members = count - w * 32 >= 32 ? ~0u : (1u << (count - w * 32)) - 1;
+        warp.runnable = warp.members;
+        warp.finished = warp.arrived = 0;
+        ready_warps_ |= 1u << w;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        Thread& thread = threads_[i];
+        uint8_t* stack = stacks_.at(i);
+        thread.block = this;
+        thread.warp = &warps_[i / 32];
+        thread.index = i;
+        thread.lane = i % 32;
+        thread.stack = reinterpret_cast<uintptr_t>(stack);
+        thread.group = 0;
+        thread.copies.clear();
+        prepare(thread.context, stack, Stacks::bytes, &thread_main);
+    }
+}
+
+void Block::thread_main() {
+    Block& block = *current->block;
+    block.launch_->kernel->entry(block.launch_->params.data());
+    Warp& warp = *current->warp;
+    const uint32_t bit = 1u << current->lane;
+    warp.finished |= bit;
+    warp.runnable &= ~bit;
+    block.live_--;
+    block.leave_for_another();
+    __builtin_unreachable();
+}
+
+// Lanes of one warp in turn, then the next warp; with a seed, anyone.
+Thread* Block::next() {
+    if (ready_warps_ == 0) return nullptr;
+    uint32_t warp = current && current->block == this ? current->warp->index : 0;
+    uint32_t lane = current && current->block == this ? current->lane : 0;
+    if (random_ != 0) {
+        const uint64_t r = random();
+        lane = r & 31;
+        if ((r >> 8 & 3) == 0) warp = r >> 16 & 31;
+    }
+    while (!(ready_warps_ >> warp & 1)) warp = (warp + 1) % 32;
+    const uint32_t runnable = warps_[warp].runnable;
+    const uint32_t after = runnable & ~((2u << lane) - 1);
+    lane = static_cast<uint32_t>(__builtin_ctz(after ? after : runnable));
+    return &threads_[warp * 32 + lane];
+}
+
+// Called by a thread that has taken itself off its warp's runnable lanes.
+void Block::leave_for_another() {
+    Thread* const self = current;
+    if (self->warp->runnable == 0) ready_warps_ &= ~(1u << self->warp->index);
+    Thread* const other = next();
+    if (other == nullptr) {
+        if (live_ > 0) report_deadlock();
+        switch_context(self->context, host_);
+        return;
+    }
+    if (other == self) return;
+    current = other;
+    switch_context(self->context, other->context);
+}
+
+void Block::make_runnable(uint32_t warp, uint32_t lanes) {
+    warps_[warp].runnable |= lanes;
+    if (warps_[warp].runnable != 0) ready_warps_ |= 1u << warp;
+}
+
+void Block::meet(Operation operation, uint32_t qualifier) {
+    Warp& warp = *current->warp;
+    const uint32_t bit = 1u << current->lane;
+    if (warp.arrived == 0) {
+        warp.operation = operation;
+        warp.qualifier = qualifier;
+    } else if (warp.operation != operation || warp.qualifier != qualifier) {
+        fail(FindingKind::divergent, 0,
+             std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp wait at " + name_of(warp.operation));
+    }
+    warp.arrived |= bit;
+    if (warp.arrived == warp.members) {
+        warp.arrived = 0;
+        carry_out(warp);
+        if (operation == Operation::warp_sync) shared_checks_.step(warp.index);
+        make_runnable(warp.index, warp.members);
+        if (random_ != 0) leave_for_another();
+        return;
+    }
+    warp.runnable &= ~bit;
+    leave_for_another();
+}
+
+void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
+    if (id >= max_barriers || threads == 0 || threads % 32 != 0 || threads > warp_count_ * 32)
+        fail(FindingKind::divergent, 0, "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads does not exist");
+    Barrier& barrier = barriers_[id];
+    if (barrier.arrived != 0 && barrier.expected != threads)
+        fail(FindingKind::divergent, 0,
+             "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads, while others wait for " + std::to_string(barrier.expected));
+    Warp& warp = *current->warp;
+    const uint32_t bit = 1u << current->lane;
+    barrier.expected = threads;
+    barrier.waiting[warp.index] |= bit;
+    // Lanes that do not exist count as arrived with the first of their warp.
+    barrier.arrived += barrier.waiting[warp.index] == bit ? 1 + 32 - static_cast<uint32_t>(__builtin_popcount(warp.members)) : 1;
+    if (barrier.arrived >= barrier.expected) {
+        release(barrier);
+        if (random_ != 0) leave_for_another();
+        return;
+    }
+    warp.runnable &= ~bit;
+    leave_for_another();
+}
+
+void Block::release(Barrier& barrier) {
+    uint32_t met = 0;
+    for (uint32_t w = 0; w < warp_count_; w++) {
+        const uint32_t lanes = barrier.waiting[w];
+        if (lanes == 0) continue;
+        if (lanes != warps_[w].members) fail(FindingKind::divergent, 0, "a barrier that only some lanes of warp " + std::to_string(w) + " have come to");
+        met |= 1u << w;
+    }
+    shared_checks_.meet(met);
+    for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
+    barrier = {};
+}
+
+void Block::report_deadlock() {
+    std::string detail;
+    for (uint32_t w = 0; w < warp_count_ && detail.size() < 600; w++) {
+        const Warp& warp = warps_[w];
+        char lanes[32];
+        const auto add = [&](const char* what, uint32_t mask) {
+            if (mask == 0) return;
+            std::snprintf(lanes, sizeof lanes, "0x%08x", mask);
+            detail += (detail.empty() ? "" : "; ") + std::string("warp ") + std::to_string(w) + " lanes " + lanes + " " + what;
+        };
+        add("have returned", warp.finished);
+        if (warp.arrived != 0) add((std::string("wait at ") + name_of(warp.operation)).c_str(), warp.arrived);
+        for (uint32_t id = 0; id < max_barriers; id++) add(("wait at barrier " + std::to_string(id)).c_str(), barriers_[id].waiting[w]);
+    }
+    fail(FindingKind::divergent, 0, detail);
+}
+
+void Block::fail(FindingKind kind, uint64_t address, std::string detail) {
+    Findings::add({kind, launch_->device, launch_->kernel->name, {index_[0], index_[1], index_[2]}, current->index, address, std::move(detail)});
+    failed_ = true;
+    switch_context(current->context, host_);
+    __builtin_unreachable();
+}
+
+}  // namespace emulator

@@ -1,0 +1,105 @@
+// A block while it runs: its threads as fibers of one host thread, its shared memory, its barriers. A fiber runs until it has to wait for others; then the next
+// one that can run does. Nothing here is shared between host threads but the launch.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../checks/finding.h"
+#include "../checks/shared_memory.h"
+#include "../fibers/context.h"
+#include "../fibers/stacks.h"
+#include "launch.h"
+#include "warp.h"
+
+namespace emulator {
+
+class Block;
+
+struct AsyncCopy {
+    uint8_t* shared;
+    const uint8_t* global;
+    uint32_t source_bytes;
+    uint32_t group;
+};
+
+struct Thread {
+    Context context;
+    Block* block = nullptr;
+    Warp* warp = nullptr;
+    uint32_t index = 0;
+    uint32_t lane = 0;
+    uintptr_t stack = 0;  // lowest address
+    uint32_t group = 0;   // of asynchronous copies, that is being filled
+    std::vector<AsyncCopy> copies;
+};
+
+class Block {
+public:
+    static constexpr uint32_t max_threads = 1024;
+    static constexpr uint32_t max_barriers = 16;
+
+    Block();
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+    ~Block();
+
+    // Runs one block of the launch. False when a check found something: the block is left where it stood.
+    bool run(const Launch& launch, uint64_t number);
+
+    const Launch& launch() const { return *launch_; }
+    uint32_t index(int axis) const { return index_[axis]; }
+    uint32_t warps() const { return warp_count_; }
+
+    uint8_t* shared() const { return shared_; }
+    bool owns_shared(uintptr_t address) const { return address - reinterpret_cast<uintptr_t>(shared_) < shared_reserved; }
+    SharedMemory& shared_checks() { return shared_checks_; }
+
+    void wait_at_barrier(uint32_t id, uint32_t threads);
+
+    // Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
+    void meet(Operation operation, uint32_t qualifier);
+
+    // Ends the block: control does not come back.
+    [[noreturn]] void fail(FindingKind kind, uint64_t address, std::string detail);
+
+private:
+    static constexpr size_t shared_reserved = 1 << 20;  // more than a device has: what lies just past the end is still known as shared memory
+
+    struct Barrier {
+        uint32_t expected = 0;
+        uint32_t arrived = 0;
+        uint32_t waiting[SharedMemory::max_warps] = {};
+    };
+
+    static void thread_main();
+
+    void prepare_threads();
+    void leave_for_another();
+    Thread* next();
+    void release(Barrier& barrier);
+    void make_runnable(uint32_t warp, uint32_t lanes);
+    void report_deadlock();
+    uint64_t random();
+
+    const Launch* launch_ = nullptr;
+    uint32_t index_[3] = {};
+    uint32_t warp_count_ = 0;
+    uint32_t live_ = 0;
+    uint32_t ready_warps_ = 0;
+    bool failed_ = false;
+    uint64_t random_ = 0;
+    uint8_t* shared_ = nullptr;
+    Context host_;
+    Stacks stacks_;
+    SharedMemory shared_checks_;
+    Barrier barriers_[max_barriers];
+    std::unique_ptr<Thread[]> threads_;
+    std::unique_ptr<Warp[]> warps_;
+};
+
+// The thread whose fiber runs on this host thread, or null.
+extern thread_local Thread* current __attribute__((tls_model("initial-exec")));
+
+}  // namespace emulator

@@ -1,0 +1,100 @@
+// Deals the blocks of a launch to host threads. The calling thread is one of them; the others sleep between launches.
+#include <pthread.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "../settings.h"
+#include "block.h"
+
+namespace emulator {
+
+namespace {
+
+// A launch while its blocks are dealt. Any order of blocks is a legal one; with a seed it is a stride that visits each once.
+struct Deal {
+    const Launch* launch;
+    uint64_t total;
+    uint64_t stride = 1, start = 0;
+    std::atomic<uint64_t> next{0};
+    std::atomic<bool> failed{false};
+
+    explicit Deal(const Launch& l) : launch(&l), total(uint64_t{l.grid[0]} * l.grid[1] * l.grid[2]) {
+        if (l.seed == 0 || total < 2) return;
+        start = l.seed * 0x9e3779b97f4a7c15ull % total;
+        stride = (l.seed * 0xbf58476d1ce4e5b9ull >> 8) % total | 1;
+        while (std::gcd(stride, total) != 1) stride += 2;
+    }
+
+    void work(Block& block) {
+        for (uint64_t i; !failed.load(std::memory_order_relaxed) && (i = next.fetch_add(1, std::memory_order_relaxed)) < total;) {
+            const uint64_t number = static_cast<uint64_t>((static_cast<unsigned __int128>(i) * stride + start) % total);
+            if (!block.run(*launch, number)) failed.store(true, std::memory_order_relaxed);
+        }
+    }
+};
+
+class Workers {
+public:
+    bool run(const Launch& launch) {
+        const std::lock_guard one_at_a_time(launching_);
+        Deal deal(launch);
+        const int helpers = static_cast<int>(std::min<uint64_t>(deal.total, static_cast<uint64_t>(settings.host_threads.load()))) - 1;
+        while (static_cast<int>(blocks_.size()) <= helpers) add();
+        {
+            const std::lock_guard hold(lock_);
+            deal_ = &deal;
+            wanted_ = running_ = helpers;
+        }
+        if (helpers > 0) begin_.notify_all();
+        deal.work(*blocks_[0]);
+        std::unique_lock hold(lock_);
+        running_ -= wanted_;  // those that have not woken find nothing to do
+        wanted_ = 0;
+        end_.wait(hold, [&] { return running_ == 0; });
+        deal_ = nullptr;
+        return !deal.failed.load();
+    }
+
+private:
+    void add() {
+        blocks_.push_back(std::make_unique<Block>());
+        // The first block is the caller's. Helpers outlive everything: they are detached, and own nothing that an exit would have to take back.
+        if (blocks_.size() > 1) std::thread([this, block = blocks_.back().get()] { help(*block); }).detach();
+    }
+
+    [[noreturn]] void help(Block& block) {
+        pthread_setname_np(pthread_self(), "cuda emulator");
+        std::unique_lock hold(lock_);
+        for (;;) {
+            begin_.wait(hold, [&] { return wanted_ > 0; });
+            wanted_--;
+            Deal* const deal = deal_;
+            hold.unlock();
+            deal->work(block);
+            hold.lock();
+            if (--running_ == 0) end_.notify_one();
+        }
+    }
+
+    std::mutex launching_;
+    std::mutex lock_;
+    std::condition_variable begin_, end_;
+    Deal* deal_ = nullptr;
+    int wanted_ = 0;   // helpers that this launch still wants
+    int running_ = 0;  // helpers that have not finished, those still to come included
+    std::vector<std::unique_ptr<Block>> blocks_;
+};
+
+}  // namespace
+
+bool run(const Launch& launch) {
+    static Workers* const workers = new Workers();
+    return workers->run(launch);
+}
+
+}  // namespace emulator

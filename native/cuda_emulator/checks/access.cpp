@@ -1,0 +1,104 @@
+#include "access.h"
+
+#include <link.h>
+
+#include <string_view>
+
+#include "allocations.h"
+
+namespace emulator {
+
+namespace {
+
+struct Image {
+    uintptr_t first = ~uintptr_t{0}, end = 0;
+};
+
+// The part of the address space where this library, its constants included, is mapped.
+Image find_image() {
+    Image image;
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, size_t, void* context) {
+            Image candidate;
+            for (int i = 0; i < info->dlpi_phnum; i++) {
+                if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
+                const uintptr_t first = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+                candidate.first = first < candidate.first ? first : candidate.first;
+                candidate.end = first + info->dlpi_phdr[i].p_memsz > candidate.end ? first + info->dlpi_phdr[i].p_memsz : candidate.end;
+            }
+            const uintptr_t here = reinterpret_cast<uintptr_t>(&find_image);
+            if (here < candidate.first || here >= candidate.end) return 0;
+            *static_cast<Image*>(context) = candidate;
+            return 1;
+        },
+        &image);
+    return image;
+}
+
+const char* verb(Access access) { return access == Access::read ? "read" : access == Access::write ? "write" : "atomic"; }
+
+std::string sized(std::string_view what, size_t bytes) { return std::string(what) + " of " + std::to_string(bytes) + " bytes"; }
+
+uint32_t offset_in_shared(uintptr_t address, size_t bytes, std::string_view what) {
+    Block& block = *current->block;
+    const uintptr_t offset = address - reinterpret_cast<uintptr_t>(block.shared());
+    const uint32_t limit = block.launch().shared_bytes;
+    if (offset + bytes > limit)
+        block.fail(FindingKind::shared_out_of_bounds, offset, sized(what, bytes) + " at offset " + std::to_string(offset) + " of " + std::to_string(limit));
+    return static_cast<uint32_t>(offset);
+}
+
+void judge(SharedMemory::Outcome outcome, size_t bytes, std::string_view what) {
+    if (outcome.verdict == SharedMemory::Verdict::fine) return;
+    const std::string where = sized(what, bytes) + " at shared offset " + std::to_string(outcome.offset);
+    const std::string other = std::to_string(outcome.other);
+    Block& block = *current->block;
+    switch (outcome.verdict) {
+        case SharedMemory::Verdict::fine: return;
+        case SharedMemory::Verdict::not_written: block.fail(FindingKind::shared_uninitialised_read, outcome.offset, where + ", which nobody has written");
+        case SharedMemory::Verdict::race: block.fail(FindingKind::shared_race, outcome.offset, where + ", with nothing that orders it after thread " + other);
+        case SharedMemory::Verdict::pending_copy:
+            block.fail(FindingKind::async_copy_not_awaited, outcome.offset, where + ", where an asynchronous copy of thread " + other + " has not been awaited");
+    }
+}
+
+}  // namespace
+
+void fail_misaligned(uintptr_t address, size_t bytes) {
+    current->block->fail(FindingKind::misaligned, address, std::to_string(bytes) + " bytes at an address that is no multiple of it");
+}
+
+void check_global_slow(uintptr_t address, size_t bytes, Access access) {
+    const uintptr_t bad = GlobalMemory::first_not_allocated(address, bytes);
+    if (bad != address + bytes) {
+        const AllocationNote note = note_on(bad);
+        current->block->fail(note.freed ? FindingKind::use_after_free : FindingKind::out_of_bounds, address, sized(verb(access), bytes) + ", " + note.text);
+    }
+    const uintptr_t unwritten = GlobalMemory::first_unwritten(address, bytes);
+    if (unwritten != address + bytes && access != Access::write)
+        current->block->fail(FindingKind::uninitialised_read, address, sized(verb(access), bytes) + ", " + note_on(unwritten).text);
+}
+
+void check_shared(uintptr_t address, size_t bytes, Access access) {
+    SharedMemory& memory = current->block->shared_checks();
+    const std::string_view what = verb(access);
+    const uint32_t offset = offset_in_shared(address, bytes, what), size = static_cast<uint32_t>(bytes), thread = current->index;
+    if (access == Access::atomic) return memory.write_atomically(offset, size);
+    judge(access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread), bytes, what);
+}
+
+void begin_async_copy(uintptr_t shared) {
+    const uint32_t offset = offset_in_shared(shared, 16, "cp.async");
+    judge(current->block->shared_checks().begin_copy(offset, 16, current->index), 16, "cp.async");
+}
+
+void check_other(uintptr_t address, size_t bytes, Access access) {
+    static const Image image = find_image();
+    if (access == Access::read && address >= image.first && address + bytes <= image.end) return;
+    const auto& params = current->block->launch().params;
+    const uintptr_t first = reinterpret_cast<uintptr_t>(params.data());
+    if (access == Access::read && address >= first && address + bytes <= first + params.size() * 8) return;
+    current->block->fail(FindingKind::out_of_bounds, address, sized(verb(access), bytes) + ", no memory of a device");
+}
+
+}  // namespace emulator

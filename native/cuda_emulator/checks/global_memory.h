@@ -1,0 +1,67 @@
+// Device memory of all emulated devices: one reservation of addresses, and beside it two bits per byte, "allocated" and "written".
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace emulator {
+
+class GlobalMemory {
+public:
+    static constexpr int max_devices = 8;
+    static constexpr size_t device_span = size_t{64} << 30;  // addresses, not memory: freed ranges stay unused as long as they can
+
+    // Reserves the addresses at the first call; false when the system refuses.
+    static bool reserve();
+
+    static uintptr_t base_of(int device) { return base + device * device_span; }
+    static bool contains(uintptr_t address) { return address - base < max_devices * device_span; }
+
+    // Whether every byte of the range, which contains() holds for, is allocated; or written since it was.
+    static bool allocated(uintptr_t address, size_t bytes) { return all_set(allocated_bits, address - base, bytes); }
+    static bool written(uintptr_t address, size_t bytes) { return all_set(written_bits, address - base, bytes); }
+    static void mark_written(uintptr_t address, size_t bytes) { set(written_bits, address - base, bytes); }
+
+    static void mark_allocated(uintptr_t address, size_t bytes) { set(allocated_bits, address - base, bytes); }
+    static void mark_freed(uintptr_t address, size_t bytes);
+
+    // Forgets that the range was written: for tests that hand memory out again.
+    static void mark_unwritten(uintptr_t address, size_t bytes) { clear(written_bits, address - base, bytes); }
+
+    // Copies "written" along with the bytes.
+    static void copy_written(uintptr_t to, uintptr_t from, size_t bytes);
+
+    // First byte of the range that is not allocated or not written.
+    static uintptr_t first_not_allocated(uintptr_t address, size_t bytes);
+    static uintptr_t first_unwritten(uintptr_t address, size_t bytes);
+
+private:
+    static bool all_set(const uint8_t* bits, uintptr_t offset, size_t bytes) {
+        const unsigned shift = offset % 8;
+        if (shift + bytes <= 8) {
+            const uint8_t mask = static_cast<uint8_t>(((1u << bytes) - 1) << shift);
+            return (__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & mask) == mask;
+        }
+        return all_set_long(bits, offset, bytes);
+    }
+
+    static void set(uint8_t* bits, uintptr_t offset, size_t bytes) {
+        const unsigned shift = offset % 8;
+        if (shift + bytes <= 8) {
+            const uint8_t mask = static_cast<uint8_t>(((1u << bytes) - 1) << shift);
+            // Blocks on several host threads may write neighbours.
+            if ((__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & mask) != mask) __atomic_fetch_or(bits + offset / 8, mask, __ATOMIC_RELAXED);
+            return;
+        }
+        set_long(bits, offset, bytes);
+    }
+
+    static bool all_set_long(const uint8_t* bits, uintptr_t offset, size_t bytes);
+    static void set_long(uint8_t* bits, uintptr_t offset, size_t bytes);
+    static void clear(uint8_t* bits, uintptr_t offset, size_t bytes);
+
+    static uintptr_t base;
+    static uint8_t* allocated_bits;
+    static uint8_t* written_bits;
+};
+
+}  // namespace emulator

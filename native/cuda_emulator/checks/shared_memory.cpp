@@ -1,0 +1,94 @@
+#include "shared_memory.h"
+
+#include <algorithm>
+
+namespace emulator {
+
+namespace {
+
+constexpr SharedMemory::Outcome fine{SharedMemory::Verdict::fine, 0, 0};
+
+}  // namespace
+
+SharedMemory::SharedMemory() : cells_(max_bytes / granule, Cell{}) { std::fill_n(clock_, max_warps, start_); }
+
+void SharedMemory::begin_block(uint32_t warps) {
+    start_ = *std::max_element(clock_, clock_ + max_warps) + 1;
+    // A block may end with copies under way.
+    if (start_ > clock_limit / 2 || pending_cells_ > 0) {
+        std::fill(cells_.begin(), cells_.end(), Cell{});
+        start_ = 1;
+        pending_cells_ = 0;
+    }
+    warps_ = warps;
+    for (uint32_t w = 0; w < max_warps; w++) {
+        clock_[w] = start_ + 1;
+        std::fill_n(known_[w], max_warps, 0u);
+    }
+}
+
+SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const uint32_t mine = stamp(thread);
+    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
+        Cell& cell = cells_[i];
+        const uint32_t clock = clock_of(cell.written);
+        if (clock == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
+        if (clock < start_) return {Verdict::not_written, i * granule, thread};
+        if (bytes == 1) continue;
+        if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
+        if (cell.last_read == mine) continue;
+        if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
+        cell.last_read = mine;
+    }
+    return fine;
+}
+
+SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    if (bytes == 1) {
+        if (clock_of(cells_[offset / granule].written) == pending) return {Verdict::pending_copy, offset, thread_of(cells_[offset / granule].written)};
+        write_atomically(offset, 1);
+        return fine;
+    }
+    const uint32_t mine = stamp(thread);
+    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
+        Cell& cell = cells_[i];
+        if (clock_of(cell.written) == pending) {
+            if (thread_of(cell.written) != thread) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
+            pending_cells_--;
+        } else if (!ordered(cell.written, thread)) {
+            return {Verdict::race, i * granule, thread_of(cell.written)};
+        }
+        if (!ordered(cell.first_read, thread)) return {Verdict::race, i * granule, thread_of(cell.first_read)};
+        if (!ordered(cell.last_read, thread)) return {Verdict::race, i * granule, thread_of(cell.last_read)};
+        cell = {mine, 0, 0};
+    }
+    return fine;
+}
+
+SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const Outcome outcome = write(offset, bytes, thread);
+    if (outcome.verdict != Verdict::fine) return outcome;
+    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i].written = pending << thread_bits | thread;
+    pending_cells_ += bytes / granule;
+    return outcome;
+}
+
+void SharedMemory::write_atomically(uint32_t offset, uint32_t bytes) {
+    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) cells_[i] = {start_ << thread_bits, 0, 0};
+}
+
+void SharedMemory::meet(uint32_t warps) {
+    uint32_t joined[max_warps] = {};
+    for (uint32_t w = 0; w < warps_; w++) {
+        if (!(warps >> w & 1)) continue;
+        for (uint32_t v = 0; v < warps_; v++) joined[v] = std::max(joined[v], known_[w][v]);
+        joined[w] = std::max(joined[w], clock_[w]);
+    }
+    for (uint32_t w = 0; w < warps_; w++) {
+        if (!(warps >> w & 1)) continue;
+        std::copy_n(joined, warps_, known_[w]);
+        clock_[w]++;
+    }
+}
+
+}  // namespace emulator

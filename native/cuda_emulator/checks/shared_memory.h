@@ -1,0 +1,75 @@
+// What a check knows of a block's shared memory: who wrote and who read each pair of bytes, and when.
+//
+// Time is a clock per warp that steps at every barrier and warp_sync. An access is stamped with its thread and its warp's clock. It is ordered before another
+// when both are one thread's; or one warp's, and the clock has stepped since; or when a barrier has told the later warp of that clock. Two accesses of which one
+// is a write, neither ordered before the other, are a race. Clocks go on from block to block, so that what an earlier block left is not "written".
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace emulator {
+
+class SharedMemory {
+public:
+    static constexpr size_t max_bytes = 227 << 10;
+    static constexpr uint32_t max_warps = 32;
+
+    enum class Verdict : uint8_t { fine, not_written, race, pending_copy };
+
+    struct Outcome {
+        Verdict verdict;
+        uint32_t offset;  // of the first byte concerned
+        uint32_t other;   // the thread of the other access
+    };
+
+    SharedMemory();
+
+    void begin_block(uint32_t warps);
+
+    Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
+    Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
+
+    // An asynchronous copy owns its destination from its issue until the write() at its end.
+    Outcome begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread);
+
+    // For atomics, and for single bytes, whose neighbours may be another thread's: written, ordered with everything.
+    void write_atomically(uint32_t offset, uint32_t bytes);
+
+    void step(uint32_t warp) { clock_[warp]++; }
+
+    // The warps (a bit each) have met: each knows what all of them knew.
+    void meet(uint32_t warps);
+
+private:
+    struct Cell {
+        uint32_t written;
+        uint32_t first_read;
+        uint32_t last_read;
+    };
+
+    static constexpr uint32_t thread_bits = 10;
+    static constexpr uint32_t clock_limit = 1u << (32 - thread_bits);
+    static constexpr uint32_t granule = 2;
+    static constexpr uint32_t pending = ~0u >> thread_bits;
+
+    static uint32_t thread_of(uint32_t stamp) { return stamp & ((1u << thread_bits) - 1); }
+    static uint32_t clock_of(uint32_t stamp) { return stamp >> thread_bits; }
+    uint32_t stamp(uint32_t thread) const { return clock_[thread / 32] << thread_bits | thread; }
+
+    bool ordered(uint32_t stamp, uint32_t thread) const {
+        const uint32_t other = thread_of(stamp), clock = clock_of(stamp);
+        if (other == thread || clock <= start_) return true;
+        const uint32_t warp = thread / 32, other_warp = other / 32;
+        return warp == other_warp ? clock < clock_[warp] : clock <= known_[warp][other_warp];
+    }
+
+    std::vector<Cell> cells_;
+    uint32_t pending_cells_ = 0;
+    uint32_t start_ = 1;  // clocks of this block come after; this one itself is an atomic write's: ordered before everything
+    uint32_t warps_ = 0;
+    uint32_t clock_[max_warps];
+    uint32_t known_[max_warps][max_warps];
+};
+
+}  // namespace emulator

@@ -1,0 +1,27 @@
+// What code compiled with -fsanitize=thread calls before each load and store. The library of that sanitizer is never linked: these are its functions here.
+#include "access.h"
+
+using emulator::Access;
+using emulator::check;
+
+#define SRV_TSAN_ACCESS(bytes)                                                                                           \
+    void __tsan_read##bytes(void* address) { check<Access::read>(address, bytes, true); }                                \
+    void __tsan_write##bytes(void* address) { check<Access::write>(address, bytes, true); }                              \
+    void __tsan_unaligned_read##bytes(const void* address) { check<Access::read>(address, bytes, false); }               \
+    void __tsan_unaligned_write##bytes(void* address) { check<Access::write>(address, bytes, false); }
+
+extern "C" {
+
+SRV_TSAN_ACCESS(1)
+SRV_TSAN_ACCESS(2)
+SRV_TSAN_ACCESS(4)
+SRV_TSAN_ACCESS(8)
+SRV_TSAN_ACCESS(16)
+
+void __tsan_read_range(void* address, unsigned long bytes) { check<Access::read>(address, bytes, false); }
+void __tsan_write_range(void* address, unsigned long bytes) { check<Access::write>(address, bytes, false); }
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+
+}  // extern "C"

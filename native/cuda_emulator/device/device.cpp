@@ -1,0 +1,163 @@
+#include "device.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "../checks/access.h"
+
+namespace emulator {
+
+namespace {
+
+// The .ftz variants take subnormals for zeros and give zeros for them.
+float flushed(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
+
+void bring(std::initializer_list<uint32_t> words) {
+    uint32_t* in = current->warp->in[current->lane];
+    for (const uint32_t word : words) *in++ = word;
+}
+
+const uint32_t* taken() { return current->warp->out[current->lane]; }
+
+Float4 mma(Operation operation) {
+    current->block->meet(operation, 0);
+    Float4 sum;
+    std::memcpy(&sum, taken(), sizeof sum);
+    return sum;
+}
+
+uint32_t bits(float x) { return __builtin_bit_cast(uint32_t, x); }
+
+void check_is_global(const void* pointer) {
+    if (current->block->launch().checked && !GlobalMemory::contains(reinterpret_cast<uintptr_t>(pointer)))
+        check_other(reinterpret_cast<uintptr_t>(pointer), 16, Access::atomic);
+}
+
+void check_is_shared(const void* pointer, const char* instruction) {
+    const auto address = reinterpret_cast<uintptr_t>(pointer);
+    if (!current->block->owns_shared(address))
+        current->block->fail(FindingKind::shared_out_of_bounds, address, std::string(instruction) + " on an address outside shared memory");
+}
+
+}  // namespace
+
+uint32_t thread_index() { return current->index; }
+uint32_t block_size() { return current->block->launch().threads; }
+uint32_t block_index(int axis) { return current->block->index(axis); }
+uint32_t block_count(int axis) { return current->block->launch().grid[axis]; }
+uint8_t* dynamic_shared() { return current->block->shared(); }
+
+void barrier() { current->block->wait_at_barrier(0, current->block->warps() * 32); }
+void barrier(uint32_t id, uint32_t threads) { current->block->wait_at_barrier(id, threads); }
+void warp_sync() { current->block->meet(Operation::warp_sync, 0); }
+void threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+
+uint32_t shuffle(Operation kind, uint32_t value, uint32_t by) {
+    bring({value, by});
+    current->block->meet(kind, 0);
+    return taken()[0];
+}
+
+uint32_t ballot(bool vote) {
+    bring({vote});
+    current->block->meet(Operation::vote, 0);
+    return taken()[0];
+}
+
+bool any(bool vote) { return ballot(vote) != 0; }
+bool all(bool vote) { return ballot(vote) == current->warp->members; }
+
+float exp2_approx(float x) { return flushed(static_cast<float>(std::exp2(static_cast<double>(flushed(x))))); }
+float log2_approx(float x) { return static_cast<float>(std::log2(static_cast<double>(flushed(x)))); }
+float rcp_approx(float x) { return flushed(1.0f / flushed(x)); }
+float rsqrt_approx(float x) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(flushed(x)))); }
+
+Vec4 load_16(const void* from) {
+    check<Access::read>(from, 16, true);
+    return *static_cast<const Vec4*>(from);
+}
+
+Vec2 load_8(const void* from) {
+    check<Access::read>(from, 8, true);
+    return *static_cast<const Vec2*>(from);
+}
+
+void store_16(void* to, Vec4 value) {
+    check<Access::write>(to, 16, true);
+    *static_cast<Vec4*>(to) = value;
+}
+
+void store_8(void* to, Vec2 value) {
+    check<Access::write>(to, 8, true);
+    *static_cast<Vec2*>(to) = value;
+}
+
+Vec4 load_16_global(const void* from) {
+    check_is_global(from);
+    return load_16(from);
+}
+
+void prefetch_global(const void* from) { check_is_global(from); }
+
+uint32_t atomic_add(uint32_t* to, uint32_t value) {
+    check<Access::atomic>(to, 4, true);
+    return __atomic_fetch_add(to, value, __ATOMIC_SEQ_CST);
+}
+
+void cp_async_16(void* shared, const void* global, uint32_t source_bytes) {
+    Thread& thread = *current;
+    check_is_shared(shared, "cp.async");
+    if (thread.block->launch().checked) {
+        const auto address = reinterpret_cast<uintptr_t>(shared);
+        if (address % 16 != 0) fail_misaligned(address, 16);
+        if (reinterpret_cast<uintptr_t>(global) % 16 != 0) fail_misaligned(reinterpret_cast<uintptr_t>(global), 16);
+        if (source_bytes > 16) thread.block->fail(FindingKind::misaligned, address, "cp.async of more than 16 bytes");
+        if (source_bytes > 0) {
+            check_is_global(global);
+            check<Access::read>(global, source_bytes, false);
+        }
+        begin_async_copy(address);
+    }
+    std::memset(shared, 0xff, 16);  // NaN until it lands
+    thread.copies.push_back({static_cast<uint8_t*>(shared), static_cast<const uint8_t*>(global), source_bytes, thread.group});
+}
+
+void cp_async_commit() { current->group++; }
+
+void cp_async_wait(int pending) {
+    Thread& thread = *current;
+    size_t landed = 0;
+    for (const AsyncCopy& copy : thread.copies) {
+        if (thread.group - copy.group <= static_cast<uint32_t>(pending)) break;
+        check<Access::write>(copy.shared, 16, true);
+        std::memcpy(copy.shared, copy.global, copy.source_bytes);
+        std::memset(copy.shared + copy.source_bytes, 0, 16 - copy.source_bytes);
+        landed++;
+    }
+    thread.copies.erase(thread.copies.begin(), thread.copies.begin() + static_cast<std::ptrdiff_t>(landed));
+}
+
+Vec4 ldmatrix(const void* row, int matrices, bool transposed) {
+    Thread& thread = *current;
+    if (thread.lane < static_cast<uint32_t>(8 * matrices)) {
+        check_is_shared(row, "ldmatrix");
+        check<Access::read>(row, 16, true);
+    }
+    thread.warp->rows[thread.lane] = row;
+    thread.block->meet(Operation::ldmatrix, static_cast<uint32_t>(matrices) | static_cast<uint32_t>(transposed) << 8);
+    Vec4 out;
+    std::memcpy(&out, taken(), sizeof out);
+    return out;
+}
+
+Float4 mma_m16n8k16(Vec4 a, Vec2 b, Float4 c) {
+    bring({a.x, a.y, a.z, a.w, b.x, b.y, bits(c.x), bits(c.y), bits(c.z), bits(c.w)});
+    return mma(Operation::mma_k16);
+}
+
+Float4 mma_m16n8k8(Vec2 a, uint32_t b, Float4 c) {
+    bring({a.x, a.y, b, bits(c.x), bits(c.y), bits(c.z), bits(c.w)});
+    return mma(Operation::mma_k8);
+}
+
+}  // namespace emulator

@@ -1,0 +1,71 @@
+#include "context.h"
+
+#include "../checks/allocations.h"
+#include "../checks/finding.h"
+#include "../checks/global_memory.h"
+
+namespace emulator {
+
+std::recursive_mutex driver_lock;
+bool initialized = false;
+thread_local DeviceContext* current_context = nullptr;
+Handles<Stream> streams;
+Handles<Event> events;
+
+DeviceContext* context_of(int device) {
+    static std::unique_ptr<DeviceContext> contexts[GlobalMemory::max_devices];
+    if (!contexts[device]) contexts[device] = std::make_unique<DeviceContext>(device);
+    return contexts[device].get();
+}
+
+DeviceContext::DeviceContext(int number) : device(number) { reset(); }
+
+std::vector<std::shared_ptr<Stream>> DeviceContext::all_streams() {
+    std::erase_if(streams_, [](const auto& stream) { return stream->queue.empty() && !streams.find(stream.get()); });
+    return streams_;
+}
+
+void DeviceContext::execute(const Operations& operation) {
+    if (error != Result::success) return;
+    if (planted != Result::success && operations_until_failure-- == 0) {
+        Findings::add({FindingKind::planted, device, "", {0, 0, 0}, 0, 0, "this failure was asked for"});
+        error = planted;
+        planted = Result::success;
+        return;
+    }
+    error = operation();
+}
+
+void DeviceContext::complete_everything() {
+    for (const auto& stream : all_streams()) complete_all(*stream);
+    complete_all(*default_stream);
+}
+
+Result DeviceContext::forbidden_by_capture() {
+    for (const auto& stream : all_streams()) {
+        if (!stream->capture) continue;
+        Capture& capture = *stream->capture;
+        if (capture.mode == 2 || (capture.mode == 1 && capture.thread != std::this_thread::get_id())) continue;
+        capture.invalidated = true;
+        return Result::stream_capture_unsupported;
+    }
+    return Result::success;
+}
+
+void DeviceContext::reset() {
+    events.remove_if([this](const Event& event) { return event.context == this; });
+    streams.remove_if([this](const Stream& stream) { return stream.context == this; });
+    streams_.clear();
+    default_stream = std::make_shared<Stream>();
+    default_stream->context = this;
+    error = planted = Result::success;
+    release_all(device);
+}
+
+std::shared_ptr<Stream> stream_of(DeviceContext& context, Stream* handle) {
+    // 0 and CU_STREAM_LEGACY
+    if (reinterpret_cast<uintptr_t>(handle) <= 1) return context.default_stream;
+    return streams.find(handle);
+}
+
+}  // namespace emulator

@@ -1,0 +1,89 @@
+// Streams and what is queued on them. Nothing runs when it is queued: an operation runs when a call that has to wait for it comes (a synchronisation, a query,
+// which takes one step, a full queue), and then only what that call is owed. Whoever forgets a synchronisation sees memory as it was.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "result.h"
+
+namespace emulator {
+
+class DeviceContext;
+struct Stream;
+
+using Operations = std::function<Result()>;
+
+// The operation with this number, and those before it on the same stream.
+struct Dependency {
+    std::shared_ptr<Stream> stream;
+    uint64_t number;
+};
+
+struct Work {
+    Operations run;
+    std::vector<Dependency> after;
+};
+
+struct GraphNode {
+    Operations run;
+    std::vector<size_t> after;
+};
+
+// A graph while it is captured; several streams may take part.
+struct Capture {
+    std::vector<GraphNode> nodes;
+    std::weak_ptr<Stream> origin;
+    std::vector<std::weak_ptr<Stream>> streams;
+    int mode = 0;  // 0 global, 1 of the thread, 2 relaxed
+    std::thread::id thread;
+    bool invalidated = false;
+};
+
+struct Stream : std::enable_shared_from_this<Stream> {
+    static constexpr size_t bound = 8192;
+
+    DeviceContext* context = nullptr;
+    bool waits_for_default = true;  // and the default stream for it
+    int priority = 0;
+    uint64_t issued = 0;
+    uint64_t completed = 0;
+    std::deque<Work> queue;
+    std::shared_ptr<Capture> capture;
+    std::vector<size_t> capture_tail;  // nodes that the next captured operation follows
+};
+
+struct Event {
+    DeviceContext* context = nullptr;
+    bool timed = true;
+
+    // The last record: on a stream, or in a capture.
+    struct Record {
+        Dependency at;
+        int64_t nanoseconds = 0;
+        bool done = false;
+    };
+    std::shared_ptr<Record> record;
+    std::weak_ptr<Capture> capture;
+    std::vector<size_t> capture_nodes;
+    bool captured = false;
+};
+
+struct Graph {
+    std::vector<GraphNode> nodes;
+};
+
+// Queues the operation, or adds it to the graph that the stream captures.
+Result submit(const std::shared_ptr<Stream>& stream, Operations operation);
+
+// Runs what has to be run before the operation is complete, and it.
+void complete(const Dependency& dependency);
+void complete_all(Stream& stream);
+
+// Runs the oldest operation of the stream; false when there is none.
+bool advance(Stream& stream);
+
+}  // namespace emulator

@@ -1,0 +1,21 @@
+// What tests choose. Read from the environment when the library is loaded, changed by srv_emulator_* afterwards.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace emulator {
+
+struct Settings {
+    std::atomic<int> devices;            // SRV_EMULATOR_DEVICES, 1 to 8
+    std::atomic<size_t> memory_bytes;    // SRV_EMULATOR_MEMORY_MIB, of each device
+    std::atomic<uint64_t> seed;          // SRV_EMULATOR_SEED: of the order of blocks, threads and graph nodes; 0 keeps the plain order
+    std::atomic<bool> checked;           // SRV_EMULATOR_CHECKS, 0 or 1
+    std::atomic<int> host_threads;       // SRV_EMULATOR_THREADS, that run blocks
+
+    Settings();
+};
+
+extern Settings settings;
+
+}  // namespace emulator

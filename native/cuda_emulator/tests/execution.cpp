@@ -1,0 +1,116 @@
+// Right kernels give right results, in every order of blocks and threads, and no findings.
+#include <cmath>
+#include <numeric>
+
+#include "driver.h"
+#include "params.h"
+
+using namespace tests;
+
+namespace {
+
+std::vector<float> counting(size_t count) {
+    std::vector<float> values(count);
+    std::iota(values.begin(), values.end(), 1.0f);
+    return values;
+}
+
+constexpr uint64_t seeds[] = {0, 1, 2, 3, 77};
+
+}  // namespace
+
+TEST(a_block_sums_by_shuffles_and_a_barrier) {
+    for (const uint64_t seed : seeds) {
+        Device device;
+        srv_emulator_set_seed(seed);
+        const auto x = counting(1000);
+        const Vector params{device.upload(x), device.allocate(8 * 4), 1000};
+        EXPECT_EQUAL(0, device.launch("sum_right", 8, 128, 16, params));
+        const auto y = device.download<float>(params.y, 8);
+        srv_emulator_set_seed(0);
+        EXPECT(findings().empty());
+        EXPECT_EQUAL(500500.0f, std::accumulate(y.begin(), y.end(), 0.0f));
+        EXPECT_EQUAL(128.0f * 129 / 2, y[0]);
+    }
+}
+
+TEST(asynchronous_copies_land_and_fill_with_zeros) {
+    Device device;
+    const auto x = counting(256);
+    const Vector params{device.upload(x), device.allocate(1024), 256};
+    EXPECT_EQUAL(0, device.launch("exchange_right", 1, 64, 1024, params));
+    const auto y = device.download<float>(params.y, 256);
+    EXPECT(findings().empty());
+    EXPECT_EQUAL(129.0f, y[0]);
+    EXPECT_EQUAL(2.0f, y[4 * 32 + 1]);
+    EXPECT_EQUAL(0.0f, y[4 * 32 + 2]);  // thread 0 copied 8 bytes only
+    EXPECT_EQUAL(5.0f, y[4 * 33]);
+}
+
+TEST(a_matrix_product_through_ldmatrix) {
+    Device device;
+    std::vector<uint16_t> a(256), b(128);
+    const auto bf16 = [](float x) { return static_cast<uint16_t>(__builtin_bit_cast(uint32_t, x) >> 16); };
+    for (int i = 0; i < 256; i++) a[static_cast<size_t>(i)] = bf16(static_cast<float>(i % 13 - 6));
+    for (int i = 0; i < 128; i++) b[static_cast<size_t>(i)] = bf16(static_cast<float>(i % 7 - 3));
+    const Product params{device.upload(a), device.upload(b), device.allocate(512)};
+    const auto differs = [&](const char* kernel) {
+        EXPECT_EQUAL(0, device.launch(kernel, 1, 32, 768, params));
+        const auto d = device.download<float>(params.d, 128);
+        EXPECT(findings().empty());
+        int wrong = 0;
+        for (int row = 0; row < 16; row++) {
+            for (int column = 0; column < 8; column++) {
+                int sum = 0;
+                for (int k = 0; k < 16; k++) sum += ((row * 16 + k) % 13 - 6) * ((column * 16 + k) % 7 - 3);
+                wrong += static_cast<float>(sum) != d[static_cast<size_t>(row * 8 + column)];
+            }
+        }
+        return wrong;
+    };
+    EXPECT_EQUAL(0, differs("product_right"));
+    EXPECT(differs("product_wrong_layout") > 0);
+}
+
+TEST(barriers_over_parts_of_a_block) {
+    for (const uint64_t seed : seeds) {
+        Device device;
+        srv_emulator_set_seed(seed);
+        const Vector params{device.upload(counting(128)), device.allocate(512), 128};
+        EXPECT_EQUAL(0, device.launch("named_barriers_right", 1, 128, 512, params));
+        const auto y = device.download<float>(params.y, 128);
+        srv_emulator_set_seed(0);
+        EXPECT(findings().empty());
+        EXPECT_EQUAL(33.0f, y[0]);
+    }
+}
+
+TEST(lanes_exchange_after_warp_sync) {
+    Device device;
+    const Vector params{device.upload(counting(32)), device.allocate(128), 32};
+    EXPECT_EQUAL(0, device.launch("warp_exchange_right", 1, 32, 128, params));
+    EXPECT_EQUAL(32.0f, device.download<float>(params.y, 32)[0]);
+    EXPECT(findings().empty());
+}
+
+TEST(a_seed_changes_the_order_of_blocks_and_threads) {
+    Device device;
+    const Vector params{0, device.allocate(4), 0};
+    std::vector<float> last;
+    for (const uint64_t seed : seeds) {
+        srv_emulator_set_seed(seed);
+        EXPECT_EQUAL(0, device.launch("order_dependent", 64, 32, 0, params));
+        last.push_back(device.download<float>(params.y, 1)[0]);
+    }
+    srv_emulator_set_seed(0);
+    bool differs = false;
+    for (const float value : last) differs = differs || value != last[0];
+    EXPECT(differs);
+}
+
+TEST(atomics_of_all_blocks_add_up) {
+    Device device;
+    const Vector params{0, device.upload(std::vector<uint32_t>{0}), 0};
+    EXPECT_EQUAL(0, device.launch("counts", 64, 256, 0, params));
+    EXPECT_EQUAL(64u * 256, device.download<uint32_t>(params.y, 1)[0]);
+}

@@ -1,0 +1,173 @@
+// Kernels for the emulator's own tests: right ones, and beside each the mistakes that have to be found.
+#include "../../cuda/ptx.cuh"
+
+namespace {
+
+struct VectorParams {
+    const float* x;
+    float* y;
+    uint32_t count;
+};
+
+struct ProductParams {
+    const uint16_t* a;  // 16 x 16, row-major
+    const uint16_t* b;  // 8 x 16: column n of the operand is row n here
+    float* d;           // 16 x 8, row-major
+};
+
+struct PagedParams {
+    const float* pages;  // of 16 floats
+    const uint32_t* table;
+    float* y;
+    uint32_t pages_used;
+};
+
+SRV_DEVICE float* shared_floats() { return reinterpret_cast<float*>(ptx::dynamic_shared()); }
+
+enum class Mistake { none, missing_barrier };
+
+// The sum of a block's 128 values, by shuffles and one exchange through shared memory.
+template <Mistake mistake>
+SRV_DEVICE void block_sum(const VectorParams& p) {
+    const uint32_t i = ptx::block_index() * 128 + ptx::thread_index();
+    float value = i < p.count ? p.x[i] : 0.0f;
+    for (uint32_t by = 16; by > 0; by /= 2) value += ptx::shuffle_xor(value, by);
+    float* sums = shared_floats();
+    if (ptx::lane() == 0) sums[ptx::warp()] = value;
+    if (mistake != Mistake::missing_barrier) ptx::barrier();
+    if (ptx::thread_index() == 0) p.y[ptx::block_index()] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+enum class Copy { right, not_awaited, no_barrier };
+
+// Every thread brings 16 bytes and takes away its neighbour warp's.
+template <Copy copy>
+SRV_DEVICE void exchange(const VectorParams& p) {
+    const uint32_t t = ptx::thread_index();
+    uint8_t* shared = ptx::dynamic_shared();
+    ptx::cp_async_16(shared + 16 * t, p.x + 4 * t, t == 0 ? 8 : 16);
+    ptx::cp_async_commit();
+    if (copy != Copy::not_awaited) ptx::cp_async_wait<0>();
+    if (copy != Copy::no_barrier) ptx::barrier();
+    ptx::store_16(p.y + 4 * t, ptx::load_16(shared + 16 * (t ^ 32)));
+}
+
+template <bool swapped>
+SRV_DEVICE void product(const ProductParams& p) {
+    const uint32_t lane = ptx::lane();
+    uint8_t* shared = ptx::dynamic_shared();
+    ptx::cp_async_16(shared + 16 * lane, p.a + 8 * lane);
+    if (lane < 16) ptx::cp_async_16(shared + 512 + 16 * lane, p.b + 8 * lane);
+    ptx::cp_async_commit();
+    ptx::cp_async_wait<0>();
+    ptx::warp_sync();
+    uint32_t a[4], b[2];
+    float d[4] = {};
+    // Matrices: rows 0-7 and 8-15 of the lower half of k, then of the upper.
+    ptx::ldmatrix_x4(a, shared + (lane % 16) * 32 + (lane / 16) * 16);
+    ptx::ldmatrix_x2(b, shared + 512 + (lane % 8) * 32 + (lane / 8 % 2) * 16);
+    if (swapped) {
+        const uint32_t first = a[1];
+        a[1] = a[2];
+        a[2] = first;
+    }
+    ptx::mma_m16n8k16(d, a, b);
+    const uint32_t g = lane / 4, t = lane % 4;
+    for (uint32_t i = 0; i < 4; i++) p.d[(g + 8 * (i / 2)) * 8 + 2 * t + i % 2] = d[i];
+}
+
+template <uint32_t shift>
+SRV_DEVICE void gather_pages(const PagedParams& p) {
+    const uint32_t page = p.table[ptx::block_index() + shift];
+    p.y[ptx::block_index() * 16 + ptx::thread_index()] = p.pages[page * 16 + ptx::thread_index()];
+}
+
+}  // namespace
+
+SRV_KERNEL(sum_right, VectorParams, 128) { block_sum<Mistake::none>(p); }
+SRV_KERNEL(sum_missing_barrier, VectorParams, 128) { block_sum<Mistake::missing_barrier>(p); }
+
+SRV_KERNEL(exchange_right, VectorParams, 64) { exchange<Copy::right>(p); }
+SRV_KERNEL(exchange_not_awaited, VectorParams, 64) { exchange<Copy::not_awaited>(p); }
+SRV_KERNEL(exchange_no_barrier, VectorParams, 64) { exchange<Copy::no_barrier>(p); }
+
+SRV_KERNEL(product_right, ProductParams, 32) { product<false>(p); }
+SRV_KERNEL(product_wrong_layout, ProductParams, 32) { product<true>(p); }
+
+SRV_KERNEL(pages_right, PagedParams, 16) { gather_pages<0>(p); }
+SRV_KERNEL(pages_off_by_one, PagedParams, 16) { gather_pages<1>(p); }
+
+SRV_KERNEL(scale_right, VectorParams, 128) {
+    const uint32_t i = ptx::block_index() * 128 + ptx::thread_index();
+    if (i < p.count) p.y[i] = 2.0f * p.x[i];
+}
+
+SRV_KERNEL(scale_unmasked_tail, VectorParams, 128) {
+    const uint32_t i = ptx::block_index() * 128 + ptx::thread_index();
+    p.y[i] = 2.0f * (i < p.count ? p.x[i] : 0.0f);
+}
+
+// Lanes exchange through shared memory: right with warp_sync, a race without.
+SRV_KERNEL(warp_exchange_right, VectorParams, 32) {
+    shared_floats()[ptx::lane()] = p.x[ptx::lane()];
+    ptx::warp_sync();
+    p.y[ptx::lane()] = shared_floats()[31 - ptx::lane()];
+}
+
+SRV_KERNEL(warp_exchange_no_sync, VectorParams, 32) {
+    shared_floats()[ptx::lane()] = p.x[ptx::lane()];
+    p.y[ptx::lane()] = shared_floats()[31 - ptx::lane()];
+}
+
+// Two halves of a block, each with a barrier of its own.
+SRV_KERNEL(named_barriers_right, VectorParams, 128) {
+    const uint32_t t = ptx::thread_index();
+    shared_floats()[t] = p.x[t];
+    ptx::barrier(1 + t / 64, 64);
+    p.y[t] = shared_floats()[t ^ 32];
+}
+
+SRV_KERNEL(named_barriers_across, VectorParams, 128) {
+    const uint32_t t = ptx::thread_index();
+    shared_floats()[t] = p.x[t];
+    ptx::barrier(1 + t / 64, 64);
+    p.y[t] = shared_floats()[t ^ 64];
+}
+
+// A warp reads what the next iteration overwrites.
+SRV_KERNEL(ring_no_second_barrier, VectorParams, 64) {
+    const uint32_t t = ptx::thread_index();
+    for (uint32_t turn = 0; turn < 4; turn++) {
+        shared_floats()[t] = p.x[t];
+        ptx::barrier();
+        p.y[t] = shared_floats()[t ^ 32];
+    }
+}
+
+SRV_KERNEL(barrier_in_branch, VectorParams, 64) {
+    if (ptx::thread_index() < 40) ptx::barrier();
+    p.y[ptx::thread_index()] = 1.0f;
+}
+
+SRV_KERNEL(shuffle_in_branch, VectorParams, 32) {
+    if (ptx::lane() < 16) p.y[ptx::lane()] = ptx::shuffle_xor(1.0f, 1);
+}
+
+SRV_KERNEL(different_meetings, VectorParams, 32) {
+    if (ptx::lane() < 16) {
+        p.y[ptx::lane()] = ptx::shuffle_xor(1.0f, 1);
+    } else {
+        p.y[ptx::lane()] = ptx::ballot(true) ? 1.0f : 0.0f;
+    }
+}
+
+SRV_KERNEL(misaligned_load, VectorParams, 32) { ptx::store_16(p.y, ptx::load_16(p.x + 1)); }
+SRV_KERNEL(reads_x, VectorParams, 32) { p.y[ptx::lane()] = p.x[ptx::lane()]; }
+SRV_KERNEL(reads_unwritten_shared, VectorParams, 32) { p.y[ptx::lane()] = shared_floats()[ptx::lane()]; }
+SRV_KERNEL(past_shared, VectorParams, 32) { shared_floats()[32 + ptx::lane()] = p.x[0]; }
+SRV_KERNEL(writes_nowhere, VectorParams, 32) { *reinterpret_cast<float*>(uintptr_t{p.count}) = p.x[0]; }
+
+// Which thread came last depends on the order of blocks and threads.
+SRV_KERNEL(order_dependent, VectorParams, 32) { *p.y = static_cast<float>(ptx::block_index() * 32 + ptx::thread_index()); }
+
+SRV_KERNEL(counts, VectorParams, 256) { ptx::atomic_add(reinterpret_cast<uint32_t*>(p.y), 1); }
