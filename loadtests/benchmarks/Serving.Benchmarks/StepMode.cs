@@ -1,26 +1,32 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Cpu;
 using Serving.Compute.Managed;
+using Serving.Compute.Programs;
 using Serving.Engine.Loading;
 using Serving.Engine.Models;
 
 namespace Serving.Benchmarks;
 
-/// <summary>Steps of a model on the managed backend: decode at several numbers of sequences, prefill, and decode where every sequence has an adapter of its own.</summary>
+/// <summary>Steps of a model on one backend: decode at several numbers of sequences, prefill, and decode where every sequence has an adapter of its own.</summary>
 internal static class StepMode
 {
     private const int Rank = 16;
 
-    /// <summary>Arguments: <c>--model DIR</c> (the bundled model by default), <c>--threads N</c>.</summary>
+    /// <summary>
+    /// Arguments: <c>--model DIR</c> (the bundled model by default), <c>--threads N</c>, <c>--isa NAME</c> (the native backend with an instruction set or "auto"; the managed one without),
+    /// <c>--sequences N</c> (that decode alone, for a profiler).
+    /// </summary>
     public static void Run(string[] args)
     {
         var folder = ModelFolder.Open(Option(args, "--model") ?? Path.Combine("config", "models", "demo", "model"));
         var program = ModelRegistry.Build("model", folder.Config, 2048);
-        using var backend = new ManagedBackend(program, new ManagedBackendOptions { Threads = int.Parse(Option(args, "--threads") ?? "0") });
+        using var backend = Backend(program, Option(args, "--isa"), int.Parse(Option(args, "--threads") ?? "0"));
         WeightLoader.Load(backend, program, folder.Path);
         var session = new StepSession(backend, program, _ => Rank);
-        Console.WriteLine($"managed {backend.InstructionSet}, {backend.ThreadCount} threads, context {StepSession.Context}");
+        Console.WriteLine($"{backend.Name} {backend.InstructionSet}, {backend.ThreadCount} threads, context {StepSession.Context}");
         var prefill = StepSession.Best(() => session.Prefill(0));
         Console.WriteLine($"prefill {StepSession.Context} rows: {StepSession.Context / prefill,9:F0} tokens/s ({prefill * 1e3:F2} ms)");
-        foreach (var sequences in new[] { 1, 8, 32, 64 })
+        foreach (var sequences in Option(args, "--sequences") is { } only ? [int.Parse(only)] : new[] { 1, 8, 32, 64 })
         {
             foreach (var withAdapters in new[] { false, true })
             {
@@ -30,6 +36,10 @@ internal static class StepMode
             }
         }
     }
+
+    private static IComputeBackend Backend(ModelProgram program, string? isa, int threads) => isa is null
+        ? new ManagedBackend(program, new ManagedBackendOptions { Threads = threads })
+        : new CpuBackend(program, new CpuBackendOptions { InstructionSet = isa, Threads = threads });
 
     private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 }

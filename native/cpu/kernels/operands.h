@@ -41,12 +41,12 @@ SRV_INLINE Vector accumulate(Inputs x, Weights16 w, Vector sum) { return fma(x.o
 #endif
 
 // Where 16 outputs' weights come from: one panel of 16, or two rank blocks of 8. Most weights are read once per step, in stretches too short for the processor's
-// own prefetcher to find them: each line asks for the one that is read next in its place.
+// own prefetcher to find them: each line asks for the one that is read next in its place, into L2, as a whole group of panels lies between and L1 would lose it.
 struct PanelSource {
     static constexpr int kPointers = 1;
     SRV_MEMBER Weights16 load(const uint16_t* const* w, int pair, int64_t ahead) {
         const uint16_t* line = w[0] + pair * 2 * kLanes;
-        _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T1);
         return weights_of(load_raw(line));
     }
 };
