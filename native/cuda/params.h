@@ -115,7 +115,9 @@ typedef struct srv_lora_binding {
  *   partial 1: every split is written as a state, for row r and split s at state row_partials[r] + s; srv_attention_merge then merges them.
  */
 typedef struct srv_attention_item {
-    int first_row, row_count, first_token, first_split, split_count, partial, reserved[2];
+    int first_row, row_count, first_token, first_split, split_count, partial;
+    int last_ordinal; /* the largest of the rows */
+    int reserved;
 } srv_attention_item;
 
 /* Keys of the first slots of a page, turned by so many positions and written to another page with the values, over all layers. */
@@ -280,7 +282,8 @@ typedef struct srv_shrink_params {
 /*
  * The end of a Linear: product + bias + LoRA delta, rounded, kept or accumulated. product and output may be the same memory where the mode is KEEP.
  *   srv_linear_finish_plain  128 threads, 4,096 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
- *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns (grid.y = ceil(columns / 256))
+ *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
+ *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  */
 typedef struct srv_linear_params {
     srv_lora lora;
@@ -310,10 +313,10 @@ typedef struct srv_sample_params {
 } srv_sample_params;
 
 enum {
-    SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,           /* a ring of three tiles of 64 keys and values */
-    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2,  /* queries, a ring of two tiles */
-    SRV_SHRINK_SHARED = 4 * 3 * 8192,                             /* a ring of three per warp */
-    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,              /* x A^T of a tile, rounded */
+    SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2 + 16 * 68 * 4 + 16 * 128 * 2, /* a ring of three tiles of 64 keys and values, scores, queries */
+    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2,                     /* queries, a ring of two tiles */
+    SRV_SHRINK_SHARED = 4 * 3 * 8192 + 2 * 4 * 8 * 20 * 4,                           /* a ring of three per warp, sums of the warps */
+    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,                                 /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
     SRV_SAMPLE_SHARED = 20480
 };
 

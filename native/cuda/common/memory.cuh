@@ -3,6 +3,13 @@
 #include "../params.h"
 #include "../ptx.cuh"
 
+// Loops over registers: an array whose index is not known when compiling would lie in memory.
+#ifdef SRV_CUDA_EMULATOR
+#define SRV_UNROLL
+#else
+#define SRV_UNROLL _Pragma("unroll")
+#endif
+
 template <typename T>
 SRV_DEVICE T* at(srv_address address) {
     return reinterpret_cast<T*>(address);

@@ -47,10 +47,14 @@ struct Candidate {
 // Higher values first, lower ids first among equals.
 SRV_DEVICE bool comes_before(const Candidate& a, const Candidate& b) { return a.value > b.value || (a.value == b.value && a.id < b.id); }
 
+SRV_DEVICE Candidate first_of(const Candidate& a, const Candidate& b) {
+    const bool is_a = comes_before(a, b);
+    return {is_a ? a.value : b.value, is_a ? a.id : b.id};
+}
+
 SRV_DEVICE Candidate warp_first(Candidate best) {
     for (uint32_t by = 16; by > 0; by /= 2) {
-        const Candidate other = {ptx::shuffle_xor(best.value, by), ptx::shuffle_xor(best.id, by)};
-        best = comes_before(other, best) ? other : best;
+        best = first_of({ptx::shuffle_xor(best.value, by), ptx::shuffle_xor(best.id, by)}, best);
     }
 
     return best;
@@ -61,9 +65,9 @@ SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after
     Candidate best = {kNoScore, 0x7FFFFFFF};
     for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
         const Candidate own = {values[id], id};
-        if (comes_before(after, own) && comes_before(own, best)) {
-            best = own;
-        }
+        const Candidate later = first_of(own, best);
+        best.value = comes_before(after, own) ? later.value : best.value;
+        best.id = comes_before(after, own) ? later.id : best.id;
     }
 
     best = warp_first(best);
@@ -74,7 +78,7 @@ SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after
     ptx::barrier();
     best = scratch[0];
     for (int i = 1; i < kSampleThreads / 32; i++) {
-        best = comes_before(scratch[i], best) ? scratch[i] : best;
+        best = first_of(scratch[i], best);
     }
 
     return best;
@@ -83,5 +87,5 @@ SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after
 // The largest value and the lowest id that has it; id 0 for a row without one (all NaN).
 SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
     const Candidate best = first_after(values, count, {__builtin_inff(), -1}, scratch);
-    return best.id < count ? best : Candidate{kNoScore, 0};
+    return {best.value, best.id < count ? best.id : 0};
 }

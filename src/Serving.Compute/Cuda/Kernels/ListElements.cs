@@ -53,6 +53,16 @@ internal struct AttentionItem
     public int FirstSplit;
     public int SplitCount;
     public int Partial;
-    public int Reserved0;
-    public int Reserved1;
+    public int LastOrdinal;
+    public int Reserved;
+}
+
+/// <summary>srv_page_rotation: keys of the first slots of a page, turned by so many positions and written to another page with the values.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PageRotation
+{
+    public int Source;
+    public int Destination;
+    public int Tokens;
+    public int Positions;
 }

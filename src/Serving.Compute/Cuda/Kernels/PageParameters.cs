@@ -26,6 +26,22 @@ internal struct CopyPagesParameters
     public int Reserved;
 }
 
+/// <summary>srv_rotate_pages_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RotatePagesParameters
+{
+    public ulong Pages;
+    public ulong PageBytes;
+    public ulong Rotations;
+    public ulong RotationCount;
+    public ulong Cosines;
+    public ulong Sines;
+    public int LayerCount;
+    public int KvHeadCount;
+    public int HeadSize;
+    public int PairCount;
+}
+
 /// <summary>srv_rope_append_params.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RopeAppendParameters

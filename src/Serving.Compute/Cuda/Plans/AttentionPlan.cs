@@ -260,13 +260,23 @@ internal sealed class AttentionPlan
         return first;
     }
 
-    private static AttentionItem Item(int firstRow, int rows, int firstToken, int firstSplit, int splits, bool partial) => new()
+    private AttentionItem Item(int firstRow, int rows, int firstToken, int firstSplit, int splits, bool partial)
     {
-        FirstRow = firstRow,
-        RowCount = rows,
-        FirstToken = firstToken,
-        FirstSplit = firstSplit,
-        SplitCount = splits,
-        Partial = partial ? 1 : 0,
-    };
+        var last = 0;
+        for (var row = firstRow; row < firstRow + rows; row++)
+        {
+            last = Math.Max(last, _rowOrdinals[_rowList[row]]);
+        }
+
+        return new()
+        {
+            FirstRow = firstRow,
+            RowCount = rows,
+            FirstToken = firstToken,
+            FirstSplit = firstSplit,
+            SplitCount = splits,
+            Partial = partial ? 1 : 0,
+            LastOrdinal = last,
+        };
+    }
 }

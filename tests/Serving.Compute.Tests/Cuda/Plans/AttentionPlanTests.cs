@@ -111,6 +111,7 @@ public sealed class AttentionPlanTests
         {
             var item = plan.Items[i];
             Assert.InRange(item.RowCount * group, 1, i < plan.Decode.Count ? AttentionPlan.DecodeRows : AttentionPlan.PrefillRows);
+            Assert.Equal(plan.RowList.Slice(item.FirstRow, item.RowCount).ToArray().Max(row => inputs.Sequences[sequenceOf[row]].FirstOrdinal + row - inputs.Sequences[sequenceOf[row]].FirstRow), item.LastOrdinal);
             foreach (var row in plan.RowList.Slice(item.FirstRow, item.RowCount))
             {
                 var sequence = inputs.Sequences[sequenceOf[row]];

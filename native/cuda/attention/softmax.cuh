@@ -1,0 +1,185 @@
+// Softmax on fragments: lane 4 g + t holds, of rows g and g + 8, elements 2 t and 2 t + 1 of every group of eight.
+#pragma once
+#include "items.cuh"
+
+constexpr float kLog2E = 1.4426950408889634f;
+
+// The softmax state of two rows, and `Groups` groups of eight output elements of them.
+template <int Groups>
+struct Accumulator {
+    float maximum[2];
+    float sum[2];  // this lane's part, until finish_sum
+    float output[Groups][4];
+
+    SRV_DEVICE void clear() {
+        SRV_UNROLL
+        for (int r = 0; r < 2; r++) {
+            maximum[r] = kNoScore;
+            sum[r] = 0;
+        }
+
+        SRV_UNROLL
+        for (int j = 0; j < Groups; j++) {
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                output[j][i] = 0;
+            }
+        }
+    }
+
+    // The sum over the four lanes of a row.
+    SRV_DEVICE void finish_sum() {
+        SRV_UNROLL
+        for (int r = 0; r < 2; r++) {
+            sum[r] += ptx::shuffle_xor(sum[r], 1);
+            sum[r] += ptx::shuffle_xor(sum[r], 2);
+        }
+    }
+
+    SRV_DEVICE void rescale(const float (&factor)[2]) {
+        SRV_UNROLL
+        for (int j = 0; j < Groups; j++) {
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                output[j][i] *= factor[i / 2];
+            }
+        }
+    }
+
+    // Folds a split in; splits come in ascending order. The operations of merge_split in attention_plain.cuh, so that it does not matter who merges.
+    SRV_DEVICE void merge(const Accumulator& split) {
+        SRV_UNROLL
+        for (int r = 0; r < 2; r++) {
+            // A row that saw nothing of the split leaves no trace.
+            const bool empty = split.maximum[r] == kNoScore;
+            const MergeFactors by = merge_factors(maximum[r], empty ? maximum[r] : split.maximum[r]);
+            if (!empty) {
+                maximum[r] = by.maximum;
+                sum[r] = ptx::fma(split.sum[r], by.now, sum[r] * by.before);
+            }
+
+            SRV_UNROLL
+            for (int j = 0; j < Groups; j++) {
+                SRV_UNROLL
+                for (int i = 2 * r; i < 2 * r + 2; i++) {
+                    output[j][i] = empty ? output[j][i] : ptx::fma(split.output[j][i], by.now, output[j][i] * by.before);
+                }
+            }
+        }
+    }
+};
+
+SRV_DEVICE float row_max(float x) {
+    SRV_UNROLL
+    for (uint32_t by = 1; by <= 2; by *= 2) {
+        const float other = ptx::shuffle_xor(x, by);
+        x = other > x ? other : x;
+    }
+
+    return x;
+}
+
+// The scores of 32 tokens from `first` on → P, rounded, as first operands over 16 tokens each, and what the output so far shrinks by. Row r sees ordinals up
+// to ordinal[r]; a block that it does not see leaves its state as it is.
+template <int Groups>
+SRV_DEVICE void soften(float (&scores)[4][4], const int (&ordinal)[2], int first, float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
+    const int column = first + static_cast<int>(ptx::lane()) % 4 * 2;
+    float base[2], factor[2];
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        float most = kNoScore;
+        SRV_UNROLL
+        for (int j = 0; j < 4; j++) {
+            SRV_UNROLL
+            for (int i = 2 * r; i < 2 * r + 2; i++) {
+                scores[j][i] = column + 8 * j + i % 2 <= ordinal[r] ? scores[j][i] * scale : kNoScore;
+                most = scores[j][i] > most ? scores[j][i] : most;
+            }
+        }
+
+        most = row_max(most);
+        const float maximum = most > state.maximum[r] ? most : state.maximum[r];
+        // Differences come first, so that a maximum that stays gives a factor of exactly one.
+        base[r] = maximum == kNoScore ? 0.0f : maximum;
+        factor[r] = maximum == kNoScore ? 1.0f : ptx::exp2_approx((state.maximum[r] - maximum) * kLog2E);
+        state.maximum[r] = maximum;
+        state.sum[r] *= factor[r];
+    }
+
+    SRV_UNROLL
+    for (int j = 0; j < 4; j++) {
+        SRV_UNROLL
+        for (int i = 0; i < 4; i++) {
+            scores[j][i] = ptx::exp2_approx((scores[j][i] - base[i / 2]) * kLog2E);
+            state.sum[i / 2] += scores[j][i];
+        }
+
+        weights[j / 2][j % 2 * 2] = ptx::to_bf16x2(scores[j][0], scores[j][1]);
+        weights[j / 2][j % 2 * 2 + 1] = ptx::to_bf16x2(scores[j][2], scores[j][3]);
+    }
+
+    state.rescale(factor);
+}
+
+// The two rows of a lane.
+struct LaneRows {
+    PackedRow row[2];
+    int ordinal[2];  // -1 behind the item's last row
+};
+
+SRV_DEVICE LaneRows lane_rows(const srv_attention_params& p, const srv_attention_item& item, int first_packed, int kv_head) {
+    const int packed_rows = item.row_count * (p.head_count / p.kv_head_count);
+    LaneRows rows;
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        const int packed = first_packed + static_cast<int>(ptx::lane()) / 4 + 8 * r;
+        rows.row[r] = packed_row(p, item, packed < packed_rows ? packed : 0, kv_head);
+        rows.ordinal[r] = packed < packed_rows ? rows.row[r].ordinal : -1;
+    }
+
+    return rows;
+}
+
+// Writes `Groups` groups of eight elements from element on of both rows.
+template <int Groups>
+SRV_DEVICE void write_rows(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& merged, int element) {
+    const int column = element + static_cast<int>(ptx::lane()) % 4 * 2;
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        uint16_t* output = row_of<uint16_t>(p.output, rows.row[r].row, p.output_stride) + rows.row[r].head * p.head_size + column;
+        SRV_UNROLL
+        for (int j = 0; j < Groups; j++) {
+            if (rows.ordinal[r] < 0) {
+                continue;
+            }
+
+            const float low = ptx::div_rn(merged.output[j][2 * r], merged.sum[r]);
+            const float high = ptx::div_rn(merged.output[j][2 * r + 1], merged.sum[r]);
+            *reinterpret_cast<uint32_t*>(output + 8 * j) = ptx::to_bf16x2(low, high);
+        }
+    }
+}
+
+// Writes the state of a split for the rows that see some of it.
+template <int Groups>
+SRV_DEVICE void write_states(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& state, int split, int element) {
+    const int t = static_cast<int>(ptx::lane()) % 4;
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        if (rows.ordinal[r] < split * SRV_ATTENTION_SPLIT) {
+            continue;
+        }
+
+        float* to = state_of(p, at<const int>(p.row_partials)[rows.row[r].row] + split, rows.row[r].head);
+        if (element == 0 && t == 0) {
+            to[0] = state.maximum[r];
+            to[1] = state.sum[r];
+        }
+
+        SRV_UNROLL
+        for (int j = 0; j < Groups; j++) {
+            to[4 + element + 8 * j + 2 * t] = state.output[j][2 * r];
+            to[4 + element + 8 * j + 2 * t + 1] = state.output[j][2 * r + 1];
+        }
+    }
+}
