@@ -1,5 +1,6 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
+using Serving.Compute.Cuda;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 
@@ -18,19 +19,53 @@ public static class BackendSelector
     {
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Device == DeviceKind.Managed)
+        return options.Device switch
         {
-            return Managed(program, options, string.Empty);
+            DeviceKind.Managed => Managed(program, options, string.Empty),
+            DeviceKind.Cuda => Cuda(program, options),
+            DeviceKind.Cpu => Cpu(program, options),
+            _ => FirstOf(program, options),
+        };
+    }
+
+    /// <summary>A GPU is a reason to have a driver: where there is none nothing is said, where there is one that cannot be used the note says why.</summary>
+    private static SelectedBackend FirstOf(ModelProgram program, DeviceOptions options)
+    {
+        // Who names an instruction set wants the CPU; and a test double of a driver is never taken by itself.
+        var wanted = options.CpuIsa == CpuBackendOptions.AutomaticInstructionSet && CudaBackend.IsCandidate;
+        if (!wanted)
+        {
+            return Cpu(program, options);
         }
 
+        if (!CudaBackend.IsAvailable(options.Ordinal, out var reason) || !CudaBackend.Supports(program, out reason))
+        {
+            return Cpu(program, options, $"the GPU is not used: {reason}");
+        }
+
+        try
+        {
+            return Cuda(program, options);
+        }
+        catch (ComputeException exception)
+        {
+            return Cpu(program, options, $"the GPU is not used: {exception.Message}");
+        }
+    }
+
+    private static SelectedBackend Cuda(ModelProgram program, DeviceOptions options) =>
+        new(new CudaBackend(program, new CudaBackendOptions { Ordinal = options.Ordinal, Deterministic = options.Deterministic }), string.Empty);
+
+    private static SelectedBackend Cpu(ModelProgram program, DeviceOptions options, string note = "")
+    {
         if (!CpuBackend.IsAvailable(out var reason) || !CpuBackend.Supports(program, out reason))
         {
             // A named instruction set is a demand on the native backend: the managed one would not honour it.
             var demanded = options.Device == DeviceKind.Cpu || options.CpuIsa != CpuBackendOptions.AutomaticInstructionSet;
-            return demanded ? throw new PlatformNotSupportedException(reason) : Managed(program, options, reason);
+            return demanded ? throw new PlatformNotSupportedException(reason) : Managed(program, options, note.Length > 0 ? $"{note}; {reason}" : reason);
         }
 
-        return new SelectedBackend(new CpuBackend(program, new CpuBackendOptions { InstructionSet = options.CpuIsa, Threads = options.Threads }), string.Empty);
+        return new SelectedBackend(new CpuBackend(program, new CpuBackendOptions { InstructionSet = options.CpuIsa, Threads = options.Threads }), note);
     }
 
     private static SelectedBackend Managed(ModelProgram program, DeviceOptions options, string note) =>

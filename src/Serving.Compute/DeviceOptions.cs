@@ -1,3 +1,4 @@
+using System.Globalization;
 using Serving.Compute.Cpu;
 
 namespace Serving.Compute;
@@ -5,11 +6,14 @@ namespace Serving.Compute;
 /// <summary>What computes.</summary>
 public enum DeviceKind
 {
-    /// <summary>The native CPU backend where it can run, the managed one otherwise.</summary>
+    /// <summary>A GPU where there is one, else the native CPU backend where it can run, else the managed one.</summary>
     Auto,
 
     /// <summary>The native CPU backend or nothing.</summary>
     Cpu,
+
+    /// <summary>A GPU or nothing.</summary>
+    Cuda,
 
     /// <summary>The managed backend.</summary>
     Managed,
@@ -18,12 +22,38 @@ public enum DeviceKind
 /// <summary>Which device a model runs on.</summary>
 public sealed record DeviceOptions
 {
+    /// <summary>GPUs of one machine at most.</summary>
+    private const int MaxDevices = 64;
+
     /// <summary>What computes.</summary>
     public DeviceKind Device { get; init; }
+
+    /// <summary>Number of the GPU.</summary>
+    public int Ordinal { get; init; }
+
+    /// <summary>On a GPU: the same bits whatever else is in the batch, at some cost. CPU backends always are.</summary>
+    public bool Deterministic { get; init; }
 
     /// <summary>"auto", "avx2", "avx512", "avx512-bf16" or "amx"; "amx-emulated" is for tests.</summary>
     public string CpuIsa { get; init; } = CpuBackendOptions.AutomaticInstructionSet;
 
     /// <summary>Threads that compute, the engine's included; 0 lets the backend choose.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Reads "auto", "cpu", "cuda", "cuda:1" or "managed".</summary>
+    public static bool TryParseDevice(string text, out DeviceKind device, out int ordinal)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        const string Numbered = "cuda:";
+        ordinal = 0;
+        device = text switch
+        {
+            "cpu" => DeviceKind.Cpu,
+            "managed" => DeviceKind.Managed,
+            _ when text.StartsWith("cuda", StringComparison.Ordinal) => DeviceKind.Cuda,
+            _ => DeviceKind.Auto,
+        };
+        return text is "auto" or "cpu" or "cuda" or "managed"
+            || (text.StartsWith(Numbered, StringComparison.Ordinal) && int.TryParse(text.AsSpan(Numbered.Length), NumberStyles.None, CultureInfo.InvariantCulture, out ordinal) && ordinal < MaxDevices);
+    }
 }

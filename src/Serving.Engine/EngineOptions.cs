@@ -1,3 +1,5 @@
+using Serving.Compute;
+
 namespace Serving.Engine;
 
 /// <summary>Everything the engine is started with. The server fills it from configuration; each key is documented in <c>config/serving.json</c>.</summary>
@@ -12,8 +14,11 @@ public sealed record EngineOptions
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }
 
-    /// <summary>auto, cpu or managed.</summary>
+    /// <summary>auto, cpu, cuda, cuda:N or managed.</summary>
     public string Device { get; init; } = "auto";
+
+    /// <summary>On a GPU: the same bits whatever else is in the batch. CPU backends always are.</summary>
+    public bool Deterministic { get; init; }
 
     /// <summary>auto, or an instruction set of the CPU backend (avx2, avx512, avx512-bf16, amx; amx-emulated for tests).</summary>
     public string CpuInstructionSet { get; init; } = "auto";
@@ -27,8 +32,8 @@ public sealed record EngineOptions
     /// <summary>Sequences that run at once.</summary>
     public int MaxSequences { get; init; } = 64;
 
-    /// <summary>Tokens computed per step.</summary>
-    public int MaxBatchedTokens { get; init; } = 256;
+    /// <summary>Tokens computed per step; null is 256 on a CPU, where a step stays under a second, and 2,048 on a GPU.</summary>
+    public int? MaxBatchedTokens { get; init; }
 
     /// <summary>Requests waiting at most.</summary>
     public int MaxQueuedRequests { get; init; } = 1024;
@@ -56,4 +61,7 @@ public sealed record EngineOptions
 
     /// <summary>Seconds without a finished step, while steps are due, after which the engine counts as dead.</summary>
     public double WatchdogSeconds { get; init; } = 60;
+
+    /// <summary>Whether a text names a device, present or not.</summary>
+    public static bool IsDevice(string name) => DeviceOptions.TryParseDevice(name, out _, out _);
 }

@@ -51,4 +51,27 @@ public sealed class BackendSelectorTests
         var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { CpuIsa = "mmx" }));
         Assert.NotEmpty(error.Message);
     }
+
+    [Theory]
+    [InlineData("auto", DeviceKind.Auto, 0)]
+    [InlineData("cpu", DeviceKind.Cpu, 0)]
+    [InlineData("managed", DeviceKind.Managed, 0)]
+    [InlineData("cuda", DeviceKind.Cuda, 0)]
+    [InlineData("cuda:3", DeviceKind.Cuda, 3)]
+    public void TryParseDevice_Names_AreRead(string text, DeviceKind device, int ordinal)
+    {
+        Assert.True(DeviceOptions.TryParseDevice(text, out var kind, out var number));
+        Assert.Equal((device, ordinal), (kind, number));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("gpu")]
+    [InlineData("cuda:")]
+    [InlineData("cuda:-1")]
+    [InlineData("cuda: 1")]
+    [InlineData("cuda:64")]
+    [InlineData("cuda1")]
+    [InlineData("CUDA")]
+    public void TryParseDevice_AnythingElse_IsRefused(string text) => Assert.False(DeviceOptions.TryParseDevice(text, out _, out _));
 }

@@ -19,6 +19,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>Threads that compute, the caller's included.</summary>
     int ThreadCount { get; }
 
+    /// <summary>Memory that weights and pool are taken from, where it is not the host's.</summary>
+    DeviceMemory? DeviceMemory => null;
+
     /// <summary>Bytes that a weight takes once packed: what the memory plan adds up before anything is loaded.</summary>
     long PackedBytes(int weight);
 

@@ -17,6 +17,12 @@ internal sealed class EngineBuilder
     /// <summary>Commands about adapters that can be under way: ready or failed for two loads, and retirements.</summary>
     private const int AdapterCommands = 64;
 
+    /// <summary>A CPU's step stays under a second with so many tokens.</summary>
+    private const int HostBatchedTokens = 256;
+
+    /// <summary>A GPU is busy with so many.</summary>
+    private const int DeviceBatchedTokens = 2048;
+
     private readonly EngineOptions _options;
     private readonly LoadedModel _model;
     private readonly IComputeBackend _backend;
@@ -25,6 +31,7 @@ internal sealed class EngineBuilder
     private readonly TimeProvider _time;
     private readonly int _maxModelLength;
     private readonly int _adapterSlots;
+    private readonly int _maxBatchedTokens;
 
     /// <summary>Works out the sizes.</summary>
     public EngineBuilder(EngineOptions options, LoadedModel model, IComputeBackend backend, MemoryPlan plan, Digest revision, TimeProvider time)
@@ -36,13 +43,14 @@ internal sealed class EngineBuilder
         _revision = revision;
         _time = time;
         _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
+        _maxBatchedTokens = options.MaxBatchedTokens ?? (backend is IAsynchronousBackend ? DeviceBatchedTokens : HostBatchedTokens);
         _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
     }
 
     /// <summary>Takes the pool and creates the parts; the loop is not started yet.</summary>
     public EngineParts Build()
     {
-        var limits = new StepLimits(_options.MaxBatchedTokens, _options.MaxSequences, _options.MaxBatchedTokens, _maxModelLength);
+        var limits = new StepLimits(_maxBatchedTokens, _options.MaxSequences, _maxBatchedTokens, _maxModelLength);
         _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots)), limits);
         var clock = new EngineClock(_time);
         var statistics = new EngineStatistics();
@@ -80,7 +88,7 @@ internal sealed class EngineBuilder
         PageCount = _plan.PoolPages,
         MaxModelLength = _maxModelLength,
         MaxSequences = _options.MaxSequences,
-        MaxBatchedTokens = _options.MaxBatchedTokens,
+        MaxBatchedTokens = _maxBatchedTokens,
         MaxQueuedRequests = _options.MaxQueuedRequests,
         AdapterSlots = _adapterSlots,
         ModelRevision = _revision,

@@ -41,9 +41,7 @@ public sealed class ServingEngine : IAsyncDisposable
         try
         {
             var model = LoadedModel.Open(options);
-            var (backend, note) = BackendSelector.Create(
-                model.Program,
-                new DeviceOptions { Device = DeviceOf(options.Device), CpuIsa = options.CpuInstructionSet, Threads = options.Threads });
+            var (backend, note) = BackendSelector.Create(model.Program, DeviceOf(options));
             try
             {
                 if (note.Length > 0)
@@ -73,13 +71,9 @@ public sealed class ServingEngine : IAsyncDisposable
         _backend.Dispose();
     }
 
-    private static DeviceKind DeviceOf(string name) => name switch
-    {
-        "auto" => DeviceKind.Auto,
-        "cpu" => DeviceKind.Cpu,
-        "managed" => DeviceKind.Managed,
-        _ => throw new EngineStartException($"Unknown device '{name}'; a device is auto, cpu or managed."),
-    };
+    private static DeviceOptions DeviceOf(EngineOptions options) => DeviceOptions.TryParseDevice(options.Device, out var device, out var ordinal)
+        ? new DeviceOptions { Device = device, Ordinal = ordinal, Deterministic = options.Deterministic, CpuIsa = options.CpuInstructionSet, Threads = options.Threads }
+        : throw new EngineStartException($"Unknown device '{options.Device}'; a device is auto, cpu, cuda, cuda:N or managed.");
 
     private static ServingEngine Start(
         EngineOptions options,

@@ -18,6 +18,9 @@ public sealed record MemoryPlan(
     /// <summary>A gibibyte is kept free, or half of what the weights leave where that is less.</summary>
     private const long MaxHeadroomBytes = 1L << 30;
 
+    /// <summary>What a device keeps free: activations and logits of a step, the library's workspace, the driver's own.</summary>
+    private const long DeviceHeadroomBytes = 4L << 30;
+
     /// <summary>Fewest pages that a daemon starts with: two sequences of 512 tokens.</summary>
     private const int MinPages = 64;
 
@@ -25,7 +28,10 @@ public sealed record MemoryPlan(
     public long PoolBytes => PoolPages * PageBytes;
 
     /// <summary>The sum of everything.</summary>
-    public long TotalBytes => WeightBytes + PoolBytes + AdapterCacheBytes + HeadroomBytes;
+    public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes);
+
+    /// <summary>Weights and pool are on a device; parsed adapters are in host memory, which is not counted here.</summary>
+    public bool IsOnDevice { get; init; }
 
     /// <summary>Makes the plan for a program on a backend.</summary>
     /// <param name="backend">Knows what its packed weights take.</param>
@@ -37,7 +43,10 @@ public sealed record MemoryPlan(
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
-        return Create(program.Weights.Sum(weight => backend.PackedBytes(weight.Index)), program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes);
+        var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
+        return backend.DeviceMemory is { } device
+            ? CreateOnDevice(weightBytes, program.Shape.PageBytes, device, limit, poolBytes, adapterCacheBytes)
+            : Create(weightBytes, program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes);
     }
 
     /// <summary>Makes the plan from sizes.</summary>
@@ -53,13 +62,29 @@ public sealed record MemoryPlan(
         return plan with { Refusal = plan.Refuse(most) };
     }
 
+    /// <summary>Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes nine tenths of what is left.</summary>
+    public static MemoryPlan CreateOnDevice(long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(host);
+        var left = Math.Max(0, device.FreeBytes - weightBytes);
+        var headroom = Math.Min(DeviceHeadroomBytes, left / 4);
+        var most = (left - headroom) / pageBytes;
+        var pages = poolBytes is { } configured ? configured / pageBytes : most / 10 * 9;
+        var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, Math.Min(adapterCacheBytes, host.FreeBytes / 8), headroom, null) { IsOnDevice = true };
+        return plan with { Refusal = plan.Refuse(most) };
+    }
+
     /// <summary>The plan as lines to print.</summary>
     public IReadOnlyList<string> ToLines()
     {
         return
         [
             $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free ({Limit.Source} limit {Text(Limit.LimitBytes)})",
-            $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + headroom {Text(HeadroomBytes)}",
+            IsOnDevice
+                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} in host memory"
+                : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + headroom {Text(HeadroomBytes)}",
         ];
     }
 

@@ -84,8 +84,11 @@ internal sealed class ServerOptions
 /// <summary>What computes, and how much at once.</summary>
 internal sealed class ComputeOptions
 {
-    /// <summary>auto, cpu or managed.</summary>
+    /// <summary>auto, cpu, cuda, cuda:N or managed.</summary>
     public string Device { get; set; } = "auto";
+
+    /// <summary>On a GPU: the same bits whatever else is in the batch.</summary>
+    public bool Deterministic { get; set; }
 
     /// <summary>auto, avx2, avx512, avx512-bf16 or amx; amx-emulated is for tests.</summary>
     public string CpuIsa { get; set; } = "auto";
@@ -96,8 +99,8 @@ internal sealed class ComputeOptions
     /// <summary>Sequences that run at once.</summary>
     public int MaxNumSeqs { get; set; } = 64;
 
-    /// <summary>Tokens computed per step.</summary>
-    public int MaxNumBatchedTokens { get; set; } = 256;
+    /// <summary>Tokens computed per step; null is 256 on a CPU and 2,048 on a GPU.</summary>
+    public int? MaxNumBatchedTokens { get; set; }
 
     /// <summary>Requests waiting at most.</summary>
     public int MaxQueuedRequests { get; set; } = 1024;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Serving.Engine;
 
 namespace Serving.Server.Configuration;
 
@@ -55,6 +56,9 @@ internal static class SettingKinds
         var kind = Size(min, max);
         return new(kind.Expected, text => kind.Parse(text), value => value is { } number ? kind.ToJson(number) : "null");
     }
+
+    /// <summary>A device that computes.</summary>
+    public static SettingKind<string> Device { get; } = new("auto, cpu, cuda, cuda:N or managed", text => (EngineOptions.IsDevice(text), text), Quote);
 
     /// <summary>One of a few words.</summary>
     public static SettingKind<string> Choice(params string[] words) => new(

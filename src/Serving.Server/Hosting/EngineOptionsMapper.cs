@@ -17,6 +17,7 @@ internal static class EngineOptionsMapper
             ServedModelName = options.Model.ServedModelName ?? (bundled ? "tiny-chat-5m" : null),
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
+            Deterministic = options.Engine.Deterministic,
             CpuInstructionSet = options.Engine.CpuIsa,
             Threads = options.Engine.Threads,
             MaxModelLength = options.Model.MaxModelLen,

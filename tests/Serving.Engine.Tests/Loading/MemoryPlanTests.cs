@@ -1,3 +1,4 @@
+using Serving.Compute.Backends;
 using Serving.Engine.Loading;
 using Serving.Testing;
 
@@ -86,6 +87,26 @@ public sealed class MemoryPlanTests : IDisposable
     {
         var limit = MemoryLimit.Read();
         Assert.InRange(limit.FreeBytes, 1, limit.LimitBytes);
+    }
+
+    /// <summary>A device's memory is nobody else's: the pool takes nearly all of it, and what lies in host memory is not counted against it.</summary>
+    [Fact]
+    public void CreateOnDevice_NothingConfigured_TakesNearlyAll()
+    {
+        var plan = MemoryPlan.CreateOnDevice(16 * Gib, Page, new DeviceMemory(80 * Gib, 76 * Gib, "GPU"), new MemoryLimit(4 * Gib, 4 * Gib, "cgroup"), null, Gib);
+        Assert.Null(plan.Refusal);
+        Assert.InRange(plan.PoolBytes, 50 * Gib, 51 * Gib);
+        Assert.Equal(Gib / 2, plan.AdapterCacheBytes);
+        Assert.InRange(plan.TotalBytes, 70 * Gib, 71 * Gib);
+        Assert.Contains("in host memory", plan.ToLines()[1], StringComparison.Ordinal);
+    }
+
+    /// <summary>A model that a device cannot hold is refused, whatever the host has.</summary>
+    [Fact]
+    public void CreateOnDevice_WeightsTooLarge_IsRefused()
+    {
+        var plan = MemoryPlan.CreateOnDevice(100 * Gib, Page, new DeviceMemory(80 * Gib, 76 * Gib, "GPU"), new MemoryLimit(400 * Gib, 400 * Gib, "cgroup"), null, Gib);
+        Assert.Contains("does not fit", plan.Refusal, StringComparison.Ordinal);
     }
 
     private static MemoryPlan Create(long weights, long free, long? pool = null)

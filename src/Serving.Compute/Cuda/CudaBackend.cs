@@ -1,0 +1,192 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Launches;
+using Serving.Compute.Cuda.Memory;
+using Serving.Compute.Cuda.Steps;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Cuda;
+
+/// <summary>Runs a program on an NVIDIA GPU: kernels from PTX through the driver API, products with the base weights by cuBLASLt.</summary>
+public sealed class CudaBackend : IAsynchronousBackend
+{
+    /// <summary>Elements of the largest head that the kernels take (SRV_MAX_HEAD_SIZE).</summary>
+    public const int MaxHeadSize = 256;
+
+    private readonly ModelProgram _program;
+    private readonly CudaBackendOptions _options;
+    private readonly Stack<IDisposable> _owned = new();
+    private readonly CudaContext _context;
+    private readonly CudaStream _stream;
+    private readonly KernelSet _kernels;
+    private readonly CublasLt _blas;
+    private readonly DeviceWeights _weights;
+    private PoolShape? _pool;
+    private AdapterTable? _adapters;
+    private HostPages? _host;
+    private StepRunner? _runner;
+    private bool _disposed;
+
+    /// <summary>Opens the device and compiles the kernels for it.</summary>
+    /// <exception cref="PlatformNotSupportedException">There is no such device here, or the driver, cuBLASLt or the kernels are missing.</exception>
+    /// <exception cref="ComputeException">The device refused.</exception>
+    public CudaBackend(ModelProgram program, CudaBackendOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!CudaDevices.TryGet(options.Ordinal, out var device, out var reason) || !Supports(program, out reason))
+        {
+            throw new PlatformNotSupportedException(reason);
+        }
+
+        _program = program;
+        _options = options;
+        try
+        {
+            _context = Own(CudaContext.Create(device));
+            _stream = Own(CudaStream.Create(_context));
+            _kernels = new KernelSet(Own(CudaModule.Load(_context, KernelImage.Read())));
+            _blas = Own(CublasLt.Create(_context));
+            _weights = Own(new DeviceWeights(program, _context, _stream));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name => "cuda";
+
+    /// <inheritdoc/>
+    public string InstructionSet => _context.Device.Architecture;
+
+    /// <inheritdoc/>
+    public int ThreadCount => 1;
+
+    /// <inheritdoc/>
+    public DeviceMemory DeviceMemory
+    {
+        get
+        {
+            var (free, total) = _context.Memory();
+            return new DeviceMemory(total, free, _context.Device.Name);
+        }
+    }
+
+    /// <summary>Whether this machine has an NVIDIA driver, so that its GPU is worth asking for; false where another library stands in for the driver.</summary>
+    public static bool IsCandidate => !CudaDevices.IsSubstituted && CudaDevices.HasDriver;
+
+    /// <summary>Whether a GPU of this number, its driver, cuBLASLt and the kernels are here; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool IsAvailable(int ordinal, out string reason) => CudaDevices.TryGet(ordinal, out _, out reason);
+
+    /// <summary>Whether the kernels can run a program; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool Supports(ModelProgram program, out string reason)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        var size = program.Shape.HeadSize;
+        reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}" : string.Empty;
+        return reason.Length == 0;
+    }
+
+    /// <inheritdoc/>
+    public long PackedBytes(int weight) => DeviceWeights.BytesOf(_program.Weights[weight]);
+
+    /// <inheritdoc/>
+    public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _context.MakeCurrent();
+        _weights.Load(weight, firstRow, values);
+    }
+
+    /// <inheritdoc/>
+    public void AllocatePool(PoolShape pool, StepLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(limits);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_runner is not null || pool.PageBytes < _program.Shape.PageBytes || pool.PageBytes % ModelShape.PageGranule != 0)
+        {
+            throw new ComputeException($"The pool cannot be taken twice, nor with pages of {pool.PageBytes} bytes for a model of {_program.Shape.PageBytes}.");
+        }
+
+        _context.MakeCurrent();
+        var arena = Own(new DeviceArena(_context, _stream));
+        var pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
+        _host = Own(new HostPages(pool, pages));
+        _adapters = Own(new AdapterTable(_program, pool, pages));
+        var layout = new StepLayout(limits, _program.Shape.VocabularySize);
+        var memory = Own(new StepMemory(_program, layout, _context, _stream));
+        var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory);
+        _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream));
+        _pool = pool;
+        _stream.Synchronize();
+    }
+
+    /// <inheritdoc/>
+    public int PageCountOf(AdapterWeights adapter) => LayoutOf(adapter).PageCount;
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
+    {
+        var layout = LayoutOf(adapter);
+        (_adapters ?? throw NoPool()).Pack(slot, adapter, layout, pages);
+    }
+
+    /// <inheritdoc/>
+    public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => (_host ?? throw NoPool()).CopyToHost(pages, hostPages);
+
+    /// <inheritdoc/>
+    public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages) => (_host ?? throw NoPool()).CopyFromHost(hostPages, pages);
+
+    /// <inheritdoc/>
+    public void Begin(StepInputs inputs, StepOutputs outputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(outputs);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        (_runner ?? throw NoPool()).Begin(inputs, outputs);
+    }
+
+    /// <inheritdoc/>
+    public void End() => (_runner ?? throw NoPool()).End();
+
+    /// <inheritdoc/>
+    public void Execute(StepInputs inputs, StepOutputs outputs)
+    {
+        Begin(inputs, outputs);
+        End();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        while (_owned.TryPop(out var owned))
+        {
+            owned.Dispose();
+        }
+    }
+
+    private static ComputeException NoPool() => new("The pool was not taken yet.");
+
+    private T Own<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Push(owned);
+        return owned;
+    }
+
+    private AdapterLayout LayoutOf(AdapterWeights adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        var pageBytes = _pool?.PageBytes ?? _program.Shape.PageBytes;
+        return AdapterLayout.Create(_program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
+    }
+}

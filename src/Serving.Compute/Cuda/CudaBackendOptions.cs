@@ -1,0 +1,11 @@
+namespace Serving.Compute.Cuda;
+
+/// <summary>How a <see cref="CudaBackend"/> runs.</summary>
+public sealed record CudaBackendOptions
+{
+    /// <summary>Number of the GPU.</summary>
+    public int Ordinal { get; init; }
+
+    /// <summary>One cuBLASLt algorithm per shape, without splits: the same bits whatever else is in the batch.</summary>
+    public bool Deterministic { get; init; }
+}

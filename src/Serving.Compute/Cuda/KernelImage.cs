@@ -1,0 +1,26 @@
+using System.Text;
+using Serving.Compute.Cuda.Driver;
+
+namespace Serving.Compute.Cuda;
+
+/// <summary>The kernels' PTX, which the build carries beside the assembly.</summary>
+internal static class KernelImage
+{
+    /// <summary>Its file name.</summary>
+    public const string FileName = "serving_kernels.ptx";
+
+    /// <summary>What the emulator takes for an image where no compiler has made PTX: it has the kernels in itself.</summary>
+    private const string EmulatorImage = "serving cuda emulator";
+
+    private static string FilePath => Path.Combine(AppContext.BaseDirectory, FileName);
+
+    /// <summary>Whether there is an image for the driver in use; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool Exists(out string reason)
+    {
+        reason = File.Exists(FilePath) || CudaLibraries.Substitute is not null ? string.Empty : "the CUDA kernels were not built (it takes nvcc or clang-19)";
+        return reason.Length == 0;
+    }
+
+    /// <summary>Reads it.</summary>
+    public static byte[] Read() => File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : Encoding.ASCII.GetBytes(EmulatorImage);
+}

@@ -1,0 +1,236 @@
+using Serving.Compute.Backends;
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Memory;
+using Serving.Compute.Cuda.Steps;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Cuda.Launches;
+
+/// <summary>Turns a program into what is queued for every step, in order.</summary>
+internal sealed class LaunchCompiler
+{
+    /// <summary>Columns that a block of the SiLU·mul kernel takes.</summary>
+    private const int SiluColumns = 2048;
+
+    /// <summary>Heads that a block of the append kernel takes.</summary>
+    private const int HeadsPerBlock = 4;
+
+    private readonly LaunchContext _context;
+    private readonly KernelSet _kernels;
+    private readonly LinearCompiler _linears;
+    private readonly List<IStepWork> _works = [];
+
+    private LaunchCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans)
+    {
+        _context = context;
+        _kernels = kernels;
+        _linears = new LinearCompiler(context, kernels, plans, _works);
+    }
+
+    private ModelShape Shape => _context.Program.Shape;
+
+    /// <summary>Compiles a program.</summary>
+    public static IReadOnlyList<IStepWork> Compile(LaunchContext context, KernelSet kernels, MatmulPlans plans)
+    {
+        var compiler = new LaunchCompiler(context, kernels, plans);
+        compiler.AddPages();
+        foreach (var op in context.Program.Ops)
+        {
+            compiler.Add(op);
+        }
+
+        return compiler._works;
+    }
+
+    private void Add(ProgramOp op)
+    {
+        switch (op)
+        {
+            case EmbedOp embed:
+                Add(embed);
+                break;
+            case RmsNormOp norm:
+                Add(norm);
+                break;
+            case LinearOp linear:
+                _linears.Add(linear);
+                break;
+            case RopeAndAppendOp rope:
+                Add(rope);
+                break;
+            case PagedAttentionOp attention:
+                Add(attention);
+                break;
+            case SiluMulOp silu:
+                Add(silu);
+                break;
+            case GatherOp gather:
+                Add(gather);
+                break;
+            case LogitsOp logits:
+                _linears.Add(logits);
+                break;
+            case SampleOp sample:
+                Add(sample);
+                break;
+            default:
+                throw new ComputeException($"The CUDA backend has no kernel for {op.GetType().Name}.");
+        }
+    }
+
+    /// <summary>Page copies, then where every token lies.</summary>
+    private void AddPages()
+    {
+        Add(_kernels.CopyPages, new GridRule(GridUnit.IfCopies, Shape.LayerCount), new CopyPagesParameters
+        {
+            Pages = _context.Pages.Address,
+            PageBytes = (ulong)_context.Pool.PageBytes,
+            Copies = In(_context.Layout.Copies),
+            CopyCount = Count(nameof(StepHeader.CopyCount)),
+            LayerCount = Shape.LayerCount,
+            KvHeadCount = Shape.KvHeadCount,
+            HeadSize = Shape.HeadSize,
+        });
+        Add(_kernels.TokenSlots, new GridRule(GridUnit.Sequences), new TokenSlotsParameters
+        {
+            Sequences = In(_context.Layout.Sequences),
+            Entries = In(_context.Layout.Entries),
+            TokenSlots = _context.Memory.TokenSlots.Address,
+            SequenceCount = Count(nameof(StepHeader.SequenceCount)),
+        });
+    }
+
+    private void Add(EmbedOp op) => Add(_kernels.Embed, new GridRule(GridUnit.Rows), new EmbedParameters
+    {
+        Weight = _context.Weights.AddressOf(op.Weight),
+        TokenIds = In(_context.Layout.TokenIds),
+        Sampled = _context.Memory.SampledIds.Address,
+        Output = Address(op.Output),
+        RowCount = Count(nameof(StepHeader.RowCount)),
+        Columns = Columns(op.Output),
+        WeightStride = _context.Weights.StrideOf(op.Weight),
+        OutputStride = Stride(op.Output),
+    });
+
+    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, new GridRule(UnitOf(op.Output)), new RmsNormParameters
+    {
+        Input = Address(op.Input),
+        Weight = _context.Weights.AddressOf(op.Weight),
+        Output = Address(op.Output),
+        RowCount = CountOf(op.Output),
+        Columns = Columns(op.Input),
+        InputStride = Stride(op.Input),
+        OutputStride = Stride(op.Output),
+        Epsilon = op.Epsilon,
+    });
+
+    private void Add(RopeAndAppendOp op) => Add(
+        _kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), new RopeAppendParameters
+        {
+            Input = Address(op.Input),
+            Output = Address(op.Output),
+            Pages = _context.Pages.Address,
+            PageBytes = (ulong)_context.Pool.PageBytes,
+            Positions = In(_context.Layout.Positions),
+            AppendPages = In(_context.Layout.AppendPages),
+            AppendSlots = In(_context.Layout.AppendSlots),
+            Cosines = _context.Weights.Cosines.Address,
+            Sines = _context.Weights.Sines.Address,
+            QueryNorm = _context.Weights.AddressOf(op.QueryNorm),
+            KeyNorm = _context.Weights.AddressOf(op.KeyNorm),
+            RowCount = Count(nameof(StepHeader.RowCount)),
+            Layer = op.Layer,
+            HeadCount = Shape.HeadCount,
+            KvHeadCount = Shape.KvHeadCount,
+            HeadSize = Shape.HeadSize,
+            PairCount = _context.Program.Rope.PairCount,
+            InputStride = Stride(op.Input),
+            OutputStride = Stride(op.Output),
+            Epsilon = op.Epsilon,
+        });
+
+    private void Add(PagedAttentionOp op)
+    {
+        var parameters = new AttentionParameters
+        {
+            Query = Address(op.Input),
+            Output = Address(op.Output),
+            Pages = _context.Pages.Address,
+            PageBytes = (ulong)_context.Pool.PageBytes,
+            TokenSlots = _context.Memory.TokenSlots.Address,
+            RowList = In(_context.Layout.RowList),
+            RowOrdinals = In(_context.Layout.RowOrdinals),
+            RowPartials = In(_context.Layout.RowPartials),
+            Items = In(_context.Layout.AttentionItems),
+            ItemRange = Count(nameof(StepHeader.AttentionItems)),
+            States = _context.Memory.States.Address,
+            RowCount = Count(nameof(StepHeader.RowCount)),
+            Layer = op.Layer,
+            HeadCount = Shape.HeadCount,
+            KvHeadCount = Shape.KvHeadCount,
+            HeadSize = Shape.HeadSize,
+            QueryStride = Stride(op.Input),
+            OutputStride = Stride(op.Output),
+            Scale = op.Scale,
+        };
+        Add(_kernels.Attention, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount), parameters);
+        Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows), parameters);
+    }
+
+    private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
+    {
+        Input = Address(op.Input),
+        Output = Address(op.Output),
+        RowCount = CountOf(op.Output),
+        Columns = Columns(op.Output),
+        InputStride = Stride(op.Input),
+        OutputStride = Stride(op.Output),
+    });
+
+    private void Add(GatherOp op) => Add(_kernels.Gather, new GridRule(GridUnit.Outputs), new GatherParameters
+    {
+        Input = Address(op.Input),
+        Output = Address(op.Output),
+        SampleRows = In(_context.Layout.SampleRows),
+        OutputCount = Count(nameof(StepHeader.OutputCount)),
+        Columns = Columns(op.Input),
+        InputStride = Stride(op.Input),
+        OutputStride = Stride(op.Output),
+    });
+
+    private void Add(SampleOp op) => Add(_kernels.Sample, new GridRule(GridUnit.Outputs), new SampleParameters
+    {
+        Logits = Address(op.Input),
+        Scratch = _context.Memory.SampleScratch.Address,
+        SampleRows = In(_context.Layout.SampleRows),
+        Penalties = In(_context.Layout.Penalties),
+        Biases = In(_context.Layout.Biases),
+        TokenIds = _context.Memory.SampledIds.Address,
+        Logprobs = _context.Memory.Logprobs.Address,
+        TopIds = _context.Memory.TopIds.Address,
+        TopLogprobs = _context.Memory.TopLogprobs.Address,
+        OutputCount = Count(nameof(StepHeader.OutputCount)),
+        Vocabulary = Shape.VocabularySize,
+        LogitsStride = Stride(op.Input),
+    });
+
+    private void Add<T>(StepKernel kernel, GridRule grid, T parameters)
+        where T : unmanaged => _works.Add(new KernelLaunch<T>(kernel, grid, parameters));
+
+    private static int Blocks(int columns, int perBlock) => (columns + perBlock - 1) / perBlock;
+
+    private GridUnit UnitOf(int buffer) => _context.Program.Buffers[buffer].Rows == BufferRows.Step ? GridUnit.Rows : GridUnit.Outputs;
+
+    private ulong CountOf(int buffer) => Count(UnitOf(buffer) == GridUnit.Rows ? nameof(StepHeader.RowCount) : nameof(StepHeader.OutputCount));
+
+    private ulong Count(string field) => _context.CountAddress(field);
+
+    private ulong In(BlockSection section) => _context.AddressOf(section);
+
+    private ulong Address(int buffer) => _context.Memory.Buffers[buffer].Address;
+
+    private int Columns(int buffer) => _context.Program.Buffers[buffer].Columns;
+
+    private int Stride(int buffer) => Strides.Of(Columns(buffer));
+}

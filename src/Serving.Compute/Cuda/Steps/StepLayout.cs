@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Plans;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Cuda.Steps;
+
+/// <summary>
+/// Where everything that varies from step to step lies in one block of memory: written by the host in pinned memory, copied as one piece, read by kernels
+/// through addresses that never change. What is long and seldom used comes last, so that most steps copy a fraction of it.
+/// </summary>
+internal sealed class StepLayout
+{
+    /// <summary>Biases of one output at most: OpenAI's 300, and room.</summary>
+    private const int BiasesPerSequence = 512;
+
+    /// <summary>Page table entries of a sequence beyond its full pages: modules end in pages that are not full.</summary>
+    private const int PartialEntries = 128;
+
+    private const int Alignment = 16;
+
+    /// <summary>Lays out the block for the largest step.</summary>
+    public StepLayout(StepLimits limits, int vocabulary)
+    {
+        Limits = limits;
+        var splits = (limits.MaxContext + AttentionPlan.Split - 1) / AttentionPlan.Split;
+        var entries = limits.MaxSequences * (((limits.MaxContext + ModelShape.PageTokens - 1) / ModelShape.PageTokens) + PartialEntries);
+        StateCapacity = limits.MaxSequences * splits;
+        Header = Add<StepHeader>("headers", 1);
+        TokenIds = Add<int>("rows", limits.MaxRows);
+        Positions = Add<int>("rows", limits.MaxRows);
+        AppendPages = Add<int>("rows", limits.MaxRows);
+        AppendSlots = Add<int>("rows", limits.MaxRows);
+        RowSlots = Add<int>("rows", limits.MaxRows);
+        RowList = Add<int>("rows of attention items", limits.MaxRows + limits.MaxSequences);
+        RowOrdinals = Add<int>("rows", limits.MaxRows);
+        RowPartials = Add<int>("rows", limits.MaxRows);
+        Sequences = Add<StepSequence>("sequences", limits.MaxSequences);
+        Copies = Add<StepPageCopy>("page copies", limits.MaxSequences);
+        SampleRows = Add<SampleRow>("outputs", limits.MaxOutputs);
+        AttentionItems = Add<AttentionItem>("attention items", (int)AttentionPlan.Capacity(limits));
+        Entries = Add<StepPage>("page table entries", entries);
+        Biases = Add<TokenBias>("biases", limits.MaxSequences * BiasesPerSequence);
+        Penalties = Add<PenaltyToken>("penalties", checked(limits.MaxSequences * Math.Min(limits.MaxContext, vocabulary)));
+    }
+
+    /// <summary>The largest step.</summary>
+    public StepLimits Limits { get; }
+
+    /// <summary>Bytes of the whole block.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Attention states that splits can be given out to.</summary>
+    public int StateCapacity { get; }
+
+    /// <summary>One <see cref="StepHeader"/>.</summary>
+    public BlockSection Header { get; }
+
+    /// <summary>Token id per row.</summary>
+    public BlockSection TokenIds { get; }
+
+    /// <summary>Rotary position per row.</summary>
+    public BlockSection Positions { get; }
+
+    /// <summary>Page that a row's key and value go to.</summary>
+    public BlockSection AppendPages { get; }
+
+    /// <summary>Slot within that page.</summary>
+    public BlockSection AppendSlots { get; }
+
+    /// <summary>Adapter slot per row, or −1.</summary>
+    public BlockSection RowSlots { get; }
+
+    /// <summary>Rows of the attention items.</summary>
+    public BlockSection RowList { get; }
+
+    /// <summary>Ordinal per row.</summary>
+    public BlockSection RowOrdinals { get; }
+
+    /// <summary>First attention state per row, or −1.</summary>
+    public BlockSection RowPartials { get; }
+
+    /// <summary>Sequences.</summary>
+    public BlockSection Sequences { get; }
+
+    /// <summary>Page copies.</summary>
+    public BlockSection Copies { get; }
+
+    /// <summary>Outputs.</summary>
+    public BlockSection SampleRows { get; }
+
+    /// <summary>Units of attention.</summary>
+    public BlockSection AttentionItems { get; }
+
+    /// <summary>Page table entries.</summary>
+    public BlockSection Entries { get; }
+
+    /// <summary>Biases of all outputs.</summary>
+    public BlockSection Biases { get; }
+
+    /// <summary>Penalties of all outputs.</summary>
+    public BlockSection Penalties { get; }
+
+    private BlockSection Add<T>(string name, int capacity)
+        where T : unmanaged
+    {
+        var section = new BlockSection(name, Bytes, Math.Max(1, capacity), Marshal.SizeOf<T>());
+        Bytes = (section.End(section.Capacity) + Alignment - 1) / Alignment * Alignment;
+        return section;
+    }
+}

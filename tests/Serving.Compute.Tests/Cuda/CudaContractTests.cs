@@ -1,0 +1,37 @@
+using Serving.Compute.Tests.Contracts;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests.Cuda;
+
+/// <summary>The contract, held by the CUDA backend on the emulated driver.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class CudaTests : BackendContract, IDisposable
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory => CudaFactory.Default;
+
+    public void Dispose() => Assert.Empty(CudaEmulator.Findings());
+}
+
+/// <summary>The sampling contract, held by the CUDA backend on the emulated driver.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class CudaSamplingTests : SamplingContract, IDisposable
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory => CudaFactory.Default;
+
+    public void Dispose() => Assert.Empty(CudaEmulator.Findings());
+}
+
+/// <summary>The invariance contract, held by the CUDA backend in its deterministic mode.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class CudaInvarianceTests : InvarianceContract, IDisposable
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory => CudaFactory.Deterministic;
+
+    /// <summary>Just over one split: the emulator checks every access, and attention's work grows with the square.</summary>
+    protected override int LongPrompt => 530;
+
+    public void Dispose() => Assert.Empty(CudaEmulator.Findings());
+}

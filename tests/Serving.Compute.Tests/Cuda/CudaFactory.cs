@@ -1,0 +1,21 @@
+using Serving.Compute.Cuda;
+using Serving.Compute.Tests.Contracts;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests.Cuda;
+
+/// <summary>Makes CUDA backends on the emulated driver for the contracts; a test skips where the emulator was not built.</summary>
+internal static class CudaFactory
+{
+    /// <summary>As a daemon runs by itself.</summary>
+    public static BackendFactory Default { get; } = Of("cuda", new CudaBackendOptions());
+
+    /// <summary>One algorithm per shape.</summary>
+    public static BackendFactory Deterministic { get; } = Of("cuda deterministic", new CudaBackendOptions { Deterministic = true });
+
+    private static BackendFactory Of(string name, CudaBackendOptions options) => new(name, true, program =>
+    {
+        CudaEmulator.Require();
+        return new CudaBackend(program, options);
+    });
+}

@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Serving.Testing;
+
+/// <summary>The emulated CUDA driver, beside the tests: makes it the driver of this process, and asks it what it found.</summary>
+public static partial class CudaEmulator
+{
+    private const string Library = "serving_cuda_emulator";
+    private const string Variable = "SERVING_CUDA_DRIVER";
+    private const int MaxText = 64 << 10;
+
+    /// <summary>Where the build puts it.</summary>
+    public static string FilePath { get; } = Path.Combine(AppContext.BaseDirectory, $"lib{Library}.so");
+
+    /// <summary>Puts it in the driver's place; called before anything of a test assembly runs. Without it nothing changes.</summary>
+    public static void Install()
+    {
+        if (File.Exists(FilePath))
+        {
+            Environment.SetEnvironmentVariable(Variable, FilePath);
+        }
+    }
+
+    /// <summary>Skips the calling test unless the emulator was built; under CI that is a failure.</summary>
+    public static void Require() => Repository.Requires(File.Exists(FilePath), "the CUDA emulator was not built (it needs cmake and a C++ compiler)");
+
+    /// <summary>What its checks found on all devices, a line each; empty when nothing.</summary>
+    public static unsafe string Findings()
+    {
+        var buffer = new byte[MaxText];
+        fixed (byte* first = buffer)
+        {
+            Findings(-1, first, buffer.Length);
+        }
+
+        return Encoding.UTF8.GetString(buffer.AsSpan(0, buffer.AsSpan().IndexOf((byte)0)));
+    }
+
+    /// <summary>Makes a device what it was at the start: no memory, no error, no findings.</summary>
+    [LibraryImport(Library, EntryPoint = "srv_emulator_reset")]
+    public static partial void Reset(int device);
+
+    /// <summary>Makes the operation after <paramref name="operations"/> others on a device fail with a CUresult, which then stays.</summary>
+    [LibraryImport(Library, EntryPoint = "srv_emulator_fail_after")]
+    public static partial void FailAfter(int device, ulong operations, int result);
+
+    [LibraryImport(Library, EntryPoint = "srv_emulator_findings")]
+    private static unsafe partial int Findings(int device, byte* buffer, int bytes);
+}
