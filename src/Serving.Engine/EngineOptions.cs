@@ -50,6 +50,18 @@ public sealed record EngineOptions
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool PrefixCaching { get; init; } = true;
 
+    /// <summary>Folder of prompt schemas; null is none.</summary>
+    public string? SchemasRoot { get; init; }
+
+    /// <summary>Prompt schemas of one tenant at most.</summary>
+    public int MaxSchemas { get; init; } = 256;
+
+    /// <summary>Characters of one tenant's prompt schemas at most.</summary>
+    public long MaxOwnerSchemaSize { get; init; } = 8L << 20;
+
+    /// <summary>Characters of all prompt schemas at most.</summary>
+    public long MaxSchemaSize { get; init; } = 64L << 20;
+
     /// <summary>Take sampling defaults from generation_config.json; its end-of-sequence ids are always taken.</summary>
     public bool UseGenerationConfig { get; init; } = true;
 

@@ -33,6 +33,9 @@ public interface IEngineClient
     /// <summary>Distributions and outcomes since start.</summary>
     EngineStatistics Statistics { get; }
 
+    /// <summary>The schemas that prompts can import modules from.</summary>
+    IPromptSchemas Schemas { get; }
+
     /// <summary>Validates, admits, renders, tokenises and queues a request. Cancelling the token cancels the request also after it was accepted.</summary>
     ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken);
 

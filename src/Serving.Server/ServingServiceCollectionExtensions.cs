@@ -62,6 +62,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<ModelsEndpoint>()
         .AddSingleton<TokenizeEndpoint>()
         .AddSingleton<DetokenizeEndpoint>()
+        .AddSingleton<PromptSchemasEndpoint>()
         .AddSingleton<LoadAdapterEndpoint>()
         .AddSingleton<UnloadAdapterEndpoint>();
 }

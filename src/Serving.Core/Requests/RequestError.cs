@@ -12,6 +12,9 @@ public enum RequestError
     /// <summary>No such model or adapter, or none that the caller may use.</summary>
     ModelNotFound,
 
+    /// <summary>No such prompt schema, or none that the caller may use.</summary>
+    SchemaNotFound,
+
     /// <summary>Prompt, or prompt + max_tokens, exceeds the model's context or the pool.</summary>
     ContextTooLong,
 

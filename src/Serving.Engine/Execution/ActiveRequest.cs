@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Serving.Core.Requests;
+using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
@@ -19,19 +20,23 @@ public sealed class ActiveRequest
     private int _openChoices;
     private int _completionTokens;
     private int _cachedTokens;
+    private IReadOnlyList<ModuleUsage>? _modules;
 
     /// <summary>Creates the request's channel.</summary>
     /// <param name="request">What the core runs.</param>
     /// <param name="source">What the client asked for.</param>
+    /// <param name="prompt">What it imports; null for a prompt without a schema.</param>
     /// <param name="streamCapacity">Events kept for a reader that is behind; the last event of each choice always has room beside them.</param>
     /// <param name="arrival">When it arrived, in the engine's microseconds.</param>
     /// <param name="statistics">Where its times are counted.</param>
     /// <param name="released">Called once when every choice has ended: gives its admission back.</param>
-    public ActiveRequest(Request request, GenerationRequest source, int streamCapacity, long arrival, EngineStatistics statistics, Action released)
+    public ActiveRequest(Request request, GenerationRequest source, CompiledPrompt? prompt, int streamCapacity, long arrival, EngineStatistics statistics, Action released)
     {
         ArgumentNullException.ThrowIfNull(request);
         Request = request;
         Source = source;
+        Prompt = prompt;
+        _modules = prompt?.UsageOf([]);
         Arrival = arrival;
         _streamCapacity = streamCapacity;
         _released = released;
@@ -50,6 +55,9 @@ public sealed class ActiveRequest
 
     /// <summary>What the client asked for.</summary>
     public GenerationRequest Source { get; }
+
+    /// <summary>What it imports; null for a prompt without a schema.</summary>
+    public CompiledPrompt? Prompt { get; }
 
     /// <summary>When it arrived.</summary>
     public long Arrival { get; }
@@ -73,7 +81,7 @@ public sealed class ActiveRequest
     public ChannelReader<GenerationEvent> Events => _channel.Reader;
 
     /// <summary>Counts so far.</summary>
-    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens));
+    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens), Volatile.Read(ref _modules));
 
     /// <summary>Notes that rows of it are in a step.</summary>
     public void OnScheduled(long now)

@@ -6,8 +6,12 @@ using Serving.Core.Scheduling;
 using Serving.Core.Tenancy;
 using Serving.Engine.Loading;
 using Serving.Engine.Loading.Adapters;
+using Serving.Engine.PromptModules.Compiling;
+using Serving.Engine.PromptModules.Prompts;
+using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
+using Serving.Engine.Tokenization;
 
 namespace Serving.Engine.Execution;
 
@@ -22,6 +26,9 @@ internal sealed class EngineBuilder
 
     /// <summary>A GPU is busy with so many.</summary>
     private const int DeviceBatchedTokens = 2048;
+
+    /// <summary>Entries of the lists that say which run of a schema attends to which, kept for schemas in use: eight bytes each.</summary>
+    private const long MaxTableWeight = 4 << 20;
 
     private readonly EngineOptions _options;
     private readonly LoadedModel _model;
@@ -66,6 +73,12 @@ internal sealed class EngineBuilder
         var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
+        var renderer = _model.Template is { } template ? new ConversationRenderer(_model.Tokenizer, template, _time) : null;
+        var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
+        var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
+        var modules = new ModulePromptEncoder(
+            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision);
+        var encoder = new PromptEncoder(_model.Tokenizer, renderer, modules);
         return new EngineParts(
             _options,
             description,
@@ -74,8 +87,9 @@ internal sealed class EngineBuilder
             new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices)),
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences)),
             directory,
-            new PromptEncoder(_model.Tokenizer, _model.Template, _time),
+            encoder,
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, clock),
+            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, _time),
             snapshots,
             statistics);
     }

@@ -14,5 +14,6 @@ internal sealed record EngineParts(
     AdapterDirectory Adapters,
     PromptEncoder Encoder,
     RequestFactory Requests,
+    PromptSchemas Schemas,
     SnapshotPublisher Snapshots,
     EngineStatistics Statistics);

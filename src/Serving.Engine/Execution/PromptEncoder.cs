@@ -1,4 +1,7 @@
+using Serving.Core.Adapters;
+using Serving.Core.Memory;
 using Serving.Core.Requests;
+using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -6,7 +9,14 @@ using Serving.Engine.Tokenization.Templates;
 namespace Serving.Engine.Execution;
 
 /// <summary>An encoded prompt, or why there is none.</summary>
-public readonly record struct EncodedPrompt(int[] Tokens, RequestFailure? Failure);
+/// <param name="Tokens">Its tokens.</param>
+/// <param name="Failure">Why there are none.</param>
+/// <param name="Modules">What it imports, and its positions; null for a prompt without a schema.</param>
+public readonly record struct EncodedPrompt(int[] Tokens, RequestFailure? Failure, CompiledPrompt? Modules = null)
+{
+    /// <summary>The position of the first token behind it.</summary>
+    public int NextPosition => Modules?.NextPosition ?? Tokens.Length;
+}
 
 /// <summary>
 /// Turns prompts into token ids on the caller's thread, a few at a time: half the cores may tokenise at once, and a prompt is at most so many characters, so that
@@ -15,22 +25,37 @@ public readonly record struct EncodedPrompt(int[] Tokens, RequestFailure? Failur
 public sealed class PromptEncoder : IDisposable
 {
     /// <summary>Characters of a prompt or rendered conversation; far more than a context holds.</summary>
-    private const int MaxCharacters = 4 << 20;
+    private const int MaxCharacters = ModulePromptEncoder.MaxCharacters;
 
     private readonly Tokenizer _tokenizer;
-    private readonly ChatTemplate? _template;
-    private readonly TimeProvider _time;
+    private readonly ConversationRenderer? _renderer;
+    private readonly ModulePromptEncoder _modules;
     private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="template">Its chat template, if it has one.</param>
-    /// <param name="time">For templates that print the date.</param>
-    public PromptEncoder(Tokenizer tokenizer, ChatTemplate? template, TimeProvider time)
+    /// <param name="renderer">The chat template, if it has one.</param>
+    /// <param name="modules">Encodes prompts that import modules.</param>
+    public PromptEncoder(Tokenizer tokenizer, ConversationRenderer? renderer, ModulePromptEncoder modules)
     {
         _tokenizer = tokenizer;
-        _template = template;
-        _time = time;
+        _renderer = renderer;
+        _modules = modules;
+    }
+
+    /// <summary>Encodes a request's prompt, with the modules that it imports.</summary>
+    public ValueTask<EncodedPrompt> EncodeAsync(GenerationRequest request, AdapterRef? adapter, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return request.SchemaName is not { } schema
+            ? EncodeAsync(request.Prompt, addSpecialTokens: true, cancellationToken)
+            : InTurnAsync(
+                () =>
+                {
+                    var (prompt, failure) = _modules.Encode(request.Tenant, schema, request.Prompt, adapter?.Digest ?? Digest.None);
+                    return new EncodedPrompt(prompt?.Tokens ?? [], failure, prompt);
+                },
+                cancellationToken);
     }
 
     /// <summary>Encodes a prompt: text with or without special tokens, a conversation by the template and without adding any.</summary>
@@ -41,15 +66,24 @@ public sealed class PromptEncoder : IDisposable
             return new EncodedPrompt([.. tokens.Tokens], null);
         }
 
-        await _turns.WaitAsync(cancellationToken);
-        try
-        {
-            return prompt switch
+        return await InTurnAsync(
+            () => prompt switch
             {
                 TextPrompt text => EncodeText(text.Text, addSpecialTokens),
                 ChatPrompt chat => EncodeChat(chat),
                 _ => throw new ArgumentException("Unknown kind of prompt.", nameof(prompt)),
-            };
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Does work that tokenises when it is its turn.</summary>
+    public async ValueTask<T> InTurnAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        await _turns.WaitAsync(cancellationToken);
+        try
+        {
+            return work();
         }
         finally
         {
@@ -75,24 +109,14 @@ public sealed class PromptEncoder : IDisposable
 
     private EncodedPrompt EncodeChat(ChatPrompt chat)
     {
-        if (_template is null)
+        if (_renderer is null)
         {
             return Failed("messages", "The model has no chat template; use /v1/completions, or serve a model whose tokenizer_config.json has one.");
         }
 
         try
         {
-            var text = _template.Render(new ChatTemplateInput
-            {
-                Messages = ChatMessages.Normalize(chat.Messages),
-                Tools = chat.Tools,
-                AddGenerationPrompt = chat.AddGenerationPrompt,
-                BosToken = _tokenizer.BosToken,
-                EosToken = _tokenizer.EosToken,
-                Arguments = chat.TemplateArguments,
-                Now = _time.GetUtcNow(),
-                GuardText = _tokenizer.Guard,
-            });
+            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages), chat.Tools, chat.AddGenerationPrompt, chat.TemplateArguments);
             return text.Length > MaxCharacters
                 ? Failed("messages", $"A conversation has at most {MaxCharacters} characters.")
                 : new EncodedPrompt(_tokenizer.EncodeToIds(text, addSpecialTokens: false), null);

@@ -34,21 +34,21 @@ public sealed class RequestFactory
     }
 
     /// <summary>Makes the core's request.</summary>
-    public Request Create(GenerationRequest source, int[] prompt, AdapterRef? adapter)
+    public Request Create(GenerationRequest source, EncodedPrompt prompt, AdapterRef? adapter)
     {
         ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(prompt);
         return new Request
         {
             Id = new RequestId(Interlocked.Increment(ref _lastId)),
             Tenant = source.Tenant,
             Adapter = adapter,
-            Prompt = prompt,
+            Prompt = prompt.Tokens,
+            Positions = prompt.Modules?.Positions,
             Choices = source.Choices,
             ScorePrompt = source is { Echo: true, TopLogprobs: not null },
             Priority = source.Priority,
             Deadline = source.Timeout is { } timeout ? _clock.Now + (long)(timeout.TotalSeconds * 1e6) : long.MaxValue,
-            Sampling = Sampling(source, prompt.Length, adapter),
+            Sampling = Sampling(source, prompt, adapter),
         };
     }
 
@@ -59,9 +59,9 @@ public sealed class RequestFactory
         return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
     }
 
-    private SamplingParameters Sampling(GenerationRequest source, int promptLength, AdapterRef? adapter) => new()
+    private SamplingParameters Sampling(GenerationRequest source, EncodedPrompt prompt, AdapterRef? adapter) => new()
     {
-        MaxTokens = source.MaxTokens ?? RestOfContext(source.Choices, promptLength, adapter),
+        MaxTokens = source.MaxTokens ?? RestOfContext(source.Choices, prompt, adapter),
         Temperature = source.Temperature ?? _defaults.Temperature ?? 1,
         TopP = source.TopP ?? _defaults.TopP ?? 1,
         TopK = Math.Max(0, source.TopK ?? _defaults.TopK ?? 0),
@@ -76,11 +76,11 @@ public sealed class RequestFactory
     };
 
     // What the context and the pool leave to each choice, when the client names no number.
-    private int RestOfContext(int choices, int promptLength, AdapterRef? adapter)
+    private int RestOfContext(int choices, EncodedPrompt prompt, AdapterRef? adapter)
     {
         const int PageTokens = Compute.Programs.ModelShape.PageTokens;
         var poolTokens = (long)(_poolPages - (adapter?.PageCount ?? 0)) * PageTokens;
-        var perChoice = ((poolTokens - promptLength) / choices) - PageTokens;
-        return (int)Math.Max(1, Math.Min(_maxModelLength - promptLength, perChoice));
+        var perChoice = ((poolTokens - prompt.Tokens.Length) / choices) - PageTokens;
+        return (int)Math.Max(1, Math.Min(_maxModelLength - prompt.NextPosition, perChoice));
     }
 }

@@ -34,6 +34,9 @@ public sealed class EngineClient : IEngineClient
     public EngineStatistics Statistics => _parts.Statistics;
 
     /// <inheritdoc/>
+    public IPromptSchemas Schemas => _parts.Schemas;
+
+    /// <inheritdoc/>
     public async ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -60,10 +63,10 @@ public sealed class EngineClient : IEngineClient
             return Refused(unusable);
         }
 
-        var prompt = await _parts.Encoder.EncodeAsync(request.Prompt, addSpecialTokens: true, cancellationToken);
-        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens)) is { } failure
+        var prompt = await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
+        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure
             ? Refused(failure)
-            : await QueueAsync(request, prompt.Tokens, adapter, admission, arrival, cancellationToken);
+            : await QueueAsync(request, prompt, adapter, admission, arrival, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -143,7 +146,7 @@ public sealed class EngineClient : IEngineClient
 
     private async ValueTask<SubmitResult> QueueAsync(
         GenerationRequest source,
-        int[] prompt,
+        EncodedPrompt prompt,
         AdapterRef? adapter,
         Admission admission,
         long arrival,
@@ -155,7 +158,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(overLimit!);
         }
 
-        var active = new ActiveRequest(request, source, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep());
+        var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep());
         request.Owner = active;
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_parts.Loop.TryPost(new SubmitCommand(active, answer)))
@@ -175,7 +178,7 @@ public sealed class EngineClient : IEngineClient
 
         active.OnReleased(registration.Dispose);
         return new SubmitResult(
-            new GenerationStream(source.Id, source.Model, prompt, request.Choices, active.Events, () => active.Usage, () => Cancel(active)),
+            new GenerationStream(source.Id, source.Model, prompt.Tokens, request.Choices, active.Events, () => active.Usage, () => Cancel(active)),
             null);
     }
 

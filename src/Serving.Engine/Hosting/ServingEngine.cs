@@ -97,6 +97,11 @@ public sealed class ServingEngine : IAsyncDisposable
         var revision = LoadWeights(model, backend, progress);
         var builder = new EngineBuilder(options, model, backend, plan, revision, time);
         var parts = builder.Build();
+        if (options.SchemasRoot is { } folder)
+        {
+            parts.Schemas.LoadFolder(folder, notice);
+        }
+
         parts.Loop.Start();
         return new ServingEngine(parts, backend);
     }

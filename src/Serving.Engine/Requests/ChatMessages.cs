@@ -9,9 +9,14 @@ public static class ChatMessages
 {
     private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool", "function"];
 
+    /// <summary>The type of a content part that imports a module of a prompt schema.</summary>
+    public const string ModulePart = "prompt_module";
+
     /// <summary>Checks messages and tools.</summary>
+    /// <param name="prompt">The conversation.</param>
+    /// <param name="hasSchema">Whether its first message may import modules.</param>
     /// <returns>The first failure, or null.</returns>
-    public static RequestFailure? Validate(ChatPrompt prompt)
+    public static RequestFailure? Validate(ChatPrompt prompt, bool hasSchema = false)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         var messages = prompt.Messages;
@@ -33,10 +38,12 @@ public static class ChatMessages
         var index = 0;
         foreach (var message in messages.EnumerateArray())
         {
-            if (Message(message, index++) is { } failure)
+            if (Message(message, index, hasSchema && index == 0) is { } failure)
             {
                 return failure;
             }
+
+            index++;
         }
 
         return Tools(prompt.Tools);
@@ -77,7 +84,7 @@ public static class ChatMessages
         }
         else if (property.NameEquals("content") && property.Value.ValueKind == JsonValueKind.Array)
         {
-            writer.WriteString("content", string.Join('\n', property.Value.EnumerateArray().Select(part => part.GetProperty("text").GetString())));
+            writer.WriteString("content", string.Join('\n', property.Value.EnumerateArray().Where(part => !part.GetProperty("type").ValueEquals(ModulePart)).Select(part => part.GetProperty("text").GetString())));
         }
         else
         {
@@ -85,7 +92,7 @@ public static class ChatMessages
         }
     }
 
-    private static RequestFailure? Message(JsonElement message, int index)
+    private static RequestFailure? Message(JsonElement message, int index, bool mayImport)
     {
         var field = $"messages[{index}]";
         if (message.ValueKind != JsonValueKind.Object)
@@ -111,10 +118,10 @@ public static class ChatMessages
                 : Invalid(field + ".content", "A message must have content.");
         }
 
-        return Content(content, field + ".content");
+        return Content(content, field + ".content", mayImport);
     }
 
-    private static RequestFailure? Content(JsonElement content, string field)
+    private static RequestFailure? Content(JsonElement content, string field, bool mayImport)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
@@ -131,6 +138,16 @@ public static class ChatMessages
             if (part.ValueKind != JsonValueKind.Object || !part.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String)
             {
                 return Invalid(field, "A content part must be an object with a type.");
+            }
+
+            if (type.ValueEquals(ModulePart))
+            {
+                if (mayImport)
+                {
+                    continue;
+                }
+
+                return Invalid(field, $"A {ModulePart} part stands in the first message only, of a request with prompt_schema.");
             }
 
             if (!type.ValueEquals("text"))

@@ -25,6 +25,10 @@ public static class Failures
         _ => new(error, error.ToString()),
     };
 
+    /// <summary>The one answer for a schema that is not there and for one of another tenant.</summary>
+    public static RequestFailure SchemaNotFound(string schema) =>
+        new(RequestError.SchemaNotFound, $"The prompt schema {Models.MalformedFileException.Quote(schema)} does not exist.", "prompt_schema");
+
     /// <summary>The one answer for a model that is not there and for one that the caller may not use.</summary>
     public static RequestFailure ModelNotFound(string model) =>
         new(RequestError.ModelNotFound, $"The model `{model}` does not exist.", "model");

@@ -20,6 +20,12 @@ public sealed record GenerationRequest
     /// <summary>What it starts from.</summary>
     public required GenerationPrompt Prompt { get; init; }
 
+    /// <summary>
+    /// The schema whose modules the prompt imports: parts of the first message of a <see cref="ChatPrompt"/>, or a <see cref="TextPrompt"/> written as PML. Null for a
+    /// prompt that imports none.
+    /// </summary>
+    public string? SchemaName { get; init; }
+
     /// <summary>Most tokens to generate per choice; null is the rest of the context.</summary>
     public int? MaxTokens { get; init; }
 

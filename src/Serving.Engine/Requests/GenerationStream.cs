@@ -5,8 +5,15 @@ namespace Serving.Engine.Requests;
 /// <summary>Token counts of a finished request.</summary>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="CompletionTokens">Tokens generated, over all choices.</param>
-/// <param name="CachedTokens">Prompt tokens taken from the prefix cache.</param>
-public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens);
+/// <param name="CachedTokens">Prompt tokens taken from the prefix cache and from modules that were encoded already.</param>
+/// <param name="Modules">The imported modules in the schema's order; null for a prompt without a schema.</param>
+public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens, IReadOnlyList<ModuleUsage>? Modules = null);
+
+/// <summary>What an imported module was to its request.</summary>
+/// <param name="Path">Its path in the schema.</param>
+/// <param name="Tokens">Tokens of its own text.</param>
+/// <param name="CachedTokens">Those of them that were encoded already.</param>
+public readonly record struct ModuleUsage(string Path, int Tokens, int CachedTokens);
 
 /// <summary>
 /// An accepted request: its events in order, from a bounded channel. Disposing it (or cancelling the read) before the end cancels the request, which leaves the

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Serving.Core.Requests;
 
 namespace Serving.Engine.Requests;
@@ -16,7 +17,8 @@ public sealed class RequestValidator
     public RequestFailure? Validate(GenerationRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return Prompt(request.Prompt)
+        return Prompt(request)
+            ?? Schema(request)
             ?? Lengths(request)
             ?? Ranges(request)
             ?? Stops(request)
@@ -25,8 +27,11 @@ public sealed class RequestValidator
     }
 
     /// <summary>Checks what depends on the length of the encoded prompt.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="prompt">Its prompt's tokens.</param>
+    /// <param name="nextPosition">The position of the first token behind it: more than it has tokens where a schema leaves gaps.</param>
     /// <returns>The first failure, or null.</returns>
-    public RequestFailure? ValidateEncoded(GenerationRequest request, IReadOnlyList<int> prompt)
+    public RequestFailure? ValidateEncoded(GenerationRequest request, IReadOnlyList<int> prompt, int nextPosition)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(prompt);
@@ -37,16 +42,16 @@ public sealed class RequestValidator
         }
 
         var room = request.MaxTokens == 0 ? context : context - 1;
-        if (prompt.Count > room)
+        if (nextPosition > room)
         {
-            return TooLong(PromptField(request), $"This model's maximum context length is {context} tokens, but the prompt contains {prompt.Count} input tokens.");
+            return TooLong(PromptField(request), $"This model's maximum context length is {context} tokens, but the prompt contains {nextPosition} input tokens.");
         }
 
-        if (request.MaxTokens is { } wanted && prompt.Count + (long)wanted > context)
+        if (request.MaxTokens is { } wanted && nextPosition + (long)wanted > context)
         {
             return TooLong(
                 request.MaxTokensField,
-                $"This model's maximum context length is {context} tokens, but {prompt.Count} prompt tokens and {request.MaxTokensField} {wanted} make {prompt.Count + (long)wanted}.");
+                $"This model's maximum context length is {context} tokens, but {nextPosition} prompt tokens and {request.MaxTokensField} {wanted} make {nextPosition + (long)wanted}.");
         }
 
         if (request is { Echo: true, TopLogprobs: { } top } && prompt.Count * (long)(top + 1) > RequestLimits.ScoredCells)
@@ -75,11 +80,20 @@ public sealed class RequestValidator
 
     private static string PromptField(GenerationRequest request) => request.Prompt is ChatPrompt ? "messages" : "prompt";
 
-    private static RequestFailure? Prompt(GenerationPrompt prompt) => prompt switch
+    private static RequestFailure? Prompt(GenerationRequest request) => request.Prompt switch
     {
         TextPrompt { Text.Length: 0 } => Invalid("prompt", "The prompt is empty."),
         TokenPrompt { Tokens.Count: 0 } => Invalid("prompt", "The prompt is empty."),
-        ChatPrompt chat => ChatMessages.Validate(chat),
+        ChatPrompt chat => ChatMessages.Validate(chat, request.SchemaName is not null),
+        _ => null,
+    };
+
+    private static RequestFailure? Schema(GenerationRequest request) => request switch
+    {
+        { SchemaName: null } => null,
+        { Prompt: TokenPrompt } => Invalid("prompt", "With prompt_schema a prompt is PML: <prompt schema=\"…\">."),
+        { Prompt: ChatPrompt { Tools: { ValueKind: not JsonValueKind.Null } } } => NotSupported("tools", "tools are not supported with prompt_schema."),
+        { Echo: true, TopLogprobs: not null } => NotSupported("echo", "echo with logprobs is not supported with prompt_schema."),
         _ => null,
     };
 
@@ -100,6 +114,8 @@ public sealed class RequestValidator
         Range(request.TopLogprobsField, request.TopLogprobs, 0, RequestLimits.TopLogprobs);
 
     private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);
+
+    private static RequestFailure NotSupported(string field, string message) => new(RequestError.NotSupported, message, field);
 
     private static RequestFailure TooLong(string field, string message) => new(RequestError.ContextTooLong, message, field);
 

@@ -12,6 +12,9 @@ public abstract record GenerationFields
     /// <summary>The base model or an adapter; not given is the base.</summary>
     public string? Model { get; init; }
 
+    /// <summary>The schema whose modules the prompt imports.</summary>
+    public string? PromptSchema { get; init; }
+
     /// <summary>Most tokens to generate per choice.</summary>
     public int? MaxTokens { get; init; }
 

@@ -25,6 +25,10 @@ namespace Serving.Protocol.OpenAi;
 [JsonSerializable(typeof(DetokenizeResponse))]
 [JsonSerializable(typeof(LoadAdapterRequest))]
 [JsonSerializable(typeof(UnloadAdapterRequest))]
+[JsonSerializable(typeof(PromptSchemaRequest))]
+[JsonSerializable(typeof(PromptSchemaCard))]
+[JsonSerializable(typeof(PromptSchemaList))]
+[JsonSerializable(typeof(PromptSchemaDeleted))]
 [JsonSerializable(typeof(ServerStatus))]
 public sealed partial class OpenAiJson : JsonSerializerContext
 {

@@ -18,4 +18,11 @@ public sealed record UsageInfo
 
 /// <summary>Where a prompt's tokens came from.</summary>
 /// <param name="CachedTokens">Tokens whose attention states were reused.</param>
-public sealed record PromptTokensDetails(int CachedTokens);
+/// <param name="PromptModules">The imported modules, for a request with prompt_schema.</param>
+public sealed record PromptTokensDetails(int CachedTokens, IReadOnlyList<PromptModuleUsage>? PromptModules = null);
+
+/// <summary>What an imported module was to its request.</summary>
+/// <param name="Name">Its path in the schema.</param>
+/// <param name="Tokens">Tokens of its own text.</param>
+/// <param name="CachedTokens">Those of them whose attention states were there already.</param>
+public sealed record PromptModuleUsage(string Name, int Tokens, int CachedTokens);

@@ -7,7 +7,7 @@ namespace Serving.Server.Configuration;
 internal static class ConfigurationKeys
 {
     /// <summary>Every key, in the order of the file.</summary>
-    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Engine(), .. Tenancy(), .. Telemetry()];
+    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Engine(), .. PromptModules(), .. Tenancy(), .. Telemetry()];
 
     private static IEnumerable<ConfigurationKey> Model() =>
     [
@@ -50,6 +50,14 @@ internal static class ConfigurationKeys
         Of("engine", "stream_capacity", Integer(16, 1 << 20), o => o.Engine.StreamCapacity, (o, v) => o.Engine.StreamCapacity = v, "Events kept per request for a reader that is behind; one more and the request ends."),
         Of("engine", "max_choices", Integer(1, 64), o => o.Engine.MaxChoices, (o, v) => o.Engine.MaxChoices = v, "Largest accepted n."),
         Of("engine", "watchdog_timeout", Integer(1, 86400), o => o.Engine.WatchdogTimeout, (o, v) => o.Engine.WatchdogTimeout = v, "Seconds without a finished step, while steps are due, after which /health/live fails."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> PromptModules() =>
+    [
+        Of("prompt_modules", "prompt_schemas", Text, o => o.PromptModules.PromptSchemas, (o, v) => o.PromptModules.PromptSchemas = v, "Folder of prompt schemas, *.pml and *.json, read at start: NAME for all, TENANT/NAME for one. null: none."),
+        Of("prompt_modules", "max_prompt_schemas", Integer(0, 1 << 16), o => o.PromptModules.MaxPromptSchemas, (o, v) => o.PromptModules.MaxPromptSchemas = v, "Prompt schemas of one tenant at most; all public ones count as one tenant's. 0: none are kept."),
+        Of("prompt_modules", "max_tenant_schema_size", Size(0, 1L << 32), o => o.PromptModules.MaxTenantSchemaSize, (o, v) => o.PromptModules.MaxTenantSchemaSize = v, "Characters of one tenant's prompt schemas at most; a schema counts as 4096 at least."),
+        Of("prompt_modules", "max_schema_size", Size(0, 1L << 36), o => o.PromptModules.MaxSchemaSize, (o, v) => o.PromptModules.MaxSchemaSize = v, "Characters of all prompt schemas at most."),
     ];
 
     private static IEnumerable<ConfigurationKey> Tenancy() =>

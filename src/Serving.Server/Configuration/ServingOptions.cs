@@ -15,6 +15,9 @@ internal sealed class ServingOptions
     /// <summary>What computes, and how much at once.</summary>
     public ComputeOptions Engine { get; } = new();
 
+    /// <summary>What prompts import.</summary>
+    public PromptModuleOptions PromptModules { get; } = new();
+
     /// <summary>Who may use it.</summary>
     public TenancyOptions Tenancy { get; } = new();
 
@@ -125,6 +128,22 @@ internal sealed class ComputeOptions
 
     /// <summary>Seconds without a finished step after which the engine counts as dead.</summary>
     public int WatchdogTimeout { get; set; } = 60;
+}
+
+/// <summary>What prompts import.</summary>
+internal sealed class PromptModuleOptions
+{
+    /// <summary>Folder of schemas; null is none.</summary>
+    public string? PromptSchemas { get; set; }
+
+    /// <summary>Schemas of one tenant.</summary>
+    public int MaxPromptSchemas { get; set; } = 256;
+
+    /// <summary>Characters of one tenant's schemas.</summary>
+    public long MaxTenantSchemaSize { get; set; } = 8L << 20;
+
+    /// <summary>Characters of all schemas.</summary>
+    public long MaxSchemaSize { get; set; } = 64L << 20;
 }
 
 /// <summary>Who may use it.</summary>

@@ -28,11 +28,16 @@ internal static class AnswerFormat
     public static UsageInfo Total(IEnumerable<GenerationUsage> parts)
     {
         var (prompt, completion, cached) = (0, 0, 0);
+        List<PromptModuleUsage>? modules = null;
         foreach (var part in parts)
         {
             prompt += part.PromptTokens;
             completion += part.CompletionTokens;
             cached += part.CachedTokens;
+            if (part.Modules is { } imported)
+            {
+                (modules ??= []).AddRange(imported.Select(module => new PromptModuleUsage(module.Path, module.Tokens, module.CachedTokens)));
+            }
         }
 
         return new UsageInfo
@@ -40,7 +45,7 @@ internal static class AnswerFormat
             PromptTokens = prompt,
             CompletionTokens = completion,
             TotalTokens = prompt + completion,
-            PromptTokensDetails = new PromptTokensDetails(cached),
+            PromptTokensDetails = new PromptTokensDetails(cached, modules),
         };
     }
 }

@@ -13,7 +13,7 @@ internal static class ErrorMapper
         RequestError.InvalidRequest or RequestError.NotSupported or RequestError.ContextTooLong => 400,
         RequestError.Unauthorized => 401,
         RequestError.Forbidden => 403,
-        RequestError.ModelNotFound => 404,
+        RequestError.ModelNotFound or RequestError.SchemaNotFound => 404,
         RequestError.SlowReader => 408,
         RequestError.BodyTooLarge => 413,
         RequestError.AdapterInvalid => 422,

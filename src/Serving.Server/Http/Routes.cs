@@ -30,6 +30,11 @@ internal static class Routes
             .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
+        var schemas = services.GetRequiredService<PromptSchemasEndpoint>();
+        MapJson<PromptSchemaRequest>(routes, "/v1/prompt_schemas", schemas.PutAsync).Answers<PromptSchemaCard>("Creates or replaces a prompt schema");
+        routes.MapGet("/v1/prompt_schemas", (Delegate)schemas.ListAsync).Answers<PromptSchemaList>("Prompt schemas that the caller may use");
+        routes.MapGet("/v1/prompt_schemas/{id}", (Delegate)schemas.ShowAsync).Answers<PromptSchemaCard>("One of them, with its content");
+        routes.MapDelete("/v1/prompt_schemas/{id}", (Delegate)schemas.DeleteAsync).Answers<PromptSchemaDeleted>("Deletes one");
         MapJson<TokenizeRequest>(routes, "/tokenize", services.GetRequiredService<TokenizeEndpoint>().HandleAsync).Answers<TokenizeResponse>("Encodes");
         MapJson<DetokenizeRequest>(routes, "/detokenize", services.GetRequiredService<DetokenizeEndpoint>().HandleAsync).Answers<DetokenizeResponse>("Decodes");
         MapJson<LoadAdapterRequest>(routes, "/v1/load_lora_adapter", services.GetRequiredService<LoadAdapterEndpoint>().HandleAsync)

@@ -30,6 +30,7 @@ internal static class SamplingMapper
         var (bias, failure) = Bias(fields.LogitBias);
         return (request with
         {
+            SchemaName = fields.PromptSchema,
             Choices = fields.N ?? 1,
             Temperature = fields.Temperature,
             TopP = fields.TopP,

@@ -24,7 +24,8 @@ public sealed class RunningEngine : IAsyncDisposable
     /// <param name="device">managed or cpu.</param>
     /// <param name="isa">Instruction set of the CPU backend.</param>
     /// <param name="change">Changes to the options.</param>
-    public static RunningEngine Start(string device = "managed", string isa = "auto", Func<EngineOptions, EngineOptions>? change = null)
+    /// <param name="notice">Takes what the engine says at start.</param>
+    public static RunningEngine Start(string device = "managed", string isa = "auto", Func<EngineOptions, EngineOptions>? change = null, Action<string>? notice = null)
     {
         var options = new EngineOptions
         {
@@ -35,7 +36,7 @@ public sealed class RunningEngine : IAsyncDisposable
             CpuInstructionSet = isa,
             PoolBytes = 64 << 20,
         };
-        return new RunningEngine(ServingEngine.Start(change is null ? options : change(options), TimeProvider.System, _ => { }, null));
+        return new RunningEngine(ServingEngine.Start(change is null ? options : change(options), TimeProvider.System, notice ?? (_ => { }), null));
     }
 
     /// <summary>A chat request with one user message.</summary>

@@ -4,8 +4,13 @@ using System.Threading.Channels;
 using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine;
+using Serving.Engine.Execution;
+using Serving.Engine.PromptModules.Compiling;
+using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
+using Serving.Engine.Tokenization;
+using Serving.Engine.Tokenization.Templates;
 
 namespace Serving.Server.Tests.Fakes;
 
@@ -20,6 +25,19 @@ internal sealed class FakeEngine : IEngineClient
     private int _running;
 
     public const string Model = "base";
+
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(Testing.Repository.DemoModel);
+
+    public FakeEngine()
+    {
+        var renderer = new ConversationRenderer(Tokenizer, ChatTemplate.Parse(Tokenizer.ChatTemplate!), TimeProvider.System);
+        Schemas = new PromptSchemas(
+            new SchemaStore(new SchemaStoreOptions(MaxSchemas: 16, MaxOwnerSize: 1 << 20, MaxSize: 4 << 20), TimeProvider.System),
+            new SchemaCompiler(Tokenizer, renderer, 2048),
+            (work, _) => new(work()),
+            (tenant, model) => Known(tenant, model) is null,
+            TimeProvider.System);
+    }
 
     public EngineDescription Description { get; } = new()
     {
@@ -38,6 +56,9 @@ internal sealed class FakeEngine : IEngineClient
         MaxSequences = 64,
         HasChatTemplate = true,
     };
+
+    /// <summary>The real schemas, for the bundled model's tokenizer and template.</summary>
+    public IPromptSchemas Schemas { get; }
 
     public EngineState State { get; set; } = EngineState.Ready;
 
@@ -170,12 +191,15 @@ internal sealed class FakeRequest
     {
         Request = request;
         _onEnd = onEnd;
-        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2), Cancel);
+        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules), Cancel);
     }
 
     public GenerationRequest Request { get; }
 
     public GenerationStream Stream { get; }
+
+    /// <summary>What the usage says of imported modules.</summary>
+    public IReadOnlyList<ModuleUsage>? Modules { get; set; }
 
     /// <summary>Ends when the request was cancelled before its end.</summary>
     public Task Cancelled => _cancelled.Task;

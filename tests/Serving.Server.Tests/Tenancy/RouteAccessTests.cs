@@ -11,6 +11,7 @@ public sealed class RouteAccessTests
     private static readonly string[] Golden =
     [
         "GET / open",
+        "DELETE /v1/prompt_schemas/{id} key",
         "GET /favicon.svg open",
         "GET /health open",
         "GET /health/live open",
@@ -23,6 +24,8 @@ public sealed class RouteAccessTests
         "GET /page/style.css open",
         "GET /v1/models key",
         "GET /v1/models/{id} key",
+        "GET /v1/prompt_schemas key",
+        "GET /v1/prompt_schemas/{id} key",
         "GET /v1/status key",
         "GET /version open",
         "POST /detokenize key",
@@ -30,6 +33,7 @@ public sealed class RouteAccessTests
         "POST /v1/chat/completions key",
         "POST /v1/completions key",
         "POST /v1/load_lora_adapter key",
+        "POST /v1/prompt_schemas key",
         "POST /v1/unload_lora_adapter key",
     ];
 

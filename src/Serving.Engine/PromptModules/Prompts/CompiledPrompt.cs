@@ -1,4 +1,5 @@
 using Serving.Core.Modules;
+using Serving.Engine.Requests;
 
 namespace Serving.Engine.PromptModules.Prompts;
 
@@ -19,4 +20,18 @@ public sealed record CompiledPrompt
 
     /// <summary>The position of the first generated token.</summary>
     public int NextPosition => Positions.Max() + 1;
+
+    /// <summary>What the imported modules were to the request, each once and in order; the schema's own text is not among them.</summary>
+    /// <param name="hits">Per import, whether it was encoded already; empty while that is not known.</param>
+    public IReadOnlyList<ModuleUsage> UsageOf(IReadOnlyList<bool> hits)
+    {
+        ArgumentNullException.ThrowIfNull(hits);
+        var usage = new List<ModuleUsage>();
+        foreach (var runs in Enumerable.Range(0, Imports.Count).Where(run => ImportPaths[run].Length > 0).GroupBy(run => ImportPaths[run]))
+        {
+            usage.Add(new ModuleUsage(runs.Key, runs.Sum(run => Imports[run].Tokens.Count), runs.Sum(run => run < hits.Count && hits[run] ? Imports[run].Tokens.Count : 0)));
+        }
+
+        return usage;
+    }
 }

@@ -18,17 +18,14 @@ public sealed record ModuleConversation(IReadOnlyList<ModuleReference> Modules, 
 /// </summary>
 public static class ModuleParts
 {
-    /// <summary>The type of such a part.</summary>
-    public const string Type = "prompt_module";
-
     /// <summary>Modules that a request may name: more than any schema has runs.</summary>
     private const int MaxReferences = SchemaLimits.Nodes;
 
     /// <summary>Reads a conversation whose messages and parts <see cref="ChatMessages"/> has checked.</summary>
     /// <param name="messages">The messages.</param>
-    /// <param name="opening">Put before the first message's remaining text.</param>
+    /// <param name="mark">Put before the first message's remaining text.</param>
     /// <returns>What was read, or a failure, one of the two.</returns>
-    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string opening)
+    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string mark)
     {
         var index = 0;
         foreach (var message in messages.EnumerateArray())
@@ -48,7 +45,7 @@ public static class ModuleParts
         }
 
         var (references, text, failure) = ReadParts(messages[0].GetProperty("content"));
-        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages), opening + text)), null);
+        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages), mark + text)), null);
     }
 
     private static (ModuleConversation?, RequestFailure) Failed(string field, string message) =>
@@ -66,7 +63,7 @@ public static class ModuleParts
         foreach (var part in content.EnumerateArray())
         {
             var field = $"messages[0].content[{index++}]";
-            if (!part.GetProperty("type").ValueEquals(Type))
+            if (!part.GetProperty("type").ValueEquals(ChatMessages.ModulePart))
             {
                 texts.Add(part.GetProperty("text").GetString()!);
                 continue;

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using Serving.Core.Requests;
+using Serving.Engine.PromptModules.Registry;
+using Serving.Engine.Requests;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>Prompt schemas on the whole engine with the bundled model: put, used by chats and completions with any adapter, deleted.</summary>
+public sealed class PromptModuleTests : IAsyncLifetime
+{
+    private const string Notes = """
+        {"name": "notes", "content": [
+          {"type": "system", "content": ["Use the following documents.\n\n",
+            {"type": "module", "name": "garden", "content": "Document: Garden Diary\nThe code of the red lamp is 4711.\nOmar keeps his boat in the cellar.\n\n"},
+            {"type": "module", "name": "office", "content": "Document: Office Report\nThe phone extension of Clara is 190.\nThe chess race starts at 7:40 in room 3.\n\n"}]},
+          {"type": "user"}]}
+        """;
+
+    private RunningEngine _engine = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _engine = RunningEngine.Start();
+        await PutAsync(Notes);
+    }
+
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    [Theory]
+    [InlineData("base", "What is the phone extension of Clara?", "The phone extension of Clara is 190.")]
+    [InlineData("base", "What is the code of the red lamp?", "The code of the red lamp is 4711.")]
+    [InlineData("json", "What is the phone extension of Clara?", "{\"answer\": \"The phone extension of Clara is 190.\"}")]
+    [InlineData("terse", "Where does Omar keep his boat?", "In the cellar")]
+    public async Task Chat_QuestionAboutAModule_IsAnsweredFromIt(string model, string question, string expected)
+    {
+        var answer = Assert.Single(await _engine.RunAsync(Chat(model, question, "garden", "office")));
+        Assert.Equal((expected, FinishReason.Stop), (answer.Text, answer.Reason));
+    }
+
+    [Fact]
+    public async Task Chat_ManyChoicesStreamedAndAtOnce_AreTheSame()
+    {
+        var request = Chat("base", "Tell me a story.", "garden") with { Choices = 3, Temperature = 1, Seed = 5, TopLogprobs = 1, MaxTokens = 16 };
+        Assert.Equal(await _engine.RunAsync(request), await _engine.RunAsync(request));
+    }
+
+    [Fact]
+    public async Task Chat_OrderOfTheParts_ChangesNothing()
+    {
+        var one = await _engine.RunAsync(Chat("base", "What is the code of the red lamp?", "garden", "office") with { TopLogprobs = 2 });
+        var other = await _engine.RunAsync(Chat("base", "What is the code of the red lamp?", "office", "garden") with { TopLogprobs = 2 });
+        Assert.Equal(one, other);
+    }
+
+    [Fact]
+    public async Task Completion_Pml_IsTheChatWrittenOut()
+    {
+        var chat = await _engine.RunAsync(Chat("base", "What is the code of the red lamp?", "garden") with { TopLogprobs = 2 });
+        var pml = await _engine.RunAsync(Chat("base", "", "garden") with
+        {
+            Prompt = new TextPrompt("<prompt schema='notes'><garden/>What is the code of the red lamp?<assistant/></prompt>"),
+            TopLogprobs = 2,
+        });
+        Assert.Equal(chat, pml);
+    }
+
+    [Fact]
+    public async Task Usage_ImportedModules_AreNamedWithTheirTokens()
+    {
+        var (stream, failure) = await _engine.Client.SubmitAsync(Chat("base", "Hello!", "office", "garden"), TestContext.Current.CancellationToken);
+        Assert.Null(failure);
+        await Answer.ReadAsync(stream!, TestContext.Current.CancellationToken);
+        Assert.Equal(["garden", "office"], stream!.Usage.Modules!.Select(module => module.Path));
+        Assert.All(stream.Usage.Modules!, module => Assert.True(module.Tokens > 10 && module.CachedTokens >= 0 && module.CachedTokens <= module.Tokens));
+    }
+
+    [Fact]
+    public async Task Submit_PositionsBeyondTheContext_IsRefusedWithNumbers()
+    {
+        await PutAsync("""{"name": "long", "content": [{"type": "module", "name": "gap", "content": [{"type": "parameter", "name": "p", "length": 2000}]}, {"type": "user"}]}""");
+        var room = 2048 - _engine.Client.Schemas.Find(RunningEngine.Tenant, "long")!.Compiled.Length;
+        Assert.Null((await SubmitAsync(ChatOn("long", "x") with { MaxTokens = room - 16 })).Failure);
+        var (_, failure) = await SubmitAsync(ChatOn("long", "x") with { MaxTokens = room });
+        Assert.Equal((RequestError.ContextTooLong, "max_tokens"), (failure!.Error, failure.Parameter));
+        (_, failure) = await SubmitAsync(ChatOn("long", string.Concat(Enumerable.Repeat("red lamp ", 200))) with { MaxTokens = 1 });
+        Assert.Equal((RequestError.ContextTooLong, "messages"), (failure!.Error, failure.Parameter));
+        Assert.Contains("2048", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Submit_DeletedSchema_IsNotFound()
+    {
+        Assert.Null(_engine.Client.Schemas.Delete(RunningEngine.Tenant, isAdmin: false, "notes"));
+        var (_, failure) = await SubmitAsync(Chat("base", "Hello!", "garden"));
+        Assert.Equal((RequestError.SchemaNotFound, "prompt_schema"), (failure!.Error, failure.Parameter));
+    }
+
+    [Fact]
+    public async Task Start_FolderOfSchemas_ReadsThemAndReportsTheBroken()
+    {
+        using var folder = new Testing.TemporaryFolder();
+        await File.WriteAllTextAsync(folder.PathOf("a.pml"), "<schema name='a'>x</schema>", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(folder.PathOf("b.pml"), "<schema name='b'><parameter name='p' length='1'/></schema>", TestContext.Current.CancellationToken);
+        var notices = new List<string>();
+        await using var engine = RunningEngine.Start(change: options => options with { SchemasRoot = folder.Path }, notice: notices.Add);
+        Assert.Null(engine.Client.Schemas.Find(RunningEngine.Tenant, "a")!.Owner);
+        Assert.Contains(notices, notice => notice.StartsWith("Prompt schema b.pml is left out: line 1, column 19", StringComparison.Ordinal));
+    }
+
+    private static GenerationRequest Chat(string model, string question, params IEnumerable<string> modules) => ChatOn("notes", question, model, modules);
+
+    private static GenerationRequest ChatOn(string schema, string question, string model = "base", params IEnumerable<string> modules)
+    {
+        object[] content = [.. modules.Select(name => new { type = "prompt_module", name }), new { type = "text", text = question }];
+        return RunningEngine.Chat(model, JsonSerializer.SerializeToElement(new[] { new { role = "user", content } })) with { SchemaName = schema };
+    }
+
+    private ValueTask<SubmitResult> SubmitAsync(GenerationRequest request) => _engine.Client.SubmitAsync(request, TestContext.Current.CancellationToken);
+
+    private async Task PutAsync(string json)
+    {
+        var (_, failure) = await _engine.Client.Schemas.PutAsync(RunningEngine.Tenant, isAdmin: true, new SchemaUpload { Json = json }, TestContext.Current.CancellationToken);
+        Assert.Null(failure);
+    }
+}
