@@ -47,6 +47,9 @@ public sealed record EngineOptions
     /// <summary>Bytes of parsed adapters kept in host memory.</summary>
     public long AdapterCacheBytes { get; init; } = 1L << 30;
 
+    /// <summary>Bytes of host memory for copies of prompt modules that leave the pool; 0 keeps none.</summary>
+    public long ModuleCacheBytes { get; init; } = 1L << 30;
+
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool PrefixCaching { get; init; } = true;
 

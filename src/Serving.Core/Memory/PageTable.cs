@@ -32,6 +32,9 @@ internal sealed class PageTable
     /// <summary>Tokens in the spliced head.</summary>
     public int HeadTokens { get; private set; }
 
+    /// <summary>The first tokens of its own go to the free slots of the head's last page: a mistake planted by the simulation.</summary>
+    public bool FillsHead { get; init; }
+
     /// <summary>Tokens that fit into the pages in the table.</summary>
     public int TokenCapacity => HeadTokens + ((Count - HeadCount) * PagePool.SlotsPerPage);
 
@@ -95,6 +98,14 @@ internal sealed class PageTable
         for (var i = 0; i < count; i++)
         {
             destination[i] = new PageEntry(_pages[i], i < HeadCount ? _headLengths[i] : PagePool.SlotsPerPage);
+        }
+
+        if (FillsHead && HeadCount > 0)
+        {
+            var more = Math.Min(PagePool.SlotsPerPage - destination[HeadCount - 1].ValidLength, tokens - HeadTokens);
+            destination[HeadCount - 1] = new PageEntry(_pages[HeadCount - 1], destination[HeadCount - 1].ValidLength + more);
+            tokens -= more;
+            count = EntriesFor(tokens);
         }
 
         var last = tokens - HeadTokens - ((count - 1 - HeadCount) * PagePool.SlotsPerPage);

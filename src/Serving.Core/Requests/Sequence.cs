@@ -1,3 +1,5 @@
+using Serving.Core.Modules;
+
 namespace Serving.Core.Requests;
 
 /// <summary>One choice of a request: its list of tokens, and how far they are computed. Created and changed by the scheduler.</summary>
@@ -22,6 +24,9 @@ public sealed class Sequence
     /// <summary>The request it belongs to.</summary>
     public Request Request { get; }
 
+    /// <summary>The module that it computes for whoever imports it; null for a sequence of a client. Such a one has no events and no output.</summary>
+    public ModuleRef? Module { get; internal set; }
+
     /// <summary>Which of the request's choices it is, from 0.</summary>
     public int Choice { get; }
 
@@ -43,7 +48,10 @@ public sealed class Sequence
     /// <summary>Tokens whose keys and values are in its pages.</summary>
     public int ComputedCount { get; internal set; }
 
-    /// <summary>Prompt tokens that its first admission took from the prefix cache.</summary>
+    /// <summary>Per import, whether its first admission found it: in the pool, on its way there for somebody else, or in host memory. The others were encoded for it.</summary>
+    public IReadOnlyList<bool> ImportHits { get; internal set; } = [];
+
+    /// <summary>Prompt tokens that its first admission took from modules that it found, and from the prefix cache.</summary>
     public int CachedCount { get; internal set; }
 
     /// <summary>State that the engine keeps with a sequence (detokeniser, stop matcher, penalty counts).</summary>

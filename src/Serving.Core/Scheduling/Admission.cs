@@ -5,8 +5,8 @@ using Serving.Core.Requests;
 namespace Serving.Core.Scheduling;
 
 /// <summary>
-/// Who joins the running sequences: by the tenants' turns, as long as there are seats, rows, and pages for the first chunk. Who waits for its adapter lets others pass;
-/// loads are ordered in the same turn, so that the first ones in the queue find theirs resident.
+/// Who joins the running sequences: by the tenants' turns, as long as there are seats, rows, and pages for the first chunk. Who waits for its adapter or modules lets others pass;
+/// loads and encodings are ordered in the same turn, so that the first ones in the queue find theirs resident.
 /// </summary>
 internal sealed class Admission
 {
@@ -17,7 +17,7 @@ internal sealed class Admission
     public const int Lookahead = 8;
 
     /// <summary>
-    /// Admissions past a sequence that lacks room for its adapter; after that nobody is admitted past it, so that those who run drain and make the room.
+    /// Admissions past a sequence that lacks room for its adapter or its modules; after that nobody is admitted past it, so that those who run drain and make the room.
     /// A full batch of the default size.
     /// </summary>
     public const int MaxBypasses = 64;
@@ -25,11 +25,13 @@ internal sealed class Admission
     private readonly SchedulerState _state;
     private readonly Packing _packing;
     private readonly PrefixReuse _prefix;
+    private readonly Gathering _gathering;
     private readonly List<SequenceState> _roomless = [];
 
     /// <summary>Admission in a scheduler.</summary>
-    public Admission(SchedulerState state, Packing packing)
+    public Admission(SchedulerState state, Packing packing, ModuleEncodings encodings)
     {
+        _gathering = new Gathering(state, encodings);
         _state = state;
         _packing = packing;
         _prefix = new PrefixReuse(state);
@@ -41,6 +43,12 @@ internal sealed class Admission
     public void Run()
     {
         _state.Queue.BeginPass();
+        _gathering.BeginPass();
+        if (!Busy && _gathering.First is { } first && IsReady(first, out _) && HasSeat())
+        {
+            TryAdmit(first); // Nobody runs: what others hold in their turns must not keep it from coming to its end.
+        }
+
         for (var looked = 0; looked < Lookahead || HasSeat(); looked++)
         {
             if (_state.Queue.Next(Busy ? Lookahead : int.MaxValue) is not { } next)
@@ -71,6 +79,17 @@ internal sealed class Admission
 
         _roomless.Clear();
         _state.Adapters.ReleaseHolds();
+        _state.Modules.ReleaseHolds();
+    }
+
+    /// <summary>Brings in what somebody who is not in the queue wants, as far as there is room.</summary>
+    /// <returns>Whether all of it is there.</returns>
+    public bool Gather(SequenceState asker)
+    {
+        var ready = HasAdapter(asker, out _) && _gathering.IsReady(asker, out _);
+        _state.Adapters.ReleaseHolds();
+        _state.Modules.ReleaseHolds();
+        return ready;
     }
 
     private bool HasSeat() => _state.Running.Count < _state.Options.Seats && _packing.Budget > 0;
@@ -84,24 +103,32 @@ internal sealed class Admission
             return false;
         }
 
-        if (next.Adapter is not { } adapter)
+        if (HasAdapter(next, out var roomless) && _gathering.IsReady(next, out roomless))
         {
             return true;
         }
 
-        var attempt = Prepare(adapter);
-        if (adapter.State == AdapterState.Resident && FitsStep(adapter))
-        {
-            return true;
-        }
-
-        if (attempt == LoadAttempt.NoRoom || adapter.State == AdapterState.Resident)
+        if (roomless)
         {
             stop = Busy && next.Bypassed >= MaxBypasses;
             _roomless.Add(next);
         }
 
         return false;
+    }
+
+    private bool HasAdapter(SequenceState next, out bool roomless)
+    {
+        roomless = false;
+        if (next.Adapter is not { } adapter)
+        {
+            return true;
+        }
+
+        var attempt = Prepare(adapter);
+        var ready = adapter.State == AdapterState.Resident && FitsStep(adapter);
+        roomless = !ready && (attempt == LoadAttempt.NoRoom || adapter.State == AdapterState.Resident);
+        return ready;
     }
 
     // Holds a resident adapter against those who come later in the queue, or orders its load.
@@ -137,15 +164,17 @@ internal sealed class Admission
     {
         var sequence = next.Sequence;
         var hits = _prefix.Find(next, out var idleHits);
-        var computed = hits * PagePool.SlotsPerPage;
+        var cached = hits * PagePool.SlotsPerPage;
+        var computed = sequence.ImportedCount + cached;
         var rows = Math.Min(_packing.Budget, sequence.TokenCount - computed);
-        var pages = PagePool.PagesFor(computed + rows) - hits;
+        var pages = PagePool.PagesFor(cached + rows) - hits;
         if (_state.Supply.Obtainable - idleHits < pages + Spare(next, hits + pages))
         {
             return false;
         }
 
         Leave(next);
+        _state.Splice(next);
         _prefix.Take(next, hits);
         ChargeOnce(next);
         for (var i = 0; i < pages; i++)
@@ -177,10 +206,10 @@ internal sealed class Admission
             return next.Preemptions == 0 ? Math.Min(1, _state.Running.Count) : _state.Running.Count;
         }
 
-        var spare = _state.Running.Count == 0 ? 0 : PagePool.PagesFor(next.Capacity) - firstPages;
+        var spare = _state.Running.Count == 0 ? 0 : next.PagesToCome - firstPages;
         foreach (var running in _state.Running)
         {
-            spare += PagePool.PagesFor(running.Capacity) - running.Table.Count;
+            spare += running.PagesToCome;
         }
 
         return spare;
@@ -190,7 +219,7 @@ internal sealed class Admission
     {
         if (next.Begin() && next.Sequence.Choice == 0)
         {
-            _state.Queue.ChargeInput(next.Request.Tenant, next.Sequence.PromptCount - next.Sequence.CachedCount);
+            _state.Queue.ChargeInput(next.Request.Tenant, next.Sequence.PromptCount - next.Sequence.ImportedCount - next.PrefixCached);
         }
     }
 
@@ -204,6 +233,8 @@ internal sealed class Admission
             _state.Adapters.Use(adapter);
             _state.Adapters.RemoveWaiter(adapter);
         }
+
+        _state.StopWaiting(next);
 
         if (!next.Request.Begun)
         {

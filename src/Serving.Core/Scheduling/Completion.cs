@@ -61,7 +61,7 @@ internal sealed class Completion
     private void Compute(SequenceState state, int rows)
     {
         state.Sequence.ComputedCount += rows;
-        if (_state.Options.PrefixCaching)
+        if (_state.Options.PrefixCaching && state.Module is null)
         {
             SealFullPages(state);
         }
@@ -139,10 +139,19 @@ internal sealed class Completion
         }
     }
 
-    // A request that only scores its prompt ends with it, every choice of it.
+    // A request that only scores its prompt ends with it, every choice of it; so does the encoding of a module.
     private void EndScored(SequenceState state)
     {
-        if (state.ScoresOnly && state.Sequence.ComputedCount >= state.Sequence.PromptCount)
+        if (!state.ScoresOnly || state.Sequence.ComputedCount < state.Sequence.PromptCount)
+        {
+            return;
+        }
+
+        if (state.Module is not null)
+        {
+            ModuleEncodings.End(state, _state);
+        }
+        else
         {
             _endings.EndRequest(state.Request, FinishReason.Length, null);
         }

@@ -1,10 +1,11 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 
 namespace Serving.Core.Scheduling;
 
 /// <summary>
-/// The plans in flight, and what they hold back: pages and adapters given up while a plan is in flight may be named by it, so they are given back when the newest
+/// The plans in flight, and what they hold back: pages, adapters and modules given up while a plan is in flight may be named by it, so they are given back when the newest
 /// such plan is complete, and at once when there is none.
 /// </summary>
 internal sealed class DeferredReleases
@@ -14,13 +15,16 @@ internal sealed class DeferredReleases
 
     private readonly PageSupply _supply;
     private readonly AdapterResidency _adapters;
+    private readonly ModuleResidency _modules;
+    private readonly List<ModuleEntry>[] _modulePins = [[], []];
     private readonly List<PageId>[] _pages = [[], []];
     private readonly List<AdapterEntry>[] _pins = [[], []];
     private long _newest;
 
     /// <summary>No plan is in flight.</summary>
-    public DeferredReleases(PageSupply supply, AdapterResidency adapters)
+    public DeferredReleases(PageSupply supply, AdapterResidency adapters, ModuleResidency modules)
     {
+        _modules = modules;
         _supply = supply;
         _adapters = adapters;
     }
@@ -36,6 +40,9 @@ internal sealed class DeferredReleases
 
     /// <summary>Adapter pins held back.</summary>
     public IEnumerable<AdapterEntry> Pins => _pins[0].Concat(_pins[1]);
+
+    /// <summary>Module pins held back.</summary>
+    public IEnumerable<ModuleEntry> ModulePins => _modulePins[0].Concat(_modulePins[1]);
 
     /// <summary>A plan takes off.</summary>
     public void Begin(long number)
@@ -85,6 +92,19 @@ internal sealed class DeferredReleases
         }
     }
 
+    /// <summary>Gives up a sequence's pin of a module.</summary>
+    public void Unpin(ModuleEntry entry)
+    {
+        if (InFlight == 0)
+        {
+            _modules.Unpin(entry);
+        }
+        else
+        {
+            _modulePins[_newest & 1].Add(entry);
+        }
+    }
+
     private void Drain(int parity)
     {
         foreach (var page in _pages[parity])
@@ -97,6 +117,12 @@ internal sealed class DeferredReleases
             _adapters.Unpin(entry);
         }
 
+        foreach (var entry in _modulePins[parity])
+        {
+            _modules.Unpin(entry);
+        }
+
+        _modulePins[parity].Clear();
         _pages[parity].Clear();
         _pins[parity].Clear();
     }

@@ -63,7 +63,7 @@ internal sealed class Endings
         request.Forked = true;
         for (var i = 1; i < request.Choices.Length; i++)
         {
-            _state.AwaitAdapter(request.Choices[i]);
+            _state.Await(request.Choices[i]);
             _state.Queue.Return(request.Choices[i]);
         }
     }
@@ -77,6 +77,8 @@ internal sealed class Endings
             ending.Adapter = null;
         }
 
+        _state.StopWaiting(ending);
+        ending.Imports = [];
         if (!ending.Request.Begun)
         {
             ending.Request.Begun = true;

@@ -34,7 +34,7 @@ internal sealed class Forks
             else
             {
                 _state.Marks.ForkQueued++;
-                _state.AwaitAdapter(choice);
+                _state.Await(choice);
                 _state.Queue.Return(choice);
             }
         }
@@ -71,6 +71,12 @@ internal sealed class Forks
             choice.Adapter = adapter;
             _state.Adapters.Pin(adapter);
             _state.Adapters.Use(adapter);
+        }
+
+        choice.Imports = first.Imports;
+        foreach (var import in choice.Imports)
+        {
+            _state.Modules.Pin(import);
         }
 
         _state.Run(choice);

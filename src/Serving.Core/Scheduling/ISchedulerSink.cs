@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 
 namespace Serving.Core.Scheduling;
@@ -43,4 +44,7 @@ public interface ISchedulerSink
 
     /// <summary>An adapter is to be loaded into leased pages; answered by <c>AdapterReady</c> or <c>AdapterFailed</c>.</summary>
     void OnAdapterLoad(AdapterLoad load);
+
+    /// <summary>A module's pages are to be copied to host memory or back; answered by <c>ModuleTransferred</c> or <c>ModuleTransferFailed</c>.</summary>
+    void OnModuleTransfer(ModuleTransfer transfer);
 }

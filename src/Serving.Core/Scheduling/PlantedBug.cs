@@ -68,4 +68,31 @@ internal enum PlantedBug
 
     /// <summary>A request is accepted while the daemon drains.</summary>
     AcceptWhileDraining,
+
+    /// <summary>The root of a prefix chain behind modules lacks their keys.</summary>
+    DropImports,
+
+    /// <summary>A module is encoded on top of what its asker imports before it, not of its own context.</summary>
+    SiblingInContext,
+
+    /// <summary>Running sequences do not pin the modules that they import.</summary>
+    UnpinnedModule,
+
+    /// <summary>The first tokens behind a module go to the free slots of its last page.</summary>
+    FillPartialPage,
+
+    /// <summary>The key of a module lacks its tenant's salt; planted where the simulation makes its keys.</summary>
+    DropModuleSalt,
+
+    /// <summary>A module that was pinned is evicted like any other.</summary>
+    EvictPinned,
+
+    /// <summary>An encoding stops when one of those that wait for it goes, and the others are not told.</summary>
+    LoseSharedEncode,
+
+    /// <summary>Host pages are given away while a load reads them.</summary>
+    LoseHostPages,
+
+    /// <summary>Every import is said to have been found.</summary>
+    ClaimHits,
 }

@@ -49,17 +49,27 @@ internal sealed class Preemption
         _state.Marks.Preempted++;
         _state.Marks.PreemptedInFlight += victim.InFlight > 0 ? 1 : 0;
         victim.Preemptions++;
+        if (victim.Module is { } module)
+        {
+            _state.Marks.EncodesPreempted++;
+            module.Preemptions++;
+            _state.StopEncoding(module);
+            return;
+        }
+
         if (_state.Faults.Has(PlantedBug.LeakOnPreempt))
         {
             victim.Table.RemoveLast();
         }
 
-        // It waits for its adapter before it stops using it: one that was replaced on disk is dropped, for good, when nobody does either.
-        var adapter = victim.Sequence.Request.Adapter is { } needed ? _state.Adapters.AddWaiter(needed) : null;
+        // It waits for its adapter before it stops using it: one that was replaced on disk is dropped, for good, when nobody does either. Its modules likewise.
+        _state.Await(victim);
+        var (adapter, imports) = (victim.Adapter, victim.Imports);
         _state.Stop(victim);
         victim.Sequence.Status = SequenceStatus.Preempted;
         victim.Sequence.ComputedCount = 0;
         victim.Adapter = adapter;
+        victim.Imports = imports;
         _state.Queue.Return(victim);
     }
 
@@ -74,7 +84,7 @@ internal sealed class Preemption
 
         foreach (var state in _state.Running)
         {
-            state.Request.Tenant.HeldPages += state.Table.Count;
+            state.Request.Tenant.HeldPages += state.Table.OwnPages.Length;
         }
     }
 }

@@ -51,6 +51,23 @@ internal sealed class PrefixReuse
         return most;
     }
 
+    // Tokens of the imports that were not encoded for this request.
+    private int CountImports(SequenceState next)
+    {
+        var tokens = 0;
+        var hits = next.Imports.Length == 0 ? [] : new bool[next.Imports.Length];
+        for (var i = 0; i < hits.Length; i++)
+        {
+            hits[i] = !next.Request.Encoded[i] || _state.Faults.Has(PlantedBug.ClaimHits);
+            tokens += hits[i] ? next.Imports[i].Module.Tokens.Count : 0;
+            _state.ModuleHits += hits[i] ? 1 : 0;
+        }
+
+        _state.ModuleHitTokens += tokens;
+        next.Sequence.ImportHits = hits;
+        return tokens;
+    }
+
     /// <summary>Gives a sequence the pages that were found for it last.</summary>
     public void Take(SequenceState next, int hits)
     {
@@ -68,8 +85,9 @@ internal sealed class PrefixReuse
             return;
         }
 
-        next.Sequence.CachedCount = hits * PagePool.SlotsPerPage;
-        _state.PrefixQueries += next.Sequence.PromptCount;
-        _state.PrefixHits += next.Sequence.CachedCount;
+        next.PrefixCached = hits * PagePool.SlotsPerPage;
+        _state.PrefixQueries += next.Sequence.PromptCount - next.Sequence.ImportedCount;
+        _state.PrefixHits += next.PrefixCached;
+        next.Sequence.CachedCount = next.PrefixCached + CountImports(next);
     }
 }

@@ -1,4 +1,5 @@
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 
 namespace Serving.Core.Scheduling;
@@ -10,7 +11,8 @@ internal sealed class RequestState
     /// <param name="request">The request.</param>
     /// <param name="tenant">Its tenant's queue.</param>
     /// <param name="root">Root of its prefix keys.</param>
-    public RequestState(Request request, TenantQueue tenant, Digest root)
+    /// <param name="module">The module that it computes; null for a client's request.</param>
+    public RequestState(Request request, TenantQueue tenant, Digest root, ModuleEntry? module = null)
     {
         Request = request;
         Tenant = tenant;
@@ -18,10 +20,11 @@ internal sealed class RequestState
         Choices = new SequenceState[request.Choices];
         for (var i = 0; i < Choices.Length; i++)
         {
-            Choices[i] = new SequenceState(this, i);
+            Choices[i] = new SequenceState(this, i) { Module = module };
         }
 
         Unfinished = Choices.Length;
+        Encoded = request.Imports.Count == 0 ? [] : new bool[request.Imports.Count];
         foreach (var import in request.Imports)
         {
             HeadPages += PagePool.PagesFor(import.Tokens.Count);
@@ -39,6 +42,12 @@ internal sealed class RequestState
 
     /// <summary>Pages of the modules that it imports: the head of its sequences' page tables.</summary>
     public int HeadPages { get; }
+
+    /// <summary>See <see cref="PageTable.FillsHead"/>.</summary>
+    public bool FillsHead { get; init; }
+
+    /// <summary>Per import, whether it was encoded because this request asked first: the others are hits.</summary>
+    public bool[] Encoded { get; }
 
     /// <summary>Its sequences.</summary>
     public SequenceState[] Choices { get; }

@@ -1,6 +1,8 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 
 namespace Serving.Core.Scheduling;
 
@@ -16,6 +18,7 @@ public sealed class Scheduler
     private readonly Preemption _preemption;
     private readonly Packing _packing;
     private readonly Admission _admission;
+    private readonly ModulePins _pins;
     private readonly PlanWriter _writer;
     private readonly Completion _completion;
     private readonly StepPlan[] _plans;
@@ -35,7 +38,8 @@ public sealed class Scheduler
         _deadlines = new Deadlines(_state, _endings);
         _preemption = new Preemption(_state);
         _packing = new Packing(_state, _preemption);
-        _admission = new Admission(_state, _packing);
+        _admission = new Admission(_state, _packing, new ModuleEncodings(_state, _packing));
+        _pins = new ModulePins(_state, _admission);
         _writer = new PlanWriter(_state);
         _completion = new Completion(_state, _endings, new Forks(_state));
         _plans = [new StepPlan(options), new StepPlan(options)];
@@ -51,7 +55,7 @@ public sealed class Scheduler
     internal SchedulerState State => _state;
 
     /// <summary>Accepts a request, or says why not.</summary>
-    /// <returns>Null when accepted; Draining, ContextTooLong (it can never fit), QueueFull.</returns>
+    /// <returns>Null when accepted; Draining, NotSupported (a prompt with imports is not scored), ContextTooLong (it can never fit), QueueFull.</returns>
     public RequestError? Submit(Request request, long now)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -60,12 +64,12 @@ public sealed class Scheduler
             return RequestError.Draining;
         }
 
-        if (request.Imports.Count > 0)
+        if (request is { ScorePrompt: true, Imports.Count: > 0 })
         {
-            return RequestError.NotSupported; // Until modules have a residency.
+            return RequestError.NotSupported; // The rows of what is imported are not computed.
         }
 
-        if (!Fits(request))
+        if (!RequestSize.Fits(request, _state.Options, _state.PinnedPages))
         {
             return RequestError.ContextTooLong;
         }
@@ -102,6 +106,7 @@ public sealed class Scheduler
     /// <summary>An ordered load failed: requests that wait for it end with <paramref name="error"/>; its pages and slot are free.</summary>
     public void AdapterFailed(Digest digest, RequestError error)
     {
+        _pins.RemoveUnder(digest);
         if (_state.Adapters.Failed(digest) is not { } entry)
         {
             return;
@@ -117,7 +122,35 @@ public sealed class Scheduler
     public void RetireAdapter(Digest digest)
     {
         _state.Marks.RetiredInUse += _state.Adapters.Find(digest) is { Users: > 0 } ? 1 : 0;
+        _pins.RemoveUnder(digest);
         _state.Adapters.Retire(digest);
+    }
+
+    /// <summary>An ordered copy of a module's pages is there.</summary>
+    public void ModuleTransferred(long number) => _state.Modules.EndTransfer(number, failed: false);
+
+    /// <summary>An ordered copy of a module's pages could not be made: those who wait for it have it encoded.</summary>
+    public void ModuleTransferFailed(long number) => _state.Modules.EndTransfer(number, failed: true);
+
+    /// <summary>
+    /// Keeps a module in the pool from now on: it is encoded when nothing else wants to run, and never evicted. A pin ends with its adapter: when that is replaced, or cannot be loaded.
+    /// </summary>
+    /// <param name="module">The module.</param>
+    /// <param name="tenant">Whose turn and charge it is.</param>
+    /// <param name="adapter">The adapter that it is used with; null for the base model.</param>
+    /// <returns>False when pinned modules would take more than their share of the pool, or room that an accepted request needs.</returns>
+    public bool PinModule(ModuleRef module, Tenant tenant, AdapterRef? adapter)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        ArgumentNullException.ThrowIfNull(tenant);
+        return _pins.Add(module, tenant, adapter);
+    }
+
+    /// <summary>Ends a pin; the module stays as long as its value says.</summary>
+    public void UnpinModule(ModuleRef module, AdapterRef? adapter)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        _pins.Remove(module, adapter);
     }
 
     /// <summary>Decides the next step. May be called once before the plan before is complete; that one's tokens then count as pending.</summary>
@@ -131,10 +164,20 @@ public sealed class Scheduler
 
         _deadlines.Expire(now);
         ForceRareBranches();
+        while (_state.Modules.NextCopy() is { } copy)
+        {
+            _state.Sink.OnModuleTransfer(copy);
+        }
+
         _packing.PackRunning();
         if (!_packing.Preempted)
         {
             _admission.Run();
+        }
+
+        if (!_packing.Any && !_draining)
+        {
+            _pins.Run();
         }
 
         if (!_packing.Any)
@@ -171,7 +214,7 @@ public sealed class Scheduler
         _completion.Complete(plan, tokens);
     }
 
-    /// <summary>The device is lost with all it held: every request ends with <paramref name="error"/>, plans in flight are forgotten, pages are free except those that a load still writes to.</summary>
+    /// <summary>The device is lost with all it held: every request ends with <paramref name="error"/>, plans in flight are forgotten, pages are free except those that a load or a copy still uses.</summary>
     public void Fail(RequestError error)
     {
         _completed = _scheduled;
@@ -181,10 +224,14 @@ public sealed class Scheduler
             _endings.EndRequest(request, FinishReason.Failed, error);
         }
 
+        _pins.Suspend();
         _state.Adapters.AbandonLoads();
+        _state.Modules.Lose();
         while (_state.Economy.EvictLowest())
         {
         }
+
+        _pins.Resume();
     }
 
     /// <summary>Refuses new requests from now on; accepted ones finish.</summary>
@@ -196,27 +243,20 @@ public sealed class Scheduler
     /// <summary>Throws for the first violated invariant.</summary>
     public void CheckIntegrity() => SchedulerIntegrity.Check(_state);
 
-    private bool Fits(Request request)
-    {
-        var tokens = (long)request.Prompt.Count + request.Sampling.MaxTokens;
-        if (Math.Max(tokens, (long)request.FirstOutputPosition + request.Sampling.MaxTokens) > _state.Options.MaxModelLength)
-        {
-            return false;
-        }
-
-        return PagePool.PagesFor(tokens) + (request.Adapter?.PageCount ?? 0L) <= _state.Options.PageCount && (request.Adapter is null || _state.Options.AdapterSlots > 0);
-    }
-
     private void Accept(Request request)
     {
         var root = PrefixKeys.Root(
             _state.Options.ModelRevision,
             _state.Faults.Has(PlantedBug.DropDigest) ? Digest.None : request.Adapter?.Digest ?? Digest.None,
             _state.Faults.Has(PlantedBug.DropSalt) ? Digest.None : request.Tenant.Salt);
-        var accepted = new RequestState(request, _state.Queue.Of(request.Tenant), root);
+        Digest[] imports = _state.Faults.Has(PlantedBug.DropImports) ? [] : [.. request.Imports.Select(static import => import.Key)];
+        var accepted = new RequestState(request, _state.Queue.Of(request.Tenant), PrefixKeys.RootBehind(root, imports))
+        {
+            FillsHead = _state.Faults.Has(PlantedBug.FillPartialPage),
+        };
         _state.Requests.Add(request.Id, accepted);
         _state.QueuedRequests++;
-        _state.AwaitAdapter(accepted.Choices[0]);
+        _state.Await(accepted.Choices[0]);
         _state.Queue.Join(accepted.Choices[0]);
         _deadlines.Add(request);
     }

@@ -1,5 +1,6 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 
 namespace Serving.Core.Scheduling;
@@ -14,8 +15,10 @@ internal static class SchedulerIntegrity
         state.Economy.CheckIntegrity();
         state.Cache.CheckIntegrity();
         state.Adapters.CheckIntegrity();
+        state.Modules.CheckIntegrity();
         CheckReferences(state);
         CheckPins(state);
+        CheckModules(state);
         CheckRequests(state);
     }
 
@@ -34,6 +37,11 @@ internal static class SchedulerIntegrity
         foreach (var entry in state.Adapters.Slots)
         {
             Count(expected, entry?.Lease?.Pages.ToArray() ?? []);
+        }
+
+        foreach (var entry in state.Modules.All)
+        {
+            Count(expected, entry.Lease?.Pages.ToArray() ?? []);
         }
 
         Count(expected, state.Releases.Pages.ToArray());
@@ -58,6 +66,19 @@ internal static class SchedulerIntegrity
         }
     }
 
+    private static void CheckModules(SchedulerState state)
+    {
+        foreach (var entry in state.Modules.All)
+        {
+            var users = state.Running.Sum(running => running.Imports.Count(import => import == entry)) + state.Releases.ModulePins.Count(pin => pin == entry);
+            var encoders = state.Running.Count(running => running.Module == entry);
+            Integrity.Require(users == entry.Users, $"a module has {entry.Users} users and {users} sequences or plans that need it");
+            Integrity.Require(encoders == (entry.State == ModuleState.Encoding ? 1 : 0), $"a module that is {entry.State} is computed by {encoders} sequences");
+        }
+
+        Integrity.Require(state.Encoding == state.Running.Count(static running => running.Module is not null), "sequences that compute modules are miscounted");
+    }
+
     private static void CheckRequests(SchedulerState state)
     {
         var (running, queued, fresh) = (0, 0, 0);
@@ -73,7 +94,7 @@ internal static class SchedulerIntegrity
             }
         }
 
-        Integrity.Require(running == state.Running.Count, $"{running} sequences are running, {state.Running.Count} are listed");
+        Integrity.Require(running == state.Running.Count - state.Encoding, $"{running} sequences are running, {state.Running.Count} with {state.Encoding} encodings are listed");
         Integrity.Require(queued == state.Queue.Count, $"{queued} sequences are queued, {state.Queue.Count} are counted");
         Integrity.Require(fresh == state.QueuedRequests, $"{fresh} requests wait for their first admission, {state.QueuedRequests} are counted");
     }

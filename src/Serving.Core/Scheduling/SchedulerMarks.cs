@@ -39,6 +39,12 @@ internal sealed class SchedulerMarks
     /// <summary>Adapters retired while sequences ran with them.</summary>
     public long RetiredInUse { get; set; }
 
+    /// <summary>Encodings of modules that were preempted.</summary>
+    public long EncodesPreempted { get; set; }
+
+    /// <summary>Encodings of modules that stopped because nobody waited any more, preempted ones included.</summary>
+    public long EncodesStopped { get; set; }
+
     /// <summary>Rows that waited for pages which a plan in flight still named.</summary>
     public long WaitedForFlight { get; set; }
 }

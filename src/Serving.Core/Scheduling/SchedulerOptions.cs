@@ -38,6 +38,15 @@ public sealed record SchedulerOptions
     /// <summary>Seconds to recompute a token; the default is 1 ms, a small model on a CPU.</summary>
     public double SecondsPerToken { get; init; } = 1e-3;
 
+    /// <summary>Pages of host memory behind the pool, for copies of modules; 0 is none.</summary>
+    public int HostPageCount { get; init; }
+
+    /// <summary>Seconds to copy a page back from host memory; the default is 400 KB at 8 GB/s.</summary>
+    public double SecondsPerHostPage { get; init; } = 5e-5;
+
+    /// <summary>Most of the pool that pinned modules may take.</summary>
+    public double PinnedModuleShare { get; init; } = 0.25;
+
     /// <summary>What a computed prompt token costs a tenant's virtual counter (w_p of the Virtual Token Counter).</summary>
     public double InputPrice { get; init; } = 1;
 
@@ -60,5 +69,6 @@ public sealed record SchedulerOptions
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxQueuedRequests);
         ArgumentOutOfRangeException.ThrowIfNegative(AdapterSlots);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxAdaptersPerStep);
+        ArgumentOutOfRangeException.ThrowIfNegative(HostPageCount);
     }
 }

@@ -22,7 +22,7 @@ public sealed record SchedulerSnapshot
     /// <summary>Pages that hold nothing.</summary>
     public required int FreePages { get; init; }
 
-    /// <summary>Pages held by sequences, adapters (idle ones included) or plans in flight.</summary>
+    /// <summary>Pages held by sequences, adapters and modules (idle ones included) or plans in flight.</summary>
     public required int LeasedPages { get; init; }
 
     /// <summary>Pages that nobody holds, kept for their content.</summary>
@@ -31,13 +31,40 @@ public sealed record SchedulerSnapshot
     /// <summary>Pages held by resident and loading adapters.</summary>
     public required int AdapterPages { get; init; }
 
+    /// <summary>Prompt modules resident.</summary>
+    public required int Modules { get; init; }
+
+    /// <summary>Prompt modules being encoded.</summary>
+    public required int EncodingModules { get; init; }
+
+    /// <summary>Pages held by resident and loading modules, idle ones included; each once, however many sequences read it.</summary>
+    public required int ModulePages { get; init; }
+
+    /// <summary>Pages of host memory that hold copies of modules.</summary>
+    public required int HostPages { get; init; }
+
+    /// <summary>Imports of requests that were found: in the pool, on their way there, or in host memory.</summary>
+    public required long ModuleHits { get; init; }
+
+    /// <summary>Prompt tokens in them.</summary>
+    public required long ModuleHitTokens { get; init; }
+
+    /// <summary>Modules encoded so far.</summary>
+    public required long ModuleEncodes { get; init; }
+
+    /// <summary>Modules loaded from host memory so far.</summary>
+    public required long ModuleLoads { get; init; }
+
+    /// <summary>Idle modules evicted so far.</summary>
+    public required long ModuleEvictions { get; init; }
+
     /// <summary>Plans made so far.</summary>
     public required long Steps { get; init; }
 
     /// <summary>Preemptions so far.</summary>
     public required long Preemptions { get; init; }
 
-    /// <summary>Prompt tokens looked up in the prefix cache so far.</summary>
+    /// <summary>Prompt tokens looked up in the prefix cache so far; imported ones are not.</summary>
     public required long PrefixQueries { get; init; }
 
     /// <summary>Prompt tokens found there.</summary>

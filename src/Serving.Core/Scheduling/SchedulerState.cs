@@ -1,5 +1,6 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 
 namespace Serving.Core.Scheduling;
@@ -28,7 +29,14 @@ internal sealed class SchedulerState
             Unpinned = Faults.Has(PlantedBug.UnpinnedAdapter),
             KeepFailedSlot = Faults.Has(PlantedBug.LeakOnLoadFailure),
         };
-        Releases = new DeferredReleases(Supply, Adapters);
+        Modules = new ModuleResidency(options.PageCount, Supply, Economy, options.HostPageCount, options.SecondsPerToken, options.SecondsPerHostPage)
+        {
+            Index = new ModuleIndex { CollideKeys = Faults.CollideKeys, TrustKeys = Faults.Has(PlantedBug.TrustKeys) },
+            Unpinned = Faults.Has(PlantedBug.UnpinnedModule),
+            EvictPinned = Faults.Has(PlantedBug.EvictPinned),
+            LoseHostPages = Faults.Has(PlantedBug.LoseHostPages),
+        };
+        Releases = new DeferredReleases(Supply, Adapters, Modules);
         Queue = new FairQueue(options.InputPrice, options.OutputPrice)
         {
             Unfair = Faults.Has(PlantedBug.UnfairCharge),
@@ -55,6 +63,8 @@ internal sealed class SchedulerState
 
     public AdapterResidency Adapters { get; }
 
+    public ModuleResidency Modules { get; }
+
     public DeferredReleases Releases { get; }
 
     public FairQueue Queue { get; }
@@ -74,6 +84,18 @@ internal sealed class SchedulerState
     /// <summary>Prompt tokens that they found.</summary>
     public long PrefixHits { get; set; }
 
+    /// <summary>Prompt tokens that admissions found in modules which were not encoded for them.</summary>
+    public long ModuleHitTokens { get; set; }
+
+    /// <summary>Imports that admissions found so.</summary>
+    public long ModuleHits { get; set; }
+
+    /// <summary>Pages that pinned modules take, or will.</summary>
+    public int PinnedPages { get; set; }
+
+    /// <summary>Sequences running that compute a module.</summary>
+    public int Encoding { get; private set; }
+
     /// <summary>Puts a sequence that holds its pages and its adapter's pin among the running ones.</summary>
     public void Run(SequenceState state)
     {
@@ -85,14 +107,16 @@ internal sealed class SchedulerState
 
         Running.Insert(place, state);
         state.Sequence.Status = SequenceStatus.Running;
-        state.Request.Tenant.Running++;
+        Encoding += state.Module is null ? 0 : 1;
+        state.Request.Tenant.Running += state.Module is null ? 1 : 0;
     }
 
     /// <summary>Takes a sequence from the running ones; pages and pin are given back as soon as no plan in flight can name them.</summary>
     public void Stop(SequenceState state)
     {
         Running.Remove(state);
-        state.Request.Tenant.Running--;
+        Encoding -= state.Module is null ? 0 : 1;
+        state.Request.Tenant.Running -= state.Module is null ? 1 : 0;
         while (state.Table.Count > 0)
         {
             Releases.Release(state.Table.RemoveLast());
@@ -105,6 +129,12 @@ internal sealed class SchedulerState
             state.Adapter = null;
         }
 
+        foreach (var import in state.Imports)
+        {
+            Releases.Unpin(import);
+        }
+
+        state.Imports = [];
         state.Epoch++;
         state.PlannedRows = 0;
         state.Scheduled = 0;
@@ -122,9 +152,100 @@ internal sealed class SchedulerState
         }
     }
 
-    /// <summary>Counts a queued sequence among those that wait for its adapter.</summary>
-    public void AwaitAdapter(SequenceState state) =>
+    /// <summary>Gives a sequence the pages of what it imports: read only, and kept by it and by every plan that names them.</summary>
+    public void Splice(SequenceState state)
+    {
+        foreach (var entry in state.Imports)
+        {
+            var left = entry.Module.Tokens.Count;
+            foreach (var page in entry.Lease!.Pages)
+            {
+                Supply.Share(page);
+                state.Table.Splice(page, Math.Min(left, PagePool.SlotsPerPage));
+                left -= PagePool.SlotsPerPage;
+            }
+
+            Modules.Pin(entry);
+            entry.Uses++;
+        }
+    }
+
+    /// <summary>Counts a queued sequence among those that wait for its adapter and its modules.</summary>
+    public void Await(SequenceState state)
+    {
         state.Adapter = state.Sequence.Request.Adapter is { } adapter ? Adapters.AddWaiter(adapter) : null;
+        if (state.Sequence.Request.Imports.Count > 0)
+        {
+            (state.Imports, state.Wanted) = Wants(state.Sequence.Request);
+        }
+    }
+
+    /// <summary>Ends the waiting for modules; an encoding that nobody waits for any more stops.</summary>
+    public void StopWaiting(SequenceState state)
+    {
+        foreach (var entry in state.Wanted)
+        {
+            if (entry is { Waiters: 1, State: ModuleState.Encoding, Pinned: false })
+            {
+                StopEncoding(entry);
+            }
+            else if (Faults.Has(PlantedBug.LoseSharedEncode) && Running.Find(running => running.Module == entry) is { } encoding)
+            {
+                Stop(encoding);
+                encoding.Sequence.Status = SequenceStatus.Finished;
+            }
+
+            Modules.RemoveWaiter(entry);
+        }
+
+        state.Wanted = [];
+    }
+
+    /// <summary>A module's encoding gives up; what it computed is lost.</summary>
+    public void StopEncoding(ModuleEntry entry)
+    {
+        var encoding = Running.Find(running => running.Module == entry) ?? throw new InvalidOperationException("A module is encoding and nobody computes it.");
+        Marks.EncodesStopped++;
+        Stop(encoding);
+        encoding.Sequence.Status = SequenceStatus.Finished;
+        Modules.AbortEncode(entry);
+    }
+
+    // The imports, and the same with all that they stand on before them, each once.
+    private (ModuleEntry[] Imports, ModuleEntry[] Wanted) Wants(Request request)
+    {
+        var adapter = request.Adapter?.Digest ?? Digest.None;
+        var seen = new HashSet<ModuleRef>(ReferenceEqualityComparer.Instance);
+        var entries = new HashSet<ModuleEntry>();
+        var wanted = new List<ModuleEntry>();
+        var imports = new ModuleEntry[request.Imports.Count];
+        for (var i = 0; i < imports.Length; i++)
+        {
+            imports[i] = Want(request.Imports[i]);
+        }
+
+        return (imports, [.. wanted]);
+
+        ModuleEntry Want(ModuleRef module)
+        {
+            if (seen.Add(module))
+            {
+                foreach (var before in module.Context)
+                {
+                    Want(before);
+                }
+            }
+
+            var entry = Modules.Index.Register(module, adapter);
+            if (entries.Add(entry))
+            {
+                ModuleResidency.AddWaiter(entry);
+                wanted.Add(entry);
+            }
+
+            return entry;
+        }
+    }
 
     /// <summary>Whether <paramref name="left"/> belongs to an earlier request than <paramref name="right"/>, or is an earlier choice of the same.</summary>
     public static bool IsOlder(SequenceState left, SequenceState right)

@@ -1,5 +1,6 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 
 namespace Serving.Core.Scheduling;
@@ -22,6 +23,26 @@ internal sealed class SequenceState
 
     /// <summary>Its adapter while it is queued or runs; null for the base model.</summary>
     public AdapterEntry? Adapter { get; set; }
+
+    /// <summary>The modules that it imports, in order, while it is queued or runs.</summary>
+    public ModuleEntry[] Imports { get; set; } = [];
+
+    /// <summary>Those and what they are encoded on, each after what it stands on, while it is queued.</summary>
+    public ModuleEntry[] Wanted { get; set; } = [];
+
+    /// <summary>The module that it computes; null for a sequence of a client.</summary>
+    public ModuleEntry? Module
+    {
+        get;
+        init
+        {
+            field = value;
+            Sequence.Module = value?.Module;
+        }
+    }
+
+    /// <summary>Encodings and loads begun for it while it waited: more than it wants means that some were lost again.</summary>
+    public int Gathered { get; set; }
 
     /// <summary>Its pages; empty unless it runs.</summary>
     public PageTable Table { get; private set; } = Empty;
@@ -59,7 +80,7 @@ internal sealed class SequenceState
     /// <summary>Page whose first slots are to be copied to its last page before it computes; held until then.</summary>
     public PageId? CopySource { get; set; }
 
-    /// <summary>Later arrivals admitted while it waited for room for its adapter.</summary>
+    /// <summary>Later arrivals admitted while it waited for room for its adapter or its modules.</summary>
     public int Bypassed { get; set; }
 
     /// <summary>Rows it gets in the plan being made; 0 is none.</summary>
@@ -67,6 +88,9 @@ internal sealed class SequenceState
 
     /// <summary>Whether it is in its tenant's queue.</summary>
     public bool Queued { get; set; }
+
+    /// <summary>Tokens of its own that its first admission took from the prefix cache.</summary>
+    public int PrefixCached { get; set; }
 
     /// <summary>Whether it was admitted or forked before.</summary>
     public bool Begun { get; private set; }
@@ -76,6 +100,9 @@ internal sealed class SequenceState
 
     /// <summary>Tokens that it may come to hold.</summary>
     public int Capacity => Sequence.PromptCount + Sequence.Request.Sampling.MaxTokens;
+
+    /// <summary>Pages of its own that it may yet take.</summary>
+    public int PagesToCome => PagePool.PagesFor(Capacity - Sequence.ImportedCount) - Table.OwnPages.Length;
 
     /// <summary>Whether it ends with its prompt: nothing is sampled.</summary>
     public bool ScoresOnly => Sequence.Request.Sampling.MaxTokens == 0;
@@ -107,7 +134,7 @@ internal sealed class SequenceState
             Sequence.Begin(Capacity);
             var imported = Sequence.ImportedCount;
             var pages = PagePool.PagesFor(Capacity - imported);
-            Table = new PageTable(pages, Request.HeadPages);
+            Table = new PageTable(pages, Request.HeadPages) { FillsHead = Request.FillsHead };
             Chain = new PrefixChain(Request.Root, pages, imported);
         }
 

@@ -76,7 +76,9 @@ public sealed class StepPlan
     {
         var first = _pages.Count;
         CollectionsMarshal.SetCount(_pages, first + table.EntriesFor(tokens));
-        return table.Write(tokens, CollectionsMarshal.AsSpan(_pages)[first..]);
+        var count = table.Write(tokens, CollectionsMarshal.AsSpan(_pages)[first..]);
+        CollectionsMarshal.SetCount(_pages, first + count);
+        return count;
     }
 
     internal void AddCopy(PageCopy copy) => _copies.Add(copy);

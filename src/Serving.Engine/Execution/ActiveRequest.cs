@@ -71,6 +71,9 @@ public sealed class ActiveRequest
     /// <summary>Logprobs of the prompt's tokens scored so far, in order (echo with logprobs); choice 0 scores for all choices.</summary>
     public List<TokenLogprob> PromptLogprobs { get; } = [];
 
+    /// <summary>Per import of the request, whether it was found; known once choice 0 has ended.</summary>
+    public IReadOnlyList<bool> ImportHits { get; private set; } = [];
+
     /// <summary>Set by the client's side when it has gone; the engine looks at it between steps.</summary>
     public bool IsCancelled { get; set; }
 
@@ -111,12 +114,14 @@ public sealed class ActiveRequest
         _channel.Reader.Count < _streamCapacity && _channel.Writer.TryWrite(generated);
 
     /// <summary>Gives the last event of a choice to the reader; there is always room for it. After the last choice the channel ends.</summary>
-    public void WriteLast(GenerationEvent generated, int cachedTokens, long now)
+    public void WriteLast(GenerationEvent generated, Sequence sequence, long now)
     {
         ArgumentNullException.ThrowIfNull(generated);
+        ArgumentNullException.ThrowIfNull(sequence);
         if (generated.Choice == 0)
         {
-            _cachedTokens = cachedTokens;
+            _cachedTokens = sequence.CachedCount;
+            ImportHits = sequence.ImportHits;
         }
 
         _channel.Writer.TryWrite(generated);

@@ -18,7 +18,7 @@ namespace Serving.Engine.Execution;
 /// <summary>Puts a running engine together from a loaded model: sizes first, then the pool, then the parts that hang on each other.</summary>
 internal sealed class EngineBuilder
 {
-    /// <summary>Commands about adapters that can be under way: ready or failed for two loads, and retirements.</summary>
+    /// <summary>Commands about adapters and modules that can be under way: ready or failed for two loads and four copies, retirements, pins.</summary>
     private const int AdapterCommands = 64;
 
     /// <summary>A CPU's step stays under a second with so many tokens.</summary>
@@ -58,7 +58,7 @@ internal sealed class EngineBuilder
     public EngineParts Build()
     {
         var limits = new StepLimits(_maxBatchedTokens, _options.MaxSequences, _maxBatchedTokens, _maxModelLength);
-        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots)), limits);
+        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots), _plan.HostPages), limits);
         var clock = new EngineClock(_time);
         var statistics = new EngineStatistics();
         var description = Describe();
@@ -70,7 +70,7 @@ internal sealed class EngineBuilder
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
         var loader = new ResidencyLoader(store, _backend, Post);
         var outputs = new StepOutputs(limits, description.VocabularySize);
-        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start);
+        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_backend, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
         var renderer = _model.Template is { } template ? new ConversationRenderer(_model.Tokenizer, template, _time) : null;
@@ -107,6 +107,7 @@ internal sealed class EngineBuilder
         AdapterSlots = _adapterSlots,
         ModelRevision = _revision,
         PrefixCaching = _options.PrefixCaching,
+        HostPageCount = _plan.HostPages,
     };
 
     private AdapterStore CreateStore(EngineDescription description) => new(new AdapterStoreOptions

@@ -1,5 +1,8 @@
+using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 
 namespace Serving.Engine.Execution;
 
@@ -20,6 +23,18 @@ public sealed record AdapterFailedCommand(Digest Digest, RequestError Error) : E
 
 /// <summary>An adapter was unloaded or replaced: drop it once it is idle.</summary>
 public sealed record RetireAdapterCommand(Digest Digest) : EngineCommand;
+
+/// <summary>A module's pages are copied.</summary>
+public sealed record ModuleTransferredCommand(long Number) : EngineCommand;
+
+/// <summary>A module's pages could not be copied.</summary>
+public sealed record ModuleTransferFailedCommand(long Number) : EngineCommand;
+
+/// <summary>Keep modules in the pool, those of a schema in its order; the answer is how many of them fit.</summary>
+public sealed record PinModulesCommand(IReadOnlyList<ModuleRef> Modules, Tenant Tenant, AdapterRef? Adapter, TaskCompletionSource<int> Answer) : EngineCommand;
+
+/// <summary>Let go of pinned modules.</summary>
+public sealed record UnpinModulesCommand(IReadOnlyList<ModuleRef> Modules, AdapterRef? Adapter) : EngineCommand;
 
 /// <summary>Take no more requests.</summary>
 public sealed record DrainCommand : EngineCommand;

@@ -158,7 +158,10 @@ public sealed class EngineLoop : IDisposable
     {
         foreach (ref readonly var planned in plan.Sequences)
         {
-            _sink.StateOf(planned.Sequence).Active.OnScheduled(now);
+            if (planned.Sequence.Module is null)
+            {
+                _sink.StateOf(planned.Sequence).Active.OnScheduled(now);
+            }
         }
     }
 
@@ -206,6 +209,18 @@ public sealed class EngineLoop : IDisposable
             case RetireAdapterCommand retire:
                 _scheduler.RetireAdapter(retire.Digest);
                 break;
+            case ModuleTransferredCommand copied:
+                _scheduler.ModuleTransferred(copied.Number);
+                break;
+            case ModuleTransferFailedCommand failed:
+                _scheduler.ModuleTransferFailed(failed.Number);
+                break;
+            case PinModulesCommand pin:
+                pin.Answer.TrySetResult(pin.Modules.Count(module => _scheduler.PinModule(module, pin.Tenant, pin.Adapter)));
+                break;
+            case UnpinModulesCommand unpin:
+                Unpin(unpin);
+                break;
             case DrainCommand:
                 _scheduler.BeginDrain();
                 _state = EngineState.Draining;
@@ -213,6 +228,14 @@ public sealed class EngineLoop : IDisposable
             case StopCommand:
                 _stopping = true;
                 break;
+        }
+    }
+
+    private void Unpin(UnpinModulesCommand unpin)
+    {
+        foreach (var module in unpin.Modules)
+        {
+            _scheduler.UnpinModule(module, unpin.Adapter);
         }
     }
 
@@ -231,6 +254,10 @@ public sealed class EngineLoop : IDisposable
             if (command is SubmitCommand submit)
             {
                 submit.Answer.TrySetResult(error);
+            }
+            else if (command is PinModulesCommand pin)
+            {
+                pin.Answer.TrySetResult(0);
             }
         }
 

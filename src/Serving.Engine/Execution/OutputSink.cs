@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Engine.Requests;
@@ -15,6 +16,7 @@ public sealed class OutputSink : ISchedulerSink
     private readonly EngineStatistics _statistics;
     private readonly HashSet<int> _endOfSequence;
     private readonly Action<AdapterLoad> _load;
+    private readonly Action<ModuleTransfer> _copy;
 
     /// <summary>Creates the sink.</summary>
     /// <param name="tokenizer">For token texts.</param>
@@ -22,18 +24,21 @@ public sealed class OutputSink : ISchedulerSink
     /// <param name="statistics">Where times between tokens are counted.</param>
     /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
     /// <param name="load">Starts loading an adapter; must not block.</param>
+    /// <param name="copy">Starts copying a module; must not block.</param>
     public OutputSink(
         Tokenizer tokenizer,
         LogprobReader logprobs,
         EngineStatistics statistics,
         IEnumerable<int> endOfSequence,
-        Action<AdapterLoad> load)
+        Action<AdapterLoad> load,
+        Action<ModuleTransfer> copy)
     {
         _tokenizer = tokenizer;
         _logprobs = logprobs;
         _statistics = statistics;
         _endOfSequence = [.. endOfSequence];
         _load = load;
+        _copy = copy;
     }
 
     /// <summary>The time of the scheduler call under way.</summary>
@@ -116,12 +121,15 @@ public sealed class OutputSink : ISchedulerSink
                 StopReason = StopReason(state, stopToken),
                 Failure = error is { } failed ? Failures.Of(failed) : null,
             },
-            sequence.CachedCount,
+            sequence,
             Now);
     }
 
     /// <inheritdoc/>
     public void OnAdapterLoad(AdapterLoad load) => _load(load);
+
+    /// <inheritdoc/>
+    public void OnModuleTransfer(ModuleTransfer transfer) => _copy(transfer);
 
     /// <summary>What the engine keeps with a sequence; made when the sequence is first met, as the scheduler makes the choices after the first.</summary>
     public SequenceState StateOf(Sequence sequence)

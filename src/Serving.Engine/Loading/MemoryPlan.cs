@@ -10,10 +10,11 @@ namespace Serving.Engine.Loading;
 /// <param name="PoolPages">Pages of the pool.</param>
 /// <param name="PageBytes">Bytes of one page.</param>
 /// <param name="AdapterCacheBytes">Bytes of parsed adapters kept in host memory.</param>
+/// <param name="HostPages">Pages of host memory for copies of prompt modules.</param>
 /// <param name="HeadroomBytes">Left for everything else: buffers, requests, the runtime.</param>
 /// <param name="Refusal">Why the daemon cannot start like this and what would fit; null when it can.</param>
 public sealed record MemoryPlan(
-    MemoryLimit Limit, long WeightBytes, int PoolPages, long PageBytes, long AdapterCacheBytes, long HeadroomBytes, string? Refusal)
+    MemoryLimit Limit, long WeightBytes, int PoolPages, long PageBytes, long AdapterCacheBytes, int HostPages, long HeadroomBytes, string? Refusal)
 {
     /// <summary>A gibibyte is kept free, or half of what the weights leave where that is less.</summary>
     private const long MaxHeadroomBytes = 1L << 30;
@@ -28,9 +29,12 @@ public sealed record MemoryPlan(
     public long PoolBytes => PoolPages * PageBytes;
 
     /// <summary>The sum of everything.</summary>
-    public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes);
+    public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes + ModuleCacheBytes);
 
-    /// <summary>Weights and pool are on a device; parsed adapters are in host memory, which is not counted here.</summary>
+    /// <summary>Bytes for copies of prompt modules.</summary>
+    public long ModuleCacheBytes => HostPages * PageBytes;
+
+    /// <summary>Weights and pool are on a device; parsed adapters and copies of modules are in host memory, which is not counted here.</summary>
     public bool IsOnDevice { get; init; }
 
     /// <summary>Makes the plan for a program on a backend.</summary>
@@ -39,18 +43,19 @@ public sealed record MemoryPlan(
     /// <param name="limit">What there is.</param>
     /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
     /// <param name="adapterCacheBytes">Most bytes for parsed adapters; taken back to an eighth of what the weights leave where that is less.</param>
-    public static MemoryPlan Create(IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes)
+    /// <param name="moduleCacheBytes">Most bytes for copies of prompt modules; taken back in the same way, and to what the pool leaves.</param>
+    public static MemoryPlan Create(IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
         var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
         return backend.DeviceMemory is { } device
-            ? CreateOnDevice(weightBytes, program.Shape.PageBytes, device, limit, poolBytes, adapterCacheBytes)
-            : Create(weightBytes, program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes);
+            ? CreateOnDevice(weightBytes, program.Shape.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes)
+            : Create(weightBytes, program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes);
     }
 
     /// <summary>Makes the plan from sizes.</summary>
-    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes)
+    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(limit);
         var left = Math.Max(0, limit.FreeBytes - weightBytes);
@@ -58,12 +63,13 @@ public sealed record MemoryPlan(
         var cache = Math.Min(adapterCacheBytes, left / 8);
         var most = (left - headroom - cache) / pageBytes;
         var pages = poolBytes is { } configured ? configured / pageBytes : Math.Min(left / 4 / pageBytes, most);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, headroom, null);
+        var copies = (int)Math.Clamp(Math.Min(Math.Min(moduleCacheBytes, left / 8) / pageBytes, most - pages), 0, int.MaxValue);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null);
         return plan with { Refusal = plan.Refuse(most) };
     }
 
     /// <summary>Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes nine tenths of what is left.</summary>
-    public static MemoryPlan CreateOnDevice(long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes)
+    public static MemoryPlan CreateOnDevice(long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
@@ -72,7 +78,9 @@ public sealed record MemoryPlan(
         var most = (left - headroom) / pageBytes;
         var pages = poolBytes is { } configured ? configured / pageBytes : most / 10 * 9;
         var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, Math.Min(adapterCacheBytes, host.FreeBytes / 8), headroom, null) { IsOnDevice = true };
+        var cache = Math.Min(adapterCacheBytes, host.FreeBytes / 8);
+        var copies = (int)Math.Min(Math.Min(moduleCacheBytes, host.FreeBytes / 8) / pageBytes, int.MaxValue);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { IsOnDevice = true };
         return plan with { Refusal = plan.Refuse(most) };
     }
 
@@ -83,8 +91,8 @@ public sealed record MemoryPlan(
         [
             $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free ({Limit.Source} limit {Text(Limit.LimitBytes)})",
             IsOnDevice
-                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} in host memory"
-                : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + headroom {Text(HeadroomBytes)}",
+                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} in host memory"
+                : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} + headroom {Text(HeadroomBytes)}",
         ];
     }
 

@@ -34,6 +34,30 @@ public sealed record EngineSnapshot
     /// <summary>Pages held by adapters, idle ones included.</summary>
     public int AdapterPages { get; init; }
 
+    /// <summary>Pages held by prompt modules, idle ones included; each once, however many sequences read it.</summary>
+    public int ModulePages { get; init; }
+
+    /// <summary>Prompt modules in the pool.</summary>
+    public int Modules { get; init; }
+
+    /// <summary>Prompt modules being encoded.</summary>
+    public int EncodingModules { get; init; }
+
+    /// <summary>Bytes of copies of prompt modules in host memory.</summary>
+    public long ModuleHostBytes { get; init; }
+
+    /// <summary>Imports of requests found in the pool, on their way there, or in host memory, so far.</summary>
+    public long ModuleHits { get; init; }
+
+    /// <summary>Prompt modules encoded so far.</summary>
+    public long ModuleEncodes { get; init; }
+
+    /// <summary>Prompt modules brought back from host memory so far.</summary>
+    public long ModuleLoads { get; init; }
+
+    /// <summary>Idle prompt modules evicted from the pool so far.</summary>
+    public long ModuleEvictions { get; init; }
+
     /// <summary>All pages.</summary>
     public int TotalPages { get; init; }
 

@@ -46,6 +46,7 @@ internal static class ConfigurationKeys
         Of("engine", "pool_size", OptionalSize(1L << 20, 1L << 44), o => o.Engine.PoolSize, (o, v) => o.Engine.PoolSize = v, "Bytes of the pool of pages for attention states and adapters. null: a quarter of the free memory after the weights, nine tenths of a GPU's."),
         Of("engine", "max_resident_adapters", Integer(1, 1 << 16), o => o.Engine.MaxResidentAdapters, (o, v) => o.Engine.MaxResidentAdapters = v, "Adapters in the pool at once at most."),
         Of("engine", "adapter_cache_size", Size(0, 1L << 44), o => o.Engine.AdapterCacheSize, (o, v) => o.Engine.AdapterCacheSize = v, "Bytes of parsed adapters kept in host memory."),
+        Of("engine", "module_cache_size", Size(0, 1L << 44), o => o.Engine.ModuleCacheSize, (o, v) => o.Engine.ModuleCacheSize = v, "Bytes of host memory for copies of prompt modules that leave the pool, so that they come back without being computed again. 0: none."),
         Of("engine", "enable_prefix_caching", Flag, o => o.Engine.EnablePrefixCaching, (o, v) => o.Engine.EnablePrefixCaching = v, "Reuse the attention states of equal prompt beginnings (within one tenant and adapter)."),
         Of("engine", "stream_capacity", Integer(16, 1 << 20), o => o.Engine.StreamCapacity, (o, v) => o.Engine.StreamCapacity = v, "Events kept per request for a reader that is behind; one more and the request ends."),
         Of("engine", "max_choices", Integer(1, 64), o => o.Engine.MaxChoices, (o, v) => o.Engine.MaxChoices = v, "Largest accepted n."),

@@ -117,6 +117,9 @@ internal sealed class ComputeOptions
     /// <summary>Bytes of parsed adapters kept in host memory.</summary>
     public long AdapterCacheSize { get; set; } = 1L << 30;
 
+    /// <summary>Bytes of host memory for copies of prompt modules.</summary>
+    public long ModuleCacheSize { get; set; } = 1L << 30;
+
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool EnablePrefixCaching { get; set; } = true;
 

@@ -27,6 +27,7 @@ internal static class EngineOptionsMapper
             PoolBytes = options.Engine.PoolSize,
             MaxResidentAdapters = options.Engine.MaxResidentAdapters,
             AdapterCacheBytes = options.Engine.AdapterCacheSize,
+            ModuleCacheBytes = options.Engine.ModuleCacheSize,
             PrefixCaching = options.Engine.EnablePrefixCaching,
             SchemasRoot = options.PromptModules.PromptSchemas,
             MaxSchemas = options.PromptModules.MaxPromptSchemas,

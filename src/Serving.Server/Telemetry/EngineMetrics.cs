@@ -92,12 +92,19 @@ internal static class EngineMetrics
         writer.Family("serving_pages", "gauge", "Pages of the pool by what they hold.");
         foreach (var (state, count) in new[]
         {
-            ("free", snapshot.FreePages), ("sequence", snapshot.SequencePages), ("cached", snapshot.CachedPages), ("adapter", snapshot.AdapterPages),
+            ("free", snapshot.FreePages), ("sequence", snapshot.SequencePages), ("cached", snapshot.CachedPages), ("adapter", snapshot.AdapterPages), ("module", snapshot.ModulePages),
         })
         {
             writer.Series("serving_pages", $"{labels},{PrometheusWriter.Label("state", state)}", count);
         }
 
+        writer.Single("serving_prompt_modules", "gauge", "Prompt modules in the pool.", labels, snapshot.Modules);
+        writer.Single("serving_prompt_module_pages", "gauge", "Pages of the pool that they hold, each once.", labels, snapshot.ModulePages);
+        writer.Single("serving_prompt_module_host_bytes", "gauge", "Bytes of their copies in host memory.", labels, snapshot.ModuleHostBytes);
+        writer.Single("serving_prompt_module_hits_total", "counter", "Imported prompt modules that were encoded already.", labels, snapshot.ModuleHits);
+        writer.Single("serving_prompt_module_encodes_total", "counter", "Prompt modules encoded.", labels, snapshot.ModuleEncodes);
+        writer.Single("serving_prompt_module_loads_total", "counter", "Prompt modules brought back from host memory.", labels, snapshot.ModuleLoads);
+        writer.Single("serving_prompt_module_evictions_total", "counter", "Idle prompt modules evicted from the pool.", labels, snapshot.ModuleEvictions);
         writer.Single("serving_adapters_registered", "gauge", "Adapters known.", labels, snapshot.RegisteredAdapters);
         writer.Single("serving_adapter_loads_total", "counter", "Adapters loaded into the pool.", labels, snapshot.AdapterLoads);
         writer.Single("serving_adapter_evictions_total", "counter", "Idle adapters evicted.", labels, snapshot.AdapterEvictions);

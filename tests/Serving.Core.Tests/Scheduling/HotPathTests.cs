@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 
@@ -41,6 +42,10 @@ public sealed class HotPathTests : ISchedulerSink
     }
 
     void ISchedulerSink.OnAdapterLoad(AdapterLoad load) => _loads.Enqueue(load);
+
+    void ISchedulerSink.OnModuleTransfer(ModuleTransfer transfer)
+    {
+    }
 
     private void Run(Scheduler scheduler, Queue<StepPlan> flight, int depth, int steps)
     {

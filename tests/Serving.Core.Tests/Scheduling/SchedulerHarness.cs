@@ -1,5 +1,6 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Core.Tenancy;
@@ -7,12 +8,13 @@ using Serving.Core.Tenancy;
 namespace Serving.Core.Tests.Scheduling;
 
 /// <summary>
-/// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot: the next token is a function of what its row can see there, so a wrong page changes
+/// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot, and what that token could see: the next token is a function of what its row can see there, so a wrong page changes
 /// the answer. Time goes on by one per step.
 /// </summary>
 internal sealed class SchedulerHarness : ISchedulerSink
 {
     private readonly int[] _memory;
+    private readonly int[] _host;
     private readonly Dictionary<int, Digest> _slots = [];
     private readonly Queue<(StepPlan Plan, int[] Tokens)> _flight = [];
     private int[] _previous = [];
@@ -23,6 +25,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
         Options = options ?? Small;
         Scheduler = new Scheduler(Options, this);
         _memory = new int[Options.PageCount * PagePool.SlotsPerPage];
+        _host = new int[Options.HostPageCount * PagePool.SlotsPerPage];
     }
 
     /// <summary>64 pages, 8 sequences, 32 tokens a step.</summary>
@@ -44,6 +47,8 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
     public List<AdapterLoad> Loads { get; } = [];
 
+    public List<ModuleTransfer> Transfers { get; } = [];
+
     public Dictionary<(long Request, int Choice), List<int>> Outputs { get; } = [];
 
     public Dictionary<(long Request, int Choice), (FinishReason Reason, int? StopToken, RequestError? Error)> Ends { get; } = [];
@@ -58,7 +63,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
     /// <summary>Copies and rows of every plan so far.</summary>
     public List<PageCopy> Copies { get; } = [];
 
-    /// <summary>Whether loads are answered with ready before the next step.</summary>
+    /// <summary>Whether loads and copies are answered before the next step.</summary>
     public bool LoadsAtOnce { get; set; } = true;
 
     public static Tenant Tenant(string name = "a", double weight = 1) => new(new TenantId(name), weight, Digest.Of(System.Text.Encoding.UTF8.GetBytes(name)), new TenantLimits(100, 100_000));
@@ -142,7 +147,32 @@ internal sealed class SchedulerHarness : ISchedulerSink
             }
 
             Loads.Clear();
+            foreach (var transfer in Transfers.ToArray())
+            {
+                Finish(transfer);
+            }
         }
+    }
+
+    /// <summary>Copies what a transfer says and answers it.</summary>
+    public void Finish(ModuleTransfer transfer)
+    {
+        for (var i = 0; i < transfer.Pages.Count; i++)
+        {
+            var page = _memory.AsSpan(FirstSlot(transfer.Pages[i]), PagePool.SlotsPerPage);
+            var host = _host.AsSpan(transfer.HostPages[i] * PagePool.SlotsPerPage, PagePool.SlotsPerPage);
+            if (transfer.ToHost)
+            {
+                page.CopyTo(host);
+            }
+            else
+            {
+                host.CopyTo(page);
+            }
+        }
+
+        Transfers.Remove(transfer);
+        Scheduler.ModuleTransferred(transfer.Number);
     }
 
     public void Finish(AdapterLoad load)
@@ -182,9 +212,14 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
     public void OnAdapterLoad(AdapterLoad load) => Loads.Add(load);
 
+    public void OnModuleTransfer(ModuleTransfer transfer) => Transfers.Add(transfer);
+
     private static (long Request, int Choice) KeyOf(Sequence sequence) => (sequence.Request.Id.Value, sequence.Choice);
 
     private static int FirstSlot(PageId page) => page.Value * PagePool.SlotsPerPage;
+
+    /// <summary>What a row has seen after one more slot.</summary>
+    private int Seen(int hash, int slot) => unchecked((hash * 1_000_003) + _memory[slot]);
 
     private int[] Execute(StepPlan plan)
     {
@@ -220,11 +255,18 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
         Assert.Equal(planned.FirstOrdinal + planned.RowCount, slots.Count);
         var owner = (request.Adapter?.Digest.GetHashCode() ?? 0) ^ request.Tenant.Salt.GetHashCode();
+        var seen = 17;
+        for (var ordinal = 0; ordinal < planned.FirstOrdinal; ordinal++)
+        {
+            seen = Seen(seen, slots[ordinal]);
+        }
+
         for (var i = 0; i < planned.RowCount; i++)
         {
             var row = planned.FirstRow + i;
             var token = plan.TokenIds[row] < 0 ? _previous[~plan.TokenIds[row]] : plan.TokenIds[row];
-            _memory[slots[planned.FirstOrdinal + i]] = (token * 31) ^ owner;
+            _memory[slots[planned.FirstOrdinal + i]] = unchecked((((token * 31) ^ owner) + (plan.Positions[row] * 7)) ^ seen);
+            seen = Seen(seen, slots[planned.FirstOrdinal + i]);
         }
 
         for (var output = 0; output < plan.Outputs.Length; output++)
@@ -235,7 +277,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
                 var hash = 17;
                 for (var ordinal = 0; ordinal <= planned.FirstOrdinal + wanted.Row - planned.FirstRow; ordinal++)
                 {
-                    hash = unchecked((hash * 1_000_003) + _memory[slots[ordinal]]);
+                    hash = Seen(hash, slots[ordinal]);
                 }
 
                 tokens[output] = (int)((uint)(hash + (planned.Sequence.Choice * 977)) % 1000);

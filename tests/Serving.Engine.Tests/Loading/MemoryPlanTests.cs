@@ -109,9 +109,21 @@ public sealed class MemoryPlanTests : IDisposable
         Assert.Contains("does not fit", plan.Refusal, StringComparison.Ordinal);
     }
 
-    private static MemoryPlan Create(long weights, long free, long? pool = null)
+    [Theory]
+    [InlineData(8, 1, 1)]
+    [InlineData(4, 1, 0.5)]
+    [InlineData(8, 6, 0)]
+    public void Create_ModuleCache_TakesAnEighthAtMostAndOnlyWhatThePoolLeaves(double freeGib, double poolGib, double expectedGib)
     {
-        return MemoryPlan.Create(weights, Page, new MemoryLimit(free, free, "cgroup"), pool, Gib);
+        var plan = Create(0, (long)(freeGib * Gib), (long)(poolGib * Gib), modules: Gib);
+        Assert.Null(plan.Refusal);
+        Assert.Equal((long)(expectedGib * Gib), plan.ModuleCacheBytes);
+        Assert.True(plan.TotalBytes <= freeGib * Gib);
+    }
+
+    private static MemoryPlan Create(long weights, long free, long? pool = null, long modules = 0)
+    {
+        return MemoryPlan.Create(weights, Page, new MemoryLimit(free, free, "cgroup"), pool, Gib, modules);
     }
 
     private void Machine(long total, long available)

@@ -2,6 +2,7 @@ using Serving.Core.Adapters;
 using Serving.Core.Memory;
 using Serving.Core.Requests;
 using Serving.Core.Tenancy;
+using Serving.Simulation.Modules;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
 using Serving.Simulation.Swarm;
@@ -18,6 +19,8 @@ internal sealed class Workload
     private readonly AdapterCatalog _catalog;
     private readonly Prng _random;
     private readonly PromptLibrary _prompts;
+    private readonly SchemaLibrary _schemas;
+    private readonly Prng _imports;
     private readonly Zipf? _popularity;
     private readonly Tenant[] _tenants;
     private bool _burst = true;
@@ -25,8 +28,10 @@ internal sealed class Workload
     private int _steps;
 
     /// <summary>The load of a run.</summary>
-    public Workload(SwarmSettings settings, AdapterCatalog catalog)
+    public Workload(SwarmSettings settings, AdapterCatalog catalog, SchemaLibrary schemas)
     {
+        _schemas = schemas;
+        _imports = new Prng(settings.Seed, Streams.Imports);
         _settings = settings;
         _catalog = catalog;
         _random = new Prng(settings.Seed, Streams.Arrivals);
@@ -82,7 +87,21 @@ internal sealed class Workload
             Priority = _random.Chance(_settings.Priorities) ? _random.Between(-2, 2) : 0,
             Deadline = _random.Chance(_settings.Faults.Deadline) ? now + (_random.Spread(1, 200) * 1000L) : long.MaxValue,
         };
-        return Track(request, name, sampling.MaxTokens);
+        return Track(_imports.Chance(_settings.Imports) && !score ? WithImports(request) : request, name, sampling.MaxTokens);
+    }
+
+    // The prompt becomes what follows the schema; sometimes its first tokens are arguments that lie in a gap before the schema's end.
+    private Request WithImports(Request request)
+    {
+        var (imports, length) = _schemas.Draw(_imports, request.Tenant, request.Adapter?.Digest ?? Digest.None);
+        var own = request.Prompt;
+        var arguments = _imports.Chance(0.3) ? _imports.Below(Math.Min(own.Count, length) + 1) : 0;
+        return request with
+        {
+            Imports = imports,
+            Prompt = [.. imports.SelectMany(static import => import.Tokens), .. own],
+            Positions = [.. imports.SelectMany(static import => import.Positions), .. Enumerable.Range(0, own.Count).Select(i => i < arguments ? i : length + i - arguments)],
+        };
     }
 
     private int DrawTenant()

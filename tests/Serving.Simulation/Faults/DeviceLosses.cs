@@ -39,5 +39,6 @@ internal sealed class DeviceLosses(SwarmSettings settings)
         }
 
         world.Pages.Wipe();
+        world.Host.Wipe();
     }
 }

@@ -29,6 +29,7 @@ internal sealed class Replacer(SwarmSettings settings)
         }
 
         world.Retired.Add(old);
+        world.UnpinUnder(old);
         world.Scheduler.RetireAdapter(old);
     }
 

@@ -1,7 +1,7 @@
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Simulation.Model;
 using Serving.Simulation.Oracle;
-using Serving.Simulation.Swarm;
 using Serving.Simulation.Worlds;
 
 namespace Serving.Simulation.Invariants;
@@ -45,7 +45,7 @@ internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals
             return RequestError.Draining;
         }
 
-        if (!Fits(world.Settings, request.Request))
+        if (!Fits(world, request.Request))
         {
             return RequestError.ContextTooLong;
         }
@@ -53,12 +53,18 @@ internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals
         return Waiting(world, request) >= world.Settings.MaxQueued ? RequestError.QueueFull : null;
     }
 
-    private static bool Fits(SwarmSettings settings, Request request)
+    private static bool Fits(World world, Request request)
     {
-        var tokens = request.Prompt.Count + request.Sampling.MaxTokens;
-        var pages = (tokens + FakePages.Slots - 1) / FakePages.Slots;
-        return tokens <= settings.MaxModelLength && pages + (request.Adapter?.PageCount ?? 0) <= settings.Pages;
+        var own = request.Prompt.Count + request.Sampling.MaxTokens - request.Imports.Sum(static import => import.Tokens.Count);
+        var pages = PagesFor(own) + Closure(request.Imports).Sum(static module => PagesFor(module.Tokens.Count));
+        var last = Math.Max(request.Prompt.Count, (request.Positions?.Max() + 1) ?? 0) + request.Sampling.MaxTokens;
+        return last <= world.Settings.MaxModelLength && pages + (request.Adapter?.PageCount ?? 0) + world.Scheduler.State.PinnedPages <= world.Settings.Pages;
     }
+
+    private static int PagesFor(int tokens) => (tokens + FakePages.Slots - 1) / FakePages.Slots;
+
+    private static IEnumerable<ModuleRef> Closure(IEnumerable<ModuleRef> modules) =>
+        modules.SelectMany(static module => Closure(module.Context).Append(module)).DistinctBy(static module => module.Key);
 
     private static int Waiting(World world, SimRequest? except)
     {

@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Oracle;
@@ -32,7 +33,7 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
     {
         var snapshot = world.Scheduler.Snapshot();
         Check(world, snapshot);
-        if (snapshot is not { Waiting: 0, Running: 0, Requests: 0, LeasedPages: 0, CachedPages: 0, AdapterPages: 0, Adapters.Count: 0 })
+        if (snapshot is not { Waiting: 0, Running: 0, Requests: 0, LeasedPages: 0, CachedPages: 0, AdapterPages: 0, Adapters.Count: 0, Modules: 0, ModulePages: 0, EncodingModules: 0 })
         {
             throw Violated($"at rest {snapshot}");
         }
@@ -75,7 +76,17 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
             && snapshot.FreePages + snapshot.LeasedPages + snapshot.CachedPages == world.Settings.Pages
             && snapshot.AdapterPages == adapterPages
             && inPool <= world.Settings.AdapterSlots
-            && snapshot.PrefixHits <= snapshot.PrefixQueries;
+            && snapshot.PrefixHits <= snapshot.PrefixQueries
+            && IsTrueOfModules(world, snapshot);
+    }
+
+    private static bool IsTrueOfModules(World world, SchedulerSnapshot snapshot)
+    {
+        var entries = world.Scheduler.State.Modules.All.ToArray();
+        return snapshot.Modules == entries.Count(static entry => entry.State == ModuleState.Resident)
+            && snapshot.EncodingModules == entries.Count(static entry => entry.State == ModuleState.Encoding)
+            && snapshot.ModulePages == entries.Sum(static entry => entry.Lease?.Pages.Count ?? 0)
+            && snapshot.HostPages == entries.Sum(static entry => entry.HostPages?.Length ?? 0);
     }
 
     private void Check(World world, SchedulerSnapshot snapshot)

@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Failures;
@@ -41,6 +42,11 @@ internal abstract class Invariant(string name)
 
     /// <summary>A load was ordered.</summary>
     public virtual void OnLoad(World world, AdapterLoad load)
+    {
+    }
+
+    /// <summary>A copy of a module was ordered.</summary>
+    public virtual void OnTransfer(World world, ModuleTransfer transfer)
     {
     }
 

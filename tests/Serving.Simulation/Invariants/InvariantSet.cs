@@ -26,6 +26,7 @@ internal static class InvariantSet
         new RowsAreTokens(),
         new FirstComeFirstServed(),
         new RetiredAdaptersLeave(),
+        new ModulesAreTrue(),
         new Integrity(),
     ];
 }

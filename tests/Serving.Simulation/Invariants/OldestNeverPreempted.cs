@@ -33,6 +33,11 @@ internal sealed class OldestNeverPreempted() : Invariant("13 no livelock")
     public override void AfterStep(World world, bool full)
     {
         _oldest = null;
+        if (world.Scheduler.State.Running is [{ Module: not null }, ..])
+        {
+            return; // The oldest running one computes a module.
+        }
+
         foreach (var request in world.Live)
         {
             foreach (var track in request.Tracks)

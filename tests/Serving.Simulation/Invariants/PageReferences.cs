@@ -3,7 +3,7 @@ using Serving.Simulation.Worlds;
 
 namespace Serving.Simulation.Invariants;
 
-/// <summary>A page has as many references as page tables, pending copies, adapters and releases held back name it.</summary>
+/// <summary>A page has as many references as page tables, pending copies, adapters, modules and releases held back name it.</summary>
 internal sealed class PageReferences(int pages) : Invariant("02 references are holders")
 {
     private readonly int[] _holders = new int[pages];
@@ -34,6 +34,14 @@ internal sealed class PageReferences(int pages) : Invariant("02 references are h
         foreach (var entry in state.Adapters.Slots)
         {
             foreach (var page in entry?.Lease?.Pages ?? [])
+            {
+                _holders[page.Value]++;
+            }
+        }
+
+        foreach (var entry in state.Modules.All)
+        {
+            foreach (var page in entry.Lease?.Pages ?? [])
             {
                 _holders[page.Value]++;
             }

@@ -1,4 +1,5 @@
 using Serving.Core.Scheduling;
+using Serving.Simulation.Oracle;
 using Serving.Simulation.Worlds;
 
 namespace Serving.Simulation.Invariants;
@@ -30,16 +31,34 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
     private void CheckCached(StepPlan plan, in PlannedSequence planned)
     {
         var track = World.TrackOf(planned.Sequence);
-        if (track.Choice != 0)
+        if (track.Choice != 0 || planned.Sequence.Module is not null)
         {
             return;
         }
 
-        track.Cached ??= planned.FirstOrdinal;
+        track.Cached ??= planned.FirstOrdinal - EncodedFor(track);
         if (planned.Sequence.CachedCount != track.Cached || track.Cached >= planned.Sequence.PromptCount)
         {
             throw Violated($"plan {plan.Number}: {planned.Sequence.CachedCount} of {planned.Sequence.PromptCount} prompt tokens of {planned.Sequence.Request.Id.Value} are called cached, its first plan began at {track.Cached}");
         }
+    }
+
+    // Tokens of the imports that were computed because this request asked first: it did not find them.
+    private int EncodedFor(SequenceTrack track)
+    {
+        var tokens = 0;
+        var imports = track.Owner.Request.Imports;
+        for (var index = 0; index < imports.Count; index++)
+        {
+            var encoded = track.Owner.Encoded.Contains(imports[index].Key);
+            tokens += encoded ? imports[index].Tokens.Count : 0;
+            if (track.Sequence!.ImportHits[index] == encoded)
+            {
+                throw Violated($"import {index} of {track.Owner.Request.Id.Value} is called {(encoded ? "found" : "encoded for it")}");
+            }
+        }
+
+        return tokens;
     }
 
     private void CheckRows(World world, StepPlan plan, in PlannedSequence planned)
@@ -49,7 +68,7 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
         {
             var ordinal = planned.FirstOrdinal + index;
             var token = plan.TokenIds[planned.FirstRow + index];
-            if (plan.Positions[planned.FirstRow + index] != ordinal)
+            if (plan.Positions[planned.FirstRow + index] != World.TrackOf(sequence).Owner.PositionOf(ordinal))
             {
                 throw Violated($"plan {plan.Number}: ordinal {ordinal} of {sequence.Request.Id.Value} at position {plan.Positions[planned.FirstRow + index]}");
             }

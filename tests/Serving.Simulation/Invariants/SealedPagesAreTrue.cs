@@ -6,7 +6,7 @@ using Serving.Simulation.Worlds;
 namespace Serving.Simulation.Invariants;
 
 /// <summary>
-/// Every page in the prefix index holds what its key stands for: its tokens at consecutive positions, one adapter and one tenant, that of its parent; no two pages have
+/// Every page in the prefix index holds what its key stands for: its tokens at their positions, one adapter and one tenant, that of its parent; no two pages have
 /// one key; and nothing is written to it any more.
 /// </summary>
 internal sealed class SealedPagesAreTrue : Invariant
@@ -29,7 +29,7 @@ internal sealed class SealedPagesAreTrue : Invariant
         foreach (ref readonly var planned in plan.Sequences)
         {
             var entries = plan.Pages.Slice(planned.FirstPage, planned.PageCount);
-            for (var index = planned.FirstOrdinal / FakePages.Slots; index < entries.Length; index++)
+            for (var index = TableCursor.EntryOf(entries, planned.FirstOrdinal); index < entries.Length; index++)
             {
                 if (cache.IsSealed(entries[index].Page) || IsShared(world.Scheduler.State, entries[index].Page))
                 {
@@ -84,16 +84,16 @@ internal sealed class SealedPagesAreTrue : Invariant
     {
         var parent = cache.ParentOf(page);
         var tokens = cache.TokensOf(page);
-        var first = parent is { } before ? world.Pages.PositionAt(before, FakePages.Slots - 1) + 1 : 0;
+        var positions = cache.PositionsOf(page);
         var owner = (world.Pages.AdapterAt(parent ?? page, 0), world.Pages.SaltAt(parent ?? page, 0));
         for (var slot = 0; slot < FakePages.Slots; slot++)
         {
             var holds = world.Pages.TokenAt(page, slot) == tokens[slot]
-                && world.Pages.PositionAt(page, slot) == first + slot
+                && world.Pages.PositionAt(page, slot) == positions[slot]
                 && (world.Pages.AdapterAt(page, slot), world.Pages.SaltAt(page, slot)) == owner;
             if (!holds)
             {
-                throw Violated($"slot {slot} of sealed page {page.Value} holds token {world.Pages.TokenAt(page, slot)} at {world.Pages.PositionAt(page, slot)}, its key says {tokens[slot]} at {first + slot}");
+                throw Violated($"slot {slot} of sealed page {page.Value} holds token {world.Pages.TokenAt(page, slot)} at {world.Pages.PositionAt(page, slot)}, its key says {tokens[slot]} at {positions[slot]}");
             }
         }
 

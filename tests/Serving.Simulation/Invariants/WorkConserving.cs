@@ -6,7 +6,7 @@ using Serving.Simulation.Worlds;
 namespace Serving.Simulation.Invariants;
 
 /// <summary>
-/// With nothing in flight and no load to wait for, a scheduler that has requests has a plan: everything idle can be evicted to make room. And a plan leaves neither
+/// With nothing in flight and no load or copy to wait for, a scheduler that has requests has a plan: everything idle can be evicted to make room. And a plan leaves neither
 /// rows nor seats empty while a request waits that needs no load and pages abound.
 /// </summary>
 internal sealed class WorkConserving() : Invariant("12 work conserving")
@@ -46,7 +46,7 @@ internal sealed class WorkConserving() : Invariant("12 work conserving")
 
             var fresh = !request.Started;
             waiting += fresh ? request.Request.Id.Value : 0;
-            if (fresh && request.Request.Adapter is not null)
+            if (fresh && (request.Request.Adapter is not null || request.Request.Imports.Count > 0))
             {
                 return;
             }

@@ -47,7 +47,7 @@ internal sealed class WritesArePrivate : Invariant
         {
             var track = World.TrackOf(planned.Sequence);
             var entries = plan.Pages.Slice(planned.FirstPage, planned.PageCount);
-            for (var index = planned.FirstOrdinal / FakePages.Slots; index < entries.Length; index++)
+            for (var index = TableCursor.EntryOf(entries, planned.FirstOrdinal); index < entries.Length; index++)
             {
                 Check(plan, track, entries[index].Page);
             }

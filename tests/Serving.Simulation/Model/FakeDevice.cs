@@ -2,6 +2,7 @@ using Serving.Core.Memory;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Failures;
+using Serving.Simulation.Modules;
 
 namespace Serving.Simulation.Model;
 
@@ -9,7 +10,7 @@ namespace Serving.Simulation.Model;
 /// The device: computes plans in the order they were launched, at any time before they are completed. It reads every token back through the page table
 /// that the plan hands over, so a wrong page, length, adapter or copy changes what it samples.
 /// </summary>
-internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, int vocabulary)
+internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary)
 {
     private readonly Flight[] _flights = [new Flight(), new Flight()];
     private readonly int[] _previousTokens = new int[4096];
@@ -71,14 +72,23 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, int vocabu
     {
         var request = sequence.Sequence.Request;
         var adapter = slots.Use(sequence.AdapterSlot, request.Adapter?.Digest ?? Digest.None);
-        var salt = Fingerprint.Of(request.Tenant.Salt);
+        var salt = SaltOf(sequence.Sequence);
         var cursor = new TableCursor(plan.Pages.Slice(sequence.FirstPage, sequence.PageCount));
-        cursor.Skip(sequence.FirstOrdinal);
+        var state = TokenRule.Start;
+        for (var ordinal = 0; ordinal < sequence.FirstOrdinal; ordinal++)
+        {
+            state = pages.Read(state, cursor.Page, cursor.Slot, adapter, salt);
+            cursor.Skip(1);
+        }
+
         for (var index = 0; index < sequence.RowCount; index++)
         {
             var row = sequence.FirstRow + index;
             var token = plan.TokenIds[row];
-            pages.Write(cursor.Page, cursor.Slot, token < 0 ? _previousTokens[~token] : token, plan.Positions[row], adapter, salt);
+            token = token < 0 ? _previousTokens[~token] : token;
+            var content = TokenRule.Content(state, token, plan.Positions[row]);
+            pages.Write(cursor.Page, cursor.Slot, token, plan.Positions[row], adapter, salt, content);
+            state = TokenRule.Read(state, content);
             cursor.Skip(1);
         }
     }
@@ -103,7 +113,7 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, int vocabu
 
             var request = sequence.Sequence.Request;
             var adapter = request.Adapter is { } lora ? Fingerprint.Of(lora.Digest) : 0;
-            var salt = Fingerprint.Of(request.Tenant.Salt);
+            var salt = SaltOf(sequence.Sequence);
             var last = sequence.FirstOrdinal + output.Row - sequence.FirstRow;
             for (; ordinal <= last; ordinal++)
             {
@@ -114,6 +124,9 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, int vocabu
             tokens[index] = output.TargetToken >= 0 ? output.TargetToken : Sample(state, adapter, sequence.Sequence, output.OutputIndex);
         }
     }
+
+    private ulong SaltOf(Sequence sequence) =>
+        sequence.Module is { } module && schemas.IsPublic(module) ? FakePages.PublicSalt : Fingerprint.Of(sequence.Request.Tenant.Salt);
 
     private int Sample(ulong state, ulong adapter, Sequence sequence, int outputIndex)
     {

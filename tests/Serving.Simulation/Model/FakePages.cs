@@ -16,6 +16,7 @@ internal sealed class FakePages
     private readonly int[] _positions;
     private readonly ulong[] _adapters;
     private readonly ulong[] _salts;
+    private readonly ulong[] _contents;
     private readonly ulong[] _marks;
 
     /// <summary>Memory of <paramref name="count"/> pages, never written.</summary>
@@ -26,6 +27,7 @@ internal sealed class FakePages
         _positions = new int[count * Slots];
         _adapters = new ulong[count * Slots];
         _salts = new ulong[count * Slots];
+        _contents = new ulong[count * Slots];
         _marks = new ulong[count];
         Array.Fill(_tokens, -1);
     }
@@ -48,17 +50,24 @@ internal sealed class FakePages
     /// <summary>The salt of the tenant that a slot was computed for.</summary>
     public ulong SaltAt(PageId page, int slot) => _salts[Index(page, slot)];
 
+    /// <summary>What a slot's keys and values are.</summary>
+    public ulong ContentAt(PageId page, int slot) => _contents[Index(page, slot)];
+
     /// <summary>The adapter whose cells a page holds; 0 is none.</summary>
     public ulong MarkOf(PageId page) => _marks[page.Value];
 
+    /// <summary>The salt of what every tenant shares: a public schema's modules.</summary>
+    public const ulong PublicSalt = 1;
+
     /// <summary>Keys and values of one token go to a slot.</summary>
-    public void Write(PageId page, int slot, int token, int position, ulong adapter, ulong salt)
+    public void Write(PageId page, int slot, int token, int position, ulong adapter, ulong salt, ulong content)
     {
         var index = Index(page, slot);
         _tokens[index] = token;
         _positions[index] = position;
         _adapters[index] = adapter;
         _salts[index] = salt;
+        _contents[index] = content;
         _marks[page.Value] = 0;
         Writes++;
     }
@@ -72,12 +81,12 @@ internal sealed class FakePages
             throw new InvariantViolation("03 written before read", $"slot {slot} of page {page.Value} holds no keys and values");
         }
 
-        if (_adapters[index] != adapter || _salts[index] != salt)
+        if (_adapters[index] != adapter || (_salts[index] != salt && _salts[index] != PublicSalt))
         {
-            throw new InvariantViolation("05 one adapter and tenant per page", $"slot {slot} of page {page.Value} was computed for another {(_salts[index] != salt ? "tenant" : "adapter")}");
+            throw new InvariantViolation("05 one adapter and tenant per page", $"slot {slot} of page {page.Value} was computed for another {(_adapters[index] == adapter ? "tenant" : "adapter")}");
         }
 
-        return TokenRule.Append(state, _tokens[index], _positions[index]);
+        return TokenRule.Read(state, _contents[index]);
     }
 
     /// <summary>Copies the first slots of a page.</summary>
@@ -86,7 +95,7 @@ internal sealed class FakePages
         for (var slot = 0; slot < copy.Tokens; slot++)
         {
             var from = Index(copy.Source, slot);
-            Write(copy.Destination, slot, _tokens[from], _positions[from], _adapters[from], _salts[from]);
+            Write(copy.Destination, slot, _tokens[from], _positions[from], _adapters[from], _salts[from], _contents[from]);
         }
     }
 
@@ -95,6 +104,31 @@ internal sealed class FakePages
     {
         _marks[page.Value] = adapter;
         _tokens.AsSpan(page.Value * Slots, Slots).Fill(-1);
+    }
+
+    /// <summary>A copy from host memory goes to a page: what was there is gone.</summary>
+    public void Spoil(PageId page)
+    {
+        _marks[page.Value] = 0;
+        _tokens.AsSpan(page.Value * Slots, Slots).Fill(-1);
+    }
+
+    /// <summary>All that a page holds.</summary>
+    public PageImage ImageOf(PageId page)
+    {
+        var slots = new Range(page.Value * Slots, (page.Value + 1) * Slots);
+        return new PageImage(_tokens[slots], _positions[slots], _adapters[slots], _salts[slots], _contents[slots]);
+    }
+
+    /// <summary>A page holds what an image says.</summary>
+    public void Restore(PageId page, PageImage image)
+    {
+        _marks[page.Value] = 0;
+        image.Tokens.CopyTo(_tokens, page.Value * Slots);
+        image.Positions.CopyTo(_positions, page.Value * Slots);
+        image.Adapters.CopyTo(_adapters, page.Value * Slots);
+        image.Salts.CopyTo(_salts, page.Value * Slots);
+        image.Contents.CopyTo(_contents, page.Value * Slots);
     }
 
     /// <summary>The device is lost: nothing is left of what was written.</summary>

@@ -18,6 +18,14 @@ internal ref struct TableCursor(ReadOnlySpan<PageEntry> table)
     /// <summary>Its slot in that page.</summary>
     public readonly int Slot => _slot;
 
+    /// <summary>The entry that holds an ordinal.</summary>
+    public static int EntryOf(ReadOnlySpan<PageEntry> table, int ordinal)
+    {
+        var cursor = new TableCursor(table);
+        cursor.Skip(ordinal);
+        return cursor._entry;
+    }
+
     /// <summary>Goes on by <paramref name="ordinals"/>.</summary>
     public void Skip(int ordinals)
     {

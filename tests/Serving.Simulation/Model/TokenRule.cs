@@ -8,8 +8,11 @@ internal static class TokenRule
     /// <summary>The state before the first token.</summary>
     public const ulong Start = 0x5851F42D4C957F2D;
 
-    /// <summary>The state after one more token.</summary>
-    public static ulong Append(ulong state, int token, int position) => Mixing.Fold(state, ((ulong)(uint)position << 32) | (uint)token);
+    /// <summary>The keys and values of a token: like those of a real model they depend on all that the token attends to.</summary>
+    public static ulong Content(ulong state, int token, int position) => Mixing.Fold(state, ((ulong)(uint)position << 32) | (uint)token);
+
+    /// <summary>The state of a row that has read one more slot.</summary>
+    public static ulong Read(ulong state, ulong content) => Mixing.Fold(state, content);
 
     /// <summary>The token sampled from a state.</summary>
     public static int Sample(ulong state, ulong adapter, ulong seed, int choice, int outputIndex, int vocabulary)

@@ -1,5 +1,6 @@
 using Serving.Core.Requests;
 using Serving.Simulation.Model;
+using Serving.Simulation.Modules;
 
 namespace Serving.Simulation.Oracle;
 
@@ -13,6 +14,7 @@ internal sealed class OracleSequence
     private readonly int _stopStringAt;
     private readonly ulong _adapter;
     private ulong _state = TokenRule.Start;
+    private readonly int _firstOutput;
     private int _count;
 
     /// <summary>The answer of <paramref name="choice"/>; a stop string is complete at output <paramref name="stopStringAt"/> (−1: never).</summary>
@@ -24,9 +26,16 @@ internal sealed class OracleSequence
         _vocabulary = vocabulary;
         _maxModelLength = maxModelLength;
         _adapter = request.Adapter is { } adapter ? Fingerprint.Of(adapter.Digest) : 0;
-        foreach (var token in request.Prompt)
+        foreach (var import in request.Imports)
         {
-            Append(token);
+            _state = ModuleContents.Read(_state, import);
+            _count += import.Tokens.Count;
+        }
+
+        _firstOutput = request.FirstOutputPosition;
+        while (_count < request.Prompt.Count)
+        {
+            Append(request.Prompt[_count]);
         }
 
         Next = Compute();
@@ -43,6 +52,13 @@ internal sealed class OracleSequence
     {
         Append(Next.Token);
         Next = Compute();
+    }
+
+    /// <summary>The position of a token of a request.</summary>
+    public static int PositionOf(Request request, int ordinal, int firstOutput)
+    {
+        var prompt = request.Prompt.Count;
+        return ordinal >= prompt ? firstOutput + ordinal - prompt : request.Positions is { } positions ? positions[ordinal] : ordinal;
     }
 
     private Expected Compute()
@@ -64,11 +80,15 @@ internal sealed class OracleSequence
             return new Expected(token, true, true, FinishReason.Stop);
         }
 
-        var last = index + 1 == _request.Sampling.MaxTokens || _count + 1 >= _maxModelLength;
+        var last = index + 1 == _request.Sampling.MaxTokens || _firstOutput + index + 1 >= _maxModelLength;
         return new Expected(token, true, false, last ? FinishReason.Length : null);
     }
 
-    private void Append(int token) => _state = TokenRule.Append(_state, token, _count++);
+    private void Append(int token)
+    {
+        _state = TokenRule.Read(_state, TokenRule.Content(_state, token, PositionOf(_request, _count, _firstOutput)));
+        _count++;
+    }
 
     private static bool Contains(IReadOnlyList<int> tokens, int token)
     {

@@ -1,3 +1,4 @@
+using Serving.Core.Memory;
 using Serving.Core.Requests;
 
 namespace Serving.Simulation.Oracle;
@@ -5,6 +6,8 @@ namespace Serving.Simulation.Oracle;
 /// <summary>A request of the simulation with the tracks of its choices.</summary>
 internal sealed class SimRequest
 {
+    private readonly int _firstOutput;
+
     /// <summary>A request and its fate.</summary>
     /// <param name="request">What is submitted.</param>
     /// <param name="name">The adapter's name in the catalog; −1 is the base model.</param>
@@ -17,6 +20,7 @@ internal sealed class SimRequest
         Request = request;
         Name = name;
         Open = request.Choices;
+        _firstOutput = request.FirstOutputPosition;
         Tracks = new SequenceTrack[request.Choices];
         for (var choice = 0; choice < Tracks.Length; choice++)
         {
@@ -39,6 +43,12 @@ internal sealed class SimRequest
 
     /// <summary>The reader gave up: every choice must end with SlowReader.</summary>
     public bool Aborted { get; set; }
+
+    /// <summary>Keys of the modules that were encoded because it asked first.</summary>
+    public HashSet<Digest> Encoded { get; } = [];
+
+    /// <summary>The position of a token.</summary>
+    public int PositionOf(int ordinal) => OracleSequence.PositionOf(Request, ordinal, _firstOutput);
 
     /// <summary>When it was submitted.</summary>
     public long SubmittedAt { get; set; }

@@ -16,7 +16,7 @@ internal static class Liveness
         var tokens = 0L;
         foreach (var request in world.Live)
         {
-            tokens += 4 + ((long)request.Request.Choices * (request.Request.Prompt.Count + request.Request.Sampling.MaxTokens));
+            tokens += 4 + (4L * request.Request.Imports.Sum(static import => import.Tokens.Count)) + ((long)request.Request.Choices * (request.Request.Prompt.Count + request.Request.Sampling.MaxTokens));
         }
 
         return (int)(Slack + (2 * tokens));

@@ -1,3 +1,4 @@
+using Serving.Core.Modules;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
@@ -41,11 +42,16 @@ internal static class PlanNotes
     {
         var sequence = planned.Sequence;
         world.Trace.Add(TraceKind.Planned, track.Owner.Request.Id.Value, track.Choice, ((long)planned.FirstOrdinal << 16) + planned.RowCount);
-        if (!track.Started)
+        if (sequence.Module is { } module)
+        {
+            NoteEncoding(world, track, module);
+        }
+        else if (!track.Started)
         {
             track.Started = true;
             track.Owner.Started = true;
-            Hit(world, Mark.PrefixHit, planned.FirstOrdinal > 0 && track.Choice == 0);
+            Hit(world, Mark.PrefixHit, planned.FirstOrdinal > sequence.ImportedCount && track.Choice == 0);
+            Hit(world, Mark.ModuleHit, sequence.ImportHits.Contains(true));
             Hit(world, Mark.Forked, track.Choice > 0);
         }
         else
@@ -55,6 +61,21 @@ internal static class PlanNotes
 
         Hit(world, Mark.Resumed, track.Preemptions > track.Resumptions);
         track.Resumptions = track.Preemptions;
+    }
+
+    private static void NoteEncoding(World world, SequenceTrack track, ModuleRef module)
+    {
+        if (track.Started)
+        {
+            return;
+        }
+
+        track.Started = true;
+        var asker = track.Owner.Request.Id.Value;
+        world.Live.Find(request => request.Request.Id.Value == asker)?.Encoded.Add(module.Key);
+        Hit(world, Mark.PinnedEncoded, asker == long.MaxValue);
+        Hit(world, Mark.ModuleEncodedAgain, world.EverResident.Contains(module.Key));
+        Hit(world, Mark.ModulesCollided, world.Settings.CollideKeys && world.EverResident.Count > 8);
     }
 
     private static void Hit(World world, Mark mark, bool seen)

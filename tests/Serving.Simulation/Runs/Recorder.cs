@@ -1,4 +1,5 @@
 using Serving.Core.Adapters;
+using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Faults;
@@ -89,5 +90,18 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
 
         world.Slots.Begin(load);
         loader.Order(world, load);
+    }
+
+    /// <inheritdoc/>
+    public void OnModuleTransfer(ModuleTransfer transfer)
+    {
+        world.Trace.Add(TraceKind.Transfer, transfer.Number, transfer.ToHost ? 1 : 0, transfer.Pages[0].Value);
+        foreach (var invariant in invariants)
+        {
+            invariant.OnTransfer(world, transfer);
+        }
+
+        world.Host.Begin(transfer);
+        loader.Order(world, transfer);
     }
 }

@@ -32,6 +32,9 @@ internal static class Shrinker
         static settings => settings with { Continuation = 0 },
         static settings => settings with { CollideKeys = false },
         static settings => settings with { PrefixCaching = false },
+        static settings => settings with { Imports = 0 },
+        static settings => settings with { HostPages = 0 },
+        static settings => settings with { Faults = settings.Faults with { Pin = 0 } },
         static settings => settings with { Adapters = 0 },
         static settings => settings with { TenantWeights = [1] },
     ];

@@ -22,6 +22,7 @@ internal sealed class Simulator
     private readonly Canceller _canceller;
     private readonly Replacer _replacer;
     private readonly DeviceLosses _losses;
+    private readonly Pinner _pinner;
     private readonly Prng _clock;
     private readonly Prng _device;
     private readonly int _safetySteps;
@@ -37,6 +38,7 @@ internal sealed class Simulator
         _canceller = new Canceller(settings, _loader);
         _replacer = new Replacer(settings);
         _losses = new DeviceLosses(settings);
+        _pinner = new Pinner(settings);
         _clock = new Prng(settings.Seed, Streams.Clock);
         _device = new Prng(settings.Seed, Streams.Device);
         _world = new World(settings, bug, world => new Recorder(world, _loader, invariants));
@@ -101,6 +103,7 @@ internal sealed class Simulator
             throw new InvariantViolation("19 drain empties", "every request has ended and the scheduler is not idle");
         }
 
+        Pinner.UnpinAll(_world);
         _world.EvictAll = true;
         for (var step = 0; step < _settings.Pages + _settings.AdapterSlots + 2; step++)
         {
@@ -120,6 +123,7 @@ internal sealed class Simulator
         _world.Now += _clock.Chance(_world.FaultsOn ? _settings.Faults.StepDelay : 0) ? StepMicroseconds * _clock.Spread(1, 1000) : StepMicroseconds;
         _loader.Tick(_world);
         _replacer.MayReplace(_world);
+        _pinner.MayPin(_world);
         if (arrivals)
         {
             Arrive();

@@ -39,6 +39,9 @@ internal sealed record FaultSet
     /// <summary>The daemon is drained before the run's end.</summary>
     public bool Drain { get; init; }
 
+    /// <summary>A module is pinned, or one that is pinned is not any more.</summary>
+    public double Pin { get; init; }
+
     /// <summary>The device is lost with all it holds, and comes back empty.</summary>
     public double DeviceLost { get; init; }
 }

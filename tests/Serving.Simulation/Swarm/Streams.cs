@@ -35,4 +35,19 @@ internal static class Streams
 
     /// <summary>Losing the device.</summary>
     public const ulong Loss = 11;
+
+    /// <summary>Drawing the settings of modules.</summary>
+    public const ulong ModuleSettings = 12;
+
+    /// <summary>The schemas' texts and positions.</summary>
+    public const ulong Schemas = 13;
+
+    /// <summary>What requests import.</summary>
+    public const ulong Imports = 14;
+
+    /// <summary>Pinning modules.</summary>
+    public const ulong Pins = 15;
+
+    /// <summary>Copies to and from host memory.</summary>
+    public const ulong Transfers = 16;
 }

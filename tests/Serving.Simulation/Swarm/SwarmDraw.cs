@@ -12,13 +12,14 @@ internal static class SwarmDraw
     public static SwarmSettings Draw(ulong seed)
     {
         var random = new Prng(seed, Streams.Settings);
+        var modules = new Prng(seed, Streams.ModuleSettings);
         var pages = random.Spread(SmallestPool, LargestPool);
         var adapters = random.Chance(0.8) ? random.Spread(1, 40) : 0;
         var prompt = random.Spread(8, Math.Min(200, pages * 8));
         var output = random.Spread(2, Math.Min(80, pages * 4));
         var sequences = random.Spread(1, 24);
         var rows = random.Spread(16, 192);
-        return new SwarmSettings
+        var settings = new SwarmSettings
         {
             Seed = seed,
             Depth = random.Below(2),
@@ -49,6 +50,22 @@ internal static class SwarmDraw
             StopStrings = random.Unit() * 0.5,
             Priorities = random.Chance(0.5) ? random.Unit() : 0,
             Faults = Faults(random),
+        };
+        return modules.Chance(0.5) ? WithModules(settings, modules) : settings;
+    }
+
+    // Drawn from a stream of their own: the runs without modules are what they were before there were any.
+    private static SwarmSettings WithModules(SwarmSettings settings, Prng random)
+    {
+        var tokens = random.Spread(1, Math.Clamp(settings.Pages * 2, 2, 60));
+        return settings with
+        {
+            Imports = random.Unit(),
+            ModuleTokens = tokens,
+            MaxModelLength = settings.MaxModelLength + random.Between(tokens, 6 * tokens),
+            HostPages = random.Chance(0.6) ? random.Spread(1, settings.Pages) : 0,
+            PinnedShare = random.Unit() * 0.5,
+            Faults = settings.Faults with { Pin = random.Chance(0.5) ? random.Unit() * 0.05 : 0 },
         };
     }
 

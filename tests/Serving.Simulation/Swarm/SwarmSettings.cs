@@ -96,6 +96,18 @@ internal sealed record SwarmSettings
     /// <summary>Share of requests with a priority of their own.</summary>
     public double Priorities { get; init; } = 0.2;
 
+    /// <summary>Share of requests that import modules.</summary>
+    public double Imports { get; init; }
+
+    /// <summary>Longest text of a module.</summary>
+    public int ModuleTokens { get; init; } = 40;
+
+    /// <summary>Pages of host memory behind the pool.</summary>
+    public int HostPages { get; init; }
+
+    /// <summary>Most of the pool that pinned modules may take.</summary>
+    public double PinnedShare { get; init; } = 0.25;
+
     /// <summary>The faults.</summary>
     public FaultSet Faults { get; init; } = FaultSet.None;
 }

@@ -78,6 +78,39 @@ internal enum Mark
     /// <summary>A request was refused because of draining.</summary>
     RefusedDraining,
 
+    /// <summary>A request imported a module that was not encoded for it.</summary>
+    ModuleHit,
+
+    /// <summary>A request waited for a module that was being encoded for another one.</summary>
+    ModuleAwaited,
+
+    /// <summary>The request that a module was encoded for went away, and the encoding went on for others.</summary>
+    EncodeOrphaned,
+
+    /// <summary>An encoding stopped because nobody waited any more.</summary>
+    EncodeStopped,
+
+    /// <summary>An encoding was preempted.</summary>
+    EncodePreempted,
+
+    /// <summary>A module was encoded again after it had been evicted.</summary>
+    ModuleEncodedAgain,
+
+    /// <summary>A module came back from host memory.</summary>
+    ModuleLoaded,
+
+    /// <summary>A copy to or from host memory failed.</summary>
+    TransferFailed,
+
+    /// <summary>A module was encoded because it is pinned.</summary>
+    PinnedEncoded,
+
+    /// <summary>A pin was refused.</summary>
+    PinRefused,
+
+    /// <summary>Two modules had one key.</summary>
+    ModulesCollided,
+
     /// <summary>The device was lost with requests in flight.</summary>
     DeviceLost,
 }

@@ -7,6 +7,9 @@ namespace Serving.Simulation.Worlds;
 /// <summary>The scheduler's options in a run.</summary>
 internal static class SchedulerSetup
 {
+    /// <summary>The fake model's identity.</summary>
+    public static Digest Revision { get; } = Digest.Of("fake model"u8);
+
     /// <summary>The options that the settings ask for.</summary>
     public static SchedulerOptions Options(SwarmSettings settings, SchedulerFaults faults) => new()
     {
@@ -17,8 +20,10 @@ internal static class SchedulerSetup
         MaxModelLength = settings.MaxModelLength,
         AdapterSlots = settings.AdapterSlots,
         MaxAdaptersPerStep = settings.MaxAdaptersPerStep,
-        ModelRevision = Digest.Of("fake model"u8),
+        ModelRevision = Revision,
         PrefixCaching = settings.PrefixCaching,
+        HostPageCount = settings.HostPages,
+        PinnedModuleShare = settings.PinnedShare,
         Faults = faults,
     };
 }

@@ -57,6 +57,18 @@ internal enum TraceKind : byte
     /// <summary>The daemon drains.</summary>
     Drain,
 
+    /// <summary>Transfer, to host memory or not, first page.</summary>
+    Transfer,
+
+    /// <summary>Transfer.</summary>
+    Transferred,
+
+    /// <summary>Transfer.</summary>
+    TransferFailed,
+
+    /// <summary>First token, tokens, whether it was taken.</summary>
+    Pin,
+
     /// <summary>The device is lost.</summary>
     DeviceLost,
 }

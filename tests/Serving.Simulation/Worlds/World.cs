@@ -3,6 +3,7 @@ using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Simulation.Arrivals;
 using Serving.Simulation.Model;
+using Serving.Simulation.Modules;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
 using Serving.Simulation.Swarm;
@@ -26,9 +27,11 @@ internal sealed class World
         _evict = new Prng(settings.Seed, Streams.Evict);
         Pages = new FakePages(settings.Pages);
         Slots = new AdapterSlots(settings.AdapterSlots, Pages);
-        Device = new FakeDevice(Pages, Slots, settings.Vocabulary);
+        Host = new FakeHost(settings.HostPages, Pages);
+        Schemas = new SchemaLibrary(settings, SchedulerSetup.Revision, bug == PlantedBug.DropModuleSalt);
+        Device = new FakeDevice(Pages, Slots, Schemas, settings.Vocabulary);
         Catalog = new AdapterCatalog(settings);
-        Workload = new Workload(settings, Catalog);
+        Workload = new Workload(settings, Catalog, Schemas);
         Scheduler = new Scheduler(SchedulerSetup.Options(settings, Faults(bug)), sink(this));
     }
 
@@ -43,6 +46,12 @@ internal sealed class World
 
     /// <summary>The device's adapter slots.</summary>
     public AdapterSlots Slots { get; }
+
+    /// <summary>The host memory behind it.</summary>
+    public FakeHost Host { get; }
+
+    /// <summary>The prompt schemas.</summary>
+    public SchemaLibrary Schemas { get; }
 
     /// <summary>The device.</summary>
     public FakeDevice Device { get; }
@@ -77,11 +86,17 @@ internal sealed class World
     /// <summary>Whether draining has begun.</summary>
     public bool Draining { get; set; }
 
-    /// <summary>Adapter loads ordered and not answered.</summary>
+    /// <summary>Adapter loads and copies of modules ordered and not answered.</summary>
     public int PendingLoads { get; set; }
 
     /// <summary>Digests of replaced adapters.</summary>
     public HashSet<Digest> Retired { get; } = [];
+
+    /// <summary>Modules that are pinned.</summary>
+    public List<Pin> Pins { get; } = [];
+
+    /// <summary>Keys of modules that were resident once.</summary>
+    public HashSet<Digest> EverResident { get; } = [];
 
     /// <summary>Times the device was lost.</summary>
     public int Losses { get; set; }
@@ -117,8 +132,19 @@ internal sealed class World
         }
     }
 
-    /// <summary>The track of a scheduler's sequence.</summary>
-    public static SequenceTrack TrackOf(Sequence sequence) => (SequenceTrack)sequence.Tag!;
+    /// <summary>The scheduler drops an adapter, and what is pinned under it.</summary>
+    public void UnpinUnder(Digest adapter) => Pins.RemoveAll(pin => pin.Adapter?.Digest == adapter);
+
+    /// <summary>The track of a scheduler's sequence; one that computes a module gets its own when it is first met.</summary>
+    public static SequenceTrack TrackOf(Sequence sequence)
+    {
+        if (sequence.Tag is null && sequence.Module is not null)
+        {
+            sequence.Tag = new SimRequest(sequence.Request, -1, [-1], -1, 1, int.MaxValue).Tracks[0];
+        }
+
+        return (SequenceTrack)sequence.Tag!;
+    }
 
     /// <summary>A choice ended.</summary>
     public void End(SequenceTrack track, FinishReason reason)

@@ -1,0 +1,51 @@
+using Serving.Compute.Backends;
+using Serving.Core.Modules;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>Copies modules' pages to host memory and back on the thread pool while steps go on.</summary>
+public sealed class ModuleCopier
+{
+    private readonly IComputeBackend _backend;
+    private readonly Action<EngineCommand> _post;
+
+    /// <summary>Creates a copier.</summary>
+    /// <param name="backend">Copies.</param>
+    /// <param name="post">Tells the engine thread.</param>
+    public ModuleCopier(IComputeBackend backend, Action<EngineCommand> post)
+    {
+        _backend = backend;
+        _post = post;
+    }
+
+    /// <summary>Starts a copy; the scheduler allows two each way at a time.</summary>
+    public void Start(ModuleTransfer transfer)
+    {
+        ArgumentNullException.ThrowIfNull(transfer);
+        _ = Task.Run(() => Copy(transfer));
+    }
+
+    private void Copy(ModuleTransfer transfer)
+    {
+        int[] pages = [.. transfer.Pages.Select(static page => page.Value)];
+        int[] hostPages = [.. transfer.HostPages];
+        try
+        {
+            if (transfer.ToHost)
+            {
+                _backend.CopyToHost(pages, hostPages);
+            }
+            else
+            {
+                _backend.CopyFromHost(hostPages, pages);
+            }
+
+            _post(new ModuleTransferredCommand(transfer.Number));
+        }
+        catch (ComputeException)
+        {
+            // The next step says what is wrong with the device; until then those who wait have the module encoded.
+            _post(new ModuleTransferFailedCommand(transfer.Number));
+        }
+    }
+}
