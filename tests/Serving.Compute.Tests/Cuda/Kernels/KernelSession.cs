@@ -1,0 +1,93 @@
+using Serving.Compute.Cuda;
+using Serving.Compute.Cuda.Driver;
+using Serving.Testing;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>
+/// Launches single kernels on the first device: buffers of exactly the size that is asked for, so that the emulator sees an access beside them.
+/// Disposing fails the test when the emulator's checks found anything.
+/// </summary>
+internal sealed class KernelSession : IDisposable
+{
+    private readonly CudaContext _context;
+    private readonly CudaModule _module;
+    private readonly CudaStream _stream;
+    private readonly Dictionary<ulong, CudaDeviceBuffer> _buffers = [];
+
+    /// <summary>Opens the device; skips the test where the emulator was not built.</summary>
+    public KernelSession()
+    {
+        CudaEmulator.Require();
+        Assert.True(CudaLibraries.TryLoadDriver(out var reason), reason);
+        _context = CudaContext.Create(CudaDevice.Get(0));
+        _module = CudaModule.Load(_context, KernelImage.Read());
+        _stream = CudaStream.Create(_context);
+    }
+
+    /// <summary>Takes memory that nothing has written.</summary>
+    public ulong Allocate<T>(int count)
+        where T : unmanaged
+    {
+        var buffer = CudaDeviceBuffer.Allocate(_context, Math.Max(1, count) * (long)System.Runtime.CompilerServices.Unsafe.SizeOf<T>());
+        _buffers.Add(buffer.Address, buffer);
+        return buffer.Address;
+    }
+
+    /// <summary>Takes memory for values and copies them to it.</summary>
+    public ulong Upload<T>(params ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        var address = Allocate<T>(values.Length);
+        if (values.Length > 0)
+        {
+            _buffers[address].CopyFrom(0, values, _stream);
+        }
+
+        return address;
+    }
+
+    /// <summary>Copies values over the first of a buffer.</summary>
+    public void Write<T>(ulong address, ReadOnlySpan<T> values)
+        where T : unmanaged => _buffers[address].CopyFrom(0, values, _stream);
+
+    /// <summary>Copies values from the device.</summary>
+    public T[] Download<T>(ulong address, int count)
+        where T : unmanaged
+    {
+        var values = new T[count];
+        _buffers[address].CopyTo(0, values.AsSpan(), _stream);
+        return values;
+    }
+
+    /// <summary>Runs a kernel to its end.</summary>
+    public void Launch<T>(string name, CudaGrid grid, int threads, int sharedBytes, in T parameters)
+        where T : unmanaged
+    {
+        var kernel = _module.GetKernel(name);
+        kernel.AllowSharedBytes(sharedBytes);
+        kernel.Launch(_stream, grid, threads, sharedBytes, parameters);
+        try
+        {
+            _stream.Synchronize();
+        }
+        catch (CudaException exception)
+        {
+            Assert.Fail($"{name}: {exception.Message}\n{CudaEmulator.Findings()}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var buffer in _buffers.Values)
+        {
+            buffer.Dispose();
+        }
+
+        _stream.Dispose();
+        _module.Dispose();
+        _context.Dispose();
+        Assert.Empty(CudaEmulator.Findings());
+    }
+}

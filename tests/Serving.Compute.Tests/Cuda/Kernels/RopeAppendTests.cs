@@ -1,0 +1,93 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>Head norms, rotation and append: every head size, grouping and option, into scattered slots.</summary>
+public sealed class RopeAppendTests
+{
+    private const int Pages = 5;
+    private const int Layers = 2;
+    private const int Layer = 1;
+    private const float Epsilon = 1e-6f;
+
+    [Theory]
+    [InlineData(1, 4, 2, 16, false, 1)]
+    [InlineData(9, 6, 2, 18, true, 3)]
+    [InlineData(70, 3, 3, 80, false, 100)]
+    [InlineData(5, 8, 1, 128, true, 4)]
+    [InlineData(3, 7, 1, 64, false, 50)]
+    public void RopeAppend_AnyShape_MatchesFormula(int rows, int heads, int kvHeads, int headSize, bool norms, int blocks)
+    {
+        using var session = new KernelSession();
+        var shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64);
+        var rope = RopeTable.Create(200, [.. Enumerable.Range(0, headSize / 2).Select(i => 1.0 / (i + 1))]);
+        var width = shape.QueryWidth + (2 * shape.KvWidth);
+        var x = Values.Random(rows, width, 3, rows);
+        var queryNorm = Values.Random(1, headSize, 2, 1).ToBFloat16();
+        var keyNorm = Values.Random(1, headSize, 2, 2).ToBFloat16();
+        var pages = new ushort[Pages * shape.PageBytes / sizeof(ushort)];
+        int[] positions = [.. Enumerable.Range(0, rows).Select(row => row * 31 % 200)];
+        var parameters = new RopeAppendParameters
+        {
+            Input = session.Upload<float>(x),
+            Output = session.Allocate<ushort>(rows * Values.Stride(shape.QueryWidth)),
+            Pages = session.Upload<ushort>(pages),
+            PageBytes = (ulong)shape.PageBytes,
+            Positions = session.Upload<int>(positions),
+            AppendPages = session.Upload<int>([.. Enumerable.Range(0, rows).Select(PageOf)]),
+            AppendSlots = session.Upload<int>([.. Enumerable.Range(0, rows).Select(SlotOf)]),
+            Cosines = session.Upload<float>(rope.Cosines),
+            Sines = session.Upload<float>(rope.Sines),
+            QueryNorm = norms ? session.Upload<ushort>(queryNorm.AsSpan(0, headSize)) : 0,
+            KeyNorm = norms ? session.Upload<ushort>(keyNorm.AsSpan(0, headSize)) : 0,
+            RowCount = session.Upload(rows),
+            Layer = Layer,
+            HeadCount = heads,
+            KvHeadCount = kvHeads,
+            HeadSize = headSize,
+            PairCount = headSize / 2,
+            InputStride = Values.Stride(width),
+            OutputStride = Values.Stride(shape.QueryWidth),
+            Epsilon = Epsilon,
+        };
+        session.Launch("srv_rope_append", new CudaGrid(blocks), 128, 0, parameters);
+        var queries = session.Download<ushort>(parameters.Output, rows * Values.Stride(shape.QueryWidth));
+        var appended = session.Download<ushort>(parameters.Pages, pages.Length);
+        for (var row = 0; row < rows; row++)
+        {
+            for (var head = 0; head < heads + (2 * kvHeads); head++)
+            {
+                var values = x.Row(row, width)[(head * headSize)..((head + 1) * headSize)];
+                var isValue = head >= heads + kvHeads;
+                var norm = !norms || isValue ? null : head < heads ? queryNorm : keyNorm;
+                var expected = norm is null ? values : ReferenceOps.RmsNorm(values, norm.ToSingles().Row(0, headSize), Epsilon);
+                expected = isValue ? expected : ReferenceOps.Rotate(expected, rope, positions[row]);
+                var actual = head < heads
+                    ? queries.AsSpan((row * Values.Stride(shape.QueryWidth)) + (head * headSize), headSize)
+                    : appended.AsSpan(SlotAt(shape, row, head - heads), headSize);
+                for (var i = 0; i < headSize; i++)
+                {
+                    Values.AssertRounded(expected[i], actual[i], $"row {row}, head {head}, element {i}");
+                    actual[i] = 0;
+                }
+            }
+        }
+
+        // What is left is what nothing was to be written to.
+        Assert.All(appended, value => Assert.Equal(0, value));
+    }
+
+    private static int PageOf(int row) => row * 7 / 16 % Pages;
+
+    private static int SlotOf(int row) => row * 7 % 16;
+
+    /// <summary>Where a row's key (heads first) or value of a head lies.</summary>
+    private static int SlotAt(ModelShape shape, int row, int keyOrValueHead)
+    {
+        var head = (Layer * 2 * shape.KvHeadCount) + keyOrValueHead;
+        return (PageOf(row) * (int)shape.PageBytes / sizeof(ushort)) + (((head * 16) + SlotOf(row)) * shape.HeadSize);
+    }
+}

@@ -1,0 +1,161 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Numerics;
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Reference;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>Operations on rows, at widths that are no multiple of anything, over grids that are smaller and larger than the work.</summary>
+public sealed class RowKernelTests
+{
+    /// <summary>Rows, columns, blocks.</summary>
+    public static TheoryData<int, int, int> Cases => new()
+    {
+        { 1, 1, 1 }, { 5, 3, 9 }, { 1, 64, 1 }, { 3, 100, 2 }, { 300, 70, 7 }, { 2, 576, 2 }, { 1, 1029, 1 }, { 2, 4096, 4 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void RmsNorm_AnySize_MatchesFormula(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 4, rows);
+        var weight = Values.Random(1, columns, 2, columns).ToBFloat16();
+        var parameters = new RmsNormParameters
+        {
+            Input = session.Upload<float>(x),
+            Weight = session.Upload<ushort>(weight.AsSpan(0, columns)),
+            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(columns),
+            OutputStride = Values.Stride(columns),
+            Epsilon = 1e-5f,
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(blocks), 256, 64, parameters);
+        var y = Rows(session, parameters.Output, rows, columns);
+        for (var row = 0; row < rows; row++)
+        {
+            var expected = ReferenceOps.RmsNorm(x.Row(row, columns), weight[..columns].ToSingles().Row(0, columns), 1e-5);
+            AssertRow(expected, y[row], $"row {row}");
+        }
+    }
+
+    /// <summary>A row gives the same bits alone and among others.</summary>
+    [Fact]
+    public void RmsNorm_RowAlone_IsEqual()
+    {
+        using var session = new KernelSession();
+        const int Columns = 1029;
+        var x = Values.Random(4, Columns, 4, 9);
+        var parameters = new RmsNormParameters
+        {
+            Input = session.Upload<float>(x),
+            Weight = session.Upload<ushort>(Values.Random(1, Columns, 2, 8).ToBFloat16()),
+            Output = session.Allocate<ushort>(4 * Values.Stride(Columns)),
+            RowCount = session.Upload(4),
+            Columns = Columns,
+            InputStride = Values.Stride(Columns),
+            OutputStride = Values.Stride(Columns),
+            Epsilon = 1e-6f,
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(3), 256, 64, parameters);
+        var all = Rows(session, parameters.Output, 4, Columns);
+        parameters.RowCount = session.Upload(1);
+        parameters.Input = session.Upload<float>(x.AsSpan(2 * Values.Stride(Columns), Values.Stride(Columns)));
+        session.Launch("srv_rms_norm", new CudaGrid(1), 256, 64, parameters);
+        Assert.Equal(all[2], Rows(session, parameters.Output, 1, Columns)[0]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void SiluMul_AnySize_MatchesFormula(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, 2 * columns, 20, rows).ToBFloat16();
+        var parameters = new SiluMulParameters
+        {
+            Input = session.Upload<ushort>(x),
+            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(2 * columns),
+            OutputStride = Values.Stride(columns),
+        };
+        session.Launch("srv_silu_mul", new CudaGrid(blocks), 256, 0, parameters);
+        var y = Rows(session, parameters.Output, rows, columns);
+        for (var row = 0; row < rows; row++)
+        {
+            AssertRow(ReferenceOps.SiluMul(x.ToSingles().Row(row, 2 * columns)), y[row], $"row {row}");
+        }
+    }
+
+    /// <summary>Token ids, and negative ones that stand for what the previous step sampled.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Embed_AnySize_IsTheTablesRow(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var table = Values.Random(37, columns, 1, columns).ToBFloat16();
+        int[] sampled = [5, 36, 11];
+        int[] tokens = [.. Enumerable.Range(0, rows).Select(row => row % 4 == 1 ? ~(row % 3) : row * 7 % 37)];
+        var parameters = new EmbedParameters
+        {
+            Weight = session.Upload<ushort>(table),
+            TokenIds = session.Upload<int>(tokens),
+            Sampled = session.Upload<int>(sampled),
+            Output = session.Allocate<float>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            WeightStride = Values.Stride(columns),
+            OutputStride = Values.Stride(columns),
+        };
+        session.Launch("srv_embed", new CudaGrid(blocks), 128, 0, parameters);
+        var y = session.Download<float>(parameters.Output, rows * Values.Stride(columns));
+        for (var row = 0; row < rows; row++)
+        {
+            var token = tokens[row] < 0 ? sampled[~tokens[row]] : tokens[row];
+            Assert.Equal(table.ToSingles().Row(token, columns), y.Row(row, columns));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gather_AnySize_IsTheNamedRow(int outputs, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(11, columns, 1, columns);
+        SampleRow[] samples = [.. Enumerable.Range(0, outputs).Select(i => new SampleRow { Row = i * 5 % 11 })];
+        var parameters = new GatherParameters
+        {
+            Input = session.Upload<float>(x),
+            Output = session.Allocate<float>(outputs * Values.Stride(columns)),
+            SampleRows = session.Upload<SampleRow>(samples),
+            OutputCount = session.Upload(outputs),
+            Columns = columns,
+            InputStride = Values.Stride(columns),
+            OutputStride = Values.Stride(columns),
+        };
+        session.Launch("srv_gather", new CudaGrid(blocks), 128, 0, parameters);
+        var y = session.Download<float>(parameters.Output, outputs * Values.Stride(columns));
+        for (var i = 0; i < outputs; i++)
+        {
+            Assert.Equal(x.Row(i * 5 % 11, columns), y.Row(i, columns));
+        }
+    }
+
+    private static ushort[][] Rows(KernelSession session, ulong address, int rows, int columns)
+    {
+        var values = session.Download<ushort>(address, rows * Values.Stride(columns));
+        return [.. Enumerable.Range(0, rows).Select(row => values.AsSpan(row * Values.Stride(columns), columns).ToArray())];
+    }
+
+    private static void AssertRow(double[] expected, ushort[] actual, string what)
+    {
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Values.AssertRounded(expected[i], actual[i], $"{what}, column {i}");
+        }
+    }
+}
