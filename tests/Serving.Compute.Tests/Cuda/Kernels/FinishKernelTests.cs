@@ -6,6 +6,7 @@ using Serving.Compute.Programs;
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>The end of a Linear: bias, delta and mode, by both kernels, over the case table.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class FinishKernelTests
 {
     private const int SharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;

@@ -8,6 +8,7 @@ using Serving.Compute.Tests.Reference;
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>Page tables made flat, page copies, keys moved to other positions.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class PageKernelTests
 {
     private const int Slots = ModelShape.PageTokens;

@@ -6,6 +6,7 @@ using Serving.Compute.Tests.Reference;
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>Head norms, rotation and append: every head size, grouping and option, into scattered slots.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class RopeAppendTests
 {
     private const int Pages = 5;

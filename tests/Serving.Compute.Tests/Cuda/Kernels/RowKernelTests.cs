@@ -7,6 +7,7 @@ using Serving.Compute.Tests.Reference;
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>Operations on rows, at widths that are no multiple of anything, over grids that are smaller and larger than the work.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class RowKernelTests
 {
     /// <summary>Rows, columns, blocks.</summary>

@@ -5,6 +5,7 @@ using Serving.Compute.Numerics;
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>x·Aᵀ as partial planes, by both kernels, over the case table.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class ShrinkKernelTests
 {
     private const int SharedBytes = (4 * 3 * 8192) + (2 * 4 * 8 * 20 * 4);

@@ -1,0 +1,188 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Plans;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>Which kernels attend.</summary>
+public enum AttentionVariant
+{
+    /// <summary>srv_attention_plain for all items.</summary>
+    Plain,
+
+    /// <summary>srv_attention_decode and srv_attention_prefill, each for its items.</summary>
+    TensorCores,
+
+    /// <summary>srv_attention_prefill for all items.</summary>
+    Prefill,
+}
+
+/// <summary>
+/// Sequences with keys and values in scattered, partly filled pages. Every slot that is nobody's holds NaN, and so does what lies behind a sequence's last token:
+/// a kernel that reads on shows.
+/// </summary>
+internal sealed class AttentionFixture
+{
+    private const int Layers = 2;
+    private const int Layer = 1;
+    private const int DecodeShared = (3 * 2 * 64 * 128 * 2) + (16 * 68 * 4) + (16 * 128 * 2);
+    private const int PrefillShared = (128 + (2 * 2 * 64)) * 128 * 2;
+
+    private readonly List<ushort[][]> _keys = [];
+    private readonly List<ushort[][]> _values = [];
+    private readonly List<ushort[]> _pages = [];
+    private readonly Func<Random, float> _key;
+    private readonly Func<Random, float> _value;
+    private readonly Random _random = new(11);
+
+    /// <summary>A layer's attention over sequences that are added one by one; <paramref name="key"/> and <paramref name="value"/> draw elements.</summary>
+    public AttentionFixture(int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value)
+    {
+        Shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64);
+        (_key, _value) = (key, value);
+    }
+
+    /// <summary>Sizes.</summary>
+    public ModelShape Shape { get; }
+
+    /// <summary>The step.</summary>
+    public StepInputs Inputs { get; } = new();
+
+    /// <summary>Whether sequences that share pages are packed side by side.</summary>
+    public bool GroupsSharedPages { get; init; } = true;
+
+    /// <summary>States that splits may be given out to.</summary>
+    public int StateCapacity { get; init; } = 1000;
+
+    /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
+    public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
+    {
+        var (firstEntry, tokens) = (Inputs.EntryCount, firstOrdinal + rows);
+        var keys = new ushort[tokens][];
+        var values = new ushort[tokens][];
+        for (var token = 0; token < tokens;)
+        {
+            var count = Math.Min(fill, tokens - token);
+            if (token + count <= sharedTokens)
+            {
+                var entry = Inputs.Entries[Inputs.Sequences[sharesWith].FirstEntry + (token / fill)];
+                Inputs.AddEntry(entry.Page, entry.ValidLength);
+                _keys[sharesWith].AsSpan(token, count).CopyTo(keys.AsSpan(token));
+                _values[sharesWith].AsSpan(token, count).CopyTo(values.AsSpan(token));
+            }
+            else
+            {
+                Inputs.AddEntry(NewPage(count, keys.AsSpan(token), values.AsSpan(token)), count);
+            }
+
+            token += count;
+        }
+
+        Inputs.AddSequence(new() { FirstRow = Inputs.RowCount, RowCount = rows, FirstOrdinal = firstOrdinal, FirstEntry = firstEntry, EntryCount = Inputs.EntryCount - firstEntry });
+        for (var row = 0; row < rows; row++)
+        {
+            Inputs.AddRow(0, 0, 0, 0);
+        }
+
+        _keys.Add(keys);
+        _values.Add(values);
+    }
+
+    /// <summary>The key of a sequence's token, all kv heads side by side.</summary>
+    public double[] Key(int sequence, int token, int kvHead) => Head(_keys[sequence][token], kvHead);
+
+    /// <summary>The value of a sequence's token.</summary>
+    public double[] Value(int sequence, int token, int kvHead) => Head(_values[sequence][token], kvHead);
+
+    /// <summary>Runs attention for queries [rows, heads × head size] and returns the outputs.</summary>
+    public ushort[] Run(KernelSession session, ushort[] queries, float scale, AttentionVariant variant)
+    {
+        var limits = new StepLimits(Inputs.RowCount, Inputs.SequenceCount, 1, 1 << 16);
+        var plan = new AttentionPlan(Shape, limits, StateCapacity) { GroupsSharedPages = GroupsSharedPages };
+        plan.Build(Inputs);
+        var tokenSlots = TokenSlots(session);
+        var all = new ListRange { Count = plan.Items.Length };
+        var parameters = new AttentionParameters
+        {
+            Query = session.Upload<ushort>(queries),
+            Output = session.Upload<ushort>(new ushort[Inputs.RowCount * Shape.QueryWidth]),
+            Pages = session.Upload<ushort>([.. _pages.SelectMany(page => page)]),
+            PageBytes = (ulong)Shape.PageBytes,
+            TokenSlots = tokenSlots,
+            RowList = session.Upload(plan.RowList),
+            RowOrdinals = session.Upload(plan.RowOrdinals),
+            RowPartials = session.Upload(plan.RowPartials),
+            Items = session.Upload(plan.Items),
+            ItemRange = session.Upload(variant == AttentionVariant.TensorCores ? plan.Decode : all),
+            States = session.Allocate<float>(Math.Max(1, plan.StateCount * Shape.HeadCount * (4 + Shape.HeadSize))),
+            RowCount = session.Upload(Inputs.RowCount),
+            Layer = Layer,
+            HeadCount = Shape.HeadCount,
+            KvHeadCount = Shape.KvHeadCount,
+            HeadSize = Shape.HeadSize,
+            QueryStride = Shape.QueryWidth,
+            OutputStride = Shape.QueryWidth,
+            Scale = scale,
+        };
+        var grid = new CudaGrid(3, Shape.KvHeadCount);
+        if (variant == AttentionVariant.Plain)
+        {
+            session.Launch("srv_attention_plain", grid, 128, 2048, parameters);
+        }
+
+        if (variant == AttentionVariant.TensorCores)
+        {
+            session.Launch("srv_attention_decode", grid, 128, DecodeShared, parameters);
+            parameters.ItemRange = session.Upload(plan.Prefill);
+        }
+
+        if (variant != AttentionVariant.Plain)
+        {
+            session.Launch("srv_attention_prefill", grid, 256, PrefillShared, parameters);
+        }
+
+        session.Launch("srv_attention_merge", new CudaGrid(2), 128, 0, parameters);
+        return session.Download<ushort>(parameters.Output, Inputs.RowCount * Shape.QueryWidth);
+    }
+
+    private ulong TokenSlots(KernelSession session)
+    {
+        var parameters = new TokenSlotsParameters
+        {
+            Sequences = session.Upload(Inputs.Sequences),
+            Entries = session.Upload(Inputs.Entries),
+            TokenSlots = session.Allocate<int>(Inputs.EntryCount * ModelShape.PageTokens),
+            SequenceCount = session.Upload(Inputs.SequenceCount),
+        };
+        session.Launch("srv_token_slots", new CudaGrid(2), 256, 64, parameters);
+        return parameters.TokenSlots;
+    }
+
+    private int NewPage(int count, Span<ushort[]> keys, Span<ushort[]> values)
+    {
+        var page = new ushort[Shape.PageBytes / sizeof(ushort)];
+        page.AsSpan().Fill(BFloat16Bits.FromSingle(float.NaN));
+        for (var slot = 0; slot < count; slot++)
+        {
+            keys[slot] = Draw(_key);
+            values[slot] = Draw(_value);
+            for (var head = 0; head < Shape.KvHeadCount; head++)
+            {
+                var at = ((((Layer * 2 * Shape.KvHeadCount) + head) * ModelShape.PageTokens) + slot) * Shape.HeadSize;
+                keys[slot].AsSpan(head * Shape.HeadSize, Shape.HeadSize).CopyTo(page.AsSpan(at));
+                values[slot].AsSpan(head * Shape.HeadSize, Shape.HeadSize).CopyTo(page.AsSpan(at + (Shape.KvHeadCount * ModelShape.PageTokens * Shape.HeadSize)));
+            }
+        }
+
+        _pages.Add(page);
+        return _pages.Count - 1;
+    }
+
+    private ushort[] Draw(Func<Random, float> element) => [.. Enumerable.Range(0, Shape.KvWidth).Select(_ => BFloat16Bits.FromSingle(element(_random)))];
+
+    private double[] Head(ushort[] heads, int kvHead) =>
+        [.. heads.AsSpan(kvHead * Shape.HeadSize, Shape.HeadSize).ToArray().Select(value => (double)BFloat16Bits.ToSingle(value))];
+}

@@ -1,0 +1,100 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Steps;
+using Serving.Compute.Tests.Vectors;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>The sampling kernel by itself: the vector file that tests every backend, and what it does not have.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class SampleKernelTests
+{
+    private const int SharedBytes = 20480;
+
+    [Fact]
+    public void Sample_VectorFile_IsEqual()
+    {
+        var vectors = SamplingVectors.Read();
+        var rows = vectors.Logits.ToDictionary(set => set.Name, set => set.Expand(vectors.Vocabulary).Select(value => (float)value).ToArray());
+        var cases = vectors.Cases;
+        var outputs = Run(
+            Values.Matrix(cases.Count, vectors.Vocabulary, (row, id) => rows[cases[row].Logits][id]),
+            vectors.Vocabulary,
+            [.. cases.Select(test => (test.ToRow(), test.ToPenalties(), test.ToBiases()))]);
+        for (var i = 0; i < cases.Count; i++)
+        {
+            var test = cases[i];
+            var what = $"{test.Logits}, {test.Name}, seed {test.Seed}";
+            Assert.True(test.Token == outputs.TokenIds[i], $"{what}: expected token {test.Token}, got {outputs.TokenIds[i]}");
+            Values.AssertClose(test.Logprob, outputs.Logprobs[i], 1e-4, what);
+            for (var k = 0; k < (test.TopIds?.Count ?? 0); k++)
+            {
+                Assert.Equal(test.TopIds![k], outputs.TopIds[(i * SampleRow.MaxTopLogprobs) + k]);
+                Values.AssertClose(test.TopLogprobs![k], outputs.TopLogprobs[(i * SampleRow.MaxTopLogprobs) + k], 1e-4, what);
+            }
+        }
+    }
+
+    /// <summary>A token that is named twice gets both biases.</summary>
+    [Fact]
+    public void Sample_BiasNamedTwice_AddsBoth()
+    {
+        TokenBias[] biases = [new() { Token = 4, Bias = 3 }, new() { Token = 9, Bias = 5 }, new() { Token = 4, Bias = 3 }];
+        var row = new SampleRow { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
+        Assert.Equal(4, Run(Values.Matrix(1, 50, (_, _) => 0), 50, [(row, [], biases)]).TokenIds[0]);
+    }
+
+    /// <summary>Among equals the lowest ids are kept, whatever thread they belong to.</summary>
+    [Theory]
+    [InlineData(0.3f, 0, 300)]
+    [InlineData(1f, 300, 300)]
+    public void Sample_EqualProbabilities_KeepsTheLowestIds(float topP, int topK, int kept)
+    {
+        const int Vocabulary = 1000;
+        var rows = Enumerable.Range(0, 40).Select(seed => new SampleRow
+        {
+            TargetToken = -1, TopLogprobs = -1, TopP = topP, TopK = topK, Temperature = 1, RepetitionPenalty = 1, Seed = (ulong)seed,
+        });
+        var outputs = Run(Values.Matrix(40, Vocabulary, (_, _) => 2), Vocabulary, [.. rows.Select(row => (row, (IReadOnlyList<PenaltyToken>)[], (IReadOnlyList<TokenBias>)[]))]);
+        Assert.All(outputs.TokenIds, id => Assert.InRange(id, 0, kept - 1));
+        Assert.Contains(outputs.TokenIds, id => id > kept * 0.9);
+    }
+
+    private static StepOutputs Run(float[] logits, int vocabulary, IReadOnlyList<(SampleRow Row, IReadOnlyList<PenaltyToken> Penalties, IReadOnlyList<TokenBias> Biases)> cases)
+    {
+        using var session = new KernelSession();
+        var penalties = new List<PenaltyToken>();
+        var biases = new List<TokenBias>();
+        var rows = cases.Select(test =>
+        {
+            var row = test.Row;
+            (row.FirstPenalty, row.PenaltyCount) = (penalties.Count, test.Penalties.Count);
+            (row.FirstBias, row.BiasCount) = (biases.Count, test.Biases.Count);
+            penalties.AddRange(test.Penalties);
+            biases.AddRange(test.Biases);
+            return row;
+        }).ToArray();
+        var outputs = new StepOutputs(new StepLimits(rows.Length, 1, rows.Length, 1), vocabulary);
+        var parameters = new SampleParameters
+        {
+            Logits = session.Upload<float>(logits),
+            Scratch = session.Allocate<float>(logits.Length),
+            SampleRows = session.Upload<SampleRow>(rows),
+            Penalties = session.Upload<PenaltyToken>([.. penalties]),
+            Biases = session.Upload<TokenBias>([.. biases]),
+            TokenIds = session.Allocate<int>(outputs.TokenIds.Length),
+            Logprobs = session.Upload<float>(outputs.Logprobs),
+            TopIds = session.Upload<int>(outputs.TopIds),
+            TopLogprobs = session.Upload<float>(outputs.TopLogprobs),
+            OutputCount = session.Upload(rows.Length),
+            Vocabulary = vocabulary,
+            LogitsStride = Values.Stride(vocabulary),
+        };
+        session.Launch("srv_sample", new CudaGrid(7), 256, SharedBytes, parameters);
+        session.Download<int>(parameters.TokenIds, rows.Length).CopyTo(outputs.TokenIds, 0);
+        session.Download<float>(parameters.Logprobs, rows.Length).CopyTo(outputs.Logprobs, 0);
+        session.Download<int>(parameters.TopIds, outputs.TopIds.Length).CopyTo(outputs.TopIds, 0);
+        session.Download<float>(parameters.TopLogprobs, outputs.TopLogprobs.Length).CopyTo(outputs.TopLogprobs, 0);
+        return outputs;
+    }
+}
