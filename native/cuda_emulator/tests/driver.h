@@ -72,14 +72,14 @@ struct Failure {
         if (!(condition)) throw tests::Failure{std::string(__FILE__) + ":" + std::to_string(__LINE__) + ": " #condition};            \
     } while (0)
 
-#define EXPECT_EQUAL(expected, actual)                                                                                               \
-    do {                                                                                                                             \
-        const auto e = (expected);                                                                                                   \
-        const auto a = (actual);                                                                                                     \
-        if (!(e == a))                                                                                                               \
-            throw tests::Failure{std::string(__FILE__) + ":" + std::to_string(__LINE__) + ": " #actual " is " + std::to_string(a) +  \
-                                 " instead of " + std::to_string(e)};                                                                \
-    } while (0)
+template <class Expected, class Actual>
+void expect_equal(Expected expected, Actual actual, const char* place, const char* what) {
+    if (!(expected == actual)) throw Failure{std::string(place) + ": " + what + " is " + std::to_string(actual) + " instead of " + std::to_string(expected)};
+}
+
+#define SRV_TEXT_OF(line) #line
+#define SRV_LINE(line) SRV_TEXT_OF(line)
+#define EXPECT_EQUAL(expected, actual) tests::expect_equal(expected, actual, __FILE__ ":" SRV_LINE(__LINE__), #actual)
 
 struct Case {
     Case(const char* name, void (*run)()) : name(name), run(run) { all().push_back(this); }
