@@ -229,18 +229,20 @@ SRV_EXPORT Status cublasLtMatmulAlgoConfigGetAttribute(const Algorithm* algorith
 SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_handle, const void* alpha, uint64_t a, Layout* a_handle, uint64_t b, Layout* b_handle,
                                  const void* beta, uint64_t c, Layout* c_handle, uint64_t d, Layout* d_handle, const Algorithm* algorithm, uint64_t workspace,
                                  size_t workspace_bytes, Stream* stream) {
-    const std::lock_guard hold(driver_lock);
-    const auto description = descriptions.find(description_handle);
-    const auto a_layout = layouts.find(a_handle), b_layout = layouts.find(b_handle), c_layout = layouts.find(c_handle), d_layout = layouts.find(d_handle);
-    if (!libraries.find(library) || !description || !a_layout || !b_layout || !c_layout || !d_layout || !alpha || !beta) return invalid_value;
-    if (const Status status = fits(*description, *a_layout, *b_layout, *c_layout, *d_layout); status != ok) return status;
-    if (!aligned(a, *a_layout) || !aligned(b, *b_layout) || !aligned(d, *d_layout)) return invalid_value;
-    const Algorithm plain{algorithm_tag, 1, 1, {}};
-    if (!algorithm) algorithm = &plain;
-    if (algorithm->tag != algorithm_tag || algorithm->splits < 1 || algorithm->splits > 2) return invalid_value;
-    if (algorithm->splits > 1 && (workspace == 0 || workspace_bytes < 4 * algorithm->splits * d_layout->rows * d_layout->columns)) return invalid_value;
-    Gemm gemm{matrix(a, *a_layout), matrix(b, *b_layout), matrix(c, *c_layout), matrix(d, *d_layout), description->transpose_a != 0, description->transpose_b != 0, 0, 0,
-              static_cast<int>(algorithm->splits)};
+    Gemm gemm{};
+    {
+        const std::lock_guard hold(driver_lock);
+        const auto description = descriptions.find(description_handle);
+        const auto a_layout = layouts.find(a_handle), b_layout = layouts.find(b_handle), c_layout = layouts.find(c_handle), d_layout = layouts.find(d_handle);
+        if (!libraries.find(library) || !description || !a_layout || !b_layout || !c_layout || !d_layout || !alpha || !beta) return invalid_value;
+        if (const Status status = fits(*description, *a_layout, *b_layout, *c_layout, *d_layout); status != ok) return status;
+        if (!aligned(a, *a_layout) || !aligned(b, *b_layout) || !aligned(d, *d_layout)) return invalid_value;
+        const uint32_t splits = algorithm ? algorithm->splits : 1;
+        if ((algorithm && algorithm->tag != algorithm_tag) || splits < 1 || splits > 2) return invalid_value;
+        if (splits > 1 && (workspace == 0 || workspace_bytes < 4 * splits * d_layout->rows * d_layout->columns)) return invalid_value;
+        gemm = {matrix(a, *a_layout), matrix(b, *b_layout), matrix(c, *c_layout), matrix(d, *d_layout),
+                description->transpose_a != 0, description->transpose_b != 0, 0.0f, 0.0f, static_cast<int>(splits)};
+    }
     std::memcpy(&gemm.alpha, alpha, 4);
     std::memcpy(&gemm.beta, beta, 4);
     const Result result = call_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {

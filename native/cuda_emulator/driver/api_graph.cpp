@@ -1,4 +1,4 @@
-// cuStreamBeginCapture to cuGraphDestroy. A launch of a graph is one operation on its stream; its nodes run in an order that their dependencies allow.
+// cuStreamBeginCapture to cuGraphDestroy. A launch of a graph queues its nodes, in an order that their dependencies allow.
 #include <algorithm>
 #include <thread>
 
@@ -54,15 +54,6 @@ std::vector<size_t> shuffled(const std::vector<GraphNode>& nodes, uint64_t rando
         done[order.back()] = true;
     }
     return order;
-}
-
-Result run_nodes(const std::vector<GraphNode>& nodes) {
-    const uint64_t seed = settings.seed;
-    const std::vector<size_t> order = seed == 0 ? std::vector<size_t>() : shuffled(nodes, seed);
-    for (size_t i = 0; i < nodes.size(); i++) {
-        if (const Result result = nodes[seed == 0 ? i : order[i]].run(); result != Result::success) return result;
-    }
-    return Result::success;
 }
 
 }  // namespace
@@ -124,7 +115,13 @@ SRV_EXPORT Result cuGraphLaunch(GraphExec* handle, Stream* stream_handle) {
     return call_on(stream_handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
         const auto executable = executables.find(handle);
         if (!executable) return Result::invalid_value;
-        return submit(stream, [nodes = executable->nodes] { return run_nodes(*nodes); });
+        const std::vector<GraphNode>& nodes = *executable->nodes;
+        const uint64_t seed = settings.seed;
+        const std::vector<size_t> order = seed == 0 ? std::vector<size_t>() : shuffled(nodes, seed);
+        for (size_t i = 0; i < nodes.size(); i++) {
+            if (const Result result = submit(stream, nodes[seed == 0 ? i : order[i]].run); result != Result::success) return result;
+        }
+        return Result::success;
     });
 }
 

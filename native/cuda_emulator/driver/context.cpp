@@ -7,6 +7,7 @@
 namespace emulator {
 
 std::recursive_mutex driver_lock;
+std::condition_variable_any changed;
 bool initialized = false;
 thread_local DeviceContext* current_context = nullptr;
 Handles<Stream> streams;

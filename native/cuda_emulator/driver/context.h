@@ -1,5 +1,6 @@
 // A device's primary context: its streams, its error, which stays once an operation has failed, and what every call of the API begins with.
 #pragma once
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,9 @@ private:
 
 // One lock for the whole driver: calls are short, and what runs kernels has nothing to gain from another call beside it.
 extern std::recursive_mutex driver_lock;
+
+// Told when work is queued or done: a collective of several devices waits for the others' host threads, without the lock.
+extern std::condition_variable_any changed;
 extern bool initialized;
 extern thread_local DeviceContext* current_context;
 

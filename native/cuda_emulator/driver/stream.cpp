@@ -29,16 +29,22 @@ Result submit(const std::shared_ptr<Stream>& stream, Operations operation) {
     while (stream->queue.size() >= Stream::bound) advance(*stream);
     stream->issued++;
     stream->queue.push_back(std::move(work));
+    changed.notify_all();
     return Result::success;
 }
 
 bool advance(Stream& stream) {
-    if (stream.queue.empty()) return false;
+    while (stream.running && stream.runner != std::this_thread::get_id()) changed.wait(driver_lock);
+    if (stream.queue.empty() || stream.running) return false;
+    stream.running = true;
+    stream.runner = std::this_thread::get_id();
     Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
     for (const Dependency& dependency : work.after) complete(dependency);
     stream.context->execute(work.run);
     stream.completed++;
+    stream.running = false;
+    changed.notify_all();
     return true;
 }
 

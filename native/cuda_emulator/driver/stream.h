@@ -52,6 +52,8 @@ struct Stream : std::enable_shared_from_this<Stream> {
     uint64_t issued = 0;
     uint64_t completed = 0;
     std::deque<Work> queue;
+    bool running = false;  // an operation, which may have let go of the driver's lock to wait for another device
+    std::thread::id runner;
     std::shared_ptr<Capture> capture;
     std::vector<size_t> capture_tail;  // nodes that the next captured operation follows
 };
@@ -83,7 +85,7 @@ Result submit(const std::shared_ptr<Stream>& stream, Operations operation);
 void complete(const Dependency& dependency);
 void complete_all(Stream& stream);
 
-// Runs the oldest operation of the stream; false when there is none.
+// Runs the oldest operation of the stream; false when there is none, or when it is the caller itself that waits inside one.
 bool advance(Stream& stream);
 
 }  // namespace emulator
