@@ -48,6 +48,6 @@ internal static class BFloat16Cases
     private static double Value(uint half)
     {
         var value = BitConverter.UInt32BitsToSingle(half << 16);
-        return float.IsInfinity(value) ? Math.CopySign(Math.Exp2(128), value) : value;
+        return float.IsInfinity(value) ? Math.CopySign(Math.Pow(2, 128), value) : value;
     }
 }
