@@ -6,6 +6,7 @@ using Serving.Testing;
 namespace Serving.Compute.Tests.Cuda.Ptx;
 
 /// <summary>The functions of native/cuda/ptx.cuh, emulated, by their definitions. The same table runs on a real GPU in native/cuda/gpu-check.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed partial class PtxTableTests
 {
     public static TheoryData<string> Names => [.. PtxTable.Cases.Select(one => one.ToString())];
