@@ -1,4 +1,6 @@
 // What code compiled with -fsanitize=thread calls before each load and store. The library of that sanitizer is never linked: these are its functions here.
+#include <cstring>
+
 #include "access.h"
 
 using emulator::Access;
@@ -20,6 +22,19 @@ SRV_TSAN_ACCESS(16)
 
 void __tsan_read_range(void* address, unsigned long bytes) { check<Access::read>(address, bytes, false); }
 void __tsan_write_range(void* address, unsigned long bytes) { check<Access::write>(address, bytes, false); }
+
+// clang's names for what gcc leaves as plain calls or turns into ranges.
+void* __tsan_memcpy(void* to, const void* from, unsigned long bytes) {
+    check<Access::read>(from, bytes, false);
+    check<Access::write>(to, bytes, false);
+    return std::memcpy(to, from, bytes);
+}
+
+void* __tsan_memset(void* to, int value, unsigned long bytes) {
+    check<Access::write>(to, bytes, false);
+    return std::memset(to, value, bytes);
+}
+
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
