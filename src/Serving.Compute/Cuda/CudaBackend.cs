@@ -120,10 +120,10 @@ public sealed class CudaBackend : IAsynchronousBackend
         var pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
         _host = Own(new HostPages(pool, pages));
         _adapters = Own(new AdapterTable(_program, pool, pages));
-        var layout = new StepLayout(limits, _program.Shape.VocabularySize);
+        var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory);
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels);
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream));
         _pool = pool;
         _stream.Synchronize();

@@ -8,4 +8,7 @@ public sealed record CudaBackendOptions
 
     /// <summary>One cuBLASLt algorithm per shape, without splits: the same bits whatever else is in the batch.</summary>
     public bool Deterministic { get; init; }
+
+    /// <summary>The kernels without tensor cores, which the others are held to.</summary>
+    internal bool PlainKernels { get; init; }
 }

@@ -13,6 +13,16 @@ public sealed class CudaTests : BackendContract, IDisposable
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 }
 
+/// <summary>The contract, held by the kernels that leave tensor cores alone.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class CudaPlainTests : BackendContract, IDisposable
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory => CudaFactory.Plain;
+
+    public void Dispose() => Assert.Empty(CudaEmulator.Findings());
+}
+
 /// <summary>The sampling contract, held by the CUDA backend on the emulated driver.</summary>
 [Collection(EmulatorCollection.Name)]
 public sealed class CudaSamplingTests : SamplingContract, IDisposable

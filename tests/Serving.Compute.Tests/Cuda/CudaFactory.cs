@@ -13,6 +13,9 @@ internal static class CudaFactory
     /// <summary>One algorithm per shape.</summary>
     public static BackendFactory Deterministic { get; } = Of("cuda deterministic", new CudaBackendOptions { Deterministic = true });
 
+    /// <summary>Without tensor cores.</summary>
+    public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true });
+
     private static BackendFactory Of(string name, CudaBackendOptions options) => new(name, true, program =>
     {
         CudaEmulator.Require();

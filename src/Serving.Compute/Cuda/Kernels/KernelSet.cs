@@ -8,6 +8,18 @@ internal sealed class KernelSet
     /// <summary>SRV_SAMPLE_SHARED.</summary>
     public const int SampleSharedBytes = 20480;
 
+    /// <summary>SRV_ATTENTION_DECODE_SHARED.</summary>
+    public const int DecodeSharedBytes = (3 * 2 * 64 * 128 * 2) + (16 * 68 * 4) + (16 * 128 * 2);
+
+    /// <summary>SRV_ATTENTION_PREFILL_SHARED.</summary>
+    public const int PrefillSharedBytes = (128 + (2 * 2 * 64)) * 128 * 2;
+
+    /// <summary>SRV_SHRINK_SHARED.</summary>
+    public const int ShrinkSharedBytes = (4 * 3 * 8192) + (2 * 4 * 8 * 20 * 4);
+
+    /// <summary>SRV_FINISH_SHARED.</summary>
+    public const int FinishSharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;
+
     /// <summary>Finds all of them.</summary>
     /// <exception cref="CudaException">One is missing.</exception>
     public KernelSet(CudaModule module)
@@ -19,10 +31,14 @@ internal sealed class KernelSet
         TokenSlots = Find(module, "srv_token_slots", 256, 64);
         CopyPages = Find(module, "srv_copy_pages", 256);
         RopeAppend = Find(module, "srv_rope_append", 128);
-        Attention = Find(module, "srv_attention_plain", 128, 2048);
+        AttentionPlain = Find(module, "srv_attention_plain", 128, 2048);
+        AttentionDecode = Find(module, "srv_attention_decode", 128, DecodeSharedBytes);
+        AttentionPrefill = Find(module, "srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find(module, "srv_attention_merge", 128);
-        Shrink = Find(module, "srv_lora_shrink_plain", 128);
-        Finish = Find(module, "srv_linear_finish_plain", 128, 4096);
+        ShrinkPlain = Find(module, "srv_lora_shrink_plain", 128);
+        Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
+        FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
+        Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
         Sample = Find(module, "srv_sample", 256, SampleSharedBytes);
     }
 
@@ -47,16 +63,28 @@ internal sealed class KernelSet
     /// <summary>Head norms, rotation, append.</summary>
     public StepKernel RopeAppend { get; }
 
-    /// <summary>Attention of whole rows, or of splits.</summary>
-    public StepKernel Attention { get; }
+    /// <summary>Attention of any head size, without tensor cores.</summary>
+    public StepKernel AttentionPlain { get; }
+
+    /// <summary>Attention of few rows.</summary>
+    public StepKernel AttentionDecode { get; }
+
+    /// <summary>Attention of many rows.</summary>
+    public StepKernel AttentionPrefill { get; }
 
     /// <summary>Splits joined.</summary>
     public StepKernel AttentionMerge { get; }
 
-    /// <summary>x·Aᵀ.</summary>
+    /// <summary>x·Aᵀ, row by row.</summary>
+    public StepKernel ShrinkPlain { get; }
+
+    /// <summary>x·Aᵀ by work lists, on tensor cores.</summary>
     public StepKernel Shrink { get; }
 
-    /// <summary>A Linear's end: bias, delta, rounding or accumulation.</summary>
+    /// <summary>A Linear's end, row by row: bias, delta, rounding or accumulation.</summary>
+    public StepKernel FinishPlain { get; }
+
+    /// <summary>A Linear's end by tiles of rows, on tensor cores.</summary>
     public StepKernel Finish { get; }
 
     /// <summary>Sampling and logprobs.</summary>

@@ -6,9 +6,6 @@ namespace Serving.Compute.Cuda.Launches;
 /// <summary>What a kernel's blocks are counted by.</summary>
 internal enum GridUnit
 {
-    /// <summary>Nothing: always the same number.</summary>
-    Fixed,
-
     /// <summary>Token rows.</summary>
     Rows,
 
@@ -21,13 +18,25 @@ internal enum GridUnit
     /// <summary>Units of attention.</summary>
     AttentionItems,
 
+    /// <summary>Units of attention with few rows.</summary>
+    DecodeItems,
+
+    /// <summary>Units of attention with many rows.</summary>
+    PrefillItems,
+
+    /// <summary>Tiles of rows.</summary>
+    Tiles,
+
     /// <summary>Rows, where some row's attention was given out split by split; none otherwise.</summary>
     PartialRows,
 
     /// <summary>Rows, where some row has an adapter; none otherwise.</summary>
     AdapterRows,
 
-    /// <summary>Always the same number where there are page copies; none otherwise.</summary>
+    /// <summary>Once, where some row has an adapter; not at all otherwise.</summary>
+    IfAdapters,
+
+    /// <summary>Once, where there are page copies; not at all otherwise.</summary>
     IfCopies,
 }
 
@@ -35,7 +44,8 @@ internal enum GridUnit
 /// <param name="Unit">What is counted.</param>
 /// <param name="Factor">Blocks per unit.</param>
 /// <param name="Y">Blocks of the second dimension.</param>
-internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 1)
+/// <param name="Most">Blocks of the first dimension at most: what is resident at once, where more would only queue.</param>
+internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 1, int Most = int.MaxValue)
 {
     /// <summary>The grid of a step; X is 0 where there is nothing to launch.</summary>
     public CudaGrid For(in StepSize size)
@@ -45,12 +55,15 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.Rows => size.Rows,
             GridUnit.Outputs => size.Outputs,
             GridUnit.Sequences => size.Sequences,
-            GridUnit.AttentionItems => size.AttentionItems,
+            GridUnit.AttentionItems => size.DecodeItems + size.PrefillItems,
+            GridUnit.DecodeItems => size.DecodeItems,
+            GridUnit.PrefillItems => size.PrefillItems,
+            GridUnit.Tiles => size.Tiles,
             GridUnit.PartialRows => size.HasPartials ? size.Rows : 0,
             GridUnit.AdapterRows => size.HasAdapters ? size.Rows : 0,
-            GridUnit.IfCopies => size.Copies > 0 ? 1 : 0,
-            _ => 1,
+            GridUnit.IfAdapters => size.HasAdapters ? 1 : 0,
+            _ => size.Copies > 0 ? 1 : 0,
         };
-        return new CudaGrid(units * Factor, Y);
+        return new CudaGrid(Math.Min(units * Factor, Most), Y);
     }
 }

@@ -163,7 +163,6 @@ internal sealed class LaunchCompiler
             RowOrdinals = In(_context.Layout.RowOrdinals),
             RowPartials = In(_context.Layout.RowPartials),
             Items = In(_context.Layout.AttentionItems),
-            ItemRange = Count(nameof(StepHeader.AttentionItems)),
             States = _context.Memory.States.Address,
             RowCount = Count(nameof(StepHeader.RowCount)),
             Layer = op.Layer,
@@ -174,8 +173,23 @@ internal sealed class LaunchCompiler
             OutputStride = Stride(op.Output),
             Scale = op.Scale,
         };
-        Add(_kernels.Attention, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount), parameters);
+        if (_context.PlainKernels || Shape.HeadSize is not (64 or 128))
+        {
+            AddAttention(_kernels.AttentionPlain, GridUnit.AttentionItems, nameof(StepHeader.AttentionItems), parameters);
+        }
+        else
+        {
+            AddAttention(_kernels.AttentionDecode, GridUnit.DecodeItems, nameof(StepHeader.DecodeItems), parameters);
+            AddAttention(_kernels.AttentionPrefill, GridUnit.PrefillItems, nameof(StepHeader.PrefillItems), parameters);
+        }
+
         Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows), parameters);
+    }
+
+    private void AddAttention(StepKernel kernel, GridUnit unit, string range, AttentionParameters parameters)
+    {
+        parameters.ItemRange = Count(range);
+        Add(kernel, new GridRule(unit, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
     }
 
     private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters

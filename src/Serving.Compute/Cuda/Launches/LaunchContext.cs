@@ -15,9 +15,13 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Adapters">What is bound to which slot.</param>
 /// <param name="Layout">Where arrays lie in the step's block.</param>
 /// <param name="Memory">What a step computes in.</param>
+/// <param name="PlainKernels">Leave tensor cores alone.</param>
 internal sealed record LaunchContext(
-    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory)
+    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels)
 {
+    /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
+    public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;
+
     /// <summary>Where an array of the step's block lies on the device.</summary>
     public ulong AddressOf(BlockSection section) => Memory.Block.Address + (ulong)section.Offset;
 

@@ -13,8 +13,13 @@ namespace Serving.Compute.Cuda.Launches;
 /// </summary>
 internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, List<IStepWork> works)
 {
-    /// <summary>Columns that a block of the finishing kernel takes.</summary>
-    private const int FinishColumns = 512;
+    /// <summary>Columns that a block of the plain finishing kernel takes.</summary>
+    private const int PlainColumns = 512;
+
+    /// <summary>Columns of a slice that a block of the finishing kernel takes.</summary>
+    private const int SliceColumns = 256;
+
+    private int _site;
 
     /// <summary>Adds a Linear.</summary>
     public void Add(LinearOp op)
@@ -54,19 +59,28 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.Memory.Buffers[input].Address, output, ofOutputs));
     }
 
-    private void AddShrink(LinearOp op, LoraParameters lora) => works.Add(new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.AdapterRows), new ShrinkParameters
+    private void AddShrink(LinearOp op, LoraParameters lora)
     {
-        Lora = lora,
-        Input = context.Memory.Buffers[op.Input].Address,
-        RowSlots = context.AddressOf(context.Layout.RowSlots),
-        RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
-        InputStride = Stride(op.Input),
-    }));
+        var parameters = new ShrinkParameters
+        {
+            Lora = lora,
+            Input = context.Memory.Buffers[op.Input].Address,
+            RowSlots = context.AddressOf(context.Layout.RowSlots),
+            RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
+            Tiles = context.AddressOf(context.Layout.Tiles),
+            Items = context.AddressOf(context.Layout.ShrinkItems),
+            ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
+            InputStride = Stride(op.Input),
+        };
+        works.Add(context.PlainKernels
+            ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
+            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, context.ResidentBlocks), parameters));
+    }
 
     private void AddFinish(LinearOp op, LoraParameters lora, ulong product, int productStride)
     {
         var columns = context.Program.Weights[op.Weight].Rows;
-        works.Add(new KernelLaunch<FinishParameters>(kernels.Finish, new GridRule(GridUnit.Rows, (columns + FinishColumns - 1) / FinishColumns), new FinishParameters
+        var parameters = new FinishParameters
         {
             Lora = lora,
             Product = product,
@@ -74,12 +88,23 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             Output = context.Memory.Buffers[op.Output].Address,
             RowSlots = context.AddressOf(context.Layout.RowSlots),
             RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
+            Tiles = context.AddressOf(context.Layout.Tiles),
+            TileRange = context.CountAddress(nameof(StepHeader.Tiles)),
             Columns = columns,
             ProductStride = productStride,
             OutputStride = Stride(op.Output),
             Mode = (int)op.Mode,
-        }));
+        };
+
+        // The tiled kernel walks slices: it needs them to cover all columns, as those of a model do.
+        var covered = op.Slices.Count == 0 || op.Slices.Sum(slice => slice.OutputWidth) == columns;
+        var units = op.Slices.Count == 0 ? Blocks(columns, SliceColumns) : op.Slices.Sum(slice => Blocks(slice.OutputWidth, SliceColumns));
+        works.Add(context.PlainKernels || !covered
+            ? new KernelLaunch<FinishParameters>(kernels.FinishPlain, new GridRule(GridUnit.Rows, Blocks(columns, PlainColumns)), parameters)
+            : new KernelLaunch<FinishParameters>(kernels.Finish, new GridRule(GridUnit.Tiles, Y: units), parameters));
     }
+
+    private static int Blocks(int columns, int perBlock) => (columns + perBlock - 1) / perBlock;
 
     private LoraParameters LoraOf(LinearOp op)
     {

@@ -27,7 +27,7 @@ internal sealed class StepRunner : IDisposable
         _context = context;
         _works = works;
         _stream = stream;
-        _writer = new StepWriter(context.Program.Shape, context.Layout);
+        _writer = new StepWriter(context.Program, context.Layout);
         _turns = [new StepTurn(context.Layout, context.Memory, stream.Context), new StepTurn(context.Layout, context.Memory, stream.Context)];
         _logits = context.Program.Ops.OfType<SampleOp>().Select(op => context.Memory.Buffers[op.Input]).FirstOrDefault();
     }
@@ -42,8 +42,8 @@ internal sealed class StepRunner : IDisposable
         }
 
         _stream.Context.MakeCurrent();
-        var size = _writer.Write(inputs, turn.Block);
-        _context.Memory.Block.CopyFromAsync(0, turn.Block, 0, _writer.UsedBytes, _stream);
+        var size = _writer.Write(inputs, _context.Adapters.RankBlocks, turn.Block);
+        _writer.Queue(_context.Memory.Block, _stream);
         foreach (var work in _works)
         {
             work.Queue(_stream, in size);

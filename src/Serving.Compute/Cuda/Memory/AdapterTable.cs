@@ -23,7 +23,7 @@ internal sealed class AdapterTable : IDisposable
     private readonly CudaStream _stream;
     private readonly CudaPinnedBuffer _staging;
     private readonly CudaEvent[] _copied = new CudaEvent[StagingPages];
-    private readonly LoraBinding[] _bindings;
+    private readonly byte[] _rankBlocks;
     private readonly int _runsPerSlot;
 
     /// <summary>A table of empty slots.</summary>
@@ -42,8 +42,8 @@ internal sealed class AdapterTable : IDisposable
             _copied[i] = CudaEvent.Create(context);
         }
 
-        _bindings = new LoraBinding[Math.Max(1, pool.AdapterSlots * _slices.Count)];
-        Bindings = CudaDeviceBuffer.Allocate(context, _bindings.Length * (long)Marshal.SizeOf<LoraBinding>());
+        _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
+        Bindings = CudaDeviceBuffer.Allocate(context, _rankBlocks.Length * (long)Marshal.SizeOf<LoraBinding>());
         Runs = CudaDeviceBuffer.Allocate(context, Math.Max(1, pool.AdapterSlots * (long)_runsPerSlot) * sizeof(int));
         Bindings.Clear(_stream);
         _stream.Synchronize();
@@ -58,8 +58,8 @@ internal sealed class AdapterTable : IDisposable
     /// <summary>First cells of runs, counted over the whole arena.</summary>
     public CudaDeviceBuffer Runs { get; }
 
-    /// <summary>Rank blocks of a slot's slice; 0 where the adapter leaves it alone.</summary>
-    public int RankBlocks(int slot, int slice) => Volatile.Read(ref _bindings[(slot * _slices.Count) + slice].RankBlocks);
+    /// <summary>Rank blocks by slot and slice of the model; 0 where an adapter leaves a slice alone. A slot's are settled when <see cref="Pack"/> has returned.</summary>
+    public ReadOnlySpan<byte> RankBlocks => _rankBlocks;
 
     /// <summary>Cuts an adapter into cells, copies them to its pages and binds it to the slot; everything has arrived when it returns.</summary>
     public void Pack(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
@@ -151,7 +151,10 @@ internal sealed class AdapterTable : IDisposable
         var first = slot * _slices.Count;
         Bindings.CopyFrom<LoraBinding>(first * (long)Marshal.SizeOf<LoraBinding>(), bindings, _stream);
         Runs.CopyFrom<int>(firstRun * (long)sizeof(int), CollectionsMarshal.AsSpan(runs), _stream);
-        bindings.CopyTo(_bindings, first);
+        for (var slice = 0; slice < bindings.Length; slice++)
+        {
+            _rankBlocks[first + slice] = (byte)bindings[slice].RankBlocks;
+        }
     }
 
     private int RunsOf(int width) => (Tiles(width) + CellsPerPage - 1) / CellsPerPage;

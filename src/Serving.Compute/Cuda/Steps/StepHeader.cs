@@ -12,4 +12,7 @@ internal struct StepHeader
     public int OutputCount;
     public int CopyCount;
     public ListRange AttentionItems;
+    public ListRange DecodeItems;
+    public ListRange PrefillItems;
+    public ListRange Tiles;
 }

@@ -8,7 +8,7 @@ namespace Serving.Compute.Cuda.Steps;
 
 /// <summary>
 /// Where everything that varies from step to step lies in one block of memory: written by the host in pinned memory, copied as one piece, read by kernels
-/// through addresses that never change. What is long and seldom used comes last, so that most steps copy a fraction of it.
+/// through addresses that never change. The lists behind <see cref="Entries"/> are long and seldom used; each is copied by itself, if at all.
 /// </summary>
 internal sealed class StepLayout
 {
@@ -21,9 +21,13 @@ internal sealed class StepLayout
     private const int Alignment = 16;
 
     /// <summary>Lays out the block for the largest step.</summary>
-    public StepLayout(StepLimits limits, int vocabulary)
+    /// <param name="program">The model.</param>
+    /// <param name="limits">The largest step.</param>
+    public StepLayout(ModelProgram program, StepLimits limits)
     {
         Limits = limits;
+        Sites = [.. program.Ops.OfType<LinearOp>().Where(op => op.Slices.Count > 0).Select(op => new ShrinkSite(op.Slices[0].Index, op.Slices.Count, op.Slices[0].InputWidth))];
+        var tiles = limits.MaxSequences + (limits.MaxRows / RowTile.MaxRows) + 1;
         var splits = (limits.MaxContext + AttentionPlan.Split - 1) / AttentionPlan.Split;
         var entries = limits.MaxSequences * (((limits.MaxContext + ModelShape.PageTokens - 1) / ModelShape.PageTokens) + PartialEntries);
         StateCapacity = limits.MaxSequences * splits;
@@ -40,9 +44,12 @@ internal sealed class StepLayout
         Copies = Add<StepPageCopy>("page copies", limits.MaxSequences);
         SampleRows = Add<SampleRow>("outputs", limits.MaxOutputs);
         AttentionItems = Add<AttentionItem>("attention items", (int)AttentionPlan.Capacity(limits));
+        Tiles = Add<RowTile>("tiles of rows", limits.MaxRows);
+        ShrinkRanges = Add<ListRange>("lists of shrinks", Sites.Count);
         Entries = Add<StepPage>("page table entries", entries);
+        ShrinkItems = Add<ShrinkItem>("shrinks", (int)Math.Min(int.MaxValue, ShrinkPlan.Capacity(Sites, tiles, LoraParameters.MaxRank)));
         Biases = Add<TokenBias>("biases", limits.MaxSequences * BiasesPerSequence);
-        Penalties = Add<PenaltyToken>("penalties", checked(limits.MaxSequences * Math.Min(limits.MaxContext, vocabulary)));
+        Penalties = Add<PenaltyToken>("penalties", checked(limits.MaxSequences * Math.Min(limits.MaxContext, program.Shape.VocabularySize)));
     }
 
     /// <summary>The largest step.</summary>
@@ -92,6 +99,18 @@ internal sealed class StepLayout
 
     /// <summary>Units of attention.</summary>
     public BlockSection AttentionItems { get; }
+
+    /// <summary>Linears that adapters may change, in the program's order.</summary>
+    public IReadOnlyList<ShrinkSite> Sites { get; }
+
+    /// <summary>Rows by adapter.</summary>
+    public BlockSection Tiles { get; }
+
+    /// <summary>Where each site's units lie in <see cref="ShrinkItems"/>.</summary>
+    public BlockSection ShrinkRanges { get; }
+
+    /// <summary>Units of shrinks.</summary>
+    public BlockSection ShrinkItems { get; }
 
     /// <summary>Page table entries.</summary>
     public BlockSection Entries { get; }

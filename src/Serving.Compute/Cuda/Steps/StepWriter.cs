@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Plans;
@@ -6,30 +7,39 @@ using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cuda.Steps;
 
-/// <summary>Writes a step's inputs, and the lists that the host makes of them for the kernels, into a block of pinned memory.</summary>
+/// <summary>Writes a step's inputs, and the lists that the host makes of them for the kernels, into a block of pinned memory, and copies what is used of it.</summary>
 internal sealed class StepWriter
 {
     private readonly StepLayout _layout;
+    private readonly BlockSection[] _tails;
+    private readonly int[] _tailCounts;
     private readonly RowTiles _rows;
     private readonly AttentionPlan _attention;
+    private readonly ShrinkPlan _shrinks;
+    private readonly int _modelSlices;
     private CudaPinnedBuffer _block = null!;
+    private long _headBytes;
 
     /// <summary>A writer of blocks of one layout.</summary>
-    public StepWriter(ModelShape shape, StepLayout layout)
+    public StepWriter(ModelProgram program, StepLayout layout)
     {
         _layout = layout;
+        _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties];
+        _tailCounts = new int[_tails.Length];
+        _modelSlices = program.Slices.Count;
         _rows = new RowTiles(layout.Limits);
-        _attention = new AttentionPlan(shape, layout.Limits, layout.StateCapacity);
+        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity);
+        _shrinks = new ShrinkPlan(layout.Sites);
     }
 
-    /// <summary>Bytes of the block that the last step uses.</summary>
-    public long UsedBytes { get; private set; }
-
-    /// <summary>Writes a step. It allocates nothing.</summary>
-    public StepSize Write(StepInputs inputs, CudaPinnedBuffer block)
+    /// <summary>Writes a step.</summary>
+    /// <param name="inputs">The step.</param>
+    /// <param name="rankBlocks">Rank blocks by slot and slice of the model.</param>
+    /// <param name="block">Where to.</param>
+    public StepSize Write(StepInputs inputs, ReadOnlySpan<byte> rankBlocks, CudaPinnedBuffer block)
     {
         _block = block;
-        UsedBytes = 0;
+        _headBytes = 0;
         Copy(_layout.TokenIds, inputs.TokenIds);
         Copy(_layout.Positions, inputs.Positions);
         Copy(_layout.AppendPages, inputs.AppendPages);
@@ -38,27 +48,59 @@ internal sealed class StepWriter
         Copy(_layout.Copies, inputs.Copies);
         Copy(_layout.SampleRows, inputs.Outputs);
         Copy(_layout.Entries, inputs.Entries);
-        Copy(_layout.Biases, inputs.Biases);
-        Copy(_layout.Penalties, inputs.Penalties);
+        CopyTail(1, inputs.Biases);
+        CopyTail(2, inputs.Penalties);
+        var hasAdapters = WriteRows(inputs, rankBlocks);
+        WriteAttention(inputs);
+        WriteHeader(inputs);
+        return new StepSize
+        {
+            Rows = inputs.RowCount,
+            Outputs = inputs.OutputCount,
+            Sequences = inputs.SequenceCount,
+            Copies = inputs.CopyCount,
+            DecodeItems = _attention.Decode.Count,
+            PrefillItems = _attention.Prefill.Count,
+            Tiles = _rows.TileCount,
+            HasPartials = _attention.StateCount > 0,
+            HasAdapters = hasAdapters,
+        };
+    }
+
+    /// <summary>Queues the copy of what the last step uses: one piece, and one for each of the long lists that it has.</summary>
+    public void Queue(CudaDeviceBuffer device, CudaStream stream)
+    {
+        device.CopyFromAsync(0, _block, 0, _headBytes, stream);
+        for (var i = 0; i < _tails.Length; i++)
+        {
+            if (_tailCounts[i] > 0)
+            {
+                device.CopyFromAsync(_tails[i].Offset, _block, _tails[i].Offset, (long)_tailCounts[i] * _tails[i].ElementBytes, stream);
+            }
+        }
+    }
+
+    private void WriteHeader(StepInputs inputs) => MemoryMarshal.Write(_block.Span<byte>(_layout.Header.Offset, _layout.Header.ElementBytes), new StepHeader
+    {
+        RowCount = inputs.RowCount,
+        SequenceCount = inputs.SequenceCount,
+        OutputCount = inputs.OutputCount,
+        CopyCount = inputs.CopyCount,
+        AttentionItems = new ListRange { Count = _attention.Items.Length },
+        DecodeItems = _attention.Decode,
+        PrefillItems = _attention.Prefill,
+        Tiles = new ListRange { Count = _rows.TileCount },
+    });
+
+    private bool WriteRows(StepInputs inputs, ReadOnlySpan<byte> rankBlocks)
+    {
         _rows.Build(inputs);
         Copy(_layout.RowSlots, _rows.Slots);
-        WriteAttention(inputs);
-        Take<StepHeader>(_layout.Header, 1)[0] = new StepHeader
-        {
-            RowCount = inputs.RowCount,
-            SequenceCount = inputs.SequenceCount,
-            OutputCount = inputs.OutputCount,
-            CopyCount = inputs.CopyCount,
-            AttentionItems = new ListRange { Count = _attention.Items.Length },
-        };
-        return new StepSize(
-            inputs.RowCount,
-            inputs.OutputCount,
-            inputs.SequenceCount,
-            _attention.Items.Length,
-            inputs.CopyCount,
-            HasPartials: _attention.StateCount > 0,
-            HasAdapters: _rows.Slots.ContainsAnyExcept(-1));
+        Copy(_layout.Tiles, _rows.Tiles);
+        _shrinks.Build(_rows.Tiles, rankBlocks, _modelSlices);
+        Copy(_layout.ShrinkRanges, _shrinks.Ranges);
+        CopyTail(0, _shrinks.Items);
+        return _rows.Slots.ContainsAnyExcept(-1);
     }
 
     private void WriteAttention(StepInputs inputs)
@@ -71,21 +113,21 @@ internal sealed class StepWriter
     }
 
     private void Copy<T>(BlockSection section, ReadOnlySpan<T> values)
-        where T : unmanaged => values.CopyTo(Take<T>(section, values.Length));
-
-    private Span<T> Take<T>(BlockSection section, int count)
         where T : unmanaged
     {
-        Use(section, count);
-        return _block.Span<T>(section.Offset, count);
+        var end = section.End(values.Length);
+        if (values.Length > 0)
+        {
+            values.CopyTo(_block.Span<T>(section.Offset, values.Length));
+            _headBytes = Math.Max(_headBytes, end);
+        }
     }
 
-    private void Use(BlockSection section, int count)
+    private void CopyTail<T>(int tail, ReadOnlySpan<T> values)
+        where T : unmanaged
     {
-        var end = section.End(count);
-        if (count > 0)
-        {
-            UsedBytes = Math.Max(UsedBytes, end);
-        }
+        _tails[tail].End(values.Length);
+        values.CopyTo(_block.Span<T>(_tails[tail].Offset, values.Length));
+        _tailCounts[tail] = values.Length;
     }
 }
