@@ -11,4 +11,7 @@ public sealed record CudaBackendOptions
 
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
+
+    /// <summary>Queue every launch by itself, decoding steps too.</summary>
+    internal bool Eager { get; init; }
 }

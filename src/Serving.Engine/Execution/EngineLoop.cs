@@ -23,6 +23,7 @@ public sealed class EngineLoop : IDisposable
     private readonly Scheduler _scheduler;
     private readonly OutputSink _sink;
     private readonly IComputeBackend _backend;
+    private readonly IAsynchronousBackend? _device;
     private readonly EngineClock _clock;
     private readonly EngineStatistics _statistics;
     private readonly SnapshotPublisher _snapshots;
@@ -36,6 +37,7 @@ public sealed class EngineLoop : IDisposable
     private Task<bool>? _wake;
     private bool _stopping;
     private bool _worked = true;
+    private StepPlan? _running;
 
     /// <summary>Creates the loop; <see cref="Start"/> runs it.</summary>
     /// <param name="scheduler">Decides.</param>
@@ -59,6 +61,7 @@ public sealed class EngineLoop : IDisposable
         _scheduler = scheduler;
         _sink = sink;
         _backend = backend;
+        _device = backend as IAsynchronousBackend;
         _outputs = outputs;
         _clock = clock;
         _statistics = statistics;
@@ -134,7 +137,7 @@ public sealed class EngineLoop : IDisposable
         Volatile.Write(ref _lastProgress, now);
         _sink.Now = now;
         var plan = _scheduler.Schedule(now);
-        if (plan is null)
+        if (plan is null && _running is null)
         {
             _snapshots.Publish(_scheduler, _sink, now, force: _worked);
             _worked = false;
@@ -144,10 +147,45 @@ public sealed class EngineLoop : IDisposable
 
         _worked = true;
 
-        NoteScheduled(plan, now);
-        StepInputsBuilder.Fill(plan, _inputs);
-        _backend.Execute(_inputs, _outputs);
-        now = _clock.Now;
+        if (plan is not null)
+        {
+            NoteScheduled(plan, now);
+            StepInputsBuilder.Fill(plan, _inputs);
+        }
+
+        if (Run(plan) is { } done)
+        {
+            Complete(done);
+        }
+    }
+
+    /// <summary>Executes a plan, or begins it on a device that runs by itself and waits for the one begun before. Returns the plan whose outputs are there.</summary>
+    private StepPlan? Run(StepPlan? plan)
+    {
+        if (_device is null)
+        {
+            _backend.Execute(_inputs, _outputs);
+            return plan;
+        }
+
+        var done = _running;
+        if (plan is not null)
+        {
+            _device.Begin(_inputs, _outputs);
+        }
+
+        if (done is not null)
+        {
+            _device.End();
+        }
+
+        _running = plan;
+        return done;
+    }
+
+    private void Complete(StepPlan plan)
+    {
+        var now = _clock.Now;
         _sink.Now = now;
         _scheduler.Complete(plan, _outputs.TokenIds.AsSpan(0, plan.Outputs.Length), now);
         _statistics.IterationTokens.Observe(plan.RowCount);

@@ -1,7 +1,9 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
+using Serving.Compute.Cuda;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
+using Serving.Testing;
 
 namespace Serving.Engine.Tests.Demo;
 
@@ -27,6 +29,7 @@ public sealed class ReferenceTests(ITestOutputHelper output)
             data.Add(isa, 0.12f);
         }
 
+        data.Add("cuda emulated", 0.12f);
         return data;
     }
 
@@ -53,15 +56,22 @@ public sealed class ReferenceTests(ITestOutputHelper output)
         }
     }
 
-    // Emulated tiles compute hundreds of times slower than real ones.
+    // Emulated tiles and emulated GPUs compute hundreds of times slower than real ones.
     private static int CasesOn(string backend) => backend.Contains("emulated", StringComparison.Ordinal) ? EmulatedCases : int.MaxValue;
 
     private static IComputeBackend Create(string backend, ModelProgram program) => backend switch
     {
         "managed exact" => new ManagedBackend(program, new ManagedBackendOptions { Exact = true }),
         "managed" => new ManagedBackend(program, new ManagedBackendOptions()),
+        "cuda emulated" => Cuda(program),
         _ => new CpuBackend(program, new CpuBackendOptions { InstructionSet = backend }),
     };
+
+    private static CudaBackend Cuda(ModelProgram program)
+    {
+        CudaEmulator.Require();
+        return new CudaBackend(program, new CudaBackendOptions());
+    }
 
     private static (bool EqualText, float Difference) Check(DemoRunner runner, string model, ReferenceCase reference)
     {

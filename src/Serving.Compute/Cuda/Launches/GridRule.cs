@@ -64,6 +64,6 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.IfAdapters => size.HasAdapters ? 1 : 0,
             _ => size.Copies > 0 ? 1 : 0,
         };
-        return new CudaGrid(Math.Min(units * Factor, Most), Y);
+        return new CudaGrid((int)Math.Min((long)units * Factor, Most), Y);
     }
 }

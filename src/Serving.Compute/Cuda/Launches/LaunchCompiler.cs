@@ -20,6 +20,7 @@ internal sealed class LaunchCompiler
     private readonly KernelSet _kernels;
     private readonly LinearCompiler _linears;
     private readonly List<IStepWork> _works = [];
+    private IStepWork? _copies;
 
     private LaunchCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans)
     {
@@ -31,16 +32,17 @@ internal sealed class LaunchCompiler
     private ModelShape Shape => _context.Program.Shape;
 
     /// <summary>Compiles a program.</summary>
-    public static IReadOnlyList<IStepWork> Compile(LaunchContext context, KernelSet kernels, MatmulPlans plans)
+    public static CompiledProgram Compile(LaunchContext context, KernelSet kernels, MatmulPlans plans)
     {
         var compiler = new LaunchCompiler(context, kernels, plans);
-        compiler.AddPages();
+        compiler.AddPageCopies();
+        compiler.AddTokenSlots();
         foreach (var op in context.Program.Ops)
         {
             compiler.Add(op);
         }
 
-        return compiler._works;
+        return new CompiledProgram(compiler._copies!, compiler._works);
     }
 
     private void Add(ProgramOp op)
@@ -79,10 +81,9 @@ internal sealed class LaunchCompiler
         }
     }
 
-    /// <summary>Page copies, then where every token lies.</summary>
-    private void AddPages()
+    private void AddPageCopies()
     {
-        Add(_kernels.CopyPages, new GridRule(GridUnit.IfCopies, Shape.LayerCount), new CopyPagesParameters
+        _copies = new KernelLaunch<CopyPagesParameters>(_kernels.CopyPages, new GridRule(GridUnit.IfCopies, Shape.LayerCount), new CopyPagesParameters
         {
             Pages = _context.Pages.Address,
             PageBytes = (ulong)_context.Pool.PageBytes,
@@ -92,6 +93,10 @@ internal sealed class LaunchCompiler
             KvHeadCount = Shape.KvHeadCount,
             HeadSize = Shape.HeadSize,
         });
+    }
+
+    private void AddTokenSlots()
+    {
         Add(_kernels.TokenSlots, new GridRule(GridUnit.Sequences), new TokenSlotsParameters
         {
             Sequences = In(_context.Layout.Sequences),

@@ -13,7 +13,8 @@ namespace Serving.Compute.Cuda.Launches;
 internal sealed class StepRunner : IDisposable
 {
     private readonly LaunchContext _context;
-    private readonly IReadOnlyList<IStepWork> _works;
+    private readonly CompiledProgram _program;
+    private readonly StepGraphs? _graphs;
     private readonly CudaStream _stream;
     private readonly StepWriter _writer;
     private readonly StepTurn[] _turns;
@@ -21,14 +22,19 @@ internal sealed class StepRunner : IDisposable
     private int _begun;
     private int _ended;
 
-    /// <summary>Takes the pinned memory.</summary>
-    public StepRunner(LaunchContext context, IReadOnlyList<IStepWork> works, CudaStream stream)
+    /// <summary>Takes the pinned memory and records the steps of decoding batches.</summary>
+    /// <param name="context">Where everything lies.</param>
+    /// <param name="program">What is queued.</param>
+    /// <param name="stream">Where.</param>
+    /// <param name="records">Whether steps are recorded; otherwise every launch is queued by itself.</param>
+    public StepRunner(LaunchContext context, CompiledProgram program, CudaStream stream, bool records)
     {
         _context = context;
-        _works = works;
+        _program = program;
         _stream = stream;
         _writer = new StepWriter(context.Program, context.Layout);
         _turns = [new StepTurn(context.Layout, context.Memory, stream.Context), new StepTurn(context.Layout, context.Memory, stream.Context)];
+        _graphs = records ? new StepGraphs(program.Works, stream, Math.Min(context.Layout.Limits.MaxSequences, context.Layout.Limits.MaxOutputs)) : null;
         _logits = context.Program.Ops.OfType<SampleOp>().Select(op => context.Memory.Buffers[op.Input]).FirstOrDefault();
     }
 
@@ -44,11 +50,7 @@ internal sealed class StepRunner : IDisposable
         _stream.Context.MakeCurrent();
         var size = _writer.Write(inputs, _context.Adapters.RankBlocks, turn.Block);
         _writer.Queue(_context.Memory.Block, _stream);
-        foreach (var work in _works)
-        {
-            work.Queue(_stream, in size);
-        }
-
+        Queue(in size);
         turn.Readback.Queue(inputs, outputs.Logits is null ? null : _logits, _stream);
         turn.Ended.Record(_stream);
         turn.Outputs = outputs;
@@ -69,9 +71,22 @@ internal sealed class StepRunner : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _graphs?.Dispose();
         foreach (var turn in _turns)
         {
             turn.Dispose();
+        }
+    }
+
+    private void Queue(in StepSize size)
+    {
+        _program.Copies.Queue(_stream, in size);
+        if (_graphs is null || !_graphs.TryLaunch(_stream, in size))
+        {
+            foreach (var work in _program.Works)
+            {
+                work.Queue(_stream, in size);
+            }
         }
     }
 }

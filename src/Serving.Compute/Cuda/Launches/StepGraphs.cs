@@ -1,0 +1,98 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Steps;
+
+namespace Serving.Compute.Cuda.Launches;
+
+/// <summary>
+/// Steps of a batch that decodes, recorded once for batches of up to so many rows. Kernels read the true counts from the step's block, so that a recording serves every
+/// batch that is not larger, whatever its adapters, contexts and pages.
+/// </summary>
+internal sealed class StepGraphs : IDisposable
+{
+    /// <summary>Rows of the recordings: close together where a step is short.</summary>
+    private static readonly int[] Buckets = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256];
+
+    /// <summary>More than are resident at once on any device.</summary>
+    private const int ManyItems = 1 << 20;
+
+    private readonly CudaGraph?[] _graphs = new CudaGraph?[Buckets.Length * 4];
+    private readonly int _maxRows;
+
+    /// <summary>Records all buckets that the largest step can fill.</summary>
+    public StepGraphs(IReadOnlyList<IStepWork> works, CudaStream stream, int maxRows)
+    {
+        _maxRows = Math.Min(maxRows, Buckets[^1]);
+        for (var bucket = 0; bucket < Buckets.Length && (bucket == 0 || Buckets[bucket - 1] < _maxRows); bucket++)
+        {
+            var rows = Math.Min(Buckets[bucket], _maxRows);
+            foreach (var adapters in (bool[])[false, true])
+            {
+                foreach (var wide in (bool[])[false, true])
+                {
+                    _graphs[IndexOf(bucket, adapters, wide)] = Record(works, stream, SizeOf(rows, adapters, wide));
+                }
+            }
+        }
+    }
+
+    /// <summary>Queues a recorded step; false where there is none for its size.</summary>
+    public bool TryLaunch(CudaStream stream, in StepSize size)
+    {
+        if (!size.IsDecode || size.Rows > _maxRows)
+        {
+            return false;
+        }
+
+        var bucket = 0;
+        while (Buckets[bucket] < size.Rows)
+        {
+            bucket++;
+        }
+
+        _graphs[IndexOf(bucket, size.HasAdapters, size.PrefillItems > 0)]!.Launch(stream);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var graph in _graphs)
+        {
+            graph?.Dispose();
+        }
+    }
+
+    private static int IndexOf(int bucket, bool adapters, bool wide) => (bucket * 4) + (adapters ? 2 : 0) + (wide ? 1 : 0);
+
+    /// <summary>Work lists may be of any length: their kernels are launched with all the blocks that are resident at once.</summary>
+    private static StepSize SizeOf(int rows, bool adapters, bool wide) => new()
+    {
+        Rows = rows,
+        Outputs = rows,
+        Sequences = rows,
+        Tiles = rows,
+        DecodeItems = ManyItems,
+        PrefillItems = wide ? ManyItems : 0,
+        HasPartials = true,
+        HasAdapters = adapters,
+    };
+
+    private static CudaGraph Record(IReadOnlyList<IStepWork> works, CudaStream stream, StepSize size)
+    {
+        stream.BeginCapture();
+        try
+        {
+            foreach (var work in works)
+            {
+                work.Queue(stream, in size);
+            }
+        }
+        catch
+        {
+            stream.AbandonCapture();
+            throw;
+        }
+
+        return stream.EndCapture();
+    }
+}

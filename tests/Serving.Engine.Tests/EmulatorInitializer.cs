@@ -1,0 +1,11 @@
+using System.Runtime.CompilerServices;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests;
+
+/// <summary>The tests of the CUDA backend run on the emulated driver.</summary>
+internal static class EmulatorInitializer
+{
+    [ModuleInitializer]
+    internal static void Initialize() => CudaEmulator.Install();
+}

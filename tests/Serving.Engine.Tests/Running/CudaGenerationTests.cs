@@ -1,0 +1,110 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Engine.Tests.Demo;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>
+/// The whole engine on the emulated GPU with the bundled model and its adapters: one plan in flight while the next is scheduled, decoding steps from recordings,
+/// prefill in chunks, preemption. The CPU backends' law on one request's bits holds in deterministic mode.
+/// </summary>
+public sealed class CudaGenerationTests
+{
+    private const int TightPages = 64;
+    private const int PageBytes = 49152;
+
+    [Fact]
+    public async Task Chat_AllModelsAtOnce_GivesTheReferenceTexts()
+    {
+        await using var engine = Start();
+        Assert.Equal("cuda", engine.Client.Description.Device);
+        var asked = ReferenceCase.Models.SelectMany(model => ReferenceCase.Of(model).Take(2).Select(reference => (Model: model, Reference: reference))).ToList();
+        var answers = await Task.WhenAll(asked.Select(item => engine.RunAsync(RunningEngine.Chat(item.Model, item.Reference.Messages))));
+        for (var i = 0; i < asked.Count; i++)
+        {
+            Assert.Equal(asked[i].Reference.OutputText, answers[i][0].Text);
+        }
+
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>Alone, with everyone else in chunks of 16 tokens, and found in the prefix cache.</summary>
+    [Fact]
+    public async Task Answer_InAnyCompany_IsTheAnswerAlone()
+    {
+        var requests = Requests();
+        await using var engine = Start(options => options with { MaxBatchedTokens = 16 });
+        var alone = new List<IReadOnlyList<Answer>>();
+        foreach (var request in requests)
+        {
+            alone.Add(await engine.RunAsync(request));
+        }
+
+        var together = await Task.WhenAll(requests.Select(engine.RunAsync));
+        for (var i = 0; i < requests.Count; i++)
+        {
+            Assert.Equal(alone[i], together[i]);
+        }
+
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>A pool for half of them: some are preempted and computed again.</summary>
+    [Fact]
+    public async Task Answer_AfterPreemption_IsTheAnswerAlone()
+    {
+        var request = RunningEngine.Chat("base", "Tell me a story.", 130) with { TopLogprobs = 1, Temperature = 1, Seed = 3, Choices = 8, IgnoreEos = true };
+        IReadOnlyList<Answer> roomy, tight;
+        await using (var engine = Start())
+        {
+            roomy = await engine.RunAsync(request);
+        }
+
+        await using (var engine = Start(options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false, AdaptersRoot = null }))
+        {
+            tight = await engine.RunAsync(request);
+            await engine.QuiesceAsync();
+            Assert.True(engine.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
+        }
+
+        Assert.Equal(roomy, tight);
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>Stop strings and cancellation end sequences whose next token is computed already.</summary>
+    [Fact]
+    public async Task Completion_EndedWhileTheNextPlanRuns_GivesEveryPageBack()
+    {
+        await using var engine = Start();
+        var answer = Assert.Single(await engine.RunAsync(RunningEngine.Chat("base", "Which color is a banana?") with { Stop = [" is y"] }));
+        Assert.Equal((FinishReason.Stop, (object)" is y"), (answer.Reason, answer.Stop));
+        var (stream, _) = await engine.Client.SubmitAsync(RunningEngine.Chat("pirate", "Tell me a story.", 200) with { IgnoreEos = true }, TestContext.Current.CancellationToken);
+        await stream!.DisposeAsync();
+        await engine.QuiesceAsync();
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    private static RunningEngine Start(Func<EngineOptions, EngineOptions>? change = null)
+    {
+        CudaEmulator.Require();
+        return RunningEngine.Start("cuda", "auto", options =>
+        {
+            options = options with { Deterministic = true, MaxSequences = 16, MaxBatchedTokens = 256 };
+            return change is null ? options : change(options);
+        });
+    }
+
+    private static List<GenerationRequest> Requests()
+    {
+        var requests = new List<GenerationRequest>();
+        foreach (var model in ReferenceCase.Models)
+        {
+            var cases = ReferenceCase.Of(model);
+            requests.Add(RunningEngine.Chat(model, cases[3].Messages, 12) with { TopLogprobs = 2, Temperature = 0.9f, Seed = 7, TopP = 0.95f });
+            requests.Add(RunningEngine.Chat(model, cases[4].Messages, 8) with { Temperature = 1.2f, Seed = 11, TopK = 40, Choices = 2, FrequencyPenalty = 0.3f, IgnoreEos = true });
+        }
+
+        return requests;
+    }
+}
