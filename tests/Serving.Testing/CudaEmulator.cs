@@ -10,24 +10,47 @@ public static partial class CudaEmulator
     private const string Variable = "SERVING_CUDA_DRIVER";
     private const int MaxText = 64 << 10;
 
+    /// <summary>The tests run on this machine's GPU instead, as gpu-check lets them.</summary>
+    public static bool UsesGpu { get; } = Environment.GetEnvironmentVariable("SERVING_TEST_GPU") == "1";
+
     /// <summary>Where the build puts it.</summary>
     public static string FilePath { get; } = Path.Combine(AppContext.BaseDirectory, $"lib{Library}.so");
 
     /// <summary>Puts it in the driver's place; called before anything of a test assembly runs. Without it nothing changes.</summary>
     public static void Install()
     {
-        if (File.Exists(FilePath))
+        if (!UsesGpu && File.Exists(FilePath))
         {
             Environment.SetEnvironmentVariable(Variable, FilePath);
         }
     }
 
-    /// <summary>Skips the calling test unless the emulator was built; under CI that is a failure.</summary>
-    public static void Require() => Repository.Requires(File.Exists(FilePath), "the CUDA emulator was not built (it needs cmake and a C++ compiler)");
+    /// <summary>Skips the calling test unless the emulator was built, or a GPU takes its place; under CI that is a failure.</summary>
+    public static void Require()
+    {
+        if (!UsesGpu)
+        {
+            RequireBuilt();
+        }
+    }
+
+    /// <summary>Skips the calling test on a real GPU too: no failure can be planted in one.</summary>
+    public static void RequireEmulated()
+    {
+        Repository.RequiresHardware(!UsesGpu, "this test is for the emulated driver");
+        RequireBuilt();
+    }
+
+    private static void RequireBuilt() => Repository.Requires(File.Exists(FilePath), "the CUDA emulator was not built (it needs cmake and a C++ compiler)");
 
     /// <summary>What its checks found on all devices, a line each; empty when nothing.</summary>
     public static unsafe string Findings()
     {
+        if (UsesGpu || !File.Exists(FilePath))
+        {
+            return string.Empty;
+        }
+
         var buffer = new byte[MaxText];
         fixed (byte* first = buffer)
         {

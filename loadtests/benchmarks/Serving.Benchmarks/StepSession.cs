@@ -21,19 +21,28 @@ internal sealed class StepSession
 
     /// <summary>Takes the pool of a backend whose weights are loaded, packs an adapter of the rank that is given for each slot, and fills the sequences.</summary>
     public StepSession(IComputeBackend backend, ModelProgram program, Func<int, int> rankOf)
+        : this(backend, program, [.. Enumerable.Range(0, MaxSequences).Select(slot => Adapter(program, rankOf(slot), _ => true))])
+    {
+    }
+
+    /// <summary>Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences.</summary>
+    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters)
     {
         _backend = backend;
         _program = program;
         var contextPages = (Context / ModelShape.PageTokens) + 1;
-        var adapters = Enumerable.Range(0, MaxSequences).Select(slot => Adapter(program, rankOf(slot))).ToArray();
         var counts = adapters.Select(adapter => Layout(program, adapter).PageCount).ToArray();
-        backend.AllocatePool(new PoolShape((MaxSequences * contextPages) + counts.Sum(), program.Shape.PageBytes, MaxSequences), _limits);
+        backend.AllocatePool(new PoolShape((MaxSequences * contextPages) + counts.Sum(), program.Shape.PageBytes, adapters.Count), _limits);
         var next = MaxSequences * contextPages;
-        for (var slot = 0; slot < MaxSequences; slot++)
+        for (var slot = 0; slot < adapters.Count; slot++)
         {
             backend.PackAdapter(slot, adapters[slot], [.. Enumerable.Range(next, counts[slot])]);
             next += counts[slot];
-            Prefill(slot);
+        }
+
+        for (var sequence = 0; sequence < MaxSequences; sequence++)
+        {
+            Prefill(sequence);
         }
     }
 
@@ -105,9 +114,10 @@ internal sealed class StepSession
     private static AdapterLayout Layout(ModelProgram program, AdapterWeights adapter) =>
         AdapterLayout.Create(program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), program.Shape.PageBytes);
 
-    private static AdapterWeights Adapter(ModelProgram program, int rank)
+    /// <summary>An adapter of zeros on the slices that <paramref name="takes"/> picks.</summary>
+    public static AdapterWeights Adapter(ModelProgram program, int rank, Func<LoraSlice, bool> takes)
     {
-        var slices = program.Slices.Select(slice => new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]));
+        var slices = program.Slices.Where(takes).Select(slice => new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]));
         return new AdapterWeights([.. slices]);
     }
 }

@@ -8,7 +8,7 @@ namespace Serving.Compute.Tests.Cuda;
 public sealed class CudaTests : BackendContract, IDisposable
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory => CudaFactory.Default;
+    protected override BackendFactory Factory => CudaFactory.Deterministic;
 
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 }

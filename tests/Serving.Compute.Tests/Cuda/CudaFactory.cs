@@ -13,8 +13,8 @@ internal static class CudaFactory
     /// <summary>One algorithm per shape.</summary>
     public static BackendFactory Deterministic { get; } = Of("cuda deterministic", new CudaBackendOptions { Deterministic = true });
 
-    /// <summary>Without tensor cores.</summary>
-    public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true });
+    /// <summary>Without tensor cores and recordings.</summary>
+    public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 
     private static BackendFactory Of(string name, CudaBackendOptions options) => new(name, true, program =>
     {

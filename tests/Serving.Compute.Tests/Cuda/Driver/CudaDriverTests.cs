@@ -13,14 +13,14 @@ public sealed class CudaDriverTests
     {
         using var driver = new DriverFixture();
         var device = driver.Context.Device;
-        Assert.InRange(CudaDevice.Count(), 2, 8);
+        Assert.InRange(CudaDevice.Count(), 1, 64);
         Assert.NotEmpty(device.Name);
         Assert.Equal($"sm_{device.Major}{device.Minor}", device.Architecture);
         Assert.True(device.Multiprocessors > 0 && device.SharedBytes >= 96 << 10);
         var (free, total) = driver.Context.Memory();
         Assert.Equal(device.MemoryBytes, total);
-        using var buffer = CudaDeviceBuffer.Allocate(driver.Context, 1 << 20);
-        Assert.InRange(driver.Context.Memory().Free, 0, free - (1 << 20));
+        using var buffer = CudaDeviceBuffer.Allocate(driver.Context, 64 << 20);
+        Assert.InRange(driver.Context.Memory().Free, 0, free - (64 << 20));
     }
 
     [Fact]
@@ -129,6 +129,7 @@ public sealed class CudaDriverTests
     [Fact]
     public void Module_NoPtx_FailsWithTheDriversWords()
     {
+        CudaEmulator.RequireEmulated();
         using var driver = new DriverFixture();
         var error = Assert.Throws<CudaException>(() => CudaModule.Load(driver.Context, Encoding.ASCII.GetBytes("this is no PTX")));
         Assert.Equal(("cuModuleLoadDataEx", "CUDA_ERROR_INVALID_IMAGE", 200, false), (error.Call, error.CodeName, error.Code, error.IsFatal));
@@ -164,7 +165,7 @@ public sealed class CudaDriverTests
         CudaEmulator.Require();
         using var driver = new DriverFixture();
         var context = CudaContext.Create(driver.Context.Device);
-        var buffer = CudaDeviceBuffer.Allocate(context, 64);
+        var buffer = CudaDeviceBuffer.Allocate(context, 64 << 20);
         var before = driver.Context.Memory().Free;
         context.Dispose();
         var thread = new Thread(buffer.Dispose);

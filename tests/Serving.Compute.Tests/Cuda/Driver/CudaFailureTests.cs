@@ -21,6 +21,7 @@ public sealed class CudaFailureTests
     [InlineData(719, "CUDA_ERROR_LAUNCH_FAILED", true)]
     public void Synchronize_AfterFailure_NamesItAndStaysFailed(int code, string name, bool isFatal)
     {
+        CudaEmulator.RequireEmulated();
         using var driver = new DriverFixture(Device);
         using var buffer = driver.Counting(64);
         CudaEmulator.FailAfter(Device, 0, code);
@@ -37,6 +38,7 @@ public sealed class CudaFailureTests
     [Fact]
     public void Allocate_MoreThanThereIs_IsOutOfMemoryAndNotFatal()
     {
+        CudaEmulator.RequireEmulated();
         using var driver = new DriverFixture(Device);
         var error = Assert.Throws<CudaException>(() => CudaDeviceBuffer.Allocate(driver.Context, driver.Context.Device.MemoryBytes + 1));
         Assert.Equal(("cuMemAlloc_v2", "CUDA_ERROR_OUT_OF_MEMORY", 2, false), (error.Call, error.CodeName, error.Code, error.IsFatal));
@@ -48,7 +50,7 @@ public sealed class CudaFailureTests
     [Fact]
     public void Execute_DeviceFails_IsAComputeException()
     {
-        CudaEmulator.Require();
+        CudaEmulator.RequireEmulated();
         var test = TestProgram.Create(new TestShape());
         var factory = new BackendFactory("cuda:1", true, program => new CudaBackend(program, new CudaBackendOptions { Ordinal = Device }));
         using (var session = new BackendSession(factory, test))

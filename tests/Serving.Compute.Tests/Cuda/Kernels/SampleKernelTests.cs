@@ -53,7 +53,13 @@ public sealed class SampleKernelTests
         const int Vocabulary = 1000;
         var rows = Enumerable.Range(0, 40).Select(seed => new SampleRow
         {
-            TargetToken = -1, TopLogprobs = -1, TopP = topP, TopK = topK, Temperature = 1, RepetitionPenalty = 1, Seed = (ulong)seed,
+            TargetToken = -1,
+            TopLogprobs = -1,
+            TopP = topP,
+            TopK = topK,
+            Temperature = 1,
+            RepetitionPenalty = 1,
+            Seed = (ulong)seed,
         });
         var outputs = Run(Values.Matrix(40, Vocabulary, (_, _) => 2), Vocabulary, [.. rows.Select(row => (row, (IReadOnlyList<PenaltyToken>)[], (IReadOnlyList<TokenBias>)[]))]);
         Assert.All(outputs.TokenIds, id => Assert.InRange(id, 0, kept - 1));

@@ -1,0 +1,59 @@
+using System.Text;
+using Serving.Compute.Backends;
+using Serving.Compute.Programs;
+using Serving.Engine.Models;
+
+namespace Serving.Benchmarks.Cuda;
+
+/// <summary>A model's sizes.</summary>
+/// <param name="Name">For the report.</param>
+/// <param name="Config">Its config.json.</param>
+/// <param name="AttentionContext">Tokens of each of 64 sequences whose decode attention is measured.</param>
+/// <param name="PrefillRows">Rows of a prompt whose attention is measured.</param>
+/// <param name="CopyBytes">Bytes that bandwidths are measured with.</param>
+/// <param name="MatrixSize">Rows and columns of the product that the matrix rate is measured with.</param>
+internal sealed record BenchmarkShape(string Name, string Config, int AttentionContext, int PrefillRows, long CopyBytes, int MatrixSize)
+{
+    private const int Positions = 8192;
+
+    private static readonly BenchmarkShape[] All =
+    [
+        new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 4096, 8192, 4L << 30, 8192),
+        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 64, 64, 1 << 20, 64),
+    ];
+
+    /// <summary>The shape of a name.</summary>
+    public static BenchmarkShape Find(string name) => All.First(shape => shape.Name == name);
+
+    /// <summary>The model's program.</summary>
+    public ModelProgram Program() => ModelRegistry.Build(Name, ModelConfig.Parse(Encoding.UTF8.GetBytes(Config)), Positions);
+
+    /// <summary>Loads random weights: one block of them, over and over, since no figure depends on their values.</summary>
+    public static void LoadWeights(IComputeBackend backend, ModelProgram program)
+    {
+        var random = new Random(1);
+        var block = new ushort[4 << 20];
+        for (var i = 0; i < block.Length; i++)
+        {
+            // bf16 of magnitude 2^-7 … 2^-6, either sign.
+            block[i] = (ushort)((random.Next(2) << 15) | (120 << 7) | random.Next(128));
+        }
+
+        foreach (var weight in program.Weights)
+        {
+            var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
+            var length = weight.Kind == WeightKind.Vector ? weight.Columns : weight.Rows;
+            var most = Math.Max(1, block.Length / width);
+            for (var row = 0; row < length; row += most)
+            {
+                backend.LoadWeight(weight.Index, row, block.AsSpan(0, Math.Min(most, length - row) * width));
+            }
+        }
+    }
+
+    private static string Llama(int hidden, int intermediate, int layers, int heads, int kvHeads, int headSize, int vocabulary) => $$"""
+        {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":{{hidden}},"intermediate_size":{{intermediate}},"num_hidden_layers":{{layers}},
+        "num_attention_heads":{{heads}},"num_key_value_heads":{{kvHeads}},"head_dim":{{headSize}},"vocab_size":{{vocabulary}},"rms_norm_eps":1e-5,"rope_theta":500000.0,
+        "max_position_embeddings":{{Positions}},"tie_word_embeddings":false,"hidden_act":"silu","bos_token_id":1,"eos_token_id":2}
+        """;
+}
