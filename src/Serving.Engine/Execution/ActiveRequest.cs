@@ -71,9 +71,6 @@ public sealed class ActiveRequest
     /// <summary>Logprobs of the prompt's tokens scored so far, in order (echo with logprobs); choice 0 scores for all choices.</summary>
     public List<TokenLogprob> PromptLogprobs { get; } = [];
 
-    /// <summary>Per import of the request, whether it was found; known once choice 0 has ended.</summary>
-    public IReadOnlyList<bool> ImportHits { get; private set; } = [];
-
     /// <summary>Set by the client's side when it has gone; the engine looks at it between steps.</summary>
     public bool IsCancelled { get; set; }
 
@@ -121,7 +118,7 @@ public sealed class ActiveRequest
         if (generated.Choice == 0)
         {
             _cachedTokens = sequence.CachedCount;
-            ImportHits = sequence.ImportHits;
+            _modules = Prompt?.UsageOf(sequence.ImportHits);
         }
 
         _channel.Writer.TryWrite(generated);

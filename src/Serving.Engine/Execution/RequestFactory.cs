@@ -43,6 +43,7 @@ public sealed class RequestFactory
             Tenant = source.Tenant,
             Adapter = adapter,
             Prompt = prompt.Tokens,
+            Imports = prompt.Modules?.Imports ?? [],
             Positions = prompt.Modules?.Positions,
             Choices = source.Choices,
             ScorePrompt = source is { Echo: true, TopLogprobs: not null },
@@ -80,7 +81,8 @@ public sealed class RequestFactory
     {
         const int PageTokens = Compute.Programs.ModelShape.PageTokens;
         var poolTokens = (long)(_poolPages - (adapter?.PageCount ?? 0)) * PageTokens;
-        var perChoice = ((poolTokens - prompt.Tokens.Length) / choices) - PageTokens;
+        var partlyFilled = prompt.Modules?.Imports.Count ?? 0; // A page at most of each import is not full.
+        var perChoice = ((poolTokens - prompt.Tokens.Length) / choices) - ((1 + partlyFilled) * PageTokens);
         return (int)Math.Max(1, Math.Min(_maxModelLength - prompt.NextPosition, perChoice));
     }
 }

@@ -37,7 +37,10 @@ public sealed class EngineClient : IEngineClient
     public IPromptSchemas Schemas => _parts.Schemas;
 
     /// <inheritdoc/>
-    public async ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
+    public ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken) => SubmitAsync(request, null, cancellationToken);
+
+    /// <summary>Submits a request whose prompt is encoded already, its positions and imports included; null encodes it.</summary>
+    internal async ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, EncodedPrompt? encoded, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var arrival = _parts.Clock.Now;
@@ -63,7 +66,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(unusable);
         }
 
-        var prompt = await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
+        var prompt = encoded ?? await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
         return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure
             ? Refused(failure)
             : await QueueAsync(request, prompt, adapter, admission, arrival, cancellationToken);

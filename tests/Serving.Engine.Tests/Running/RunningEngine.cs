@@ -1,8 +1,11 @@
 using System.Text.Json;
 using Serving.Core.Memory;
 using Serving.Core.Tenancy;
+using Serving.Engine.Execution;
 using Serving.Engine.Hosting;
+using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
 using Serving.Testing;
 
 namespace Serving.Engine.Tests.Running;
@@ -65,10 +68,27 @@ public sealed class RunningEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until nothing runs or waits.</summary>
-    public async Task QuiesceAsync()
+    /// <summary>Runs a request whose prompt is encoded already to its end.</summary>
+    internal async Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)> RunAsync(GenerationRequest request, CompiledPrompt prompt)
     {
-        while (Client.Snapshot is not { Running: 0, Waiting: 0, SequencePages: 0 })
+        var client = (EngineClient)Client;
+        var (stream, failure) = await client.SubmitAsync(request, new EncodedPrompt(prompt.Tokens, null, prompt), TestContext.Current.CancellationToken);
+        Assert.True(stream is not null, failure?.Message);
+        await using (stream)
+        {
+            var answers = await Answer.ReadAsync(stream, TestContext.Current.CancellationToken);
+            return (answers, stream.Usage);
+        }
+    }
+
+    /// <summary>Waits until nothing runs or waits.</summary>
+    public Task QuiesceAsync() => UntilAsync(snapshot => snapshot is { Running: 0, Waiting: 0, SequencePages: 0 });
+
+    /// <summary>Waits until the engine's state is as asked.</summary>
+    public async Task UntilAsync(Func<EngineSnapshot, bool> reached)
+    {
+        ArgumentNullException.ThrowIfNull(reached);
+        while (!reached(Client.Snapshot))
         {
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
             await Task.Yield();
