@@ -8,6 +8,12 @@
 
 namespace emulator {
 
+namespace {
+
+constexpr uint32_t stack_shift = 9 * 64;
+
+}  // namespace
+
 thread_local Thread* current __attribute__((tls_model("initial-exec"))) = nullptr;
 
 Block::Block() : threads_(new Thread[max_threads]), warps_(new Warp[SharedMemory::max_warps]) {
@@ -65,9 +71,11 @@ void Block::prepare_threads() {
         thread.index = i;
         thread.lane = i % 32;
         thread.stack = reinterpret_cast<uintptr_t>(stack);
+        thread.checked = launch_->checked;
         thread.group = 0;
         thread.copies.clear();
-        prepare(thread.context, stack, Stacks::bytes, &thread_main);
+        // Stacks that all began at the same place of a page would fight for the same few lines of the first-level cache.
+        prepare(thread.context, stack, Stacks::bytes - i * stack_shift % 4096, &thread_main);
     }
 }
 
@@ -131,7 +139,7 @@ void Block::meet(Operation operation, uint32_t qualifier) {
              std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp wait at " + name_of(warp.operation));
     }
     warp.arrived |= bit;
-    if (warp.arrived == warp.members) {
+    if (__builtin_expect(warp.arrived == warp.members, 0)) {
         warp.arrived = 0;
         carry_out(warp);
         if (operation == Operation::warp_sync) shared_checks_.step(warp.index);
@@ -140,7 +148,12 @@ void Block::meet(Operation operation, uint32_t qualifier) {
         return;
     }
     warp.runnable &= ~bit;
-    leave_for_another();
+    if (random_ != 0 || warp.runnable == 0) return leave_for_another();
+    // Nearly every switch is this one: to the next lane of the same warp.
+    Thread* const self = current;
+    const uint32_t after = warp.runnable & ~((bit << 1) - 1);
+    current = &threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))];
+    switch_context(self->context, current->context);
 }
 
 void Block::wait_at_barrier(uint32_t id, uint32_t threads) {

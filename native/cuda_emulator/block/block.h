@@ -31,6 +31,7 @@ struct Thread {
     uint32_t index = 0;
     uint32_t lane = 0;
     uintptr_t stack = 0;  // lowest address
+    bool checked = true;  // as the launch
     uint32_t group = 0;   // of asynchronous copies, that is being filled
     std::vector<AsyncCopy> copies;
 };

@@ -2,8 +2,6 @@
 
 #include <link.h>
 
-#include <string_view>
-
 #include "allocations.h"
 
 namespace emulator {
@@ -37,19 +35,22 @@ Image find_image() {
 
 const char* verb(Access access) { return access == Access::read ? "read" : access == Access::write ? "write" : "atomic"; }
 
-std::string sized(std::string_view what, size_t bytes) { return std::string(what) + " of " + std::to_string(bytes) + " bytes"; }
+std::string sized(const char* what, size_t bytes) { return std::string(what) + " of " + std::to_string(bytes) + " bytes"; }
 
-uint32_t offset_in_shared(uintptr_t address, size_t bytes, std::string_view what) {
+[[noreturn]] void fail_past_shared(uintptr_t offset, size_t bytes, const char* what) {
     Block& block = *current->block;
+    block.fail(FindingKind::shared_out_of_bounds, offset,
+               sized(what, bytes) + " at offset " + std::to_string(offset) + " of " + std::to_string(block.launch().shared_bytes));
+}
+
+uint32_t offset_in_shared(uintptr_t address, size_t bytes, const char* what) {
+    const Block& block = *current->block;
     const uintptr_t offset = address - reinterpret_cast<uintptr_t>(block.shared());
-    const uint32_t limit = block.launch().shared_bytes;
-    if (offset + bytes > limit)
-        block.fail(FindingKind::shared_out_of_bounds, offset, sized(what, bytes) + " at offset " + std::to_string(offset) + " of " + std::to_string(limit));
+    if (offset + bytes > block.launch().shared_bytes) fail_past_shared(offset, bytes, what);
     return static_cast<uint32_t>(offset);
 }
 
-void judge(SharedMemory::Outcome outcome, size_t bytes, std::string_view what) {
-    if (outcome.verdict == SharedMemory::Verdict::fine) return;
+[[gnu::noinline]] void judge(SharedMemory::Outcome outcome, size_t bytes, const char* what) {
     const std::string where = sized(what, bytes) + " at shared offset " + std::to_string(outcome.offset);
     const std::string other = std::to_string(outcome.other);
     Block& block = *current->block;
@@ -81,15 +82,17 @@ void check_global_slow(uintptr_t address, size_t bytes, Access access) {
 
 void check_shared(uintptr_t address, size_t bytes, Access access) {
     SharedMemory& memory = current->block->shared_checks();
-    const std::string_view what = verb(access);
+    const char* const what = verb(access);
     const uint32_t offset = offset_in_shared(address, bytes, what), size = static_cast<uint32_t>(bytes), thread = current->index;
     if (access == Access::atomic) return memory.write_atomically(offset, size);
-    judge(access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread), bytes, what);
+    const auto outcome = access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread);
+    if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, what);
 }
 
 void begin_async_copy(uintptr_t shared) {
     const uint32_t offset = offset_in_shared(shared, 16, "cp.async");
-    judge(current->block->shared_checks().begin_copy(offset, 16, current->index), 16, "cp.async");
+    const auto outcome = current->block->shared_checks().begin_copy(offset, 16, current->index);
+    if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, 16, "cp.async");
 }
 
 void check_other(uintptr_t address, size_t bytes, Access access) {

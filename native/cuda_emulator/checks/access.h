@@ -21,7 +21,7 @@ void check_other(uintptr_t address, size_t bytes, Access access);
 template <Access access>
 inline void check(const void* pointer, size_t bytes, bool aligned) {
     Thread* const thread = current;
-    if (thread == nullptr || !thread->block->launch().checked) return;
+    if (thread == nullptr || !thread->checked) return;
     const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
     if (address - thread->stack < Stacks::bytes) return;
     if (aligned && address % bytes != 0) fail_misaligned(address, bytes);

@@ -31,12 +31,12 @@ SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32
     const uint32_t mine = stamp(thread);
     for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
         Cell& cell = cells_[i];
+        if (cell.last_read == mine) continue;  // nothing has been written since: a write forgets the readers
         const uint32_t clock = clock_of(cell.written);
         if (clock == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
         if (clock < start_) return {Verdict::not_written, i * granule, thread};
         if (bytes == 1) continue;
         if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
-        if (cell.last_read == mine) continue;
         if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
         cell.last_read = mine;
     }
