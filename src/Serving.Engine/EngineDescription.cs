@@ -12,8 +12,11 @@ public sealed record EngineDescription
     /// <summary>Unix seconds at which the model was loaded: "created" of the model list.</summary>
     public required long CreatedUnixSeconds { get; init; }
 
-    /// <summary>"managed" or "cpu".</summary>
+    /// <summary>"managed", "cpu" or "cuda".</summary>
     public required string Device { get; init; }
+
+    /// <summary>The GPU's name; null on a CPU.</summary>
+    public string? DeviceName { get; init; }
 
     /// <summary>Instruction set in use.</summary>
     public required string InstructionSet { get; init; }

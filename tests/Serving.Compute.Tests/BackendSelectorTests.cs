@@ -31,6 +31,39 @@ public sealed class BackendSelectorTests
         }
     }
 
+    /// <summary>The emulator has to be asked for: <see cref="DeviceKind.Auto"/> above runs with it in the driver's place.</summary>
+    [Fact]
+    public void Create_Cuda_IsTheGpuThatWasAskedFor()
+    {
+        CudaEmulator.Require();
+        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, new DeviceOptions { Device = DeviceKind.Cuda });
+        using (backend)
+        {
+            Assert.Equal("cuda", backend.Name);
+            Assert.StartsWith("sm_", backend.InstructionSet, StringComparison.Ordinal);
+            Assert.NotNull(backend.DeviceMemory);
+            Assert.Empty(note);
+        }
+    }
+
+    [Fact]
+    public void Create_GpuThatIsNotThere_SaysHowManyThereAre()
+    {
+        CudaEmulator.Require();
+        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinal = 63 };
+        var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options));
+        Assert.Contains("no GPU 63", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_Cuda_HeadsTooLarge_IsRefused()
+    {
+        CudaEmulator.Require();
+        var program = TestProgram.Create(new TestShape { Heads = 1, KvHeads = 1, HeadSize = 514 }).Program;
+        var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda }));
+        Assert.Contains("514", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Create_HeadsTooLarge_IsManagedWithNote()
     {

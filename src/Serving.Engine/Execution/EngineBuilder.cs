@@ -126,6 +126,7 @@ internal sealed class EngineBuilder
         ModelSource = _model.Folder.Path,
         CreatedUnixSeconds = _time.GetUtcNow().ToUnixTimeSeconds(),
         Device = _backend.Name,
+        DeviceName = _backend.DeviceMemory?.Name,
         InstructionSet = _backend.InstructionSet,
         Threads = _backend.ThreadCount,
         MaxModelLength = _maxModelLength,

@@ -1,3 +1,4 @@
+using Serving.Compute.Backends;
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
 using Serving.Core.Modules;
@@ -35,6 +36,9 @@ public sealed record PinModulesCommand(IReadOnlyList<ModuleRef> Modules, Tenant 
 
 /// <summary>Let go of pinned modules.</summary>
 public sealed record UnpinModulesCommand(IReadOnlyList<ModuleRef> Modules, AdapterRef? Adapter) : EngineCommand;
+
+/// <summary>The device failed under another thread's hands: the engine ends as if a step had failed.</summary>
+public sealed record DeviceFailedCommand(ComputeException Reason) : EngineCommand;
 
 /// <summary>Take no more requests.</summary>
 public sealed record DrainCommand : EngineCommand;

@@ -263,6 +263,8 @@ public sealed class EngineLoop : IDisposable
                 _scheduler.BeginDrain();
                 _state = EngineState.Draining;
                 break;
+            case DeviceFailedCommand failed:
+                throw new ComputeException(failed.Reason.Message, failed.Reason);
             case StopCommand:
                 _stopping = true;
                 break;

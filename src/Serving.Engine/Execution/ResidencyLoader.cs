@@ -57,6 +57,11 @@ public sealed class ResidencyLoader
         {
             _post(new AdapterFailedCommand(load.Digest, RequestError.AdapterUnavailable));
         }
+        catch (ComputeException exception)
+        {
+            // Nobody may be running a step that would notice.
+            _post(new DeviceFailedCommand(exception));
+        }
     }
 
     private EngineCommand Pack(AdapterLoad load, AdapterWeights weights)

@@ -74,7 +74,7 @@ public sealed record MemoryPlan(
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
         var left = Math.Max(0, device.FreeBytes - weightBytes);
-        var headroom = Math.Min(DeviceHeadroomBytes, left / 4);
+        var headroom = Math.Min(DeviceHeadroomBytes, left / 3);
         var most = (left - headroom) / pageBytes;
         var pages = poolBytes is { } configured ? configured / pageBytes : most / 10 * 9;
         var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);

@@ -30,9 +30,12 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the daemon with the bundled model and waits until its start screen is there.</summary>
-    public static async Task<DaemonProcess> StartAsync(params string[] arguments)
+    public static Task<DaemonProcess> StartAsync(params string[] arguments) => StartAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with variables of its own.</summary>
+    public static async Task<DaemonProcess> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var daemon = Launch(["--port", "0", "--pool-size", "64MiB", .. arguments]);
+        var daemon = Launch(environment, ["--port", "0", "--pool-size", "64MiB", .. arguments]);
         _ = daemon._process.WaitForExitAsync().ContinueWith(
             _ => daemon._address.TrySetException(new InvalidOperationException($"The daemon ended: {daemon.Output}")),
             TaskScheduler.Default);
@@ -43,7 +46,7 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     /// <summary>Runs the daemon to its end.</summary>
     public static async Task<(int Code, string Output)> RunAsync(params string[] arguments)
     {
-        await using var daemon = Launch(arguments);
+        await using var daemon = Launch(new Dictionary<string, string>(), arguments);
         return (await daemon.ExitAsync(), daemon.Output);
     }
 
@@ -83,9 +86,14 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static DaemonProcess Launch(string[] arguments)
+    private static DaemonProcess Launch(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Serving.Server.dll"));
         foreach (var argument in arguments)
         {

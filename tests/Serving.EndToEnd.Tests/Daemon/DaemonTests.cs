@@ -24,6 +24,23 @@ public sealed class DaemonTests
         }
     }
 
+    /// <summary>The whole daemon on the emulated GPU; left to itself it does not take it.</summary>
+    [Fact]
+    public async Task Start_OnTheEmulatedGpu_AnswersAndAutoLeavesItAlone()
+    {
+        CudaEmulator.Require();
+        var emulator = new Dictionary<string, string> { ["SERVING_CUDA_DRIVER"] = CudaEmulator.FilePath };
+        await using (var daemon = await DaemonProcess.StartAsync(emulator, "--device", "cuda", "--max-num-batched-tokens", "256"))
+        {
+            using var client = daemon.CreateClient();
+            Assert.Contains("Paris", await AskAsync(client, "tiny-chat-5m"), StringComparison.Ordinal);
+            Assert.Matches("Device +cuda, sm_", daemon.Output);
+        }
+
+        await using var auto = await DaemonProcess.StartAsync(emulator);
+        Assert.DoesNotMatch("Device +cuda", auto.Output);
+    }
+
     [Fact]
     public async Task Start_Curl_FromTheScreenWorks()
     {

@@ -1,3 +1,4 @@
+using Serving.Compute.Backends;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Engine.Tests.Demo;
@@ -83,6 +84,24 @@ public sealed class CudaGenerationTests
         await stream!.DisposeAsync();
         await engine.QuiesceAsync();
         Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>A device that fails while an adapter is packed, no step running: the engine ends with the reason, and so does the request.</summary>
+    [Fact]
+    public async Task Load_DeviceFails_EndsTheEngine()
+    {
+        CudaEmulator.RequireEmulated();
+        await using (var engine = Start(options => options with { Device = "cuda:1" }))
+        {
+            CudaEmulator.FailAfter(1, 0, 700);
+            var (stream, _) = await engine.Client.SubmitAsync(RunningEngine.Chat("pirate", "Tell me a story."), TestContext.Current.CancellationToken);
+            var error = await Assert.ThrowsAnyAsync<ComputeException>(() => engine.Ended);
+            Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700)", error.Message, StringComparison.Ordinal);
+            Assert.Equal(EngineState.Failed, engine.Client.State);
+            await stream!.DisposeAsync();
+        }
+
+        CudaEmulator.Reset(1);
     }
 
     private static RunningEngine Start(Func<EngineOptions, EngineOptions>? change = null)

@@ -23,6 +23,9 @@ public sealed class RunningEngine : IAsyncDisposable
     /// <summary>The engine's door.</summary>
     public IEngineClient Client => _engine.Client;
 
+    /// <summary>Completes when the engine thread has ended; faulted with the reason when the engine failed.</summary>
+    public Task Ended => _engine.Ended;
+
     /// <summary>Starts an engine on the bundled model.</summary>
     /// <param name="device">managed or cpu.</param>
     /// <param name="isa">Instruction set of the CPU backend.</param>
