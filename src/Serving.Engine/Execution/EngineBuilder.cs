@@ -78,6 +78,8 @@ internal sealed class EngineBuilder
         var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
         var modules = new ModulePromptEncoder(
             schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision);
+        var pins = new SchemaPins(modules, directory, loop.TryPost);
+        schemas.Removed = pins.Remove;
         var encoder = new PromptEncoder(_model.Tokenizer, renderer, modules);
         return new EngineParts(
             _options,
@@ -89,7 +91,7 @@ internal sealed class EngineBuilder
             directory,
             encoder,
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, clock),
-            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, _time),
+            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,
             statistics);
     }

@@ -13,12 +13,14 @@ namespace Serving.Engine.Execution;
 /// <param name="compiler">Compiles them.</param>
 /// <param name="inTurn">Does work that tokenises when it is its turn.</param>
 /// <param name="isModelKnown">Whether a tenant may use a model, and so pin a schema under it.</param>
+/// <param name="pin">Keeps a schema's modules encoded, or says why not.</param>
 /// <param name="time">For the time to live.</param>
 public sealed class PromptSchemas(
     SchemaStore store,
     SchemaCompiler compiler,
     Func<Func<CompiledSchema>, CancellationToken, ValueTask<CompiledSchema>> inTurn,
     Func<Tenant, string, bool> isModelKnown,
+    Func<StoredSchema, Tenant, CancellationToken, ValueTask<RequestFailure?>> pin,
     TimeProvider time) : IPromptSchemas
 {
     /// <summary>Models that one schema is pinned under at most: each costs its modules' pages.</summary>
@@ -51,7 +53,7 @@ public sealed class PromptSchemas(
                 Pin = upload.Pin,
                 SourceLength = (upload.Pml ?? upload.Json!).Length,
             };
-            return store.Put(schema) is { } full ? new PutSchemaResult(null, full) : new PutSchemaResult(schema, null);
+            return (await pin(schema, tenant, cancellationToken) ?? Keep(schema)) is { } failure ? new PutSchemaResult(null, failure) : new PutSchemaResult(schema, null);
         }
         catch (PromptSchemaException exception)
         {
@@ -98,6 +100,18 @@ public sealed class PromptSchemas(
                 notice($"Prompt schema {file.File} is left out: {error}");
             }
         }
+    }
+
+    // What the store does not take is gone like what it has let go.
+    private RequestFailure? Keep(StoredSchema schema)
+    {
+        var full = store.Put(schema);
+        if (full is not null)
+        {
+            store.Removed?.Invoke(schema);
+        }
+
+        return full;
     }
 
     private string? Keep(SchemaFile file)

@@ -1,5 +1,8 @@
 using System.Text.Json;
+using Serving.Core.Memory;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
+using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 
@@ -8,7 +11,7 @@ namespace Serving.Engine.Tests.Running;
 /// <summary>Prompt schemas on the whole engine with the bundled model: put, used by chats and completions with any adapter, deleted.</summary>
 public sealed class PromptModuleTests : IAsyncLifetime
 {
-    private const string Notes = """
+    private const string NotesJson = """
         {"name": "notes", "content": [
           {"type": "system", "content": ["Use the following documents.\n\n",
             {"type": "module", "name": "garden", "content": "Document: Garden Diary\nThe code of the red lamp is 4711.\nOmar keeps his boat in the cellar.\n\n"},
@@ -21,7 +24,7 @@ public sealed class PromptModuleTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _engine = RunningEngine.Start();
-        await PutAsync(Notes);
+        await PutAsync(NotesJson);
     }
 
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
@@ -71,7 +74,61 @@ public sealed class PromptModuleTests : IAsyncLifetime
         Assert.Null(failure);
         await Answer.ReadAsync(stream!, TestContext.Current.CancellationToken);
         Assert.Equal(["garden", "office"], stream!.Usage.Modules!.Select(module => module.Path));
-        Assert.All(stream.Usage.Modules!, module => Assert.True(module.Tokens > 10 && module.CachedTokens >= 0 && module.CachedTokens <= module.Tokens));
+        Assert.All(stream.Usage.Modules!, module => Assert.True(module.Tokens > 10));
+    }
+
+    [Fact]
+    public async Task Usage_ModuleThatWasUsedBefore_IsCachedWhateverStandsBesideIt()
+    {
+        var first = await UsageAsync(Chat("base", "Hello!", "office"));
+        Assert.Equal((0, 0), (first.CachedTokens, Assert.Single(first.Modules!).CachedTokens));
+
+        // The schema's own text and the office are there; the garden, which stands before the office, is new.
+        var second = await UsageAsync(Chat("base", "How are you?", "garden", "office"));
+        Assert.Equal([0, second.Modules![1].Tokens], second.Modules.Select(module => module.CachedTokens));
+        Assert.Equal(Notes("notes").TokenCount - second.Modules[0].Tokens, second.CachedTokens);
+
+        var third = await UsageAsync(Chat("base", "Goodbye!", "garden", "office"));
+        Assert.Equal(Notes("notes").TokenCount, third.CachedTokens);
+        Assert.Equal(0, (await UsageAsync(Chat("json", "Goodbye!", "garden", "office"))).CachedTokens);
+    }
+
+    [Fact]
+    public async Task Usage_OfAnotherTenant_IsSharedForPublicSchemasOnly()
+    {
+        var other = RunningEngine.Tenant with { Id = new TenantId("other"), Salt = Digest.Of("other"u8) };
+        var (_, failure) = await _engine.Client.Schemas.PutAsync(other, isAdmin: false, new SchemaUpload { Json = NotesJson }, TestContext.Current.CancellationToken);
+        Assert.Null(failure);
+        await UsageAsync(Chat("base", "Hello!", "garden"));
+        Assert.Equal(0, (await UsageAsync(Chat("base", "Hello!", "garden") with { Tenant = other })).CachedTokens);
+
+        await PutAsync(NotesJson.Replace("\"notes\"", "\"all\"", StringComparison.Ordinal), isPublic: true);
+        Assert.Equal(0, (await UsageAsync(ChatOn("all", "Hello!", "base", "garden"))).CachedTokens);
+        Assert.NotEqual(0, (await UsageAsync(ChatOn("all", "Hello!", "base", "garden") with { Tenant = other })).CachedTokens);
+    }
+
+    [Fact]
+    public async Task Put_WithPins_EncodesBeforeAnyoneAsks()
+    {
+        await PutAsync(NotesJson, pin: ["base", "terse"]);
+        await ModulesAsync(2 * Notes("notes").Runs.Count);
+        foreach (var model in new[] { "base", "terse" })
+        {
+            Assert.Equal(Notes("notes").TokenCount, (await UsageAsync(Chat(model, "Hello!", "garden", "office"))).CachedTokens);
+        }
+
+        Assert.Equal(2 * Notes("notes").Runs.Count, _engine.Client.Snapshot.ModuleEncodes);
+    }
+
+    [Fact]
+    public async Task Put_PinsThatDoNotFit_AreRefusedAndLeaveTheSchemaThatWasThere()
+    {
+        await using var engine = RunningEngine.Start(change: options => options with { PoolBytes = 4 << 20 });
+        var version = await PutAsync(engine, NotesJson);
+        var large = $$"""{"name": "notes", "content": "{{string.Concat(Enumerable.Repeat("The code of the red lamp is 4711. ", 50))}}"}""";
+        var (_, failure) = await engine.Client.Schemas.PutAsync(RunningEngine.Tenant, isAdmin: true, new SchemaUpload { Json = large, Pin = ["base"] }, TestContext.Current.CancellationToken);
+        Assert.Equal((RequestError.InvalidRequest, "pin"), (failure!.Error, failure.Parameter));
+        Assert.Equal(version, engine.Client.Schemas.Find(RunningEngine.Tenant, "notes")!.Compiled.Version);
     }
 
     [Fact]
@@ -117,9 +174,32 @@ public sealed class PromptModuleTests : IAsyncLifetime
 
     private ValueTask<SubmitResult> SubmitAsync(GenerationRequest request) => _engine.Client.SubmitAsync(request, TestContext.Current.CancellationToken);
 
-    private async Task PutAsync(string json)
+    private static async Task<Digest> PutAsync(RunningEngine engine, string json, IReadOnlyList<string>? pin = null, bool isPublic = false)
     {
-        var (_, failure) = await _engine.Client.Schemas.PutAsync(RunningEngine.Tenant, isAdmin: true, new SchemaUpload { Json = json }, TestContext.Current.CancellationToken);
+        var upload = new SchemaUpload { Json = json, Pin = pin ?? [], IsPublic = isPublic };
+        var (schema, failure) = await engine.Client.Schemas.PutAsync(RunningEngine.Tenant, isAdmin: true, upload, TestContext.Current.CancellationToken);
         Assert.Null(failure);
+        return schema!.Compiled.Version;
+    }
+
+    private Task PutAsync(string json, IReadOnlyList<string>? pin = null, bool isPublic = false) => PutAsync(_engine, json, pin, isPublic);
+
+    private CompiledSchema Notes(string name) => _engine.Client.Schemas.Find(RunningEngine.Tenant, name)!.Compiled;
+
+    private async Task<GenerationUsage> UsageAsync(GenerationRequest request)
+    {
+        var (stream, failure) = await SubmitAsync(request);
+        Assert.Null(failure);
+        await Answer.ReadAsync(stream!, TestContext.Current.CancellationToken);
+        return stream!.Usage;
+    }
+
+    private async Task ModulesAsync(int count)
+    {
+        while (_engine.Client.Snapshot.Modules < count)
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
     }
 }

@@ -36,6 +36,7 @@ internal sealed class FakeEngine : IEngineClient
             new SchemaCompiler(Tokenizer, renderer, 2048),
             (work, _) => new(work()),
             (tenant, model) => Known(tenant, model) is null,
+            (_, _, _) => default,
             TimeProvider.System);
     }
 

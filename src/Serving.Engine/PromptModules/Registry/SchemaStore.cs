@@ -17,9 +17,6 @@ public sealed class SchemaStore(SchemaStoreOptions options, TimeProvider time)
     private long _size;
     private DateTimeOffset _nextExpiry = DateTimeOffset.MaxValue;
 
-    /// <summary>Told of every schema that was put; called under no lock.</summary>
-    public Action<StoredSchema>? Added { get; set; }
-
     /// <summary>Told of every schema that is gone: replaced, removed or expired; called under no lock.</summary>
     public Action<StoredSchema>? Removed { get; set; }
 
@@ -62,7 +59,6 @@ public sealed class SchemaStore(SchemaStoreOptions options, TimeProvider time)
             Removed?.Invoke(replaced);
         }
 
-        Added?.Invoke(schema);
         return null;
     }
 
