@@ -89,20 +89,34 @@ struct BlockOperands {
     int halves;
 };
 
-// Copies tokens one by one: where a page is partly valid, or its ordinals lie across the borders of blocks. Slots beyond the valid ones may hold anything,
-// NaN too, and are never read.
+// Tokens from an ordinal on that lie side by side in one page, at most so many.
+SRV_INLINE int run_length(const EntryCursor& cursor, int first, int most) {
+    const int left = cursor.start + cursor.entries[cursor.entry].valid_length - first;
+    return left < most ? left : most;
+}
+
+// Copies runs of tokens: where a page is partly valid, as an imported module's last one is, or its ordinals lie across the borders of blocks. Slots beyond the valid ones may
+// hold anything, NaN too: their keys are masked, their values never read.
 static void gather_keys(const Engine& engine, EntryCursor cursor, int layer, int head, int first, int count, uint16_t* to) {
-    for (int t = 0; t < count; t++) {
+    TokenRun runs[kPageTokens];
+    int run_count = 0;
+    for (int t = 0; t < count;) {
         seek(cursor, first + t);
-        copy_key_token(page_keys(engine, cursor.entries[cursor.entry].page, layer, head), first + t - cursor.start, to, t, engine.program.head_size);
+        const int length = run_length(cursor, first + t, count - t);
+        runs[run_count++] = TokenRun{page_keys(engine, cursor.entries[cursor.entry].page, layer, head), first + t - cursor.start, t, length};
+        t += length;
     }
+
+    copy_key_runs(runs, run_count, to, engine.program.head_size);
 }
 
 static void gather_values(const Engine& engine, EntryCursor cursor, int layer, int head, int first, int count, uint16_t* to, int to_tokens, int to_token) {
-    for (int t = 0; t < count; t++) {
+    for (int t = 0; t < count;) {
         seek(cursor, first + t);
+        const int length = run_length(cursor, first + t, count - t);
         const uint16_t* page = page_values(engine, cursor.entries[cursor.entry].page, layer, head);
-        copy_value_token(page, first + t - cursor.start, to, to_tokens, to_token + t, output_width(engine), engine.program.head_size);
+        copy_value_run(page, first + t - cursor.start, to, to_tokens, to_token + t, length, output_width(engine), engine.program.head_size);
+        t += length;
     }
 }
 
@@ -141,7 +155,10 @@ static void half_operands(const Engine& engine, const AttentionScratch& s, Entry
         block.keys[half] = page_keys(engine, entry.page, layer, head);
     } else {
         uint16_t* to = s.keys + half * s.query_stride * kPageTokens;
-        __builtin_memset(to, 0, static_cast<size_t>(s.query_stride) * kPageTokens * sizeof *to);
+        if (s.query_stride != head_size) {
+            __builtin_memset(to, 0, static_cast<size_t>(s.query_stride) * kPageTokens * sizeof *to);
+        }
+
         gather_keys(engine, cursor, layer, head, first, count, to);
         block.keys[half] = to;
     }

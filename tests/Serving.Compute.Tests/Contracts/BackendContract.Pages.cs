@@ -11,12 +11,15 @@ public abstract partial class BackendContract
     /// Pages of which any number of slots is valid, as imported modules leave them: the answer is that of the tokens side by side, to the bit.
     /// </summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(5)]
-    [InlineData(15)]
-    public void Execute_PartlyFilledPages_EqualFullOnes(int chunk)
+    [InlineData(1, "llama")]
+    [InlineData(5, "llama")]
+    [InlineData(15, "llama")]
+    [InlineData(10, "wide")]
+    [InlineData(7, "head80")]
+    [InlineData(3, "odd")]
+    public void Execute_PartlyFilledPages_EqualFullOnes(int chunk, string shape)
     {
-        var test = TestProgram.Create(ShapeTable["llama"]);
+        var test = TestProgram.Create(ShapeTable[shape]);
         using var session = new BackendSession(Factory, test);
         int[] tokens = Tokens(test, 100, 3);
         var expected = Run(session, -1, tokens);
