@@ -313,10 +313,11 @@ typedef struct srv_sample_params {
 } srv_sample_params;
 
 enum {
-    SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2 + 16 * 68 * 4 + 16 * 128 * 2, /* a ring of three tiles of 64 keys and values, scores, queries */
-    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2,                     /* queries, a ring of two tiles */
-    SRV_SHRINK_SHARED = 4 * 3 * 8192 + 2 * 4 * 8 * 20 * 4,                           /* a ring of three per warp, sums of the warps */
-    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,                                 /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
+    /* All of them below 99 KiB, which every device of sm_80 and up lets a block have. */
+    SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,          /* a ring of three tiles of 64 keys and values; half of it for heads of 64 */
+    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2, /* queries, a ring of two tiles; half of it for heads of 64 */
+    SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
+    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
     SRV_SAMPLE_SHARED = 20480
 };
 

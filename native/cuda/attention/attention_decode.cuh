@@ -1,7 +1,7 @@
 // Attention of few rows: at most 16 packed rows of an item, on tensor cores.
 //
 // Memory: a block of four warps per item and kv head walks its tokens in tiles of 64; keys and values come in by cp.async, three tiles in a ring, each byte
-// once. 107 KiB of shared memory, so that two blocks on a multiprocessor keep 128 KiB in flight.
+// once. 96 KiB of shared memory, so that two blocks on a multiprocessor keep 128 KiB in flight and the smallest devices hold one.
 // Bytes per item, kv head and token: 4 head_size + 4. Operations: 64 head_size (16 rows, most of them idle: the tensor cores wait for memory anyway).
 // Work: a warp scores 16 tokens of a tile; scores meet in shared memory; every warp softens all 64 for itself, then weighs the values of a quarter of the
 // elements. No sum is divided, so that a row's bits are those that attention_prefill.cuh gives it.
@@ -16,13 +16,18 @@ constexpr int kScoreStride = kTileTokens + 4;
 template <int HeadSize>
 struct DecodeShared {
     uint16_t tiles[kDecodeStages][2][kTileTokens * HeadSize];
-    float scores[kDecodeRows * kScoreStride];
-    uint16_t queries[kDecodeRows * HeadSize];
+
+    // Queries go to registers before the ring's last place is filled for the first time.
+    SRV_DEVICE uint16_t* queries() { return tiles[kDecodeStages - 1][0]; }
+
+    // Once all warps have scored a tile, its keys are done with.
+    SRV_DEVICE float* scores(int stage) { return reinterpret_cast<float*>(tiles[stage][0]); }
 };
 
-// A warp's 16 tokens of a tile against all rows.
+// A warp's 16 tokens of a tile against all rows. The scores take the place of the tile's keys.
 template <int HeadSize>
 SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], uint16_t* keys, float* scores) {
+    static_assert(kDecodeRows * kScoreStride * 4 <= kTileTokens * HeadSize * 2, "scores fit where keys were");
     const int warp = static_cast<int>(ptx::warp());
     const int lane = static_cast<int>(ptx::lane());
     float sums[2][4] = {};
@@ -30,6 +35,8 @@ SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], uint1
     for (int step = 0; step < HeadSize / 16; step++) {
         score_tokens<HeadSize>(sums[0], sums[1], queries[step], keys, warp * 16, step);
     }
+
+    ptx::barrier();
 
     SRV_UNROLL
     for (int j = 0; j < 2; j++) {
@@ -79,7 +86,7 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
     const LaneRows rows = lane_rows(p, item, 0, kv_head);
     const int element = static_cast<int>(ptx::warp()) * (HeadSize / 4);
     TileSlots<HeadSize, 128> ahead;
-    copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, shared.queries);
+    copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, shared.queries());
     ptx::cp_async_commit();
     SRV_UNROLL
     for (int i = 0; i < kDecodeStages - 1; i++) {
@@ -94,7 +101,7 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
     uint32_t queries[HeadSize / 16][4];
     SRV_UNROLL
     for (int step = 0; step < HeadSize / 16; step++) {
-        load_query<HeadSize>(queries[step], shared.queries, 0, step);
+        load_query<HeadSize>(queries[step], shared.queries(), 0, step);
     }
 
     Accumulator<HeadSize / 32> state, merged;
@@ -108,10 +115,11 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
         ahead.copy(slots, shared.tiles[fresh][0], shared.tiles[fresh][1]);
         ptx::cp_async_commit();
         ahead.read(token_slots, begin + (i + kDecodeStages) * kTileTokens, end);
-        score_quarter<HeadSize>(queries, shared.tiles[i % kDecodeStages][0], shared.scores);
+        const int stage = i % kDecodeStages;
+        score_quarter<HeadSize>(queries, shared.tiles[stage][0], shared.scores(stage));
         ptx::barrier();
         const int first = begin + i * kTileTokens;
-        soften_and_weigh<HeadSize>(p, rows, shared.scores, shared.tiles[i % kDecodeStages][1], first, state);
+        soften_and_weigh<HeadSize>(p, rows, shared.scores(stage), shared.tiles[stage][1], first, state);
         if (i + 1 == tiles || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
             state.finish_sum();
             if (item.partial != 0) {

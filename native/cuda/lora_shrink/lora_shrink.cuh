@@ -16,7 +16,7 @@ constexpr int kSumStride = 20;  // floats from token to token: a warp's stores o
 
 struct ShrinkShared {
     uint16_t cells[4][kShrinkStages][kWarpCells][2][kCellElements];
-    float sums[2][4][8 * kSumStride];
+    float sums[4][8 * kSumStride];
 };
 
 // What a warp does of an item.
@@ -85,6 +85,8 @@ SRV_DEVICE void write_sums(const srv_shrink_params& p, const ShrinkWork& work, i
         const float sum = shared[0][at_token] + shared[1][at_token] + shared[2][at_token] + shared[3][at_token];
         partial_row(p.lora, work.chunk, work.tile.first_row + first_token + token, work.slice)[work.rank_pair * 16 + rank] = sum;
     }
+
+    ptx::barrier();
 }
 
 SRV_KERNEL(srv_lora_shrink, srv_shrink_params, 128) {
@@ -103,7 +105,6 @@ SRV_KERNEL(srv_lora_shrink, srv_shrink_params, 128) {
     }
 
     int turn = 0;
-    int buffer = 0;
     for (int i = begin; i < range.count; i += blocks, turn++) {
         const int next = i + (kShrinkStages - 1) * blocks;
         ptx::warp_sync();
@@ -115,10 +116,10 @@ SRV_KERNEL(srv_lora_shrink, srv_shrink_params, 128) {
         ptx::cp_async_wait<kShrinkStages - 1>();
         ptx::warp_sync();
         const ShrinkWork work = read_work(p, range.first + i);
-        for (int token = 0; token < work.tile.row_count; token += 8, buffer ^= 1) {
+        for (int token = 0; token < work.tile.row_count; token += 8) {
             float sums[4] = {};
             multiply_cells(p, work, ring[turn % kShrinkStages], token, sums);
-            write_sums(p, work, token, sums, shared.sums[buffer]);
+            write_sums(p, work, token, sums, shared.sums);
         }
     }
 

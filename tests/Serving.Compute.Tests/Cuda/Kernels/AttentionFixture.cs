@@ -28,7 +28,7 @@ internal sealed class AttentionFixture
 {
     private const int Layers = 2;
     private const int Layer = 1;
-    private const int DecodeShared = (3 * 2 * 64 * 128 * 2) + (16 * 68 * 4) + (16 * 128 * 2);
+    private const int DecodeShared = 3 * 2 * 64 * 128 * 2;
     private const int PrefillShared = (128 + (2 * 2 * 64)) * 128 * 2;
 
     private readonly List<ushort[][]> _keys = [];

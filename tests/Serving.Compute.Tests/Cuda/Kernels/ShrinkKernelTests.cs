@@ -8,7 +8,7 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class ShrinkKernelTests
 {
-    private const int SharedBytes = (4 * 3 * 8192) + (2 * 4 * 8 * 20 * 4);
+    private const int SharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
     /// <summary>Cases by both kernels.</summary>
     public static TheoryData<string, bool> Cases
