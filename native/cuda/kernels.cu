@@ -6,6 +6,8 @@
 #include "copy_pages/copy_pages.cuh"
 #include "embed/embed.cuh"
 #include "gather/gather.cuh"
+#include "linear_finish/finish_rope_append.cuh"
+#include "linear_finish/finish_silu_mul.cuh"
 #include "linear_finish/linear_finish.cuh"
 #include "linear_finish/linear_finish_plain.cuh"
 #include "lora_shrink/lora_shrink.cuh"

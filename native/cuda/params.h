@@ -284,6 +284,8 @@ typedef struct srv_shrink_params {
  *   srv_linear_finish_plain  128 threads, 4,096 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
+ *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
+ *                            128 threads, 2 * 64 (rank_stride + 8) 2 bytes, a block per tile and 256 columns of the output
  */
 typedef struct srv_linear_params {
     srv_lora lora;
@@ -296,6 +298,13 @@ typedef struct srv_linear_params {
     srv_address tile_range; /* srv_range */
     int columns, product_stride, output_stride, mode;
 } srv_linear_params;
+
+/* srv_finish_rope_append: the end of a fused qkv and srv_rope_append in one; rope.input and linear.output, mode are not used. Slices are q, k, v of whole heads,
+   and head_size divides 256. 128 threads, 32 * 260 * 4 + 64 (rank_stride + 8) 2 bytes, a block per tile and 256 columns of a slice as srv_linear_finish. */
+typedef struct srv_finish_rope_params {
+    srv_linear_params linear;
+    srv_rope_append_params rope;
+} srv_finish_rope_params;
 
 /* srv_sample: samples or scores every output row, and reports logprobs where asked. 256 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {

@@ -26,10 +26,31 @@ SRV_DEVICE CellTable cell_table(const srv_lora& lora, int first_run, int width) 
     return {lora.pages, at<const int>(lora.runs) + first_run, ceil_div(tiles, lora.cells_per_page), lora.cells_per_page};
 }
 
+// A slice's output; parameters are indexed by constants only, so that they are not copied to memory first.
+SRV_DEVICE int slice_width(const srv_lora& lora, int slice) {
+    int width = 0;
+    SRV_UNROLL
+    for (int i = 0; i < SRV_MAX_SLICES; i++) {
+        width = i == slice ? lora.output_width[i] : width;
+    }
+
+    return width;
+}
+
+SRV_DEVICE int slice_offset(const srv_lora& lora, int slice) {
+    int offset = 0;
+    SRV_UNROLL
+    for (int i = 0; i < SRV_MAX_SLICES; i++) {
+        offset = i == slice ? lora.output_offset[i] : offset;
+    }
+
+    return offset;
+}
+
 SRV_DEVICE CellTable shrink_cells(const srv_lora& lora, const srv_lora_binding& binding) { return cell_table(lora, binding.first_shrink_run, lora.input_width); }
 
 SRV_DEVICE CellTable expand_cells(const srv_lora& lora, const srv_lora_binding& binding, int slice) {
-    return cell_table(lora, binding.first_expand_run, lora.output_width[slice]);
+    return cell_table(lora, binding.first_expand_run, slice_width(lora, slice));
 }
 
 // A row's partial sums of one slice in one plane.

@@ -36,8 +36,8 @@ SRV_DEVICE float expand_column(const CellTable& cells, int rank_blocks, const fl
 
 SRV_DEVICE float delta_of(const srv_lora& lora, int slot, const float* v, int column) {
     for (int slice = 0; slice < lora.slice_count; slice++) {
-        const int within = column - lora.output_offset[slice];
-        if (within >= 0 && within < lora.output_width[slice]) {
+        const int within = column - slice_offset(lora, slice);
+        if (within >= 0 && within < slice_width(lora, slice)) {
             const srv_lora_binding& binding = binding_of(lora, slot, slice);
             return expand_column(expand_cells(lora, binding, slice), binding.rank_blocks, v + slice * SRV_MAX_RANK, within);
         }

@@ -3,10 +3,7 @@
 // Memory: a unit is a row and 2,048 columns, 8 bytes per thread and step from both halves.
 // Bytes per column: 4 read, 2 written. Operations: about 20, most of them the exponential.
 #pragma once
-#include "../common/exponential.cuh"
-
-// x sigmoid(x)
-SRV_DEVICE float silu(float x) { return ptx::div_rn(x, 1.0f + exponential(-x)); }
+#include "silu.cuh"
 
 SRV_DEVICE void silu_mul_columns(const uint16_t* gate, const uint16_t* up, uint16_t* y, int first, int end) {
     for (int k = first + static_cast<int>(ptx::thread_index()) * 4; k < end; k += 1024) {

@@ -72,3 +72,11 @@ internal struct FinishParameters
     public int OutputStride;
     public int Mode;
 }
+
+/// <summary>srv_finish_rope_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FinishRopeParameters
+{
+    public FinishParameters Linear;
+    public RopeAppendParameters Rope;
+}

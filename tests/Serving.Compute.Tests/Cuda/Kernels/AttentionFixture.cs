@@ -21,8 +21,8 @@ public enum AttentionVariant
 }
 
 /// <summary>
-/// Sequences with keys and values in scattered, partly filled pages. Every slot that is nobody's holds NaN, and so does what lies behind a sequence's last token:
-/// a kernel that reads on shows.
+/// Sequences with keys and values in partly filled pages. Every slot that is nobody's holds NaN, those of page 0 and what lies behind a sequence's last token
+/// among them: a kernel that lets them into a product shows.
 /// </summary>
 internal sealed class AttentionFixture
 {
@@ -43,6 +43,7 @@ internal sealed class AttentionFixture
     {
         Shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64);
         (_key, _value) = (key, value);
+        NewPage(0, [], []);
     }
 
     /// <summary>Sizes.</summary>

@@ -66,7 +66,7 @@ public sealed class FinishKernelTests
         foreach (var tileRows in new[] { RowTile.MaxRows, 1 })
         {
             var fixture = new LoraFixture(session, test, tileRows);
-            results.Add(Run(session, fixture, test, WithPartials(session, fixture), product, bias, LinearOutput.Keep, tensorCores: true));
+            results.Add(Run(session, fixture, test, FinishOperands.WithPartials(session, fixture), product, bias, LinearOutput.Keep, tensorCores: true));
         }
 
         Assert.Equal(results[0], results[1]);
@@ -79,8 +79,8 @@ public sealed class FinishKernelTests
         var fixture = new LoraFixture(session, test);
         var product = Values.Random(test.RowCount, test.Columns, 2, 1);
         var bias = hasBias ? Values.Random(1, test.Columns, 1, 2).ToBFloat16() : null;
-        var partials = Partials(fixture);
-        var actual = Run(session, fixture, test, WithPartials(session, fixture), product, bias, mode, tensorCores);
+        var partials = FinishOperands.Partials(fixture);
+        var actual = Run(session, fixture, test, FinishOperands.WithPartials(session, fixture), product, bias, mode, tensorCores);
         for (var row = 0; row < test.RowCount; row++)
         {
             for (var slice = 0; slice < test.Slices.Length; slice++)
@@ -91,46 +91,12 @@ public sealed class FinishKernelTests
                     var c = test.Slices[slice].Offset + column;
                     var at = (row * Values.Stride(test.Columns)) + c;
                     var expected = product[at] + (bias is null ? 0.0 : BFloat16Bits.ToSingle(bias[c])) + Delta(fixture, test.RowSlots[row], slice, v, column);
-                    expected += mode == LinearOutput.Accumulate ? Residual(at) : 0;
+                    expected += mode == LinearOutput.Accumulate ? FinishOperands.Residual(at) : 0;
                     var tolerance = 2e-5 + (mode == LinearOutput.Round ? Math.Abs(expected) * 0.00393 : Math.Abs(expected) * 1e-5);
                     Values.AssertClose(expected, actual[at], tolerance, $"row {row}, column {c}");
                 }
             }
         }
-    }
-
-    /// <summary>What the residual stream held.</summary>
-    private static float Residual(int at) => (at % 29) - 14;
-
-    /// <summary>Partial sums of every rank that an adapter has; what belongs to none is not a number.</summary>
-    private static float[] Partials(LoraFixture fixture)
-    {
-        var random = new Random(3);
-        var partials = new float[fixture.PartialCount];
-        partials.AsSpan().Fill(float.NaN);
-        for (var row = 0; row < fixture.Tiles.RowCount; row++)
-        {
-            for (var slice = 0; slice < fixture.Lora.SliceCount; slice++)
-            {
-                var rank = fixture.Find(fixture.Tiles.Slots[row], slice)?.Rank ?? 0;
-                for (var r = 0; r < (rank + 7) / 8 * 8; r++)
-                {
-                    for (var plane = 0; plane < fixture.Planes; plane++)
-                    {
-                        partials[fixture.PartialAt(plane, row, slice, r)] = r < rank ? (float)random.NextDouble() - 0.5f : 0;
-                    }
-                }
-            }
-        }
-
-        return partials;
-    }
-
-    private static LoraParameters WithPartials(KernelSession session, LoraFixture fixture)
-    {
-        var lora = fixture.Lora;
-        lora.Partials = session.Upload<float>(Partials(fixture));
-        return lora;
     }
 
     /// <summary>v: the planes in order, scaled, rounded once.</summary>
@@ -167,29 +133,7 @@ public sealed class FinishKernelTests
     private static float[] Run(
         KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, bool tensorCores)
     {
-        var stride = Values.Stride(test.Columns);
-        var count = test.RowCount * stride;
-        var address = session.Upload<float>(product);
-        var parameters = new FinishParameters
-        {
-            Lora = lora,
-            Product = address,
-            Bias = bias is null ? 0 : session.Upload<ushort>(bias),
-            Output = mode switch
-            {
-                LinearOutput.Keep => address,
-                LinearOutput.Round => session.Allocate<ushort>(count),
-                _ => session.Upload<float>([.. Enumerable.Range(0, count).Select(Residual)]),
-            },
-            RowSlots = session.Upload<int>(test.RowSlots),
-            RowCount = session.Upload(test.RowCount),
-            Tiles = session.Upload<RowTile>(fixture.TileList),
-            TileRange = session.Upload(new ListRange { Count = fixture.TileList.Length }),
-            Columns = test.Columns,
-            ProductStride = stride,
-            OutputStride = stride,
-            Mode = (int)mode,
-        };
+        var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode);
         if (tensorCores)
         {
             session.Launch("srv_linear_finish", new CudaGrid(3, 2), 128, SharedBytes, parameters);
@@ -199,6 +143,7 @@ public sealed class FinishKernelTests
             session.Launch("srv_linear_finish_plain", new CudaGrid(7), 128, 4096, parameters);
         }
 
+        var count = test.RowCount * Values.Stride(test.Columns);
         return mode == LinearOutput.Round ? session.Download<ushort>(parameters.Output, count).ToSingles() : session.Download<float>(parameters.Output, count);
     }
 }

@@ -1,0 +1,121 @@
+// v Bᵀ of a tile of rows on tensor cores: what every kernel that ends a Linear shares.
+#pragma once
+#include "../common/cells.cuh"
+#include "finish_mode.cuh"
+
+constexpr int kFinishColumns = 256;
+
+// What a warp does: columns of a slice (of all columns, where the Linear has no slices).
+struct FinishWork {
+    srv_row_tile tile;
+    int slice;         // -1: no adapter, or one that leaves this slice alone
+    int rank_blocks;
+    int column;        // first column of the warp within the slice
+    int offset;        // of the slice
+    int width;         // of the slice
+};
+
+// A warp's part of 256 columns of a slice from column on.
+SRV_DEVICE FinishWork finish_work(const srv_linear_params& p, const srv_row_tile& tile, int slice, int column) {
+    const srv_lora& lora = p.lora;
+    const int blocks = tile.slot >= 0 && lora.slice_count > 0 ? binding_of(lora, tile.slot, slice).rank_blocks : 0;
+    column += static_cast<int>(ptx::warp()) * SRV_CELL_COLUMNS;
+    return {tile, blocks > 0 ? slice : -1, blocks, column, lora.slice_count > 0 ? slice_offset(lora, slice) : 0,
+        lora.slice_count > 0 ? slice_width(lora, slice) : p.columns};
+}
+
+// The unit-th 256 columns, slice after slice.
+SRV_DEVICE FinishWork read_finish_work(const srv_linear_params& p, const srv_row_tile& tile, int unit) {
+    int slice = 0;
+    int width = p.lora.slice_count > 0 ? slice_width(p.lora, 0) : p.columns;
+    while (unit >= ceil_div(width, kFinishColumns)) {
+        unit -= ceil_div(width, kFinishColumns);
+        width = slice_width(p.lora, ++slice);
+    }
+
+    return finish_work(p, tile, slice, unit * kFinishColumns);
+}
+
+SRV_DEVICE int finish_units(const srv_linear_params& p) {
+    int units = p.lora.slice_count > 0 ? 0 : ceil_div(p.columns, kFinishColumns);
+    for (int slice = 0; slice < p.lora.slice_count; slice++) {
+        units += ceil_div(slice_width(p.lora, slice), kFinishColumns);
+    }
+
+    return units;
+}
+
+// v of a tile; the stride from row to row is ranks + 8. An odd last block has no partner: its other ranks are never read.
+SRV_DEVICE void load_tile_values(const srv_lora& lora, const FinishWork& work, uint16_t* v) {
+    const int ranks = work.rank_blocks * SRV_CELL_RANKS;
+    const float scale = binding_of(lora, work.tile.slot, work.slice).scale;
+    for (int i = static_cast<int>(ptx::thread_index()); i < work.tile.row_count * ranks; i += 128) {
+        const float value = shrunk_value(lora, scale, work.tile.first_row + i / ranks, work.slice, i % ranks);
+        v[i / ranks * (ranks + 8) + i % ranks] = ptx::to_bf16(value);
+    }
+}
+
+// A lane's ranks 2 t, 2 t + 1 of a block for token g of a group; zeros behind the tile's last row.
+SRV_DEVICE uint32_t value_pair(const FinishWork& work, const uint16_t* v, int token, int block) {
+    const int ranks = work.rank_blocks * SRV_CELL_RANKS;
+    const int lane = static_cast<int>(ptx::lane());
+    token += lane / 4;
+    return token < work.tile.row_count ? *reinterpret_cast<const uint32_t*>(v + token * (ranks + 8) + block * SRV_CELL_RANKS + lane % 4 * 2) : 0u;
+}
+
+// The four m16 tiles of a lane's cell: rows g and g + 8 of tile j are columns 8 g + 2 j and 8 g + 2 j + 1.
+struct CellTiles {
+    uint32_t row[4][2];
+};
+
+SRV_DEVICE CellTiles load_cell(const CellTable& cells, int block, int tile) {
+    const uint16_t* cell = cells.cell(block, tile) + ptx::lane() * 8;
+    const ptx::Vec4 first = ptx::load_16_streaming(cell);
+    const ptx::Vec4 second = ptx::load_16_streaming(cell + kCellElements / 2);
+    return {{{first.x, first.y}, {first.z, first.w}, {second.x, second.y}, {second.z, second.w}}};
+}
+
+// delta += B vᵀ of up to `Groups` times eight tokens for a warp's 64 columns.
+template <int Groups>
+SRV_DEVICE void expand_tile(const srv_lora& lora, const FinishWork& work, const uint16_t* v, int first_token, float (&delta)[Groups][4][4]) {
+    const CellTable cells = expand_cells(lora, binding_of(lora, work.tile.slot, work.slice), work.slice);
+    const int tile = work.column / SRV_CELL_COLUMNS;
+    int block = 0;
+    for (; block + 2 <= work.rank_blocks; block += 2) {
+        const CellTiles low = load_cell(cells, block, tile);
+        const CellTiles high = load_cell(cells, block + 1, tile);
+        SRV_UNROLL
+        for (int n = 0; n < Groups; n++) {
+            const uint32_t b[2] = {value_pair(work, v, first_token + n * 8, block), value_pair(work, v, first_token + n * 8, block + 1)};
+            SRV_UNROLL
+            for (int j = 0; j < 4; j++) {
+                if (first_token + n * 8 < work.tile.row_count) {
+                    ptx::mma_m16n8k16(delta[n][j], {low.row[j][0], low.row[j][1], high.row[j][0], high.row[j][1]}, b);
+                }
+            }
+        }
+    }
+
+    if (block < work.rank_blocks) {
+        const CellTiles last = load_cell(cells, block, tile);
+        SRV_UNROLL
+        for (int n = 0; n < Groups; n++) {
+            const uint32_t b = value_pair(work, v, first_token + n * 8, block);
+            SRV_UNROLL
+            for (int j = 0; j < 4; j++) {
+                if (first_token + n * 8 < work.tile.row_count) {
+                    ptx::mma_m16n8k8(delta[n][j], last.row[j], b);
+                }
+            }
+        }
+    }
+}
+
+// A lane's eight neighbouring columns of token 2 t + e of a group.
+struct LaneDelta {
+    float v[8];
+};
+
+SRV_DEVICE LaneDelta lane_delta(const float (&delta)[4][4], int e) {
+    return {{delta[0][e], delta[0][2 + e], delta[1][e], delta[1][2 + e], delta[2][e], delta[2][2 + e], delta[3][e], delta[3][2 + e]}};
+}

@@ -1,0 +1,106 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>A Linear's end fused with what follows gives the bits of the two kernels after each other.</summary>
+[Collection(EmulatorCollection.Name)]
+public sealed class FusedKernelTests
+{
+    private const int ValuesBytes = 64 * (LoraFixture.RankStride + 8) * 2;
+    private const int HeadsBytes = 32 * 260 * 4;
+
+    private static readonly (int Slot, int Rows)[] Mixed = [(0, 1), (-1, 2), (1, 1), (2, 37), (1, 3), (-1, 40), (0, 70)];
+
+    /// <summary>Widths of gate and up.</summary>
+    [Theory]
+    [InlineData(128)]
+    [InlineData(70)]
+    [InlineData(300)]
+    public void SiluMul_AnyWidth_EqualsTheTwo(int width)
+    {
+        using var session = new KernelSession();
+        var test = new LoraCase(64, [(0, width), (width, width)], [[16, 3], [0, 40], [8, 0]], Mixed);
+        var (fixture, lora, product, bias) = Operands(session, test);
+        var rounded = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Round);
+        session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, rounded);
+        var stride = Values.Stride(width);
+        var activation = new SiluMulParameters
+        {
+            Input = rounded.Output,
+            Output = session.Upload<ushort>(new ushort[test.RowCount * stride]),
+            RowCount = rounded.RowCount,
+            Columns = width,
+            InputStride = rounded.OutputStride,
+            OutputStride = stride,
+        };
+        session.Launch("srv_silu_mul", new CudaGrid(5), 256, 0, activation);
+        var fused = rounded with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]), OutputStride = stride };
+        session.Launch("srv_finish_silu_mul", new CudaGrid(3, 2), 128, 2 * ValuesBytes, fused);
+        Assert.Equal(session.Download<ushort>(activation.Output, test.RowCount * stride), session.Download<ushort>(fused.Output, test.RowCount * stride));
+    }
+
+    [Theory]
+    [InlineData(4, 2, 64, false)]
+    [InlineData(6, 2, 16, true)]
+    [InlineData(3, 1, 128, true)]
+    public void RopeAppend_AnyHeads_EqualsTheTwo(int heads, int kvHeads, int headSize, bool norms)
+    {
+        using var session = new KernelSession();
+        var shape = new ModelShape(64, 64, 2, heads, kvHeads, headSize, 64);
+        var (q, kv) = (shape.QueryWidth, shape.KvWidth);
+        var test = new LoraCase(64, [(0, q), (q, kv), (q + kv, kv)], [[16, 3, 9], [0, 40, 1], [8, 0, 0]], Mixed);
+        var (fixture, lora, product, bias) = Operands(session, test);
+        var kept = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Keep);
+        var rope = Rope(session, shape, test.RowCount, norms);
+        var fused = new FinishRopeParameters { Linear = kept, Rope = rope };
+        session.Launch("srv_finish_rope_append", new CudaGrid(3, 2), 128, ValuesBytes + HeadsBytes, fused);
+        var (fusedQueries, fusedPages) = Results(session, shape, test.RowCount, rope);
+        session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, kept);
+        rope = Rope(session, shape, test.RowCount, norms) with { Input = kept.Output, InputStride = kept.OutputStride };
+        session.Launch("srv_rope_append", new CudaGrid(9), 128, 0, rope);
+        var (queries, pages) = Results(session, shape, test.RowCount, rope);
+        Assert.Equal(queries, fusedQueries);
+        Assert.Equal(pages, fusedPages);
+        Assert.Contains(pages, value => value != 0);
+    }
+
+    private static (LoraFixture Fixture, LoraParameters Lora, float[] Product, ushort[] Bias) Operands(KernelSession session, LoraCase test)
+    {
+        var fixture = new LoraFixture(session, test);
+        return (fixture, FinishOperands.WithPartials(session, fixture), Values.Random(test.RowCount, test.Columns, 2, 1), Values.Random(1, test.Columns, 1, 2).ToBFloat16());
+    }
+
+    private static RopeAppendParameters Rope(KernelSession session, ModelShape shape, int rows, bool norms)
+    {
+        var rope = RopeTable.Create(200, [.. Enumerable.Range(0, shape.HeadSize / 2).Select(i => 1.0 / (i + 1))]);
+        return new RopeAppendParameters
+        {
+            Output = session.Upload<ushort>(new ushort[rows * Values.Stride(shape.QueryWidth)]),
+            Pages = session.Upload<ushort>(new ushort[PageCount(rows) * shape.PageBytes / sizeof(ushort)]),
+            PageBytes = (ulong)shape.PageBytes,
+            Positions = session.Upload<int>([.. Enumerable.Range(0, rows).Select(row => row * 31 % 200)]),
+            AppendPages = session.Upload<int>([.. Enumerable.Range(0, rows).Select(row => row / 16)]),
+            AppendSlots = session.Upload<int>([.. Enumerable.Range(0, rows).Select(row => row % 16)]),
+            Cosines = session.Upload<float>(rope.Cosines),
+            Sines = session.Upload<float>(rope.Sines),
+            QueryNorm = norms ? session.Upload<ushort>(Values.Random(1, shape.HeadSize, 2, 1).ToBFloat16()) : 0,
+            KeyNorm = norms ? session.Upload<ushort>(Values.Random(1, shape.HeadSize, 2, 2).ToBFloat16()) : 0,
+            RowCount = session.Upload(rows),
+            Layer = 1,
+            HeadCount = shape.HeadCount,
+            KvHeadCount = shape.KvHeadCount,
+            HeadSize = shape.HeadSize,
+            PairCount = shape.HeadSize / 2,
+            OutputStride = Values.Stride(shape.QueryWidth),
+            Epsilon = 1e-6f,
+        };
+    }
+
+    private static (ushort[] Queries, ushort[] Pages) Results(KernelSession session, ModelShape shape, int rows, RopeAppendParameters rope) =>
+        (session.Download<ushort>(rope.Output, rows * Values.Stride(shape.QueryWidth)),
+            session.Download<ushort>(rope.Pages, PageCount(rows) * (int)shape.PageBytes / sizeof(ushort)));
+
+    private static int PageCount(int rows) => (rows + 15) / 16;
+}
