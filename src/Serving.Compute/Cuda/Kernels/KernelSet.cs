@@ -9,13 +9,13 @@ internal sealed class KernelSet
     public const int SampleSharedBytes = 20480;
 
     /// <summary>SRV_ATTENTION_DECODE_SHARED.</summary>
-    public const int DecodeSharedBytes = (3 * 2 * 64 * 128 * 2) + (16 * 68 * 4) + (16 * 128 * 2);
+    public const int DecodeSharedBytes = 3 * 2 * 64 * 128 * 2;
 
     /// <summary>SRV_ATTENTION_PREFILL_SHARED.</summary>
     public const int PrefillSharedBytes = (128 + (2 * 2 * 64)) * 128 * 2;
 
     /// <summary>SRV_SHRINK_SHARED.</summary>
-    public const int ShrinkSharedBytes = (4 * 3 * 8192) + (2 * 4 * 8 * 20 * 4);
+    public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
     /// <summary>SRV_FINISH_SHARED.</summary>
     public const int FinishSharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;

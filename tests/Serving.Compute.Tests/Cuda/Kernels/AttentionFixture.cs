@@ -28,8 +28,6 @@ internal sealed class AttentionFixture
 {
     private const int Layers = 2;
     private const int Layer = 1;
-    private const int DecodeShared = 3 * 2 * 64 * 128 * 2;
-    private const int PrefillShared = (128 + (2 * 2 * 64)) * 128 * 2;
 
     private readonly List<ushort[][]> _keys = [];
     private readonly List<ushort[][]> _values = [];
@@ -136,13 +134,13 @@ internal sealed class AttentionFixture
 
         if (variant == AttentionVariant.TensorCores)
         {
-            session.Launch("srv_attention_decode", grid, 128, DecodeShared, parameters);
+            session.Launch("srv_attention_decode", grid, 128, KernelSet.DecodeSharedBytes, parameters);
             parameters.ItemRange = session.Upload(plan.Prefill);
         }
 
         if (variant != AttentionVariant.Plain)
         {
-            session.Launch("srv_attention_prefill", grid, 256, PrefillShared, parameters);
+            session.Launch("srv_attention_prefill", grid, 256, KernelSet.PrefillSharedBytes, parameters);
         }
 
         session.Launch("srv_attention_merge", new CudaGrid(2), 128, 0, parameters);

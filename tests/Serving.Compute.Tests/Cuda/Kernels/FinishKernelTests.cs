@@ -9,8 +9,6 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class FinishKernelTests
 {
-    private const int SharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;
-
     /// <summary>Cases by both kernels.</summary>
     public static TheoryData<string, bool> Cases => ShrinkKernelTests.Cases;
 
@@ -136,7 +134,7 @@ public sealed class FinishKernelTests
         var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode);
         if (tensorCores)
         {
-            session.Launch("srv_linear_finish", new CudaGrid(3, 2), 128, SharedBytes, parameters);
+            session.Launch("srv_linear_finish", new CudaGrid(3, 2), 128, KernelSet.FinishSharedBytes, parameters);
         }
         else
         {

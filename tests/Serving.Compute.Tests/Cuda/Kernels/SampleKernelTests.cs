@@ -9,8 +9,6 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class SampleKernelTests
 {
-    private const int SharedBytes = 20480;
-
     [Fact]
     public void Sample_VectorFile_IsEqual()
     {
@@ -96,7 +94,7 @@ public sealed class SampleKernelTests
             Vocabulary = vocabulary,
             LogitsStride = Values.Stride(vocabulary),
         };
-        session.Launch("srv_sample", new CudaGrid(7), 256, SharedBytes, parameters);
+        session.Launch("srv_sample", new CudaGrid(7), 256, KernelSet.SampleSharedBytes, parameters);
         session.Download<int>(parameters.TokenIds, rows.Length).CopyTo(outputs.TokenIds, 0);
         session.Download<float>(parameters.Logprobs, rows.Length).CopyTo(outputs.Logprobs, 0);
         session.Download<int>(parameters.TopIds, outputs.TopIds.Length).CopyTo(outputs.TopIds, 0);

@@ -8,8 +8,6 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class ShrinkKernelTests
 {
-    private const int SharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
-
     /// <summary>Cases by both kernels.</summary>
     public static TheoryData<string, bool> Cases
     {
@@ -103,7 +101,7 @@ public sealed class ShrinkKernelTests
         };
         if (tensorCores)
         {
-            session.Launch("srv_lora_shrink", new CudaGrid(blocks), 128, SharedBytes, parameters);
+            session.Launch("srv_lora_shrink", new CudaGrid(blocks), 128, KernelSet.ShrinkSharedBytes, parameters);
         }
         else
         {
