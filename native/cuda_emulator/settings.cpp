@@ -22,7 +22,8 @@ Settings::Settings()
       memory_bytes(std::clamp(variable("SRV_EMULATOR_MEMORY_MIB", 4096), 1ull, 32768ull) << 20),
       seed(variable("SRV_EMULATOR_SEED", 0)),
       checked(variable("SRV_EMULATOR_CHECKS", 1) != 0),
-      host_threads(static_cast<int>(std::clamp(variable("SRV_EMULATOR_THREADS", std::min(std::thread::hardware_concurrency(), 4u)), 1ull, 16ull))) {}
+      host_threads(static_cast<int>(std::clamp(variable("SRV_EMULATOR_THREADS", std::min(std::thread::hardware_concurrency(), 4u)), 1ull, 16ull))),
+      access_limit(int64_t{1} << 33) {}
 
 Settings settings;
 

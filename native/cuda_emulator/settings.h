@@ -12,6 +12,7 @@ struct Settings {
     std::atomic<uint64_t> seed;          // SRV_EMULATOR_SEED: of the order of blocks, threads and graph nodes; 0 keeps the plain order
     std::atomic<bool> checked;           // SRV_EMULATOR_CHECKS, 0 or 1
     std::atomic<int> host_threads;       // SRV_EMULATOR_THREADS, that run blocks
+    std::atomic<int64_t> access_limit;   // checked accesses of one block, after which it counts as never ending
 
     Settings();
 };

@@ -37,6 +37,7 @@ bool Block::run(const Launch& launch, uint64_t number) {
     index_[1] = static_cast<uint32_t>(number / launch.grid[0] % launch.grid[1]);
     index_[2] = static_cast<uint32_t>(number / launch.grid[0] / launch.grid[1]);
     failed_ = false;
+    accesses_left_ = launch.access_limit;
     random_ = launch.seed == 0 ? 0 : (launch.seed + number + 1) * 0x9e3779b97f4a7c15ull | 1;
     prepare_threads();
     shared_checks_.begin_block(warp_count_);

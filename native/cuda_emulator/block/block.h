@@ -57,6 +57,11 @@ public:
     bool owns_shared(uintptr_t address) const { return address - reinterpret_cast<uintptr_t>(shared_) < shared_reserved; }
     SharedMemory& shared_checks() { return shared_checks_; }
 
+    // Counts an access; a block that makes more than the limit is waiting for what will not come.
+    void spend() {
+        if (__builtin_expect(--accesses_left_ < 0, 0)) fail(FindingKind::endless, 0, "a loop that nothing ends: another block is not run meanwhile");
+    }
+
     void wait_at_barrier(uint32_t id, uint32_t threads);
 
     // Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
@@ -91,6 +96,7 @@ private:
     uint32_t ready_warps_ = 0;
     bool failed_ = false;
     uint64_t random_ = 0;
+    int64_t accesses_left_ = 0;
     uint8_t* shared_ = nullptr;
     Context host_;
     Stacks stacks_;

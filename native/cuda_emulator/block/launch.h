@@ -25,6 +25,7 @@ struct Launch {
     std::vector<uint64_t> params;  // a copy, aligned as a struct may be
     bool checked = true;
     uint64_t seed = 0;             // 0: blocks and threads in their order
+    int64_t access_limit = 0;      // of a block
 };
 
 // Runs every block, on several host threads where that pays. False when a check found something.

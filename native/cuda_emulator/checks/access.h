@@ -24,6 +24,7 @@ inline void check(const void* pointer, size_t bytes, bool aligned) {
     if (thread == nullptr || !thread->checked) return;
     const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
     if (address - thread->stack < Stacks::bytes) return;
+    thread->block->spend();
     if (aligned && address % bytes != 0) fail_misaligned(address, bytes);
     if (GlobalMemory::contains(address)) {
         if constexpr (access == Access::write) {

@@ -24,6 +24,7 @@ const char* name_of(FindingKind kind) {
         case FindingKind::shared_race: return "race on shared memory";
         case FindingKind::async_copy_not_awaited: return "asynchronous copy not awaited";
         case FindingKind::divergent: return "divergent meeting";
+        case FindingKind::endless: return "does not end";
         case FindingKind::planted: return "planted";
     }
     return "unknown";

@@ -16,6 +16,7 @@ enum class FindingKind : uint8_t {
     shared_race,
     async_copy_not_awaited,
     divergent,
+    endless,
     planted,
 };
 

@@ -10,7 +10,9 @@
 
 #define SRV_KERNEL(name, Params, max_threads)                                                                       \
     static void name(const Params p);                                                                               \
-    static void name##_entry(const void* p) { name(*static_cast<const Params*>(p)); }                               \
+    __attribute__((no_sanitize("thread"))) static void name##_entry(const void* p) {                                \
+        name(*static_cast<const Params*>(p)); /* each thread has a copy of its own: no access of the kernel's */    \
+    }                                                                                                               \
     static const emulator::Registration name##_registration(#name, name##_entry, sizeof(Params), max_threads);      \
     static void name(const Params p)
 

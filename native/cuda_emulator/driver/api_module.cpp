@@ -148,6 +148,7 @@ SRV_EXPORT Result cuLaunchKernel(Function* handle, unsigned grid_x, unsigned gri
         return submit(stream, [launch] {
             launch->checked = settings.checked;
             launch->seed = settings.seed;
+            launch->access_limit = settings.access_limit;
             return run(*launch) ? Result::success : Result::illegal_address;
         });
     });

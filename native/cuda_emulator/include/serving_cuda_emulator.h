@@ -24,6 +24,9 @@ void srv_emulator_clear_findings(int32_t device);
 void srv_emulator_set_seed(uint64_t seed);
 void srv_emulator_set_checks(int32_t on);
 void srv_emulator_set_devices(int32_t count);
+
+/* Checked accesses of one block (2^33), after which it counts as waiting for ever. */
+void srv_emulator_set_access_limit(int64_t accesses);
 void srv_emulator_set_memory(uint64_t bytes);
 
 /* The operation (kernel, copy, fill, event, graph) that follows `operations` others on the device fails with the CUresult given, which then stays. */

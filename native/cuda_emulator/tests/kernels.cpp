@@ -170,4 +170,11 @@ SRV_KERNEL(writes_nowhere, VectorParams, 32) { *reinterpret_cast<float*>(uintptr
 // Which thread came last depends on the order of blocks and threads.
 SRV_KERNEL(order_dependent, VectorParams, 32) { *p.y = static_cast<float>(ptx::block_index() * 32 + ptx::thread_index()); }
 
+// Waits for what no block that runs writes.
+SRV_KERNEL(waits_for_a_flag, VectorParams, 32) {
+    while (*static_cast<const volatile float*>(p.x) != 1.0f) {
+    }
+    p.y[0] = 1.0f;
+}
+
 SRV_KERNEL(counts, VectorParams, 256) { ptx::atomic_add(reinterpret_cast<uint32_t*>(p.y), 1); }

@@ -75,6 +75,16 @@ TEST(an_unwritten_page_is_found) {
     expect_found(device, "pages_right", 4, 16, 0, params, "uninitialised read");
 }
 
+TEST(a_wait_that_never_ends_is_found) {
+    Device device;
+    srv_emulator_set_access_limit(100000);
+    const Vector params{device.upload(std::vector<float>(32, 0.0f)), device.allocate(128), 32};
+    EXPECT_EQUAL(0, device.launch("waits_for_a_flag", 2, 32, 0, params));
+    EXPECT_EQUAL(illegal_address, cuCtxSynchronize());
+    srv_emulator_set_access_limit(int64_t{1} << 33);
+    EXPECT(findings().find("does not end: waits_for_a_flag") != std::string::npos);
+}
+
 TEST(unwritten_memory_is_found) {
     Device device;
     expect_found(device, "reads_x", 1, 32, 0, Vector{device.allocate(128), device.allocate(128), 32}, "uninitialised read");
