@@ -13,6 +13,9 @@ internal static class CudaFactory
     /// <summary>One algorithm per shape.</summary>
     public static BackendFactory Deterministic { get; } = Of("cuda deterministic", new CudaBackendOptions { Deterministic = true });
 
+    /// <summary>Launch by launch.</summary>
+    public static BackendFactory Eager { get; } = Of("cuda eager", new CudaBackendOptions { Eager = true, Deterministic = true });
+
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

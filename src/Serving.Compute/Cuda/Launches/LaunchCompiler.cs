@@ -42,7 +42,7 @@ internal sealed class LaunchCompiler
             compiler.Add(op);
         }
 
-        return new CompiledProgram(compiler._copies!, compiler._works);
+        return new CompiledProgram(compiler._copies!, [.. compiler._works]);
     }
 
     private void Add(ProgramOp op)
