@@ -148,6 +148,17 @@ public sealed class PromptSchemasEndpointTests
     }
 
     [Fact]
+    public async Task Post_JsonAsDeepAsASchemaMayBe_IsTaken()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        string Nested(int depth) => $$$"""{"schema": {"name": "deep", "content": [{{{string.Concat(Enumerable.Repeat("{\"type\": \"module\", \"name\": \"m\", \"content\": [", depth))}}}"x"{{{string.Concat(Enumerable.Repeat("]}", depth))}}}]}}""";
+        Assert.Equal(200, (await daemon.PostAsync("/v1/prompt_schemas", Nested(12))).Code);
+        var answer = await daemon.PostAsync("/v1/prompt_schemas", Nested(13));
+        Assert.Equal((400, "schema"), (answer.Code, answer.Param));
+        Assert.Contains("inside each other", answer.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task OpenApi_Document_KnowsTheSchemas()
     {
         await using var daemon = await TestDaemon.StartAsync();

@@ -65,19 +65,11 @@ public sealed record CompiledSchema
     /// <summary>Tokens of all runs together.</summary>
     public int TokenCount => Runs.Sum(run => run.Tokens.Count);
 
-    /// <summary>The number of a module by its path; -1 when there is none.</summary>
-    public int Find(string path)
-    {
-        for (var i = 1; i < Modules.Count; i++)
-        {
-            if (Modules[i].Path == path)
-            {
-                return i;
-            }
-        }
+    /// <summary>Numbers of modules by path; the schema itself is not among them.</summary>
+    public required IReadOnlyDictionary<string, int> Numbers { get; init; }
 
-        return -1;
-    }
+    /// <summary>The number of a module by its path; -1 when there is none.</summary>
+    public int Find(string path) => Numbers.GetValueOrDefault(path, -1);
 
     /// <summary>Whether a module is another or stands inside it.</summary>
     public bool IsWithin(int module, int outer)

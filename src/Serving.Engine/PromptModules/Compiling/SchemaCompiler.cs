@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Serving.Engine.PromptModules.Reading;
 using Serving.Engine.PromptModules.Schemas;
 using Serving.Engine.Tokenization;
@@ -44,7 +45,7 @@ public sealed class SchemaCompiler
             throw new PromptSchemaException($"the schema has {layout.Runs.Count} runs of text, more than {SchemaLimits.Runs}", default);
         }
 
-        var numbers = layout.Modules.Select((module, i) => (module.Path, i)).ToDictionary(pair => pair.Path, pair => pair.i);
+        var numbers = layout.Modules.Select((module, i) => (module.Path, i)).Skip(1).ToFrozenDictionary(pair => pair.Path, pair => pair.i);
         return new CompiledSchema
         {
             Schema = schema,
@@ -52,6 +53,7 @@ public sealed class SchemaCompiler
             Length = layout.Length,
             Modules = layout.Modules,
             Runs = layout.Runs,
+            Numbers = numbers,
             Scaffolds = [.. schema.Scaffolds.Select(paths => paths.Select(path => numbers[path]).ToHashSet())],
             ChatOpening = schema.EndsInUserMessage || !layout.HasMessages ? "" : Frame.Open(MessageRole.User),
         };

@@ -43,10 +43,10 @@ public sealed class ModuleSelection(CompiledSchema schema)
     public RequestFailure? Add(IReadOnlyList<ModuleReference> references)
     {
         ArgumentNullException.ThrowIfNull(references);
-        var numbers = schema.Modules.Select((module, i) => (module.Path, i)).Skip(1).ToDictionary(pair => pair.Path, pair => pair.i);
         foreach (var reference in references)
         {
-            if (!numbers.TryGetValue(reference.Path, out var module))
+            var module = schema.Find(reference.Path);
+            if (module < 0)
             {
                 return Invalid(reference, $"The schema has no module {MalformedFileException.Quote(reference.Path)}.");
             }
