@@ -13,6 +13,9 @@ internal sealed class ModuleIndex
     /// <summary>A key is believed without a look at what it stands for: a mistake planted by the simulation.</summary>
     public bool TrustKeys { get; init; }
 
+    /// <summary>Different keys; fewer than entries where several contents have one.</summary>
+    public int KeyCount => _entries.Count;
+
     /// <summary>Every entry, in no particular order.</summary>
     public IEnumerable<ModuleEntry> All => _entries.Values.SelectMany(static entries => entries);
 

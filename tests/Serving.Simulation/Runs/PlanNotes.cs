@@ -75,7 +75,8 @@ internal static class PlanNotes
         world.Live.Find(request => request.Request.Id.Value == asker)?.Encoded.Add(module.Key);
         Hit(world, Mark.PinnedEncoded, asker == long.MaxValue);
         Hit(world, Mark.ModuleEncodedAgain, world.EverResident.Contains(module.Key));
-        Hit(world, Mark.ModulesCollided, world.Settings.CollideKeys && world.EverResident.Count > 8);
+        var index = world.Scheduler.State.Modules.Index;
+        Hit(world, Mark.ModulesCollided, index.All.Count() > index.KeyCount);
     }
 
     private static void Hit(World world, Mark mark, bool seen)
