@@ -26,7 +26,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private readonly DeviceWeights _weights;
     private PoolShape? _pool;
     private AdapterTable? _adapters;
-    private HostPages? _host;
+    private PinnedTier? _host;
     private StepRunner? _runner;
     private bool _disposed;
 
@@ -118,7 +118,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         _context.MakeCurrent();
         var arena = Own(new DeviceArena(_context, _stream));
         var pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
-        _host = Own(new HostPages(pool, pages));
+        _host = Own(new PinnedTier(pool, pages));
         _adapters = Own(new AdapterTable(_program, pool, pages));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));

@@ -4,7 +4,7 @@ using Serving.Compute.Cuda.Driver;
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>The host memory behind the arena, pinned, and the copies of whole pages between the two, on a stream of their own.</summary>
-internal sealed class HostPages : IDisposable
+internal sealed class PinnedTier : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly PoolShape _pool;
@@ -13,7 +13,7 @@ internal sealed class HostPages : IDisposable
     private readonly CudaStream _stream;
 
     /// <summary>Takes the host memory.</summary>
-    public HostPages(PoolShape pool, CudaDeviceBuffer pages)
+    public PinnedTier(PoolShape pool, CudaDeviceBuffer pages)
     {
         _pool = pool;
         _pages = pages;
