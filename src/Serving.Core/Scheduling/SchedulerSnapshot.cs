@@ -40,6 +40,9 @@ public sealed record SchedulerSnapshot
     /// <summary>Pages held by resident and loading modules, idle ones included; each once, however many sequences read it.</summary>
     public required int ModulePages { get; init; }
 
+    /// <summary>Pages that pinned modules take or will take: nobody else gets them.</summary>
+    public required int PinnedPages { get; init; }
+
     /// <summary>Pages of host memory that hold copies of modules.</summary>
     public required int HostPages { get; init; }
 

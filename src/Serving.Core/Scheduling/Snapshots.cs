@@ -39,6 +39,7 @@ internal static class Snapshots
             Modules = state.Modules.Count,
             EncodingModules = state.Encoding,
             ModulePages = state.Modules.Pages,
+            PinnedPages = state.PinnedPages,
             HostPages = state.Modules.Host.UsedPages,
             ModuleHits = state.ModuleHits,
             ModuleHitTokens = state.ModuleHitTokens,

@@ -90,7 +90,7 @@ internal sealed class EngineBuilder
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences)),
             directory,
             encoder,
-            new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, clock),
+            new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,
             statistics);

@@ -15,6 +15,7 @@ public sealed class RequestFactory
     private readonly IReadOnlyList<int> _endOfSequence;
     private readonly int _maxModelLength;
     private readonly int _poolPages;
+    private readonly Func<int> _pinnedPages;
     private readonly EngineClock _clock;
     private long _lastId;
 
@@ -23,13 +24,16 @@ public sealed class RequestFactory
     /// <param name="endOfSequence">Its end-of-sequence ids.</param>
     /// <param name="maxModelLength">Longest context.</param>
     /// <param name="poolPages">Pages in the pool: bounds a max_tokens that the client left open.</param>
+    /// <param name="pinnedPages">Pages of it that pinned modules keep at the moment.</param>
     /// <param name="clock">For deadlines.</param>
-    public RequestFactory(GenerationConfig defaults, IReadOnlyList<int> endOfSequence, int maxModelLength, int poolPages, EngineClock clock)
+    public RequestFactory(
+        GenerationConfig defaults, IReadOnlyList<int> endOfSequence, int maxModelLength, int poolPages, Func<int> pinnedPages, EngineClock clock)
     {
         _defaults = defaults;
         _endOfSequence = endOfSequence;
         _maxModelLength = maxModelLength;
         _poolPages = poolPages;
+        _pinnedPages = pinnedPages;
         _clock = clock;
     }
 
@@ -80,7 +84,7 @@ public sealed class RequestFactory
     private int RestOfContext(int choices, EncodedPrompt prompt, AdapterRef? adapter)
     {
         const int PageTokens = Compute.Programs.ModelShape.PageTokens;
-        var poolTokens = (long)(_poolPages - (adapter?.PageCount ?? 0)) * PageTokens;
+        var poolTokens = (long)(_poolPages - _pinnedPages() - (adapter?.PageCount ?? 0)) * PageTokens;
         var partlyFilled = prompt.Modules?.Imports.Count ?? 0; // A page at most of each import is not full.
         var perChoice = ((poolTokens - prompt.Tokens.Length) / choices) - ((1 + partlyFilled) * PageTokens);
         return (int)Math.Max(1, Math.Min(_maxModelLength - prompt.NextPosition, perChoice));

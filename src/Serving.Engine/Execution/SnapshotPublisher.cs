@@ -103,6 +103,7 @@ public sealed class SnapshotPublisher
             CachedPages = state.CachedPages,
             AdapterPages = state.AdapterPages,
             ModulePages = state.ModulePages,
+            PinnedModulePages = state.PinnedPages,
             Modules = state.Modules,
             EncodingModules = state.EncodingModules,
             ModuleHostBytes = state.HostPages * _pageBytes,

@@ -37,6 +37,9 @@ public sealed record EngineSnapshot
     /// <summary>Pages held by prompt modules, idle ones included; each once, however many sequences read it.</summary>
     public int ModulePages { get; init; }
 
+    /// <summary>Pages that pinned modules take or will take.</summary>
+    public int PinnedModulePages { get; init; }
+
     /// <summary>Prompt modules in the pool.</summary>
     public int Modules { get; init; }
 

@@ -100,6 +100,7 @@ internal static class EngineMetrics
 
         writer.Single("serving_prompt_modules", "gauge", "Prompt modules in the pool.", labels, snapshot.Modules);
         writer.Single("serving_prompt_module_pages", "gauge", "Pages of the pool that they hold, each once.", labels, snapshot.ModulePages);
+        writer.Single("serving_prompt_module_pinned_pages", "gauge", "Pages that pinned prompt modules take or will take.", labels, snapshot.PinnedModulePages);
         writer.Single("serving_prompt_module_host_bytes", "gauge", "Bytes of their copies in host memory.", labels, snapshot.ModuleHostBytes);
         writer.Single("serving_prompt_module_hits_total", "counter", "Imported prompt modules that were encoded already.", labels, snapshot.ModuleHits);
         writer.Single("serving_prompt_module_encodes_total", "counter", "Prompt modules encoded.", labels, snapshot.ModuleEncodes);

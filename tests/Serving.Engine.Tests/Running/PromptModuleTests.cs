@@ -121,6 +121,22 @@ public sealed class PromptModuleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Run_OpenMaxTokensBesidePins_TakesWhatThePinsLeave()
+    {
+        // A pool of one context: what the pins take of it, an answer cannot have.
+        await using var engine = RunningEngine.Start(change: options => options with { PoolBytes = 64 * 49152, MaxModelLength = 1024, AdaptersRoot = null });
+        await PutAsync(engine, NotesJson, pin: ["base"]);
+        while (engine.Client.Snapshot.PinnedModulePages == 0)
+        {
+            await Task.Yield();
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+        }
+
+        var answer = Assert.Single(await engine.RunAsync(RunningEngine.Chat("base", "Hello!") with { MaxTokens = null, IgnoreEos = true }));
+        Assert.Equal(FinishReason.Length, answer.Reason);
+    }
+
+    [Fact]
     public async Task Put_PinsThatDoNotFit_AreRefusedAndLeaveTheSchemaThatWasThere()
     {
         await using var engine = RunningEngine.Start(change: options => options with { PoolBytes = 4 << 20 });

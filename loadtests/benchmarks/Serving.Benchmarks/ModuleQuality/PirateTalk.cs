@@ -7,9 +7,25 @@ internal static partial class PirateTalk
 {
     private static readonly Dictionary<string, string> Swaps = new()
     {
-        ["hello"] = "ahoy", ["hi"] = "ahoy", ["you"] = "ye", ["your"] = "yer", ["my"] = "me", ["is"] = "be", ["are"] = "be", ["am"] = "be", ["friend"] = "matey",
-        ["friends"] = "mateys", ["yes"] = "aye", ["the"] = "th'", ["to"] = "t'", ["of"] = "o'", ["and"] = "an'", ["money"] = "doubloons", ["dollars"] = "doubloons",
-        ["goodbye"] = "farewell", ["story"] = "tale",
+        ["hello"] = "ahoy",
+        ["hi"] = "ahoy",
+        ["you"] = "ye",
+        ["your"] = "yer",
+        ["my"] = "me",
+        ["is"] = "be",
+        ["are"] = "be",
+        ["am"] = "be",
+        ["friend"] = "matey",
+        ["friends"] = "mateys",
+        ["yes"] = "aye",
+        ["the"] = "th'",
+        ["to"] = "t'",
+        ["of"] = "o'",
+        ["and"] = "an'",
+        ["money"] = "doubloons",
+        ["dollars"] = "doubloons",
+        ["goodbye"] = "farewell",
+        ["story"] = "tale",
     };
 
     /// <summary>The answer in pirate talk.</summary>
