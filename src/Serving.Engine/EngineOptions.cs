@@ -65,6 +65,9 @@ public sealed record EngineOptions
     /// <summary>Characters of all prompt schemas at most.</summary>
     public long MaxSchemaSize { get; init; } = 64L << 20;
 
+    /// <summary>Share of the pool that pinned modules take at most.</summary>
+    public double PinnedModuleShare { get; init; } = 0.25;
+
     /// <summary>Take sampling defaults from generation_config.json; its end-of-sequence ids are always taken.</summary>
     public bool UseGenerationConfig { get; init; } = true;
 

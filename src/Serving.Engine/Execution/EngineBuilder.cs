@@ -107,6 +107,7 @@ internal sealed class EngineBuilder
         MaxBatchedTokens = _maxBatchedTokens,
         MaxQueuedRequests = _options.MaxQueuedRequests,
         AdapterSlots = _adapterSlots,
+        PinnedModuleShare = _options.PinnedModuleShare,
         ModelRevision = _revision,
         PrefixCaching = _options.PrefixCaching,
         HostPageCount = _plan.HostPages,

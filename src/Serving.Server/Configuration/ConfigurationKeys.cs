@@ -59,6 +59,7 @@ internal static class ConfigurationKeys
         Of("prompt_modules", "max_prompt_schemas", Integer(0, 1 << 16), o => o.PromptModules.MaxPromptSchemas, (o, v) => o.PromptModules.MaxPromptSchemas = v, "Prompt schemas of one tenant at most; all public ones count as one tenant's. 0: none are kept."),
         Of("prompt_modules", "max_tenant_schema_size", Size(0, 1L << 32), o => o.PromptModules.MaxTenantSchemaSize, (o, v) => o.PromptModules.MaxTenantSchemaSize = v, "Characters of one tenant's prompt schemas at most; a schema counts as 4096 at least."),
         Of("prompt_modules", "max_schema_size", Size(0, 1L << 36), o => o.PromptModules.MaxSchemaSize, (o, v) => o.PromptModules.MaxSchemaSize = v, "Characters of all prompt schemas at most."),
+        Of("prompt_modules", "max_pinned_percent", Integer(0, 90), o => o.PromptModules.MaxPinnedPercent, (o, v) => o.PromptModules.MaxPinnedPercent = v, "Percent of the pool that pinned prompt modules take at most."),
     ];
 
     private static IEnumerable<ConfigurationKey> Tenancy() =>

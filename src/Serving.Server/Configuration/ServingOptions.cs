@@ -147,6 +147,9 @@ internal sealed class PromptModuleOptions
 
     /// <summary>Characters of all schemas.</summary>
     public long MaxSchemaSize { get; set; } = 64L << 20;
+
+    /// <summary>Percent of the pool for pinned modules.</summary>
+    public int MaxPinnedPercent { get; set; } = 25;
 }
 
 /// <summary>Who may use it.</summary>

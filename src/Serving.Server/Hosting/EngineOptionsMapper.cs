@@ -33,6 +33,7 @@ internal static class EngineOptionsMapper
             MaxSchemas = options.PromptModules.MaxPromptSchemas,
             MaxOwnerSchemaSize = options.PromptModules.MaxTenantSchemaSize,
             MaxSchemaSize = options.PromptModules.MaxSchemaSize,
+            PinnedModuleShare = options.PromptModules.MaxPinnedPercent / 100.0,
             UseGenerationConfig = options.Model.GenerationConfig == "auto",
             StreamCapacity = options.Engine.StreamCapacity,
             MaxChoices = options.Engine.MaxChoices,

@@ -25,6 +25,9 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         Assert.Equal("stop", Text("finish"));
         Assert.Equal("[0,1,2,3]", result.GetProperty("choices").GetRawText());
         Assert.Equal("""["tiny-chat-5m","acme","french","json","pirate","shout","terse"]""", result.GetProperty("models").GetRawText());
+        Assert.Equal("""["The phone extension of Clara is 190.","The phone extension of Clara is 190."]""", result.GetProperty("imported").GetRawText());
+        Assert.Equal([0, 33], result.GetProperty("reused").EnumerateArray().Select(tokens => tokens.GetInt32()));
+        Assert.Equal("BadRequestError 400 messages[0].content[0].name", Text("noModule"));
         Assert.Equal("NotFoundError 404 model", Text("unknown"));
         Assert.Equal("BadRequestError 400 temperature", Text("wrong"));
         Assert.Equal("BadRequestError 400 response_format", Text("unsupported"));

@@ -28,6 +28,24 @@ const models = [];
 for await (const model of client.models.list()) {
   models.push(model.id);
 }
+await client.post("/prompt_schemas", {
+  body: {
+    schema: {
+      name: "notes",
+      content: [
+        { type: "system", content: ["Use the following documents.\n\n",
+          { type: "module", name: "office", content: "Document: Office Report\nThe phone extension of Clara is 190.\nThe chess race starts at 7:40 in room 3.\n\n" }] },
+        { type: "user" }],
+    },
+  },
+});
+const imported = [];
+for (let i = 0; i < 2; i++) {
+  imported.push(await client.chat.completions.create({
+    model: "tiny-chat-5m", prompt_schema: "notes", temperature: 0, max_tokens: 64,
+    messages: [{ role: "user", content: [{ type: "prompt_module", name: "office" }, { type: "text", text: "What is the phone extension of Clara?" }] }],
+  }));
+}
 const aborted = await client.chat.completions.create({ model: "shout", messages, stream: true });
 for await (const chunk of aborted) {
   aborted.controller.abort();
@@ -41,6 +59,11 @@ console.log(JSON.stringify({
   streamedTokens: usage.total_tokens,
   choices: completion.choices.map(choice => choice.index),
   models,
+  imported: imported.map(answer => answer.choices[0].message.content),
+  reused: imported.map(answer => answer.usage.prompt_tokens_details.prompt_modules[0].cached_tokens),
+  noModule: await kindOf(() => client.chat.completions.create({
+    model: "tiny-chat-5m", prompt_schema: "notes", messages: [{ role: "user", content: [{ type: "prompt_module", name: "garden" }, { type: "text", text: "Hello!" }] }],
+  })),
   unknown: await kindOf(() => client.chat.completions.create({ model: "nobody", messages })),
   wrong: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, temperature: 9 })),
   unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, response_format: { type: "json_object" } })),
