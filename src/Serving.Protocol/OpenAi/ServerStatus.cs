@@ -55,8 +55,9 @@ public sealed record ServerStatus
 /// <param name="Sequences">Attention states of running requests.</param>
 /// <param name="Cached">Attention states kept for reuse.</param>
 /// <param name="Adapters">Adapters.</param>
+/// <param name="Modules">Prompt modules.</param>
 /// <param name="PageBytes">Bytes of one page.</param>
-public sealed record PoolStatus(int Total, int Free, int Sequences, int Cached, int Adapters, long PageBytes);
+public sealed record PoolStatus(int Total, int Free, int Sequences, int Cached, int Adapters, int Modules, long PageBytes);
 
 /// <summary>An adapter that the caller may use.</summary>
 /// <param name="Name">Its name.</param>

@@ -30,7 +30,7 @@ internal sealed class StatusEndpoint(EngineAccess access)
             Threads = about.Threads,
             Running = now.Running,
             Waiting = now.Waiting,
-            Pool = new PoolStatus(now.TotalPages, now.FreePages, now.SequencePages, now.CachedPages, now.AdapterPages, about.PageBytes),
+            Pool = new PoolStatus(now.TotalPages, now.FreePages, now.SequencePages, now.CachedPages, now.AdapterPages, now.ModulePages, about.PageBytes),
             PromptTokens = now.PromptTokens,
             GenerationTokens = now.GenerationTokens,
             Steps = now.Steps,

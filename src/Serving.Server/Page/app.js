@@ -41,7 +41,7 @@ function show(status) {
 function showPool(pool) {
   $("pool-size").textContent = `${pool.total.toLocaleString()} pages of ${pool.page_bytes / 1024} KiB`;
   let x = 0;
-  for (const part of ["sequences", "cached", "adapters"]) {
+  for (const part of ["sequences", "cached", "modules", "adapters"]) {
     // A used part is at least a sliver, or a small one in a large pool would not be seen.
     const width = pool[part] === 0 ? 0 : Math.max(4, pool[part] / pool.total * 1000);
     const bar = $(`bar-${part}`);

@@ -45,6 +45,19 @@ public sealed partial class PageTests
     }
 
     [Fact]
+    public async Task Get_Status_NamesWhatEveryPageHolds()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Snapshot = new EngineSnapshot { TotalPages = 100, FreePages = 50, SequencePages = 20, CachedPages = 13, AdapterPages = 10, ModulePages = 7 };
+
+        var pool = (await daemon.GetAsync("/v1/status")).Json.GetProperty("pool");
+
+        var parts = new[] { "free", "sequences", "cached", "adapters", "modules" }.Select(part => pool.GetProperty(part).GetInt32());
+        Assert.Equal([50, 20, 13, 10, 7], parts);
+        Assert.Equal(pool.GetProperty("total").GetInt32(), parts.Sum());
+    }
+
+    [Fact]
     public async Task Get_OpenApi_DescribesEveryRouteOfTheApi()
     {
         await using var daemon = await TestDaemon.StartAsync();

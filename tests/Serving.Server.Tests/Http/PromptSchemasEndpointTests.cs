@@ -39,6 +39,7 @@ public sealed class PromptSchemasEndpointTests
     [InlineData("""{}""", "schema", "One of schema and pml")]
     [InlineData("""{"pml": "<schema/>", "schema": {}}""", "schema", "One of schema and pml")]
     [InlineData("""{"pml": "<schema name='a'>\n<b/></schema>"}""", "pml", "pml: line 2, column 2: <b> is not known here")]
+    [InlineData("""{"pml": "<schema name='a'><module name='b'>x</modul></schema>"}""", "pml", "does not match the end tag of 'modul'.")]
     [InlineData("""{"schema": {"name": "a"}}""", "schema", "schema: line 1, column 1: the schema is empty")]
     [InlineData("""{"schema": "text"}""", "schema", "a schema is an object")]
     [InlineData("""{"pml": "<schema name='a'>x</schema>", "ttl": 0}""", "ttl", "ttl is above 0")]
@@ -52,6 +53,7 @@ public sealed class PromptSchemasEndpointTests
         var answer = await daemon.PostAsync("/v1/prompt_schemas", body);
         Assert.Equal((400, field), (answer.Code, answer.Param));
         Assert.Contains(message, answer.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("..", answer.Message, StringComparison.Ordinal);
         Assert.Empty(daemon.Engine.Schemas.List(new(new("anonymous"), 1, default, new(1, 1))));
     }
 

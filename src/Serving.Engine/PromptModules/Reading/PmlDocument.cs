@@ -123,12 +123,12 @@ internal sealed class PmlDocument : IDisposable
         }
     }
 
-    // The reader ends its sentences with the place, which is said already.
+    // The reader ends its sentences with the place, which is said already, and a full stop, which the message gets.
     private static string Reason(XmlException exception)
     {
         var end = exception.Message.LastIndexOf(" Line ", StringComparison.Ordinal);
-        return Cut(end < 0 ? exception.Message : exception.Message[..end]);
+        return Cut((end < 0 ? exception.Message : exception.Message[..end]).TrimEnd('.'));
     }
 
-    private static string Cut(string text) => MalformedFileException.Quote(text.Length <= MaxReason ? text : text[..MaxReason]).Trim('\'');
+    private static string Cut(string text) => MalformedFileException.Quote(text.Length <= MaxReason ? text : text[..MaxReason])[1..^1];
 }
