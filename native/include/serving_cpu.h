@@ -223,7 +223,7 @@ SRV_CPU_EXPORT int32_t srv_cpu_layout(int32_t* numbers, int32_t capacity);
 SRV_CPU_EXPORT uint32_t srv_cpu_instruction_sets(void);
 
 /* The srv_isa that computes fastest here, or -1 where none runs. Where a CPU has AVX-512 BF16 and no AMX this is measured once, in about a millisecond: on some
-   cores the dot product has half the rate of fp32 multiply-adds, on others twice. */
+   cores the dot product has half the rate of fp32 multiply-adds. */
 SRV_CPU_EXPORT int32_t srv_cpu_preferred_isa(void);
 
 /* Copies the program, starts the workers and reserves memory for the weights. */

@@ -6,11 +6,11 @@
 namespace serving {
 namespace {
 
-constexpr int kRounds = 4000;  // of twelve chains, which cover the latency of either instruction: 8 to 40 microseconds a burst
+constexpr int kRounds = 4000;  // of twelve chains; twenty-four give the same rates, so that latency is covered: 8 to 40 microseconds a burst
 constexpr int kBursts = 32;    // the best of them: other work on the machine only lengthens a burst
 
-// A VDPBF16PS multiplies 32 pairs, an FMA 16, and a core issues two FMAs a cycle. Cores that issue one dot product every other cycle have half the FMAs' rate,
-// those with full units twice: the line lies between, far from both.
+// A VDPBF16PS multiplies 32 pairs, an FMA 16, and a core issues two FMAs a cycle. A core that issues a dot product every other cycle (Emerald Rapids,
+// measured) has half the FMAs' rate, one that issued two a cycle would have twice: the line lies between, far from both.
 constexpr double kWorthIt = 1.3;
 
 double seconds_now() {
