@@ -69,6 +69,28 @@ public sealed class PromptCompilerTests
     }
 
     [Fact]
+    public void Compile_TextBehindTheLastModule_IsComputedWithTheRequest()
+    {
+        var table = TableOf("<schema name='s'>Read. <module name='a'>A one.<module name='in'>Inner.</module> A two <parameter name='p' length='3'/> ends.</module> Between. <module name='b'>B one.</module> Answer.</schema>");
+        var answer = Demo.EncodeToIds(" Answer.", false);
+
+        // Behind b, whose own text stays imported, only the schema's; what stands between modules is imported as well.
+        var both = Compile(table, Module("a"), Module("a/in"), Module("b"));
+        Assert.Equal(["", "a", "a/in", "a", "", "b"], both.ImportPaths);
+        AssertEnds(both, [.. answer, .. Demo.EncodeToIds("x", false)]);
+
+        // Behind a/in also what a says after it, with the argument in its place, so that the text behind the argument sees it.
+        var one = Compile(table, Module("a", ("p", "two")), Module("a/in"));
+        Assert.Equal(["", "a", "a/in"], one.ImportPaths);
+        AssertEnds(one, [.. Demo.EncodeToIds(" A two ", false), .. Demo.EncodeToIds("two", false), .. Demo.EncodeToIds(" ends.", false), .. Demo.EncodeToIds(" Between. ", false), .. answer, .. Demo.EncodeToIds("x", false)]);
+        Assert.Equal(one.Positions.Order(), one.Positions);
+
+        // A module without anything inside is imported to its end, and so is everything where no module is.
+        Assert.Equal(["", "a", "a"], Compile(table, Module("a")).ImportPaths);
+        Assert.Equal(["", "", ""], Compile(table).ImportPaths);
+    }
+
+    [Fact]
     public void Compile_RandomSelections_HoldEveryContextAndNoPositionTwice()
     {
         const int Seed = 20261126;
@@ -122,8 +144,7 @@ public sealed class PromptCompilerTests
     [Fact]
     public void Compile_TwoTextsBeforeModulesAtOnePosition_StandOneAfterTheOther()
     {
-        var schema = Schemas.Compile(PmlSchemaReader.Read("<schema name='s'><module name='gap'>one two three four five six</module><module name='a'><module name='b'>B</module></module></schema>"));
-        var table = new ModuleTable(schema, Digest.Of("root"u8));
+        var table = TableOf("<schema name='s'><module name='gap'>one two three four five six</module><module name='a'><module name='b'>B</module></module></schema>");
         var (prompt, failure) = Compiler.Compile(table, [Module("a") with { TextBefore = "x" }, Module("a/b") with { TextBefore = "y" }], "z", "prompt");
         Assert.Null(failure);
         Assert.Equal(prompt!.Positions.Length, prompt.Positions.Distinct().Count());
@@ -171,12 +192,20 @@ public sealed class PromptCompilerTests
     private static ModuleReference Module(string path, params IReadOnlyList<(string Name, string Text)> arguments) =>
         new() { Path = path, Field = "messages[0].content[7]", Arguments = arguments.ToDictionary(argument => argument.Name, argument => argument.Text) };
 
-    private static CompiledPrompt Compile(string text, params IReadOnlyList<ModuleReference> references)
+    private static ModuleTable TableOf(string pml) => new(Schemas.Compile(PmlSchemaReader.Read(pml)), Digest.Of("root"u8));
+
+    private static CompiledPrompt Compile(string text, params IReadOnlyList<ModuleReference> references) => Compile(Table, text, references);
+
+    private static CompiledPrompt Compile(ModuleTable table, params IReadOnlyList<ModuleReference> references) => Compile(table, "x", references);
+
+    private static CompiledPrompt Compile(ModuleTable table, string text, IReadOnlyList<ModuleReference> references)
     {
-        var (prompt, failure) = Compiler.Compile(Table, references, text, "messages");
+        var (prompt, failure) = Compiler.Compile(table, references, text, "messages");
         Assert.Null(failure);
         return prompt!;
     }
+
+    private static void AssertEnds(CompiledPrompt prompt, int[] own) => Assert.Equal(own, prompt.Tokens.Skip(prompt.Imports.Sum(import => import.Tokens.Count)));
 
     private static RequestFailure Fail(string text, params IReadOnlyList<ModuleReference> references)
     {

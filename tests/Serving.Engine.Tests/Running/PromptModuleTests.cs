@@ -55,6 +55,26 @@ public sealed class PromptModuleTests : IAsyncLifetime
         Assert.Equal(one, other);
     }
 
+    [Theory]
+    [InlineData("base")]
+    [InlineData("json")]
+    [InlineData("terse")]
+    public async Task Chat_OneModule_IsBitForBitThePlainConversation(string model)
+    {
+        // What is before the module, the module, and the text behind it see just what they would see in one plain prompt.
+        const string Before = "Use the following documents.\n\n";
+        const string Document = "Document: Office Report\nThe phone extension of Clara is 190.\nThe chess race starts at 7:40 in room 3.";
+        const string Question = "What is the phone extension of Clara?";
+        await PutAsync($$"""
+            {"name": "one", "content": [{"type": "system", "content": [{{JsonSerializer.Serialize(Before)}}, {"type": "module", "name": "office", "content": {{JsonSerializer.Serialize(Document)}}}]},
+              {"type": "user"}]}
+            """);
+        var plain = await _engine.RunAsync(RunningEngine.Chat(
+            model, JsonSerializer.SerializeToElement(new[] { new { role = "system", content = Before + Document }, new { role = "user", content = Question } })) with { TopLogprobs = 3 });
+        var imported = await _engine.RunAsync(ChatOn("one", Question, model, "office") with { TopLogprobs = 3 });
+        Assert.Equal(plain, imported);
+    }
+
     [Fact]
     public async Task Completion_Pml_IsTheChatWrittenOut()
     {
@@ -83,13 +103,13 @@ public sealed class PromptModuleTests : IAsyncLifetime
         var first = await UsageAsync(Chat("base", "Hello!", "office"));
         Assert.Equal((0, 0), (first.CachedTokens, Assert.Single(first.Modules!).CachedTokens));
 
-        // The schema's own text and the office are there; the garden, which stands before the office, is new.
+        // The schema's first text and the office are there; the garden, which stands before the office, is new. The end of the system message is computed with each request.
         var second = await UsageAsync(Chat("base", "How are you?", "garden", "office"));
         Assert.Equal([0, second.Modules![1].Tokens], second.Modules.Select(module => module.CachedTokens));
-        Assert.Equal(Notes("notes").TokenCount - second.Modules[0].Tokens, second.CachedTokens);
+        Assert.Equal(ImportedTokens - second.Modules[0].Tokens, second.CachedTokens);
 
         var third = await UsageAsync(Chat("base", "Goodbye!", "garden", "office"));
-        Assert.Equal(Notes("notes").TokenCount, third.CachedTokens);
+        Assert.Equal(ImportedTokens, third.CachedTokens);
         Assert.Equal(0, (await UsageAsync(Chat("json", "Goodbye!", "garden", "office"))).CachedTokens);
     }
 
@@ -114,7 +134,7 @@ public sealed class PromptModuleTests : IAsyncLifetime
         await ModulesAsync(2 * Notes("notes").Runs.Count);
         foreach (var model in new[] { "base", "terse" })
         {
-            Assert.Equal(Notes("notes").TokenCount, (await UsageAsync(Chat(model, "Hello!", "garden", "office"))).CachedTokens);
+            Assert.Equal(ImportedTokens, (await UsageAsync(Chat(model, "Hello!", "garden", "office"))).CachedTokens);
         }
 
         Assert.Equal(2 * Notes("notes").Runs.Count, _engine.Client.Snapshot.ModuleEncodes);
@@ -199,6 +219,9 @@ public sealed class PromptModuleTests : IAsyncLifetime
     }
 
     private Task PutAsync(string json, IReadOnlyList<string>? pin = null, bool isPublic = false) => PutAsync(_engine, json, pin, isPublic);
+
+    /// <summary>Tokens of all that a request with both documents imports: all but the end of the system message, which stands behind them.</summary>
+    private int ImportedTokens => Notes("notes").TokenCount - Notes("notes").Runs[^1].Tokens.Count;
 
     private CompiledSchema Notes(string name) => _engine.Client.Schemas.Find(RunningEngine.Tenant, name)!.Compiled;
 

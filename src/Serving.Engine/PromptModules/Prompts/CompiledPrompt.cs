@@ -6,7 +6,7 @@ namespace Serving.Engine.PromptModules.Prompts;
 /// <summary>A prompt that imports modules, as the core takes it.</summary>
 public sealed record CompiledPrompt
 {
-    /// <summary>The imports' tokens in order, then arguments and texts in gaps by position, then the new text.</summary>
+    /// <summary>The imports' tokens in order, then arguments, texts in gaps and the schema's closing text by position, then the new text.</summary>
     public required int[] Tokens { get; init; }
 
     /// <summary>The position of every token.</summary>

@@ -55,9 +55,9 @@ public sealed class PromptCompiler(Tokenizer tokenizer, int maxModelLength)
     private static CompiledPrompt Assemble(ModuleTable table, ModuleSelection selection, PromptSlots slots, int[] suffix)
     {
         var schema = table.Schema;
-        var runs = table.Runs(selection.Scaffold);
+        var (runs, closing) = (table.Runs(selection.Scaffold), ClosingText.FirstRun(schema, selection));
         var (tokens, positions, imports, paths) = (new List<int>(), new List<int>(), new List<ModuleRef>(), new List<string>());
-        for (var i = 0; i < runs.Count; i++)
+        for (var i = 0; i < closing; i++)
         {
             if (selection.Holds(schema.Runs[i].Module))
             {
@@ -68,14 +68,21 @@ public sealed class PromptCompiler(Tokenizer tokenizer, int maxModelLength)
             }
         }
 
-        foreach (var (position, text) in slots.Filled)
+        foreach (var (position, token) in Between(schema.Runs.Skip(closing).Where(run => selection.Holds(run.Module)), slots))
         {
-            tokens.AddRange(text);
-            positions.AddRange(Enumerable.Range(position, text.Count));
+            tokens.Add(token);
+            positions.Add(position);
         }
 
         tokens.AddRange(suffix);
         positions.AddRange(Enumerable.Range(schema.Length, suffix.Length));
         return new CompiledPrompt { Tokens = [.. tokens], Positions = [.. positions], Imports = imports, ImportPaths = paths };
+    }
+
+    /// <summary>What is computed before the new text, by position: what fills the schema's places, and its closing text.</summary>
+    private static IEnumerable<(int Position, int Token)> Between(IEnumerable<CompiledRun> closing, PromptSlots slots)
+    {
+        var filled = slots.Filled.SelectMany(slot => slot.Tokens.Select((token, i) => (Position: slot.Position + i, Token: token)));
+        return filled.Concat(closing.SelectMany(run => run.Positions.Zip(run.Tokens, (position, token) => (Position: position, Token: token)))).OrderBy(pair => pair.Position);
     }
 }
