@@ -285,7 +285,7 @@ typedef struct srv_shrink_params {
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
- *                            128 threads, 2 * 64 (rank_stride + 8) 2 bytes, a block per tile and 256 columns of the output
+ *                            128 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  */
 typedef struct srv_linear_params {
     srv_lora lora;
@@ -300,7 +300,7 @@ typedef struct srv_linear_params {
 } srv_linear_params;
 
 /* srv_finish_rope_append: the end of a fused qkv and srv_rope_append in one; rope.input and linear.output, mode are not used. Slices are q, k, v of whole heads,
-   and head_size divides 256. 128 threads, 32 * 260 * 4 + 64 (rank_stride + 8) 2 bytes, a block per tile and 256 columns of a slice as srv_linear_finish. */
+   and head_size divides 256. 128 threads, SRV_FINISH_ROPE_SHARED bytes, a block per tile and 256 columns of a slice as srv_linear_finish. */
 typedef struct srv_finish_rope_params {
     srv_linear_params linear;
     srv_rope_append_params rope;
@@ -327,6 +327,8 @@ enum {
     SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2, /* queries, a ring of two tiles; half of it for heads of 64 */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
+    SRV_FINISH_SILU_SHARED = 2 * SRV_FINISH_SHARED,              /* of gate and of up */
+    SRV_FINISH_ROPE_SHARED = 32 * 260 * 4 + SRV_FINISH_SHARED,   /* values of 32 rows besides */
     SRV_SAMPLE_SHARED = 20480
 };
 

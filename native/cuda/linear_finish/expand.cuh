@@ -119,3 +119,22 @@ struct LaneDelta {
 SRV_DEVICE LaneDelta lane_delta(const float (&delta)[4][4], int e) {
     return {{delta[0][e], delta[0][2 + e], delta[1][e], delta[1][2 + e], delta[2][e], delta[2][2 + e], delta[3][e], delta[3][2 + e]}};
 }
+
+// product + bias + delta of a lane's columns part .. part + 3 of the eight from column on, which starts 16-byte aligned.
+SRV_DEVICE Float4 finished_four(const srv_linear_params& p, int row, int column, int part, const LaneDelta& delta, bool adapted) {
+    Float4 value = load_floats(row_of<const float>(p.product, row, p.product_stride) + column + part);
+    const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column + part);
+    SRV_UNROLL
+    for (int i = 0; i < 4; i++) {
+        value.v[i] += bias.v[i];
+        value.v[i] = adapted ? value.v[i] + delta.v[part + i] : value.v[i];
+    }
+
+    return value;
+}
+
+// The same of one column, whatever its alignment.
+SRV_DEVICE float finished_one(const srv_linear_params& p, int row, int column, float delta, bool adapted) {
+    const float value = row_of<const float>(p.product, row, p.product_stride)[column] + bias_of(p, column);
+    return adapted ? value + delta : value;
+}

@@ -18,14 +18,24 @@ SRV_DEVICE void store_values(const srv_linear_params& p, const FinishWork& work,
         SRV_UNROLL
         for (int e = 0; e < 2; e++) {
             const int token = n * 8 + lane % 4 * 2 + e;
+            if (first_token + token >= work.tile.row_count || within >= work.width) {
+                continue;
+            }
+
             const LaneDelta own = lane_delta(delta[n], e);
-            const float* product = row_of<const float>(p.product, work.tile.first_row + first_token + token, p.product_stride);
+            const int row = work.tile.first_row + first_token + token;
+            const int column = work.offset + within;
+            float* to = values + token * kHeadStride + within % kFinishColumns;
+            if (within + 8 <= work.width && (work.offset & 7) == 0) {
+                store_floats(to, finished_four(p, row, column, 0, own, work.slice >= 0));
+                store_floats(to + 4, finished_four(p, row, column, 4, own, work.slice >= 0));
+                continue;
+            }
+
             SRV_UNROLL
             for (int i = 0; i < 8; i++) {
-                if (first_token + token < work.tile.row_count && within + i < work.width) {
-                    const int column = work.offset + within + i;
-                    const float value = product[column] + bias_of(p, column);
-                    values[token * kHeadStride + (within + i) % kFinishColumns] = work.slice >= 0 ? value + own.v[i] : value;
+                if (within + i < work.width) {
+                    to[i] = finished_one(p, row, column + i, own.v[i], work.slice >= 0);
                 }
             }
         }

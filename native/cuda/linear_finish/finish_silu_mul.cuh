@@ -11,15 +11,35 @@
 constexpr int kSiluTokens = 16;  // of one pass: deltas of gate and up are in registers together
 constexpr int kSiluGroups = kSiluTokens / 8;
 
-// A column of a Linear, rounded as it would be in memory.
-SRV_DEVICE float rounded_value(const srv_linear_params& p, int row, int column, float delta, bool adapted) {
-    const float value = row_of<const float>(p.product, row, p.product_stride)[column] + bias_of(p, column);
-    return ptx::from_bf16(ptx::to_bf16(adapted ? value + delta : value));
+// silu(gate) * up of values that are rounded as they would be in memory.
+SRV_DEVICE float activated(float gate, float up) { return silu(ptx::from_bf16(ptx::to_bf16(gate))) * ptx::from_bf16(ptx::to_bf16(up)); }
+
+// A lane's eight columns of one row; deltas of gate and of up.
+SRV_DEVICE void activate_eight(const srv_linear_params& p, int row, int column, const LaneDelta& g, bool gate_adapted, const LaneDelta& u, bool up_adapted) {
+    const int width = p.columns / 2;
+    uint16_t* y = row_of<uint16_t>(p.output, row, p.output_stride) + column;
+    if (column + 8 <= width && (width & 7) == 0) {
+        SRV_UNROLL
+        for (int part = 0; part < 8; part += 4) {
+            const Float4 gate = finished_four(p, row, column, part, g, gate_adapted);
+            const Float4 up = finished_four(p, row, width + column, part, u, up_adapted);
+            store_rounded(y + part, {{activated(gate.v[0], up.v[0]), activated(gate.v[1], up.v[1]), activated(gate.v[2], up.v[2]), activated(gate.v[3], up.v[3])}});
+        }
+
+        return;
+    }
+
+    SRV_UNROLL
+    for (int i = 0; i < 8; i++) {
+        if (column + i < width) {
+            const float gate = finished_one(p, row, column + i, g.v[i], gate_adapted);
+            y[i] = ptx::to_bf16(activated(gate, finished_one(p, row, width + column + i, u.v[i], up_adapted)));
+        }
+    }
 }
 
 SRV_DEVICE void write_activations(const srv_linear_params& p, const FinishWork& gate, const FinishWork& up, int first_token,
     const float (&gate_delta)[kSiluGroups][4][4], const float (&up_delta)[kSiluGroups][4][4]) {
-    const int width = p.columns / 2;
     const int lane = static_cast<int>(ptx::lane());
     const int column = gate.column + lane / 4 * 8;
     SRV_UNROLL
@@ -27,16 +47,9 @@ SRV_DEVICE void write_activations(const srv_linear_params& p, const FinishWork& 
         SRV_UNROLL
         for (int e = 0; e < 2; e++) {
             const int token = first_token + n * 8 + lane % 4 * 2 + e;
-            const int row = gate.tile.first_row + token;
-            const LaneDelta g = lane_delta(gate_delta[n], e);
-            const LaneDelta u = lane_delta(up_delta[n], e);
-            SRV_UNROLL
-            for (int i = 0; i < 8; i++) {
-                if (token < gate.tile.row_count && column + i < width) {
-                    const float activated = silu(rounded_value(p, row, column + i, g.v[i], gate.slice >= 0));
-                    const float value = activated * rounded_value(p, row, width + column + i, u.v[i], up.slice >= 0);
-                    row_of<uint16_t>(p.output, row, p.output_stride)[column + i] = ptx::to_bf16(value);
-                }
+            if (token < gate.tile.row_count && column < p.columns / 2) {
+                const int row = gate.tile.first_row + token;
+                activate_eight(p, row, column, lane_delta(gate_delta[n], e), gate.slice >= 0, lane_delta(up_delta[n], e), up.slice >= 0);
             }
         }
     }

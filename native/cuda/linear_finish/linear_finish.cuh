@@ -14,29 +14,19 @@ constexpr int kFinishGroups = kFinishTokens / 8;
 
 // A lane's eight columns of one token, one by one: where a slice ends, or its offset is no multiple of eight.
 SRV_DEVICE void finish_columns(const srv_linear_params& p, int row, int column, const LaneDelta& delta, int count, bool adapted) {
-    const float* product = row_of<const float>(p.product, row, p.product_stride);
     SRV_UNROLL
     for (int i = 0; i < 8; i++) {
         if (i < count) {
-            const float value = product[column + i] + bias_of(p, column + i);
-            finish_value(p, row, column + i, adapted ? value + delta.v[i] : value);
+            finish_value(p, row, column + i, finished_one(p, row, column + i, delta.v[i], adapted));
         }
     }
 }
 
 // The same, 16 bytes at a time.
 SRV_DEVICE void finish_eight(const srv_linear_params& p, int row, int column, const LaneDelta& delta, bool adapted) {
-    const float* product = row_of<const float>(p.product, row, p.product_stride) + column;
     SRV_UNROLL
     for (int part = 0; part < 8; part += 4) {
-        Float4 value = load_floats(product + part);
-        const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column + part);
-        SRV_UNROLL
-        for (int i = 0; i < 4; i++) {
-            value.v[i] += bias.v[i];
-            value.v[i] = adapted ? value.v[i] + delta.v[part + i] : value.v[i];
-        }
-
+        Float4 value = finished_four(p, row, column, part, delta, adapted);
         if (p.mode == SRV_LINEAR_ROUND) {
             store_rounded(row_of<uint16_t>(p.output, row, p.output_stride) + column + part, value);
             continue;

@@ -25,6 +25,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private readonly CublasLt _blas;
     private readonly DeviceWeights _weights;
     private PoolShape? _pool;
+    private CudaDeviceBuffer? _pages;
     private AdapterTable? _adapters;
     private PinnedTier? _host;
     private StepRunner? _runner;
@@ -117,13 +118,13 @@ public sealed class CudaBackend : IAsynchronousBackend
 
         _context.MakeCurrent();
         var arena = Own(new DeviceArena(_context, _stream));
-        var pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
+        var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
         _host = Own(new PinnedTier(pool, pages));
         _adapters = Own(new AdapterTable(_program, pool, pages));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels);
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, Fuses: !_options.PlainKernels && !_options.Unfused);
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
         _pool = pool;
         _stream.Synchronize();
@@ -173,6 +174,9 @@ public sealed class CudaBackend : IAsynchronousBackend
             owned.Dispose();
         }
     }
+
+    /// <summary>Copies the arena from its first byte on: tests compare its bits.</summary>
+    internal void CopyArena(Span<byte> bytes) => (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);
 
     private static ComputeException NoPool() => new("The pool was not taken yet.");
 

@@ -12,6 +12,9 @@ public sealed record CudaBackendOptions
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
 
+    /// <summary>Every op its own kernels: the ends of Linears apart from what follows them. The bits are those of the fused list.</summary>
+    internal bool Unfused { get; init; }
+
     /// <summary>Queue every launch by itself, decoding steps too.</summary>
     internal bool Eager { get; init; }
 }

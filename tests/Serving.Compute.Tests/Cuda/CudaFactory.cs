@@ -16,6 +16,9 @@ internal static class CudaFactory
     /// <summary>Launch by launch.</summary>
     public static BackendFactory Eager { get; } = Of("cuda eager", new CudaBackendOptions { Eager = true, Deterministic = true });
 
+    /// <summary>Every op its own kernels.</summary>
+    public static BackendFactory Unfused { get; } = Of("cuda unfused", new CudaBackendOptions { Unfused = true, Deterministic = true });
+
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

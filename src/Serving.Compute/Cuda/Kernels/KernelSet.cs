@@ -20,6 +20,12 @@ internal sealed class KernelSet
     /// <summary>SRV_FINISH_SHARED.</summary>
     public const int FinishSharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;
 
+    /// <summary>SRV_FINISH_SILU_SHARED.</summary>
+    public const int FinishSiluSharedBytes = 2 * FinishSharedBytes;
+
+    /// <summary>SRV_FINISH_ROPE_SHARED.</summary>
+    public const int FinishRopeSharedBytes = (32 * 260 * 4) + FinishSharedBytes;
+
     /// <summary>Finds all of them.</summary>
     /// <exception cref="CudaException">One is missing.</exception>
     public KernelSet(CudaModule module)
@@ -39,6 +45,8 @@ internal sealed class KernelSet
         Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
         FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
         Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
+        FinishSiluMul = Find(module, "srv_finish_silu_mul", 128, FinishSiluSharedBytes);
+        FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
         Sample = Find(module, "srv_sample", 256, SampleSharedBytes);
     }
 
@@ -86,6 +94,12 @@ internal sealed class KernelSet
 
     /// <summary>A Linear's end by tiles of rows, on tensor cores.</summary>
     public StepKernel Finish { get; }
+
+    /// <summary>A gate_up's end and SiLU·mul.</summary>
+    public StepKernel FinishSiluMul { get; }
+
+    /// <summary>A qkv's end, rotation and append.</summary>
+    public StepKernel FinishRopeAppend { get; }
 
     /// <summary>Sampling and logprobs.</summary>
     public StepKernel Sample { get; }

@@ -37,9 +37,19 @@ internal sealed class LaunchCompiler
         var compiler = new LaunchCompiler(context, kernels, plans);
         compiler.AddPageCopies();
         compiler.AddTokenSlots();
-        foreach (var op in context.Program.Ops)
+        var ops = context.Program.Ops;
+        for (var i = 0; i < ops.Count; i++)
         {
-            compiler.Add(op);
+            if (ops[i] is LinearOp linear)
+            {
+                var next = context.Fuses ? Fusion.NextOf(context.Program, i) : null;
+                compiler._linears.Add(linear, next);
+                i += next is null ? 0 : 1;
+            }
+            else
+            {
+                compiler.Add(ops[i]);
+            }
         }
 
         return new CompiledProgram(compiler._copies!, [.. compiler._works]);
@@ -54,9 +64,6 @@ internal sealed class LaunchCompiler
                 break;
             case RmsNormOp norm:
                 Add(norm);
-                break;
-            case LinearOp linear:
-                _linears.Add(linear);
                 break;
             case RopeAndAppendOp rope:
                 Add(rope);
@@ -130,30 +137,8 @@ internal sealed class LaunchCompiler
         Epsilon = op.Epsilon,
     });
 
-    private void Add(RopeAndAppendOp op) => Add(
-        _kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), new RopeAppendParameters
-        {
-            Input = Address(op.Input),
-            Output = Address(op.Output),
-            Pages = _context.Pages.Address,
-            PageBytes = (ulong)_context.Pool.PageBytes,
-            Positions = In(_context.Layout.Positions),
-            AppendPages = In(_context.Layout.AppendPages),
-            AppendSlots = In(_context.Layout.AppendSlots),
-            Cosines = _context.Weights.Cosines.Address,
-            Sines = _context.Weights.Sines.Address,
-            QueryNorm = _context.Weights.AddressOf(op.QueryNorm),
-            KeyNorm = _context.Weights.AddressOf(op.KeyNorm),
-            RowCount = Count(nameof(StepHeader.RowCount)),
-            Layer = op.Layer,
-            HeadCount = Shape.HeadCount,
-            KvHeadCount = Shape.KvHeadCount,
-            HeadSize = Shape.HeadSize,
-            PairCount = _context.Program.Rope.PairCount,
-            InputStride = Stride(op.Input),
-            OutputStride = Stride(op.Output),
-            Epsilon = op.Epsilon,
-        });
+    private void Add(RopeAndAppendOp op) =>
+        Add(_kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), _context.Parameters(op));
 
     private void Add(PagedAttentionOp op)
     {
@@ -247,9 +232,9 @@ internal sealed class LaunchCompiler
 
     private ulong In(BlockSection section) => _context.AddressOf(section);
 
-    private ulong Address(int buffer) => _context.Memory.Buffers[buffer].Address;
+    private ulong Address(int buffer) => _context.AddressOf(buffer);
 
     private int Columns(int buffer) => _context.Program.Buffers[buffer].Columns;
 
-    private int Stride(int buffer) => Strides.Of(Columns(buffer));
+    private int Stride(int buffer) => _context.StrideOf(buffer);
 }

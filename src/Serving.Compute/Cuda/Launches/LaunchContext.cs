@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Cuda.Steps;
 using Serving.Compute.Programs;
@@ -16,15 +17,47 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Layout">Where arrays lie in the step's block.</param>
 /// <param name="Memory">What a step computes in.</param>
 /// <param name="PlainKernels">Leave tensor cores alone.</param>
+/// <param name="Fuses">Let the kernel that ends a Linear do what follows it.</param>
 internal sealed record LaunchContext(
-    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels)
+    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels, bool Fuses)
 {
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;
+
+    /// <summary>Where a buffer of the program lies.</summary>
+    public ulong AddressOf(int buffer) => Memory.Buffers[buffer].Address;
+
+    /// <summary>Elements from row to row of a buffer of the program.</summary>
+    public int StrideOf(int buffer) => Strides.Of(Program.Buffers[buffer].Columns);
 
     /// <summary>Where an array of the step's block lies on the device.</summary>
     public ulong AddressOf(BlockSection section) => Memory.Block.Address + (ulong)section.Offset;
 
     /// <summary>Where a field of the <see cref="StepHeader"/> lies on the device.</summary>
     public ulong CountAddress(string field) => AddressOf(Layout.Header) + (ulong)Marshal.OffsetOf<StepHeader>(field);
+
+    /// <summary>What the append kernel takes for an op.</summary>
+    public RopeAppendParameters Parameters(RopeAndAppendOp op) => new()
+    {
+        Input = AddressOf(op.Input),
+        Output = AddressOf(op.Output),
+        Pages = Pages.Address,
+        PageBytes = (ulong)Pool.PageBytes,
+        Positions = AddressOf(Layout.Positions),
+        AppendPages = AddressOf(Layout.AppendPages),
+        AppendSlots = AddressOf(Layout.AppendSlots),
+        Cosines = Weights.Cosines.Address,
+        Sines = Weights.Sines.Address,
+        QueryNorm = Weights.AddressOf(op.QueryNorm),
+        KeyNorm = Weights.AddressOf(op.KeyNorm),
+        RowCount = CountAddress(nameof(StepHeader.RowCount)),
+        Layer = op.Layer,
+        HeadCount = Program.Shape.HeadCount,
+        KvHeadCount = Program.Shape.KvHeadCount,
+        HeadSize = Program.Shape.HeadSize,
+        PairCount = Program.Rope.PairCount,
+        InputStride = StrideOf(op.Input),
+        OutputStride = StrideOf(op.Output),
+        Epsilon = op.Epsilon,
+    };
 }

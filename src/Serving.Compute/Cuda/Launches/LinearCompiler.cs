@@ -2,7 +2,6 @@ using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Memory;
-using Serving.Compute.Cuda.Steps;
 using Serving.Compute.Programs;
 
 namespace Serving.Compute.Cuda.Launches;
@@ -13,21 +12,18 @@ namespace Serving.Compute.Cuda.Launches;
 /// </summary>
 internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, List<IStepWork> works)
 {
-    /// <summary>Columns that a block of the plain finishing kernel takes.</summary>
-    private const int PlainColumns = 512;
-
-    /// <summary>Columns of a slice that a block of the finishing kernel takes.</summary>
-    private const int SliceColumns = 256;
-
+    private readonly LinearEndCompiler _ends = new(context, kernels, works);
     private int _site;
 
     /// <summary>Adds a Linear.</summary>
-    public void Add(LinearOp op)
+    /// <param name="op">The Linear.</param>
+    /// <param name="next">The op behind it that its end does too; null for none.</param>
+    public void Add(LinearOp op, ProgramOp? next)
     {
         var bare = op.Slices.Count == 0 && op.Bias is null;
         if (bare && op.Mode != LinearOutput.Accumulate)
         {
-            Add(op.Weight, op.Input, context.Memory.Buffers[op.Output].Address, Stride(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32, ofOutputs: false);
+            Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32, ofOutputs: false);
             return;
         }
 
@@ -43,20 +39,20 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         }
 
         // A kept product is finished in place.
-        var product = op.Mode == LinearOutput.Keep ? context.Memory.Buffers[op.Output].Address : context.Memory.Product.Address;
+        var product = op.Mode == LinearOutput.Keep ? context.AddressOf(op.Output) : context.Memory.Product.Address;
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
         Add(op.Weight, op.Input, product, stride, CudaDataType.Float32, ofOutputs: false);
-        AddFinish(op, lora, product, stride);
+        _ends.Add(op, next, lora, product, stride);
     }
 
     /// <summary>Adds the logits: a product of the output rows, kept in fp32.</summary>
-    public void Add(LogitsOp op) => Add(op.Weight, op.Input, context.Memory.Buffers[op.Output].Address, Stride(op.Output), CudaDataType.Float32, ofOutputs: true);
+    public void Add(LogitsOp op) => Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), CudaDataType.Float32, ofOutputs: true);
 
     private void Add(int weight, int input, ulong output, int outputStride, CudaDataType type, bool ofOutputs)
     {
         var spec = context.Program.Weights[weight];
         var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type);
-        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.Memory.Buffers[input].Address, output, ofOutputs));
+        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.AddressOf(input), output, ofOutputs));
     }
 
     private void AddShrink(LinearOp op, LoraParameters lora)
@@ -64,47 +60,18 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var parameters = new ShrinkParameters
         {
             Lora = lora,
-            Input = context.Memory.Buffers[op.Input].Address,
+            Input = context.AddressOf(op.Input),
             RowSlots = context.AddressOf(context.Layout.RowSlots),
-            RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
+            RowCount = context.CountAddress(nameof(Steps.StepHeader.RowCount)),
             Tiles = context.AddressOf(context.Layout.Tiles),
             Items = context.AddressOf(context.Layout.ShrinkItems),
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
-            InputStride = Stride(op.Input),
+            InputStride = context.StrideOf(op.Input),
         };
         works.Add(context.PlainKernels
             ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
             : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, context.ResidentBlocks), parameters));
     }
-
-    private void AddFinish(LinearOp op, LoraParameters lora, ulong product, int productStride)
-    {
-        var columns = context.Program.Weights[op.Weight].Rows;
-        var parameters = new FinishParameters
-        {
-            Lora = lora,
-            Product = product,
-            Bias = context.Weights.AddressOf(op.Bias),
-            Output = context.Memory.Buffers[op.Output].Address,
-            RowSlots = context.AddressOf(context.Layout.RowSlots),
-            RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
-            Tiles = context.AddressOf(context.Layout.Tiles),
-            TileRange = context.CountAddress(nameof(StepHeader.Tiles)),
-            Columns = columns,
-            ProductStride = productStride,
-            OutputStride = Stride(op.Output),
-            Mode = (int)op.Mode,
-        };
-
-        // The tiled kernel walks slices: it needs them to cover all columns, as those of a model do.
-        var covered = op.Slices.Count == 0 || op.Slices.Sum(slice => slice.OutputWidth) == columns;
-        var units = op.Slices.Count == 0 ? Blocks(columns, SliceColumns) : op.Slices.Sum(slice => Blocks(slice.OutputWidth, SliceColumns));
-        works.Add(context.PlainKernels || !covered
-            ? new KernelLaunch<FinishParameters>(kernels.FinishPlain, new GridRule(GridUnit.Rows, Blocks(columns, PlainColumns)), parameters)
-            : new KernelLaunch<FinishParameters>(kernels.Finish, new GridRule(GridUnit.Tiles, Y: units), parameters));
-    }
-
-    private static int Blocks(int columns, int perBlock) => (columns + perBlock - 1) / perBlock;
 
     private LoraParameters LoraOf(LinearOp op)
     {
@@ -131,6 +98,4 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
 
         return parameters;
     }
-
-    private int Stride(int buffer) => Strides.Of(context.Program.Buffers[buffer].Columns);
 }

@@ -1,0 +1,89 @@
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Cuda.Launches;
+
+/// <summary>
+/// Which neighbours of a program's list become one: a Linear that adapters may change, and the op behind it that alone reads what it writes. The choice is the
+/// model's, never a step's, and the bits are those of the two kernels after each other.
+/// </summary>
+internal static class Fusion
+{
+    /// <summary>Columns that a block of the fused kernels has of a head's row: heads must not cross them.</summary>
+    private const int HeadColumns = 256;
+
+    /// <summary>The op behind a Linear that the kernel which ends the Linear does too; null where each is by itself.</summary>
+    /// <param name="program">The list.</param>
+    /// <param name="index">The Linear's place in it.</param>
+    public static ProgramOp? NextOf(ModelProgram program, int index)
+    {
+        if (program.Ops[index] is not LinearOp linear || index + 1 == program.Ops.Count)
+        {
+            return null;
+        }
+
+        var next = program.Ops[index + 1];
+        var takes = next switch
+        {
+            SiluMulOp silu => silu.Input == linear.Output && IsGateUp(linear, program.Buffers[silu.Output].Columns),
+            RopeAndAppendOp rope => rope.Input == linear.Output && IsQueryKeyValue(linear, program.Shape),
+            _ => false,
+        };
+        return takes && IsDead(program, index + 2, linear.Output) ? next : null;
+    }
+
+    private static bool IsGateUp(LinearOp linear, int width) =>
+        linear.Mode == LinearOutput.Round && AreSideBySide(linear.Slices, [width, width]);
+
+    private static bool IsQueryKeyValue(LinearOp linear, ModelShape shape) =>
+        linear.Mode == LinearOutput.Keep && HeadColumns % shape.HeadSize == 0 && AreSideBySide(linear.Slices, [shape.QueryWidth, shape.KvWidth, shape.KvWidth]);
+
+    private static bool AreSideBySide(IReadOnlyList<LoraSlice> slices, ReadOnlySpan<int> widths)
+    {
+        var offset = 0;
+        for (var i = 0; i < widths.Length; offset += widths[i++])
+        {
+            if (i >= slices.Count || slices[i].OutputOffset != offset || slices[i].OutputWidth != widths[i])
+            {
+                return false;
+            }
+        }
+
+        return slices.Count == widths.Length && slices.Count <= LoraParameters.MaxSlices;
+    }
+
+    /// <summary>Nobody from an op on reads what a buffer holds now.</summary>
+    private static bool IsDead(ModelProgram program, int from, int buffer)
+    {
+        for (var i = from; i < program.Ops.Count; i++)
+        {
+            var (reads, writes) = UseOf(program.Ops[i]);
+            if (reads.Contains(buffer))
+            {
+                return false;
+            }
+
+            if (writes == buffer)
+            {
+                return true;
+            }
+        }
+
+        return true;
+    }
+
+    private static (int[] Reads, int? Writes) UseOf(ProgramOp op) => op switch
+    {
+        EmbedOp embed => ([], embed.Output),
+        RmsNormOp norm => ([norm.Input], norm.Output),
+        LinearOp { Mode: LinearOutput.Accumulate } linear => ([linear.Input, linear.Output], linear.Output),
+        LinearOp linear => ([linear.Input], linear.Output),
+        RopeAndAppendOp rope => ([rope.Input], rope.Output),
+        PagedAttentionOp attention => ([attention.Input], attention.Output),
+        SiluMulOp silu => ([silu.Input], silu.Output),
+        GatherOp gather => ([gather.Input], gather.Output),
+        LogitsOp logits => ([logits.Input], logits.Output),
+        SampleOp sample => ([sample.Input], null),
+        _ => throw new ArgumentException($"What {op.GetType().Name} reads is not known here."),
+    };
+}

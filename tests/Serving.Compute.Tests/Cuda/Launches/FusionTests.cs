@@ -1,0 +1,48 @@
+using Serving.Compute.Cuda.Launches;
+using Serving.Compute.Programs;
+using Serving.Compute.Tests.Programs;
+
+namespace Serving.Compute.Tests.Cuda.Launches;
+
+/// <summary>Which neighbours of a list become one.</summary>
+public sealed class FusionTests
+{
+    [Theory]
+    [InlineData(16, true)]
+    [InlineData(128, true)]
+    [InlineData(80, false)]
+    public void NextOf_LlamaType_TakesActivationAndHeadsThatDoNotCrossBlocks(int headSize, bool takesHeads)
+    {
+        var program = TestProgram.Create(new TestShape { HeadSize = headSize, Bias = true }).Program;
+        var taken = Taken(program).ToList();
+        Assert.Equal(2, taken.OfType<SiluMulOp>().Count());
+        Assert.Equal(takesHeads ? 2 : 0, taken.OfType<RopeAndAppendOp>().Count());
+    }
+
+    /// <summary>What somebody reads later has to be written.</summary>
+    [Fact]
+    public void NextOf_OutputReadAgain_TakesNothing()
+    {
+        var program = TestProgram.Create(new TestShape { Layers = 1 }).Program;
+        var gateUp = program.Ops.OfType<SiluMulOp>().Single().Input;
+        var at = program.Ops.ToList().FindIndex(op => op is GatherOp);
+        var read = program with { Ops = [.. program.Ops.Take(at), new GatherOp(gateUp, gateUp), .. program.Ops.Skip(at)] };
+        Assert.Contains(Taken(program), op => op is SiluMulOp);
+        Assert.DoesNotContain(Taken(read), op => op is SiluMulOp);
+    }
+
+    /// <summary>An op between the two keeps them apart, and so does an end of another kind.</summary>
+    [Fact]
+    public void NextOf_OtherNeighbour_TakesNothing()
+    {
+        var program = TestProgram.Create(new TestShape { Layers = 1 }).Program;
+        var rope = program.Ops.ToList().FindIndex(op => op is RopeAndAppendOp);
+        var apart = program with { Ops = [.. program.Ops.Take(rope), new EmbedOp(0, 0), .. program.Ops.Skip(rope)] };
+        Assert.DoesNotContain(Taken(apart), op => op is RopeAndAppendOp);
+        var rounds = program with { Ops = [.. program.Ops.Select(op => op is LinearOp { Mode: LinearOutput.Keep } linear ? linear with { Mode = LinearOutput.Round } : op)] };
+        Assert.DoesNotContain(Taken(rounds), op => op is RopeAndAppendOp);
+    }
+
+    private static IEnumerable<ProgramOp> Taken(ModelProgram program) =>
+        Enumerable.Range(0, program.Ops.Count).Select(i => Fusion.NextOf(program, i)).OfType<ProgramOp>();
+}
