@@ -111,7 +111,19 @@ SRV_EXPORT Status ncclCommDestroy(Communicator* handle) {
     return ok;
 }
 
-SRV_EXPORT Status ncclCommAbort(Communicator* handle) { return ncclCommDestroy(handle); }
+SRV_EXPORT Status ncclCommAbort(Communicator* handle) {
+    const std::lock_guard hold(driver_lock);
+    if (const auto communicator = communicators.find(handle)) communicator->clique->abort(communicator->rank);
+    return ncclCommDestroy(handle);
+}
+
+SRV_EXPORT Status ncclCommGetAsyncError(Communicator* handle, Status* status) {
+    const std::lock_guard hold(driver_lock);
+    const auto communicator = communicators.find(handle);
+    if (!communicator || !status) return invalid_argument;
+    *status = communicator->clique->failed() ? unhandled_cuda_error : ok;
+    return ok;
+}
 
 SRV_EXPORT Status ncclGroupStart() {
     group_depth++;

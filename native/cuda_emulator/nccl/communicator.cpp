@@ -61,6 +61,11 @@ bool Clique::all_at(uint64_t number) const {
     return std::all_of(ranks_.begin(), ranks_.end(), [=](const Rank& rank) { return rank.met > number; });
 }
 
+void Clique::abort(int rank) {
+    ranks_[static_cast<size_t>(rank)].aborted = true;
+    changed.notify_all();
+}
+
 Result Clique::meet(int rank, const Part& part) {
     Rank& self = ranks_[static_cast<size_t>(rank)];
     const uint64_t number = self.met++;
@@ -68,6 +73,7 @@ Result Clique::meet(int rank, const Part& part) {
     changed.notify_all();
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (done_ <= number) {
+        if (self.aborted) return Result::success;
         if (result_ != Result::success) return result_;
         if (all_at(number)) {
             result_ = carry_out();
@@ -78,8 +84,7 @@ Result Clique::meet(int rank, const Part& part) {
         // Bring the others here, as far as their work is queued.
         bool advanced = false;
         for (Rank& other : ranks_) {
-            if (other.met > number || !other.stream) continue;
-            if (other.context->error != Result::success) return result_ = Result::launch_failed;
+            if (other.met > number || !other.stream || other.context->error != Result::success) continue;
             const std::shared_ptr<Stream> stream = other.stream;
             if (!stream->running) advanced = advance(*stream) || advanced;
         }

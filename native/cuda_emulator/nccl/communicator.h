@@ -37,7 +37,13 @@ public:
     // The stream that the rank's next part is queued on: where the others find it.
     void expect_on(int rank, const std::shared_ptr<Stream>& stream) { ranks_[static_cast<size_t>(rank)].stream = stream; }
 
+    // The rank waits for nobody any more: what it has come to ends, with whatever is in its buffers.
+    void abort(int rank);
+
+    bool failed() const { return result_ != Result::success; }
+
     // Called when the rank's stream has come to the part: returns when all have, and it is done. The driver's lock is let go while other host threads have to come.
+    // A rank whose device has failed never comes: the others wait until they are aborted, as devices do.
     Result meet(int rank, const Part& part);
 
 private:
@@ -46,6 +52,7 @@ private:
         std::shared_ptr<Stream> stream;
         uint64_t met = 0;         // parts that it has come to
         std::deque<Part> waiting; // those of them that are not done
+        bool aborted = false;
     };
 
     bool all_at(uint64_t number) const;

@@ -10,6 +10,8 @@ struct UniqueId {
 int ncclGetUniqueId(UniqueId* id);
 int ncclCommInitRank(void** communicator, int ranks, UniqueId id, int rank);
 int ncclCommDestroy(void* communicator);
+int ncclCommAbort(void* communicator);
+int ncclCommGetAsyncError(void* communicator, int* status);
 int ncclGroupStart();
 int ncclGroupEnd();
 int ncclAllReduce(uint64_t send, uint64_t receive, size_t count, int type, int reduction, void* communicator, void* stream);
@@ -110,6 +112,34 @@ TEST(two_ranks_on_two_host_threads_and_in_graphs) {
         if (!text.empty()) throw Failure{text};
     }
     EXPECT(findings().empty());
+}
+
+// A rank that another one waits for in vain: the wait ends when it is aborted.
+TEST(an_abort_ends_a_wait) {
+    Device reset;
+    Rank ranks[2];
+    UniqueId id;
+    EXPECT_EQUAL(0, ncclGetUniqueId(&id));
+    EXPECT_EQUAL(0, ncclGroupStart());
+    for (int i = 0; i < 2; i++) {
+        ranks[i].open(i, 1);
+        EXPECT_EQUAL(0, ncclCommInitRank(&ranks[i].communicator, 2, id, i));
+    }
+    EXPECT_EQUAL(0, ncclGroupEnd());
+    ranks[0].queue(1);
+    int result = -1;
+    std::thread waiting([&] {
+        cuCtxSetCurrent(ranks[0].context);
+        result = cuStreamSynchronize(ranks[0].stream);
+    });
+    int status = -1;
+    EXPECT_EQUAL(0, ncclCommGetAsyncError(ranks[0].communicator, &status));
+    EXPECT_EQUAL(0, status);
+    EXPECT_EQUAL(0, ncclCommAbort(ranks[0].communicator));
+    waiting.join();
+    EXPECT_EQUAL(0, result);
+    EXPECT_EQUAL(4, ncclAllReduce(ranks[0].send, ranks[0].receive, 16, f32, sum, ranks[0].communicator, ranks[0].stream));
+    EXPECT_EQUAL(0, ncclCommDestroy(ranks[1].communicator));
 }
 
 TEST(a_communicator_refuses_what_it_cannot_do) {

@@ -15,6 +15,7 @@ internal static class CudaLibraries
     private static readonly Lazy<(nint Handle, string Reason)> Driver = new(() => Load(DriverApi.Library, "the NVIDIA driver was not found (libcuda.so.1)", "libcuda.so.1"));
     private static readonly Lazy<(nint Handle, string Reason)> Blas = new(() =>
         Load(CublasLtApi.Library, "cuBLASLt was not found (libcublasLt.so.13 or .12; LD_LIBRARY_PATH may name its folder)", "libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"));
+    private static readonly Lazy<(nint Handle, string Reason)> Nccl = new(() => Load(NcclApi.Library, "NCCL was not found (libnccl.so.2; LD_LIBRARY_PATH may name its folder)", "libnccl.so.2"));
 
     /// <summary>The path that stands in for the driver, or null.</summary>
     public static string? Substitute { get; } = Environment.GetEnvironmentVariable(DriverVariable) is { Length: > 0 } path ? path : null;
@@ -24,6 +25,9 @@ internal static class CudaLibraries
 
     /// <summary>Whether cuBLASLt is loaded; <paramref name="reason"/> is one line for people when not.</summary>
     public static bool TryLoadBlas(out string reason) => IsLoaded(Blas, out reason);
+
+    /// <summary>Whether NCCL is loaded, which takes part only where a model runs on several GPUs; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool TryLoadNccl(out string reason) => IsLoaded(Nccl, out reason);
 
     private static bool IsLoaded(Lazy<(nint Handle, string Reason)> library, out string reason)
     {
