@@ -29,7 +29,8 @@ public enum Projection
 /// <param name="Index">Position in <see cref="ModelProgram.Slices"/>: the key of an adapter's per-slice tables.</param>
 /// <param name="Layer">Layer number.</param>
 /// <param name="Projection">Which projection of the layer.</param>
-/// <param name="InputWidth">Columns of A (the Linear's input width).</param>
+/// <param name="InputWidth">Columns of A (the Linear's input width; of a rank's program, this rank's share of it: x·Aᵀ is then a sum over the ranks).</param>
 /// <param name="OutputOffset">First output column of the Linear that the delta is added to.</param>
 /// <param name="OutputWidth">Rows of B.</param>
-public sealed record LoraSlice(int Index, int Layer, Projection Projection, int InputWidth, int OutputOffset, int OutputWidth);
+/// <param name="InputOffset">First input column of the Linear that A reads.</param>
+public sealed record LoraSlice(int Index, int Layer, Projection Projection, int InputWidth, int OutputOffset, int OutputWidth, int InputOffset = 0);

@@ -11,6 +11,11 @@ public enum LinearOutput
 
     /// <summary>Added unrounded to an fp32 buffer: the residual stream (o and down).</summary>
     Accumulate,
+
+    /// <summary>
+    /// Written unrounded to an fp32 buffer: one rank's part of a sum over ranks. Bias and deltas go to the columns of the slices alone, as the other ranks see to theirs.
+    /// </summary>
+    Partial,
 }
 
 /// <summary>One operation of a <see cref="ModelProgram"/>. Buffers and weights are indices into the program's lists.</summary>
@@ -40,8 +45,14 @@ public sealed record SiluMulOp(int Input, int Output) : ProgramOp;
 /// <summary>output[i] = input[row of output i], fp32: the rows that go on to logits.</summary>
 public sealed record GatherOp(int Input, int Output) : ProgramOp;
 
-/// <summary>output (fp32) = input (bf16) · weightᵀ.</summary>
-public sealed record LogitsOp(int Input, int Output, int Weight) : ProgramOp;
+/// <summary>output (fp32) = input (bf16) · weightᵀ, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes.</summary>
+public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0) : ProgramOp;
 
 /// <summary>Samples or scores every output row of input (fp32 logits) as its <c>SampleRow</c> says.</summary>
 public sealed record SampleOp(int Input) : ProgramOp;
+
+/// <summary>output (fp32) += the sum of input (fp32) over all ranks, the same bits on each. Of a rank's program only.</summary>
+public sealed record AllReduceOp(int Input, int Output) : ProgramOp;
+
+/// <summary>output (fp32) = the inputs (fp32) of all ranks side by side, rank 0's first, as far as output's columns go. Of a rank's program only.</summary>
+public sealed record AllGatherOp(int Input, int Output) : ProgramOp;

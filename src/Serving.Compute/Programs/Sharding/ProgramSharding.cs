@@ -1,0 +1,51 @@
+namespace Serving.Compute.Programs.Sharding;
+
+/// <summary>
+/// Cuts a program into those of several ranks: tensor parallelism as Megatron has it for the base and S-LoRA for adapters.
+/// <code>
+/// residual ── norm ──► qkv, gate_up by output columns ──► attention, SiLU·mul of the rank's heads and columns ──► o, down by input columns ──► partial
+///     ▲ whole on every rank                                                                                                               │
+///     └───────────────────────────────────────── += sum over the ranks (AllReduce) ◄──────────────────────────────────────────────────────┘
+/// </code>
+/// Norms, embedding and residual stream are whole on every rank. Logits are cut by vocabulary and gathered, so that every rank samples the same ids from the same
+/// bits and its next step needs no word from the host. With a whole head on every rank, a rank of eight of Llama 3.1 8B would read 1.05 GB of it per step beside 1.74 GB of
+/// everything else, instead of 0.13; gathering moves 4 bytes × vocabulary per output, 0.5 MB there.
+///
+/// Of an adapter every rank keeps its share of A's columns and of B's rows, of every Linear alike: 1 ÷ ranks of the bytes whatever the adapter's rank. x·Aᵀ is then
+/// summed over the ranks in fp32 before it is scaled and rounded. S-LoRA cuts A of the Linears that are cut by output columns by its rows instead; an adapter of
+/// rank 8 has one block of them (a cell), which leaves nothing to share out.
+/// </summary>
+public static class ProgramSharding
+{
+    /// <summary>Whether a program can be cut for so many ranks; <paramref name="reason"/> is one line for people when not.</summary>
+    public static bool Supports(ModelProgram program, int ranks, out string reason)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
+        var shape = program.Shape;
+        reason = shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
+            : !ShardRange.IsEnough(shape.HiddenSize, ranks) ? $"a hidden size of {shape.HiddenSize} is not enough for {ranks} GPUs"
+            : !ShardRange.IsEnough(shape.IntermediateSize, ranks) ? $"an intermediate size of {shape.IntermediateSize} is not enough for {ranks} GPUs"
+            : !ShardRange.IsEnough(shape.VocabularySize, ranks) ? $"a vocabulary of {shape.VocabularySize} tokens is not enough for {ranks} GPUs"
+            : program.Ops.OfType<LinearOp>().FirstOrDefault(op => !IsCut(op, program)) is { } linear ? $"{program.Weights[linear.Weight].Name} cannot be cut: its projections are not known"
+            : string.Empty;
+        return reason.Length == 0;
+    }
+
+    /// <summary>The part of rank <paramref name="rank"/>. The caller has asked <see cref="Supports"/>.</summary>
+    public static ProgramShard Create(ModelProgram program, int rank, int ranks)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentOutOfRangeException.ThrowIfNegative(rank);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, ranks);
+        return Supports(program, ranks, out var reason) ? new ShardWriter(program, rank, ranks).Write() : throw new ArgumentException(reason, nameof(program));
+    }
+
+    /// <summary>Whether a Linear's slices say which projections it is made of: q, k, v or gate, up side by side, or o or down onto the residual.</summary>
+    private static bool IsCut(LinearOp op, ModelProgram program)
+    {
+        var onResidual = op.Slices.All(slice => slice.Projection is Projection.Output or Projection.Down);
+        return op.Slices.Sum(slice => slice.OutputWidth) == program.Weights[op.Weight].Rows
+            && (op.Mode == LinearOutput.Accumulate ? onResidual && op.Slices.Count == 1 : !op.Slices.Any(slice => slice.Projection is Projection.Output or Projection.Down));
+    }
+}

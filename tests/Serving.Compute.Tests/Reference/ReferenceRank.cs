@@ -1,0 +1,169 @@
+using Serving.Compute.Adapters;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Tests.Reference;
+
+/// <summary>The buffers of a pass in double precision and every operation on them that one rank does by itself.</summary>
+/// <param name="program">The list.</param>
+/// <param name="weights">bf16 by weight index, row-major.</param>
+/// <param name="adapter">An adapter, or null.</param>
+/// <param name="round">Round to bf16 where the design's table says so.</param>
+public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> weights, AdapterWeights? adapter, bool round)
+{
+    private readonly Dictionary<int, AdapterSlice> _adapter = adapter?.Slices.ToDictionary(slice => slice.Slice) ?? [];
+    private readonly Dictionary<int, double[][]> _buffers = [];
+    private readonly Dictionary<int, double[][]> _keysAndValues = [];
+    private IReadOnlyList<int> _tokens = [];
+    private IReadOnlyList<int> _positions = [];
+
+    /// <summary>Operations of the list.</summary>
+    public int OpCount => program.Ops.Count;
+
+    /// <summary>What is sampled from.</summary>
+    public double[][] Logits => _buffers[((SampleOp)program.Ops[^1]).Input];
+
+    /// <summary>The rows of a buffer.</summary>
+    public double[][] this[int buffer]
+    {
+        get => _buffers[buffer];
+        set => _buffers[buffer] = value;
+    }
+
+    /// <summary>Columns of a buffer.</summary>
+    public int ColumnsOf(int buffer) => program.Buffers[buffer].Columns;
+
+    /// <summary>An operation.</summary>
+    public ProgramOp OpAt(int index) => program.Ops[index];
+
+    /// <summary>Starts a sequence.</summary>
+    public void Begin(IReadOnlyList<int> tokens, IReadOnlyList<int> positions)
+    {
+        (_tokens, _positions) = (tokens, positions);
+        _buffers.Clear();
+        _keysAndValues.Clear();
+    }
+
+    /// <summary>Does an operation that is neither a Linear nor a meeting.</summary>
+    public void Apply(int index)
+    {
+        switch (program.Ops[index])
+        {
+            case EmbedOp embed:
+                _buffers[embed.Output] = [.. _tokens.Select(token => Row(embed.Weight, token))];
+                break;
+            case RmsNormOp norm:
+                _buffers[norm.Output] = Map(_buffers[norm.Input], x => Rounded(ReferenceOps.RmsNorm(x, Row(norm.Weight, 0), norm.Epsilon)));
+                break;
+            case RopeAndAppendOp rope:
+                _keysAndValues[rope.Layer] = [.. _buffers[rope.Input].Select((x, row) => Turned(rope, x, _positions[row]))];
+                _buffers[rope.Output] = Map(_keysAndValues[rope.Layer], x => x[..program.Shape.QueryWidth]);
+                break;
+            case PagedAttentionOp attention:
+                _buffers[attention.Output] = Attend(attention, _keysAndValues[attention.Layer]);
+                break;
+            case SiluMulOp silu:
+                _buffers[silu.Output] = Map(_buffers[silu.Input], x => Rounded(ReferenceOps.SiluMul(x)));
+                break;
+            case GatherOp gather:
+                _buffers[gather.Output] = _buffers[gather.Input];
+                break;
+            case LogitsOp logits:
+                var weight = program.Weights[logits.Weight];
+                var rows = Math.Min(ColumnsOf(logits.Output), weight.Rows - logits.FirstRow);
+                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Multiply(x, weights[weight.Index][(logits.FirstRow * weight.Columns)..], rows));
+                break;
+        }
+    }
+
+    /// <summary>x·Aᵀ of all rows by slice of a Linear; of a slice that the adapter leaves alone, rows of nothing.</summary>
+    public IReadOnlyList<double[][]> Shrink(int index)
+    {
+        var op = (LinearOp)program.Ops[index];
+        return [.. op.Slices.Select(slice => Map(_buffers[op.Input], x => _adapter.TryGetValue(slice.Index, out var lora)
+            ? ReferenceOps.Multiply(x[slice.InputOffset..(slice.InputOffset + slice.InputWidth)], lora.A.ToArray(), lora.Rank)
+            : []))];
+    }
+
+    /// <summary>The rest of a Linear.</summary>
+    public void Finish(int index, IReadOnlyList<double[][]> shrunk)
+    {
+        var op = (LinearOp)program.Ops[index];
+        double[][] sums = [.. _buffers[op.Input].Select((x, row) => Finish(op, x, [.. shrunk.Select(slice => slice[row])]))];
+        _buffers[op.Output] = op.Mode == LinearOutput.Accumulate ? Sum(_buffers[op.Output], sums) : sums;
+    }
+
+    /// <summary>Row by row and column by column.</summary>
+    public static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => u + v).ToArray())];
+
+    private double[] Finish(LinearOp op, double[] x, IReadOnlyList<double[]> shrunk)
+    {
+        var weight = program.Weights[op.Weight];
+        var y = ReferenceOps.Multiply(x, weights[weight.Index], weight.Rows);
+        if (op.Bias is { } bias)
+        {
+            y = [.. y.Zip(Row(bias, 0), (a, b) => a + b)];
+        }
+
+        for (var i = 0; i < op.Slices.Count; i++)
+        {
+            if (_adapter.TryGetValue(op.Slices[i].Index, out var lora))
+            {
+                var v = shrunk[i].Select(value => Round(value * lora.Scale)).ToArray();
+                var delta = ReferenceOps.Multiply(v, lora.B.ToArray(), op.Slices[i].OutputWidth);
+                for (var column = 0; column < delta.Length; column++)
+                {
+                    y[op.Slices[i].OutputOffset + column] += delta[column];
+                }
+            }
+        }
+
+        return op.Mode == LinearOutput.Round ? Rounded(y) : y;
+    }
+
+    private double[] Turned(RopeAndAppendOp op, double[] qkv, int position)
+    {
+        var shape = program.Shape;
+        var result = new List<double>();
+        for (var head = 0; head < shape.HeadCount + (2 * shape.KvHeadCount); head++)
+        {
+            var x = qkv[(head * shape.HeadSize)..((head + 1) * shape.HeadSize)];
+            if (head < shape.HeadCount + shape.KvHeadCount)
+            {
+                var norm = head < shape.HeadCount ? op.QueryNorm : op.KeyNorm;
+                x = norm is { } weight ? ReferenceOps.RmsNorm(x, Row(weight, 0), op.Epsilon) : x;
+                x = ReferenceOps.Rotate(x, program.Rope, position);
+            }
+
+            result.AddRange(Rounded(x));
+        }
+
+        return [.. result];
+    }
+
+    private double[][] Attend(PagedAttentionOp op, double[][] qkv)
+    {
+        var shape = program.Shape;
+        var group = shape.HeadCount / shape.KvHeadCount;
+        double[] Head(int row, int head) => qkv[row][(head * shape.HeadSize)..((head + 1) * shape.HeadSize)];
+        return [.. Enumerable.Range(0, qkv.Length).Select(row => Enumerable.Range(0, shape.HeadCount).SelectMany(head =>
+        {
+            var keyHead = shape.HeadCount + (head / group);
+            var keys = Enumerable.Range(0, row + 1).Select(j => Head(j, keyHead)).ToArray();
+            var values = Enumerable.Range(0, row + 1).Select(j => Head(j, keyHead + shape.KvHeadCount)).ToArray();
+            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, round));
+        }).ToArray())];
+    }
+
+    private double[] Row(int weight, int row)
+    {
+        var columns = program.Weights[weight].Columns;
+        return Array.ConvertAll(weights[weight][(row * columns)..((row + 1) * columns)], value => (double)BFloat16Bits.ToSingle(value));
+    }
+
+    private static double[][] Map(double[][] rows, Func<double[], double[]> map) => [.. rows.Select(map)];
+
+    private double Round(double value) => round ? BFloat16Bits.Round((float)value) : value;
+
+    private double[] Rounded(double[] values) => [.. values.Select(Round)];
+}
