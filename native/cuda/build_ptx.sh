@@ -10,21 +10,23 @@ log="$out/ptx.log"
 
 nvcc=${NVCC:-nvcc}
 clang=${CLANG_CUDA:-clang-19}
-if command -v "$nvcc" > /dev/null 2>&1; then
-    compile() { "$nvcc" -ptx -arch=compute_80 -std=c++20 -O3 -fmad=false "$1" -o "$2"; }
-elif command -v "$clang" > /dev/null 2>&1; then
-    compile() {
-        "$clang" -x cuda -nocudainc -nocudalib --cuda-device-only --cuda-gpu-arch=sm_80 --cuda-feature=+ptx78 -std=c++20 -O3 -ffp-contract=off -S "$1" -o "$2"
-    }
-else
-    echo "neither nvcc nor clang-19 was found"
-    exit 3
-fi
+with_nvcc() { "$nvcc" -ptx -arch=compute_80 -std=c++17 -O3 -fmad=false "$1" -o "$2"; }
+with_clang() {
+    "$clang" -x cuda -nocudainc -nocudalib --cuda-device-only --cuda-gpu-arch=sm_80 --cuda-feature=+ptx78 -std=c++17 -O3 -ffp-contract=off -S "$1" -o "$2"
+}
 
-for pair in kernels.cu:serving_kernels.ptx ptx_table/ptx_table.cu:serving_ptx_table.ptx; do
-    list="$source/${pair%%:*}"
-    ptx="$out/${pair##*:}"
-    [ -f "$list" ] || continue
-    # Written beside and moved, so that nobody reads half a file.
-    compile "$list" "$ptx.new" >> "$log" 2>&1 && mv "$ptx.new" "$ptx" || { echo "the compiler failed, see $log"; exit 1; }
-done
+# One compiler makes all files. Written beside and moved, so that nobody reads half a file.
+compile_all() {
+    for pair in kernels.cu:serving_kernels.ptx ptx_table/ptx_table.cu:serving_ptx_table.ptx; do
+        ptx="$out/${pair##*:}"
+        "$1" "$source/${pair%%:*}" "$ptx.new" >> "$log" 2>&1 && mv "$ptx.new" "$ptx" || return 1
+    done
+}
+
+# A toolkit's nvcc may find no host compiler that it takes: then clang is tried.
+found=
+command -v "$nvcc" > /dev/null 2>&1 && { found=1; compile_all with_nvcc && exit 0; }
+command -v "$clang" > /dev/null 2>&1 && { found=1; compile_all with_clang && exit 0; }
+[ -n "$found" ] || { echo "neither nvcc nor clang-19 was found"; exit 3; }
+echo "the compiler failed, see $log"
+exit 1

@@ -69,8 +69,8 @@ public sealed class PromptModuleTests : IAsyncLifetime
             {"name": "one", "content": [{"type": "system", "content": [{{JsonSerializer.Serialize(Before)}}, {"type": "module", "name": "office", "content": {{JsonSerializer.Serialize(Document)}}}]},
               {"type": "user"}]}
             """);
-        var plain = await _engine.RunAsync(RunningEngine.Chat(
-            model, JsonSerializer.SerializeToElement(new[] { new { role = "system", content = Before + Document }, new { role = "user", content = Question } })) with { TopLogprobs = 3 });
+        var conversation = JsonSerializer.SerializeToElement(new[] { new { role = "system", content = Before + Document }, new { role = "user", content = Question } });
+        var plain = await _engine.RunAsync(RunningEngine.Chat(model, conversation) with { TopLogprobs = 3 });
         var imported = await _engine.RunAsync(ChatOn("one", Question, model, "office") with { TopLogprobs = 3 });
         Assert.Equal(plain, imported);
     }
