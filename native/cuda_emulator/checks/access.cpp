@@ -95,6 +95,11 @@ void begin_async_copy(uintptr_t shared) {
     if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, 16, "cp.async");
 }
 
+void end_async_copy(uintptr_t shared) {
+    const Block& block = *current->block;
+    current->block->shared_checks().end_copy(static_cast<uint32_t>(shared - reinterpret_cast<uintptr_t>(block.shared())), 16, current->index);
+}
+
 void check_other(uintptr_t address, size_t bytes, Access access) {
     static const Image image = find_image();
     if (access == Access::read && address >= image.first && address + bytes <= image.end) return;

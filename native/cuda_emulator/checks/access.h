@@ -15,6 +15,7 @@ enum class Access : uint8_t { read, write, atomic };
 void check_global_slow(uintptr_t address, size_t bytes, Access access);
 void check_shared(uintptr_t address, size_t bytes, Access access);
 void begin_async_copy(uintptr_t shared);
+void end_async_copy(uintptr_t shared);
 void check_other(uintptr_t address, size_t bytes, Access access);
 [[noreturn]] void fail_misaligned(uintptr_t address, size_t bytes);
 

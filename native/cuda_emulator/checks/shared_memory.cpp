@@ -52,12 +52,8 @@ SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint3
     const uint32_t mine = stamp(thread);
     for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
         Cell& cell = cells_[i];
-        if (clock_of(cell.written) == pending) {
-            if (thread_of(cell.written) != thread) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
-            pending_cells_--;
-        } else if (!ordered(cell.written, thread)) {
-            return {Verdict::race, i * granule, thread_of(cell.written)};
-        }
+        if (clock_of(cell.written) == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
+        if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
         if (!ordered(cell.first_read, thread)) return {Verdict::race, i * granule, thread_of(cell.first_read)};
         if (!ordered(cell.last_read, thread)) return {Verdict::race, i * granule, thread_of(cell.last_read)};
         cell = {mine, 0, 0};
@@ -71,6 +67,11 @@ SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, 
     for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i].written = pending << thread_bits | thread;
     pending_cells_ += bytes / granule;
     return outcome;
+}
+
+void SharedMemory::end_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i] = {stamp(thread), 0, 0};
+    pending_cells_ -= bytes / granule;
 }
 
 void SharedMemory::write_atomically(uint32_t offset, uint32_t bytes) {

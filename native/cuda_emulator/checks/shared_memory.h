@@ -30,8 +30,9 @@ public:
     Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
     Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
 
-    // An asynchronous copy owns its destination from its issue until the write() at its end.
+    // An asynchronous copy owns its destination until its end: nothing else may touch it, not even another copy or a store of the thread that issued it.
     Outcome begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread);
+    void end_copy(uint32_t offset, uint32_t bytes, uint32_t thread);
 
     // For atomics, and for single bytes, whose neighbours may be another thread's: written, ordered with everything.
     void write_atomically(uint32_t offset, uint32_t bytes);

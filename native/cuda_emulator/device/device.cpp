@@ -129,7 +129,7 @@ void cp_async_wait(int pending) {
     size_t landed = 0;
     for (const AsyncCopy& copy : thread.copies) {
         if (thread.group - copy.group <= static_cast<uint32_t>(pending)) break;
-        check<Access::write>(copy.shared, 16, true);
+        if (thread.checked) end_async_copy(reinterpret_cast<uintptr_t>(copy.shared));
         std::memcpy(copy.shared, copy.global, copy.source_bytes);
         std::memset(copy.shared + copy.source_bytes, 0, 16 - copy.source_bytes);
         landed++;

@@ -91,6 +91,25 @@ SRV_KERNEL(exchange_right, VectorParams, 64) { exchange<Copy::right>(p); }
 SRV_KERNEL(exchange_not_awaited, VectorParams, 64) { exchange<Copy::not_awaited>(p); }
 SRV_KERNEL(exchange_no_barrier, VectorParams, 64) { exchange<Copy::no_barrier>(p); }
 
+// A copy's destination is nobody's until it has landed, not even its own thread's.
+SRV_KERNEL(copy_over_copy, VectorParams, 32) {
+    uint8_t* const own = ptx::dynamic_shared() + 16 * ptx::lane();
+    ptx::cp_async_16(own, p.x + 4 * ptx::lane());
+    ptx::cp_async_commit();
+    ptx::cp_async_16(own, p.x + 4 * ptx::lane() + 128);
+    ptx::cp_async_commit();
+    ptx::cp_async_wait<0>();
+    p.y[ptx::lane()] = shared_floats()[4 * ptx::lane()];
+}
+
+SRV_KERNEL(store_over_copy, VectorParams, 32) {
+    ptx::cp_async_16(ptx::dynamic_shared() + 16 * ptx::lane(), p.x + 4 * ptx::lane());
+    ptx::cp_async_commit();
+    shared_floats()[4 * ptx::lane()] = 0;
+    ptx::cp_async_wait<0>();
+    p.y[ptx::lane()] = shared_floats()[4 * ptx::lane()];
+}
+
 SRV_KERNEL(product_right, ProductParams, 32) { product<false>(p); }
 SRV_KERNEL(product_wrong_layout, ProductParams, 32) { product<true>(p); }
 

@@ -33,6 +33,8 @@ TEST(a_barrier_over_the_wrong_part_is_found) { expect_found_on_vectors("named_ba
 TEST(a_ring_without_its_second_barrier_is_found) { expect_found_on_vectors("ring_no_second_barrier", 64, 256, "race on shared memory"); }
 TEST(a_copy_not_awaited_is_found) { expect_found_on_vectors("exchange_not_awaited", 64, 1024, "asynchronous copy not awaited"); }
 TEST(a_copy_awaited_without_a_barrier_is_found) { expect_found_on_vectors("exchange_no_barrier", 64, 1024, "shared memory"); }
+TEST(a_copy_over_one_under_way_is_found) { expect_found_on_vectors("copy_over_copy", 32, 512, "asynchronous copy not awaited"); }
+TEST(a_store_over_a_copy_under_way_is_found) { expect_found_on_vectors("store_over_copy", 32, 512, "asynchronous copy not awaited"); }
 TEST(a_barrier_in_a_branch_is_found) { expect_found_on_vectors("barrier_in_branch", 64, 0, "divergent"); }
 TEST(a_shuffle_in_a_branch_is_found) { expect_found_on_vectors("shuffle_in_branch", 32, 0, "divergent"); }
 TEST(different_meetings_of_one_warp_are_found) { expect_found_on_vectors("different_meetings", 32, 0, "divergent"); }
