@@ -5,6 +5,7 @@
 #include "../checks/finding.h"
 #include "../checks/global_memory.h"
 #include "../driver/context.h"
+#include "../settings.h"
 #include "gemm.h"
 
 using namespace emulator;
@@ -54,7 +55,9 @@ constexpr uint64_t algorithm_tag = 0x54414c5355424353ull;
 constexpr int compute_32f = 68;
 constexpr int default_epilogue = 1;
 
-// As real heuristics do, few rows over a long sum are split, unless the caller forbids reductions.
+// Algorithms by their ids, in the order that the heuristic prefers them in. As real heuristics do, few rows over a long sum are split, unless the caller forbids
+// reductions. The others do the same product.
+constexpr uint32_t split_algorithm = 2, algorithms[] = {split_algorithm, 1, 3};
 constexpr uint64_t split_columns = 16, split_length = 256;
 
 Handles<Library> libraries;
@@ -99,11 +102,18 @@ Status fits(const Description& description, const Layout& a, const Layout& b, co
     return k == other_k && d.rows == m && d.columns == n && c.rows == m && c.columns == n && strides && m && n && k ? ok : invalid_value;
 }
 
-Algorithm algorithm_for(const Layout& a, const Layout& d, const Description& description, const Preference& preference) {
-    const uint64_t k = description.transpose_a ? a.rows : a.columns;
-    const bool split = preference.reductions != 0 && preference.workspace > 0 && d.columns <= split_columns && k >= split_length;
-    return {algorithm_tag, split ? 2u : 1u, split ? 2u : 1u, {}};
+// Tests have an algorithm refuse some sizes (srv_emulator_refuse_products), as real ones have limits of their own.
+bool refuses(uint32_t algorithm, const Layout& d) {
+    const uint32_t refusing = settings.refusing_algorithm;
+    return (refusing == 0 || refusing == algorithm) && d.columns >= settings.refused_first && d.columns <= settings.refused_last;
 }
+
+bool wants_splits(const Layout& a, const Layout& d, const Description& description, const Preference& preference) {
+    const uint64_t k = description.transpose_a ? a.rows : a.columns;
+    return preference.reductions != 0 && preference.workspace > 0 && d.columns <= split_columns && k >= split_length;
+}
+
+uint64_t workspace_of(uint32_t splits, const Layout& d) { return splits > 1 ? 4 * splits * d.rows * d.columns : 0; }
 
 // Null when every element may be touched; otherwise what is wrong.
 const char* trouble(const Matrix& matrix, bool read, uint64_t& address) {
@@ -209,9 +219,23 @@ SRV_EXPORT Status cublasLtMatmulAlgoGetHeuristic(Library* library, Description* 
     if (!libraries.find(library) || !description || !a || !b || !c || !d || !preference || wanted < 1 || !results || !found) return invalid_value;
     *found = 0;
     if (const Status status = fits(*description, *a, *b, *c, *d); status != ok) return status;
-    const Algorithm first = algorithm_for(*a, *d, *description, *preference);
-    results[(*found)++] = {first, first.splits > 1 ? 4 * first.splits * d->rows * d->columns : 0, ok, 1.0f, {}};
-    if (first.splits > 1 && wanted > 1) results[(*found)++] = {{algorithm_tag, 1, 1, {}}, 0, ok, 1.0f, {}};
+    for (const uint32_t id : algorithms) {
+        const uint32_t splits = id == split_algorithm ? 2 : 1;
+        if (*found == wanted || refuses(id, *d) || (splits > 1 && !wants_splits(*a, *d, *description, *preference))) continue;
+        results[(*found)++] = {{algorithm_tag, id, splits, {}}, workspace_of(splits, *d), ok, 1.0f, {}};
+    }
+    return *found > 0 ? ok : not_supported;
+}
+
+SRV_EXPORT Status cublasLtMatmulAlgoCheck(Library* library, Description* description_handle, Layout* a_handle, Layout* b_handle, Layout* c_handle, Layout* d_handle,
+                                          const Algorithm* algorithm, Heuristic* result) {
+    const std::lock_guard hold(driver_lock);
+    const auto description = descriptions.find(description_handle);
+    const auto a = layouts.find(a_handle), b = layouts.find(b_handle), c = layouts.find(c_handle), d = layouts.find(d_handle);
+    if (!libraries.find(library) || !description || !a || !b || !c || !d || !algorithm || algorithm->tag != algorithm_tag || !result) return invalid_value;
+    if (const Status status = fits(*description, *a, *b, *c, *d); status != ok) return status;
+    if (refuses(algorithm->id, *d)) return not_supported;
+    *result = {*algorithm, workspace_of(algorithm->splits, *d), ok, 1.0f, {}};
     return ok;
 }
 
@@ -239,7 +263,8 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
         if (!aligned(a, *a_layout) || !aligned(b, *b_layout) || !aligned(d, *d_layout)) return invalid_value;
         const uint32_t splits = algorithm ? algorithm->splits : 1;
         if ((algorithm && algorithm->tag != algorithm_tag) || splits < 1 || splits > 2) return invalid_value;
-        if (splits > 1 && (workspace == 0 || workspace_bytes < 4 * splits * d_layout->rows * d_layout->columns)) return invalid_value;
+        if (algorithm && refuses(algorithm->id, *d_layout)) return not_supported;
+        if (splits > 1 && (workspace == 0 || workspace_bytes < workspace_of(splits, *d_layout))) return invalid_value;
         gemm = {matrix(a, *a_layout), matrix(b, *b_layout), matrix(c, *c_layout), matrix(d, *d_layout),
                 description->transpose_a != 0, description->transpose_b != 0, 0.0f, 0.0f, static_cast<int>(splits)};
     }

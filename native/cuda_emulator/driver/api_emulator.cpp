@@ -63,6 +63,12 @@ SRV_VISIBLE void srv_emulator_fail_after(int32_t device, uint64_t operations, in
     });
 }
 
+SRV_VISIBLE void srv_emulator_refuse_products(uint32_t algorithm, uint64_t first, uint64_t last) {
+    settings.refusing_algorithm = algorithm;
+    settings.refused_first = first;
+    settings.refused_last = last;
+}
+
 SRV_VISIBLE int32_t srv_emulator_forget_written(uint64_t address, uint64_t bytes) {
     const std::lock_guard hold(driver_lock);
     if (!is_live(address, bytes)) return 1;

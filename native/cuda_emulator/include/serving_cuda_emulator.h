@@ -32,6 +32,9 @@ void srv_emulator_set_memory(uint64_t bytes);
 /* The operation (kernel, copy, fill, event, graph) that follows `operations` others on the device fails with the CUresult given, which then stays. */
 void srv_emulator_fail_after(int32_t device, uint64_t operations, int32_t result);
 
+/* cuBLASLt's algorithm of this id (0: every one) refuses products of `first` to `last` columns from now on; first > last: none. */
+void srv_emulator_refuse_products(uint32_t algorithm, uint64_t first, uint64_t last);
+
 /* Device memory that is handed out again counts as unwritten: reading it before it is written is a finding. 0, or 1 (CUDA_ERROR_INVALID_VALUE) when it is no live range. */
 int32_t srv_emulator_forget_written(uint64_t address, uint64_t bytes);
 

@@ -61,7 +61,7 @@ internal sealed record DeviceLimits(string Name, double CopyRate, double HostRat
     {
         using var blas = CublasLt.Create(context);
         using var product = new MatmulDescription(blas, size, size, size, size, size, CudaDataType.BFloat16);
-        var algorithm = product.Choose(size, allowSplits: true);
+        var algorithm = product.Choose(size, size, size, allowSplits: true);
         var bytes = (ulong)size * (ulong)size * 2;
         return 2.0 * size * size * size / Seconds(context, stream, () => product.Run(stream, in algorithm, inputs.Address, inputs.Address + bytes, output.Address, size));
     }

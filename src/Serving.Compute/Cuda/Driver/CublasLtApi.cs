@@ -46,6 +46,10 @@ internal static unsafe partial class CublasLtApi
     public static partial CublasStatus MatmulAlgoGetHeuristic(
         nint handle, nint description, nint a, nint b, nint c, nint d, nint preference, int wanted, MatmulHeuristic* results, out int found);
 
+    [LibraryImport(Library, EntryPoint = "cublasLtMatmulAlgoCheck")]
+    public static partial CublasStatus MatmulAlgoCheck(
+        nint handle, nint description, nint a, nint b, nint c, nint d, MatmulAlgorithm* algorithm, MatmulHeuristic* result);
+
     [LibraryImport(Library, EntryPoint = "cublasLtMatmulAlgoConfigGetAttribute")]
     public static partial CublasStatus MatmulAlgoConfigGetAttribute(MatmulAlgorithm* algorithm, int attribute, void* value, nuint bytes, out nuint written);
 

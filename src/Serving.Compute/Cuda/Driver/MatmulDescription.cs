@@ -12,8 +12,12 @@ internal sealed unsafe class MatmulDescription : IDisposable
     private const int LayoutColumns = 3;
     private const int PreferenceWorkspace = 1;
     private const int PreferenceReductions = 3;
+    private const int ConfigSplits = 2;
+    private const int MaxCandidates = 32;
 
     private readonly CublasLt _blas;
+    private readonly int _outputs;
+    private readonly int _inputs;
     private nint _description;
     private nint _weight;
     private nint _input;
@@ -29,7 +33,7 @@ internal sealed unsafe class MatmulDescription : IDisposable
     /// <param name="outputType">Type of y.</param>
     public MatmulDescription(CublasLt blas, int outputs, int inputs, int inputStride, int weightStride, int outputStride, CudaDataType outputType)
     {
-        _blas = blas;
+        (_blas, _outputs, _inputs) = (blas, outputs, inputs);
         CublasLtApi.MatmulDescCreate(out _description, Compute32F, (int)CudaDataType.Float32).ThrowIfFailed("cublasLtMatmulDescCreate");
         var transpose = Transpose;
         CublasLtApi.MatmulDescSetAttribute(_description, TransposeA, &transpose, sizeof(int)).ThrowIfFailed("cublasLtMatmulDescSetAttribute");
@@ -38,34 +42,29 @@ internal sealed unsafe class MatmulDescription : IDisposable
         _output = CreateLayout(outputType, outputs, 1, outputStride);
     }
 
-    /// <summary>The algorithm that cuBLASLt holds to be the fastest for m rows.</summary>
+    /// <summary>The algorithm that cuBLASLt holds to be the fastest for m rows, among those that do every number of rows of a range.</summary>
     /// <param name="rows">m.</param>
+    /// <param name="first">Fewest rows that it is to run for.</param>
+    /// <param name="last">Most rows.</param>
     /// <param name="allowSplits">Whether k may be cut into parts that are summed afterwards.</param>
-    /// <exception cref="CudaException">It has none.</exception>
-    public MatmulAlgorithm Choose(int rows, bool allowSplits)
+    /// <exception cref="CudaException">There is none.</exception>
+    public MatmulAlgorithm Choose(int rows, int first, int last, bool allowSplits)
     {
-        SetRows(rows);
-        CublasLtApi.MatmulPreferenceCreate(out var preference).ThrowIfFailed("cublasLtMatmulPreferenceCreate");
-        try
+        var candidates = Candidates(rows, allowSplits);
+        foreach (var candidate in candidates)
         {
-            var workspace = (ulong)CublasLt.WorkspaceBytes;
-            CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceWorkspace, &workspace, sizeof(ulong)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
-            if (!allowSplits)
+            if ((allowSplits || SplitsOf(candidate) <= 1) && Enumerable.Range(first, last - first + 1).All(m => Takes(candidate, m)))
             {
-                var none = 0u;
-                CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceReductions, &none, sizeof(uint)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
+                return candidate;
             }
+        }
 
-            MatmulHeuristic result = default;
-            CublasLtApi.MatmulAlgoGetHeuristic(_blas.Value, _description, _weight, _input, _output, _output, preference, 1, &result, out var found)
-                .ThrowIfFailed("cublasLtMatmulAlgoGetHeuristic");
-            (found == 0 ? CublasStatus.NotSupported : result.State).ThrowIfFailed("cublasLtMatmulAlgoGetHeuristic");
-            return result.Algorithm;
-        }
-        finally
-        {
-            CublasLtApi.MatmulPreferenceDestroy(preference);
-        }
+        throw new CudaException(
+            "cublasLtMatmulAlgoCheck",
+            $"CUBLAS_STATUS {CublasStatus.NotSupported}",
+            (int)CublasStatus.NotSupported,
+            isFatal: false,
+            $"none of {candidates.Count} algorithms does {first} to {last} rows of {_inputs} inputs and {_outputs} outputs{(allowSplits ? string.Empty : " without splits")}");
     }
 
     /// <summary>Queues the product of m rows.</summary>
@@ -91,6 +90,56 @@ internal sealed unsafe class MatmulDescription : IDisposable
         {
             CublasLtApi.MatmulDescDestroy(description);
         }
+    }
+
+    /// <summary>Up to 32 algorithms for m rows, the one that is held to be the fastest first.</summary>
+    private List<MatmulAlgorithm> Candidates(int rows, bool allowSplits)
+    {
+        SetRows(rows);
+        CublasLtApi.MatmulPreferenceCreate(out var preference).ThrowIfFailed("cublasLtMatmulPreferenceCreate");
+        try
+        {
+            var workspace = (ulong)CublasLt.WorkspaceBytes;
+            CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceWorkspace, &workspace, sizeof(ulong)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
+            if (!allowSplits)
+            {
+                var none = 0u;
+                CublasLtApi.MatmulPreferenceSetAttribute(preference, PreferenceReductions, &none, sizeof(uint)).ThrowIfFailed("cublasLtMatmulPreferenceSetAttribute");
+            }
+
+            var results = stackalloc MatmulHeuristic[MaxCandidates];
+            CublasLtApi.MatmulAlgoGetHeuristic(_blas.Value, _description, _weight, _input, _output, _output, preference, MaxCandidates, results, out var found)
+                .ThrowIfFailed("cublasLtMatmulAlgoGetHeuristic");
+            var candidates = new List<MatmulAlgorithm>();
+            for (var i = 0; i < found; i++)
+            {
+                if (results[i].State == CublasStatus.Success)
+                {
+                    candidates.Add(results[i].Algorithm);
+                }
+            }
+
+            return candidates;
+        }
+        finally
+        {
+            CublasLtApi.MatmulPreferenceDestroy(preference);
+        }
+    }
+
+    private bool Takes(MatmulAlgorithm algorithm, int rows)
+    {
+        SetRows(rows);
+        MatmulHeuristic result = default;
+        var status = CublasLtApi.MatmulAlgoCheck(_blas.Value, _description, _weight, _input, _output, _output, &algorithm, &result);
+        return status == CublasStatus.Success && result.WorkspaceBytes <= (nuint)CublasLt.WorkspaceBytes;
+    }
+
+    private static uint SplitsOf(MatmulAlgorithm algorithm)
+    {
+        uint splits;
+        CublasLtApi.MatmulAlgoConfigGetAttribute(&algorithm, ConfigSplits, &splits, sizeof(uint), out _).ThrowIfFailed("cublasLtMatmulAlgoConfigGetAttribute");
+        return splits;
     }
 
     private static nint CreateLayout(CudaDataType type, int rows, int columns, int stride)

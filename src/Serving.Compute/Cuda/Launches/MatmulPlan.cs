@@ -11,7 +11,7 @@ internal sealed class MatmulPlan : IDisposable
     private readonly MatmulDescription _description;
     private readonly MatmulAlgorithm[] _algorithms;
 
-    /// <summary>Chooses the algorithms.</summary>
+    /// <summary>Chooses the algorithms. Each is asked whether it does every number of rows that it will run for: what is the fastest for some may refuse others.</summary>
     /// <param name="description">The product.</param>
     /// <param name="maxRows">Most rows of a step.</param>
     /// <param name="pinned">One algorithm for any number of rows, without splits of k: every row's bits are the same in any crowd.</param>
@@ -21,13 +21,14 @@ internal sealed class MatmulPlan : IDisposable
         _algorithms = new MatmulAlgorithm[BucketOf(maxRows) + 1];
         if (pinned)
         {
-            Array.Fill(_algorithms, description.Choose(PinnedRows, allowSplits: false));
+            Array.Fill(_algorithms, description.Choose(Math.Min(PinnedRows, maxRows), 1, maxRows, allowSplits: false));
             return;
         }
 
         for (var bucket = 0; bucket < _algorithms.Length; bucket++)
         {
-            _algorithms[bucket] = description.Choose(Math.Min(maxRows, 1 << bucket), allowSplits: true);
+            var most = Math.Min(maxRows, 1 << bucket);
+            _algorithms[bucket] = description.Choose(most, bucket == 0 ? 1 : (1 << (bucket - 1)) + 1, most, allowSplits: true);
         }
     }
 
