@@ -41,10 +41,7 @@ public static partial class CudaEmulator
         RequireBuilt();
     }
 
-    private static void RequireBuilt() => Repository.Requires(File.Exists(FilePath), "the CUDA emulator was not built (it needs cmake and a C++ compiler)");
-
-    /// <summary>What its checks found on all devices, a line each; empty when nothing.</summary>
-    public static unsafe string Findings()
+    private static unsafe string Read(Func<nint, int, int> write)
     {
         if (UsesGpu || !File.Exists(FilePath))
         {
@@ -54,11 +51,19 @@ public static partial class CudaEmulator
         var buffer = new byte[MaxText];
         fixed (byte* first = buffer)
         {
-            Findings(-1, first, buffer.Length);
+            write((nint)first, buffer.Length);
         }
 
         return Encoding.UTF8.GetString(buffer.AsSpan(0, buffer.AsSpan().IndexOf((byte)0)));
     }
+
+    private static void RequireBuilt() => Repository.Requires(File.Exists(FilePath), "the CUDA emulator was not built (it needs cmake and a C++ compiler)");
+
+    /// <summary>What its checks found on all devices, a line each; empty when nothing.</summary>
+    public static unsafe string Findings() => Read((buffer, bytes) => Findings(-1, (byte*)buffer, bytes));
+
+    /// <summary>The names of all kernels in it, those with planted mistakes (kernel~mistake) among them; empty where it was not built.</summary>
+    public static unsafe IReadOnlyList<string> Kernels() => Read((buffer, bytes) => Kernels((byte*)buffer, bytes)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Makes a device what it was at the start: no memory, no error, no findings.</summary>
     [LibraryImport(Library, EntryPoint = "srv_emulator_reset")]
@@ -70,4 +75,7 @@ public static partial class CudaEmulator
 
     [LibraryImport(Library, EntryPoint = "srv_emulator_findings")]
     private static unsafe partial int Findings(int device, byte* buffer, int bytes);
+
+    [LibraryImport(Library, EntryPoint = "srv_emulator_kernels")]
+    private static unsafe partial int Kernels(byte* buffer, int bytes);
 }

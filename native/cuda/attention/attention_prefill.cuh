@@ -100,8 +100,8 @@ SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_
         write_rows(p, rows, merged, 0);
     }
 
+    // A thread's copies of the next item go where its own of this one went, and nobody reads since the last barrier.
     ptx::cp_async_wait<0>();
-    ptx::barrier();
 }
 
 template <int HeadSize>

@@ -37,7 +37,8 @@ SRV_DEVICE ShrinkWork read_work(const srv_shrink_params& p, int index) {
     return {tile, item.slice, item.rank_pair, item.chunk, smaller(blocks, 2), smaller(larger(cells, 0), kWarpCells)};
 }
 
-// Starts the copies of a warp's cells of an item, 32 bytes per lane and cell. Cells that do not exist are zeros.
+// Starts the copies of a warp's cells of an item, 32 bytes per lane and cell. Cells that do not exist are zeros. A lane copies what it will read itself, so that
+// no lane waits for another.
 SRV_DEVICE void copy_cells(const srv_shrink_params& p, const ShrinkWork& work, uint16_t (&to)[kWarpCells][2][kCellElements]) {
     const CellTable table = shrink_cells(p.lora, binding_of(p.lora, work.tile.slot, work.slice));
     const int first_tile = first_warp_column(work.chunk) / SRV_CELL_COLUMNS;
@@ -107,14 +108,12 @@ SRV_KERNEL(srv_lora_shrink, srv_shrink_params, 128) {
     int turn = 0;
     for (int i = begin; i < range.count; i += blocks, turn++) {
         const int next = i + (kShrinkStages - 1) * blocks;
-        ptx::warp_sync();
         if (next < range.count) {
             copy_cells(p, read_work(p, range.first + next), ring[(turn + kShrinkStages - 1) % kShrinkStages]);
         }
 
         ptx::cp_async_commit();
         ptx::cp_async_wait<kShrinkStages - 1>();
-        ptx::warp_sync();
         const ShrinkWork work = read_work(p, range.first + i);
         for (int token = 0; token < work.tile.row_count; token += 8) {
             float sums[4] = {};

@@ -1,5 +1,6 @@
 // Bias and penalties, and the largest value of a row.
 #pragma once
+#include "../common/exponential.cuh"
 #include "../common/reduce.cuh"
 
 constexpr int kSampleThreads = 256;
@@ -44,6 +45,9 @@ struct Candidate {
     int id;
 };
 
+// Behind every value of a row.
+constexpr Candidate kNoCandidate = {kNoScore, 0x7FFFFFFF};
+
 // Higher values first, lower ids first among equals.
 SRV_DEVICE bool comes_before(const Candidate& a, const Candidate& b) { return a.value > b.value || (a.value == b.value && a.id < b.id); }
 
@@ -60,14 +64,11 @@ SRV_DEVICE Candidate warp_first(Candidate best) {
     return best;
 }
 
-// The first of all values that come after `after`; id -1 where there is none. scratch holds a Candidate per warp; it may be used again after a barrier.
-SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after, Candidate* scratch) {
-    Candidate best = {kNoScore, 0x7FFFFFFF};
+// The largest value and the lowest id that has it; id 0 for a row without one (all NaN). scratch holds a Candidate per warp; it may be used again after a barrier.
+SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
+    Candidate best = kNoCandidate;
     for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
-        const Candidate own = {values[id], id};
-        const Candidate later = first_of(own, best);
-        best.value = comes_before(after, own) ? later.value : best.value;
-        best.id = comes_before(after, own) ? later.id : best.id;
+        best = first_of({values[id], id}, best);
     }
 
     best = warp_first(best);
@@ -81,11 +82,5 @@ SRV_DEVICE Candidate first_after(const float* values, int count, Candidate after
         best = first_of(scratch[i], best);
     }
 
-    return best;
-}
-
-// The largest value and the lowest id that has it; id 0 for a row without one (all NaN).
-SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
-    const Candidate best = first_after(values, count, {__builtin_inff(), -1}, scratch);
     return {best.value, best.id < count ? best.id : 0};
 }

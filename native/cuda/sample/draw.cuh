@@ -41,17 +41,15 @@ SRV_DEVICE float chain_sum(const float* values, int first, int end) {
     return sum;
 }
 
-// One thread walks a block.
-SRV_DEVICE Crossing cross_block(const float* values, int first, int count, float before, float target) {
-    Crossing found = {-1, -1};
-    float within = 0;
-    for (int i = 0; i < count && found.id < 0; i++) {
-        within += values[i];
-        found.last = values[i] > 0 ? first + i : found.last;
-        found.id = before + within > target ? first + i : -1;
+// One thread walks a block whose sum crosses the target: the first id at which its own chain, the same one, does.
+SRV_DEVICE int cross_block(const float* values, int count, float before, float target) {
+    float within = values[0];
+    int id = 0;
+    while (id + 1 < count && !(before + within > target)) {
+        within += values[++id];
     }
 
-    return found;
+    return id;
 }
 
 // The bins' memory as a block of values behind the sums of all blocks.
@@ -75,7 +73,6 @@ SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScr
 
     const float target = u * total;
     float before = 0;
-    int last = best;
     for (int block = 0; block < blocks; block++) {
         if (before + sums[block] > target) {
             const int first = block * SRV_CDF_BLOCK;
@@ -86,21 +83,16 @@ SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScr
 
             ptx::barrier();
             if (thread == 0) {
-                s.found = cross_block(staged, first, length, before, target);
+                s.drawn = first + cross_block(staged, length, before, target);
             }
 
             ptx::barrier();
-            if (s.found.id >= 0) {
-                return s.found.id;
-            }
-
-            last = s.found.last >= 0 ? s.found.last : last;
-            ptx::barrier();
+            return s.drawn;
         }
 
         before += sums[block];
     }
 
-    // Rounding can keep every sum at the target: the last token that was kept is then the one that u means.
-    return last;
+    // Rounding can keep every sum at the target.
+    return best;
 }

@@ -1,12 +1,12 @@
 // Log-softmax of the raw logits.
 #pragma once
 #include "draw.cuh"
+#include "top.cuh"
 
 // ln Σ e^x: fp32 sums of 1,024, added up in double in their order.
 SRV_DEVICE float log_sum_exp(const float* logits, int count, float largest, SampleScratch& s) {
     float* sums = reinterpret_cast<float*>(s.bins);
     const int blocks = ceil_div(count, SRV_CDF_BLOCK);
-    ptx::barrier();
     for (int block = static_cast<int>(ptx::warp()); block < blocks; block += kSampleThreads / 32) {
         float sum = 0;
         for (int i = block * SRV_CDF_BLOCK + static_cast<int>(ptx::lane()); i < smaller((block + 1) * SRV_CDF_BLOCK, count); i += 32) {
@@ -29,19 +29,21 @@ SRV_DEVICE float log_sum_exp(const float* logits, int count, float largest, Samp
 }
 
 SRV_DEVICE void write_logprobs(const srv_sample_params& p, const float* logits, int output, int token, int wanted, SampleScratch& s) {
-    const Candidate largest = largest_of(logits, p.vocabulary, s.candidates);
-    const float normaliser = log_sum_exp(logits, p.vocabulary, largest.value, s);
+    const int top_count = smaller(smaller(wanted, SRV_MAX_TOP_LOGPROBS), p.vocabulary);
+    const WarpList top = first_values(logits, p.vocabulary, larger(top_count, 1), s);
     if (ptx::thread_index() == 0) {
+        s.candidates[0] = top.own;
+    }
+
+    ptx::barrier();
+    const float normaliser = log_sum_exp(logits, p.vocabulary, s.candidates[0].value, s);
+    const int thread = static_cast<int>(ptx::thread_index());
+    if (thread == 0) {
         at<float>(p.logprobs)[output] = logits[token] - normaliser;
     }
 
-    Candidate top = {__builtin_inff(), -1};
-    for (int i = 0; i < smaller(smaller(wanted, SRV_MAX_TOP_LOGPROBS), p.vocabulary); i++) {
-        ptx::barrier();
-        top = first_after(logits, p.vocabulary, top, s.candidates);
-        if (ptx::thread_index() == 0) {
-            at<int>(p.top_ids)[output * SRV_MAX_TOP_LOGPROBS + i] = top.id;
-            at<float>(p.top_logprobs)[output * SRV_MAX_TOP_LOGPROBS + i] = top.value - normaliser;
-        }
+    if (thread < top_count) {
+        at<int>(p.top_ids)[output * SRV_MAX_TOP_LOGPROBS + thread] = top.own.id;
+        at<float>(p.top_logprobs)[output * SRV_MAX_TOP_LOGPROBS + thread] = top.own.value - normaliser;
     }
 }

@@ -1,7 +1,7 @@
 // Sampling and logprobs of one output row, in the order that Serving.Compute/Steps/SampleRow.cs documents.
 //
 // Memory: a block per output; its row of probabilities stands in the scratch buffer and in L2, bins and partial sums in shared memory.
-// Bytes per output: 4 vocabulary for a greedy row; 8 more to make probabilities, 12 for each of top_k and top_p, 4 to draw, 4 (1 + top logprobs) for logprobs.
+// Bytes per output: 4 vocabulary for a greedy row; 8 more to make probabilities, 12 for each of top_k and top_p, 4 to draw, 8 for logprobs.
 // Operations: about 30 per token of the vocabulary.
 // Order: exponentials are polynomials, masses whole numbers, sums of the CDF chains: the same bits whatever else is in the step.
 #pragma once
@@ -28,13 +28,12 @@ SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_ro
     return values;
 }
 
+// A thread makes every 256th, and is the only one to touch these until draw.
 SRV_DEVICE void make_probabilities(float* values, int count, float largest, const srv_sample_row& row) {
     for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
         const float probability = exponential(ptx::div_rn(values[id] - largest, row.temperature));
         values[id] = row.min_p > 0 && probability < row.min_p ? 0.0f : probability;
     }
-
-    ptx::barrier();
 }
 
 SRV_DEVICE int sample_token(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values, SampleScratch& s) {
@@ -68,11 +67,10 @@ SRV_KERNEL(srv_sample, srv_sample_params, 256) {
             at<int>(p.token_ids)[output] = token;
         }
 
+        // Whatever comes next writes where sampling has read.
         ptx::barrier();
         if (row.top_logprobs >= 0) {
             write_logprobs(p, logits, output, token, row.top_logprobs, s);
         }
-
-        ptx::barrier();
     }
 }

@@ -9,11 +9,6 @@
 constexpr int kSelectBins = 1 << 11;
 constexpr float kMassUnits = 17592186044416.0f;
 
-// What one thread finds of a block whose sums cross the target: the first id at which they do, or -1 and the block's last token that was kept, or -1.
-struct Crossing {
-    int id, last;
-};
-
 // Shared memory of sampling.
 struct SampleScratch {
     uint32_t bins[kSelectBins][2];  // low and high words of a bin's mass
@@ -22,8 +17,7 @@ struct SampleScratch {
     int warp_counts[kSampleThreads / 32];
     uint64_t found_above;
     int found_bin;
-    Crossing found;
-    int unused;
+    int drawn;
 };
 
 struct Selection {
@@ -134,11 +128,10 @@ SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, Samp
     ptx::barrier();
     above = s.found_above;
     found = s.found_bin;
-    ptx::barrier();
     return true;
 }
 
-// Zeroes what is below the threshold, and all but the first `kept` of those that equal it.
+// Zeroes what is below the threshold, and all but the first `kept` of those that equal it. A thread touches the ids that it always does, every 256th.
 SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch& s) {
     uint64_t before = 0;
     for (int first = 0; first < count; first += kSampleThreads) {
@@ -158,8 +151,6 @@ SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t k
             values[id] = 0;
         }
     }
-
-    ptx::barrier();
 }
 
 // Zeroes all but the largest values: `target` of them, or those whose mass reaches it, the one that crosses it included.
@@ -183,6 +174,5 @@ SRV_DEVICE void keep_largest(float* values, int count, uint64_t target, bool by_
     const uint64_t weight = selection.weight(threshold);
     const uint64_t kept = (target - above + weight - 1) / weight;
     const uint64_t equals = bin_mass(s, bin) / weight;
-    ptx::barrier();
     zero_below(values, count, threshold, kept, equals, s);
 }

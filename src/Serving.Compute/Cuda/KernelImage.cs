@@ -10,7 +10,7 @@ internal static class KernelImage
     public const string FileName = "serving_kernels.ptx";
 
     /// <summary>What the emulator takes for an image where no compiler has made PTX: it has the kernels in itself.</summary>
-    private const string EmulatorImage = "serving cuda emulator";
+    public const string EmulatorImage = "serving cuda emulator";
 
     private static string FilePath => Path.Combine(AppContext.BaseDirectory, FileName);
 

@@ -42,6 +42,67 @@ public sealed class SampleKernelTests
         Assert.Equal(4, Run(Values.Matrix(1, 50, (_, _) => 0), 50, [(row, [], biases)]).TokenIds[0]);
     }
 
+    /// <summary>Penalties come after biases, whatever threads they belong to: 4 is halved, so that 3 is more. Without the biases before it, it would stay 4.</summary>
+    [Fact]
+    public void Sample_BiasThenPenalty_KeepsTheOrder()
+    {
+        TokenBias[] biases = [new() { Token = 5, Bias = 0.5f }, new() { Token = 9, Bias = 4 }, new() { Token = 7, Bias = 3 }];
+        PenaltyToken[] penalties = [new() { Token = 9 }, new() { Token = 5 }];
+        var row = new SampleRow { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 2 };
+        (SampleRow, IReadOnlyList<PenaltyToken>, IReadOnlyList<TokenBias>) test = (row, penalties, biases);
+        Assert.All(Run(Values.Matrix(20, 50, (_, _) => 0), 50, [.. Enumerable.Repeat(test, 20)]).TokenIds, token => Assert.Equal(7, token));
+    }
+
+    /// <summary>
+    /// The top logprobs are the first of the row, higher ones first and lower ids first among equals, with the normaliser of the row's own token: random rows, rows with
+    /// many equals, ascending and descending ones, rows of minus infinity; as many as are asked for.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    [InlineData(31)]
+    [InlineData(33)]
+    [InlineData(257)]
+    [InlineData(4103)]
+    public void TopLogprobs_AnyRow_AreTheFirst(int vocabulary)
+    {
+        int[] wanted = [0, 1, 5, 20];
+        var random = new Random(vocabulary);
+        var draws = Enumerable.Range(0, 2 * vocabulary).Select(_ => (float)random.NextDouble() * 20).ToArray();
+        Func<int, float>[] shapes =
+        [
+            id => draws[id],
+            id => MathF.Floor(draws[vocabulary + id] / 5),
+            id => id * 0.001f,
+            id => id * -0.001f,
+            _ => 3,
+            id => id % 97 == 5 || vocabulary < 6 ? draws[id] : float.NegativeInfinity,
+        ];
+        var logits = Values.Matrix(shapes.Length * wanted.Length, vocabulary, (row, id) => shapes[row / wanted.Length](id));
+        var cases = Enumerable.Range(0, shapes.Length * wanted.Length).Select(row => (
+            new SampleRow { TargetToken = vocabulary / 2, TopLogprobs = wanted[row % wanted.Length], TopP = 1, RepetitionPenalty = 1 },
+            (IReadOnlyList<PenaltyToken>)[],
+            (IReadOnlyList<TokenBias>)[])).ToList();
+        var outputs = Run(logits, vocabulary, cases);
+        for (var row = 0; row < cases.Count; row++)
+        {
+            var values = logits.Row(row, vocabulary);
+            var count = Math.Min(wanted[row % wanted.Length], vocabulary);
+            var expected = Enumerable.Range(0, vocabulary).OrderByDescending(id => values[id]).ThenBy(id => id).Take(count).ToArray();
+            Assert.Equal(expected, outputs.TopIds.AsSpan(row * SampleRow.MaxTopLogprobs, count).ToArray());
+            var normaliser = Math.Log(values.Sum(value => Math.Exp(value - values.Max()))) + values.Max();
+            for (var i = 0; i < count; i++)
+            {
+                var logprob = outputs.TopLogprobs[(row * SampleRow.MaxTopLogprobs) + i];
+                Assert.True(expected[i] != vocabulary / 2 || logprob == outputs.Logprobs[row], $"row {row}: one token has two logprobs, {logprob} and {outputs.Logprobs[row]}");
+                if (!double.IsNegativeInfinity(values[expected[i]]))
+                {
+                    Values.AssertClose(values[expected[i]] - normaliser, logprob, 1e-4, $"row {row}, place {i}");
+                }
+            }
+        }
+    }
+
     /// <summary>Among equals the lowest ids are kept, whatever thread they belong to.</summary>
     [Theory]
     [InlineData(0.3f, 0, 300)]

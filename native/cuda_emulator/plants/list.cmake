@@ -1,0 +1,95 @@
+# What is planted. The tests (tests/Serving.Compute.Tests/Cuda/Kernels/Plants) find these by their kernels' names and run that kernel's cases on each.
+
+# ---- a barrier, or a wait for a copy, left out: one after the other
+
+plant_each(attention_decode.no-barrier attention/attention_decode.cuh attention/attention_decode.cuh "ptx::barrier();" "")
+plant_each(attention_prefill.no-barrier attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::barrier();" "")
+plant_each(attention_plain.no-warp-sync attention/attention_plain.cuh attention/attention_plain.cuh "ptx::warp_sync();" "")
+plant_each(lora_shrink.no-barrier lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "ptx::barrier();" "")
+plant_each(linear_finish.no-barrier linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "ptx::barrier();" "")
+plant_each(linear_finish_plain.no-barrier linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "ptx::barrier();" "")
+plant_each(finish_rope_append.no-barrier linear_finish/finish_rope_append.cuh linear_finish/finish_rope_append.cuh "ptx::barrier();" "")
+plant_each(finish_silu_mul.no-barrier linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "ptx::barrier();" "")
+plant_each(rms_norm.no-barrier rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "ptx::barrier();" "")
+plant(rms_norm.no-barrier-in-its-sum rms_norm/rms_norm.cuh common/reduce.cuh
+[[
+    ptx::barrier();
+    float total = 0;]]
+[[
+    float total = 0;]])
+plant_each(token_slots.no-barrier token_slots/token_slots.cuh token_slots/token_slots.cuh "ptx::barrier();" "")
+plant(token_slots.no-barrier-in-its-scan token_slots/token_slots.cuh common/reduce.cuh
+[[
+    ptx::barrier();
+    int before = 0;]]
+[[
+    int before = 0;]])
+foreach(part adjust select draw top logprobs sample)
+    plant_each(sample.${part}.no-barrier sample/sample.cuh sample/${part}.cuh "ptx::barrier();" "")
+endforeach()
+
+plant(attention_decode.queries-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh "ptx::cp_async_wait<kDecodeStages - 1>();" "")
+plant(attention_decode.tile-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh
+    "ptx::cp_async_wait<kDecodeStages - 2>();" "ptx::cp_async_wait<kDecodeStages - 1>();")
+plant(attention_decode.copies-left-under-way attention/attention_decode.cuh attention/attention_decode.cuh "ptx::cp_async_wait<0>();" "")
+plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<1>();" "ptx::cp_async_wait<2>();")
+plant(attention_prefill.copies-left-under-way attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<0>();" "")
+plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh
+    "ptx::cp_async_wait<kShrinkStages - 1>();" "ptx::cp_async_wait<kShrinkStages>();")
+
+# ---- a page, a slot or a cell off by one
+
+plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "slot % SRV_PAGE_TOKENS * head_size" "(slot + 1) % SRV_PAGE_TOKENS * head_size")
+plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "(slot / SRV_PAGE_TOKENS)" "(slot / SRV_PAGE_TOKENS + 1)")
+plant(attention_plain.next-kv-head attention/attention_plain.cuh attention/items.cuh "kv_head * group + packed % group" "kv_head + packed % group")
+plant(attention_merge.next-split attention/attention_merge.cuh attention/attention_merge.cuh "/ SRV_ATTENTION_SPLIT + 1" "/ SRV_ATTENTION_SPLIT")
+plant(rope_append.next-page rope_append/rope_append.cuh common/pages.cuh "static_cast<srv_address>(page) * page_bytes" "static_cast<srv_address>(page + 1) * page_bytes")
+plant(rope_append.values-with-keys rope_append/rope_append.cuh rope_append/append_head.cuh "? 0 : 1;" "? 0 : 0;")
+plant(finish_rope_append.next-slot linear_finish/finish_rope_append.cuh rope_append/append_head.cuh "slot * p.head_size" "(slot ^ 1) * p.head_size")
+plant(token_slots.next-page token_slots/token_slots.cuh token_slots/token_slots.cuh "page.page * SRV_PAGE_TOKENS" "(page.page + 1) * SRV_PAGE_TOKENS")
+plant(copy_pages.one-token-more copy_pages/copy_pages.cuh copy_pages/copy_pages.cuh "slot < copy.tokens" "slot <= copy.tokens")
+plant(rotate_pages.next-page rotate_pages/rotate_pages.cuh rotate_pages/rotate_pages.cuh "by.destination, layer, 1" "by.destination + 1, layer, 1")
+plant(lora_shrink.next-cell lora_shrink/lora_shrink.cuh common/cells.cuh "static_cast<srv_address>(tile % cells_per_page)" "static_cast<srv_address>((tile + 1) % cells_per_page)")
+plant(lora_shrink_plain.next-run lora_shrink/lora_shrink_plain.cuh common/cells.cuh "block * runs_per_block + tile" "block * runs_per_block + 1 + tile")
+plant(linear_finish.cells-of-another-page linear_finish/linear_finish.cuh common/cells.cuh "+ tile / cells_per_page" "+ (tile + 1) / cells_per_page")
+plant(linear_finish_plain.next-column linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "within >= 0 &&" "within > 0 &&")
+plant(embed.next-row embed/embed.cuh embed/embed.cuh "p.weight, token," "p.weight, token + 1,")
+plant(gather.next-row gather/gather.cuh gather/gather.cuh "p.output, i," "p.output, i + 1,")
+
+# ---- a tail that is not masked
+
+plant(attention_decode.no-mask attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1000000")
+plant(attention_decode.one-token-more attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1")
+plant(attention_prefill.no-mask attention/attention_prefill.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1000000")
+plant(attention_prefill.slots-behind-the-end attention/attention_prefill.cuh attention/tiles.cuh "first + token(i) < end ? token_slots[first + token(i)] : -1" "token_slots[first + token(i)]")
+plant(attention_decode.tokens-behind-the-end attention/attention_decode.cuh attention/tiles.cuh "slot[i] < 0 ? 0 : 16" "16")
+plant(attention_prefill.rows-behind-the-last attention/attention_prefill.cuh attention/softmax.cuh "packed < packed_rows ? rows.row[r].ordinal : -1" "rows.row[r].ordinal")
+plant(attention_plain.no-mask attention/attention_plain.cuh attention/attention_plain.cuh "lane < valid ? score_of" "true ? score_of")
+plant(lora_shrink.rows-behind-the-last lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "first_token + token < work.tile.row_count && " "")
+plant(lora_shrink.columns-behind-the-last lora_shrink/lora_shrink.cuh common/cells.cuh "column + 8 <= width" "column < width")
+plant(lora_shrink.a-second-block lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "smaller(blocks, 2)" "2")
+plant(linear_finish.rows-behind-the-last linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "token >= work.tile.row_count || " "")
+plant(linear_finish.columns-behind-the-last linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "within + 8 <= work.width && " "")
+plant(linear_finish_plain.columns-behind-the-last linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "column < smaller(first + kColumns, p.columns)" "column < first + kColumns")
+plant(linear_finish.values-behind-the-last-row linear_finish/linear_finish.cuh linear_finish/expand.cuh "token < work.tile.row_count ? *" "true ? *")
+plant(finish_silu_mul.columns-behind-the-last linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh " && column + i < width" "")
+plant(finish_rope_append.tokens-behind-the-last linear_finish/finish_rope_append.cuh linear_finish/finish_rope_append.cuh "smaller(kFinishTokens, work.tile.row_count - first_token)" "kFinishTokens")
+plant(token_slots.whole-pages token_slots/token_slots.cuh token_slots/token_slots.cuh "slot < page.valid_length" "slot < SRV_PAGE_TOKENS")
+plant(silu_mul.columns-behind-the-last silu_mul/silu_mul.cuh silu_mul/silu_mul.cuh "smaller(first + kColumns, p.columns)" "first + kColumns")
+plant(sample.block-behind-the-last sample/sample.cuh sample/draw.cuh "smaller((block + 1) * SRV_CDF_BLOCK, count)" "(block + 1) * SRV_CDF_BLOCK")
+
+# ---- fragments of tiles in another layout
+
+plant(lora_shrink.fragment-a lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{low.x, high.x, low.y, high.y}" "{low.x, low.y, high.x, high.y}")
+plant(lora_shrink.fragment-b lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{inputs.z, inputs.w}" "{inputs.w, inputs.z}")
+plant(lora_shrink.fragment-d lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "lane % 4 * 2 + i % 2" "lane % 4 * 2 + i / 2")
+plant(attention_decode.query-tiles attention/attention_decode.cuh attention/tiles.cuh "row + lane % 16, 2 * step + lane / 16" "row + lane / 16 * 8 + lane % 8, 2 * step + lane / 8 % 2")
+plant(attention_decode.scores-transposed attention/attention_decode.cuh attention/attention_decode.cuh "scores[(lane / 4 + i / 2 * 8) * kScoreStride + warp * 16 + j * 8 + lane % 4 * 2 + i % 2]" "scores[(lane / 4 + i % 2 * 8) * kScoreStride + warp * 16 + j * 8 + lane % 4 * 2 + i / 2]")
+plant(attention_prefill.key-tiles attention/attention_prefill.cuh attention/tiles.cuh "{k[0], k[1]}" "{k[0], k[2]}")
+plant(attention_prefill.values-not-transposed attention/attention_prefill.cuh attention/tiles.cuh "ldmatrix_x4_trans" "ldmatrix_x4")
+plant(attention_prefill.weight-order attention/attention_prefill.cuh attention/softmax.cuh "weights[j / 2][j % 2 * 2 + 1]" "weights[j / 2][(j % 2 * 2 + 3) % 4]")
+plant(attention_prefill.swizzle attention/attention_prefill.cuh attention/tiles.cuh "token + lane % 16, element / 8 + lane / 16" "token + lane % 16, (element / 8 + lane / 16) ^ 1")
+plant(linear_finish.fragment-a linear_finish/linear_finish.cuh linear_finish/expand.cuh
+    "{low.row[j][0], low.row[j][1], high.row[j][0], high.row[j][1]}" "{low.row[j][0], high.row[j][0], low.row[j][1], high.row[j][1]}")
+plant(linear_finish.fragment-d linear_finish/linear_finish.cuh linear_finish/expand.cuh "delta[0][e], delta[0][2 + e]" "delta[0][2 * e], delta[0][2 * e + 1]")
+plant(finish_silu_mul.fragment-b linear_finish/finish_silu_mul.cuh linear_finish/expand.cuh "work, v, first_token + n * 8, block + 1)}" "work, v, first_token + n * 8, block)}")

@@ -1,0 +1,53 @@
+namespace Serving.Compute.Tests.Cuda.Kernels;
+
+/// <summary>The cases of the kernels' tests that a mistake in a kernel is tried on, small ones first.</summary>
+internal static class KernelCases
+{
+    private static readonly Dictionary<string, Action[]> All = new()
+    {
+        ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
+        ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
+        ["srv_attention_plain"] = Attention(6, 2, 18, AttentionVariant.Plain),
+        ["srv_attention_merge"] = Attention(4, 2, 64, AttentionVariant.Plain),
+        ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
+        ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
+        ["srv_finish_rope_append"] = [() => new FusedKernelTests().RopeAppend_AnyHeads_EqualsTheTwo(4, 2, 64, false)],
+        ["srv_finish_silu_mul"] = [() => new FusedKernelTests().SiluMul_AnyWidth_EqualsTheTwo(70)],
+        ["srv_gather"] = [() => new RowKernelTests().Gather_AnySize_IsTheNamedRow(9, 100, 3)],
+        ["srv_linear_finish"] = Finish(tensorCores: true),
+        ["srv_linear_finish_plain"] = Finish(tensorCores: false),
+        ["srv_lora_shrink"] = Shrink(tensorCores: true),
+        ["srv_lora_shrink_plain"] = Shrink(tensorCores: false),
+        ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3)],
+        ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
+        ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
+        ["srv_sample"] =
+        [
+            () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.3f, 0, 300),
+            () => new SampleKernelTests().Sample_VectorFile_IsEqual(),
+            () => new SampleKernelTests().Sample_BiasNamedTwice_AddsBoth(),
+            () => new SampleKernelTests().Sample_BiasThenPenalty_KeepsTheOrder(),
+            () => new SampleKernelTests().TopLogprobs_AnyRow_AreTheFirst(257),
+        ],
+        ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3)],
+        ["srv_token_slots"] = [() => new PageKernelTests().TokenSlots_PartlyFilledPages_FollowTheOrdinals(2)],
+    };
+
+    /// <summary>The cases of a kernel.</summary>
+    public static IReadOnlyList<Action> Of(string kernel) => All[kernel];
+
+    private static Action[] Attention(int heads, int kvHeads, int headSize, AttentionVariant variant) =>
+    [
+        () => new AttentionKernelTests().Attention_EqualWeights_IsTheMean(heads, kvHeads, headSize, variant),
+        () => new AttentionKernelTests().Attention_RandomQueries_MatchFormula(heads, kvHeads, headSize, variant),
+    ];
+
+    private static Action[] Shrink(bool tensorCores) =>
+        [.. ((string[])["one row", "decode", "odd", "long rows"]).Select<string, Action>(name => () => new ShrinkKernelTests().Shrink_AnyMix_MatchesFormula(name, tensorCores))];
+
+    private static Action[] Finish(bool tensorCores) =>
+    [
+        () => new FinishKernelTests().Finish_NoSlices_AddsTheBias(300, tensorCores),
+        .. ((string[])["one row", "decode", "odd", "long columns"]).Select<string, Action>(name => () => new FinishKernelTests().Finish_Keep_MatchesFormula(name, tensorCores)),
+    ];
+}
