@@ -9,7 +9,7 @@ namespace emulator {
 struct Settings {
     std::atomic<int> devices;            // SRV_EMULATOR_DEVICES, 1 to 8
     std::atomic<size_t> memory_bytes;    // SRV_EMULATOR_MEMORY_MIB, of each device
-    std::atomic<uint64_t> seed;          // SRV_EMULATOR_SEED: of the order of blocks, threads and graph nodes; 0 keeps the plain order
+    std::atomic<uint64_t> seed;          // SRV_EMULATOR_SEED: of the order of blocks, threads and graph nodes, and of when streams run
     std::atomic<bool> checked;           // SRV_EMULATOR_CHECKS, 0 or 1
     std::atomic<int> host_threads;       // SRV_EMULATOR_THREADS, that run blocks
     std::atomic<int64_t> access_limit;   // checked accesses of one block, after which it counts as never ending

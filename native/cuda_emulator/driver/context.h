@@ -20,6 +20,9 @@ public:
     Result error = Result::success;
     std::shared_ptr<Stream> default_stream;
 
+    // Communicators that it takes part in. With any its streams run late: an early one would wait for a rank whose host thread has yet to queue its part.
+    int communicators = 0;
+
     // For tests: the operation that many operations from now fails with the code.
     uint64_t operations_until_failure = 0;
     Result planted = Result::success;
@@ -31,6 +34,9 @@ public:
     void execute(const Operations& operation);
     void complete_everything();
 
+    // With a seed, a draw: whether a stream runs what was just queued on it.
+    bool runs_early();
+
     // The code for a call that may not be made while a capture is going on that forbids it to this thread; that capture is then invalid.
     Result forbidden_by_capture();
 
@@ -39,6 +45,7 @@ public:
 
 private:
     std::vector<std::shared_ptr<Stream>> streams_;
+    uint64_t draws_ = 0;
 };
 
 // One lock for the whole driver: calls are short, and what runs kernels has nothing to gain from another call beside it.

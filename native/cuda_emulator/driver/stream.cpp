@@ -30,6 +30,7 @@ Result submit(const std::shared_ptr<Stream>& stream, Operations operation) {
     stream->issued++;
     stream->queue.push_back(std::move(work));
     changed.notify_all();
+    if (context.runs_early()) complete_all(*stream);
     return Result::success;
 }
 

@@ -1,5 +1,6 @@
 // Streams and what is queued on them. Nothing runs when it is queued: an operation runs when a call that has to wait for it comes (a synchronisation, a query,
-// which takes one step, a full queue), and then only what that call is owed. Whoever forgets a synchronisation sees memory as it was.
+// which takes one step, a full queue), and then only what that call is owed. Whoever forgets a synchronisation sees memory as it was. With a seed, streams run at
+// drawn times as soon as they may: whoever forgets to let one wait for another sees memory as it was, too.
 #pragma once
 #include <cstdint>
 #include <deque>

@@ -20,7 +20,7 @@ void srv_emulator_reset(int32_t device);
 
 void srv_emulator_clear_findings(int32_t device);
 
-/* Of the order of blocks, threads and graph nodes; 0 keeps the plain order. */
+/* Of the order of blocks, threads and graph nodes, and of when streams run; 0 keeps the plain order, and streams run as late as they may. */
 void srv_emulator_set_seed(uint64_t seed);
 void srv_emulator_set_checks(int32_t on);
 void srv_emulator_set_devices(int32_t count);

@@ -19,6 +19,7 @@ struct UniqueId {
 struct Communicator {
     std::shared_ptr<Clique> clique;
     int rank;
+    DeviceContext* context;
 };
 
 constexpr auto patience = std::chrono::minutes(2);
@@ -98,7 +99,8 @@ SRV_EXPORT Status ncclCommInitRank(Communicator** handle, int ranks, UniqueId id
     if (clique->ranks() != ranks || clique->joined(rank)) return invalid_usage;
     clique->join(rank, *current_context);
     changed.notify_all();
-    *handle = communicators.add(std::make_shared<Communicator>(Communicator{clique, rank}));
+    current_context->communicators++;
+    *handle = communicators.add(std::make_shared<Communicator>(Communicator{clique, rank, current_context}));
     if (group_depth == 0) return await_all(*clique);
     group_joins.push_back(clique);
     return ok;
@@ -106,7 +108,11 @@ SRV_EXPORT Status ncclCommInitRank(Communicator** handle, int ranks, UniqueId id
 
 SRV_EXPORT Status ncclCommDestroy(Communicator* handle) {
     const std::lock_guard hold(driver_lock);
-    if (!communicators.remove(handle)) return invalid_argument;
+    auto communicator = communicators.find(handle);
+    if (!communicator) return invalid_argument;
+    if (communicator->context->communicators > 0) communicator->context->communicators--;
+    communicator.reset();
+    communicators.remove(handle);
     std::erase_if(cliques, [](const auto& entry) { return entry.second.use_count() == 1; });
     return ok;
 }

@@ -129,6 +129,14 @@ struct Device {
     void* module;
 };
 
+// A seed, for as long as this lives; then that of the environment again.
+struct Seed {
+    explicit Seed(uint64_t seed) { srv_emulator_set_seed(seed); }
+    ~Seed();
+    Seed(const Seed&) = delete;
+    Seed& operator=(const Seed&) = delete;
+};
+
 // All findings of device 0 in one text.
 std::string findings();
 

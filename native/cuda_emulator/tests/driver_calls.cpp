@@ -42,6 +42,7 @@ Vector scale(Device& device, size_t count) { return {device.allocate(count * 4),
 
 TEST(a_kernel_has_not_run_before_a_synchronisation) {
     Device device;
+    const Seed late(0);
     void* const s = stream();
     const Vector params = scale(device, 128);
     Pinned in(128, 1.0f), out(128, 0.0f);
@@ -55,6 +56,7 @@ TEST(a_kernel_has_not_run_before_a_synchronisation) {
 
 TEST(pinned_memory_is_read_when_the_copy_runs) {
     Device device;
+    const Seed late(0);
     void* const s = stream();
     const Vector params = scale(device, 128);
     Pinned in(128, 1.0f), out(128, 0.0f);
@@ -80,6 +82,7 @@ TEST(parameters_are_copied_at_launch) {
 
 TEST(streams_run_apart_until_an_event_orders_them) {
     Device device;
+    const Seed late(0);
     void *const first = stream(), *const second = stream(), *const recorded = event();
     const Vector params = scale(device, 128);
     Pinned in(128, 1.0f), out(128, 0.0f);
@@ -99,8 +102,33 @@ TEST(streams_run_apart_until_an_event_orders_them) {
     EXPECT_EQUAL(2.0f, out.data[0]);
 }
 
+// The other way round: a stream that is too early is as legal as one that is too late.
+TEST(a_missing_wait_shows_in_some_order) {
+    int early = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        Device device;
+        const Seed drawn(seed);
+        void *const first = stream(), *const second = stream(), *const recorded = event();
+        const Vector params = scale(device, 128);
+        EXPECT_EQUAL(0, cuMemsetD8Async(params.x, 0, 512, first));
+        EXPECT_EQUAL(0, cuStreamSynchronize(first));
+        const std::vector<float> ones(128, 1.0f);
+        EXPECT_EQUAL(0, cuMemcpyHtoDAsync_v2(params.x, ones.data(), 512, first));
+        EXPECT_EQUAL(0, device.launch("scale_right", 1, 128, 0, params, second));  // reads what the first writes, and should have waited
+        EXPECT_EQUAL(0, cuEventRecord(recorded, second));
+        EXPECT_EQUAL(0, cuStreamWaitEvent(first, recorded, 0));
+        EXPECT_EQUAL(0, cuStreamSynchronize(first));
+        const float y = device.download<float>(params.y, 128)[5];
+        EXPECT(y == 0.0f || y == 2.0f);
+        if (seed == 0) EXPECT_EQUAL(2.0f, y);
+        early += y == 0.0f;
+    }
+    EXPECT(early > 0 && early < 19);
+}
+
 TEST(a_query_makes_progress_and_an_event_is_done_after_it) {
     Device device;
+    const Seed late(0);
     void *const s = stream(), *const recorded = event();
     const Vector params = scale(device, 128);
     EXPECT_EQUAL(0, cuMemsetD8Async(params.x, 0, 512, s));

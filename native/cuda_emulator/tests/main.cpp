@@ -1,4 +1,5 @@
 // emulator_tests [CASE]: runs all cases, or one; a line for each, exit status 1 when one failed. --list names them.
+#include <cstdlib>
 #include <cstring>
 
 #include "driver.h"
@@ -24,6 +25,11 @@ void* Device::function(const char* name) {
     void* function;
     EXPECT_EQUAL(0, cuModuleGetFunction(&function, module, name));
     return function;
+}
+
+Seed::~Seed() {
+    const char* text = std::getenv("SRV_EMULATOR_SEED");
+    srv_emulator_set_seed(text ? std::strtoull(text, nullptr, 10) : 0);
 }
 
 std::string findings() {

@@ -124,7 +124,8 @@ public sealed class CudaBackend : IAsynchronousBackend
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, Fuses: !_options.PlainKernels && !_options.Unfused);
+        var branch = _options.OneStream ? null : Own(new ShrinkBranch(_context));
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused);
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
         _pool = pool;
         _stream.Synchronize();

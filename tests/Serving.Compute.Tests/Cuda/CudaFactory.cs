@@ -19,6 +19,9 @@ internal static class CudaFactory
     /// <summary>Every op its own kernels.</summary>
     public static BackendFactory Unfused { get; } = Of("cuda unfused", new CudaBackendOptions { Unfused = true, Deterministic = true });
 
+    /// <summary>Shrinks before the base products.</summary>
+    public static BackendFactory OneStream { get; } = Of("cuda one stream", new CudaBackendOptions { OneStream = true, Deterministic = true });
+
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

@@ -31,9 +31,12 @@ public sealed class CudaFusionTests : IDisposable
     {
         var test = TestProgram.Create(Shapes[shape]);
         var (logits, pages) = Run(CudaFactory.Deterministic, test);
-        var (unfusedLogits, unfusedPages) = Run(CudaFactory.Unfused, test);
-        Assert.Equal(unfusedLogits, logits);
-        Assert.Equal(unfusedPages, pages);
+        foreach (var factory in (BackendFactory[])[CudaFactory.Unfused, CudaFactory.OneStream])
+        {
+            var (otherLogits, otherPages) = Run(factory, test);
+            Assert.Equal(otherLogits, logits);
+            Assert.Equal(otherPages, pages);
+        }
     }
 
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());

@@ -17,9 +17,11 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Layout">Where arrays lie in the step's block.</param>
 /// <param name="Memory">What a step computes in.</param>
 /// <param name="PlainKernels">Leave tensor cores alone.</param>
+/// <param name="Branch">What shrinks run on beside the base products; null where they run before them.</param>
 /// <param name="Fuses">Let the kernel that ends a Linear do what follows it.</param>
 internal sealed record LaunchContext(
-    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels, bool Fuses)
+    ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels,
+    ShrinkBranch? Branch, bool Fuses)
 {
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;

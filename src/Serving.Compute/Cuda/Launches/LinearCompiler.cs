@@ -15,6 +15,12 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
     private readonly LinearEndCompiler _ends = new(context, kernels, works);
     private int _site;
 
+    /// <summary>
+    /// Blocks of a shrink. Beside a product, one per multiprocessor: its ring keeps 64 KiB of cells in flight, more than the 25 to 40 KiB that hide the memory's latency,
+    /// and takes 98 KiB of shared memory, less than half of an H200's 228, so that a block of the product fits beside it.
+    /// </summary>
+    private int ShrinkBlocks => context.Branch is null ? context.ResidentBlocks : context.Pages.Context.Device.Multiprocessors;
+
     /// <summary>Adds a Linear.</summary>
     /// <param name="op">The Linear.</param>
     /// <param name="next">The op behind it that its end does too; null for none.</param>
@@ -33,7 +39,8 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         }
 
         var lora = LoraOf(op);
-        if (op.Slices.Count > 0)
+        var shrinks = op.Slices.Count > 0;
+        if (shrinks)
         {
             AddShrink(op, lora);
         }
@@ -42,6 +49,11 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var product = op.Mode == LinearOutput.Keep ? context.AddressOf(op.Output) : context.Memory.Product.Address;
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
         Add(op.Weight, op.Input, product, stride, CudaDataType.Float32, ofOutputs: false);
+        if (shrinks && context.Branch is { } branch)
+        {
+            works.Add(new BranchJoin(branch));
+        }
+
         _ends.Add(op, next, lora, product, stride);
     }
 
@@ -68,9 +80,10 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
             InputStride = context.StrideOf(op.Input),
         };
-        works.Add(context.PlainKernels
+        var shrink = context.PlainKernels
             ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
-            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, context.ResidentBlocks), parameters));
+            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters);
+        works.Add(context.Branch is { } branch ? new BranchedLaunch(branch, shrink) : shrink);
     }
 
     private LoraParameters LoraOf(LinearOp op)
