@@ -1,0 +1,92 @@
+"""The daemon beside llama.cpp's server on this machine's CPU: the same weights, prompts, threads and sampling, in turns, over HTTP with streaming.
+
+    dotnet publish -c Release src/Serving.Server -o DAEMON
+    python3 loadtests/peers/compare.py --daemon DAEMON/Serving.Server --llama-server PATH/llama-server
+
+The bundled model goes to llama.cpp as it is (bf16) and, where llama-quantize lies beside llama-server, as Q8_0, which is smaller and less exact.
+"""
+import argparse
+import os
+import subprocess
+import tempfile
+
+import agreement
+import load
+import report
+import scenarios
+import servers
+from llama_cpp import convert
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BUNDLED = os.path.join(ROOT, "config", "models", "demo")
+SLOTS = 32
+CONTEXT = 2048
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--daemon", required=True, help="published Serving.Server")
+    parser.add_argument("--llama-server", required=True, help="llama-server, built for this machine")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads that compute, on both sides (default: all processors)")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each scenario on each side; ratios are medians over them")
+    parser.add_argument("--scenario", default="", help="only scenarios whose name contains this")
+    parser.add_argument("--references", default=None, help="folder of recorded greedy answers (NAME.jsonl), compared first")
+    parser.add_argument("--prompts", type=int, default=20, help="recorded prompts of each file")
+    parser.add_argument("--llama-option", action="append", default=[], help="one more argument for llama-server; may be given again")
+    return parser.parse_args()
+
+
+def start_all(args, folder):
+    """Ours and the peers, all running; whoever does not compute at the moment waits for a request."""
+    model, adapters = convert.convert(os.path.join(BUNDLED, "model"), os.path.join(BUNDLED, "adapters"), folder)
+    started = [servers.start_daemon(args.daemon, args.threads, os.path.join(folder, "serving.log"))]
+    models = {"llama.cpp bf16": model}
+    quantize = os.path.join(os.path.dirname(args.llama_server), "llama-quantize")
+    if os.path.exists(quantize):
+        models["llama.cpp Q8_0"] = model.replace("model.gguf", "model-q8_0.gguf")
+        subprocess.run([quantize, model, models["llama.cpp Q8_0"], "Q8_0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for name, path in models.items():
+            log = os.path.join(folder, os.path.basename(path) + ".log")
+            started.append(servers.start_llama(args.llama_server, name, path, adapters, args.threads, SLOTS, CONTEXT, log, args.llama_option))
+    except BaseException:
+        stop_all(started)
+        raise
+    return started
+
+
+def stop_all(started):
+    for server in started:
+        server.stop()
+
+
+def measure_round(started, number, wanted):
+    """Every scenario on every server, the order turned round from one round to the next. Prompts are new in each round."""
+    measured = {}
+    for scenario in scenarios.all_scenarios(number):
+        if wanted not in scenario.name:
+            continue
+        for server in started if number % 2 == 0 else started[::-1]:
+            measured[scenario.name, server.name] = result = load.measure(server, scenario)
+            print(report.line(scenario, server, result), flush=True)
+    return measured
+
+
+def main():
+    args = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        started = start_all(args, folder)
+        try:
+            if args.references:
+                agreement.check(started, args.references, args.prompts)
+            for server in started:
+                load.measure(server, scenarios.warm_up())
+            rounds = [measure_round(started, number, args.scenario) for number in range(args.rounds)]
+        finally:
+            stop_all(started)
+    print(f"\n{args.threads} threads, {args.rounds} rounds; above 1 is ours faster: median (least – most)\n")
+    print("\n\n".join(report.ratios(rounds, started[0].name, peer.name) for peer in started[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Converts a Llama in Hugging Face's format and its LoRA adapters to GGUF files for llama.cpp, without a change of weights.
+
+    python3 -m llama_cpp.convert MODEL_FOLDER ADAPTERS_FOLDER OUTPUT_FOLDER
+
+Writes model.gguf and NAME.gguf for each adapter. Of what Llamas can have only what the bundled model has is done; the rest is refused.
+"""
+import json
+import math
+import os
+import sys
+
+from . import gguf, names, safetensors
+
+BF16_FILE = 32  # general.file_type: most tensors are BF16
+NORMAL, CONTROL = 1, 3  # kinds of tokens
+
+# The split of llama.cpp's qwen2 pre-tokenizer, word for word.
+QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def load(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def put_config(out, config):
+    if config["architectures"] != ["LlamaForCausalLM"] or config.get("rope_scaling") or config.get("attention_bias") or config.get("mlp_bias"):
+        raise ValueError("only a plain LlamaForCausalLM is converted here")
+    out.put("general.architecture", gguf.STRING, "llama")
+    out.put("general.file_type", gguf.UINT32, BF16_FILE)
+    for key, value in {
+        "vocab_size": config["vocab_size"],
+        "context_length": config["max_position_embeddings"],
+        "embedding_length": config["hidden_size"],
+        "block_count": config["num_hidden_layers"],
+        "feed_forward_length": config["intermediate_size"],
+        "attention.head_count": config["num_attention_heads"],
+        "attention.head_count_kv": config["num_key_value_heads"],
+        "attention.key_length": config["head_dim"],
+        "attention.value_length": config["head_dim"],
+        "rope.dimension_count": config["head_dim"],
+    }.items():
+        out.put(f"llama.{key}", gguf.UINT32, value)
+    out.put("llama.attention.layer_norm_rms_epsilon", gguf.FLOAT32, config["rms_norm_eps"])
+    out.put("llama.rope.freq_base", gguf.FLOAT32, config["rope_theta"])
+
+
+def put_tokenizer(out, folder, config):
+    tokenizer, settings = load(folder, "tokenizer.json"), load(folder, "tokenizer_config.json")
+    model = tokenizer["model"]
+    if model["type"] != "BPE" or tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] != QWEN2_SPLIT:
+        raise ValueError("only byte-level BPE with the qwen2 split is converted here")
+    special = {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
+    tokens = {**{index: text for text, index in model["vocab"].items()}, **special}
+    ids = range(config["vocab_size"])
+    out.put("tokenizer.ggml.model", gguf.STRING, "gpt2")
+    out.put("tokenizer.ggml.pre", gguf.STRING, "qwen2")
+    out.put_array("tokenizer.ggml.tokens", gguf.STRING, [tokens[i] for i in ids])
+    out.put_array("tokenizer.ggml.token_type", gguf.INT32, [CONTROL if i in special else NORMAL for i in ids])
+    out.put_array("tokenizer.ggml.merges", gguf.STRING, [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]])
+    out.put("tokenizer.ggml.bos_token_id", gguf.UINT32, config["bos_token_id"])
+    out.put("tokenizer.ggml.eos_token_id", gguf.UINT32, config["eos_token_id"])
+    out.put("tokenizer.ggml.add_bos_token", gguf.BOOL, settings["add_bos_token"])
+    out.put("tokenizer.chat_template", gguf.STRING, settings["chat_template"])
+
+
+def convert_model(folder, path):
+    config, out = load(folder, "config.json"), gguf.Writer()
+    put_config(out, config)
+    put_tokenizer(out, folder, config)
+    for name, tensor in safetensors.read(os.path.join(folder, "model.safetensors")).items():
+        heads = names.rotated_heads(name, config)
+        # One-dimensional tensors are norms, which llama.cpp wants in F32.
+        out.add(names.of(name), tensor.widened() if len(tensor.shape) == 1 else names.interleaved(tensor, heads) if heads else tensor)
+    out.write(path)
+
+
+def convert_adapter(folder, config, path):
+    settings, out = load(folder, "adapter_config.json"), gguf.Writer()
+    if settings["rank_pattern"] or settings["alpha_pattern"] or settings["use_dora"] or settings["modules_to_save"]:
+        raise ValueError(f"{folder}: only LoRA of one rank is converted here")
+    # llama.cpp scales by alpha / rank; rsLoRA means alpha / √rank.
+    alpha = settings["lora_alpha"] * (math.sqrt(settings["r"]) if settings["use_rslora"] else 1)
+    for key, text in {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora"}.items():
+        out.put(key, gguf.STRING, text)
+    out.put("adapter.lora.alpha", gguf.FLOAT32, alpha)
+    for name, tensor in safetensors.read(os.path.join(folder, "adapter_model.safetensors")).items():
+        base, half = name.removeprefix("base_model.model.").removesuffix(".weight").rsplit(".", 1)
+        heads = names.rotated_heads(base, config) if half == "lora_B" else 0
+        out.add(f"{names.of(base + '.weight')}.{half.lower()}", names.interleaved(tensor, heads) if heads else tensor)
+    out.write(path)
+
+
+def convert(model, adapters, output):
+    """Converts everything; returns the paths of the model and, by name, of the adapters."""
+    os.makedirs(output, exist_ok=True)
+    config, path = load(model, "config.json"), os.path.join(output, "model.gguf")
+    convert_model(model, path)
+    by_name = {name: os.path.join(output, f"{name}.gguf") for name in sorted(os.listdir(adapters))}
+    for name, adapter_path in by_name.items():
+        convert_adapter(os.path.join(adapters, name), config, adapter_path)
+    return path, by_name
+
+
+if __name__ == "__main__":
+    convert(*sys.argv[1:4])

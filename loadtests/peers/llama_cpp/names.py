@@ -1,0 +1,28 @@
+"""What llama.cpp calls the tensors of a Llama, and the order in which it wants the rows of queries and keys."""
+import re
+
+_OUTER = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
+_INNER = {
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}
+
+
+def of(name):
+    """The tensor's name in a GGUF file."""
+    layer = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.weight", name)
+    return f"blk.{layer[1]}.{_INNER[layer[2]]}.weight" if layer else _OUTER[name]
+
+
+def rotated_heads(name, config):
+    """Heads of a tensor whose outputs are rotated, or 0."""
+    if ".q_proj" in name:
+        return config["num_attention_heads"]
+    return config["num_key_value_heads"] if ".k_proj" in name else 0
+
+
+def interleaved(tensor, heads):
+    """Hugging Face rotates element i of a head with element i + half; llama.cpp's Llama rotates neighbours, 2i with 2i + 1."""
+    size = tensor.rows // heads
+    return tensor.reordered([head * size + half * size // 2 + i for head in range(heads) for i in range(size // 2) for half in range(2)])

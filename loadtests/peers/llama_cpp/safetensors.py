@@ -1,0 +1,43 @@
+"""Reads safetensors files: a length, a JSON header that names each tensor's type, shape and place, then the bytes."""
+import json
+import struct
+
+ELEMENT_BYTES = {"BF16": 2, "F16": 2, "F32": 4}
+LONGEST_HEADER = 64 << 20
+
+
+class Tensor:
+    """A tensor of two dimensions at most, row by row as it lies in the file."""
+
+    def __init__(self, element, shape, data):
+        self.element, self.shape, self.data = element, shape, data
+        self.rows = shape[0] if len(shape) == 2 else 1
+        self.columns = shape[-1]
+        if len(data) != self.rows * self.columns * ELEMENT_BYTES[element]:
+            raise ValueError(f"{len(data)} bytes for {element} {shape}")
+
+    def reordered(self, order):
+        """The tensor whose row i is this one's row order[i]."""
+        size = self.columns * ELEMENT_BYTES[self.element]
+        return Tensor(self.element, self.shape, b"".join(self.data[row * size:(row + 1) * size] for row in order))
+
+    def widened(self):
+        """The tensor in F32; only of BF16, whose floats are the upper halves of F32's."""
+        if self.element == "F32":
+            return self
+        if self.element != "BF16":
+            raise ValueError(f"{self.element} is not widened here")
+        wide = bytearray(2 * len(self.data))
+        wide[2::4], wide[3::4] = self.data[0::2], self.data[1::2]
+        return Tensor("F32", self.shape, bytes(wide))
+
+
+def read(path):
+    """Returns the tensors by name."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > LONGEST_HEADER:
+            raise ValueError(f"{path}: a header of {length} bytes")
+        header, data = json.loads(file.read(length)), file.read()
+    header.pop("__metadata__", None)
+    return {name: Tensor(entry["dtype"], entry["shape"], data[slice(*entry["data_offsets"])]) for name, entry in header.items()}

@@ -1,0 +1,99 @@
+"""The servers under comparison, as processes of their own on loopback."""
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+START_SECONDS = 120
+STOP_SECONDS = 30
+
+
+class Server:
+    """A running server. name is what the report calls it."""
+
+    def __init__(self, name, command, port, body, log):
+        """body(request) makes the JSON body of a scenario's request for this server."""
+        self.name, self.port, self.body = name, port, body
+        self._log = open(log, "wb")
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def wait_until_ready(self, path):
+        """Waits for a 200 on the path."""
+        end = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        raise RuntimeError(f"{self.name} does not serve; see {self._log.name}")
+
+    def ask(self, request):
+        """The text of a whole answer."""
+        body = {**self.body(request), "stream": False}
+        body.pop("stream_options", None)
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return json.load(answer)["choices"][0]["message"]["content"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{self.name}: {error.read(1000)!r}") from error
+
+    def processor_seconds(self):
+        """Processor time used so far."""
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        """Ends the process."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def common_fields(request):
+    """What both servers are asked alike."""
+    return {
+        "messages": request.messages, "max_tokens": request.max_tokens, "temperature": 0, "ignore_eos": request.ignore_eos,
+        "stream": True, "stream_options": {"include_usage": True},
+    }
+
+
+def start_daemon(executable, threads, log):
+    """This repository's daemon, published, with its bundled model and adapters."""
+    port = free_port()
+    command = [executable, "--port", str(port), "--device", "cpu", "--threads", str(threads), "--log-level", "warning"]
+    server = Server("serving", command, port, lambda request: {**common_fields(request), "model": request.adapter or "tiny-chat-5m"}, log)
+    server.wait_until_ready("/health/ready")
+    return server
+
+
+def start_llama(executable, name, model, adapters, threads, slots, context, log, extra=()):
+    """llama-server with as many slots as there are streams, each with the whole context, and every adapter loaded, none of them applied unless a request says so."""
+    port, order = free_port(), sorted(adapters)
+    command = [executable, "-m", model, "--host", "127.0.0.1", "--port", str(port), "-t", str(threads), "-tb", str(threads),
+               "-np", str(slots), "-c", str(slots * context), "--lora-init-without-apply", *extra]
+    for adapter in order:
+        command += ["--lora", adapters[adapter]]
+
+    # Every adapter with its scale: what a request does not name may be applied.
+    def body(request):
+        return {**common_fields(request), "lora": [{"id": i, "scale": float(adapter == request.adapter)} for i, adapter in enumerate(order)]}
+
+    server = Server(name, command, port, body, log)
+    server.wait_until_ready("/health")
+    return server
