@@ -72,7 +72,7 @@ plant(linear_finish.rows-behind-the-last linear_finish/linear_finish.cuh linear_
 plant(linear_finish.columns-behind-the-last linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "within + 8 <= work.width && " "")
 plant(linear_finish_plain.columns-behind-the-last linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "column < smaller(first + kColumns, p.columns)" "column < first + kColumns")
 plant(linear_finish.values-behind-the-last-row linear_finish/linear_finish.cuh linear_finish/expand.cuh "token < work.tile.row_count ? *" "true ? *")
-plant(finish_silu_mul.columns-behind-the-last linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh " && column + i < width" "")
+plant(finish_silu_mul.columns-behind-the-last linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "if (column + i < width)" "if (true)")
 plant(finish_rope_append.tokens-behind-the-last linear_finish/finish_rope_append.cuh linear_finish/finish_rope_append.cuh "smaller(kFinishTokens, work.tile.row_count - first_token)" "kFinishTokens")
 plant(token_slots.whole-pages token_slots/token_slots.cuh token_slots/token_slots.cuh "slot < page.valid_length" "slot < SRV_PAGE_TOKENS")
 plant(silu_mul.columns-behind-the-last silu_mul/silu_mul.cuh silu_mul/silu_mul.cuh "smaller(first + kColumns, p.columns)" "first + kColumns")
