@@ -27,9 +27,6 @@ internal static class CellOrder
     /// <param name="cells"><see cref="CellElements"/> elements per cell of the run.</param>
     public static void Fill(CellRun run, AdapterSlice adapter, int width, Span<ushort> cells)
     {
-        var matrix = run.Matrix == CellMatrix.Shrink ? adapter.A.Span : adapter.B.Span;
-        var (rankStride, columnStride) = run.Matrix == CellMatrix.Shrink ? (width, 1) : (1, adapter.Rank);
-        cells[..(run.TileCount * CellElements)].Clear();
         var firstRank = run.RankBlock * AdapterLayout.CellRanks;
         var ranks = Math.Min(AdapterLayout.CellRanks, adapter.Rank - firstRank);
         for (var tile = 0; tile < run.TileCount; tile++)
@@ -37,12 +34,44 @@ internal static class CellOrder
             var cell = cells.Slice(tile * CellElements, CellElements);
             var firstColumn = (run.FirstTile + tile) * AdapterLayout.CellColumns;
             var columns = Math.Min(AdapterLayout.CellColumns, width - firstColumn);
-            for (var rank = 0; rank < ranks; rank++)
+            if (ranks < AdapterLayout.CellRanks || columns < AdapterLayout.CellColumns)
             {
-                for (var column = 0; column < columns; column++)
-                {
-                    cell[OffsetOf(run.Matrix, rank, column)] = matrix[((firstRank + rank) * rankStride) + ((firstColumn + column) * columnStride)];
-                }
+                cell.Clear();
+            }
+
+            if (run.Matrix == CellMatrix.Shrink)
+            {
+                FillShrink(adapter.A.Span[((firstRank * width) + firstColumn)..], width, ranks, columns, cell);
+            }
+            else
+            {
+                FillExpand(adapter.B.Span[((firstColumn * adapter.Rank) + firstRank)..], adapter.Rank, ranks, columns, cell);
+            }
+        }
+    }
+
+    /// <summary>32 columns of a rank lie side by side in A and in the cell.</summary>
+    private static void FillShrink(ReadOnlySpan<ushort> matrix, int width, int ranks, int columns, Span<ushort> cell)
+    {
+        for (var rank = 0; rank < ranks; rank++)
+        {
+            for (var column = 0; column < columns; column += 32)
+            {
+                matrix.Slice((rank * width) + column, Math.Min(32, columns - column)).CopyTo(cell[OffsetOf(CellMatrix.Shrink, rank, column)..]);
+            }
+        }
+    }
+
+    /// <summary>The ranks of a column lie side by side in B, pairs of them in the cell.</summary>
+    private static void FillExpand(ReadOnlySpan<ushort> matrix, int rankStride, int ranks, int columns, Span<ushort> cell)
+    {
+        for (var column = 0; column < columns; column++)
+        {
+            var from = matrix.Slice(column * rankStride, ranks);
+            var to = cell[OffsetOf(CellMatrix.Expand, 0, column)..];
+            for (var rank = 0; rank < from.Length; rank++)
+            {
+                to[(rank / 2 * 8) + (rank % 2)] = from[rank];
             }
         }
     }

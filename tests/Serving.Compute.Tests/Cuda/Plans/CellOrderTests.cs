@@ -38,6 +38,7 @@ public sealed class CellOrderTests
     [InlineData(1, 64, 64)]
     [InlineData(13, 100, 70)]
     [InlineData(64, 40, 33)]
+    [InlineData(16, 128, 192)]
     public void Fill_AnyRankAndWidth_HoldsTheMatricesAndZeros(int rank, int inputs, int outputs)
     {
         var random = new Random(rank);
