@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using Serving.Benchmarks.Cuda;
+using Serving.Compute.Cuda;
 
 namespace Serving.Benchmarks;
 
@@ -16,17 +16,16 @@ internal static class CudaMode
         var shape = BenchmarkShape.Find(Option(args, "--shape") ?? "8b");
         var ordinal = int.Parse(Option(args, "--device") ?? "0", CultureInfo.InvariantCulture);
         var limits = DeviceLimits.Measure(ordinal, shape);
-        var rows = new List<BenchmarkRow>(limits.Rows);
-        rows.AddRange(AttentionBenchmark.Run(ordinal, shape, limits));
-        rows.AddRange(DecodeBenchmark.Run(ordinal, shape, limits));
-        foreach (var row in rows)
-        {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Measure,-64} {row.Value,12:G4} {row.Unit,-10} {row.Limit}"));
-        }
-
+        var report = new BenchmarkReport(limits.Name, shape.Name, CudaDevices.IsSubstituted, [
+            .. limits.Rows,
+            .. AttentionBenchmark.Run(ordinal, shape, limits),
+            .. DecodeBenchmark.Run(ordinal, shape, limits),
+            .. ManyAdaptersBenchmark.Run(ordinal, shape, limits),
+        ]);
+        report.Print(Console.Out);
         if (Option(args, "--json") is { } file)
         {
-            File.WriteAllText(file, JsonSerializer.Serialize(new { device = limits.Name, shape = shape.Name, rows }, new JsonSerializerOptions(JsonSerializerDefaults.Web)));
+            report.Write(file);
         }
     }
 

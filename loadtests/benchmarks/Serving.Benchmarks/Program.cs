@@ -7,14 +7,14 @@ internal static class Program
     {
         ["gemm"] = ("[INPUTS OUTPUTS [THREADS]]  rate of Linear at 1, 8 and 64 rows beside the fp32 multiply-add peak", GemmMode.Run),
         ["compare"] = ("[--model DIR] [--threads N]  decode and prefill on the native backend beside the managed one, in turns", CompareMode.Run),
-        ["cuda"] = ("[--json FILE] [--shape 8b|tiny] [--device N]  a GPU's steps, attention and adapter loads beside the bandwidth and matrix rate measured in the run", CudaMode.Run),
+        ["cuda"] = ("[--json FILE] [--shape 8b|tiny] [--device N]  a GPU's attention, steps, adapters and traffic beside the bandwidth and matrix rate measured in the run", CudaMode.Run),
         ["modules"] = ("[--threads N] [--isa NAME]  time to the first token with prompt modules: none cached, prefix hit, resident, from host memory", ModuleMode.Run),
         ["module-quality"] = ("[--questions N] [--device NAME]  right answers about documents with and without prompt modules, base and adapters", ModuleQuality.QualityMode.Run),
         ["step"] = ("[--model DIR] [--threads N]  tokens per second of decode and prefill, with and without adapters", StepMode.Run),
         ["tokenizer"] = ("MODEL TEXT  megabytes per second of encoding on one core, time per token of decoding, hostile texts", TokenizerMode.Run),
     };
 
-    private static int Main(string[] args)
+    public static int Main(string[] args)
     {
         if (args.Length > 0 && Modes.TryGetValue(args[0], out var mode))
         {

@@ -6,18 +6,20 @@ using Serving.Compute.Steps;
 
 namespace Serving.Benchmarks;
 
-/// <summary>A backend with a pool, 64 prefilled sequences and as many adapters: steps of any of them can be run over and over.</summary>
+/// <summary>A backend with a pool, prefilled sequences and adapters: steps of any of them can be run over and over.</summary>
 internal sealed class StepSession
 {
-    /// <summary>Tokens of every sequence.</summary>
+    /// <summary>Tokens of every sequence, unless others are asked for.</summary>
     public const int Context = 256;
 
-    /// <summary>Sequences, and adapters.</summary>
+    /// <summary>Sequences, unless others are asked for.</summary>
     public const int MaxSequences = 64;
 
     private readonly IComputeBackend _backend;
     private readonly ModelProgram _program;
-    private readonly StepLimits _limits = new(Context, MaxSequences, MaxSequences, 2048);
+    private readonly StepLimits _limits;
+    private readonly int _context;
+    private readonly List<int[]> _pages = [];
 
     /// <summary>Takes the pool of a backend whose weights are loaded, packs an adapter of the rank that is given for each slot, and fills the sequences.</summary>
     public StepSession(IComputeBackend backend, ModelProgram program, Func<int, int> rankOf)
@@ -26,32 +28,40 @@ internal sealed class StepSession
     }
 
     /// <summary>Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences.</summary>
-    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters)
+    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters, int sequences = MaxSequences, int context = Context)
     {
         _backend = backend;
         _program = program;
-        var contextPages = (Context / ModelShape.PageTokens) + 1;
-        var counts = adapters.Select(adapter => Layout(program, adapter).PageCount).ToArray();
-        backend.AllocatePool(new PoolShape((MaxSequences * contextPages) + counts.Sum(), program.Shape.PageBytes, adapters.Count), _limits);
-        var next = MaxSequences * contextPages;
-        for (var slot = 0; slot < adapters.Count; slot++)
+        _context = context;
+        _limits = new StepLimits(Math.Max(context, sequences), sequences, sequences, 2048);
+        var next = sequences * PagesOfSequence;
+        foreach (var adapter in adapters)
         {
-            backend.PackAdapter(slot, adapters[slot], [.. Enumerable.Range(next, counts[slot])]);
-            next += counts[slot];
+            _pages.Add([.. Enumerable.Range(next, Layout(program, adapter).PageCount)]);
+            next += _pages[^1].Length;
         }
 
-        for (var sequence = 0; sequence < MaxSequences; sequence++)
+        backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count), _limits);
+        for (var slot = 0; slot < adapters.Count; slot++)
+        {
+            backend.PackAdapter(slot, adapters[slot], _pages[slot]);
+        }
+
+        for (var sequence = 0; sequence < sequences; sequence++)
         {
             Prefill(sequence);
         }
     }
 
+    /// <summary>The pages of a slot's adapter.</summary>
+    public int[] PagesOf(int slot) => _pages[slot];
+
     /// <summary>Computes a whole sequence as one chunk.</summary>
     public void Prefill(int sequence)
     {
         var inputs = new StepInputs();
-        AddSequence(inputs, sequence, 0, Context, -1);
-        inputs.AddOutput(Output(Context - 1));
+        AddSequence(inputs, sequence, 0, _context, -1);
+        inputs.AddOutput(Output(_context - 1));
         _backend.Execute(inputs, new StepOutputs(_limits, _program.Shape.VocabularySize));
     }
 
@@ -61,7 +71,7 @@ internal sealed class StepSession
         var inputs = new StepInputs();
         for (var i = 0; i < sequences; i++)
         {
-            AddSequence(inputs, i, Context, 1, slotOf(i));
+            AddSequence(inputs, i, _context, 1, slotOf(i));
             inputs.AddOutput(Output(i));
         }
 
@@ -69,23 +79,26 @@ internal sealed class StepSession
         return () => _backend.Execute(inputs, outputs);
     }
 
-    /// <summary>Seconds of the fastest call within about a second.</summary>
+    /// <summary>Seconds of the fastest call within so many milliseconds; one call at least.</summary>
     public static double Best(Action step, int milliseconds = 1000)
     {
         var best = double.MaxValue;
-        for (var total = Stopwatch.StartNew(); total.ElapsedMilliseconds < milliseconds;)
+        var total = Stopwatch.StartNew();
+        do
         {
             var start = Stopwatch.GetTimestamp();
             step();
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
-
+        while (total.ElapsedMilliseconds < milliseconds);
         return best;
     }
 
-    private static void AddSequence(StepInputs inputs, int sequence, int firstOrdinal, int rows, int slot)
+    private int PagesOfSequence => (_context / ModelShape.PageTokens) + 1;
+
+    private void AddSequence(StepInputs inputs, int sequence, int firstOrdinal, int rows, int slot)
     {
-        var firstPage = sequence * ((Context / ModelShape.PageTokens) + 1);
+        var firstPage = sequence * PagesOfSequence;
         var firstRow = inputs.RowCount;
         var firstEntry = inputs.EntryCount;
         for (var ordinal = firstOrdinal; ordinal < firstOrdinal + rows; ordinal++)

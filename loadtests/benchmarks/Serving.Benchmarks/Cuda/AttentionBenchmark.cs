@@ -9,23 +9,34 @@ namespace Serving.Benchmarks.Cuda;
 /// <summary>Paged attention alone, as a program of nothing else: many sequences that decode over long contexts, and one long prompt.</summary>
 internal static class AttentionBenchmark
 {
-    private const int Layers = 8;
-    private const int Sequences = 64;
-    private const int Steps = 20;
+    private const int MaxLayers = 8;
 
     /// <summary>Runs both.</summary>
     public static IEnumerable<BenchmarkRow> Run(int ordinal, BenchmarkShape shape, DeviceLimits limits)
     {
-        var model = shape.Program().Shape with { LayerCount = Layers };
-        var decode = SecondsPerLayer(ordinal, model, Sequences, 1, shape.AttentionContext);
-        var bytes = (double)Sequences * shape.AttentionContext * 2 * model.KvWidth * sizeof(ushort);
-        yield return new($"paged decode attention, {Sequences} sequences of {shape.AttentionContext} tokens", 100 * bytes / decode / limits.CopyRate, "%", ">= 80 % of the copy bandwidth");
-        var prefill = SecondsPerLayer(ordinal, model, 1, shape.PrefillRows, shape.PrefillRows);
+        var model = shape.Program().Shape with { LayerCount = Math.Min(MaxLayers, shape.Program().Shape.LayerCount) };
+        var repeats = shape.Milliseconds > 0 ? 20 : 1;
+        var decode = SecondsPerLayer(ordinal, model, shape.Many, 1, shape.AttentionContext, repeats);
+        var bytes = (double)shape.Many * shape.AttentionContext * 2 * model.KvWidth * sizeof(ushort);
+        yield return new(
+            "attention.decode",
+            $"paged decode attention, {shape.Many} sequences of {shape.AttentionContext} tokens, of the copy bandwidth",
+            100 * bytes / decode / limits.CopyRate,
+            "%",
+            Bar.AtLeast(80),
+            $"{limits.Time(bytes)} per layer");
+        var prefill = SecondsPerLayer(ordinal, model, 1, shape.PrefillRows, shape.PrefillRows, repeats);
         var operations = 2.0 * shape.PrefillRows * shape.PrefillRows * model.QueryWidth;
-        yield return new($"prefill attention, causal, {shape.PrefillRows} tokens", operations / prefill / 1e12, "TFLOP/s", ">= 330 on an H200");
+        yield return new(
+            "attention.prefill",
+            $"prefill attention, causal, {shape.PrefillRows} tokens, {model.HeadCount}/{model.KvHeadCount} heads of {model.HeadSize}",
+            operations / prefill / 1e12,
+            "TFLOP/s",
+            Bar.AtLeast(330),
+            FormattableString.Invariant($"{operations / 1e12:G4} TFLOP / {limits.MatrixRate / 1e12:G4} TFLOP/s = {operations / limits.MatrixRate * 1e3:G4} ms per layer"));
     }
 
-    private static double SecondsPerLayer(int ordinal, ModelShape shape, int sequences, int rows, int context)
+    private static double SecondsPerLayer(int ordinal, ModelShape shape, int sequences, int rows, int context, int repeats)
     {
         using var backend = new CudaBackend(Program(shape), new CudaBackendOptions { Ordinal = ordinal });
         var pages = (context + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
@@ -36,7 +47,7 @@ internal static class AttentionBenchmark
         backend.Execute(inputs, outputs);
         backend.Begin(inputs, outputs);
         var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < Steps; i++)
+        for (var i = 0; i < repeats; i++)
         {
             backend.Begin(inputs, outputs);
             backend.End();
@@ -44,7 +55,7 @@ internal static class AttentionBenchmark
 
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         backend.End();
-        return seconds / Steps / shape.LayerCount;
+        return seconds / repeats / shape.LayerCount;
     }
 
     private static ModelProgram Program(ModelShape shape)

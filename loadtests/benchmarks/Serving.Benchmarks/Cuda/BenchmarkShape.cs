@@ -5,21 +5,38 @@ using Serving.Engine.Models;
 
 namespace Serving.Benchmarks.Cuda;
 
-/// <summary>A model's sizes.</summary>
+/// <summary>A model's sizes, and those of the work that it is measured at.</summary>
 /// <param name="Name">For the report.</param>
 /// <param name="Config">Its config.json.</param>
-/// <param name="AttentionContext">Tokens of each of 64 sequences whose decode attention is measured.</param>
+/// <param name="Batch">Sequences of a decode step.</param>
+/// <param name="Many">Sequences of a decode step with as many adapters.</param>
+/// <param name="Context">Tokens of each of these.</param>
+/// <param name="AttentionContext">Tokens of each of <paramref name="Many"/> sequences whose decode attention is measured.</param>
 /// <param name="PrefillRows">Rows of a prompt whose attention is measured.</param>
 /// <param name="CopyBytes">Bytes that bandwidths are measured with.</param>
 /// <param name="MatrixSize">Rows and columns of the product that the matrix rate is measured with.</param>
-internal sealed record BenchmarkShape(string Name, string Config, int AttentionContext, int PrefillRows, long CopyBytes, int MatrixSize)
+/// <param name="Milliseconds">How long a step is repeated for; at least once.</param>
+/// <param name="Traffic">Requests with few and with many adapters.</param>
+internal sealed record BenchmarkShape(
+    string Name,
+    string Config,
+    int Batch,
+    int Many,
+    int Context,
+    int AttentionContext,
+    int PrefillRows,
+    long CopyBytes,
+    int MatrixSize,
+    int Milliseconds,
+    TrafficSize Traffic)
 {
     private const int Positions = 8192;
 
+    /// <summary>The shape that the bars are for, and one that shows on an emulated device that everything runs.</summary>
     private static readonly BenchmarkShape[] All =
     [
-        new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 4096, 8192, 4L << 30, 8192),
-        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 64, 64, 1 << 20, 64),
+        new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 32, 64, 256, 4096, 8192, 4L << 30, 8192, 1000, TrafficSize.SLora),
+        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 6, 8, 32, 64, 64, 1 << 20, 64, 0, TrafficSize.Tiny),
     ];
 
     /// <summary>The shape of a name.</summary>
@@ -50,6 +67,9 @@ internal sealed record BenchmarkShape(string Name, string Config, int AttentionC
             }
         }
     }
+
+    /// <summary>Whether a slice is one of attention: q, k, v or o.</summary>
+    public static bool IsAttention(LoraSlice slice) => slice.Projection is Projection.Query or Projection.Key or Projection.Value or Projection.Output;
 
     private static string Llama(int hidden, int intermediate, int layers, int heads, int kvHeads, int headSize, int vocabulary) => $$"""
         {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":{{hidden}},"intermediate_size":{{intermediate}},"num_hidden_layers":{{layers}},
