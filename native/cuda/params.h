@@ -324,7 +324,7 @@ typedef struct srv_sample_params {
 enum {
     /* All of them below 99 KiB, which every device of sm_80 and up lets a block have. */
     SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,          /* a ring of three tiles of 64 keys and values; half of it for heads of 64 */
-    SRV_ATTENTION_PREFILL_SHARED = (128 + 2 * 2 * 64) * 128 * 2, /* queries, a ring of two tiles; half of it for heads of 64 */
+    SRV_ATTENTION_PREFILL_SHARED = 3 * 2 * 64 * 128 * 2,         /* the same */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
     SRV_FINISH_SILU_SHARED = 2 * SRV_FINISH_SHARED,              /* of gate and of up */

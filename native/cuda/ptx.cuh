@@ -10,11 +10,13 @@
 //   meeting      barrier()  barrier(id, threads) for whole warps, id 1-15  warp_sync()  threadfence()
 //   warp         shuffle_xor shuffle_down shuffle_index (float, uint32_t, int32_t; all 32 lanes take part)  ballot any all
 //   arithmetic   fma div_rn rcp_rn sqrt_rn (nearest even)  exp2_approx log2_approx rcp_approx rsqrt_approx (subnormals flushed)
+//                maximum (a number beats NaN, +0 beats -0)
 //                mul_hi popcount leading_zeros  as_float as_uint
 //   bf16         to_bf16(x) to_bf16x2(low, high) (nearest even)  from_bf16(bits) low_bf16(pair) high_bf16(pair)
 //   memory       plain pointers; load_16 load_8 store_16 store_8 (aligned)  load_16_streaming (read once, not kept in L1)  prefetch_l2
 //                atomic_add(uint32_t*) returns the old value
-//   shared       dynamic_shared() only, 16-byte aligned at least 128; no __shared__ variables
+//   shared       dynamic_shared() only, aligned to 256 bytes; no __shared__ variables. shared_address(pointer) is a SharedAddress: a number of 32 bits, with which
+//                copies and tiles are named at half the cost of a pointer; sums and exclusive ors of bytes are addresses again
 //   copies       cp_async_16(shared, global, source_bytes) the rest is zeros; cp_async_commit()  cp_async_wait<N>() all but the last N
 //                groups of this thread have landed; a barrier makes them visible to the others
 //   tiles        ldmatrix_x1/x2/x4[_trans](out, row): lane 8 i + r gives the address of row r (16 bytes) of matrix i
@@ -47,7 +49,7 @@
 #define SRV_DEVICE __device__ __forceinline__
 #define SRV_KERNEL(name, Params, max_threads) extern "C" __global__ void __launch_bounds__(max_threads) name(const Params p)
 
-extern __shared__ __attribute__((aligned(128))) unsigned char srv_dynamic_shared[];
+extern __shared__ __attribute__((aligned(256))) unsigned char srv_dynamic_shared[];
 
 namespace ptx {
 
@@ -150,6 +152,12 @@ SRV_DEVICE float div_rn(float a, float b) {
     return d;
 }
 
+SRV_DEVICE float maximum(float a, float b) {
+    float d;
+    asm("max.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+    return d;
+}
+
 #define SRV_PTX_UNARY(function, instruction)                     \
     SRV_DEVICE float function(float x) {                         \
         float y;                                                 \
@@ -213,8 +221,10 @@ SRV_DEVICE uint64_t global_address(const void* pointer) {
     return address;
 }
 
-SRV_DEVICE uint32_t shared_address(const void* pointer) {
-    uint32_t address;
+using SharedAddress = uint32_t;
+
+SRV_DEVICE SharedAddress shared_address(const void* pointer) {
+    SharedAddress address;
     asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));
     return address;
 }
@@ -238,9 +248,11 @@ SRV_DEVICE uint8_t* dynamic_shared() { return srv_dynamic_shared; }
 
 // ---- copies
 
-SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global_address(global)), "r"(source_bytes) : "memory");
+SRV_DEVICE void cp_async_16(SharedAddress shared, const void* global, uint32_t source_bytes = 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global_address(global)), "r"(source_bytes) : "memory");
 }
+
+SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) { cp_async_16(shared_address(shared), global, source_bytes); }
 
 SRV_DEVICE void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
@@ -258,10 +270,11 @@ SRV_DEVICE void cp_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N
         asm volatile("ldmatrix.sync.aligned.m8n8.x2" modifier ".shared.b16 {%0, %1}, [%2];"                                     \
                      : "=r"(out[0]), "=r"(out[1]) : "r"(shared_address(row)) : "memory");                                       \
     }                                                                                                                           \
-    SRV_DEVICE void ldmatrix_x4##suffix(uint32_t (&out)[4], const void* row) {                                                  \
+    SRV_DEVICE void ldmatrix_x4##suffix(uint32_t (&out)[4], SharedAddress row) {                                                \
         asm volatile("ldmatrix.sync.aligned.m8n8.x4" modifier ".shared.b16 {%0, %1, %2, %3}, [%4];"                             \
-                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]) : "r"(shared_address(row)) : "memory");           \
-    }
+                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]) : "r"(row) : "memory");                           \
+    }                                                                                                                           \
+    SRV_DEVICE void ldmatrix_x4##suffix(uint32_t (&out)[4], const void* row) { ldmatrix_x4##suffix(out, shared_address(row)); }
 SRV_PTX_LDMATRIX(, "")
 SRV_PTX_LDMATRIX(_trans, ".trans")
 #undef SRV_PTX_LDMATRIX

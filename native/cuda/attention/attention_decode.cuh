@@ -13,27 +13,27 @@ constexpr int kDecodeRows = 16;
 constexpr int kDecodeStages = 3;
 constexpr int kScoreStride = kTileTokens + 4;
 
+// A ring of tiles, keys before values. Queries go to registers before the ring's last place is filled for the first time; once all warps have scored a tile, its
+// keys are done with and scores take their place.
 template <int HeadSize>
 struct DecodeShared {
-    uint16_t tiles[kDecodeStages][2][kTileTokens * HeadSize];
-
-    // Queries go to registers before the ring's last place is filled for the first time.
-    SRV_DEVICE uint16_t* queries() { return tiles[kDecodeStages - 1][0]; }
-
-    // Once all warps have scored a tile, its keys are done with.
-    SRV_DEVICE float* scores(int stage) { return reinterpret_cast<float*>(tiles[stage][0]); }
+    uint8_t tiles[kDecodeStages][2 * kTileBytes<HeadSize>];
 };
 
-// A warp's 16 tokens of a tile against all rows. The scores take the place of the tile's keys.
-template <int HeadSize>
-SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], uint16_t* keys, float* scores) {
-    static_assert(kDecodeRows * kScoreStride * 4 <= kTileTokens * HeadSize * 2, "scores fit where keys were");
-    const int warp = static_cast<int>(ptx::warp());
+// Where a lane's fragments lie in the scores: its first row, its first token.
+SRV_DEVICE float* lane_scores(uint8_t* tile) {
     const int lane = static_cast<int>(ptx::lane());
+    return reinterpret_cast<float*>(tile) + lane / 4 * kScoreStride + lane % 4 * 2;
+}
+
+// A warp's 16 tokens of a tile against all rows. The scores take the place of the tile's keys; `scores` is the lane's place of the warp's first token.
+template <int HeadSize>
+SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys, float* scores) {
+    static_assert(kDecodeRows * kScoreStride * 4 <= kTileBytes<HeadSize>, "scores fit where keys were");
     float sums[2][4] = {};
     SRV_UNROLL
     for (int step = 0; step < HeadSize / 16; step++) {
-        score_tokens<HeadSize>(sums[0], sums[1], queries[step], keys, warp * 16, step);
+        score_tokens<HeadSize>(sums[0], sums[1], queries[step], keys, 0, step);
     }
 
     ptx::barrier();
@@ -41,36 +41,39 @@ SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], uint1
     SRV_UNROLL
     for (int j = 0; j < 2; j++) {
         SRV_UNROLL
-        for (int i = 0; i < 4; i++) {
-            scores[(lane / 4 + i / 2 * 8) * kScoreStride + warp * 16 + j * 8 + lane % 4 * 2 + i % 2] = sums[j][i];
+        for (int r = 0; r < 2; r++) {
+            ptx::store_8(scores + r * 8 * kScoreStride + j * 8, {ptx::as_uint(sums[j][2 * r]), ptx::as_uint(sums[j][2 * r + 1])});
         }
     }
 }
 
-// A tile's softmax, block by block of 32, and its values for a quarter of the elements.
+// A tile's softmax, block by block of 32, and its values for a quarter of the elements. `scores` and `values` are the lane's places, of all tokens and in its quarter.
 template <int HeadSize>
-SRV_DEVICE void soften_and_weigh(const srv_attention_params& p, const LaneRows& rows, const float* scores, uint16_t* values, int first,
-    Accumulator<HeadSize / 32>& state) {
-    const int lane = static_cast<int>(ptx::lane());
-    const int element = static_cast<int>(ptx::warp()) * (HeadSize / 4);
+SRV_DEVICE void soften_and_weigh(const LaneRows& rows, float scale, const float* scores, ptx::SharedAddress values, int first, Accumulator<HeadSize / 32>& state) {
     SRV_UNROLL
     for (int block = 0; block < kTileTokens; block += SRV_ATTENTION_BLOCK) {
         float own[4][4];
         SRV_UNROLL
         for (int j = 0; j < 4; j++) {
             SRV_UNROLL
-            for (int i = 0; i < 4; i++) {
-                own[j][i] = scores[(lane / 4 + i / 2 * 8) * kScoreStride + block + j * 8 + lane % 4 * 2 + i % 2];
+            for (int r = 0; r < 2; r++) {
+                const ptx::Vec2 pair = ptx::load_8(scores + r * 8 * kScoreStride + block + j * 8);
+                own[j][2 * r] = ptx::as_float(pair.x);
+                own[j][2 * r + 1] = ptx::as_float(pair.y);
             }
         }
 
+        if (first + block + SRV_ATTENTION_BLOCK - 1 > rows.least) {
+            hide(own, rows.sees, first + block);
+        }
+
         uint32_t weights[2][4];
-        soften(own, rows.ordinal, first + block, p.scale, state, weights);
+        soften(own, scale, state, weights);
         SRV_UNROLL
         for (int step = 0; step < 2; step++) {
             SRV_UNROLL
             for (int j = 0; j < HeadSize / 32; j += 2) {
-                weigh_values<HeadSize>(state.output[j], state.output[j + 1], weights[step], values, block + step * 16, element + j * 8);
+                weigh_values<HeadSize>(state.output[j], state.output[j + 1], weights[step], values, block + step * 16, j * 8);
             }
         }
     }
@@ -79,49 +82,48 @@ SRV_DEVICE void soften_and_weigh(const srv_attention_params& p, const LaneRows& 
 template <int HeadSize>
 SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, DecodeShared<HeadSize>& shared) {
     const SlotReader slots = slot_reader(p, kv_head);
-    const int* token_slots = at<const int>(p.token_slots) + item.first_token;
     const int begin = item.first_split * SRV_ATTENTION_SPLIT;
     const int end = smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
     const int tiles = ceil_div(end - begin, kTileTokens);
     const LaneRows rows = lane_rows(p, item, 0, kv_head);
-    const int element = static_cast<int>(ptx::warp()) * (HeadSize / 4);
-    TileSlots<HeadSize, 128> ahead;
-    copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, shared.queries());
+    const int warp = static_cast<int>(ptx::warp());
+    const int element = warp * (HeadSize / 4);
+    const float scale = p.scale * kLog2E;
+    const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
+    const ptx::SharedAddress last = ring + (kDecodeStages - 1) * 2 * kTileBytes<HeadSize>;
+    const int keys = key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>;
+    const int values = (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>;
+    TileCopies<HeadSize, 128> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
+    copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, last);
     ptx::cp_async_commit();
     SRV_UNROLL
     for (int i = 0; i < kDecodeStages - 1; i++) {
-        ahead.read(token_slots, begin + i * kTileTokens, end);
-        ahead.copy(slots, shared.tiles[i][0], shared.tiles[i][1]);
+        ahead.copy(slots, ring + i * 2 * kTileBytes<HeadSize>);
         ptx::cp_async_commit();
     }
 
-    ahead.read(token_slots, begin + (kDecodeStages - 1) * kTileTokens, end);
     ptx::cp_async_wait<kDecodeStages - 1>();
     ptx::barrier();
     uint32_t queries[HeadSize / 16][4];
-    SRV_UNROLL
-    for (int step = 0; step < HeadSize / 16; step++) {
-        load_query<HeadSize>(queries[step], shared.queries(), 0, step);
-    }
-
+    load_queries<HeadSize>(queries, last + row_lane_offset<HeadSize>());
     Accumulator<HeadSize / 32> state, merged;
     state.clear();
     merged.clear();
+    int stage = 0, fresh = kDecodeStages - 1;
     for (int i = 0; i < tiles; i++) {
         // This tile has landed, and nobody reads the one before, whose place the tile after the next takes.
         ptx::cp_async_wait<kDecodeStages - 2>();
         ptx::barrier();
-        const int fresh = (i + kDecodeStages - 1) % kDecodeStages;
-        ahead.copy(slots, shared.tiles[fresh][0], shared.tiles[fresh][1]);
+        ahead.copy(slots, ring + fresh * 2 * kTileBytes<HeadSize>);
         ptx::cp_async_commit();
-        ahead.read(token_slots, begin + (i + kDecodeStages) * kTileTokens, end);
-        const int stage = i % kDecodeStages;
-        score_quarter<HeadSize>(queries, shared.tiles[stage][0], shared.scores(stage));
+        const ptx::SharedAddress tile = ring + stage * 2 * kTileBytes<HeadSize>;
+        float* scores = lane_scores(shared.tiles[stage]);
+        score_quarter<HeadSize>(queries, tile + keys, scores + warp * 16);
         ptx::barrier();
         const int first = begin + i * kTileTokens;
-        soften_and_weigh<HeadSize>(p, rows, shared.scores(stage), shared.tiles[stage][1], first, state);
+        soften_and_weigh<HeadSize>(rows, scale, scores, tile + values, first, state);
         if (i + 1 == tiles || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
-            state.finish_sum();
+            state.finish(p.scale);
             if (item.partial != 0) {
                 write_states(p, rows, state, first / SRV_ATTENTION_SPLIT, element);
             } else {
@@ -130,6 +132,9 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
 
             state.clear();
         }
+
+        fresh = stage;
+        stage = stage + 1 == kDecodeStages ? 0 : stage + 1;
     }
 
     if (item.partial == 0) {

@@ -1,88 +1,95 @@
 // Attention of many rows: up to 128 packed rows of an item, on tensor cores.
 //
-// Memory: a block of eight warps per item and kv head; queries stay in shared memory, keys and values pass through it in tiles of 64, two in a ring, each
-// byte once per item. 96 KiB of shared memory.
+// Memory: a block of eight warps per item and kv head; queries go to registers, keys and values pass through shared memory in tiles of 64, three in a ring,
+// each byte once per item. 96 KiB of shared memory.
 // Bytes per item, kv head and token: 4 head_size + 4. Operations: 512 head_size; tiles that no row of a warp sees are skipped.
-// Work: a warp has 16 rows and all tokens; its scores, softmax and output stay in its registers.
+// Work: a warp has 16 rows and all tokens; its queries, scores, softmax and output stay in its registers. What bounds it is shared memory, of which a warp
+// reads 64 head_size * 2 bytes for 64 head_size * 16 products of 16 rows: 2,048 operations per clock and multiprocessor at 128 bytes per clock.
 // Order: as attention_decode.cuh, row by row to the bit.
 #pragma once
 #include "softmax.cuh"
 #include "tiles.cuh"
 
 constexpr int kPrefillRows = 128;
+constexpr int kPrefillStages = 3;
 
+// A ring of tiles, keys before values. Queries go to registers before the ring's last place is filled for the first time.
 template <int HeadSize>
 struct PrefillShared {
-    uint16_t queries[kPrefillRows * HeadSize];
-    uint16_t tiles[2][2][kTileTokens * HeadSize];
+    uint8_t tiles[kPrefillStages][2 * kTileBytes<HeadSize>];
 };
 
-// 16 rows against a block of 32 tokens: scores, softmax, values.
+// 16 rows against a block of 32 tokens: scores, softmax, values. `tile` is where the tile begins; the others are the lane's offsets in it.
 template <int HeadSize>
-SRV_DEVICE void attend_tile_block(const srv_attention_params& p, const LaneRows& rows, uint16_t* queries, uint16_t* keys, uint16_t* values, int block, int first,
-    Accumulator<HeadSize / 8>& state) {
+SRV_DEVICE void attend_tile_block(const LaneRows& rows, float scale, const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys, ptx::SharedAddress values, int block,
+    int first, Accumulator<HeadSize / 8>& state) {
     float scores[4][4] = {};
     SRV_UNROLL
     for (int step = 0; step < HeadSize / 16; step++) {
-        uint32_t q[4];
-        load_query<HeadSize>(q, queries, static_cast<int>(ptx::warp()) * 16, step);
-        score_tokens<HeadSize>(scores[0], scores[1], q, keys, block, step);
-        score_tokens<HeadSize>(scores[2], scores[3], q, keys, block + 16, step);
+        score_tokens<HeadSize>(scores[0], scores[1], queries[step], keys + block * kRowBytes<HeadSize>, 0, step);
+        score_tokens<HeadSize>(scores[2], scores[3], queries[step], keys + block * kRowBytes<HeadSize>, 16, step);
+    }
+
+    if (first + block + SRV_ATTENTION_BLOCK - 1 > rows.least) {
+        hide(scores, rows.sees, first + block);
     }
 
     uint32_t weights[2][4];
-    soften(scores, rows.ordinal, first + block, p.scale, state, weights);
+    soften(scores, scale, state, weights);
     SRV_UNROLL
-    for (int step = 0; step < 2; step++) {
+    for (int j = 0; j < HeadSize / 8; j += 2) {
         SRV_UNROLL
-        for (int j = 0; j < HeadSize / 8; j += 2) {
-            weigh_values<HeadSize>(state.output[j], state.output[j + 1], weights[step], values, block + step * 16, j * 8);
+        for (int step = 0; step < 2; step++) {
+            weigh_values<HeadSize>(state.output[j], state.output[j + 1], weights[step], values + block * kRowBytes<HeadSize>, step * 16, j * 8);
         }
     }
-}
-
-// The largest ordinal of a warp's rows.
-SRV_DEVICE int last_of_warp(const LaneRows& rows) {
-    int last = larger(rows.ordinal[0], rows.ordinal[1]);
-    SRV_UNROLL
-    for (uint32_t by = 4; by <= 16; by *= 2) {
-        last = larger(last, ptx::shuffle_xor(last, by));
-    }
-
-    return last;
 }
 
 template <int HeadSize>
 SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, PrefillShared<HeadSize>& shared) {
+    static_assert(kPrefillRows * kRowBytes<HeadSize> <= 2 * kTileBytes<HeadSize>, "queries fit where a tile will be");
     const SlotReader slots = slot_reader(p, kv_head);
-    const int* token_slots = at<const int>(p.token_slots) + item.first_token;
     const int begin = item.first_split * SRV_ATTENTION_SPLIT;
     const int end = smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
     const int tiles = ceil_div(end - begin, kTileTokens);
-    const LaneRows rows = lane_rows(p, item, static_cast<int>(ptx::warp()) * 16, kv_head);
-    const int last = last_of_warp(rows);
-    TileSlots<HeadSize, 256> ahead;
-    copy_queries<HeadSize, 256, kPrefillRows>(p, item, kv_head, shared.queries);
-    ahead.read(token_slots, begin, end);
-    ahead.copy(slots, shared.tiles[0][0], shared.tiles[0][1]);
+    const int first_row = static_cast<int>(ptx::warp()) * 16;
+    const LaneRows rows = lane_rows(p, item, first_row, kv_head);
+    const float scale = p.scale * kLog2E;
+    const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
+    const ptx::SharedAddress last = ring + (kPrefillStages - 1) * 2 * kTileBytes<HeadSize>;
+    const int keys = key_lane_offset<HeadSize>();
+    const int values = row_lane_offset<HeadSize>() + kTileBytes<HeadSize>;
+    TileCopies<HeadSize, 256> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
+    copy_queries<HeadSize, 256, kPrefillRows>(p, item, kv_head, last);
     ptx::cp_async_commit();
-    ahead.read(token_slots, begin + kTileTokens, end);
+    SRV_UNROLL
+    for (int i = 0; i < kPrefillStages - 1; i++) {
+        ahead.copy(slots, ring + i * 2 * kTileBytes<HeadSize>);
+        ptx::cp_async_commit();
+    }
+
+    ptx::cp_async_wait<kPrefillStages - 1>();
+    ptx::barrier();
+    uint32_t queries[HeadSize / 16][4];
+    load_queries<HeadSize>(queries, last + first_row * kRowBytes<HeadSize> + row_lane_offset<HeadSize>());
     Accumulator<HeadSize / 8> state, merged;
     state.clear();
     merged.clear();
+    int stage = 0, fresh = kPrefillStages - 1;
     for (int i = 0; i < tiles; i++) {
-        ahead.copy(slots, shared.tiles[(i + 1) % 2][0], shared.tiles[(i + 1) % 2][1]);
-        ptx::cp_async_commit();
-        ahead.read(token_slots, begin + (i + 2) * kTileTokens, end);
-        ptx::cp_async_wait<1>();
+        // This tile has landed, and nobody reads the one before, whose place the tile after the next takes.
+        ptx::cp_async_wait<kPrefillStages - 2>();
         ptx::barrier();
+        ahead.copy(slots, ring + fresh * 2 * kTileBytes<HeadSize>);
+        ptx::cp_async_commit();
+        const ptx::SharedAddress tile = ring + stage * 2 * kTileBytes<HeadSize>;
         const int first = begin + i * kTileTokens;
-        for (int block = 0; block < kTileTokens && first + block <= last; block += SRV_ATTENTION_BLOCK) {
-            attend_tile_block<HeadSize>(p, rows, shared.queries, shared.tiles[i % 2][0], shared.tiles[i % 2][1], block, first, state);
+        for (int block = 0; block < kTileTokens && first + block <= rows.last; block += SRV_ATTENTION_BLOCK) {
+            attend_tile_block<HeadSize>(rows, scale, queries, tile + keys, tile + values, block, first, state);
         }
 
         if (i + 1 == tiles || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
-            state.finish_sum();
+            state.finish(p.scale);
             if (item.partial != 0) {
                 write_states(p, rows, state, first / SRV_ATTENTION_SPLIT, 0);
             } else {
@@ -92,16 +99,17 @@ SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_
             state.clear();
         }
 
-        // The next but one tile takes this one's place.
-        ptx::barrier();
+        fresh = stage;
+        stage = stage + 1 == kPrefillStages ? 0 : stage + 1;
     }
 
     if (item.partial == 0) {
         write_rows(p, rows, merged, 0);
     }
 
-    // A thread's copies of the next item go where its own of this one went, and nobody reads since the last barrier.
+    // The next item's copies go where slower warps may still read.
     ptx::cp_async_wait<0>();
+    ptx::barrier();
 }
 
 template <int HeadSize>

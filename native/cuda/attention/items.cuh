@@ -22,7 +22,15 @@ struct SlotReader {
     int head_size;
 
     SRV_DEVICE const uint16_t* key(int slot) const {
-        return at<const uint16_t>(keys + static_cast<srv_address>(slot / SRV_PAGE_TOKENS) * page_bytes) + slot % SRV_PAGE_TOKENS * head_size;
+        // Two products of 32 bits into 64: a page has less than 4 GiB.
+        const uint32_t page = static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS;
+        const uint32_t within = static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS;
+        return at<const uint16_t>(keys + static_cast<srv_address>(page) * static_cast<uint32_t>(page_bytes)) + within * static_cast<uint32_t>(head_size);
+    }
+
+    template <int HeadSize>
+    SRV_DEVICE const uint16_t* key(int slot) const {
+        return SlotReader{keys, page_bytes, values_offset, HeadSize}.key(slot);
     }
 
     SRV_DEVICE const uint16_t* value(int slot) const { return key(slot) + values_offset; }

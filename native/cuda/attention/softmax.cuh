@@ -7,8 +7,8 @@ constexpr float kLog2E = 1.4426950408889634f;
 // The softmax state of two rows, and `Groups` groups of eight output elements of them.
 template <int Groups>
 struct Accumulator {
-    float maximum[2];
-    float sum[2];  // this lane's part, until finish_sum
+    float maximum[2];  // of the unscaled scores, until finish
+    float sum[2];      // this lane's part, until finish
     float output[Groups][4];
 
     SRV_DEVICE void clear() {
@@ -27,10 +27,11 @@ struct Accumulator {
         }
     }
 
-    // The sum over the four lanes of a row.
-    SRV_DEVICE void finish_sum() {
+    // Ends a split: the sum over the four lanes of a row, the maximum as a score.
+    SRV_DEVICE void finish(float scale) {
         SRV_UNROLL
         for (int r = 0; r < 2; r++) {
+            maximum[r] *= scale;
             sum[r] += ptx::shuffle_xor(sum[r], 1);
             sum[r] += ptx::shuffle_xor(sum[r], 2);
         }
@@ -70,38 +71,39 @@ struct Accumulator {
 };
 
 SRV_DEVICE float row_max(float x) {
-    SRV_UNROLL
-    for (uint32_t by = 1; by <= 2; by *= 2) {
-        const float other = ptx::shuffle_xor(x, by);
-        x = other > x ? other : x;
-    }
-
-    return x;
+    x = ptx::maximum(x, ptx::shuffle_xor(x, 1));
+    return ptx::maximum(x, ptx::shuffle_xor(x, 2));
 }
 
-// The scores of 32 tokens from `first` on → P, rounded, as first operands over 16 tokens each, and what the output so far shrinks by. Row r sees ordinals up
-// to ordinal[r]; a block that it does not see leaves its state as it is.
-template <int Groups>
-SRV_DEVICE void soften(float (&scores)[4][4], const int (&ordinal)[2], int first, float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
+// The scores of tokens that a row does not see become nothing.
+SRV_DEVICE void hide(float (&scores)[4][4], const int (&sees)[2], int first) {
     const int column = first + static_cast<int>(ptx::lane()) % 4 * 2;
+    SRV_UNROLL
+    for (int j = 0; j < 4; j++) {
+        SRV_UNROLL
+        for (int i = 0; i < 4; i++) {
+            scores[j][i] = column + 8 * j + i % 2 <= sees[i / 2] ? scores[j][i] : kNoScore;
+        }
+    }
+}
+
+// The unscaled scores of 32 tokens → P, rounded, as first operands over 16 tokens each; the state goes on with them. `scale` is the scale of scores times log2 e:
+// P = 2^(score scale - maximum scale), the product and the difference in one rounding. A block that a row does not see leaves its state as it is.
+template <int Groups>
+SRV_DEVICE void soften(float (&scores)[4][4], float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
     float base[2], factor[2];
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
-        float most = kNoScore;
+        float most = ptx::maximum(scores[0][2 * r], scores[0][2 * r + 1]);
         SRV_UNROLL
-        for (int j = 0; j < 4; j++) {
-            SRV_UNROLL
-            for (int i = 2 * r; i < 2 * r + 2; i++) {
-                scores[j][i] = column + 8 * j + i % 2 <= ordinal[r] ? scores[j][i] * scale : kNoScore;
-                most = scores[j][i] > most ? scores[j][i] : most;
-            }
+        for (int j = 1; j < 4; j++) {
+            most = ptx::maximum(ptx::maximum(most, scores[j][2 * r]), scores[j][2 * r + 1]);
         }
 
-        most = row_max(most);
-        const float maximum = most > state.maximum[r] ? most : state.maximum[r];
+        const float maximum = ptx::maximum(row_max(most), state.maximum[r]);
         // Differences come first, so that a maximum that stays gives a factor of exactly one.
-        base[r] = maximum == kNoScore ? 0.0f : maximum;
-        factor[r] = maximum == kNoScore ? 1.0f : ptx::exp2_approx((state.maximum[r] - maximum) * kLog2E);
+        base[r] = maximum == kNoScore ? 0.0f : maximum * -scale;
+        factor[r] = maximum == kNoScore ? 1.0f : ptx::exp2_approx((state.maximum[r] - maximum) * scale);
         state.maximum[r] = maximum;
         state.sum[r] *= factor[r];
     }
@@ -110,7 +112,7 @@ SRV_DEVICE void soften(float (&scores)[4][4], const int (&ordinal)[2], int first
     for (int j = 0; j < 4; j++) {
         SRV_UNROLL
         for (int i = 0; i < 4; i++) {
-            scores[j][i] = ptx::exp2_approx((scores[j][i] - base[i / 2]) * kLog2E);
+            scores[j][i] = ptx::exp2_approx(ptx::fma(scores[j][i], scale, base[i / 2]));
             state.sum[i / 2] += scores[j][i];
         }
 
@@ -118,14 +120,30 @@ SRV_DEVICE void soften(float (&scores)[4][4], const int (&ordinal)[2], int first
         weights[j / 2][j % 2 * 2 + 1] = ptx::to_bf16x2(scores[j][2], scores[j][3]);
     }
 
-    state.rescale(factor);
+    // Maxima seldom rise once a few blocks are seen: most of the time a whole warp's factors are one.
+    if (!ptx::all(factor[0] == 1.0f && factor[1] == 1.0f)) {
+        state.rescale(factor);
+    }
 }
 
 // The two rows of a lane.
 struct LaneRows {
     PackedRow row[2];
     int ordinal[2];  // -1 behind the item's last row
+    int sees[2];     // the last ordinal that is not hidden: all where there is no row, as nobody reads what it gives
+    int least, last; // the least of sees and the largest ordinal of the warp
 };
+
+template <bool Least>
+SRV_DEVICE int over_warp(int x) {
+    SRV_UNROLL
+    for (uint32_t by = 1; by <= 16; by *= 2) {
+        const int other = ptx::shuffle_xor(x, by);
+        x = Least ? smaller(x, other) : larger(x, other);
+    }
+
+    return x;
+}
 
 SRV_DEVICE LaneRows lane_rows(const srv_attention_params& p, const srv_attention_item& item, int first_packed, int kv_head) {
     const int packed_rows = item.row_count * (p.head_count / p.kv_head_count);
@@ -135,8 +153,11 @@ SRV_DEVICE LaneRows lane_rows(const srv_attention_params& p, const srv_attention
         const int packed = first_packed + static_cast<int>(ptx::lane()) / 4 + 8 * r;
         rows.row[r] = packed_row(p, item, packed < packed_rows ? packed : 0, kv_head);
         rows.ordinal[r] = packed < packed_rows ? rows.row[r].ordinal : -1;
+        rows.sees[r] = packed < packed_rows ? rows.row[r].ordinal : 0x7fffffff;
     }
 
+    rows.least = over_warp<true>(smaller(rows.sees[0], rows.sees[1]));
+    rows.last = over_warp<false>(larger(rows.ordinal[0], rows.ordinal[1]));
     return rows;
 }
 

@@ -3,6 +3,7 @@
 
 SRV_PTX_TABLE(ptx_fma, 3, ptx::as_uint(ptx::fma(ptx::as_float(in[0]), ptx::as_float(in[1]), ptx::as_float(in[2]))))
 SRV_PTX_TABLE(ptx_div_rn, 2, ptx::as_uint(ptx::div_rn(ptx::as_float(in[0]), ptx::as_float(in[1]))))
+SRV_PTX_TABLE(ptx_maximum, 2, ptx::as_uint(ptx::maximum(ptx::as_float(in[0]), ptx::as_float(in[1]))))
 SRV_PTX_TABLE(ptx_rcp_rn, 1, ptx::as_uint(ptx::rcp_rn(ptx::as_float(in[0]))))
 SRV_PTX_TABLE(ptx_sqrt_rn, 1, ptx::as_uint(ptx::sqrt_rn(ptx::as_float(in[0]))))
 SRV_PTX_TABLE(ptx_exp2_approx, 1, ptx::as_uint(ptx::exp2_approx(ptx::as_float(in[0]))))

@@ -61,6 +61,10 @@ SRV_DEVICE bool all(bool vote) { return emulator::all(vote); }
 
 SRV_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 SRV_DEVICE float div_rn(float a, float b) { return a / b; }
+SRV_DEVICE float maximum(float a, float b) {
+    if (a != a || a < b) return b;
+    return b != b || b < a ? a : as_float(as_uint(a) & as_uint(b));
+}
 SRV_DEVICE float rcp_rn(float x) { return 1.0f / x; }
 SRV_DEVICE float sqrt_rn(float x) { return __builtin_sqrtf(x); }
 SRV_DEVICE float exp2_approx(float x) { return emulator::exp2_approx(x); }
@@ -91,7 +95,13 @@ SRV_DEVICE void prefetch_l2(const void* from) { emulator::prefetch_global(from);
 SRV_DEVICE uint32_t atomic_add(uint32_t* to, uint32_t value) { return emulator::atomic_add(to, value); }
 SRV_DEVICE uint8_t* dynamic_shared() { return emulator::dynamic_shared(); }
 
+using SharedAddress = uintptr_t;
+SRV_DEVICE SharedAddress shared_address(const void* pointer) { return reinterpret_cast<SharedAddress>(pointer); }
+
 SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) { emulator::cp_async_16(shared, global, source_bytes); }
+SRV_DEVICE void cp_async_16(SharedAddress shared, const void* global, uint32_t source_bytes = 16) {
+    cp_async_16(reinterpret_cast<void*>(shared), global, source_bytes);
+}
 SRV_DEVICE void cp_async_commit() { emulator::cp_async_commit(); }
 template <int N>
 SRV_DEVICE void cp_async_wait() { emulator::cp_async_wait(N); }
@@ -105,7 +115,8 @@ SRV_DEVICE void cp_async_wait() { emulator::cp_async_wait(N); }
     SRV_DEVICE void ldmatrix_x4##suffix(uint32_t (&out)[4], const void* row) {                                       \
         const Vec4 v = emulator::ldmatrix(row, 4, transposed);                                                       \
         out[0] = v.x, out[1] = v.y, out[2] = v.z, out[3] = v.w;                                                      \
-    }
+    }                                                                                                                \
+    SRV_DEVICE void ldmatrix_x4##suffix(uint32_t (&out)[4], SharedAddress row) { ldmatrix_x4##suffix(out, reinterpret_cast<const void*>(row)); }
 SRV_EMULATOR_LDMATRIX(, false)
 SRV_EMULATOR_LDMATRIX(_trans, true)
 #undef SRV_EMULATOR_LDMATRIX

@@ -32,15 +32,17 @@ plant(attention_decode.queries-not-awaited attention/attention_decode.cuh attent
 plant(attention_decode.tile-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh
     "ptx::cp_async_wait<kDecodeStages - 2>();" "ptx::cp_async_wait<kDecodeStages - 1>();")
 plant(attention_decode.copies-left-under-way attention/attention_decode.cuh attention/attention_decode.cuh "ptx::cp_async_wait<0>();" "")
-plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<1>();" "ptx::cp_async_wait<2>();")
+plant(attention_prefill.queries-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<kPrefillStages - 1>();" "")
+plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh
+    "ptx::cp_async_wait<kPrefillStages - 2>();" "ptx::cp_async_wait<kPrefillStages - 1>();")
 plant(attention_prefill.copies-left-under-way attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<0>();" "")
 plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh
     "ptx::cp_async_wait<kShrinkStages - 1>();" "ptx::cp_async_wait<kShrinkStages>();")
 
 # ---- a page, a slot or a cell off by one
 
-plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "slot % SRV_PAGE_TOKENS * head_size" "(slot + 1) % SRV_PAGE_TOKENS * head_size")
-plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "(slot / SRV_PAGE_TOKENS)" "(slot / SRV_PAGE_TOKENS + 1)")
+plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot + 1) % SRV_PAGE_TOKENS")
+plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS + 1")
 plant(attention_plain.next-kv-head attention/attention_plain.cuh attention/items.cuh "kv_head * group + packed % group" "kv_head + packed % group")
 plant(attention_merge.next-split attention/attention_merge.cuh attention/attention_merge.cuh "/ SRV_ATTENTION_SPLIT + 1" "/ SRV_ATTENTION_SPLIT")
 plant(rope_append.next-page rope_append/rope_append.cuh common/pages.cuh "static_cast<srv_address>(page) * page_bytes" "static_cast<srv_address>(page + 1) * page_bytes")
@@ -58,10 +60,12 @@ plant(gather.next-row gather/gather.cuh gather/gather.cuh "p.output, i," "p.outp
 
 # ---- a tail that is not masked
 
-plant(attention_decode.no-mask attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1000000")
-plant(attention_decode.one-token-more attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1")
-plant(attention_prefill.no-mask attention/attention_prefill.cuh attention/softmax.cuh "i % 2 <= ordinal[r]" "i % 2 <= ordinal[r] + 1000000")
-plant(attention_prefill.slots-behind-the-end attention/attention_prefill.cuh attention/tiles.cuh "first + token(i) < end ? token_slots[first + token(i)] : -1" "token_slots[first + token(i)]")
+plant(attention_decode.no-mask attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= sees[i / 2]" "i % 2 <= sees[i / 2] + 1000000")
+plant(attention_decode.one-token-more attention/attention_decode.cuh attention/softmax.cuh "i % 2 <= sees[i / 2]" "i % 2 <= sees[i / 2] + 1")
+plant(attention_prefill.no-mask attention/attention_prefill.cuh attention/softmax.cuh "i % 2 <= sees[i / 2]" "i % 2 <= sees[i / 2] + 1000000")
+plant(attention_decode.hidden-too-late attention/attention_decode.cuh attention/attention_decode.cuh "SRV_ATTENTION_BLOCK - 1 > rows.least" "SRV_ATTENTION_BLOCK - 2 > rows.least")
+plant(attention_prefill.hidden-too-late attention/attention_prefill.cuh attention/attention_prefill.cuh "SRV_ATTENTION_BLOCK - 1 > rows.least" "SRV_ATTENTION_BLOCK - 2 > rows.least")
+plant(attention_prefill.slots-behind-the-end attention/attention_prefill.cuh attention/tiles.cuh "i * kTokens < left ? next[i * kTokens] : -1" "next[i * kTokens]")
 plant(attention_decode.tokens-behind-the-end attention/attention_decode.cuh attention/tiles.cuh "slot[i] < 0 ? 0 : 16" "16")
 plant(attention_prefill.rows-behind-the-last attention/attention_prefill.cuh attention/softmax.cuh "packed < packed_rows ? rows.row[r].ordinal : -1" "rows.row[r].ordinal")
 plant(attention_plain.no-mask attention/attention_plain.cuh attention/attention_plain.cuh "lane < valid ? score_of" "true ? score_of")
@@ -83,12 +87,12 @@ plant(sample.block-behind-the-last sample/sample.cuh sample/draw.cuh "smaller((b
 plant(lora_shrink.fragment-a lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{low.x, high.x, low.y, high.y}" "{low.x, low.y, high.x, high.y}")
 plant(lora_shrink.fragment-b lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{inputs.z, inputs.w}" "{inputs.w, inputs.z}")
 plant(lora_shrink.fragment-d lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "lane % 4 * 2 + i % 2" "lane % 4 * 2 + i / 2")
-plant(attention_decode.query-tiles attention/attention_decode.cuh attention/tiles.cuh "row + lane % 16, 2 * step + lane / 16" "row + lane / 16 * 8 + lane % 8, 2 * step + lane / 8 % 2")
-plant(attention_decode.scores-transposed attention/attention_decode.cuh attention/attention_decode.cuh "scores[(lane / 4 + i / 2 * 8) * kScoreStride + warp * 16 + j * 8 + lane % 4 * 2 + i % 2]" "scores[(lane / 4 + i % 2 * 8) * kScoreStride + warp * 16 + j * 8 + lane % 4 * 2 + i / 2]")
+plant(attention_decode.query-tiles attention/attention_decode.cuh attention/attention_decode.cuh "last + row_lane_offset<HeadSize>()" "last + key_lane_offset<HeadSize>()")
+plant(attention_decode.scores-transposed attention/attention_decode.cuh attention/attention_decode.cuh "{ptx::as_uint(sums[j][2 * r]), ptx::as_uint(sums[j][2 * r + 1])}" "{ptx::as_uint(sums[j][r]), ptx::as_uint(sums[j][r + 2])}")
 plant(attention_prefill.key-tiles attention/attention_prefill.cuh attention/tiles.cuh "{k[0], k[1]}" "{k[0], k[2]}")
 plant(attention_prefill.values-not-transposed attention/attention_prefill.cuh attention/tiles.cuh "ldmatrix_x4_trans" "ldmatrix_x4")
 plant(attention_prefill.weight-order attention/attention_prefill.cuh attention/softmax.cuh "weights[j / 2][j % 2 * 2 + 1]" "weights[j / 2][(j % 2 * 2 + 3) % 4]")
-plant(attention_prefill.swizzle attention/attention_prefill.cuh attention/tiles.cuh "token + lane % 16, element / 8 + lane / 16" "token + lane % 16, (element / 8 + lane / 16) ^ 1")
+plant(attention_prefill.swizzle attention/attention_prefill.cuh attention/tiles.cuh "values ^ (element * 2)" "values ^ (element * 2 + 16)")
 plant(linear_finish.fragment-a linear_finish/linear_finish.cuh linear_finish/expand.cuh
     "{low.row[j][0], low.row[j][1], high.row[j][0], high.row[j][1]}" "{low.row[j][0], high.row[j][0], low.row[j][1], high.row[j][1]}")
 plant(linear_finish.fragment-d linear_finish/linear_finish.cuh linear_finish/expand.cuh "delta[0][e], delta[0][2 + e]" "delta[0][2 * e], delta[0][2 * e + 1]")

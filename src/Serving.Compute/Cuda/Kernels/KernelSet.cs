@@ -12,7 +12,7 @@ internal sealed class KernelSet
     public const int DecodeSharedBytes = 3 * 2 * 64 * 128 * 2;
 
     /// <summary>SRV_ATTENTION_PREFILL_SHARED.</summary>
-    public const int PrefillSharedBytes = (128 + (2 * 2 * 64)) * 128 * 2;
+    public const int PrefillSharedBytes = 3 * 2 * 64 * 128 * 2;
 
     /// <summary>SRV_SHRINK_SHARED.</summary>
     public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);

@@ -111,7 +111,7 @@ public sealed class AttentionKernelTests
         }
     }
 
-    /// <summary>One token; block and split boundaries; a chunk over a boundary; pages filled by 5 and by 16; sequences that share their first 512 tokens.</summary>
+    /// <summary>One token; block and split boundaries, and one token before a block's; a chunk over a boundary; pages filled by 5 and by 16; sequences that share their first 512 tokens.</summary>
     private static AttentionFixture Mixed(
         int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value, bool groups = true, int states = 1000)
     {
@@ -126,6 +126,7 @@ public sealed class AttentionKernelTests
             fixture.Add(512 + (20 * i), 1, sharesWith: i == 0 ? -1 : 5, sharedTokens: i == 0 ? 0 : 512);
         }
 
+        fixture.Add(30, 1);
         return fixture;
     }
 

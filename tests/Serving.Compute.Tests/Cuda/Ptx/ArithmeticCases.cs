@@ -19,6 +19,7 @@ internal static class ArithmeticCases
         yield return Floats("ptx_plain_mul_add", 3, x => Sum(x[0] * x[1], x[2]));
         yield return Floats("ptx_div_rn", 2, x => x[0] / x[1]);
         yield return Floats("ptx_plain_divide", 2, x => x[0] / x[1]);
+        yield return Floats("ptx_maximum", 2, x => float.MaxNumber(x[0], x[1]));
         yield return Floats("ptx_rcp_rn", 1, x => 1f / x[0]);
         yield return Floats("ptx_sqrt_rn", 1, x => MathF.Sqrt(x[0]));
         yield return Words("ptx_mul_hi", 2, x => (uint)(((ulong)x[0] * x[1]) >> 32));
