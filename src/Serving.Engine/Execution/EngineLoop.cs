@@ -121,6 +121,7 @@ public sealed class EngineLoop : IDisposable
         catch (Exception exception)
         {
             // The device is lost, or there is a bug and nothing can be trusted any more: everyone is told, and whoever runs the process ends it with the reason.
+            _state = EngineState.Failed;
             _ended.TrySetException(exception);
             End(RequestError.EngineFailed, EngineState.Failed);
         }
