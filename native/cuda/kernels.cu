@@ -6,6 +6,7 @@
 #include "copy_pages/copy_pages.cuh"
 #include "embed/embed.cuh"
 #include "gather/gather.cuh"
+#include "join_planes/join_planes.cuh"
 #include "linear_finish/finish_rope_append.cuh"
 #include "linear_finish/finish_silu_mul.cuh"
 #include "linear_finish/linear_finish.cuh"
@@ -17,4 +18,5 @@
 #include "rotate_pages/rotate_pages.cuh"
 #include "sample/sample.cuh"
 #include "silu_mul/silu_mul.cuh"
+#include "sum_planes/sum_planes.cuh"
 #include "token_slots/token_slots.cuh"

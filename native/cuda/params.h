@@ -158,6 +158,25 @@ typedef struct srv_silu_mul_params {
     int columns, input_stride, output_stride, reserved;
 } srv_silu_mul_params;
 
+/* srv_sum_planes: output[row] = the sum of the planes' rows, planes ascending; added to what the output holds where accumulate is 1. Rows are read and written up to
+   the next multiple of four columns. 256 threads, no shared memory, a block per row and 1,024 columns. */
+typedef struct srv_sum_planes_params {
+    srv_address input;        /* float [planes][rows, input_stride] */
+    srv_address output;       /* float [rows, output_stride] */
+    srv_address plane_stride; /* floats from plane to plane */
+    srv_address row_count;    /* int */
+    int columns, planes, input_stride, output_stride, accumulate, reserved;
+} srv_sum_planes_params;
+
+/* srv_join_planes: output[row] = the planes' rows, input_stride columns each, side by side. Blocks and padding as srv_sum_planes. */
+typedef struct srv_join_planes_params {
+    srv_address input;        /* float [planes][rows, input_stride] */
+    srv_address output;       /* float [rows, output_stride] */
+    srv_address plane_stride; /* floats from plane to plane */
+    srv_address row_count;    /* int */
+    int columns, input_stride, output_stride, reserved;
+} srv_join_planes_params;
+
 /* srv_gather: output[i] = input[sample_rows[i].row]. 128 threads, no shared memory, a block per output. */
 typedef struct srv_gather_params {
     srv_address input;       /* float [rows, input_stride] */

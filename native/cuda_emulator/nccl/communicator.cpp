@@ -30,13 +30,15 @@ T reduced(int reduction, T a, T b) {
     return reduction == 0 ? a + b : reduction == 1 ? a * b : reduction == 2 ? std::max(a, b) : std::min(a, b);
 }
 
-// Ranks ascending, bf16 in fp32 with one rounding.
+// bf16 in fp32 with one rounding. Which rank comes first depends on the count, as real orders do: who needs one order must not leave it to this.
 template <class Stored, class Value, class Load, class Store>
 void reduce(const std::vector<Part>& parts, Load load, Store store) {
     std::vector<Stored> result(parts[0].count);
+    const size_t first = (static_cast<uint32_t>(parts[0].count) * 2654435761u >> 16) % parts.size();
     for (size_t i = 0; i < result.size(); i++) {
-        Value value = load(reinterpret_cast<const Stored*>(parts[0].send)[i]);
-        for (size_t rank = 1; rank < parts.size(); rank++) value = reduced(parts[rank].reduction, value, load(reinterpret_cast<const Stored*>(parts[rank].send)[i]));
+        const auto sent = [&](size_t rank) { return load(reinterpret_cast<const Stored*>(parts[(first + rank) % parts.size()].send)[i]); };
+        Value value = sent(0);
+        for (size_t rank = 1; rank < parts.size(); rank++) value = reduced(parts[0].reduction, value, sent(rank));
         result[i] = store(value);
     }
     for (const Part& part : parts) std::memcpy(reinterpret_cast<void*>(part.receive), result.data(), result.size() * sizeof(Stored));

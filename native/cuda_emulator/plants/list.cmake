@@ -57,6 +57,8 @@ plant(linear_finish.cells-of-another-page linear_finish/linear_finish.cuh common
 plant(linear_finish_plain.next-column linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "within >= 0 &&" "within > 0 &&")
 plant(embed.next-row embed/embed.cuh embed/embed.cuh "p.weight, token," "p.weight, token + 1,")
 plant(gather.next-row gather/gather.cuh gather/gather.cuh "p.output, i," "p.output, i + 1,")
+plant(sum_planes.next-plane sum_planes/sum_planes.cuh sum_planes/sum_planes.cuh "int plane = 1;" "int plane = 2;")
+plant(join_planes.next-plane join_planes/join_planes.cuh join_planes/join_planes.cuh "column % p.input_stride" "(column + 4) % p.input_stride")
 
 # ---- a tail that is not masked
 

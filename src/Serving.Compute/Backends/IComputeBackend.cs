@@ -22,6 +22,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>Memory that weights and pool are taken from, where it is not the host's.</summary>
     DeviceMemory? DeviceMemory => null;
 
+    /// <summary>Bytes of one page (<c>ModelShape.PageBytes</c>; of several devices that share a program out, on each).</summary>
+    long PageBytes { get; }
+
     /// <summary>Bytes that a weight takes once packed: what the memory plan adds up before anything is loaded.</summary>
     long PackedBytes(int weight);
 

@@ -77,6 +77,9 @@ public sealed unsafe class CpuBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
+    public long PageBytes => _program.Shape.PageBytes;
+
+    /// <inheritdoc/>
     public long PackedBytes(int weight) => NativeMethods.PackedBytes(_handle.Engine, weight);
 
     /// <inheritdoc/>

@@ -24,6 +24,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private readonly KernelSet _kernels;
     private readonly CublasLt _blas;
     private readonly DeviceWeights _weights;
+    private NcclCommunicator? _communicator;
     private PoolShape? _pool;
     private CudaDeviceBuffer? _pages;
     private AdapterTable? _adapters;
@@ -95,6 +96,9 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
+    public long PageBytes => _program.Shape.PageBytes;
+
+    /// <inheritdoc/>
     public long PackedBytes(int weight) => DeviceWeights.BytesOf(_program.Weights[weight]);
 
     /// <inheritdoc/>
@@ -125,7 +129,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
         var branch = _options.OneStream ? null : Own(new ShrinkBranch(_context));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused);
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, JoinedBy(limits));
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
         _pool = pool;
         _stream.Synchronize();
@@ -157,7 +161,11 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
-    public void End() => (_runner ?? throw NoPool()).End();
+    public void End()
+    {
+        (_runner ?? throw NoPool()).End();
+        _communicator?.ThrowIfFailed();
+    }
 
     /// <inheritdoc/>
     public void Execute(StepInputs inputs, StepOutputs outputs)
@@ -179,7 +187,16 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <summary>Copies the arena from its first byte on: tests compare its bits.</summary>
     internal void CopyArena(Span<byte> bytes) => (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);
 
+    /// <summary>Makes this the backend of one rank of several, before the pool is taken; returns when all ranks are there.</summary>
+    internal void Join(NcclUniqueId id, int rank, int ranks) => _communicator = Own(NcclCommunicator.Create(_context, id, rank, ranks));
+
+    /// <summary>Frees what waits for other ranks, because one of them failed. From any thread.</summary>
+    internal void Abort() => _communicator?.Abort();
+
     private static ComputeException NoPool() => new("The pool was not taken yet.");
+
+    private RankContext? JoinedBy(StepLimits limits) => _communicator is not { } communicator ? null
+        : new RankContext(communicator, Own(new RankMemory(_program, limits, communicator.Ranks, _options.Deterministic, _context, _stream)), _options.Deterministic);
 
     private T Own<T>(T owned)
         where T : IDisposable

@@ -50,6 +50,9 @@ public sealed class ManagedBackend : IComputeBackend
     public int ThreadCount => _pool.WorkerCount;
 
     /// <inheritdoc/>
+    public long PageBytes => _program.Shape.PageBytes;
+
+    /// <inheritdoc/>
     public long PackedBytes(int weight) => PackedWeight.BytesOf(_program.Weights[weight]);
 
     /// <inheritdoc/>

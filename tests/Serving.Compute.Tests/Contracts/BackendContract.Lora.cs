@@ -21,7 +21,7 @@ public abstract partial class BackendContract
     [InlineData("qwen2")]
     public void Execute_MixedAdapters_MatchReference(string shape)
     {
-        var test = TestProgram.Create(ShapeTable[shape]);
+        var test = TestProgram.Create(ShapeOf(shape));
         using var session = new BackendSession(Factory, test, pages: 4096);
         var adapters = Ranks.Select((rank, i) => test.CreateAdapter(100 + i, slice => (slice.Index + i) % 3 == 0 ? 0 : rank)).ToArray();
         var slots = adapters.Select(session.AddAdapter).ToArray();
@@ -51,7 +51,7 @@ public abstract partial class BackendContract
     [Fact]
     public void Execute_Adapter_EqualsMergedWeights()
     {
-        var test = TestProgram.Create(ShapeTable["llama"]);
+        var test = TestProgram.Create(ShapeOf("llama"));
         var (adapter, merged) = Merge(test);
         int[] tokens = [.. Enumerable.Range(0, 21).Select(i => i * 11 % test.Shape.Vocabulary)];
         var withAdapter = LogitsOf(test, adapter, tokens);
@@ -65,7 +65,7 @@ public abstract partial class BackendContract
     [Fact]
     public void PackAdapter_SlotUsedBefore_KeepsNothing()
     {
-        var test = TestProgram.Create(ShapeTable["llama"]);
+        var test = TestProgram.Create(ShapeOf("llama"));
         int[] tokens = [4, 8, 15, 16, 23, 42];
         var second = test.CreateAdapter(8, slice => slice.Projection == Projection.Down ? 5 : 0);
         using var session = new BackendSession(Factory, test);

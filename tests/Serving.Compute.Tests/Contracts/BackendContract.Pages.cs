@@ -19,7 +19,7 @@ public abstract partial class BackendContract
     [InlineData(3, "odd")]
     public void Execute_PartlyFilledPages_EqualFullOnes(int chunk, string shape)
     {
-        var test = TestProgram.Create(ShapeTable[shape]);
+        var test = TestProgram.Create(ShapeOf(shape));
         using var session = new BackendSession(Factory, test);
         int[] tokens = Tokens(test, 100, 3);
         var expected = Run(session, -1, tokens);
@@ -39,7 +39,7 @@ public abstract partial class BackendContract
     [Fact]
     public void Execute_PositionsWithGap_MatchReference()
     {
-        var test = TestProgram.Create(ShapeTable["qwen3"]);
+        var test = TestProgram.Create(ShapeOf("qwen3"));
         using var session = new BackendSession(Factory, test);
         int[] tokens = Tokens(test, 50, 9);
         var sequence = new TestSequence(session);
@@ -61,7 +61,7 @@ public abstract partial class BackendContract
     [InlineData(16)]
     public void Execute_CopiedPage_ContinuesAsItsOrigin(int filled)
     {
-        var test = TestProgram.Create(ShapeTable["head80"]);
+        var test = TestProgram.Create(ShapeOf("head80"));
         using var session = new BackendSession(Factory, test);
         int[] tokens = Tokens(test, 16 + filled, 4);
         int[] left = Tokens(test, 7, 5);
@@ -90,7 +90,7 @@ public abstract partial class BackendContract
     [Fact]
     public void CopyFromHost_OtherPages_ContinueAsTheirOrigin()
     {
-        var test = TestProgram.Create(ShapeTable["llama"]);
+        var test = TestProgram.Create(ShapeOf("llama"));
         using var session = new BackendSession(Factory, test, hostPages: 5);
         int[] tokens = Tokens(test, 37, 14);
         var origin = new TestSequence(session);
@@ -121,7 +121,7 @@ public abstract partial class BackendContract
     [Fact]
     public void Execute_PendingTokens_AreFedFromPreviousStep()
     {
-        var test = TestProgram.Create(ShapeTable["llama"]);
+        var test = TestProgram.Create(ShapeOf("llama"));
         using var session = new BackendSession(Factory, test);
         var sequences = Enumerable.Range(0, 3).Select(_ => new TestSequence(session)).ToArray();
         session.Inputs.Clear();

@@ -31,12 +31,18 @@ public abstract partial class BackendContract
         ["wide"] = new TestShape { Hidden = 576, Intermediate = 300, Layers = 1, Heads = 9, KvHeads = 3, HeadSize = 64, Vocabulary = 1100 },
     };
 
+    /// <summary>A shape of the table as this backend can run it.</summary>
+    protected virtual TestShape Adjust(TestShape shape) => shape;
+
+    /// <summary>A shape of the table, adjusted.</summary>
+    protected TestShape ShapeOf(string name) => Adjust(ShapeTable[name]);
+
     /// <summary>All positions of one sequence against the double-precision pass, with an adapter on every projection and without.</summary>
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Execute_WholeSequence_MatchesReference(string shape)
     {
-        var test = TestProgram.Create(ShapeTable[shape]);
+        var test = TestProgram.Create(ShapeOf(shape));
         using var session = new BackendSession(Factory, test);
         var adapter = test.CreateAdapter(5, slice => 1 + (slice.Index * 5 % 23));
         var slot = session.AddAdapter(adapter);
@@ -58,7 +64,7 @@ public abstract partial class BackendContract
     [Fact]
     public void Execute_ContextOverSplits_MatchesReference()
     {
-        var test = TestProgram.Create(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 });
+        var test = TestProgram.Create(Adjust(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 }));
         using var session = new BackendSession(Factory, test, maxRows: 1200);
         int[] tokens = Tokens(test, 1060, 8);
         var expected = new ReferenceModel(test, null, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);

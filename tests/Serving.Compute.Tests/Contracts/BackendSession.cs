@@ -18,7 +18,7 @@ public sealed class BackendSession : IDisposable
         Limits = new StepLimits(maxRows, 128, maxRows, test.Shape.Positions);
         Backend = factory.Create(test.Program);
         test.LoadInto(Backend);
-        Backend.AllocatePool(new PoolShape(pages, test.Program.Shape.PageBytes, adapterSlots, hostPages), Limits);
+        Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages), Limits);
         Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true);
 
         // Pages are handed out in a scattered order, so that nothing works by luck of neighbouring pages.

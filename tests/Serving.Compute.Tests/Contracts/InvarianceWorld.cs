@@ -13,12 +13,17 @@ public sealed class InvarianceWorld : IDisposable
 
     /// <summary>Creates the session and packs the adapters.</summary>
     public InvarianceWorld(BackendFactory factory, TestShape shape, int promptLength, SampleRow output)
+        : this(factory, TestProgram.Create(shape), promptLength, output)
     {
-        var test = TestProgram.Create(shape);
+    }
+
+    /// <summary>The same for a program of one's own.</summary>
+    public InvarianceWorld(BackendFactory factory, TestProgram test, int promptLength, SampleRow output)
+    {
         Session = new BackendSession(factory, test, pages: 3000, maxRows: 2048);
         _slots = [.. Ranks.Select((rank, i) => Session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : rank)))];
         var random = new Random(11);
-        Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(shape.Vocabulary))];
+        Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(test.Shape.Vocabulary))];
         _output = output;
     }
 

@@ -28,6 +28,8 @@ public sealed class ParameterLayoutTests
         ["srv_embed_params"] = typeof(EmbedParameters),
         ["srv_rms_norm_params"] = typeof(RmsNormParameters),
         ["srv_silu_mul_params"] = typeof(SiluMulParameters),
+        ["srv_sum_planes_params"] = typeof(SumPlanesParameters),
+        ["srv_join_planes_params"] = typeof(JoinPlanesParameters),
         ["srv_gather_params"] = typeof(GatherParameters),
         ["srv_token_slots_params"] = typeof(TokenSlotsParameters),
         ["srv_copy_pages_params"] = typeof(CopyPagesParameters),

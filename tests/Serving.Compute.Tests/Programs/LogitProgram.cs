@@ -53,7 +53,7 @@ public static class LogitProgram
             new(2, "head", vocabulary, Hidden, WeightKind.Matrix, [new WeightPart("head", 0, vocabulary)]),
         ];
         ProgramOp[] ops = [new EmbedOp(0, 0), new GatherOp(0, 1), new RmsNormOp(1, 2, 1, 0), new LogitsOp(2, 3, 2), new SampleOp(3)];
-        var shape = new ModelShape(Hidden, Hidden, 1, 1, 1, 16, vocabulary);
+        var shape = new ModelShape(Hidden, Hidden, 1, 2, 2, 16, vocabulary);
         return new ModelProgram("logits", shape, RopeTable.Create(2048, new double[8]), buffers, weights, [], ops);
     }
 

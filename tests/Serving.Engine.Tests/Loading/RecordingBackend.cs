@@ -17,6 +17,8 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public int ThreadCount => 1;
 
+    public long PageBytes => program.Shape.PageBytes;
+
     public int LargestChunk { get; private set; }
 
     public ReadOnlySpan<ushort> this[string name] => _weights[program.Weights.Single(weight => weight.Name == name).Index];

@@ -34,6 +34,8 @@ internal sealed class KernelSet
         RmsNorm = Find(module, "srv_rms_norm", 256, 64);
         SiluMul = Find(module, "srv_silu_mul", 256);
         Gather = Find(module, "srv_gather", 128);
+        SumPlanes = Find(module, "srv_sum_planes", 256);
+        JoinPlanes = Find(module, "srv_join_planes", 256);
         TokenSlots = Find(module, "srv_token_slots", 256, 64);
         CopyPages = Find(module, "srv_copy_pages", 256);
         RopeAppend = Find(module, "srv_rope_append", 128);
@@ -61,6 +63,12 @@ internal sealed class KernelSet
 
     /// <summary>Rows that have outputs.</summary>
     public StepKernel Gather { get; }
+
+    /// <summary>Planes added up.</summary>
+    public StepKernel SumPlanes { get; }
+
+    /// <summary>Planes put side by side.</summary>
+    public StepKernel JoinPlanes { get; }
 
     /// <summary>Page tables to slots by ordinal.</summary>
     public StepKernel TokenSlots { get; }

@@ -3,15 +3,15 @@ using Serving.Compute.Cuda.Steps;
 
 namespace Serving.Compute.Cuda.Launches;
 
-/// <summary>A shrink on the branch; queued, like its <see cref="BranchJoin"/>, only for steps that have adapters.</summary>
-internal sealed class BranchedLaunch(ShrinkBranch branch, IStepWork shrink) : IStepWork
+/// <summary>A shrink on the branch, or what belongs to it; queued, like its <see cref="BranchJoin"/>, only for steps that have adapters.</summary>
+internal sealed class BranchedLaunch(ShrinkBranch branch, IStepWork work) : IStepWork
 {
     /// <inheritdoc/>
     public void Queue(CudaStream stream, in StepSize size)
     {
         if (size.HasAdapters)
         {
-            shrink.Queue(branch.Fork(stream), in size);
+            work.Queue(branch.Fork(stream), in size);
         }
     }
 }

@@ -84,6 +84,8 @@ internal static class Fusion
         GatherOp gather => ([gather.Input], gather.Output),
         LogitsOp logits => ([logits.Input], logits.Output),
         SampleOp sample => ([sample.Input], null),
+        AllReduceOp reduce => ([reduce.Input, reduce.Output], reduce.Output),
+        AllGatherOp gather => ([gather.Input], gather.Output),
         _ => throw new ArgumentException($"What {op.GetType().Name} reads is not known here."),
     };
 }

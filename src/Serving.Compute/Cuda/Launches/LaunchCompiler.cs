@@ -19,6 +19,7 @@ internal sealed class LaunchCompiler
     private readonly LaunchContext _context;
     private readonly KernelSet _kernels;
     private readonly LinearCompiler _linears;
+    private readonly CollectiveCompiler _collectives;
     private readonly List<IStepWork> _works = [];
     private IStepWork? _copies;
 
@@ -26,7 +27,8 @@ internal sealed class LaunchCompiler
     {
         _context = context;
         _kernels = kernels;
-        _linears = new LinearCompiler(context, kernels, plans, _works);
+        _collectives = new CollectiveCompiler(context, kernels, _works);
+        _linears = new LinearCompiler(context, kernels, plans, _collectives, _works);
     }
 
     private ModelShape Shape => _context.Program.Shape;
@@ -82,6 +84,12 @@ internal sealed class LaunchCompiler
                 break;
             case SampleOp sample:
                 Add(sample);
+                break;
+            case AllReduceOp reduce:
+                _collectives.Add(reduce);
+                break;
+            case AllGatherOp gather:
+                _collectives.Add(gather);
                 break;
             default:
                 throw new ComputeException($"The CUDA backend has no kernel for {op.GetType().Name}.");

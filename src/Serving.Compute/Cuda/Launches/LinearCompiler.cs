@@ -10,7 +10,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// Products with weights. A Linear with nothing behind it is cuBLASLt's alone; any other leaves its product in fp32, and a kernel adds bias and deltas and
 /// rounds or accumulates, so that a row has one arithmetic whether or not its step has adapters.
 /// </summary>
-internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, List<IStepWork> works)
+internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, CollectiveCompiler collectives, List<IStepWork> works)
 {
     private readonly LinearEndCompiler _ends = new(context, kernels, works);
     private int _site;
@@ -29,7 +29,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var bare = op.Slices.Count == 0 && op.Bias is null;
         if (bare && op.Mode != LinearOutput.Accumulate)
         {
-            Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32, ofOutputs: false);
+            Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32);
             return;
         }
 
@@ -42,13 +42,13 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var shrinks = op.Slices.Count > 0;
         if (shrinks)
         {
-            AddShrink(op, lora);
+            lora = AddShrink(op, lora);
         }
 
         // A kept product is finished in place.
-        var product = op.Mode == LinearOutput.Keep ? context.AddressOf(op.Output) : context.Memory.Product.Address;
+        var product = op.Mode is LinearOutput.Keep or LinearOutput.Partial ? context.AddressOf(op.Output) : context.Memory.Product.Address;
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
-        Add(op.Weight, op.Input, product, stride, CudaDataType.Float32, ofOutputs: false);
+        Add(op.Weight, op.Input, product, stride, CudaDataType.Float32);
         if (shrinks && context.Branch is { } branch)
         {
             works.Add(new BranchJoin(branch));
@@ -58,21 +58,29 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
     }
 
     /// <summary>Adds the logits: a product of the output rows, kept in fp32.</summary>
-    public void Add(LogitsOp op) => Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), CudaDataType.Float32, ofOutputs: true);
+    public void Add(LogitsOp op)
+    {
+        var spec = context.Program.Weights[op.Weight];
+        var rows = Math.Min(context.Program.Buffers[op.Output].Columns, spec.Rows - op.FirstRow);
+        var plan = plans.Get(rows, spec.Columns, context.StrideOf(op.Output), CudaDataType.Float32);
+        var first = (ulong)op.FirstRow * (ulong)context.Weights.StrideOf(op.Weight) * sizeof(ushort);
+        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
+    }
 
-    private void Add(int weight, int input, ulong output, int outputStride, CudaDataType type, bool ofOutputs)
+    private void Add(int weight, int input, ulong output, int outputStride, CudaDataType type)
     {
         var spec = context.Program.Weights[weight];
         var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type);
-        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.AddressOf(input), output, ofOutputs));
+        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.AddressOf(input), output, ofOutputs: false));
     }
 
-    private void AddShrink(LinearOp op, LoraParameters lora)
+    /// <summary>Adds x·Aᵀ of a Linear, summed over the ranks where there are several. Returns where its end finds the sums.</summary>
+    private LoraParameters AddShrink(LinearOp op, LoraParameters lora)
     {
         var parameters = new ShrinkParameters
         {
             Lora = lora,
-            Input = context.AddressOf(op.Input),
+            Input = context.AddressOf(op.Input) + ((ulong)op.Slices[0].InputOffset * sizeof(ushort)),
             RowSlots = context.AddressOf(context.Layout.RowSlots),
             RowCount = context.CountAddress(nameof(Steps.StepHeader.RowCount)),
             Tiles = context.AddressOf(context.Layout.Tiles),
@@ -80,10 +88,13 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
             InputStride = context.StrideOf(op.Input),
         };
-        var shrink = context.PlainKernels
+        var steps = new List<IStepWork>();
+        steps.Add(context.PlainKernels
             ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
-            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters);
-        works.Add(context.Branch is { } branch ? new BranchedLaunch(branch, shrink) : shrink);
+            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters));
+        var sums = collectives.SumShrunk(lora, steps);
+        works.AddRange(context.Branch is { } branch ? steps.Select(step => new BranchedLaunch(branch, step)) : steps);
+        return sums;
     }
 
     private LoraParameters LoraOf(LinearOp op)
@@ -97,7 +108,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             PlaneStride = (ulong)context.Layout.Limits.MaxRows * (ulong)op.Slices.Count * LoraParameters.MaxRank,
             RowStride = op.Slices.Count * LoraParameters.MaxRank,
             RankStride = LoraParameters.MaxRank,
-            InputWidth = context.Program.Weights[op.Weight].Columns,
+            InputWidth = op.Slices.Count > 0 ? op.Slices[0].InputWidth : 0,
             CellsPerPage = context.Adapters.CellsPerPage,
             ModelSlices = context.Program.Slices.Count,
             FirstSlice = op.Slices.Count > 0 ? op.Slices[0].Index : 0,

@@ -40,8 +40,8 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
 
     private void Add(LinearOp op, FinishParameters parameters)
     {
-        // The tiled kernel walks slices: it needs them to cover all columns, as those of a model do.
-        var covered = op.Slices.Count == 0 || op.Slices.Sum(slice => slice.OutputWidth) == parameters.Columns;
+        // The tiled kernel walks slices: it needs them to cover all columns, as those of a model do. What a rank's slices leave out of its part of a sum is done in place.
+        var covered = op.Slices.Count == 0 || op.Mode == LinearOutput.Partial || op.Slices.Sum(slice => slice.OutputWidth) == parameters.Columns;
         if (context.PlainKernels || !covered)
         {
             works.Add(new KernelLaunch<FinishParameters>(kernels.FinishPlain, new GridRule(GridUnit.Rows, Blocks(parameters.Columns, PlainColumns)), parameters));
@@ -68,7 +68,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         Columns = context.Program.Weights[op.Weight].Rows,
         ProductStride = productStride,
         OutputStride = context.StrideOf(op.Output),
-        Mode = (int)op.Mode,
+        Mode = (int)(op.Mode == LinearOutput.Partial ? LinearOutput.Keep : op.Mode),
     };
 
     private static int Units(LinearOp op) => op.Slices.Sum(slice => Blocks(slice.OutputWidth, SliceColumns));

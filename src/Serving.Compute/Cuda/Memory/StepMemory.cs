@@ -23,7 +23,7 @@ internal sealed class StepMemory : IDisposable
         Partials = _arena.Take(linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float));
         TokenSlots = _arena.Take((long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int));
         States = _arena.Take((long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float));
-        SampleScratch = _arena.TakeMatrix(limits.MaxOutputs, program.Shape.VocabularySize, sizeof(float));
+        SampleScratch = _arena.Take(checked((long)limits.MaxOutputs * SampleFloats(program) * sizeof(float)));
         SampledIds = _arena.Take((long)limits.MaxOutputs * sizeof(int));
         Logprobs = _arena.Take((long)limits.MaxOutputs * sizeof(float));
         TopIds = _arena.Take((long)limits.MaxOutputs * SampleRow.MaxTopLogprobs * sizeof(int));
@@ -48,7 +48,7 @@ internal sealed class StepMemory : IDisposable
     /// <summary>Softmax states of splits.</summary>
     public CudaDeviceBuffer States { get; }
 
-    /// <summary>Logits as they are penalised and sorted out.</summary>
+    /// <summary>Logits as they are penalised and sorted out; before that, where logits of several ranks are gathered.</summary>
     public CudaDeviceBuffer SampleScratch { get; }
 
     /// <summary>Sampled ids: given back, and read by the next step.</summary>
@@ -71,6 +71,14 @@ internal sealed class StepMemory : IDisposable
     {
         var planes = (program.Weights[op.Weight].Columns + LoraParameters.ShrinkChunk - 1) / LoraParameters.ShrinkChunk;
         return (long)planes * op.Slices.Count * LoraParameters.MaxRank;
+    }
+
+    /// <summary>Floats of an output's logits; ranks gather parts that are equally wide.</summary>
+    private static int SampleFloats(ModelProgram program)
+    {
+        var vocabulary = program.Shape.VocabularySize;
+        var parts = program.Ops.OfType<AllGatherOp>().Select(op => Strides.Of(program.Buffers[op.Input].Columns)).DefaultIfEmpty(vocabulary).Max();
+        return Strides.Of((vocabulary + parts - 1) / parts * parts);
     }
 
     private CudaDeviceBuffer TakeBuffer(ProgramBuffer buffer, StepLimits limits) =>

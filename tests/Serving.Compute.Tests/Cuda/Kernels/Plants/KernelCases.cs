@@ -14,6 +14,7 @@ internal static class KernelCases
         ["srv_finish_rope_append"] = [() => new FusedKernelTests().RopeAppend_AnyHeads_EqualsTheTwo(4, 2, 64, false)],
         ["srv_finish_silu_mul"] = [() => new FusedKernelTests().SiluMul_AnyWidth_EqualsTheTwo(70)],
         ["srv_gather"] = [() => new RowKernelTests().Gather_AnySize_IsTheNamedRow(9, 100, 3)],
+        ["srv_join_planes"] = [() => new PlaneKernelTests().JoinPlanes_AnySize_IsSideBySide(3, 100, 4, 2)],
         ["srv_linear_finish"] = Finish(tensorCores: true),
         ["srv_linear_finish_plain"] = Finish(tensorCores: false),
         ["srv_lora_shrink"] = Shrink(tensorCores: true),
@@ -30,6 +31,7 @@ internal static class KernelCases
             () => new SampleKernelTests().TopLogprobs_AnyRow_AreTheFirst(257),
         ],
         ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3)],
+        ["srv_sum_planes"] = [() => new PlaneKernelTests().SumPlanes_AnySize_IsTheChain(3, 100, 4, 2)],
         ["srv_token_slots"] = [() => new PageKernelTests().TokenSlots_PartlyFilledPages_FollowTheOrdinals(2)],
     };
 
