@@ -1,6 +1,7 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
 using Serving.Compute.Cuda;
+using Serving.Compute.Cuda.Parallel;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 
@@ -38,7 +39,7 @@ public static class BackendSelector
             return Cpu(program, options);
         }
 
-        if (!CudaBackend.IsAvailable(options.Ordinal, out var reason) || !CudaBackend.Supports(program, out reason))
+        if (!CudaBackend.IsAvailable(options.Ordinals[0], out var reason) || !CudaBackend.Supports(program, out reason))
         {
             return Cpu(program, options, $"the GPU is not used: {reason}");
         }
@@ -53,8 +54,13 @@ public static class BackendSelector
         }
     }
 
-    private static SelectedBackend Cuda(ModelProgram program, DeviceOptions options) =>
-        new(new CudaBackend(program, new CudaBackendOptions { Ordinal = options.Ordinal, Deterministic = options.Deterministic }), string.Empty);
+    private static SelectedBackend Cuda(ModelProgram program, DeviceOptions options)
+    {
+        IComputeBackend backend = options.Ordinals.Count == 1
+            ? new CudaBackend(program, new CudaBackendOptions { Ordinal = options.Ordinals[0], Deterministic = options.Deterministic })
+            : new TensorParallelBackend(program, new TensorParallelOptions { Ordinals = options.Ordinals, Deterministic = options.Deterministic });
+        return new SelectedBackend(backend, string.Empty);
+    }
 
     private static SelectedBackend Cpu(ModelProgram program, DeviceOptions options, string note = "")
     {

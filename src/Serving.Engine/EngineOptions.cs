@@ -14,7 +14,7 @@ public sealed record EngineOptions
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }
 
-    /// <summary>auto, cpu, cuda, cuda:N or managed.</summary>
+    /// <summary>auto, cpu, cuda, cuda:N, cuda:N,M or cuda:N-M (several GPUs run the model together) or managed.</summary>
     public string Device { get; init; } = "auto";
 
     /// <summary>On a GPU: the same bits whatever else is in the batch. CPU backends always are.</summary>

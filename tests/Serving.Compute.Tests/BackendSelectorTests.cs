@@ -1,4 +1,5 @@
 using Serving.Compute.Cpu;
+using Serving.Compute.Tests.Cuda.Driver;
 using Serving.Compute.Tests.Programs;
 using Serving.Testing;
 
@@ -50,9 +51,23 @@ public sealed class BackendSelectorTests
     public void Create_GpuThatIsNotThere_SaysHowManyThereAre()
     {
         CudaEmulator.Require();
-        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinal = 63 };
+        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [63] };
         var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options));
         Assert.Contains("no GPU 63", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_TwoGpus_IsOneBackendOnBoth()
+    {
+        TwoGpus.Require();
+        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [0, 1] };
+        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options);
+        using (backend)
+        {
+            Assert.Equal(("cuda", 2), (backend.Name, backend.ThreadCount));
+            Assert.Equal(2, backend.DeviceMemory!.Count);
+            Assert.Empty(note);
+        }
     }
 
     [Fact]
@@ -91,10 +106,15 @@ public sealed class BackendSelectorTests
     [InlineData("managed", DeviceKind.Managed, 0)]
     [InlineData("cuda", DeviceKind.Cuda, 0)]
     [InlineData("cuda:3", DeviceKind.Cuda, 3)]
-    public void TryParseDevice_Names_AreRead(string text, DeviceKind device, int ordinal)
+    [InlineData("cuda:0,1", DeviceKind.Cuda, 0, 1)]
+    [InlineData("cuda:0-3", DeviceKind.Cuda, 0, 1, 2, 3)]
+    [InlineData("cuda:5,1-2", DeviceKind.Cuda, 5, 1, 2)]
+    [InlineData("cuda:2-2", DeviceKind.Cuda, 2)]
+    public void TryParseDevice_Names_AreRead(string text, DeviceKind device, params int[] ordinals)
     {
-        Assert.True(DeviceOptions.TryParseDevice(text, out var kind, out var number));
-        Assert.Equal((device, ordinal), (kind, number));
+        Assert.True(DeviceOptions.TryParseDevice(text, out var kind, out var numbers));
+        Assert.Equal(device, kind);
+        Assert.Equal(ordinals, numbers);
     }
 
     [Theory]
@@ -105,6 +125,16 @@ public sealed class BackendSelectorTests
     [InlineData("cuda: 1")]
     [InlineData("cuda:64")]
     [InlineData("cuda1")]
+    [InlineData("cuda:0,")]
+    [InlineData("cuda:,1")]
+    [InlineData("cuda:0,0")]
+    [InlineData("cuda:0-2,1")]
+    [InlineData("cuda:3-1")]
+    [InlineData("cuda:1-")]
+    [InlineData("cuda:-")]
+    [InlineData("cuda:0-1-2")]
+    [InlineData("cuda:0-64")]
+    [InlineData("cuda:0-99999999999")]
     [InlineData("CUDA")]
     public void TryParseDevice_AnythingElse_IsRefused(string text) => Assert.False(DeviceOptions.TryParseDevice(text, out _, out _));
 }

@@ -31,11 +31,14 @@ public sealed record MemoryPlan(
     /// <summary>The sum of everything.</summary>
     public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes + ModuleCacheBytes);
 
-    /// <summary>Bytes for copies of prompt modules.</summary>
-    public long ModuleCacheBytes => HostPages * PageBytes;
+    /// <summary>Bytes for copies of prompt modules, of which every device has its part.</summary>
+    public long ModuleCacheBytes => HostPages * PageBytes * Devices;
 
     /// <summary>Weights and pool are on a device; parsed adapters and copies of modules are in host memory, which is not counted here.</summary>
     public bool IsOnDevice { get; init; }
+
+    /// <summary>Devices that each hold as much as this plan says.</summary>
+    public int Devices { get; init; } = 1;
 
     /// <summary>Makes the plan for a program on a backend.</summary>
     /// <param name="backend">Knows what its packed weights take.</param>
@@ -50,8 +53,8 @@ public sealed record MemoryPlan(
         ArgumentNullException.ThrowIfNull(program);
         var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
         return backend.DeviceMemory is { } device
-            ? CreateOnDevice(weightBytes, program.Shape.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes)
-            : Create(weightBytes, program.Shape.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes);
+            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes)
+            : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes);
     }
 
     /// <summary>Makes the plan from sizes.</summary>
@@ -68,7 +71,7 @@ public sealed record MemoryPlan(
         return plan with { Refusal = plan.Refuse(most) };
     }
 
-    /// <summary>Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes nine tenths of what is left.</summary>
+    /// <summary>Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes nine tenths of what is left. Of several, for each.</summary>
     public static MemoryPlan CreateOnDevice(long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -79,8 +82,8 @@ public sealed record MemoryPlan(
         var pages = poolBytes is { } configured ? configured / pageBytes : most / 10 * 9;
         var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);
         var cache = Math.Min(adapterCacheBytes, host.FreeBytes / 8);
-        var copies = (int)Math.Min(Math.Min(moduleCacheBytes, host.FreeBytes / 8) / pageBytes, int.MaxValue);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { IsOnDevice = true };
+        var copies = (int)Math.Min(Math.Min(moduleCacheBytes, host.FreeBytes / 8) / (pageBytes * device.Count), int.MaxValue);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { IsOnDevice = true, Devices = device.Count };
         return plan with { Refusal = plan.Refuse(most) };
     }
 
@@ -89,7 +92,7 @@ public sealed record MemoryPlan(
     {
         return
         [
-            $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free ({Limit.Source} limit {Text(Limit.LimitBytes)})",
+            $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free{(Devices > 1 ? " on each GPU" : string.Empty)} ({Limit.Source} limit {Text(Limit.LimitBytes)})",
             IsOnDevice
                 ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} in host memory"
                 : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} + headroom {Text(HeadroomBytes)}",

@@ -36,14 +36,14 @@ internal static class ConfigurationKeys
 
     private static IEnumerable<ConfigurationKey> Engine() =>
     [
-        Of("engine", "device", Device, o => o.Engine.Device, (o, v) => o.Engine.Device = v, "What computes: an NVIDIA GPU (cuda, cuda:1), the native CPU library (cpu), managed code (managed), or the best there is (auto)."),
+        Of("engine", "device", Device, o => o.Engine.Device, (o, v) => o.Engine.Device = v, "What computes: an NVIDIA GPU (cuda, cuda:1), several that each hold a part of the model (cuda:0,1 or cuda:0-3; NCCL), the native CPU library (cpu), managed code (managed), or the best there is (auto)."),
         Of("engine", "deterministic", Flag, o => o.Engine.Deterministic, (o, v) => o.Engine.Deterministic = v, "On a GPU: the same bits whatever else is in the batch, at some cost. CPUs always give them."),
         Of("engine", "cpu_isa", Choice("auto", "avx2", "avx512", "avx512-bf16", "amx", "amx-emulated"), o => o.Engine.CpuIsa, (o, v) => o.Engine.CpuIsa = v, "Instruction set of the CPU library."),
         Of("engine", "threads", Integer(0, 1024), o => o.Engine.Threads, (o, v) => o.Engine.Threads = v, "Threads that compute. 0: what the machine offers."),
         Of("engine", "max_num_seqs", Integer(1, 4096), o => o.Engine.MaxNumSeqs, (o, v) => o.Engine.MaxNumSeqs = v, "Sequences that run at once at most."),
         Of("engine", "max_num_batched_tokens", OptionalInteger(16, 1 << 16), o => o.Engine.MaxNumBatchedTokens, (o, v) => o.Engine.MaxNumBatchedTokens = v, "Tokens computed per step at most. null: 256 on a CPU, 2048 on a GPU."),
         Of("engine", "max_queued_requests", Integer(1, 1 << 20), o => o.Engine.MaxQueuedRequests, (o, v) => o.Engine.MaxQueuedRequests = v, "Requests waiting at most; more are answered 429."),
-        Of("engine", "pool_size", OptionalSize(1L << 20, 1L << 44), o => o.Engine.PoolSize, (o, v) => o.Engine.PoolSize = v, "Bytes of the pool of pages for attention states and adapters. null: a quarter of the free memory after the weights, nine tenths of a GPU's."),
+        Of("engine", "pool_size", OptionalSize(1L << 20, 1L << 44), o => o.Engine.PoolSize, (o, v) => o.Engine.PoolSize = v, "Bytes of the pool of pages for attention states and adapters. null: a quarter of the free memory after the weights, nine tenths of a GPU's. Of several GPUs: on each."),
         Of("engine", "max_resident_adapters", Integer(1, 1 << 16), o => o.Engine.MaxResidentAdapters, (o, v) => o.Engine.MaxResidentAdapters = v, "Adapters in the pool at once at most."),
         Of("engine", "adapter_cache_size", Size(0, 1L << 44), o => o.Engine.AdapterCacheSize, (o, v) => o.Engine.AdapterCacheSize = v, "Bytes of parsed adapters kept in host memory."),
         Of("engine", "module_cache_size", Size(0, 1L << 44), o => o.Engine.ModuleCacheSize, (o, v) => o.Engine.ModuleCacheSize = v, "Bytes of host memory for copies of prompt modules that leave the pool, so that they come back without being computed again. 0: none."),

@@ -58,7 +58,7 @@ internal static class SettingKinds
     }
 
     /// <summary>A device that computes.</summary>
-    public static SettingKind<string> Device { get; } = new("auto, cpu, cuda, cuda:N or managed", text => (EngineOptions.IsDevice(text), text), Quote);
+    public static SettingKind<string> Device { get; } = new("auto, cpu, cuda, cuda:N, cuda:N,M, cuda:N-M or managed", text => (EngineOptions.IsDevice(text), text), Quote);
 
     /// <summary>One of a few words.</summary>
     public static SettingKind<string> Choice(params string[] words) => new(

@@ -101,6 +101,19 @@ public sealed class MemoryPlanTests : IDisposable
         Assert.Contains("in host memory", plan.ToLines()[1], StringComparison.Ordinal);
     }
 
+    /// <summary>Of several devices the plan is each one's; their copies of modules add up in host memory.</summary>
+    [Fact]
+    public void CreateOnDevice_TwoDevices_IsThatOfEach()
+    {
+        var host = new MemoryLimit(16 * Gib, 16 * Gib, "cgroup");
+        var one = MemoryPlan.CreateOnDevice(16 * Gib, Page, new DeviceMemory(80 * Gib, 76 * Gib, "GPU"), host, null, Gib, Gib);
+        var two = MemoryPlan.CreateOnDevice(16 * Gib, Page, new DeviceMemory(80 * Gib, 76 * Gib, "2 x GPU", 2), host, null, Gib, Gib);
+        Assert.Equal((one.PoolBytes, one.TotalBytes), (two.PoolBytes, two.TotalBytes));
+        Assert.Equal((Gib, Gib), (one.ModuleCacheBytes, two.ModuleCacheBytes));
+        Assert.Equal(one.HostPages, 2 * two.HostPages);
+        Assert.Contains("on each GPU", two.ToLines()[0], StringComparison.Ordinal);
+    }
+
     /// <summary>A model that a device cannot hold is refused, whatever the host has.</summary>
     [Fact]
     public void CreateOnDevice_WeightsTooLarge_IsRefused()

@@ -10,6 +10,7 @@ namespace Serving.Engine.Tests.Running;
 /// The whole engine on the emulated GPU with the bundled model and its adapters: one plan in flight while the next is scheduled, decoding steps from recordings,
 /// prefill in chunks, preemption. The CPU backends' law on one request's bits holds in deterministic mode.
 /// </summary>
+[Collection(EmulatedGpus.Name)]
 public sealed class CudaGenerationTests
 {
     private const int TightPages = 64;
