@@ -345,9 +345,9 @@ enum {
     SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,          /* a ring of three tiles of 64 keys and values; half of it for heads of 64 */
     SRV_ATTENTION_PREFILL_SHARED = 3 * 2 * 64 * 128 * 2,         /* the same */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
-    SRV_FINISH_SHARED = 64 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of a tile, rounded; 64 (rank_stride + 8) 2 bytes are enough */
-    SRV_FINISH_SILU_SHARED = 2 * SRV_FINISH_SHARED,              /* of gate and of up */
-    SRV_FINISH_ROPE_SHARED = 32 * 260 * 4 + SRV_FINISH_SHARED,   /* values of 32 rows besides */
+    SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
+    SRV_FINISH_SILU_SHARED = 2 * 8 * (SRV_MAX_RANK + 8) * 2,     /* of gate and of up, eight rows */
+    SRV_FINISH_ROPE_SHARED = 16 * 260 * 4 + SRV_FINISH_SHARED,   /* values of 16 rows besides */
     SRV_SAMPLE_SHARED = 20480
 };
 

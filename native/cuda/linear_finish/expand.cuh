@@ -45,22 +45,24 @@ SRV_DEVICE int finish_units(const srv_linear_params& p) {
     return units;
 }
 
-// v of a tile; the stride from row to row is ranks + 8. An odd last block has no partner: its other ranks are never read.
-SRV_DEVICE void load_tile_values(const srv_lora& lora, const FinishWork& work, uint16_t* v) {
+// v of up to `tokens` of a tile's rows from first_token on; the stride from row to row is ranks + 8. An odd last block has no partner: its other ranks are never
+// read.
+SRV_DEVICE void load_values(const srv_lora& lora, const FinishWork& work, int first_token, int tokens, uint16_t* v) {
     const int ranks = work.rank_blocks * SRV_CELL_RANKS;
     const float scale = binding_of(lora, work.tile.slot, work.slice).scale;
-    for (int i = static_cast<int>(ptx::thread_index()); i < work.tile.row_count * ranks; i += 128) {
-        const float value = shrunk_value(lora, scale, work.tile.first_row + i / ranks, work.slice, i % ranks);
+    const int count = smaller(tokens, work.tile.row_count - first_token) * ranks;
+    for (int i = static_cast<int>(ptx::thread_index()); i < count; i += 128) {
+        const float value = shrunk_value(lora, scale, work.tile.first_row + first_token + i / ranks, work.slice, i % ranks);
         v[i / ranks * (ranks + 8) + i % ranks] = ptx::to_bf16(value);
     }
 }
 
-// A lane's ranks 2 t, 2 t + 1 of a block for token g of a group; zeros behind the tile's last row.
-SRV_DEVICE uint32_t value_pair(const FinishWork& work, const uint16_t* v, int token, int block) {
+// A lane's ranks 2 t, 2 t + 1 of a block for token g of a group of eight of those in v, of which `count` exist; zeros behind them.
+SRV_DEVICE uint32_t value_pair(const FinishWork& work, const uint16_t* v, int token, int count, int block) {
     const int ranks = work.rank_blocks * SRV_CELL_RANKS;
     const int lane = static_cast<int>(ptx::lane());
     token += lane / 4;
-    return token < work.tile.row_count ? *reinterpret_cast<const uint32_t*>(v + token * (ranks + 8) + block * SRV_CELL_RANKS + lane % 4 * 2) : 0u;
+    return token < count ? *reinterpret_cast<const uint32_t*>(v + token * (ranks + 8) + block * SRV_CELL_RANKS + lane % 4 * 2) : 0u;
 }
 
 // The four m16 tiles of a lane's cell: rows g and g + 8 of tile j are columns 8 g + 2 j and 8 g + 2 j + 1.
@@ -75,38 +77,53 @@ SRV_DEVICE CellTiles load_cell(const CellTable& cells, int block, int tile) {
     return {{{first.x, first.y}, {first.z, first.w}, {second.x, second.y}, {second.z, second.w}}};
 }
 
-// delta += B vᵀ of up to `Groups` times eight tokens for a warp's 64 columns.
-template <int Groups>
-SRV_DEVICE void expand_tile(const srv_lora& lora, const FinishWork& work, const uint16_t* v, int first_token, float (&delta)[Groups][4][4]) {
+// A warp's cells of two rank blocks, the second one idle where there is none.
+struct CellPair {
+    CellTiles low, high;
+};
+
+SRV_DEVICE CellPair load_cells(const srv_lora& lora, const FinishWork& work, int block) {
     const CellTable cells = expand_cells(lora, binding_of(lora, work.tile.slot, work.slice), work.slice);
-    const int tile = work.column / SRV_CELL_COLUMNS;
-    int block = 0;
-    for (; block + 2 <= work.rank_blocks; block += 2) {
-        const CellTiles low = load_cell(cells, block, tile);
-        const CellTiles high = load_cell(cells, block + 1, tile);
+    CellPair pair = {};
+    pair.low = load_cell(cells, block, work.column / SRV_CELL_COLUMNS);
+    if (block + 1 < work.rank_blocks) {
+        pair.high = load_cell(cells, block + 1, work.column / SRV_CELL_COLUMNS);
+    }
+
+    return pair;
+}
+
+// The first two of a pass, which are asked for before v is, so that both come at once.
+SRV_DEVICE CellPair first_cells(const srv_lora& lora, const FinishWork& work) {
+    return work.slice >= 0 && work.column < work.width ? load_cells(lora, work, 0) : CellPair{};
+}
+
+// delta += B vᵀ of up to `Groups` times eight tokens for a warp's 64 columns; v holds those from first_token on, `cells` the first two rank blocks.
+template <int Groups>
+SRV_DEVICE void expand_tile(const srv_lora& lora, const FinishWork& work, CellPair cells, const uint16_t* v, int first_token, float (&delta)[Groups][4][4]) {
+    const int count = work.tile.row_count - first_token;
+    for (int block = 0; block < work.rank_blocks; block += 2) {
+        const bool whole = block + 2 <= work.rank_blocks;
         SRV_UNROLL
         for (int n = 0; n < Groups; n++) {
-            const uint32_t b[2] = {value_pair(work, v, first_token + n * 8, block), value_pair(work, v, first_token + n * 8, block + 1)};
+            if (n * 8 >= count) {
+                continue;
+            }
+
+            const uint32_t first = value_pair(work, v, n * 8, count, block);
+            const uint32_t second = whole ? value_pair(work, v, n * 8, count, block + 1) : 0u;
             SRV_UNROLL
             for (int j = 0; j < 4; j++) {
-                if (first_token + n * 8 < work.tile.row_count) {
-                    ptx::mma_m16n8k16(delta[n][j], {low.row[j][0], low.row[j][1], high.row[j][0], high.row[j][1]}, b);
+                if (whole) {
+                    ptx::mma_m16n8k16(delta[n][j], {cells.low.row[j][0], cells.low.row[j][1], cells.high.row[j][0], cells.high.row[j][1]}, {first, second});
+                } else {
+                    ptx::mma_m16n8k8(delta[n][j], cells.low.row[j], first);
                 }
             }
         }
-    }
 
-    if (block < work.rank_blocks) {
-        const CellTiles last = load_cell(cells, block, tile);
-        SRV_UNROLL
-        for (int n = 0; n < Groups; n++) {
-            const uint32_t b = value_pair(work, v, first_token + n * 8, block);
-            SRV_UNROLL
-            for (int j = 0; j < 4; j++) {
-                if (first_token + n * 8 < work.tile.row_count) {
-                    ptx::mma_m16n8k8(delta[n][j], last.row[j], b);
-                }
-            }
+        if (block + 2 < work.rank_blocks) {
+            cells = load_cells(lora, work, block + 2);
         }
     }
 }

@@ -1,9 +1,9 @@
 // The end of a fused qkv and RoPE and append in one: product + bias + delta of whole heads, then norm, rotation, one rounding, q to its buffer and k, v to their
 // page slots. The bits of srv_linear_finish and srv_rope_append after each other, without what one writes and the other reads.
 //
-// Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of a slice, whole heads; values of 32 rows stand in shared memory between the two
+// Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of a slice, whole heads; values of 16 rows stand in shared memory between the two
 // halves of the work, first a warp per 64 columns, then a warp per head.
-// Bytes per row and column: 4 read, 2 written; 2 ranks of cells once per tile. Operations: 2 ranks and up to 10 per row and column.
+// Bytes per row and column: 4 read, 2 written; 2 ranks of cells per pass of 16 rows. Operations: 2 ranks and up to 10 per row and column.
 #pragma once
 #include "../rope_append/append_head.cuh"
 #include "linear_finish.cuh"
@@ -42,7 +42,7 @@ SRV_DEVICE void store_values(const srv_linear_params& p, const FinishWork& work,
     }
 }
 
-// The heads of up to 32 tokens, dealt to the warps.
+// The heads of a pass, dealt to the warps.
 SRV_DEVICE void append_heads(const srv_rope_append_params& p, const FinishWork& work, int first_token, const float* values) {
     const int first_column = work.column / kFinishColumns * kFinishColumns;
     const int heads = smaller(kFinishColumns, work.width - first_column) / p.head_size;
@@ -63,15 +63,15 @@ SRV_KERNEL(srv_finish_rope_append, srv_finish_rope_params, 128) {
         const srv_row_tile tile = at<const srv_row_tile>(linear.tiles)[range.first + i];
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork work = read_finish_work(linear, tile, unit);
-            if (work.slice >= 0) {
-                load_tile_values(linear.lora, work, v);
-            }
-
-            ptx::barrier();
             for (int token = 0; token < tile.row_count; token += kFinishTokens) {
                 float delta[kFinishGroups][4][4] = {};
-                if (work.slice >= 0 && work.column < work.width) {
-                    expand_tile(linear.lora, work, v, token, delta);
+                if (work.slice >= 0) {
+                    const CellPair cells = first_cells(linear.lora, work);
+                    load_values(linear.lora, work, token, kFinishTokens, v);
+                    ptx::barrier();
+                    if (work.column < work.width) {
+                        expand_tile(linear.lora, work, cells, v, token, delta);
+                    }
                 }
 
                 store_values(linear, work, token, delta, values);

@@ -2,13 +2,13 @@
 // srv_linear_finish and srv_silu_mul after each other, without what one writes and the other reads.
 //
 // Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of the output, 64 per warp, of both halves of the product; v of both slices
-// stands in shared memory.
-// Bytes per row and column: 8 read, 2 written; 4 ranks of cells once per tile. Operations: 4 ranks per row and column, about 20 for the activation.
+// stands in shared memory, eight rows at a time.
+// Bytes per row and column: 8 read, 2 written; 4 ranks of cells per pass of eight rows. Operations: 4 ranks per row and column, about 20 for the activation.
 #pragma once
 #include "../silu_mul/silu.cuh"
 #include "expand.cuh"
 
-constexpr int kSiluTokens = 16;  // of one pass: deltas of gate and up are in registers together
+constexpr int kSiluTokens = 8;  // of one pass: cells and deltas of gate and up are in registers together
 constexpr int kSiluGroups = kSiluTokens / 8;
 
 // silu(gate) * up of values that are rounded as they would be in memory.
@@ -57,7 +57,7 @@ SRV_DEVICE void write_activations(const srv_linear_params& p, const FinishWork& 
 
 SRV_KERNEL(srv_finish_silu_mul, srv_linear_params, 128) {
     uint16_t* gate_v = reinterpret_cast<uint16_t*>(ptx::dynamic_shared());
-    uint16_t* up_v = gate_v + 64 * (p.lora.rank_stride + 8);
+    uint16_t* up_v = gate_v + kSiluTokens * (p.lora.rank_stride + 8);
     const srv_range range = *at<const srv_range>(p.tile_range);
     const int width = p.columns / 2;
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
@@ -65,30 +65,31 @@ SRV_KERNEL(srv_finish_silu_mul, srv_linear_params, 128) {
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < ceil_div(width, kFinishColumns); unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork gate = finish_work(p, tile, 0, unit * kFinishColumns);
             const FinishWork up = finish_work(p, tile, 1, unit * kFinishColumns);
-            if (gate.slice >= 0) {
-                load_tile_values(p.lora, gate, gate_v);
-            }
-
-            if (up.slice >= 0) {
-                load_tile_values(p.lora, up, up_v);
-            }
-
-            ptx::barrier();
-            for (int token = 0; token < tile.row_count && gate.column < width; token += kSiluTokens) {
-                float gate_delta[kSiluGroups][4][4] = {};
-                float up_delta[kSiluGroups][4][4] = {};
+            for (int token = 0; token < tile.row_count; token += kSiluTokens) {
+                const CellPair gate_cells = first_cells(p.lora, gate);
+                const CellPair up_cells = first_cells(p.lora, up);
                 if (gate.slice >= 0) {
-                    expand_tile(p.lora, gate, gate_v, token, gate_delta);
+                    load_values(p.lora, gate, token, kSiluTokens, gate_v);
                 }
 
                 if (up.slice >= 0) {
-                    expand_tile(p.lora, up, up_v, token, up_delta);
+                    load_values(p.lora, up, token, kSiluTokens, up_v);
+                }
+
+                ptx::barrier();
+                float gate_delta[kSiluGroups][4][4] = {};
+                float up_delta[kSiluGroups][4][4] = {};
+                if (gate.slice >= 0 && gate.column < width) {
+                    expand_tile(p.lora, gate, gate_cells, gate_v, token, gate_delta);
+                }
+
+                if (up.slice >= 0 && up.column < width) {
+                    expand_tile(p.lora, up, up_cells, up_v, token, up_delta);
                 }
 
                 write_activations(p, gate, up, token, gate_delta, up_delta);
+                ptx::barrier();
             }
-
-            ptx::barrier();
         }
     }
 }

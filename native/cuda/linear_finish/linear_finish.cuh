@@ -1,15 +1,16 @@
 // product + bias + v B^T, then rounded, kept or added to the residual stream, on tensor cores.
 //
 // Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of a slice, 64 per warp: one cell per rank block, 32 bytes per lane straight into
-// registers. v = round(scale Σ planes) of the tile stands in shared memory, padded so that the lanes of a load fall into different banks.
-// Bytes per unit: 512 ranks of cells once per tile, 4 planes ranks of partial sums per row, 4 read and 2 or 4 written per row and column.
+// registers, asked for before anything else. v = round(scale Σ planes) of a pass stands in shared memory, padded so that the lanes of a load fall into different
+// banks. Few registers and little shared memory let enough blocks on a multiprocessor that their short waits for memory fill each other.
+// Bytes per unit: 512 ranks of cells per pass of 16 rows, 4 planes ranks of partial sums per row, 4 read and 2 or 4 written per row and column.
 // Operations: 2 ranks per row and column.
 // Product: the columns are the rows of m16n8k16, eight tokens its columns; a lane ends with eight neighbouring columns of two tokens.
 // Order: ranks ascending from zero, 16 at a time; then (product + bias) + delta. A row's bits do not depend on the other rows of its tile.
 #pragma once
 #include "expand.cuh"
 
-constexpr int kFinishTokens = 32;  // of one pass over the cells
+constexpr int kFinishTokens = 16;  // of one pass over the cells
 constexpr int kFinishGroups = kFinishTokens / 8;
 
 // A lane's eight columns of one token, one by one: where a slice ends, or its offset is no multiple of eight.
@@ -74,22 +75,21 @@ SRV_KERNEL(srv_linear_finish, srv_linear_params, 128) {
         const srv_row_tile tile = at<const srv_row_tile>(p.tiles)[range.first + i];
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork work = read_finish_work(p, tile, unit);
-            if (work.slice >= 0) {
-                load_tile_values(p.lora, work, v);
-                ptx::barrier();
-            }
-
-            for (int token = 0; token < tile.row_count && work.column < work.width; token += kFinishTokens) {
+            for (int token = 0; token < tile.row_count; token += kFinishTokens) {
                 float delta[kFinishGroups][4][4] = {};
                 if (work.slice >= 0) {
-                    expand_tile(p.lora, work, v, token, delta);
+                    const CellPair cells = first_cells(p.lora, work);
+                    load_values(p.lora, work, token, kFinishTokens, v);
+                    ptx::barrier();
+                    if (work.column < work.width) {
+                        expand_tile(p.lora, work, cells, v, token, delta);
+                    }
                 }
 
                 finish_tokens(p, work, token, delta);
-            }
-
-            if (work.slice >= 0) {
-                ptx::barrier();
+                if (work.slice >= 0) {
+                    ptx::barrier();
+                }
             }
         }
     }

@@ -18,13 +18,13 @@ internal sealed class KernelSet
     public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
     /// <summary>SRV_FINISH_SHARED.</summary>
-    public const int FinishSharedBytes = 64 * (LoraParameters.MaxRank + 8) * 2;
+    public const int FinishSharedBytes = 16 * (LoraParameters.MaxRank + 8) * 2;
 
     /// <summary>SRV_FINISH_SILU_SHARED.</summary>
-    public const int FinishSiluSharedBytes = 2 * FinishSharedBytes;
+    public const int FinishSiluSharedBytes = 2 * 8 * (LoraParameters.MaxRank + 8) * 2;
 
     /// <summary>SRV_FINISH_ROPE_SHARED.</summary>
-    public const int FinishRopeSharedBytes = (32 * 260 * 4) + FinishSharedBytes;
+    public const int FinishRopeSharedBytes = (16 * 260 * 4) + FinishSharedBytes;
 
     /// <summary>Finds all of them.</summary>
     /// <exception cref="CudaException">One is missing.</exception>

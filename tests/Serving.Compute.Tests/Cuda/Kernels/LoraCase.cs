@@ -21,6 +21,7 @@ internal sealed record LoraCase(int InputWidth, (int Offset, int Width)[] Slices
         ["long rows"] = new(2100, [(0, 70)], [[20], [8]], [(0, 2), (1, 1)]),
         ["long columns"] = new(40, [(0, 1300), (1300, 640)], [[9, 16]], [(-1, 1), (0, 3)]),
         ["prefill"] = new(192, [(0, 128), (128, 128)], [[16, 64], [3, 3]], [(0, 300), (1, 70), (-1, 130)]),
+        ["twenty rows"] = new(64, [(0, 64)], [[9]], [(0, 20)]),
         ["empty segments"] = new(64, [(0, 64)], [[4], [0]], [(0, 0), (1, 2), (-1, 0), (0, 1)]),
         ["no adapter"] = new(64, [(0, 64)], [[4]], [(-1, 3)]),
     };

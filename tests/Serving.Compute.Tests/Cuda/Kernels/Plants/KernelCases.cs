@@ -50,6 +50,6 @@ internal static class KernelCases
     private static Action[] Finish(bool tensorCores) =>
     [
         () => new FinishKernelTests().Finish_NoSlices_AddsTheBias(300, tensorCores),
-        .. ((string[])["one row", "decode", "odd", "long columns"]).Select<string, Action>(name => () => new FinishKernelTests().Finish_Keep_MatchesFormula(name, tensorCores)),
+        .. ((string[])["one row", "twenty rows", "decode", "odd", "long columns"]).Select<string, Action>(name => () => new FinishKernelTests().Finish_Keep_MatchesFormula(name, tensorCores)),
     ];
 }
