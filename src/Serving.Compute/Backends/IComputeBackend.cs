@@ -29,6 +29,14 @@ public interface IComputeBackend : IDisposable
     long PackedBytes(int weight);
 
     /// <summary>
+    /// Bytes of a device's own memory that <see cref="AllocatePool"/> takes beside the pages, for the memory plan; null where there is no such memory, or the backend cannot say.
+    /// What the driver adds (alignment, recordings of steps) is not in it.
+    /// </summary>
+    /// <param name="limits">The largest step.</param>
+    /// <param name="adapterSlots">Adapters that can be resident at once.</param>
+    long? StepBytes(StepLimits limits, int adapterSlots) => null;
+
+    /// <summary>
     /// Packs rows <paramref name="firstRow"/> … of a weight from row-major bf16; the source is free again when it returns. For a vector,
     /// <paramref name="firstRow"/> is the first element and <paramref name="values"/> are elements.
     /// </summary>

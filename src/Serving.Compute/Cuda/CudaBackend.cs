@@ -102,6 +102,14 @@ public sealed class CudaBackend : IAsynchronousBackend
     public long PackedBytes(int weight) => DeviceWeights.BytesOf(_program.Weights[weight]);
 
     /// <inheritdoc/>
+    public long? StepBytes(StepLimits limits, int adapterSlots)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        var exchanged = _communicator is { } communicator ? RankMemory.BytesOf(_program, limits, communicator.Ranks, _options.Deterministic) : 0;
+        return new StepSizes(_program, new StepLayout(_program, limits)).Total + AdapterTable.BytesOf(_program, adapterSlots, _program.Shape.PageBytes) + exchanged;
+    }
+
+    /// <inheritdoc/>
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -38,7 +38,7 @@ internal sealed class EngineBuilder
     private readonly TimeProvider _time;
     private readonly int _maxModelLength;
     private readonly int _adapterSlots;
-    private readonly int _maxBatchedTokens;
+    private readonly StepLimits _limits;
 
     /// <summary>Works out the sizes.</summary>
     public EngineBuilder(EngineOptions options, LoadedModel model, IComputeBackend backend, MemoryPlan plan, Digest revision, TimeProvider time)
@@ -50,15 +50,18 @@ internal sealed class EngineBuilder
         _revision = revision;
         _time = time;
         _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
-        _maxBatchedTokens = options.MaxBatchedTokens ?? (backend is IAsynchronousBackend ? DeviceBatchedTokens : HostBatchedTokens);
+        _limits = LargestStep(options, backend, _maxModelLength);
         _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
     }
+
+    /// <summary>What the largest steps take of a device's own memory, before the pool is known: contexts as long as the model's, as many adapters as are wanted.</summary>
+    public static long? StepBytes(EngineOptions options, LoadedModel model, IComputeBackend backend) => backend.StepBytes(
+        LargestStep(options, backend, model.Program.Rope.PositionCount), options.AdaptersRoot is null ? 1 : options.MaxResidentAdapters);
 
     /// <summary>Takes the pool and creates the parts; the loop is not started yet.</summary>
     public EngineParts Build()
     {
-        var limits = new StepLimits(_maxBatchedTokens, _options.MaxSequences, _maxBatchedTokens, _maxModelLength);
-        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots), _plan.HostPages), limits);
+        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots), _plan.HostPages), _limits);
         var clock = new EngineClock(_time);
         var statistics = new EngineStatistics();
         var description = Describe();
@@ -69,7 +72,7 @@ internal sealed class EngineBuilder
         void Post(EngineCommand command) => loop!.TryPost(command);
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
         var loader = new ResidencyLoader(store, _backend, Post);
-        var outputs = new StepOutputs(limits, description.VocabularySize);
+        var outputs = new StepOutputs(_limits, description.VocabularySize);
         var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_backend, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
@@ -96,6 +99,12 @@ internal sealed class EngineBuilder
             statistics);
     }
 
+    private static StepLimits LargestStep(EngineOptions options, IComputeBackend backend, int maxModelLength)
+    {
+        var tokens = options.MaxBatchedTokens ?? (backend is IAsynchronousBackend ? DeviceBatchedTokens : HostBatchedTokens);
+        return new StepLimits(tokens, options.MaxSequences, tokens, maxModelLength);
+    }
+
     // Every admitted request posts one submission and one cancellation at most.
     private int CommandCapacity => (2 * (_options.MaxQueuedRequests + _options.MaxSequences)) + AdapterCommands;
 
@@ -104,7 +113,7 @@ internal sealed class EngineBuilder
         PageCount = _plan.PoolPages,
         MaxModelLength = _maxModelLength,
         MaxSequences = _options.MaxSequences,
-        MaxBatchedTokens = _maxBatchedTokens,
+        MaxBatchedTokens = _limits.MaxRows,
         MaxQueuedRequests = _options.MaxQueuedRequests,
         AdapterSlots = _adapterSlots,
         PinnedModuleShare = _options.PinnedModuleShare,

@@ -83,7 +83,7 @@ public sealed class ServingEngine : IAsyncDisposable
         LoadedModel model,
         IComputeBackend backend)
     {
-        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, options.AdapterCacheBytes, options.ModuleCacheBytes);
+        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, options.AdapterCacheBytes, options.ModuleCacheBytes, EngineBuilder.StepBytes(options, model, backend));
         foreach (var line in plan.ToLines())
         {
             notice(line);

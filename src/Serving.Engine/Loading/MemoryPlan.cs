@@ -19,8 +19,14 @@ public sealed record MemoryPlan(
     /// <summary>A gibibyte is kept free, or half of what the weights leave where that is less.</summary>
     private const long MaxHeadroomBytes = 1L << 30;
 
-    /// <summary>What a device keeps free: activations and logits of a step, the library's workspace, the driver's own.</summary>
+    /// <summary>What a device keeps free where the backend cannot say what its steps take: activations and logits, the driver's own.</summary>
     private const long DeviceHeadroomBytes = 4L << 30;
+
+    /// <summary>
+    /// What it keeps free beside known steps: the driver rounds allocations up (to 2 MiB, some 300 of them), recordings of steps and the kernels' own memory. Not measured
+    /// on a device yet, so there is room in it; a 64th of the memory where that is more.
+    /// </summary>
+    private const long DriverBytes = 768L << 20;
 
     /// <summary>Fewest pages that a daemon starts with: two sequences of 512 tokens.</summary>
     private const int MinPages = 64;
@@ -47,13 +53,15 @@ public sealed record MemoryPlan(
     /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
     /// <param name="adapterCacheBytes">Most bytes for parsed adapters; taken back to an eighth of what the weights leave where that is less.</param>
     /// <param name="moduleCacheBytes">Most bytes for copies of prompt modules; taken back in the same way, and to what the pool leaves.</param>
-    public static MemoryPlan Create(IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes)
+    /// <param name="stepBytes">What steps take of a device's own memory (<see cref="IComputeBackend.StepBytes"/>).</param>
+    public static MemoryPlan Create(
+        IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes, long? stepBytes = null)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
         var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
         return backend.DeviceMemory is { } device
-            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes)
+            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, stepBytes)
             : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes);
     }
 
@@ -71,15 +79,19 @@ public sealed record MemoryPlan(
         return plan with { Refusal = plan.Refuse(most) };
     }
 
-    /// <summary>Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes nine tenths of what is left. Of several, for each.</summary>
-    public static MemoryPlan CreateOnDevice(long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0)
+    /// <summary>
+    /// Makes the plan for a device that has memory of its own: nobody else wants that, so that the pool takes all that weights and steps leave, or nine tenths of it where it
+    /// is not known what steps take. Of several devices, for each.
+    /// </summary>
+    public static MemoryPlan CreateOnDevice(
+        long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long? stepBytes = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
         var left = Math.Max(0, device.FreeBytes - weightBytes);
-        var headroom = Math.Min(DeviceHeadroomBytes, left / 3);
-        var most = (left - headroom) / pageBytes;
-        var pages = poolBytes is { } configured ? configured / pageBytes : most / 10 * 9;
+        var headroom = stepBytes is { } steps ? steps + Math.Max(DriverBytes, device.TotalBytes / 64) : Math.Min(DeviceHeadroomBytes, left / 3);
+        var most = Math.Max(0, left - headroom) / pageBytes;
+        var pages = poolBytes is { } configured ? configured / pageBytes : stepBytes is null ? most / 10 * 9 : most;
         var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);
         var cache = Math.Min(adapterCacheBytes, host.FreeBytes / 8);
         var copies = (int)Math.Min(Math.Min(moduleCacheBytes, host.FreeBytes / 8) / (pageBytes * device.Count), int.MaxValue);
@@ -110,8 +122,9 @@ public sealed record MemoryPlan(
     {
         if (most < MinPages)
         {
-            return $"the model does not fit: its weights take {Text(WeightBytes)} and {Text(Limit.FreeBytes)} are free ({Limit.Source}); "
-                + $"weights of at most {Text(Math.Max(0, Limit.FreeBytes - MaxHeadroomBytes - (4 * MinPages * PageBytes)))} would fit";
+            var steps = IsOnDevice ? $", its steps {Text(HeadroomBytes)}" : string.Empty;
+            return $"the model does not fit: its weights take {Text(WeightBytes)}{steps} and {Text(Limit.FreeBytes)} are free ({Limit.Source}); "
+                + $"weights of at most {Text(Math.Max(0, Limit.FreeBytes - Math.Max(MaxHeadroomBytes, HeadroomBytes) - (4 * MinPages * PageBytes)))} would fit";
         }
 
         if (PoolPages < MinPages)

@@ -114,6 +114,30 @@ public sealed class MemoryPlanTests : IDisposable
         Assert.Contains("on each GPU", two.ToLines()[0], StringComparison.Ordinal);
     }
 
+    /// <summary>Where it is known what steps take, the pool takes all the rest but the driver's part, on small devices as on large ones.</summary>
+    [Theory]
+    [InlineData(24, 16, 3)]
+    [InlineData(141, 16, 3)]
+    [InlineData(8, 2.5, 0.5)]
+    public void CreateOnDevice_StepsKnown_TakesTheRest(int totalGib, double weightGib, double stepGib)
+    {
+        var device = new DeviceMemory(totalGib * Gib, totalGib * Gib - (Gib / 2), "GPU");
+        var (weights, steps) = ((long)(weightGib * Gib), (long)(stepGib * Gib));
+        var plan = MemoryPlan.CreateOnDevice(weights, Page, device, new MemoryLimit(4 * Gib, 4 * Gib, "cgroup"), null, Gib, stepBytes: steps);
+        Assert.Null(plan.Refusal);
+        Assert.InRange(plan.TotalBytes, device.FreeBytes - Page, device.FreeBytes);
+        Assert.InRange(plan.HeadroomBytes - steps, Gib / 2, (Gib / 2) + (device.TotalBytes / 32));
+    }
+
+    /// <summary>Weights fit, steps beside them do not: the refusal names both.</summary>
+    [Fact]
+    public void CreateOnDevice_StepsTooLarge_IsRefused()
+    {
+        var device = new DeviceMemory(8 * Gib, 8 * Gib, "GPU");
+        var plan = MemoryPlan.CreateOnDevice(6 * Gib, Page, device, new MemoryLimit(4 * Gib, 4 * Gib, "cgroup"), null, Gib, stepBytes: 3 * Gib);
+        Assert.Contains("its weights take 6.0 GiB, its steps 3.8 GiB", plan.Refusal, StringComparison.Ordinal);
+    }
+
     /// <summary>A model that a device cannot hold is refused, whatever the host has.</summary>
     [Fact]
     public void CreateOnDevice_WeightsTooLarge_IsRefused()

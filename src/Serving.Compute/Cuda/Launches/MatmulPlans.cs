@@ -18,7 +18,16 @@ internal sealed class MatmulPlans(CublasLt blas, int maxRows, bool pinned) : IDi
         if (!_plans.TryGetValue(key, out var plan))
         {
             var stride = Strides.Of(inputs);
-            _plans[key] = plan = new MatmulPlan(new MatmulDescription(blas, outputs, inputs, stride, stride, outputStride, type), maxRows, pinned);
+            var description = new MatmulDescription(blas, outputs, inputs, stride, stride, outputStride, type);
+            try
+            {
+                _plans[key] = plan = new MatmulPlan(description, maxRows, pinned);
+            }
+            catch
+            {
+                description.Dispose();
+                throw;
+            }
         }
 
         return plan;

@@ -33,7 +33,7 @@ internal sealed class AdapterTable : IDisposable
         _pool = pool;
         _pages = pages;
         CellsPerPage = (int)(pool.PageBytes / AdapterLayout.CellBytes);
-        _runsPerSlot = _slices.Sum(slice => (LoraParameters.MaxRank / AdapterLayout.CellRanks) * (RunsOf(slice.InputWidth) + RunsOf(slice.OutputWidth)));
+        _runsPerSlot = RunsPerSlot(_slices, CellsPerPage);
         var context = pages.Context;
         _stream = CudaStream.Create(context);
         _staging = CudaPinnedBuffer.Allocate(context, StagingPages * pool.PageBytes);
@@ -43,8 +43,8 @@ internal sealed class AdapterTable : IDisposable
         }
 
         _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
-        Bindings = CudaDeviceBuffer.Allocate(context, _rankBlocks.Length * (long)Marshal.SizeOf<LoraBinding>());
-        Runs = CudaDeviceBuffer.Allocate(context, Math.Max(1, pool.AdapterSlots * (long)_runsPerSlot) * sizeof(int));
+        Bindings = CudaDeviceBuffer.Allocate(context, BindingBytes(_slices.Count, pool.AdapterSlots));
+        Runs = CudaDeviceBuffer.Allocate(context, RunBytes(_runsPerSlot, pool.AdapterSlots));
         Bindings.Clear(_stream);
         _stream.Synchronize();
     }
@@ -60,6 +60,10 @@ internal sealed class AdapterTable : IDisposable
 
     /// <summary>Rank blocks by slot and slice of the model; 0 where an adapter leaves a slice alone. A slot's are settled when <see cref="Pack"/> has returned.</summary>
     public ReadOnlySpan<byte> RankBlocks => _rankBlocks;
+
+    /// <summary>Bytes of device memory that a table takes.</summary>
+    public static long BytesOf(ModelProgram program, int slots, long pageBytes) =>
+        BindingBytes(program.Slices.Count, slots) + RunBytes(RunsPerSlot(program.Slices, (int)(pageBytes / AdapterLayout.CellBytes)), slots);
 
     /// <summary>Cuts an adapter into cells, copies them to its pages and binds it to the slot; everything has arrived when it returns.</summary>
     public void Pack(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
@@ -138,7 +142,7 @@ internal sealed class AdapterTable : IDisposable
             bindings[adapter.Slices[i].Slice] = new LoraBinding
             {
                 FirstShrinkRun = firstRun + runs.Count,
-                FirstExpandRun = firstRun + runs.Count + (blocks * RunsOf(_slices[adapter.Slices[i].Slice].InputWidth)),
+                FirstExpandRun = firstRun + runs.Count + (blocks * RunsOf(_slices[adapter.Slices[i].Slice].InputWidth, CellsPerPage)),
                 RankBlocks = blocks,
                 Scale = adapter.Slices[i].Scale,
             };
@@ -157,5 +161,13 @@ internal sealed class AdapterTable : IDisposable
         }
     }
 
-    private int RunsOf(int width) => (Tiles(width) + CellsPerPage - 1) / CellsPerPage;
+    /// <summary>Runs of an adapter with the largest rank on every slice.</summary>
+    private static int RunsPerSlot(IReadOnlyList<LoraSlice> slices, int cellsPerPage) =>
+        slices.Sum(slice => (LoraParameters.MaxRank / AdapterLayout.CellRanks) * (RunsOf(slice.InputWidth, cellsPerPage) + RunsOf(slice.OutputWidth, cellsPerPage)));
+
+    private static int RunsOf(int width, int cellsPerPage) => (Tiles(width) + cellsPerPage - 1) / cellsPerPage;
+
+    private static long BindingBytes(int slices, int slots) => Math.Max(1, slots * (long)slices) * Marshal.SizeOf<LoraBinding>();
+
+    private static long RunBytes(int runsPerSlot, int slots) => Math.Max(1, slots * (long)runsPerSlot) * sizeof(int);
 }

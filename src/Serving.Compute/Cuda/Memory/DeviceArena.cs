@@ -16,9 +16,6 @@ internal sealed class DeviceArena(CudaContext context, CudaStream stream) : IDis
         return buffer;
     }
 
-    /// <summary>Takes a matrix of rows padded to the stride.</summary>
-    public CudaDeviceBuffer TakeMatrix(long rows, int columns, int elementBytes) => Take(checked(rows * Strides.Of(columns) * elementBytes));
-
     /// <inheritdoc/>
     public void Dispose()
     {

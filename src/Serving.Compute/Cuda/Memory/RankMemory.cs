@@ -20,11 +20,10 @@ internal sealed class RankMemory : IDisposable
     public RankMemory(ModelProgram program, StepLimits limits, int ranks, bool gathers, CudaContext context, CudaStream stream)
     {
         _arena = new DeviceArena(context, stream);
-        var shrunk = (long)program.Ops.OfType<LinearOp>().Select(op => op.Slices.Count).DefaultIfEmpty().Max() * LoraParameters.MaxRank;
-        var reduced = program.Ops.OfType<AllReduceOp>().Select(op => (long)Strides.Of(program.Buffers[op.Input].Columns)).DefaultIfEmpty().Max();
-        ShrunkPart = _arena.Take(limits.MaxRows * shrunk * sizeof(float));
-        Shrunk = _arena.Take(limits.MaxRows * shrunk * sizeof(float));
-        Gathered = _arena.Take(gathers ? checked(ranks * limits.MaxRows * Math.Max(shrunk, reduced) * sizeof(float)) : 1);
+        var (shrunk, gathered) = SizesOf(program, limits, ranks, gathers);
+        ShrunkPart = _arena.Take(shrunk);
+        Shrunk = _arena.Take(shrunk);
+        Gathered = _arena.Take(gathered);
     }
 
     /// <summary>This rank's part of x·Aᵀ of one Linear: fp32 [rows][slices][ranks of adapters].</summary>
@@ -36,6 +35,20 @@ internal sealed class RankMemory : IDisposable
     /// <summary>What all ranks have of one sum, where sums are added up here.</summary>
     public CudaDeviceBuffer Gathered { get; }
 
+    /// <summary>Bytes of all of it.</summary>
+    public static long BytesOf(ModelProgram program, StepLimits limits, int ranks, bool gathers)
+    {
+        var (shrunk, gathered) = SizesOf(program, limits, ranks, gathers);
+        return (2 * shrunk) + gathered;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
+
+    private static (long Shrunk, long Gathered) SizesOf(ModelProgram program, StepLimits limits, int ranks, bool gathers)
+    {
+        var shrunk = (long)program.Ops.OfType<LinearOp>().Select(op => op.Slices.Count).DefaultIfEmpty().Max() * LoraParameters.MaxRank;
+        var reduced = program.Ops.OfType<AllReduceOp>().Select(op => (long)Strides.Of(program.Buffers[op.Input].Columns)).DefaultIfEmpty().Max();
+        return (limits.MaxRows * shrunk * sizeof(float), gathers ? checked(ranks * limits.MaxRows * Math.Max(shrunk, reduced) * sizeof(float)) : 1);
+    }
 }

@@ -1,8 +1,6 @@
 using Serving.Compute.Cuda.Driver;
-using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Steps;
 using Serving.Compute.Programs;
-using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cuda.Memory;
 
@@ -14,20 +12,19 @@ internal sealed class StepMemory : IDisposable
     /// <summary>Takes everything for the largest step.</summary>
     public StepMemory(ModelProgram program, StepLayout layout, CudaContext context, CudaStream stream)
     {
-        var limits = layout.Limits;
+        var sizes = new StepSizes(program, layout);
         _arena = new DeviceArena(context, stream);
-        Block = _arena.Take(layout.Bytes);
-        Buffers = [.. program.Buffers.Select(buffer => TakeBuffer(buffer, limits))];
-        var linears = program.Ops.OfType<LinearOp>().ToList();
-        Product = _arena.TakeMatrix(limits.MaxRows, linears.Select(op => program.Weights[op.Weight].Rows).DefaultIfEmpty(1).Max(), sizeof(float));
-        Partials = _arena.Take(linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float));
-        TokenSlots = _arena.Take((long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int));
-        States = _arena.Take((long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float));
-        SampleScratch = _arena.Take(checked((long)limits.MaxOutputs * SampleFloats(program) * sizeof(float)));
-        SampledIds = _arena.Take((long)limits.MaxOutputs * sizeof(int));
-        Logprobs = _arena.Take((long)limits.MaxOutputs * sizeof(float));
-        TopIds = _arena.Take((long)limits.MaxOutputs * SampleRow.MaxTopLogprobs * sizeof(int));
-        TopLogprobs = _arena.Take((long)limits.MaxOutputs * SampleRow.MaxTopLogprobs * sizeof(float));
+        Block = _arena.Take(sizes.Block);
+        Buffers = [.. sizes.Buffers.Select(_arena.Take)];
+        Product = _arena.Take(sizes.Product);
+        Partials = _arena.Take(sizes.Partials);
+        TokenSlots = _arena.Take(sizes.TokenSlots);
+        States = _arena.Take(sizes.States);
+        SampleScratch = _arena.Take(sizes.SampleScratch);
+        SampledIds = _arena.Take(sizes.PerOutput);
+        Logprobs = _arena.Take(sizes.PerOutput);
+        TopIds = _arena.Take(sizes.PerTopToken);
+        TopLogprobs = _arena.Take(sizes.PerTopToken);
     }
 
     /// <summary>The step's block on the device.</summary>
@@ -65,25 +62,4 @@ internal sealed class StepMemory : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
-
-    /// <summary>Floats of the partial planes of a Linear, per row.</summary>
-    private static long PartialFloats(ModelProgram program, LinearOp op)
-    {
-        var planes = (program.Weights[op.Weight].Columns + LoraParameters.ShrinkChunk - 1) / LoraParameters.ShrinkChunk;
-        return (long)planes * op.Slices.Count * LoraParameters.MaxRank;
-    }
-
-    /// <summary>Floats of an output's logits; ranks gather parts that are equally wide.</summary>
-    private static int SampleFloats(ModelProgram program)
-    {
-        var vocabulary = program.Shape.VocabularySize;
-        var parts = program.Ops.OfType<AllGatherOp>().Select(op => Strides.Of(program.Buffers[op.Input].Columns)).DefaultIfEmpty(vocabulary).Max();
-        return Strides.Of((vocabulary + parts - 1) / parts * parts);
-    }
-
-    private CudaDeviceBuffer TakeBuffer(ProgramBuffer buffer, StepLimits limits) =>
-        _arena.TakeMatrix(
-            buffer.Rows == BufferRows.Step ? limits.MaxRows : limits.MaxOutputs,
-            buffer.Columns,
-            buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
 }

@@ -82,6 +82,9 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     /// <summary>Bytes of the largest part of a weight.</summary>
     public long PackedBytes(int weight) => _ranks.Max(rank => rank.PackedBytes(weight));
 
+    /// <summary>Bytes of the rank that takes the most.</summary>
+    public long? StepBytes(StepLimits limits, int adapterSlots) => _ranks.Max(rank => rank.StepBytes(limits, adapterSlots));
+
     /// <inheritdoc/>
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
     {

@@ -1,0 +1,78 @@
+using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Steps;
+using Serving.Compute.Programs;
+using Serving.Compute.Steps;
+
+namespace Serving.Compute.Cuda.Memory;
+
+/// <summary>Bytes of everything that the largest step computes in: what <see cref="StepMemory"/> takes, and the memory plan counts before anything is taken.</summary>
+internal sealed class StepSizes
+{
+    /// <summary>Adds them up.</summary>
+    public StepSizes(ModelProgram program, StepLayout layout)
+    {
+        var limits = layout.Limits;
+        var linears = program.Ops.OfType<LinearOp>().ToList();
+        Block = layout.Bytes;
+        Buffers = [.. program.Buffers.Select(buffer => BytesOf(buffer, limits))];
+        Product = MatrixBytes(limits.MaxRows, linears.Select(op => program.Weights[op.Weight].Rows).DefaultIfEmpty(1).Max(), sizeof(float));
+        Partials = linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float);
+        TokenSlots = (long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int);
+        States = (long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float);
+        SampleScratch = checked((long)limits.MaxOutputs * SampleFloats(program) * sizeof(float));
+        PerOutput = (long)limits.MaxOutputs * sizeof(int);
+        PerTopToken = PerOutput * SampleRow.MaxTopLogprobs;
+    }
+
+    /// <summary>The step's block.</summary>
+    public long Block { get; }
+
+    /// <summary>The program's buffers, by their numbers.</summary>
+    public IReadOnlyList<long> Buffers { get; }
+
+    /// <summary>A product before its end.</summary>
+    public long Product { get; }
+
+    /// <summary>x·Aᵀ by chunks.</summary>
+    public long Partials { get; }
+
+    /// <summary>Slots of all tokens.</summary>
+    public long TokenSlots { get; }
+
+    /// <summary>Softmax states of splits.</summary>
+    public long States { get; }
+
+    /// <summary>Logits as they are penalised and sorted out.</summary>
+    public long SampleScratch { get; }
+
+    /// <summary>A number for each output: sampled ids, logprobs.</summary>
+    public long PerOutput { get; }
+
+    /// <summary>A number for each top token of each output: ids, logprobs.</summary>
+    public long PerTopToken { get; }
+
+    /// <summary>All of it.</summary>
+    public long Total => Block + Buffers.Sum() + Product + Partials + TokenSlots + States + SampleScratch + (2 * (PerOutput + PerTopToken));
+
+    private static long MatrixBytes(long rows, int columns, int elementBytes) => checked(rows * Strides.Of(columns) * elementBytes);
+
+    private static long BytesOf(ProgramBuffer buffer, StepLimits limits) => MatrixBytes(
+        buffer.Rows == BufferRows.Step ? limits.MaxRows : limits.MaxOutputs,
+        buffer.Columns,
+        buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
+
+    /// <summary>Floats of the partial planes of a Linear, per row.</summary>
+    private static long PartialFloats(ModelProgram program, LinearOp op)
+    {
+        var planes = (program.Weights[op.Weight].Columns + LoraParameters.ShrinkChunk - 1) / LoraParameters.ShrinkChunk;
+        return (long)planes * op.Slices.Count * LoraParameters.MaxRank;
+    }
+
+    /// <summary>Floats of an output's logits; ranks gather parts that are equally wide.</summary>
+    private static int SampleFloats(ModelProgram program)
+    {
+        var vocabulary = program.Shape.VocabularySize;
+        var parts = program.Ops.OfType<AllGatherOp>().Select(op => Strides.Of(program.Buffers[op.Input].Columns)).DefaultIfEmpty(vocabulary).Max();
+        return Strides.Of((vocabulary + parts - 1) / parts * parts);
+    }
+}
