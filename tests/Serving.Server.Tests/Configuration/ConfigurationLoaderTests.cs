@@ -58,7 +58,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
         Assert.Collection(
             errors.Order(StringComparer.Ordinal),
-            error => Assert.Equal("--device: expected auto, cpu, cuda, cuda:N or managed", error),
+            error => Assert.Equal("--device: expected auto, cpu, cuda, cuda:N, cuda:N,M, cuda:N-M or managed", error),
             error => Assert.Equal($"{_file}, line 3: unknown key server.prot (did you mean server.port?)", error),
             error => Assert.Equal($"{_file}, line 4: server.port: expected a whole number from 0 to 65535", error),
             error => Assert.Equal($"{_file}, line 5: unknown key sever.port (did you mean server.port?)", error),
