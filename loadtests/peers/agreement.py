@@ -18,7 +18,7 @@ def recorded(folder, most):
         with open(path, encoding="utf-8") as file:
             for line in file.readlines()[:most]:
                 entry = json.loads(line)
-                yield scenarios.Request(entry["messages"], ANSWER_TOKENS, None if name == "base" else name, ignore_eos=False), entry["output_text"]
+                yield scenarios.Request(entry["messages"], ANSWER_TOKENS, None if name == "base" else name), entry["output_text"]
 
 
 def check(servers, folder, most):

@@ -3,11 +3,14 @@
     dotnet publish -c Release src/Serving.Server -o DAEMON
     python3 loadtests/peers/compare.py --daemon DAEMON/Serving.Server --llama-server PATH/llama-server
 
-The bundled model goes to llama.cpp as it is (bf16) and, where llama-quantize lies beside llama-server, as Q8_0, which is smaller and less exact.
+The bundled model goes to llama.cpp as it is (bf16), with its usual cache of keys and values (f16) and with one in bf16, as ours is, which is faster in one thing and slower in another;
+where llama-quantize lies beside llama-server also as Q8_0, which is smaller and less exact.
 """
 import argparse
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 
 import agreement
@@ -40,15 +43,16 @@ def start_all(args, folder):
     """Ours and the peers, all running; whoever does not compute at the moment waits for a request."""
     model, adapters = convert.convert(os.path.join(BUNDLED, "model"), os.path.join(BUNDLED, "adapters"), folder)
     started = [servers.start_daemon(args.daemon, args.threads, os.path.join(folder, "serving.log"))]
-    models = {"llama.cpp bf16": model}
+    peers = {"llama.cpp bf16": (model, []), "llama.cpp bf16, bf16 cache": (model, ["-ctk", "bf16", "-ctv", "bf16"])}
     quantize = os.path.join(os.path.dirname(args.llama_server), "llama-quantize")
     if os.path.exists(quantize):
-        models["llama.cpp Q8_0"] = model.replace("model.gguf", "model-q8_0.gguf")
-        subprocess.run([quantize, model, models["llama.cpp Q8_0"], "Q8_0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quantized = os.path.join(folder, "model-q8_0.gguf")
+        subprocess.run([quantize, model, quantized, "Q8_0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        peers["llama.cpp Q8_0"] = (quantized, [])
     try:
-        for name, path in models.items():
-            log = os.path.join(folder, os.path.basename(path) + ".log")
-            started.append(servers.start_llama(args.llama_server, name, path, adapters, args.threads, SLOTS, CONTEXT, log, args.llama_option))
+        for name, (path, options) in peers.items():
+            log = os.path.join(folder, f"{name}.log")
+            started.append(servers.start_llama(args.llama_server, name, path, adapters, args.threads, SLOTS, CONTEXT, log, options + args.llama_option))
     except BaseException:
         stop_all(started)
         raise
@@ -74,6 +78,7 @@ def measure_round(started, number, wanted):
 
 def main():
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     with tempfile.TemporaryDirectory() as folder:
         started = start_all(args, folder)
         try:

@@ -7,17 +7,20 @@ import socket
 import time
 
 TIMEOUT_SECONDS = 600
-TEXT = re.compile(rb'"(?:content|text)":"[^"]')
+TEXT = re.compile(rb'"text":"[^"]')
 USAGE = re.compile(rb'"usage":(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 END = b"\r\n0\r\n\r\n"
+
+# llama.cpp looks over a text when it is complete, and fails one that ends inside a character: every token has been generated and sent by then.
+CUT_CHARACTER = b"The model produced output that does not match the expected"
 
 
 @dataclasses.dataclass
 class Answer:
-    """Seconds, counted from when the request was sent."""
+    """Seconds, counted from when the request was sent; token counts as the server tells them."""
     first_text: float
     last_text: float
-    prompt_tokens: int
+    prompt_tokens: int | None
     tokens: int
 
     @property
@@ -42,13 +45,13 @@ class _Stream:
     """One client: the requests it still has to send, each on a connection of its own, as llama-server closes one after a streamed answer."""
 
     def __init__(self, server, requests):
-        self._port, self._pending = server.port, [self._encode(server.body(request)) for request in requests][::-1]
+        self._port, self._pending = server.port, [(self._encode(server.timed_body(request)), request.max_tokens) for request in requests][::-1]
         self.answers, self.socket = [], None
 
     @staticmethod
     def _encode(body):
         payload = json.dumps(body).encode()
-        head = ("POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        head = ("POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                 f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n")
         return head.encode() + payload
 
@@ -57,9 +60,10 @@ class _Stream:
         if not self._pending:
             return False
         self._received, self._first = bytearray(), None
+        payload, self._max_tokens = self._pending.pop()
         self._sent = time.monotonic()
         self.socket = socket.create_connection(("127.0.0.1", self._port), timeout=TIMEOUT_SECONDS)
-        self.socket.sendall(self._pending.pop())
+        self.socket.sendall(payload)
         return True
 
     def receive(self):
@@ -80,10 +84,13 @@ class _Stream:
 
     def _finish(self, now):
         usage = USAGE.findall(self._received)
-        if self._first is None or not usage or b"data: [DONE]" not in self._received:
+        if self._first is not None and usage and b"data: [DONE]" in self._received:
+            counts = json.loads(usage[-1])
+            self.answers.append(Answer(self._first - self._sent, now - self._sent, counts["prompt_tokens"], counts["completion_tokens"]))
+        elif self._first is not None and CUT_CHARACTER in self._received:
+            self.answers.append(Answer(self._first - self._sent, now - self._sent, None, self._max_tokens))
+        else:
             raise RuntimeError(f"not a whole stream: {bytes(self._received[-500:])!r}")
-        counts = json.loads(usage[-1])
-        self.answers.append(Answer(self._first - self._sent, now - self._sent, counts["prompt_tokens"], counts["completion_tokens"]))
 
 
 def measure(server, scenario):

@@ -13,8 +13,8 @@ def line(scenario, server, measured):
     """One measurement as a line of text."""
     first = sorted(answer.first_text for answer in measured.answers)
     between = statistics.median(answer.between_tokens for answer in measured.answers)
-    return (f"  {scenario.name:36} {server.name:18} {measured.tokens_per_second:7.0f} tokens/s  first token {1e3 * statistics.median(first):7.1f} ms"
-            f" (last {1e3 * first[-1]:7.1f})  then every {1e3 * between:6.2f} ms  prompt {measured.answers[0].prompt_tokens:4}"
+    return (f"  {scenario.name:36} {server.name:26} {measured.tokens_per_second:7.0f} tokens/s  first token {1e3 * statistics.median(first):7.1f} ms"
+            f" (last {1e3 * first[-1]:7.1f})  then every {1e3 * between:6.2f} ms  prompt {max(answer.prompt_tokens or 0 for answer in measured.answers):4}"
             f"  processors: server {measured.server_processor_seconds / measured.seconds:.2f}, load {measured.own_processor_seconds / measured.seconds:.2f}")
 
 

@@ -17,7 +17,6 @@ class Request:
     messages: list
     max_tokens: int
     adapter: str | None = None
-    ignore_eos: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +75,7 @@ def shared_prefix(draw, streams, requests):
 
 def warm_up():
     """Brings a server up to speed before anything is measured."""
-    return chats(random.Random("warm"), 32, 6)
+    return chats(random.Random("warm"), 32, 3)
 
 
 def all_scenarios(seed):

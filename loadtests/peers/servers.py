@@ -14,9 +14,9 @@ STOP_SECONDS = 30
 class Server:
     """A running server. name is what the report calls it."""
 
-    def __init__(self, name, command, port, body, log):
-        """body(request) makes the JSON body of a scenario's request for this server."""
-        self.name, self.port, self.body = name, port, body
+    def __init__(self, name, command, port, choice_of_model, log):
+        """choice_of_model(request) gives the fields by which this server is told the adapter."""
+        self.name, self.port, self._choice_of_model = name, port, choice_of_model
         self._log = open(log, "wb")
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
@@ -32,10 +32,14 @@ class Server:
                 time.sleep(0.1)
         raise RuntimeError(f"{self.name} does not serve; see {self._log.name}")
 
+    def timed_body(self, request):
+        """The body of a completion in a stream, with the chat written out, so that neither side looks for tool calls in an answer that is forced past its end."""
+        return {**self._choice_of_model(request), "prompt": written_out(request.messages), "max_tokens": request.max_tokens, "temperature": 0, "ignore_eos": True,
+                "stream": True, "stream_options": {"include_usage": True}}
+
     def ask(self, request):
-        """The text of a whole answer."""
-        body = {**self.body(request), "stream": False}
-        body.pop("stream_options", None)
+        """The text of a whole answer to a chat, up to its own end."""
+        body = {**self._choice_of_model(request), "messages": request.messages, "max_tokens": request.max_tokens, "temperature": 0}
         asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(asked, timeout=60) as answer:
@@ -65,19 +69,17 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def common_fields(request):
-    """What both servers are asked alike."""
-    return {
-        "messages": request.messages, "max_tokens": request.max_tokens, "temperature": 0, "ignore_eos": request.ignore_eos,
-        "stream": True, "stream_options": {"include_usage": True},
-    }
+def written_out(messages):
+    """A chat as the bundled model's template writes it; both servers put the begin-of-text token before it."""
+    turns = "".join(f"<|im_start|>{message['role']}\n{message['content']}<|im_end|>\n" for message in messages)
+    return f"{turns}<|im_start|>assistant\n"
 
 
 def start_daemon(executable, threads, log):
     """This repository's daemon, published, with its bundled model and adapters."""
     port = free_port()
     command = [executable, "--port", str(port), "--device", "cpu", "--threads", str(threads), "--log-level", "warning"]
-    server = Server("serving", command, port, lambda request: {**common_fields(request), "model": request.adapter or "tiny-chat-5m"}, log)
+    server = Server("serving", command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, log)
     server.wait_until_ready("/health/ready")
     return server
 
@@ -91,9 +93,9 @@ def start_llama(executable, name, model, adapters, threads, slots, context, log,
         command += ["--lora", adapters[adapter]]
 
     # Every adapter with its scale: what a request does not name may be applied.
-    def body(request):
-        return {**common_fields(request), "lora": [{"id": i, "scale": float(adapter == request.adapter)} for i, adapter in enumerate(order)]}
+    def choice_of_model(request):
+        return {"lora": [{"id": i, "scale": float(adapter == request.adapter)} for i, adapter in enumerate(order)]}
 
-    server = Server(name, command, port, body, log)
+    server = Server(name, command, port, choice_of_model, log)
     server.wait_until_ready("/health")
     return server
