@@ -237,6 +237,7 @@ srv_status build_pool(Engine& engine, const srv_pool& pool) {
 
     Carver carver{engine.activations.data};
     carve_pool(engine, carver);
+    engine.prefaulter.start(engine.arena);
     return SRV_OK;
 }
 
@@ -245,6 +246,7 @@ void tear_down(Engine& engine) {
         free(engine.slots[i].slices);
     }
 
+    engine.prefaulter.stop();
     give_region(engine.arena);
     give_region(engine.host);
     give_region(engine.scratch);

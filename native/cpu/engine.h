@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "memory.h"
+#include "prefault.h"
 #include "serving_cpu.h"
 #include "thread_pool.h"
 
@@ -98,6 +99,7 @@ struct Engine {
     // Taken by allocate_pool.
     srv_pool limits{};
     Region arena;
+    Prefaulter prefaulter;  // of the arena
     Region host;     // copies of pages
     Region activations;
     Region scratch;  // per worker

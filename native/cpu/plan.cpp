@@ -63,9 +63,20 @@ void plan_attention(Engine& engine, StepJob& job) {
     }
 }
 
+// Pages are given out from the lowest on: the highest that a step writes is how far the arena is in use.
+void prefault_ahead(Engine& engine, const StepJob& job) {
+    int32_t highest = 0;
+    for (int row = 0; row < job.step->row_count; row++) {
+        highest = job.step->append_pages[row] > highest ? job.step->append_pages[row] : highest;
+    }
+
+    engine.prefaulter.reach(static_cast<size_t>(highest + 1) * static_cast<size_t>(engine.limits.page_bytes));
+}
+
 }  // namespace
 
 void plan_step(Engine& engine, StepJob& job) {
+    prefault_ahead(engine, job);
     plan_adapters(engine, job);
     plan_attention(engine, job);
 }

@@ -26,6 +26,33 @@ public sealed class CpuLifetimeTests
         }
     }
 
+    /// <summary>The thread that takes memory ahead of its use is at work, waits or is done when the pool goes; a step that writes far behind it finds its memory all the same.</summary>
+    [Theory]
+    [InlineData(8, 1)]
+    [InlineData(20_000, 0)]
+    [InlineData(20_000, 1)]
+    [InlineData(20_000, 40)]
+    public void Dispose_PoolLargerThanWhatIsTakenAhead_Ends(int pages, int steps)
+    {
+        var test = TestProgram.Create(new TestShape { Layers = 1 });
+        int[] first = [];
+        for (var i = 0; i < 5; i++)
+        {
+            using var session = new BackendSession(CpuFactory.Of("avx2", threads: 2), test, pages, maxRows: 8, adapterSlots: 1);
+            var tokens = new int[steps];
+            for (var step = 0; step < steps; step++)
+            {
+                session.Inputs.Clear();
+                new TestSequence(session).AddChunk([1, 2, step % 7], last: Greedy);
+                session.Execute();
+                tokens[step] = session.Outputs.TokenIds[0];
+            }
+
+            first = i == 0 ? tokens : first;
+            Assert.Equal(first, tokens);
+        }
+    }
+
     [Fact]
     public void Constructor_UnknownInstructionSet_NamesThoseOfTheMachine()
     {
