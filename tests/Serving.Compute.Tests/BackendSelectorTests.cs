@@ -1,5 +1,4 @@
 using Serving.Compute.Cpu;
-using Serving.Compute.Tests.Cuda.Driver;
 using Serving.Compute.Tests.Programs;
 using Serving.Testing;
 
@@ -54,20 +53,6 @@ public sealed class BackendSelectorTests
         var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [63] };
         var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options));
         Assert.Contains("no GPU 63", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Create_TwoGpus_IsOneBackendOnBoth()
-    {
-        TwoGpus.Require();
-        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [0, 1] };
-        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options);
-        using (backend)
-        {
-            Assert.Equal(("cuda", 2), (backend.Name, backend.ThreadCount));
-            Assert.Equal(2, backend.DeviceMemory!.Count);
-            Assert.Empty(note);
-        }
     }
 
     [Fact]

@@ -24,7 +24,8 @@ public sealed class CudaBackend : IAsynchronousBackend
     private readonly KernelSet _kernels;
     private readonly CublasLt _blas;
     private readonly DeviceWeights _weights;
-    private NcclCommunicator? _communicator;
+    private volatile NcclCommunicator? _communicator;
+    private volatile bool _aborted;
     private PoolShape? _pool;
     private CudaDeviceBuffer? _pages;
     private AdapterTable? _adapters;
@@ -196,10 +197,27 @@ public sealed class CudaBackend : IAsynchronousBackend
     internal void CopyArena(Span<byte> bytes) => (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);
 
     /// <summary>Makes this the backend of one rank of several, before the pool is taken; returns when all ranks are there.</summary>
-    internal void Join(NcclUniqueId id, int rank, int ranks) => _communicator = Own(NcclCommunicator.Create(_context, id, rank, ranks));
+    internal void Join(NcclUniqueId id, int rank, int ranks)
+    {
+        var communicator = _communicator = Own(NcclCommunicator.Create(_context, id, rank, ranks));
+
+        // Another rank may have failed before anybody could see this communicator.
+        Interlocked.MemoryBarrier();
+        if (_aborted)
+        {
+            communicator.Abort();
+        }
+
+        communicator.Check(_stream);
+    }
 
     /// <summary>Frees what waits for other ranks, because one of them failed. From any thread.</summary>
-    internal void Abort() => _communicator?.Abort();
+    internal void Abort()
+    {
+        _aborted = true;
+        Interlocked.MemoryBarrier();
+        _communicator?.Abort();
+    }
 
     private static ComputeException NoPool() => new("The pool was not taken yet.");
 

@@ -43,6 +43,23 @@ internal sealed class NcclCommunicator : CudaHandle
         return new NcclCommunicator(context, handle, rank, ranks);
     }
 
+    /// <summary>Sums one number with the other ranks, so that what is wrong between the devices shows at the start and connections are made before steps are recorded.</summary>
+    /// <exception cref="ComputeException">The sum is not what it should be, or a device failed.</exception>
+    public void Check(CudaStream stream)
+    {
+        using var value = CudaDeviceBuffer.Allocate(Context, sizeof(float));
+        Span<float> sum = [Rank + 1];
+        value.CopyFrom<float>(0, sum, stream);
+        AllReduce(stream, value.Address, value.Address, 1);
+        value.CopyTo(0, sum, stream);
+        ThrowIfFailed();
+        var expected = Ranks * (Ranks + 1) / 2;
+        if (sum[0] != expected)
+        {
+            throw new ComputeException($"NCCL sums 1 to {Ranks} over the GPUs to {sum[0]}: they do not reach each other's memory as they should.");
+        }
+    }
+
     /// <summary>Queues the sum of fp32 values over all ranks, the same bits on each. In which order they are summed is NCCL's choice, and may change with the count.</summary>
     /// <param name="stream">Where.</param>
     /// <param name="send">This rank's values.</param>

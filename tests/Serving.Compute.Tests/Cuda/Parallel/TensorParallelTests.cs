@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Parallel;
+using Serving.Compute.Programs.Sharding;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Contracts;
 using Serving.Compute.Tests.Cuda.Driver;
@@ -166,6 +167,31 @@ public sealed partial class TensorParallelTests : IDisposable
         CudaEmulator.Reset(1);
     }
 
+    /// <summary>The same while the ranks are joined, wherever the device has come to: the other rank is not left waiting.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Create_OneDeviceFails_EndsAllRanks(int operations)
+    {
+        CudaEmulator.RequireEmulated();
+        CudaEmulator.FailAfter(1, (ulong)operations, 700);
+        var error = Assert.ThrowsAny<ComputeException>(() => ParallelFactory.Default.Create(TestProgram.Create(new TestShape()).Program));
+        Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700)", error.Message, StringComparison.Ordinal);
+        CudaEmulator.Reset(1);
+    }
+
+    /// <summary>One rank's part is refused by a backend that has no other ranks.</summary>
+    [Fact]
+    public void AllocatePool_PartWithoutOtherRanks_IsRefused()
+    {
+        var part = ProgramSharding.Create(TestProgram.Create(new TestShape()).Program, 0, 2).Program;
+        using var backend = CudaFactory.Default.Create(part);
+        var error = Assert.Throws<ComputeException>(() => backend.AllocatePool(new PoolShape(4, backend.PageBytes, 1), new StepLimits(2, 2, 2, 64)));
+        Assert.Contains("other ranks", error.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>A page is a page on every rank, with half of what it holds; an adapter takes about half as many bytes of each.</summary>
     [Fact]
     public void Sizes_TwoRanks_AreThoseOfOneDevice()
@@ -180,6 +206,20 @@ public sealed partial class TensorParallelTests : IDisposable
         Assert.InRange(part, all / 2, (all / 2) + whole.PackedBytes(0) + 4096);
         Assert.Equal((2, whole.DeviceMemory!.TotalBytes), (ranks.DeviceMemory!.Count, ranks.DeviceMemory.TotalBytes));
         Assert.Equal(2, ranks.ThreadCount);
+    }
+
+    [Fact]
+    public void Select_TwoGpus_IsOneBackendOnBoth()
+    {
+        TwoGpus.Require();
+        var options = new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [0, 1] };
+        var (backend, note) = BackendSelector.Create(TestProgram.Create(new TestShape()).Program, options);
+        using (backend)
+        {
+            Assert.Equal(("cuda", 2), (backend.Name, backend.ThreadCount));
+            Assert.Equal(2, backend.DeviceMemory!.Count);
+            Assert.Empty(note);
+        }
     }
 
     [Fact]

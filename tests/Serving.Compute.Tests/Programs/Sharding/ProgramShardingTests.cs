@@ -1,6 +1,9 @@
 using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 using Serving.Compute.Programs.Sharding;
+using Serving.Compute.Steps;
 using Serving.Compute.Tests.Reference;
 
 namespace Serving.Compute.Tests.Programs.Sharding;
@@ -69,6 +72,16 @@ public sealed class ProgramShardingTests
         var whole = AdapterLayout.Create(test.Program.Slices, ranks, 1 << 20).CellCount;
         var half = AdapterLayout.Create(ProgramSharding.Create(test.Program, 0, 2).Program.Slices, ranks, 1 << 20).CellCount;
         Assert.Equal(whole, 2 * half);
+    }
+
+    /// <summary>A backend without ranks does not take a part for a whole.</summary>
+    [Fact]
+    public void Create_PartOnABackendWithoutRanks_IsRefused()
+    {
+        var part = ProgramSharding.Create(TestProgram.Create(new TestShape()).Program, 0, 2).Program;
+        using var backend = new ManagedBackend(part, new ManagedBackendOptions { Threads = 1 });
+        var error = Assert.Throws<ArgumentException>(() => backend.AllocatePool(new PoolShape(4, backend.PageBytes, 1), new StepLimits(2, 2, 2, 64)));
+        Assert.Contains(nameof(AllReduceOp), error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
