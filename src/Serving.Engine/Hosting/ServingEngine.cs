@@ -73,7 +73,7 @@ public sealed class ServingEngine : IAsyncDisposable
 
     private static DeviceOptions DeviceOf(EngineOptions options) => DeviceOptions.TryParseDevice(options.Device, out var device, out var ordinals)
         ? new DeviceOptions { Device = device, Ordinals = ordinals, Deterministic = options.Deterministic, CpuIsa = options.CpuInstructionSet, Threads = options.Threads }
-        : throw new EngineStartException($"Unknown device '{options.Device}'; a device is auto, cpu, cuda, cuda:N, cuda:N,M (or cuda:N-M) or managed.");
+        : throw new EngineStartException($"Unknown device '{options.Device}'; a device is auto, cpu, cuda, cuda:N, cuda:N,M, cuda:N-M or managed.");
 
     private static ServingEngine Start(
         EngineOptions options,

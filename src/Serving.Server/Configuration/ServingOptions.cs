@@ -87,7 +87,7 @@ internal sealed class ServerOptions
 /// <summary>What computes, and how much at once.</summary>
 internal sealed class ComputeOptions
 {
-    /// <summary>auto, cpu, cuda, cuda:N or managed.</summary>
+    /// <summary>auto, cpu, cuda, cuda:N, cuda:N,M, cuda:N-M or managed.</summary>
     public string Device { get; set; } = "auto";
 
     /// <summary>On a GPU: the same bits whatever else is in the batch.</summary>
