@@ -94,9 +94,11 @@ typedef struct srv_row_tile {
 } srv_row_tile;
 
 /* One unit of a shrink: two neighbouring rank blocks (2 rank_pair, 2 rank_pair + 1; the second may not exist) of a slice, over one chunk of 1,024 input columns,
-   for the rows of a tile with a slot whose binding has that rank. slice counts from the Linear's first, so that Linears whose adapters have equal ranks share a list. */
+   for the rows of a tile with a slot whose binding has that rank. slice counts from the Linear's first, so that Linears whose adapters have equal ranks share a list.
+   The tile stands here itself, as what an item needs is read in a chain of waits. */
 typedef struct srv_shrink_item {
-    int tile, slice, rank_pair, chunk;
+    int first_row, slot;
+    unsigned short row_count, slice, rank_pair, chunk;
 } srv_shrink_item;
 
 /* Where an adapter's slice lies; entry [slot][slice of the model]. rank_blocks 0: no delta.
@@ -292,7 +294,6 @@ typedef struct srv_shrink_params {
     srv_address input;      /* bf16 [rows, input_stride] */
     srv_address row_slots;  /* int [rows]: adapter slot or -1 */
     srv_address row_count;  /* int */
-    srv_address tiles;      /* srv_row_tile */
     srv_address items;      /* srv_shrink_item */
     srv_address item_range; /* srv_range */
     int input_stride, reserved;

@@ -25,6 +25,7 @@ internal sealed partial class ParameterHeader
     {
         ["int"] = (4, 4),
         ["unsigned"] = (4, 4),
+        ["unsigned short"] = (2, 2),
         ["float"] = (4, 4),
         ["srv_address"] = (8, 8),
         ["unsigned long long"] = (8, 8),

@@ -48,7 +48,6 @@ internal struct ShrinkParameters
     public ulong Input;
     public ulong RowSlots;
     public ulong RowCount;
-    public ulong Tiles;
     public ulong Items;
     public ulong ItemRange;
     public int InputStride;

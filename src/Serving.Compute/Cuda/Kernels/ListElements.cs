@@ -27,10 +27,12 @@ internal struct RowTile
 [StructLayout(LayoutKind.Sequential)]
 internal struct ShrinkItem
 {
-    public int Tile;
-    public int Slice;
-    public int RankPair;
-    public int Chunk;
+    public int FirstRow;
+    public int Slot;
+    public ushort RowCount;
+    public ushort Slice;
+    public ushort RankPair;
+    public ushort Chunk;
 }
 
 /// <summary>srv_lora_binding: where an adapter's slice lies.</summary>

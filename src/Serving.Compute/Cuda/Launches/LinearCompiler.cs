@@ -83,7 +83,6 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             Input = context.AddressOf(op.Input) + ((ulong)op.Slices[0].InputOffset * sizeof(ushort)),
             RowSlots = context.AddressOf(context.Layout.RowSlots),
             RowCount = context.CountAddress(nameof(Steps.StepHeader.RowCount)),
-            Tiles = context.AddressOf(context.Layout.Tiles),
             Items = context.AddressOf(context.Layout.ShrinkItems),
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
             InputStride = context.StrideOf(op.Input),

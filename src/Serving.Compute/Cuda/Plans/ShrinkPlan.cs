@@ -97,14 +97,22 @@ internal sealed class ShrinkPlan
     private ListRange Append(ShrinkSite site, ReadOnlySpan<RowTile> tiles, ReadOnlySpan<byte> rankBlocks, int modelSlices)
     {
         var first = _itemCount;
-        for (var tile = 0; tile < tiles.Length; tile++)
+        foreach (var tile in tiles)
         {
-            for (var slice = 0; tiles[tile].Slot >= 0 && slice < site.SliceCount; slice++)
+            for (var slice = 0; tile.Slot >= 0 && slice < site.SliceCount; slice++)
             {
-                var pairs = (rankBlocks[(tiles[tile].Slot * modelSlices) + site.FirstSlice + slice] + 1) / 2;
+                var pairs = (rankBlocks[(tile.Slot * modelSlices) + site.FirstSlice + slice] + 1) / 2;
                 for (var unit = 0; unit < pairs * site.Chunks; unit++)
                 {
-                    Add(new ShrinkItem { Tile = tile, Slice = slice, RankPair = unit / site.Chunks, Chunk = unit % site.Chunks });
+                    Add(new ShrinkItem
+                    {
+                        FirstRow = tile.FirstRow,
+                        Slot = tile.Slot,
+                        RowCount = (ushort)tile.RowCount,
+                        Slice = (ushort)slice,
+                        RankPair = (ushort)(unit / site.Chunks),
+                        Chunk = (ushort)(unit % site.Chunks),
+                    });
                 }
             }
         }

@@ -94,7 +94,6 @@ public sealed class ShrinkKernelTests
             Input = session.Upload<ushort>(x),
             RowSlots = session.Upload<int>(test.RowSlots),
             RowCount = session.Upload(test.RowCount),
-            Tiles = session.Upload<RowTile>(fixture.TileList),
             Items = session.Upload<ShrinkItem>(items),
             ItemRange = session.Upload(new ListRange { Count = items.Length }),
             InputStride = Values.Stride(test.InputWidth),

@@ -22,9 +22,9 @@ public sealed class ShrinkPlanTests
             var seen = new HashSet<(int Row, int Slice, int Pair, int Chunk)>();
             foreach (var item in plan.Items.Slice(plan.Ranges[site].First, plan.Ranges[site].Count))
             {
-                var tile = tiles.Tiles[item.Tile];
-                for (var row = tile.FirstRow; row < tile.FirstRow + tile.RowCount; row++)
+                for (var row = item.FirstRow; row < item.FirstRow + item.RowCount; row++)
                 {
+                    Assert.Equal(tiles.Slots[row], item.Slot);
                     Assert.True(seen.Add((row, item.Slice, item.RankPair, item.Chunk)));
                 }
             }
