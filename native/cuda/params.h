@@ -304,6 +304,8 @@ typedef struct srv_shrink_params {
  *   srv_linear_finish_plain  128 threads, 4,096 bytes of shared memory, a block per row and 512 columns (row_slots; tiles are not used)
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
+ *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
+ *                            launched as srv_linear_finish
  *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
  *                            128 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  */
@@ -325,6 +327,16 @@ typedef struct srv_finish_rope_params {
     srv_linear_params linear;
     srv_rope_append_params rope;
 } srv_finish_rope_params;
+
+/* srv_finish_rms_norm: the end of an o or down (one slice or none, over all columns) and srv_rms_norm in one. linear.output is the residual stream, norm.input and
+   linear.mode are not used; rows whose adapter has the slice read their delta, which srv_lora_expand wrote. 256 threads, 64 + 4 columns bytes of shared memory
+   rounded up to 16, SRV_FINISH_NORM_SHARED at most; a block per row. */
+typedef struct srv_finish_norm_params {
+    srv_linear_params linear;
+    srv_rms_norm_params norm;
+    srv_address delta; /* float [rows, delta_stride] */
+    int delta_stride, reserved;
+} srv_finish_norm_params;
 
 /* srv_sample: samples or scores every output row, and reports logprobs where asked. 256 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {
@@ -349,6 +361,7 @@ enum {
     SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
     SRV_FINISH_SILU_SHARED = 2 * 8 * (SRV_MAX_RANK + 8) * 2,     /* of gate and of up, eight rows */
     SRV_FINISH_ROPE_SHARED = 16 * 260 * 4 + SRV_FINISH_SHARED,   /* values of 16 rows besides */
+    SRV_FINISH_NORM_SHARED = 64 + 16384 * 4,                     /* sums of the warps, a row of the residual stream */
     SRV_SAMPLE_SHARED = 20480
 };
 

@@ -9,6 +9,8 @@ plant_each(lora_shrink.no-barrier lora_shrink/lora_shrink.cuh lora_shrink/lora_s
 plant_each(linear_finish.no-barrier linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "ptx::barrier();" "")
 plant_each(linear_finish_plain.no-barrier linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "ptx::barrier();" "")
 plant_each(finish_rope_append.no-barrier linear_finish/finish_rope_append.cuh linear_finish/finish_rope_append.cuh "ptx::barrier();" "")
+plant_each(finish_rms_norm.no-barrier linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "ptx::barrier();" "")
+plant_each(lora_expand.no-barrier linear_finish/lora_expand.cuh linear_finish/lora_expand.cuh "ptx::barrier();" "")
 plant_each(finish_silu_mul.no-barrier linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "ptx::barrier();" "")
 plant_each(rms_norm.no-barrier rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "ptx::barrier();" "")
 plant(rms_norm.no-barrier-in-its-sum rms_norm/rms_norm.cuh common/reduce.cuh
@@ -80,6 +82,9 @@ plant(linear_finish.rows-behind-the-last linear_finish/linear_finish.cuh linear_
 plant(linear_finish.columns-behind-the-last linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "within + 8 <= work.width && " "")
 plant(linear_finish_plain.columns-behind-the-last linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "column < smaller(first + kColumns, p.columns)" "column < first + kColumns")
 plant(linear_finish.values-behind-the-last-row linear_finish/linear_finish.cuh linear_finish/expand.cuh "token < count ? *" "true ? *")
+plant(finish_rms_norm.columns-behind-the-last linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "k + 4 <= p.columns" "true")
+plant(finish_rms_norm.rows-without-a-delta linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "slot, 0).rank_blocks > 0" "slot, 0).rank_blocks >= 0")
+plant(lora_expand.rows-behind-the-last linear_finish/lora_expand.cuh linear_finish/lora_expand.cuh "token < work.tile.row_count ? work.width - within : 0" "work.width - within")
 plant(finish_silu_mul.columns-behind-the-last linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "if (column + i < width)" "if (true)")
 plant(finish_rope_append.tokens-behind-the-last linear_finish/finish_rope_append.cuh linear_finish/finish_rope_append.cuh "smaller(kFinishTokens, work.tile.row_count - first_token)" "kFinishTokens")
 plant(token_slots.whole-pages token_slots/token_slots.cuh token_slots/token_slots.cuh "slot < page.valid_length" "slot < SRV_PAGE_TOKENS")

@@ -15,7 +15,7 @@ public sealed record CudaBackendOptions
     /// <summary>Every op its own kernels: the ends of Linears apart from what follows them. The bits are those of the fused list.</summary>
     internal bool Unfused { get; init; }
 
-    /// <summary>Shrinks run before the base products instead of beside them. The bits are the same.</summary>
+    /// <summary>What adapters need runs before the base products instead of beside them. The bits are the same.</summary>
     internal bool OneStream { get; init; }
 
     /// <summary>Queue every launch by itself, decoding steps too.</summary>

@@ -39,6 +39,7 @@ public sealed class ParameterLayoutTests
         ["srv_lora"] = typeof(LoraParameters),
         ["srv_shrink_params"] = typeof(ShrinkParameters),
         ["srv_linear_params"] = typeof(FinishParameters),
+        ["srv_finish_norm_params"] = typeof(FinishNormParameters),
         ["srv_finish_rope_params"] = typeof(FinishRopeParameters),
         ["srv_sample_params"] = typeof(SampleParameters),
     };

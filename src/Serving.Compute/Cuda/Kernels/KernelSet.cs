@@ -26,6 +26,9 @@ internal sealed class KernelSet
     /// <summary>SRV_FINISH_ROPE_SHARED.</summary>
     public const int FinishRopeSharedBytes = (16 * 260 * 4) + FinishSharedBytes;
 
+    /// <summary>Columns of a row that SRV_FINISH_NORM_SHARED holds.</summary>
+    public const int FinishNormColumns = 16384;
+
     /// <summary>Finds all of them.</summary>
     /// <exception cref="CudaException">One is missing.</exception>
     public KernelSet(CudaModule module)
@@ -49,6 +52,8 @@ internal sealed class KernelSet
         Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
         FinishSiluMul = Find(module, "srv_finish_silu_mul", 128, FinishSiluSharedBytes);
         FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
+        FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
+        LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find(module, "srv_sample", 256, SampleSharedBytes);
     }
 
@@ -109,8 +114,17 @@ internal sealed class KernelSet
     /// <summary>A qkv's end, rotation and append.</summary>
     public StepKernel FinishRopeAppend { get; }
 
+    /// <summary>An o's or down's end and RMSNorm.</summary>
+    public StepKernel FinishRmsNorm { get; }
+
+    /// <summary>v·Bᵀ by itself.</summary>
+    public StepKernel LoraExpand { get; }
+
     /// <summary>Sampling and logprobs.</summary>
     public StepKernel Sample { get; }
+
+    /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
+    public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);
 
     private static StepKernel Find(CudaModule module, string name, int threads, int sharedBytes = 0)
     {

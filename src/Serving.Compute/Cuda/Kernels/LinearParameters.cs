@@ -72,6 +72,17 @@ internal struct FinishParameters
     public int Mode;
 }
 
+/// <summary>srv_finish_norm_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FinishNormParameters
+{
+    public FinishParameters Linear;
+    public RmsNormParameters Norm;
+    public ulong Delta;
+    public int DeltaStride;
+    public int Reserved;
+}
+
 /// <summary>srv_finish_rope_params.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct FinishRopeParameters

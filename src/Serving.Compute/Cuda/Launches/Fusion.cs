@@ -4,8 +4,8 @@ using Serving.Compute.Programs;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>
-/// Which neighbours of a program's list become one: a Linear that adapters may change, and the op behind it that alone reads what it writes. The choice is the
-/// model's, never a step's, and the bits are those of the two kernels after each other.
+/// Which neighbours of a program's list become one: a Linear, and the op behind it that reads what it writes. The choice is the model's, never a step's, and the bits
+/// are those of the two kernels after each other.
 /// </summary>
 internal static class Fusion
 {
@@ -25,12 +25,17 @@ internal static class Fusion
         var next = program.Ops[index + 1];
         var takes = next switch
         {
+            // The residual stream is written all the same: who reads it later finds it.
+            RmsNormOp norm => norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
             SiluMulOp silu => silu.Input == linear.Output && IsGateUp(linear, program.Buffers[silu.Output].Columns),
             RopeAndAppendOp rope => rope.Input == linear.Output && IsQueryKeyValue(linear, program.Shape),
             _ => false,
         };
-        return takes && IsDead(program, index + 2, linear.Output) ? next : null;
+        return takes && (next is RmsNormOp || IsDead(program, index + 2, linear.Output)) ? next : null;
     }
+
+    private static bool IsResidual(LinearOp linear, int width) =>
+        linear.Mode == LinearOutput.Accumulate && width <= KernelSet.FinishNormColumns && (linear.Slices.Count == 0 || AreSideBySide(linear.Slices, [width]));
 
     private static bool IsGateUp(LinearOp linear, int width) =>
         linear.Mode == LinearOutput.Round && AreSideBySide(linear.Slices, [width, width]);

@@ -33,6 +33,9 @@ internal enum GridUnit
     /// <summary>Rows, where some row has an adapter; none otherwise.</summary>
     AdapterRows,
 
+    /// <summary>Tiles of rows, where some row has an adapter; none otherwise.</summary>
+    AdapterTiles,
+
     /// <summary>Once, where some row has an adapter; not at all otherwise.</summary>
     IfAdapters,
 
@@ -61,6 +64,7 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.Tiles => size.Tiles,
             GridUnit.PartialRows => size.HasPartials ? size.Rows : 0,
             GridUnit.AdapterRows => size.HasAdapters ? size.Rows : 0,
+            GridUnit.AdapterTiles => size.HasAdapters ? size.Tiles : 0,
             GridUnit.IfAdapters => size.HasAdapters ? 1 : 0,
             _ => size.Copies > 0 ? 1 : 0,
         };

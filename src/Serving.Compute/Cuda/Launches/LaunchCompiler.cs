@@ -133,17 +133,7 @@ internal sealed class LaunchCompiler
         OutputStride = Stride(op.Output),
     });
 
-    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, new GridRule(UnitOf(op.Output)), new RmsNormParameters
-    {
-        Input = Address(op.Input),
-        Weight = _context.Weights.AddressOf(op.Weight),
-        Output = Address(op.Output),
-        RowCount = CountOf(op.Output),
-        Columns = Columns(op.Input),
-        InputStride = Stride(op.Input),
-        OutputStride = Stride(op.Output),
-        Epsilon = op.Epsilon,
-    });
+    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, new GridRule(UnitOf(op.Output)), _context.Parameters(op));
 
     private void Add(RopeAndAppendOp op) =>
         Add(_kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), _context.Parameters(op));

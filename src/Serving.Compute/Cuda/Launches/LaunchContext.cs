@@ -17,12 +17,12 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Layout">Where arrays lie in the step's block.</param>
 /// <param name="Memory">What a step computes in.</param>
 /// <param name="PlainKernels">Leave tensor cores alone.</param>
-/// <param name="Branch">What shrinks run on beside the base products; null where they run before them.</param>
+/// <param name="Branch">What adapters run on beside the base products; null where they run before them.</param>
 /// <param name="Fuses">Let the kernel that ends a Linear do what follows it.</param>
 /// <param name="Ranks">The way to the other ranks, where the program is one rank's part.</param>
 internal sealed record LaunchContext(
     ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels,
-    ShrinkBranch? Branch, bool Fuses, RankContext? Ranks = null)
+    AdapterBranch? Branch, bool Fuses, RankContext? Ranks = null)
 {
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;
@@ -59,6 +59,19 @@ internal sealed record LaunchContext(
         KvHeadCount = Program.Shape.KvHeadCount,
         HeadSize = Program.Shape.HeadSize,
         PairCount = Program.Rope.PairCount,
+        InputStride = StrideOf(op.Input),
+        OutputStride = StrideOf(op.Output),
+        Epsilon = op.Epsilon,
+    };
+
+    /// <summary>What the norm kernel takes for an op.</summary>
+    public RmsNormParameters Parameters(RmsNormOp op) => new()
+    {
+        Input = AddressOf(op.Input),
+        Weight = Weights.AddressOf(op.Weight),
+        Output = AddressOf(op.Output),
+        RowCount = CountAddress(Program.Buffers[op.Output].Rows == BufferRows.Step ? nameof(StepHeader.RowCount) : nameof(StepHeader.OutputCount)),
+        Columns = Program.Buffers[op.Input].Columns,
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),
         Epsilon = op.Epsilon,

@@ -12,7 +12,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// </summary>
 internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, CollectiveCompiler collectives, List<IStepWork> works)
 {
-    private readonly LinearEndCompiler _ends = new(context, kernels, works);
+    private readonly LinearEndCompiler _ends = new(context, kernels);
     private int _site;
 
     /// <summary>
@@ -29,7 +29,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var bare = op.Slices.Count == 0 && op.Bias is null;
         if (bare && op.Mode != LinearOutput.Accumulate)
         {
-            Add(op.Weight, op.Input, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32);
+            works.Add(Product(op, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32));
             return;
         }
 
@@ -39,22 +39,23 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         }
 
         var lora = LoraOf(op);
-        var shrinks = op.Slices.Count > 0;
-        if (shrinks)
+        List<IStepWork> ofAdapters = [];
+        if (op.Slices.Count > 0)
         {
-            lora = AddShrink(op, lora);
+            ofAdapters.Add(Shrink(op, lora));
+            lora = collectives.SumShrunk(lora, ofAdapters);
         }
 
         // A kept product is finished in place.
         var product = op.Mode is LinearOutput.Keep or LinearOutput.Partial ? context.AddressOf(op.Output) : context.Memory.Product.Address;
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
-        Add(op.Weight, op.Input, product, stride, CudaDataType.Float32);
-        if (shrinks && context.Branch is { } branch)
-        {
-            works.Add(new BranchJoin(branch));
-        }
-
-        _ends.Add(op, next, lora, product, stride);
+        var end = new LinearEnd(op, next, lora, product, stride);
+        ofAdapters.AddRange(_ends.Before(end));
+        var multiply = Product(op, product, stride, CudaDataType.Float32);
+        works.AddRange(context.Branch is { } branch && ofAdapters.Count > 0
+            ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
+            : [.. ofAdapters, multiply]);
+        works.Add(_ends.Of(end));
     }
 
     /// <summary>Adds the logits: a product of the output rows, kept in fp32.</summary>
@@ -67,15 +68,14 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
     }
 
-    private void Add(int weight, int input, ulong output, int outputStride, CudaDataType type)
+    private MatmulLaunch Product(LinearOp op, ulong output, int outputStride, CudaDataType type)
     {
-        var spec = context.Program.Weights[weight];
+        var spec = context.Program.Weights[op.Weight];
         var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type);
-        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(weight), context.AddressOf(input), output, ofOutputs: false));
+        return new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false);
     }
 
-    /// <summary>Adds x·Aᵀ of a Linear, summed over the ranks where there are several. Returns where its end finds the sums.</summary>
-    private LoraParameters AddShrink(LinearOp op, LoraParameters lora)
+    private KernelLaunch<ShrinkParameters> Shrink(LinearOp op, LoraParameters lora)
     {
         var parameters = new ShrinkParameters
         {
@@ -87,13 +87,9 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
             InputStride = context.StrideOf(op.Input),
         };
-        var steps = new List<IStepWork>();
-        steps.Add(context.PlainKernels
+        return context.PlainKernels
             ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
-            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters));
-        var sums = collectives.SumShrunk(lora, steps);
-        works.AddRange(context.Branch is { } branch ? steps.Select(step => new BranchedLaunch(branch, step)) : steps);
-        return sums;
+            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters);
     }
 
     private LoraParameters LoraOf(LinearOp op)

@@ -33,7 +33,7 @@ internal sealed class StepMemory : IDisposable
     /// <summary>The program's buffers, by their numbers.</summary>
     public IReadOnlyList<CudaDeviceBuffer> Buffers { get; }
 
-    /// <summary>A product before its end: fp32 [rows, outputs of a Linear].</summary>
+    /// <summary>A product before its end: fp32 [rows, outputs of a Linear]; behind one that is accumulated, its deltas likewise.</summary>
     public CudaDeviceBuffer Product { get; }
 
     /// <summary>x·Aᵀ by chunks: fp32 [planes][rows][slices][ranks].</summary>

@@ -15,7 +15,7 @@ internal sealed class StepSizes
         var linears = program.Ops.OfType<LinearOp>().ToList();
         Block = layout.Bytes;
         Buffers = [.. program.Buffers.Select(buffer => BytesOf(buffer, limits))];
-        Product = MatrixBytes(limits.MaxRows, linears.Select(op => program.Weights[op.Weight].Rows).DefaultIfEmpty(1).Max(), sizeof(float));
+        Product = MatrixBytes(limits.MaxRows, linears.Select(op => ProductColumns(program, op)).DefaultIfEmpty(1).Max(), sizeof(float));
         Partials = linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float);
         TokenSlots = (long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int);
         States = (long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float);
@@ -60,6 +60,9 @@ internal sealed class StepSizes
         buffer.Rows == BufferRows.Step ? limits.MaxRows : limits.MaxOutputs,
         buffer.Columns,
         buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
+
+    /// <summary>Behind a product that is accumulated stand its deltas. A gate_up is wider than an o with its deltas: they cost no memory as a rule.</summary>
+    private static int ProductColumns(ModelProgram program, LinearOp op) => Strides.Of(program.Weights[op.Weight].Rows) * (op.Mode == LinearOutput.Accumulate ? 2 : 1);
 
     /// <summary>Floats of the partial planes of a Linear, per row.</summary>
     private static long PartialFloats(ModelProgram program, LinearOp op)

@@ -66,6 +66,40 @@ public sealed class FusedKernelTests
         Assert.Contains(pages, value => value != 0);
     }
 
+    /// <summary>Widths of the residual stream, and ranks: rows whose adapter leaves it alone beside others.</summary>
+    [Theory]
+    [InlineData(64)]
+    [InlineData(70)]
+    [InlineData(1100)]
+    public void RmsNorm_AnyWidth_EqualsTheTwo(int width)
+    {
+        using var session = new KernelSession();
+        var test = new LoraCase(64, [(0, width)], [[16], [0], [9]], Mixed);
+        var (fixture, lora, product, bias) = Operands(session, test);
+        var stride = Values.Stride(width);
+        var added = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate);
+        var norm = new RmsNormParameters
+        {
+            Input = added.Output,
+            Weight = session.Upload<ushort>(Values.Random(1, width, 2, 3).ToBFloat16()),
+            Output = session.Upload<ushort>(new ushort[test.RowCount * stride]),
+            RowCount = added.RowCount,
+            Columns = width,
+            InputStride = added.OutputStride,
+            OutputStride = stride,
+            Epsilon = 1e-5f,
+        };
+        var fused = new FinishNormParameters { Linear = added, Norm = norm, Delta = session.Allocate<float>(test.RowCount * stride), DeltaStride = stride };
+        fused.Linear.Output = session.Upload<float>(session.Download<float>(added.Output, test.RowCount * stride));
+        fused.Norm.Output = session.Upload<ushort>(new ushort[test.RowCount * stride]);
+        session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, added);
+        session.Launch("srv_rms_norm", new CudaGrid(5), 256, 64, norm);
+        session.Launch("srv_lora_expand", new CudaGrid(3, 2), 128, ValuesBytes, added with { Output = fused.Delta });
+        session.Launch("srv_finish_rms_norm", new CudaGrid(7), 256, KernelSet.FinishNormSharedBytes(width), fused);
+        Assert.Equal(session.Download<float>(added.Output, test.RowCount * stride), session.Download<float>(fused.Linear.Output, test.RowCount * stride));
+        Assert.Equal(session.Download<ushort>(norm.Output, test.RowCount * stride), session.Download<ushort>(fused.Norm.Output, test.RowCount * stride));
+    }
+
     private static (LoraFixture Fixture, LoraParameters Lora, float[] Product, ushort[] Bias) Operands(KernelSession session, LoraCase test)
     {
         var fixture = new LoraFixture(session, test);

@@ -17,6 +17,9 @@ public sealed class FusionTests
         var taken = Taken(program).ToList();
         Assert.Equal(2, taken.OfType<SiluMulOp>().Count());
         Assert.Equal(takesHeads ? 2 : 0, taken.OfType<RopeAndAppendOp>().Count());
+
+        // Two of each layer but the last down, which the rows that have outputs follow.
+        Assert.Equal(3, taken.OfType<RmsNormOp>().Count());
     }
 
     /// <summary>What somebody reads later has to be written.</summary>
