@@ -3,6 +3,7 @@ namespace Serving.Compute.Cuda.Driver;
 /// <summary>A mark in a stream that others wait for.</summary>
 internal sealed class CudaEvent : CudaHandle
 {
+    private const uint BlockingSync = 1;
     private const uint DisableTiming = 2;
 
     private CudaEvent(CudaContext context, nint value)
@@ -11,10 +12,13 @@ internal sealed class CudaEvent : CudaHandle
     }
 
     /// <summary>Makes an event; one that keeps no time is cheaper.</summary>
-    public static CudaEvent Create(CudaContext context, bool timing = false)
+    /// <param name="context">Where.</param>
+    /// <param name="timing">Whether it keeps time.</param>
+    /// <param name="blocking">Whether <see cref="Synchronize"/> gives the processor away while it waits; otherwise the driver asks over and over.</param>
+    public static CudaEvent Create(CudaContext context, bool timing = false, bool blocking = false)
     {
         context.MakeCurrent();
-        DriverApi.EventCreate(out var value, timing ? 0 : DisableTiming).ThrowIfFailed("cuEventCreate");
+        DriverApi.EventCreate(out var value, (timing ? 0 : DisableTiming) | (blocking ? BlockingSync : 0)).ThrowIfFailed("cuEventCreate");
         return new CudaEvent(context, value);
     }
 

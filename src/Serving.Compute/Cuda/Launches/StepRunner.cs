@@ -62,7 +62,7 @@ internal sealed class StepRunner : IDisposable
     {
         var turn = _turns[_ended % _turns.Length];
         var outputs = turn.Outputs ?? throw new ComputeException("No step is under way.");
-        turn.Ended.Synchronize();
+        turn.AwaitEnd();
         turn.Readback.Read(outputs, _context.Program.Shape.VocabularySize);
         turn.Outputs = null;
         _ended++;
