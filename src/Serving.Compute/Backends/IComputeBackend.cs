@@ -50,8 +50,10 @@ public interface IComputeBackend : IDisposable
 
     /// <summary>
     /// Writes an adapter's cells into pages and binds them to a slot. May run on any thread beside <see cref="Execute"/>, as no running step uses
-    /// these pages or this slot.
+    /// these pages or this slot. On a device that runs by itself they may still be on their way when it returns; the backend keeps the order: a later step that uses the
+    /// slot, and whatever is written to the pages or packed into the slot afterwards, comes after them. The adapter's memory is free when it returns.
     /// </summary>
+    /// <exception cref="ComputeException">The device failed, now or in a copy before; one that fails later fails the next step.</exception>
     void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages);
 
     /// <summary>

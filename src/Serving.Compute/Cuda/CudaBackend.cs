@@ -132,8 +132,8 @@ public sealed class CudaBackend : IAsynchronousBackend
         _context.MakeCurrent();
         var arena = Own(new DeviceArena(_context, _stream));
         var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
-        _host = Own(new PinnedTier(pool, pages));
         _adapters = Own(new AdapterTable(_program, pool, pages));
+        _host = Own(new PinnedTier(pool, pages, _adapters));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
@@ -192,6 +192,9 @@ public sealed class CudaBackend : IAsynchronousBackend
             owned.Dispose();
         }
     }
+
+    /// <summary>Waits until every packed adapter has arrived: benchmarks time that.</summary>
+    internal void AwaitAdapters() => (_adapters ?? throw NoPool()).Settle();
 
     /// <summary>Copies the arena from its first byte on: tests compare its bits.</summary>
     internal void CopyArena(Span<byte> bytes) => (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);

@@ -13,7 +13,12 @@ internal static class AdapterLoads
     {
         var adapter = StepSession.Adapter(cost.Program, DecodeBenchmark.Rank, _ => true);
         var bytes = cost.AdapterBytes(DecodeBenchmark.Rank, _ => true);
-        void Load() => backend.PackAdapter(0, adapter, session.PagesOf(0));
+        void Load()
+        {
+            backend.PackAdapter(0, adapter, session.PagesOf(0));
+            backend.AwaitAdapters();
+        }
+
         var load = Best(Load);
         var words = FormattableString.Invariant($"{bytes / 1e6:G4} MB / {cost.Limits.HostRate / 1e9:G4} GB/s = {bytes / cost.Limits.HostRate * 1e3:G4} ms");
         yield return new("load.rate", $"adapter load, rank {DecodeBenchmark.Rank}, all seven, cutting into cells included, of host-to-device bandwidth", 100 * bytes / load / cost.Limits.HostRate, "%", Bar.AtLeast(80), words);

@@ -49,6 +49,7 @@ internal sealed class StepRunner : IDisposable
 
         _stream.Context.MakeCurrent();
         var size = _writer.Write(inputs, _context.Adapters.RankBlocks, turn.Block);
+        _context.Adapters.Await(inputs, _stream);
         _writer.Queue(_context.Memory.Block, _stream);
         Queue(in size);
         turn.Readback.Queue(inputs, outputs.Logits is null ? null : _logits, _stream);

@@ -4,25 +4,29 @@ using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Programs;
+using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
-/// Which adapter is bound to which slot, on the device and, for what the host decides by it, here. Adapters are cut into cells in pinned memory, page by page,
-/// while the copy of the page before is under way, on a stream of their own.
+/// Which adapter is bound to which slot, on the device and, for what the host decides by it, here. Adapters are cut into cells in pinned memory, page by page in the
+/// order of their layers, while copies of the pages before are under way, on a stream of their own.
 /// </summary>
 internal sealed class AdapterTable : IDisposable
 {
     /// <summary>Pages that are cut and copied in turns.</summary>
-    private const int StagingPages = 2;
+    private const int StagingPages = 4;
+
+    /// <summary>Loads whose bindings are on their way.</summary>
+    private const int StagingLoads = 2;
 
     private readonly Lock _gate = new();
     private readonly IReadOnlyList<LoraSlice> _slices;
     private readonly PoolShape _pool;
     private readonly CudaDeviceBuffer _pages;
-    private readonly CudaStream _stream;
-    private readonly CudaPinnedBuffer _staging;
-    private readonly CudaEvent[] _copied = new CudaEvent[StagingPages];
+    private readonly AdapterCopies _copies;
+    private readonly StagingRing _cells;
+    private readonly StagingRing _tables;
     private readonly byte[] _rankBlocks;
     private readonly int _runsPerSlot;
 
@@ -35,18 +39,14 @@ internal sealed class AdapterTable : IDisposable
         CellsPerPage = (int)(pool.PageBytes / AdapterLayout.CellBytes);
         _runsPerSlot = RunsPerSlot(_slices, CellsPerPage);
         var context = pages.Context;
-        _stream = CudaStream.Create(context);
-        _staging = CudaPinnedBuffer.Allocate(context, StagingPages * pool.PageBytes);
-        for (var i = 0; i < StagingPages; i++)
-        {
-            _copied[i] = CudaEvent.Create(context);
-        }
-
+        _copies = new AdapterCopies(context, pool.AdapterSlots, pool.PageCount);
+        _cells = new StagingRing(context, StagingPages, pool.PageBytes);
+        _tables = new StagingRing(context, StagingLoads, Math.Max(1, SlotBindingBytes + ((long)_runsPerSlot * sizeof(int))));
         _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
         Bindings = CudaDeviceBuffer.Allocate(context, BindingBytes(_slices.Count, pool.AdapterSlots));
         Runs = CudaDeviceBuffer.Allocate(context, RunBytes(_runsPerSlot, pool.AdapterSlots));
-        Bindings.Clear(_stream);
-        _stream.Synchronize();
+        Bindings.Clear(_copies.Stream);
+        _copies.Stream.Synchronize();
     }
 
     /// <summary>Cells that a page holds.</summary>
@@ -65,7 +65,9 @@ internal sealed class AdapterTable : IDisposable
     public static long BytesOf(ModelProgram program, int slots, long pageBytes) =>
         BindingBytes(program.Slices.Count, slots) + RunBytes(RunsPerSlot(program.Slices, (int)(pageBytes / AdapterLayout.CellBytes)), slots);
 
-    /// <summary>Cuts an adapter into cells, copies them to its pages and binds it to the slot; everything has arrived when it returns.</summary>
+    private int SlotBindingBytes => _slices.Count * Marshal.SizeOf<LoraBinding>();
+
+    /// <summary>Cuts an adapter into cells, queues their copies to its pages and binds it to the slot; who uses them afterwards waits on the device (<see cref="Await"/>).</summary>
     public void Pack(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
     {
         Check(slot, layout, pages);
@@ -80,20 +82,38 @@ internal sealed class AdapterTable : IDisposable
             }
 
             Bind(slot, adapter, layout, pages);
+            _copies.Mark(slot, pages);
         }
     }
+
+    /// <summary>Lets a step wait for adapters that it uses, and for pages that it writes to, as far as they are still on their way.</summary>
+    public void Await(StepInputs inputs, CudaStream stream) => _copies.Await(inputs, stream);
+
+    /// <summary>Lets a stream that writes to any pages wait for all adapters that are on their way.</summary>
+    public void AwaitAll(CudaStream stream) => _copies.AwaitAll(stream);
+
+    /// <summary>Waits until every adapter has arrived.</summary>
+    public void Settle() => _copies.Stream.Synchronize();
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _stream.Dispose();
-        _staging.Dispose();
+        try
+        {
+            // Pinned memory is not given back under a copy.
+            _pages.Context.MakeCurrent();
+            Settle();
+        }
+        catch (CudaException)
+        {
+            // A device that failed copies nothing any more.
+        }
+
+        _copies.Dispose();
+        _cells.Dispose();
+        _tables.Dispose();
         Bindings.Dispose();
         Runs.Dispose();
-        foreach (var copied in _copied)
-        {
-            copied.Dispose();
-        }
     }
 
     private static int Tiles(int width) => (width + AdapterLayout.CellColumns - 1) / AdapterLayout.CellColumns;
@@ -117,17 +137,16 @@ internal sealed class AdapterTable : IDisposable
     /// <summary>Fills one page from the cuts that lie in it, which are side by side in the list, and queues its copy.</summary>
     private int PackPage(List<CellCut> cuts, int next, int page, int target)
     {
-        var turn = page % StagingPages;
-        _copied[turn].Synchronize();
-        var staging = _staging.Span<ushort>(turn * _pool.PageBytes, (int)(_pool.PageBytes / sizeof(ushort)));
-        staging.Clear();
+        var staging = _cells.Next<ushort>((int)(_pool.PageBytes / sizeof(ushort)));
+        var cells = 0;
         for (; next < cuts.Count && cuts[next].Run.Page == page; next++)
         {
             cuts[next].Pack(staging);
+            cells = Math.Max(cells, cuts[next].Run.FirstCell + cuts[next].Run.TileCount);
         }
 
-        _pages.CopyFromAsync(target * _pool.PageBytes, _staging, turn * _pool.PageBytes, _pool.PageBytes, _stream);
-        _copied[turn].Record(_stream);
+        _cells.Copy(0, cells * (long)AdapterLayout.CellBytes, _pages, target * _pool.PageBytes, _copies.Stream);
+        _cells.Done(_copies.Stream);
         return next;
     }
 
@@ -152,13 +171,26 @@ internal sealed class AdapterTable : IDisposable
             }
         }
 
+        CopyTables(slot, bindings, runs);
         var first = slot * _slices.Count;
-        Bindings.CopyFrom<LoraBinding>(first * (long)Marshal.SizeOf<LoraBinding>(), bindings, _stream);
-        Runs.CopyFrom<int>(firstRun * (long)sizeof(int), CollectionsMarshal.AsSpan(runs), _stream);
         for (var slice = 0; slice < bindings.Length; slice++)
         {
             _rankBlocks[first + slice] = (byte)bindings[slice].RankBlocks;
         }
+    }
+
+    private void CopyTables(int slot, LoraBinding[] bindings, List<int> runs)
+    {
+        var bytes = _tables.Next<byte>(SlotBindingBytes + (runs.Count * sizeof(int)));
+        MemoryMarshal.AsBytes<LoraBinding>(bindings).CopyTo(bytes);
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(runs)).CopyTo(bytes[SlotBindingBytes..]);
+        if (runs.Count > 0)
+        {
+            _tables.Copy(SlotBindingBytes, runs.Count * sizeof(int), Runs, slot * (long)_runsPerSlot * sizeof(int), _copies.Stream);
+        }
+
+        _tables.Copy(0, SlotBindingBytes, Bindings, slot * (long)SlotBindingBytes, _copies.Stream);
+        _tables.Done(_copies.Stream);
     }
 
     /// <summary>Runs of an adapter with the largest rank on every slice.</summary>

@@ -9,14 +9,16 @@ internal sealed class PinnedTier : IDisposable
     private readonly Lock _gate = new();
     private readonly PoolShape _pool;
     private readonly CudaDeviceBuffer _pages;
+    private readonly AdapterTable _adapters;
     private readonly CudaPinnedBuffer? _host;
     private readonly CudaStream _stream;
 
     /// <summary>Takes the host memory.</summary>
-    public PinnedTier(PoolShape pool, CudaDeviceBuffer pages)
+    public PinnedTier(PoolShape pool, CudaDeviceBuffer pages, AdapterTable adapters)
     {
         _pool = pool;
         _pages = pages;
+        _adapters = adapters;
         _stream = CudaStream.Create(pages.Context);
         _host = pool.HostPageCount > 0 ? CudaPinnedBuffer.Allocate(pages.Context, checked(pool.HostPageCount * pool.PageBytes)) : null;
     }
@@ -44,6 +46,12 @@ internal sealed class PinnedTier : IDisposable
         lock (_gate)
         {
             _pages.Context.MakeCurrent();
+            if (!toHost)
+            {
+                // The pages may have been an adapter's that was given up while it was on its way.
+                _adapters.AwaitAll(_stream);
+            }
+
             for (var i = 0; i < pages.Length; i++)
             {
                 Copy(Check(pages[i], _pool.PageCount), Check(hostPages[i], _pool.HostPageCount), toHost);
