@@ -50,10 +50,7 @@ Status submit_part(Communicator* handle, Stream* stream_handle, const Part& part
             status = invalid_argument;
             return Result::success;
         }
-        const Result submitted = submit(stream, [clique = communicator->clique, rank = communicator->rank, part, weak = std::weak_ptr(stream)] {
-            clique->expect_on(rank, weak.lock());
-            return clique->meet(rank, part);
-        });
+        const Result submitted = submit(stream, [clique = communicator->clique, rank = communicator->rank, part] { return clique->meet(rank, part); });
         if (submitted == Result::success) communicator->clique->expect_on(communicator->rank, stream);
         return submitted;
     });

@@ -83,10 +83,11 @@ Result Clique::meet(int rank, const Part& part) {
             changed.notify_all();
             return result_;
         }
-        // Bring the others here, as far as their work is queued.
+        // Bring the others here, as far as their work is queued: those that this very thread queues for. A rank with a thread of its own comes by itself; run from here,
+        // what it has behind this part could wait for this rank, which waits below on the same stack.
         bool advanced = false;
         for (Rank& other : ranks_) {
-            if (other.met > number || !other.stream || other.context->error != Result::success) continue;
+            if (other.met > number || !other.stream || other.host != std::this_thread::get_id() || other.context->error != Result::success) continue;
             const std::shared_ptr<Stream> stream = other.stream;
             if (!stream->running) advanced = advance(*stream) || advanced;
         }

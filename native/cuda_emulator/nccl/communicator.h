@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "../driver/context.h"
@@ -35,7 +36,10 @@ public:
     void join(int rank, DeviceContext& context) { ranks_[static_cast<size_t>(rank)].context = &context; }
 
     // The stream that the rank's next part is queued on: where the others find it.
-    void expect_on(int rank, const std::shared_ptr<Stream>& stream) { ranks_[static_cast<size_t>(rank)].stream = stream; }
+    void expect_on(int rank, const std::shared_ptr<Stream>& stream) {
+        ranks_[static_cast<size_t>(rank)].stream = stream;
+        ranks_[static_cast<size_t>(rank)].host = std::this_thread::get_id();
+    }
 
     // The rank waits for nobody any more: what it has come to ends, with whatever is in its buffers.
     void abort(int rank);
@@ -50,6 +54,7 @@ private:
     struct Rank {
         DeviceContext* context = nullptr;
         std::shared_ptr<Stream> stream;
+        std::thread::id host;     // that queues its parts
         uint64_t met = 0;         // parts that it has come to
         std::deque<Part> waiting; // those of them that are not done
         bool aborted = false;

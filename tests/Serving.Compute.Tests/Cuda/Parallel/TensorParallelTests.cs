@@ -167,21 +167,6 @@ public sealed partial class TensorParallelTests : IDisposable
         CudaEmulator.Reset(1);
     }
 
-    /// <summary>The same while the ranks are joined, wherever the device has come to: the other rank is not left waiting.</summary>
-    [Theory]
-    [InlineData(0)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public void Create_OneDeviceFails_EndsAllRanks(int operations)
-    {
-        CudaEmulator.RequireEmulated();
-        CudaEmulator.FailAfter(1, (ulong)operations, 700);
-        var error = Assert.ThrowsAny<ComputeException>(() => ParallelFactory.Default.Create(TestProgram.Create(new TestShape()).Program));
-        Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700)", error.Message, StringComparison.Ordinal);
-        CudaEmulator.Reset(1);
-    }
-
     /// <summary>One rank's part is refused by a backend that has no other ranks.</summary>
     [Fact]
     public void AllocatePool_PartWithoutOtherRanks_IsRefused()
