@@ -167,6 +167,41 @@ public sealed partial class TensorParallelTests : IDisposable
         CudaEmulator.Reset(1);
     }
 
+    /// <summary>The same while the ranks are joined, at every operation that the device comes to: the other rank is not left waiting.</summary>
+    [Fact]
+    public void Create_OneDeviceFails_EndsAllRanks()
+    {
+        CudaEmulator.RequireEmulated();
+        var program = TestProgram.Create(new TestShape()).Program;
+        var operations = 0UL;
+        while (FailureAt(operations) is { } message)
+        {
+            Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700)", message, StringComparison.Ordinal);
+            operations++;
+        }
+
+        Assert.InRange(operations, 1UL, 100UL);
+
+        // What is said when device 1 fails after so many operations; null when it is not asked for that many.
+        string? FailureAt(ulong after)
+        {
+            CudaEmulator.FailAfter(1, after, 700);
+            try
+            {
+                using var backend = ParallelFactory.Default.Create(program);
+                return null;
+            }
+            catch (ComputeException exception)
+            {
+                return exception.Message;
+            }
+            finally
+            {
+                CudaEmulator.Reset(1);
+            }
+        }
+    }
+
     /// <summary>One rank's part is refused by a backend that has no other ranks.</summary>
     [Fact]
     public void AllocatePool_PartWithoutOtherRanks_IsRefused()
