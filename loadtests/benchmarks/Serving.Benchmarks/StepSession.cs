@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Programs;
@@ -132,5 +133,19 @@ internal sealed class StepSession
     {
         var slices = program.Slices.Where(takes).Select(slice => new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]));
         return new AdapterWeights([.. slices]);
+    }
+
+    /// <summary>An adapter of random bits on all slices: memory that nobody has written reads as one and the same page.</summary>
+    public static AdapterWeights RandomAdapter(ModelProgram program, int rank, int seed)
+    {
+        var random = new Random(seed);
+        ushort[] Values(int count)
+        {
+            var values = new ushort[count];
+            random.NextBytes(MemoryMarshal.AsBytes(values.AsSpan()));
+            return values;
+        }
+
+        return new AdapterWeights([.. program.Slices.Select(slice => new AdapterSlice(slice.Index, rank, 1, Values(rank * slice.InputWidth), Values(rank * slice.OutputWidth)))]);
     }
 }

@@ -8,14 +8,18 @@ internal static class AdapterLoads
 {
     private const int Repeats = 7;
 
+    /// <summary>Adapters that are loaded in turns: one that was loaded just before would still be in a cache.</summary>
+    private const int Adapters = 6;
+
     /// <summary>A load's rate, and how much longer a step and a load beside each other take than the step.</summary>
     public static IEnumerable<BenchmarkRow> Rows(BenchmarkShape shape, CudaBackend backend, StepSession session, StepCost cost)
     {
-        var adapter = StepSession.Adapter(cost.Program, DecodeBenchmark.Rank, _ => true);
+        var adapters = Enumerable.Range(0, Adapters).Select(seed => StepSession.RandomAdapter(cost.Program, DecodeBenchmark.Rank, seed)).ToArray();
+        var loads = 0;
         var bytes = cost.AdapterBytes(DecodeBenchmark.Rank, _ => true);
         void Load()
         {
-            backend.PackAdapter(0, adapter, session.PagesOf(0));
+            backend.PackAdapter(0, adapters[loads++ % Adapters], session.PagesOf(0));
             backend.AwaitAdapters();
         }
 
