@@ -13,6 +13,7 @@ struct Settings {
     std::atomic<bool> checked;           // SRV_EMULATOR_CHECKS, 0 or 1
     std::atomic<int> host_threads;       // SRV_EMULATOR_THREADS, that run blocks
     std::atomic<int64_t> access_limit;   // checked accesses of one block, after which it counts as never ending
+    std::atomic<int64_t> patience_milliseconds{120000};             // of a rank that waits for another while nothing is queued or done anywhere
     std::atomic<uint32_t> refusing_algorithm{0};                    // of cuBLASLt; 0: every one
     std::atomic<uint64_t> refused_first{1}, refused_last{0};        // columns of the products that it refuses
 

@@ -49,7 +49,15 @@ SRV_EXPORT Result cuGetErrorName(Result error, const char** name) {
 SRV_EXPORT Result cuGetErrorString(Result error, const char** text) {
     if (!text) return Result::invalid_value;
     *text = description_of(error);
-    return *text ? Result::success : Result::invalid_value;
+    if (!*text) return Result::invalid_value;
+    const std::lock_guard hold(driver_lock);
+    if (current_context && current_context->error == error && !current_context->cause.empty()) {
+        // A program that prints this prints the finding.
+        thread_local std::string longer;
+        longer = std::string(*text) + "; " + current_context->cause;
+        *text = longer.c_str();
+    }
+    return Result::success;
 }
 
 SRV_EXPORT Result cuDeviceGetCount(int* count) {
@@ -104,8 +112,10 @@ SRV_EXPORT Result cuDevicePrimaryCtxRelease_v2(int device) {
             primary.complete_everything();
             // A failed context stays failed for the process, as on a device; srv_emulator_reset is for tests.
             const Result error = primary.error;
+            const std::string cause = primary.cause;
             primary.reset();
             primary.error = error;
+            primary.cause = cause;
         }
         return Result::success;
     });

@@ -53,6 +53,7 @@ SRV_VISIBLE void srv_emulator_clear_findings(int32_t device) { Findings::clear(d
 SRV_VISIBLE void srv_emulator_set_seed(uint64_t seed) { settings.seed = seed; }
 SRV_VISIBLE void srv_emulator_set_checks(int32_t on) { settings.checked = on != 0; }
 SRV_VISIBLE void srv_emulator_set_access_limit(int64_t accesses) { settings.access_limit = accesses; }
+SRV_VISIBLE void srv_emulator_set_patience(int64_t milliseconds) { settings.patience_milliseconds = milliseconds; }
 SRV_VISIBLE void srv_emulator_set_devices(int32_t count) { settings.devices = std::clamp(count, 1, GlobalMemory::max_devices); }
 SRV_VISIBLE void srv_emulator_set_memory(uint64_t bytes) { settings.memory_bytes = std::min<uint64_t>(bytes, GlobalMemory::device_span / 2); }
 

@@ -61,7 +61,7 @@ Result copy_to_host(void* to, uint64_t from, size_t bytes, Stream* handle) {
         if (!to || !is_live(from, bytes)) return Result::invalid_value;
         const Result result = submit(stream, on_live(context, "cuMemcpyDtoH", from, bytes, [=] { std::memcpy(to, at(from), bytes); }));
         if (result != Result::success || stream->capture || is_pinned(to, bytes)) return result;
-        complete_all(*stream);
+        complete_all(stream);
         return context.error;
     });
 }
@@ -80,7 +80,7 @@ Result copy_within(uint64_t to, uint64_t from, size_t bytes, Stream* handle) {
 Result complete_default(Result submitted) {
     if (submitted != Result::success) return submitted;
     return call([](DeviceContext& context) {
-        complete_all(*context.default_stream);
+        complete_all(context.default_stream);
         return context.error;
     });
 }

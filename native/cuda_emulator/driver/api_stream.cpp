@@ -78,7 +78,7 @@ SRV_EXPORT Result cuStreamDestroy_v2(Stream* handle) {
 SRV_EXPORT Result cuStreamSynchronize(Stream* handle) {
     return call_on(handle, [](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (const Result refused = refuse_if_capturing(*stream); refused != Result::success) return refused;
-        complete_all(*stream);
+        complete_all(stream);
         return context.error;
     });
 }
@@ -86,7 +86,7 @@ SRV_EXPORT Result cuStreamSynchronize(Stream* handle) {
 SRV_EXPORT Result cuStreamQuery(Stream* handle) {
     return call_on(handle, [](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (const Result refused = refuse_if_capturing(*stream); refused != Result::success) return refused;
-        if (stream->queue.empty()) return Result::success;
+        if (stream->idle()) return Result::success;
         advance(*stream);
         return context.error != Result::success ? context.error : Result::not_ready;
     });
@@ -153,7 +153,8 @@ SRV_EXPORT Result cuEventQuery(Event* handle) {
     return on_event(handle, [](DeviceContext& context, Event& event) {
         if (const Result refused = answerable(context, event); refused != Result::success) return refused;
         if (!event.record || event.record->done) return Result::success;
-        advance(*event.record->at.stream);
+        const std::shared_ptr<Stream> stream = event.record->at.stream;
+        advance(*stream);
         return event.context->error != Result::success ? event.context->error : Result::not_ready;
     });
 }

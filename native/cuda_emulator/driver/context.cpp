@@ -9,6 +9,7 @@ namespace emulator {
 
 std::recursive_mutex driver_lock;
 std::condition_variable_any changed;
+uint64_t progress = 0;
 bool initialized = false;
 thread_local DeviceContext* current_context = nullptr;
 Handles<Stream> streams;
@@ -23,7 +24,7 @@ DeviceContext* context_of(int device) {
 DeviceContext::DeviceContext(int number) : device(number) { reset(); }
 
 std::vector<std::shared_ptr<Stream>> DeviceContext::all_streams() {
-    std::erase_if(streams_, [](const auto& stream) { return stream->queue.empty() && !streams.find(stream.get()); });
+    std::erase_if(streams_, [](const auto& stream) { return stream->idle() && !streams.find(stream.get()); });
     return streams_;
 }
 
@@ -31,11 +32,20 @@ void DeviceContext::execute(const Operations& operation) {
     if (error != Result::success) return;
     if (planted != Result::success && operations_until_failure-- == 0) {
         Findings::add({FindingKind::planted, device, "", {0, 0, 0}, 0, 0, "this failure was asked for"});
-        error = planted;
+        fail(planted);
         planted = Result::success;
         return;
     }
-    error = operation();
+    if (const Result result = operation(); result != Result::success) fail(result);
+}
+
+void DeviceContext::fail(Result result) {
+    auto found = Findings::of(device);
+    error = result;
+    cause = found.empty() ? "" : found.front().text();
+    if (!found.empty()) return;
+    found = Findings::of(-1);  // another rank's, just now
+    if (!found.empty()) cause = found.back().text();
 }
 
 bool DeviceContext::runs_early() {
@@ -45,8 +55,9 @@ bool DeviceContext::runs_early() {
 }
 
 void DeviceContext::complete_everything() {
-    for (const auto& stream : all_streams()) complete_all(*stream);
-    complete_all(*default_stream);
+    std::vector<Dependency> issued{{default_stream, default_stream->issued}};
+    for (const auto& stream : all_streams()) issued.push_back({stream, stream->issued});
+    for (const Dependency& last : issued) complete(last);
 }
 
 Result DeviceContext::forbidden_by_capture() {
@@ -67,8 +78,22 @@ void DeviceContext::reset() {
     default_stream = std::make_shared<Stream>();
     default_stream->context = this;
     error = planted = Result::success;
+    cause.clear();
     communicators = 0;
     release_all(device);
+}
+
+void note_progress() {
+    progress++;
+    changed.notify_all();
+}
+
+bool Patience::wait() {
+    if (seen_ != progress) {
+        seen_ = progress;
+        end_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(settings.patience_milliseconds);
+    }
+    return changed.wait_until(driver_lock, end_) == std::cv_status::no_timeout || seen_ != progress;
 }
 
 std::shared_ptr<Stream> stream_of(DeviceContext& context, Stream* handle) {

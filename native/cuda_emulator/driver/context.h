@@ -1,9 +1,11 @@
 // A device's primary context: its streams, its error, which stays once an operation has failed, and what every call of the API begins with.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +20,7 @@ public:
     const int device;
     int retained = 0;
     Result error = Result::success;
+    std::string cause;  // the finding behind the error, where there is one
     std::shared_ptr<Stream> default_stream;
 
     // Communicators that it takes part in. With any its streams run late: an early one would wait for a rank whose host thread has yet to queue its part.
@@ -32,6 +35,8 @@ public:
     void add(const std::shared_ptr<Stream>& stream) { streams_.push_back(stream); }
 
     void execute(const Operations& operation);
+
+    // What is on all its streams now.
     void complete_everything();
 
     // With a seed, a draw: whether a stream runs what was just queued on it.
@@ -44,6 +49,8 @@ public:
     void reset();
 
 private:
+    void fail(Result result);
+
     std::vector<std::shared_ptr<Stream>> streams_;
     uint64_t draws_ = 0;
 };
@@ -53,6 +60,23 @@ extern std::recursive_mutex driver_lock;
 
 // Told when work is queued or done: a collective of several devices waits for the others' host threads, without the lock.
 extern std::condition_variable_any changed;
+
+// Operations queued and operations done, on all devices.
+extern uint64_t progress;
+void note_progress();
+
+// Of one who waits for a rank. A device would wait for ever; here it ends when nobody has queued or done anything for a while. A host thread that is only slow to come,
+// because others have the processors, is no mistake.
+class Patience {
+public:
+    // Waits for a change. False when there is none any more.
+    bool wait();
+
+private:
+    uint64_t seen_ = ~uint64_t{0};
+    std::chrono::steady_clock::time_point end_;
+};
+
 extern bool initialized;
 extern thread_local DeviceContext* current_context;
 

@@ -26,16 +26,15 @@ Result submit(const std::shared_ptr<Stream>& stream, Operations operation) {
     } else if (stream->waits_for_default && context.default_stream->completed < context.default_stream->issued) {
         work.after.push_back({context.default_stream, context.default_stream->issued});
     }
-    while (stream->queue.size() >= Stream::bound) advance(*stream);
+    if (stream->queue.size() >= Stream::bound) complete({stream, stream->issued - Stream::bound + 1});
     stream->issued++;
     stream->queue.push_back(std::move(work));
-    changed.notify_all();
-    if (context.runs_early()) complete_all(*stream);
+    note_progress();
+    if (context.runs_early()) complete_all(stream);
     return Result::success;
 }
 
 bool advance(Stream& stream) {
-    while (stream.running && stream.runner != std::this_thread::get_id()) changed.wait(driver_lock);
     if (stream.queue.empty() || stream.running) return false;
     stream.running = true;
     stream.runner = std::this_thread::get_id();
@@ -45,18 +44,20 @@ bool advance(Stream& stream) {
     stream.context->execute(work.run);
     stream.completed++;
     stream.running = false;
-    changed.notify_all();
+    note_progress();
     return true;
 }
 
-void complete(const Dependency& dependency) {
-    while (dependency.stream->completed < dependency.number && advance(*dependency.stream)) {
+void complete(Dependency dependency) {
+    Stream& stream = *dependency.stream;
+    while (stream.completed < dependency.number) {
+        if (advance(stream)) continue;
+        const bool elsewhere = stream.running && stream.runner != std::this_thread::get_id();
+        if (!elsewhere) return;
+        changed.wait(driver_lock);
     }
 }
 
-void complete_all(Stream& stream) {
-    while (advance(stream)) {
-    }
-}
+void complete_all(const std::shared_ptr<Stream>& stream) { complete({stream, stream->issued}); }
 
 }  // namespace emulator

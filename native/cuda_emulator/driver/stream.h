@@ -53,6 +53,9 @@ struct Stream : std::enable_shared_from_this<Stream> {
     uint64_t issued = 0;
     uint64_t completed = 0;
     std::deque<Work> queue;
+
+    bool idle() const { return completed == issued; }
+
     bool running = false;  // an operation, which may have let go of the driver's lock to wait for another device
     std::thread::id runner;
     std::shared_ptr<Capture> capture;
@@ -82,11 +85,14 @@ struct Graph {
 // Queues the operation, or adds it to the graph that the stream captures.
 Result submit(const std::shared_ptr<Stream>& stream, Operations operation);
 
-// Runs what has to be run before the operation is complete, and it.
-void complete(const Dependency& dependency);
-void complete_all(Stream& stream);
+// Runs what has to be run before the operation is complete, and it; or waits, where another host thread runs the stream, until that one has come so far. It may go on
+// to what its own call is owed, and wait there for a rank that this caller has yet to queue for.
+void complete(Dependency dependency);
 
-// Runs the oldest operation of the stream; false when there is none, or when it is the caller itself that waits inside one.
+// What is on the stream now; not what others queue on it meanwhile.
+void complete_all(const std::shared_ptr<Stream>& stream);
+
+// Runs the oldest operation of the stream; false when there is none, or when an operation of it runs already. It does not wait.
 bool advance(Stream& stream);
 
 }  // namespace emulator

@@ -29,6 +29,9 @@ void srv_emulator_set_devices(int32_t count);
 void srv_emulator_set_access_limit(int64_t accesses);
 void srv_emulator_set_memory(uint64_t bytes);
 
+/* How long a rank waits for another (120000) while nothing is queued or done on any device, before that is a finding. */
+void srv_emulator_set_patience(int64_t milliseconds);
+
 /* The operation (kernel, copy, fill, event, graph) that follows `operations` others on the device fails with the CUresult given, which then stays. */
 void srv_emulator_fail_after(int32_t device, uint64_t operations, int32_t result);
 

@@ -22,8 +22,6 @@ struct Communicator {
     DeviceContext* context;
 };
 
-constexpr auto patience = std::chrono::minutes(2);
-
 Handles<Communicator> communicators;
 std::map<uint64_t, std::shared_ptr<Clique>> cliques;
 uint64_t next_id = 1;
@@ -34,9 +32,9 @@ thread_local std::vector<std::shared_ptr<Clique>> group_joins;
 
 // A communicator is ready when every rank has joined.
 Status await_all(const Clique& clique) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    Patience patience;
     while (!clique.complete()) {
-        if (changed.wait_until(driver_lock, deadline) == std::cv_status::timeout) return system_error;
+        if (!patience.wait()) return system_error;
     }
     return ok;
 }

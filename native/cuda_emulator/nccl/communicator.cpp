@@ -1,7 +1,6 @@
 #include "communicator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "../checks/allocations.h"
@@ -14,9 +13,6 @@ namespace {
 
 // ncclDataType_t
 enum { i32 = 2, f32 = 7, bf16 = 9 };
-
-// A rank that never comes hangs a device; here it is an error after this long.
-constexpr auto patience = std::chrono::minutes(2);
 
 float widened(uint16_t bits) { return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16); }
 
@@ -72,8 +68,8 @@ Result Clique::meet(int rank, const Part& part) {
     Rank& self = ranks_[static_cast<size_t>(rank)];
     const uint64_t number = self.met++;
     self.waiting.push_back(part);
-    changed.notify_all();
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    note_progress();
+    Patience patience;
     while (done_ <= number) {
         if (self.aborted) return Result::success;
         if (result_ != Result::success) return result_;
@@ -91,7 +87,7 @@ Result Clique::meet(int rank, const Part& part) {
             const std::shared_ptr<Stream> stream = other.stream;
             if (!stream->running) advanced = advance(*stream) || advanced;
         }
-        if (!advanced && done_ <= number && !all_at(number) && changed.wait_until(driver_lock, deadline) == std::cv_status::timeout) {
+        if (!advanced && done_ <= number && !all_at(number) && !patience.wait()) {
             Findings::add({FindingKind::divergent, self.context->device, "nccl", {0, 0, 0}, 0, 0, "a rank has not come to the collective that another waits in"});
             return result_ = Result::launch_failed;
         }

@@ -1,4 +1,9 @@
-// Two ranks in one process, driven by one host thread or by two.
+// Two ranks in one process, driven by one host thread or by two, and others beside them.
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
 #include <thread>
 
 #include "driver.h"
@@ -53,6 +58,81 @@ struct Rank {
             EXPECT_EQUAL(0, cuMemcpyDtoDAsync_v2(send, receive, 64, stream));
         }
     }
+};
+
+void open_both(Rank (&ranks)[2]) {
+    UniqueId id;
+    EXPECT_EQUAL(0, ncclGetUniqueId(&id));
+    EXPECT_EQUAL(0, ncclGroupStart());
+    for (int i = 0; i < 2; i++) {
+        ranks[i].open(i, 1);
+        EXPECT_EQUAL(0, ncclCommInitRank(&ranks[i].communicator, 2, id, i));
+    }
+    EXPECT_EQUAL(0, ncclGroupEnd());
+}
+
+// A host thread that makes one call after another on a device.
+class Host {
+public:
+    explicit Host(const Rank& rank) : thread_([this, context = rank.context] { work(context); }) {}
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+    ~Host() {
+        call([this] {
+            stopping_ = true;
+            return 0;
+        });
+        thread_.join();
+    }
+
+    std::future<int> call(std::function<int()> body) {
+        const std::lock_guard hold(lock_);
+        calls_.emplace_back(std::move(body));
+        changed_.notify_one();
+        return calls_.back().get_future();
+    }
+
+    int wait_for(std::function<int()> body) { return call(std::move(body)).get(); }
+
+    void queue(Rank& rank, int turns) {
+        wait_for([&] {
+            rank.queue(turns);
+            return 0;
+        });
+    }
+
+private:
+    void work(void* context) {
+        cuCtxSetCurrent(context);
+        for (;;) {
+            std::unique_lock hold(lock_);
+            changed_.wait(hold, [&] { return !calls_.empty(); });
+            auto call = std::move(calls_.front());
+            calls_.pop_front();
+            hold.unlock();
+            call();
+            if (stopping_) return;
+        }
+    }
+
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::deque<std::packaged_task<int()>> calls_;
+    bool stopping_ = false;  // the thread's own
+    std::thread thread_;
+};
+
+// Long enough for another thread to come to where it waits.
+void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
+
+// Whether the call returns, with this result, while nobody does anything for it.
+bool returns(std::future<int> call, int result) { return call.wait_for(std::chrono::seconds(20)) == std::future_status::ready && call.get() == result; }
+
+struct Patience {
+    explicit Patience(int64_t milliseconds) { srv_emulator_set_patience(milliseconds); }
+    ~Patience() { srv_emulator_set_patience(120000); }
+    Patience(const Patience&) = delete;
+    Patience& operator=(const Patience&) = delete;
 };
 
 }  // namespace
@@ -114,18 +194,81 @@ TEST(two_ranks_on_two_host_threads_and_in_graphs) {
     EXPECT(findings().empty());
 }
 
+// A step is a sum, a copy and a mark of its end; a rank's host thread ends a step before it begins the one after the next. Somebody else of the process frees memory of
+// device 0 meanwhile: that waits for what is queued there, and runs it; but whoever waits for a mark must be told when it is passed, or nobody queues what the sum of
+// the next step needs. A query does not wait at all.
+TEST(a_bystander_who_frees_memory_holds_up_no_rank) {
+    constexpr int not_ready = 600;
+    Device reset;
+    Rank ranks[2];
+    open_both(ranks);
+    void *first_ended, *pinned;
+    EXPECT_EQUAL(0, cuCtxSetCurrent(ranks[0].context));
+    EXPECT_EQUAL(0, cuEventCreate(&first_ended, 2));
+    EXPECT_EQUAL(0, cuMemHostAlloc(&pinned, 64, 0));
+    Host bystander(ranks[0]), first(ranks[0]), second(ranks[1]);
+    first.queue(ranks[0], 1);
+    EXPECT_EQUAL(0, first.wait_for([&] { return cuEventRecord(first_ended, ranks[0].stream); }));
+    first.queue(ranks[0], 1);
+    second.queue(ranks[1], 1);
+
+    auto freed = bystander.call([&] { return cuMemFreeHost(pinned); });
+    settle();
+    EXPECT(returns(first.call([&] { return cuEventQuery(first_ended); }), not_ready));
+    EXPECT(returns(first.call([&] { return cuStreamQuery(ranks[0].stream); }), not_ready));
+    auto ended = first.call([&] { return cuEventSynchronize(first_ended); });
+    settle();
+
+    // The bystander goes on to the second sum, which rank 1 has not queued yet.
+    EXPECT(returns(second.call([&] { return cuStreamSynchronize(ranks[1].stream); }), 0));
+    EXPECT(returns(std::move(ended), 0));
+
+    // A third step is not what the bystander waits for.
+    first.queue(ranks[0], 1);
+    second.queue(ranks[1], 1);
+    EXPECT(returns(second.call([&] { return cuStreamSynchronize(ranks[1].stream); }), 0));
+    EXPECT(returns(std::move(freed), 0));
+    second.queue(ranks[1], 1);
+    auto last = second.call([&] { return cuStreamSynchronize(ranks[1].stream); });
+    EXPECT_EQUAL(8.0f, ranks[0].result(16)[0]);
+    EXPECT(returns(std::move(last), 0));
+    EXPECT(findings().empty());
+}
+
+// A rank that is late is no mistake while anything moves; when nothing does, the wait ends, and what made the device fail is said.
+TEST(a_rank_may_be_late_while_anything_moves) {
+    constexpr int launch_failed = 719;
+    Device reset;
+    Patience patience(2000);
+    Rank ranks[2];
+    open_both(ranks);
+    Host first(ranks[0]), second(ranks[1]);
+    first.queue(ranks[0], 1);
+    auto waiting = first.call([&] { return cuStreamSynchronize(ranks[0].stream); });
+    const auto moved_until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+    while (std::chrono::steady_clock::now() < moved_until) {
+        EXPECT_EQUAL(0, second.wait_for([&] { return cuMemsetD8Async(ranks[1].receive, 0, 64, ranks[1].stream); }));
+        settle();
+    }
+    second.queue(ranks[1], 1);
+    EXPECT_EQUAL(0, second.wait_for([&] { return cuStreamSynchronize(ranks[1].stream); }));
+    EXPECT_EQUAL(0, waiting.get());
+    EXPECT(findings().empty());
+
+    srv_emulator_set_patience(100);
+    first.queue(ranks[0], 1);
+    EXPECT_EQUAL(launch_failed, first.wait_for([&] { return cuStreamSynchronize(ranks[0].stream); }));
+    const char* text;
+    EXPECT_EQUAL(0, cuCtxSetCurrent(ranks[0].context));
+    EXPECT_EQUAL(0, cuGetErrorString(launch_failed, &text));
+    EXPECT(std::string(text).find("a rank has not come to the collective that another waits in") != std::string::npos);
+}
+
 // A rank that another one waits for in vain: the wait ends when it is aborted.
 TEST(an_abort_ends_a_wait) {
     Device reset;
     Rank ranks[2];
-    UniqueId id;
-    EXPECT_EQUAL(0, ncclGetUniqueId(&id));
-    EXPECT_EQUAL(0, ncclGroupStart());
-    for (int i = 0; i < 2; i++) {
-        ranks[i].open(i, 1);
-        EXPECT_EQUAL(0, ncclCommInitRank(&ranks[i].communicator, 2, id, i));
-    }
-    EXPECT_EQUAL(0, ncclGroupEnd());
+    open_both(ranks);
     ranks[0].queue(1);
     int result = -1;
     std::thread waiting([&] {

@@ -48,6 +48,7 @@ int cuGraphLaunch(void* executable, void* stream);
 int cuGraphExecDestroy(void* executable);
 int cuGraphDestroy(void* graph);
 int cuGetErrorName(int error, const char** name);
+int cuGetErrorString(int error, const char** text);
 int cublasLtCreate(void** handle);
 int cublasLtDestroy(void* handle);
 int cublasLtMatmulDescCreate(void** description, int compute, int scale);

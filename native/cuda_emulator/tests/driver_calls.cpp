@@ -281,8 +281,20 @@ TEST(a_planted_failure_comes_when_it_was_asked_for_and_stays) {
     const char* name;
     EXPECT_EQUAL(0, cuGetErrorName(launch_failed, &name));
     EXPECT_EQUAL(0, std::strcmp(name, "CUDA_ERROR_LAUNCH_FAILED"));
+    // What made the device fail is said by every later failure of it, also when it is opened again.
+    EXPECT_EQUAL(0, cuDevicePrimaryCtxRelease_v2(0));
+    void* context;
+    EXPECT_EQUAL(0, cuDevicePrimaryCtxRetain(&context, 0));
+    EXPECT_EQUAL(launch_failed, cuMemAlloc_v2(&address, 512));
+    const char* text;
+    EXPECT_EQUAL(0, cuGetErrorString(launch_failed, &text));
+    EXPECT(std::strstr(text, "unspecified launch failure; planted: ") == text);
+    EXPECT_EQUAL(0, cuGetErrorString(illegal_address, &text));
+    EXPECT_EQUAL(0, std::strcmp(text, "an illegal memory access was encountered"));
     srv_emulator_reset(0);
     EXPECT_EQUAL(0, cuMemAlloc_v2(&address, 512));
+    EXPECT_EQUAL(0, cuGetErrorString(launch_failed, &text));
+    EXPECT_EQUAL(0, std::strcmp(text, "unspecified launch failure"));
 }
 
 TEST(devices_are_apart) {

@@ -92,6 +92,7 @@ public sealed class CudaGenerationTests
     public async Task Load_DeviceFails_EndsTheEngine()
     {
         CudaEmulator.RequireEmulated();
+        using var reset = new EmulatorReset();
         await using (var engine = Start(options => options with { Device = "cuda:1" }))
         {
             CudaEmulator.FailAfter(1, 0, 700);
@@ -101,8 +102,19 @@ public sealed class CudaGenerationTests
             Assert.Equal(EngineState.Failed, engine.Client.State);
             await stream!.DisposeAsync();
         }
+    }
 
-        CudaEmulator.Reset(1);
+    /// <summary>A device that has failed says of what to everyone who comes later: where only the last of a log is left, that is there.</summary>
+    [Fact]
+    public void Start_OnADeviceThatHasFailed_SaysOfWhat()
+    {
+        CudaEmulator.RequireEmulated();
+        using var reset = new EmulatorReset();
+        CudaEmulator.FailAfter(1, 0, 719);
+        Assert.Throws<EngineStartException>(() => Start(options => options with { Device = "cuda:1" }));
+        var error = Assert.Throws<EngineStartException>(() => Start(options => options with { Device = "cuda:1" }));
+        Assert.StartsWith("cuStreamCreateWithPriority failed: CUDA_ERROR_LAUNCH_FAILED (719)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("this failure was asked for", error.Message, StringComparison.Ordinal);
     }
 
     private static RunningEngine Start(Func<EngineOptions, EngineOptions>? change = null)

@@ -1,6 +1,6 @@
 namespace Serving.Engine.Tests.Running;
 
-/// <summary>Engines on the emulated GPUs run one after another: failures are planted in a device, not in a test.</summary>
+/// <summary>Whatever uses the emulated GPUs runs one after another: failures are planted in a device, not in a test, and a finding fails the device for all.</summary>
 [CollectionDefinition(Name)]
 public sealed class EmulatedGpus
 {

@@ -43,6 +43,7 @@ public sealed class ParallelGenerationTests
     public async Task Step_OneDeviceFails_EndsTheEngine()
     {
         CudaEmulator.RequireEmulated();
+        using var reset = new EmulatorReset();
         await using (var engine = Start())
         {
             CudaEmulator.FailAfter(1, 30, 700);
@@ -52,8 +53,6 @@ public sealed class ParallelGenerationTests
             Assert.Equal(EngineState.Failed, engine.Client.State);
             await stream!.DisposeAsync();
         }
-
-        CudaEmulator.Reset(1);
     }
 
     private static RunningEngine Start(Func<EngineOptions, EngineOptions>? change = null)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Serving.Core.Memory;
+using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine.Execution;
 using Serving.Engine.Hosting;
@@ -67,7 +68,7 @@ public sealed class RunningEngine : IAsyncDisposable
         Assert.True(stream is not null, failure?.Message);
         await using (stream)
         {
-            return await Answer.ReadAsync(stream, TestContext.Current.CancellationToken);
+            return await CompleteAsync(stream);
         }
     }
 
@@ -79,8 +80,7 @@ public sealed class RunningEngine : IAsyncDisposable
         Assert.True(stream is not null, failure?.Message);
         await using (stream)
         {
-            var answers = await Answer.ReadAsync(stream, TestContext.Current.CancellationToken);
-            return (answers, stream.Usage);
+            return (await CompleteAsync(stream), stream.Usage);
         }
     }
 
@@ -100,4 +100,16 @@ public sealed class RunningEngine : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    /// <summary>Reads to the end. That the engine failed is no answer to compare: its reason is thrown.</summary>
+    private async Task<IReadOnlyList<Answer>> CompleteAsync(GenerationStream stream)
+    {
+        var answers = await Answer.ReadAsync(stream, TestContext.Current.CancellationToken);
+        if (answers.Any(answer => answer.Failure?.Error == RequestError.EngineFailed))
+        {
+            await Ended;
+        }
+
+        return answers;
+    }
 }

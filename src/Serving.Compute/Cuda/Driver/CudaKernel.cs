@@ -54,7 +54,7 @@ internal sealed unsafe class CudaKernel
                 _function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream.Value, &argument, null);
             if (result != CudaResult.Success)
             {
-                throw new CudaException("cuLaunchKernel", DriverApi.NameOf(result), (int)result, result.IsSticky(), Name);
+                throw new CudaException("cuLaunchKernel", DriverApi.NameOf(result), (int)result, result.IsSticky(), $"{Name}: {DriverApi.TextOf(result)}");
             }
         }
     }

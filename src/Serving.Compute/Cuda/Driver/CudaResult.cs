@@ -46,5 +46,5 @@ internal static class CudaResults
     public static bool IsSticky(this CudaResult result) => result is CudaResult.IllegalAddress or (>= CudaResult.HardwareStackError and <= CudaResult.LaunchFailed);
 
     // Out of the way of the check itself, which stands behind every launch.
-    private static void Throw(CudaResult result, string call) => throw new CudaException(call, DriverApi.NameOf(result), (int)result, result.IsSticky());
+    private static void Throw(CudaResult result, string call) => throw new CudaException(call, DriverApi.NameOf(result), (int)result, result.IsSticky(), DriverApi.TextOf(result));
 }

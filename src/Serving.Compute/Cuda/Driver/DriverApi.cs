@@ -17,6 +17,9 @@ internal static unsafe partial class DriverApi
     [LibraryImport(Library, EntryPoint = "cuGetErrorName")]
     public static partial CudaResult GetErrorName(CudaResult error, out byte* name);
 
+    [LibraryImport(Library, EntryPoint = "cuGetErrorString")]
+    public static partial CudaResult GetErrorString(CudaResult error, out byte* text);
+
     [LibraryImport(Library, EntryPoint = "cuDeviceGetCount")]
     public static partial CudaResult DeviceGetCount(out int count);
 
@@ -147,4 +150,8 @@ internal static unsafe partial class DriverApi
     /// <summary>The driver's name of a code: CUDA_ERROR_ILLEGAL_ADDRESS.</summary>
     public static string NameOf(CudaResult result) =>
         GetErrorName(result, out var name) == CudaResult.Success && name is not null ? Marshal.PtrToStringUTF8((nint)name)! : "unknown error";
+
+    /// <summary>The driver's words for a code that a call on this thread gave: "an illegal memory access was encountered"; empty where it has none.</summary>
+    public static string TextOf(CudaResult result) =>
+        GetErrorString(result, out var text) == CudaResult.Success && text is not null ? Marshal.PtrToStringUTF8((nint)text)! : string.Empty;
 }

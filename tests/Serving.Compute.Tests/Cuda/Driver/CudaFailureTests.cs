@@ -31,7 +31,8 @@ public sealed class CudaFailureTests
             driver.Stream.Synchronize();
         });
         Assert.Equal((name, code, isFatal), (error.CodeName, error.Code, error.IsFatal));
-        Assert.Throws<CudaException>(driver.Context.Synchronize);
+        Assert.Contains("planted", error.Message, StringComparison.Ordinal);
+        Assert.Contains("planted", Assert.Throws<CudaException>(driver.Context.Synchronize).Message, StringComparison.Ordinal);
         Assert.IsAssignableFrom<ComputeException>(error);
     }
 

@@ -1,0 +1,23 @@
+using Serving.Compute.Cuda;
+using Serving.Engine.Tests.Running;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Demo;
+
+/// <summary>The bundled model against its reference outputs on the emulated GPU, while nobody else uses it: a device that fails fails for all.</summary>
+[Collection(EmulatedGpus.Name)]
+public sealed class CudaReferenceTests(ITestOutputHelper output)
+{
+    private const float LogitBar = 0.12f;
+
+    // It computes hundreds of times slower than a real one.
+    private const int CasesPerModel = 5;
+
+    [Fact]
+    public void Run_ReferenceCases_MatchesTheReference()
+    {
+        CudaEmulator.Require();
+        ReferenceCheck.Run("cuda", program => new CudaBackend(program, new CudaBackendOptions()), LogitBar, CasesPerModel, output);
+        Assert.Empty(CudaEmulator.Findings());
+    }
+}

@@ -1,0 +1,12 @@
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>Makes the emulated GPUs what they were at the start when a test ends that plants failures, however it ends: others come after it.</summary>
+internal sealed class EmulatorReset : IDisposable
+{
+    private const int AllDevices = -1;
+
+    /// <inheritdoc/>
+    public void Dispose() => CudaEmulator.Reset(AllDevices);
+}
