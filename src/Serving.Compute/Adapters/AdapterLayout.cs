@@ -59,7 +59,7 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
         foreach (var (index, rank) in ranks)
         {
             var slice = slices[index];
-            var blocks = (rank + CellRanks - 1) / CellRanks;
+            var blocks = RankBlocksOf(rank);
             var runs = new List<CellRun>();
             Place(CellMatrix.Shrink, blocks, Tiles(slice.InputWidth), cursor, runs);
             Place(CellMatrix.Expand, blocks, Tiles(slice.OutputWidth), cursor, runs);
@@ -68,6 +68,9 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
 
         return new AdapterLayout(cursor.PageCount, cursor.CellCount, cursor.CellsPerPage, layouts);
     }
+
+    /// <summary>Blocks of 8 ranks that a rank takes.</summary>
+    public static int RankBlocksOf(int rank) => (rank + CellRanks - 1) / CellRanks;
 
     private static int Tiles(int width) => (width + CellColumns - 1) / CellColumns;
 

@@ -28,6 +28,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private volatile bool _aborted;
     private PoolShape? _pool;
     private CudaDeviceBuffer? _pages;
+    private CellPlans _plans;
     private AdapterTable? _adapters;
     private PinnedTier? _host;
     private StepRunner? _runner;
@@ -47,6 +48,7 @@ public sealed class CudaBackend : IAsynchronousBackend
 
         _program = program;
         _options = options;
+        _plans = new CellPlans(program.Slices, program.Shape.PageBytes);
         try
         {
             _context = Own(CudaContext.Create(device));
@@ -132,7 +134,8 @@ public sealed class CudaBackend : IAsynchronousBackend
         _context.MakeCurrent();
         var arena = Own(new DeviceArena(_context, _stream));
         var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
-        _adapters = Own(new AdapterTable(_program, pool, pages));
+        _plans = new CellPlans(_program.Slices, pool.PageBytes);
+        _adapters = Own(new AdapterTable(_program, pool, pages, _options.CuttingThreads > 0 ? _options.CuttingThreads : CutCrew.Size));
         _host = Own(new PinnedTier(pool, pages, _adapters));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
@@ -145,13 +148,13 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
-    public int PageCountOf(AdapterWeights adapter) => LayoutOf(adapter).PageCount;
+    public int PageCountOf(AdapterWeights adapter) => PlanOf(adapter).Layout.PageCount;
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
     {
-        var layout = LayoutOf(adapter);
-        (_adapters ?? throw NoPool()).Pack(slot, adapter, layout, pages);
+        var plan = PlanOf(adapter);
+        (_adapters ?? throw NoPool()).Pack(slot, adapter, plan, pages);
     }
 
     /// <inheritdoc/>
@@ -234,10 +237,9 @@ public sealed class CudaBackend : IAsynchronousBackend
         return owned;
     }
 
-    private AdapterLayout LayoutOf(AdapterWeights adapter)
+    private CellPieces PlanOf(AdapterWeights adapter)
     {
         ArgumentNullException.ThrowIfNull(adapter);
-        var pageBytes = _pool?.PageBytes ?? _program.Shape.PageBytes;
-        return AdapterLayout.Create(_program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
+        return _plans.Of(adapter);
     }
 }

@@ -18,6 +18,9 @@ public sealed record CudaBackendOptions
     /// <summary>What adapters need runs before the base products instead of beside them. The bits are the same.</summary>
     internal bool OneStream { get; init; }
 
+    /// <summary>Threads that cut an adapter into cells at once; 0 for as many as the machine has processors to spare.</summary>
+    internal int CuttingThreads { get; init; }
+
     /// <summary>Queue every launch by itself, decoding steps too.</summary>
     internal bool Eager { get; init; }
 }

@@ -8,8 +8,9 @@ namespace Serving.Benchmarks.Cuda;
 /// <summary>Several adapters of one rank on all slices, cut one after the other, and what that is measured beside: copies of the same bytes.</summary>
 internal sealed class CellCuts
 {
-    private readonly (AdapterWeights Weights, List<CellCut> Cuts)[] _adapters;
-    private readonly AdapterLayout _layout;
+    private readonly ModelProgram _program;
+    private readonly AdapterWeights[] _adapters;
+    private readonly CellPieces _pieces;
     private readonly int _pageElements;
     private readonly ushort[] _ring;
     private int _turn;
@@ -17,50 +18,62 @@ internal sealed class CellCuts
     /// <summary>Makes the adapters: enough of them that none is still in a cache when its turn comes again.</summary>
     public CellCuts(ModelProgram program, int rank, int adapters, int ringPages)
     {
-        _layout = AdapterLayout.Create(program.Slices, program.Slices.Select(slice => (slice.Index, rank)), program.Shape.PageBytes);
+        _program = program;
         _pageElements = (int)(program.Shape.PageBytes / sizeof(ushort));
         _ring = GC.AllocateArray<ushort>(ringPages * _pageElements, pinned: true);
-        _adapters = [.. Enumerable.Range(0, adapters).Select(seed => StepSession.RandomAdapter(program, rank, seed))
-            .Select(weights => (weights, CellCut.List(program.Slices, weights, _layout)))];
-        Bytes = _adapters[0].Weights.Slices.Sum(slice => (long)(slice.A.Length + slice.B.Length) * sizeof(ushort));
+        _adapters = [.. Enumerable.Range(0, adapters).Select(seed => StepSession.RandomAdapter(program, rank, seed))];
+        _pieces = Plan(_adapters[0]);
+        Bytes = _adapters[0].Slices.Sum(slice => (long)(slice.A.Length + slice.B.Length) * sizeof(ushort));
     }
 
     /// <summary>Bytes of an adapter's matrices.</summary>
     public long Bytes { get; }
 
-    /// <summary>Seconds that the next adapter takes to be cut, page by page, into a ring of pages.</summary>
-    public double Cut()
+    /// <summary>Seconds that a plan takes, before the first cut of the first adapter with its ranks.</summary>
+    public double Plan()
     {
-        var cuts = _adapters[Next()].Cuts;
         var start = Stopwatch.GetTimestamp();
-        foreach (var cut in cuts)
+        GC.KeepAlive(Plan(_adapters[0]));
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>Seconds that the next adapter takes to be cut into a ring of pages by so many threads.</summary>
+    public double Cut(int threads)
+    {
+        var pieces = _pieces;
+        var adapter = _adapters[Next()];
+        return Run(threads, pieces.Count, piece => pieces.Cut(piece, adapter, _ring.AsSpan(pieces.PageOf(piece) * _pageElements % _ring.Length, _pageElements)));
+    }
+
+    /// <summary>Seconds that copies of the next adapter's matrices into the ring take, as they are, by so many threads.</summary>
+    public double Copy(int threads)
+    {
+        var slices = _adapters[Next()].Slices;
+        return Run(threads, 2 * slices.Count, matrix =>
         {
-            cut.Pack(_ring.AsSpan(cut.Run.Page * _pageElements % _ring.Length, _pageElements));
+            var source = (matrix % 2 == 0 ? slices[matrix / 2].A : slices[matrix / 2].B).Span;
+            source.CopyTo(_ring.AsSpan((int)((long)matrix * _pageElements / 8 % (_ring.Length - source.Length))));
+        });
+    }
+
+    private static double Run(int threads, int pieces, Action<int> work)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using (var crew = new CutCrew(pieces, threads - 1, work))
+        {
+            crew.Allow(pieces);
+            while (crew.TryWork())
+            {
+            }
+
+            // Taken in order, so those after the last that is awaited here are few; disposing waits for them.
+            crew.Await(pieces - 1);
         }
 
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    /// <summary>Seconds that copies of the next adapter's matrices into the ring take, as they are.</summary>
-    public double Copy()
-    {
-        var weights = _adapters[Next()].Weights;
-        var start = Stopwatch.GetTimestamp();
-        var at = 0;
-        foreach (var slice in weights.Slices)
-        {
-            at = Copy(slice.B.Span, Copy(slice.A.Span, at));
-        }
-
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    private int Copy(ReadOnlySpan<ushort> matrix, int at)
-    {
-        at = at + matrix.Length > _ring.Length ? 0 : at;
-        matrix.CopyTo(_ring.AsSpan(at));
-        return at + matrix.Length;
-    }
+    private CellPieces Plan(AdapterWeights adapter) => new CellPlans(_program.Slices, _program.Shape.PageBytes).Of(adapter);
 
     private int Next() => _turn = (_turn + 1) % _adapters.Length;
 }

@@ -10,13 +10,10 @@ namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
 /// Which adapter is bound to which slot, on the device and, for what the host decides by it, here. Adapters are cut into cells in pinned memory, page by page in the
-/// order of their layers, while copies of the pages before are under way, on a stream of their own.
+/// order of their layers, while copies of the pages before are under way, on a stream of their own (<see cref="CellLoads"/>).
 /// </summary>
 internal sealed class AdapterTable : IDisposable
 {
-    /// <summary>Pages that are cut and copied in turns.</summary>
-    private const int StagingPages = 4;
-
     /// <summary>Loads whose bindings are on their way.</summary>
     private const int StagingLoads = 2;
 
@@ -25,13 +22,14 @@ internal sealed class AdapterTable : IDisposable
     private readonly PoolShape _pool;
     private readonly CudaDeviceBuffer _pages;
     private readonly AdapterCopies _copies;
-    private readonly StagingRing _cells;
+    private readonly CellLoads _cells;
     private readonly StagingRing _tables;
     private readonly byte[] _rankBlocks;
     private readonly int _runsPerSlot;
+    private long _bindings;
 
-    /// <summary>A table of empty slots.</summary>
-    public AdapterTable(ModelProgram program, PoolShape pool, CudaDeviceBuffer pages)
+    /// <summary>A table of empty slots; adapters are cut by so many threads at once.</summary>
+    public AdapterTable(ModelProgram program, PoolShape pool, CudaDeviceBuffer pages, int threads)
     {
         _slices = program.Slices;
         _pool = pool;
@@ -40,7 +38,7 @@ internal sealed class AdapterTable : IDisposable
         _runsPerSlot = RunsPerSlot(_slices, CellsPerPage);
         var context = pages.Context;
         _copies = new AdapterCopies(context, pool.AdapterSlots, pool.PageCount);
-        _cells = new StagingRing(context, StagingPages, pool.PageBytes);
+        _cells = new CellLoads(pages, pool.PageBytes, _copies.Stream, threads);
         _tables = new StagingRing(context, StagingLoads, Math.Max(1, SlotBindingBytes + ((long)_runsPerSlot * sizeof(int))));
         _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
         Bindings = CudaDeviceBuffer.Allocate(context, BindingBytes(_slices.Count, pool.AdapterSlots));
@@ -68,21 +66,24 @@ internal sealed class AdapterTable : IDisposable
     private int SlotBindingBytes => _slices.Count * Marshal.SizeOf<LoraBinding>();
 
     /// <summary>Cuts an adapter into cells, queues their copies to its pages and binds it to the slot; who uses them afterwards waits on the device (<see cref="Await"/>).</summary>
-    public void Pack(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
+    public void Pack(int slot, AdapterWeights adapter, CellPieces pieces, ReadOnlySpan<int> pages)
     {
-        Check(slot, layout, pages);
+        Check(slot, pieces.Layout, pages);
         lock (_gate)
         {
             _pages.Context.MakeCurrent();
-            var cuts = CellCut.List(_slices, adapter, layout);
-            var next = 0;
-            for (var page = 0; page < layout.PageCount; page++)
+            try
             {
-                next = PackPage(cuts, next, page, pages[page]);
+                _cells.Load(adapter, pieces, pages);
+                Bind(slot, adapter, pieces.Layout, pages);
+                _copies.Mark(slot, pages);
             }
-
-            Bind(slot, adapter, layout, pages);
-            _copies.Mark(slot, pages);
+            catch
+            {
+                // No number stands for these copies, so nobody would wait for them before the pages are written by others.
+                TrySettle();
+                throw;
+            }
         }
     }
 
@@ -98,17 +99,8 @@ internal sealed class AdapterTable : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        try
-        {
-            // Pinned memory is not given back under a copy.
-            _pages.Context.MakeCurrent();
-            Settle();
-        }
-        catch (CudaException)
-        {
-            // A device that failed copies nothing any more.
-        }
-
+        // Pinned memory is not given back under a copy.
+        TrySettle();
         _copies.Dispose();
         _cells.Dispose();
         _tables.Dispose();
@@ -134,20 +126,17 @@ internal sealed class AdapterTable : IDisposable
         }
     }
 
-    /// <summary>Fills one page from the cuts that lie in it, which are side by side in the list, and queues its copy.</summary>
-    private int PackPage(List<CellCut> cuts, int next, int page, int target)
+    private void TrySettle()
     {
-        var staging = _cells.Next<ushort>((int)(_pool.PageBytes / sizeof(ushort)));
-        var cells = 0;
-        for (; next < cuts.Count && cuts[next].Run.Page == page; next++)
+        try
         {
-            cuts[next].Pack(staging);
-            cells = Math.Max(cells, cuts[next].Run.FirstCell + cuts[next].Run.TileCount);
+            _pages.Context.MakeCurrent();
+            Settle();
         }
-
-        _cells.Copy(0, cells * (long)AdapterLayout.CellBytes, _pages, target * _pool.PageBytes, _copies.Stream);
-        _cells.Done(_copies.Stream);
-        return next;
+        catch (CudaException)
+        {
+            // A device that failed copies nothing any more.
+        }
     }
 
     private void Bind(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
@@ -181,16 +170,18 @@ internal sealed class AdapterTable : IDisposable
 
     private void CopyTables(int slot, LoraBinding[] bindings, List<int> runs)
     {
-        var bytes = _tables.Next<byte>(SlotBindingBytes + (runs.Count * sizeof(int)));
+        var turn = _bindings++;
+        _tables.Await(turn);
+        var bytes = _tables.Piece<byte>(turn, SlotBindingBytes + (runs.Count * sizeof(int)));
         MemoryMarshal.AsBytes<LoraBinding>(bindings).CopyTo(bytes);
         MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(runs)).CopyTo(bytes[SlotBindingBytes..]);
         if (runs.Count > 0)
         {
-            _tables.Copy(SlotBindingBytes, runs.Count * sizeof(int), Runs, slot * (long)_runsPerSlot * sizeof(int), _copies.Stream);
+            _tables.Copy(turn, SlotBindingBytes, runs.Count * sizeof(int), Runs, slot * (long)_runsPerSlot * sizeof(int), _copies.Stream);
         }
 
-        _tables.Copy(0, SlotBindingBytes, Bindings, slot * (long)SlotBindingBytes, _copies.Stream);
-        _tables.Done(_copies.Stream);
+        _tables.Copy(turn, 0, SlotBindingBytes, Bindings, slot * (long)SlotBindingBytes, _copies.Stream);
+        _tables.Done(turn, _copies.Stream);
     }
 
     /// <summary>Runs of an adapter with the largest rank on every slice.</summary>

@@ -6,26 +6,29 @@ namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>A run of cells and what it is cut from.</summary>
 /// <param name="Run">Where the cells go.</param>
-/// <param name="Weights">The slice's matrices.</param>
+/// <param name="Slice">Which of the adapter's slices has the matrix.</param>
 /// <param name="Width">Input width of A, output width of B.</param>
-internal readonly record struct CellCut(CellRun Run, AdapterSlice Weights, int Width)
+internal readonly record struct CellCut(CellRun Run, int Slice, int Width)
 {
-    /// <summary>All runs of an adapter, in the order of its pages, which is the order of its layers.</summary>
-    public static List<CellCut> List(IReadOnlyList<LoraSlice> slices, AdapterWeights adapter, AdapterLayout layout)
+    /// <summary>All runs of a layout, in the order of its pages, which is the order of its layers.</summary>
+    public static IEnumerable<CellCut> All(IReadOnlyList<LoraSlice> slices, AdapterLayout layout)
     {
-        var cuts = new List<CellCut>();
-        for (var i = 0; i < adapter.Slices.Count; i++)
+        for (var i = 0; i < layout.Slices.Count; i++)
         {
-            var slice = slices[adapter.Slices[i].Slice];
+            var slice = slices[layout.Slices[i].Slice];
             foreach (var run in layout.Slices[i].Runs)
             {
-                cuts.Add(new CellCut(run, adapter.Slices[i], run.Matrix == CellMatrix.Shrink ? slice.InputWidth : slice.OutputWidth));
+                yield return new CellCut(run, i, run.Matrix == CellMatrix.Shrink ? slice.InputWidth : slice.OutputWidth);
             }
         }
-
-        return cuts;
     }
 
+    /// <summary>Some tiles of the run.</summary>
+    public CellCut Part(int firstTile, int tiles) => this with
+    {
+        Run = Run with { FirstCell = Run.FirstCell + firstTile, FirstTile = Run.FirstTile + firstTile, TileCount = tiles },
+    };
+
     /// <summary>Fills the run's cells of a page.</summary>
-    public void Pack(Span<ushort> page) => CellOrder.Fill(Run, Weights, Width, page[(Run.FirstCell * CellOrder.CellElements)..]);
+    public void Pack(AdapterWeights adapter, Span<ushort> page) => CellOrder.Fill(Run, adapter.Slices[Slice], Width, page[(Run.FirstCell * CellOrder.CellElements)..]);
 }
