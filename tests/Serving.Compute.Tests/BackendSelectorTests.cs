@@ -1,10 +1,12 @@
 using Serving.Compute.Cpu;
+using Serving.Compute.Tests.Cuda;
 using Serving.Compute.Tests.Programs;
 using Serving.Testing;
 
 namespace Serving.Compute.Tests;
 
 /// <summary>Which backend the options give.</summary>
+[Collection(EmulatorCollection.Name)]
 public sealed class BackendSelectorTests
 {
     [Fact]

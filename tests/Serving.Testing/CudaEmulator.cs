@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Xunit;
 
 namespace Serving.Testing;
 
@@ -9,6 +10,7 @@ public static partial class CudaEmulator
     private const string Library = "serving_cuda_emulator";
     private const string Variable = "SERVING_CUDA_DRIVER";
     private const int MaxText = 64 << 10;
+    private static string? _collection;
 
     /// <summary>The tests run on this machine's GPU instead, as gpu-check lets them.</summary>
     public static bool UsesGpu { get; } = Environment.GetEnvironmentVariable("SERVING_TEST_GPU") == "1";
@@ -31,14 +33,32 @@ public static partial class CudaEmulator
         if (!UsesGpu)
         {
             RequireBuilt();
+            RequireAlone();
         }
     }
 
     /// <summary>Skips the calling test on a real GPU too: no failure can be planted in one.</summary>
     public static void RequireEmulated()
     {
+        RequireInProcessOfItsOwn();
+        RequireAlone();
+    }
+
+    /// <summary>As <see cref="RequireEmulated"/>, for a test whose emulator runs in another process.</summary>
+    public static void RequireInProcessOfItsOwn()
+    {
         Repository.RequiresHardware(!UsesGpu, "this test is for the emulated driver");
         RequireBuilt();
+    }
+
+    /// <summary>Fails the calling test when tests that may run beside it use the same devices: a planted failure, a finding, a reset is for all of them.</summary>
+    private static void RequireAlone()
+    {
+        if (TestContext.Current.TestCollection?.TestCollectionDisplayName is { } collection)
+        {
+            var first = Interlocked.CompareExchange(ref _collection, collection, null) ?? collection;
+            Assert.True(first == collection, $"'{collection}' and '{first}' both use the emulated GPUs: their tests must be in one collection, or they run beside each other.");
+        }
     }
 
     private static unsafe string Read(Func<nint, int, int> write)

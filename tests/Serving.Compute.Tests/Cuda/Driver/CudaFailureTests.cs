@@ -52,6 +52,7 @@ public sealed class CudaFailureTests
     public void Execute_DeviceFails_IsAComputeException()
     {
         CudaEmulator.RequireEmulated();
+        using var reset = new EmulatorReset();
         var test = TestProgram.Create(new TestShape());
         var factory = new BackendFactory("cuda:1", true, program => new CudaBackend(program, new CudaBackendOptions { Ordinal = Device }));
         using (var session = new BackendSession(factory, test))
@@ -62,7 +63,5 @@ public sealed class CudaFailureTests
             Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700)", error.Message, StringComparison.Ordinal);
             Assert.ThrowsAny<ComputeException>(session.Execute);
         }
-
-        CudaEmulator.Reset(Device);
     }
 }

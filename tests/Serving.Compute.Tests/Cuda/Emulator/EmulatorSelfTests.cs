@@ -17,7 +17,7 @@ public sealed class EmulatorSelfTests
     [InlineData("12345", "2")]
     public async Task Every_case_passes(string seed, string hostThreads)
     {
-        CudaEmulator.RequireEmulated();
+        CudaEmulator.RequireInProcessOfItsOwn();
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "emulator_tests")) { RedirectStandardOutput = true };
         start.Environment["SRV_EMULATOR_SEED"] = seed;
         start.Environment["SRV_EMULATOR_THREADS"] = hostThreads;

@@ -153,6 +153,7 @@ public sealed partial class TensorParallelTests : IDisposable
     public void Execute_OneDeviceFails_EndsAllRanks(int operations, int rows)
     {
         CudaEmulator.RequireEmulated();
+        using var reset = new EmulatorReset();
         using (var session = new BackendSession(ParallelFactory.Default, TestProgram.Create(new TestShape())))
         {
             new TestSequence(session).AddChunk([.. Enumerable.Range(1, rows)], last: Sampled);
@@ -163,8 +164,6 @@ public sealed partial class TensorParallelTests : IDisposable
             Assert.DoesNotContain("rank 0", error.Message, StringComparison.Ordinal);
             Assert.ThrowsAny<ComputeException>(session.Execute);
         }
-
-        CudaEmulator.Reset(1);
     }
 
     /// <summary>The same while the ranks are joined, at every operation that the device comes to: the other rank is not left waiting.</summary>

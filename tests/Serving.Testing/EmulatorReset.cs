@@ -1,9 +1,7 @@
-using Serving.Testing;
-
-namespace Serving.Engine.Tests.Running;
+namespace Serving.Testing;
 
 /// <summary>Makes the emulated GPUs what they were at the start when a test ends that plants failures, however it ends: others come after it.</summary>
-internal sealed class EmulatorReset : IDisposable
+public sealed class EmulatorReset : IDisposable
 {
     private const int AllDevices = -1;
 
