@@ -124,7 +124,7 @@ internal sealed class ModuleSession : ISchedulerSink
     void ISchedulerSink.OnModuleTransfer(ModuleTransfer transfer)
     {
         _copying++;
-        new ModuleCopier(_backend, command => _copied.Add(command is ModuleTransferredCommand done ? done.Number : throw new InvalidOperationException("A copy failed."))).Start(transfer);
+        new ModuleCopier(new BackendWork(_backend), command => _copied.Add(command is ModuleTransferredCommand done ? done.Number : throw new InvalidOperationException("A copy failed."))).Start(transfer);
     }
 
     private static void Load(IComputeBackend backend, ModelProgram program)

@@ -32,6 +32,7 @@ internal sealed class EngineBuilder
 
     private readonly EngineOptions _options;
     private readonly LoadedModel _model;
+    private readonly BackendWork _work;
     private readonly IComputeBackend _backend;
     private readonly MemoryPlan _plan;
     private readonly Digest _revision;
@@ -41,16 +42,17 @@ internal sealed class EngineBuilder
     private readonly StepLimits _limits;
 
     /// <summary>Works out the sizes.</summary>
-    public EngineBuilder(EngineOptions options, LoadedModel model, IComputeBackend backend, MemoryPlan plan, Digest revision, TimeProvider time)
+    public EngineBuilder(EngineOptions options, LoadedModel model, BackendWork work, MemoryPlan plan, Digest revision, TimeProvider time)
     {
         _options = options;
         _model = model;
-        _backend = backend;
+        _work = work;
+        _backend = work.Backend;
         _plan = plan;
         _revision = revision;
         _time = time;
         _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
-        _limits = LargestStep(options, backend, _maxModelLength);
+        _limits = LargestStep(options, _backend, _maxModelLength);
         _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
     }
 
@@ -71,9 +73,9 @@ internal sealed class EngineBuilder
         EngineLoop? loop = null;
         void Post(EngineCommand command) => loop!.TryPost(command);
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
-        var loader = new ResidencyLoader(store, _backend, Post);
+        var loader = new ResidencyLoader(store, _work, Post);
         var outputs = new StepOutputs(_limits, description.VocabularySize);
-        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_backend, Post).Start);
+        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
         var renderer = _model.Template is { } template ? new ConversationRenderer(_model.Tokenizer, template, _time) : null;

@@ -6,15 +6,15 @@ namespace Serving.Engine.Execution;
 /// <summary>Copies modules' pages to host memory and back on the thread pool while steps go on.</summary>
 public sealed class ModuleCopier
 {
-    private readonly IComputeBackend _backend;
+    private readonly BackendWork _work;
     private readonly Action<EngineCommand> _post;
 
     /// <summary>Creates a copier.</summary>
-    /// <param name="backend">Copies.</param>
+    /// <param name="work">Copies, and waits for copies under way before it ends.</param>
     /// <param name="post">Tells the engine thread.</param>
-    public ModuleCopier(IComputeBackend backend, Action<EngineCommand> post)
+    public ModuleCopier(BackendWork work, Action<EngineCommand> post)
     {
-        _backend = backend;
+        _work = work;
         _post = post;
     }
 
@@ -22,7 +22,11 @@ public sealed class ModuleCopier
     public void Start(ModuleTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(transfer);
-        _ = Task.Run(() => Copy(transfer));
+        _work.Start(() =>
+        {
+            Copy(transfer);
+            return Task.CompletedTask;
+        });
     }
 
     private void Copy(ModuleTransfer transfer)
@@ -33,11 +37,11 @@ public sealed class ModuleCopier
         {
             if (transfer.ToHost)
             {
-                _backend.CopyToHost(pages, hostPages);
+                _work.Backend.CopyToHost(pages, hostPages);
             }
             else
             {
-                _backend.CopyFromHost(hostPages, pages);
+                _work.Backend.CopyFromHost(hostPages, pages);
             }
 
             _post(new ModuleTransferredCommand(transfer.Number));

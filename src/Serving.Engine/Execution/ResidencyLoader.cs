@@ -11,19 +11,19 @@ namespace Serving.Engine.Execution;
 public sealed class ResidencyLoader
 {
     private readonly AdapterStore _store;
-    private readonly IComputeBackend _backend;
+    private readonly BackendWork _work;
     private readonly Action<EngineCommand> _post;
     private long _loads;
     private long _pages;
 
     /// <summary>Creates a loader.</summary>
     /// <param name="store">Where host copies are.</param>
-    /// <param name="backend">Packs them.</param>
+    /// <param name="work">Packs them, and waits for loads under way before it ends.</param>
     /// <param name="post">Tells the engine thread.</param>
-    public ResidencyLoader(AdapterStore store, IComputeBackend backend, Action<EngineCommand> post)
+    public ResidencyLoader(AdapterStore store, BackendWork work, Action<EngineCommand> post)
     {
         _store = store;
-        _backend = backend;
+        _work = work;
         _post = post;
     }
 
@@ -37,7 +37,7 @@ public sealed class ResidencyLoader
     public void Start(AdapterLoad load)
     {
         ArgumentNullException.ThrowIfNull(load);
-        _ = Task.Run(() => LoadAsync(load));
+        _work.Start(() => LoadAsync(load));
     }
 
     private static RequestError ErrorOf(AdapterFailure failure) => failure switch
@@ -72,7 +72,7 @@ public sealed class ResidencyLoader
             pages[i] = load.Pages[i].Value;
         }
 
-        _backend.PackAdapter(load.Slot, weights, pages);
+        _work.Backend.PackAdapter(load.Slot, weights, pages);
         Interlocked.Increment(ref _loads);
         Interlocked.Add(ref _pages, pages.Length);
         return new AdapterReadyCommand(load.Digest);

@@ -12,12 +12,12 @@ namespace Serving.Engine.Hosting;
 public sealed class ServingEngine : IAsyncDisposable
 {
     private readonly EngineParts _parts;
-    private readonly IComputeBackend _backend;
+    private readonly BackendWork _work;
 
-    private ServingEngine(EngineParts parts, IComputeBackend backend)
+    private ServingEngine(EngineParts parts, BackendWork work)
     {
         _parts = parts;
-        _backend = backend;
+        _work = work;
         Client = new EngineClient(parts);
     }
 
@@ -68,7 +68,7 @@ public sealed class ServingEngine : IAsyncDisposable
     {
         await Task.Run(_parts.Loop.Dispose);
         _parts.Encoder.Dispose();
-        _backend.Dispose();
+        await _work.DisposeAsync();
     }
 
     private static DeviceOptions DeviceOf(EngineOptions options) => DeviceOptions.TryParseDevice(options.Device, out var device, out var ordinals)
@@ -95,7 +95,8 @@ public sealed class ServingEngine : IAsyncDisposable
         }
 
         var revision = LoadWeights(model, backend, progress);
-        var builder = new EngineBuilder(options, model, backend, plan, revision, time);
+        var work = new BackendWork(backend);
+        var builder = new EngineBuilder(options, model, work, plan, revision, time);
         var parts = builder.Build();
         if (options.SchemasRoot is { } folder)
         {
@@ -103,7 +104,7 @@ public sealed class ServingEngine : IAsyncDisposable
         }
 
         parts.Loop.Start();
-        return new ServingEngine(parts, backend);
+        return new ServingEngine(parts, work);
     }
 
     private static Core.Memory.Digest LoadWeights(LoadedModel model, IComputeBackend backend, IProgress<EngineProgress>? progress)

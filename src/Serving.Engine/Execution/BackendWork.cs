@@ -1,0 +1,45 @@
+using Serving.Compute.Backends;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>
+/// A backend and what threads of the pool do on it beside the steps: loads of adapters, copies of modules. Whoever disposes of it waits for them first, since the memory
+/// that they write to goes with the backend. How many there are at once is the scheduler's business.
+/// </summary>
+/// <param name="backend">Disposed of with this.</param>
+public sealed class BackendWork(IComputeBackend backend) : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly List<Task> _underWay = [];
+    private bool _ending;
+
+    /// <summary>The backend.</summary>
+    public IComputeBackend Backend { get; } = backend;
+
+    /// <summary>Starts work on the thread pool; none is started once the end has begun.</summary>
+    public void Start(Func<Task> work)
+    {
+        lock (_gate)
+        {
+            if (!_ending)
+            {
+                _underWay.RemoveAll(static task => task.IsCompleted);
+                _underWay.Add(Task.Run(work));
+            }
+        }
+    }
+
+    /// <summary>Waits for what is under way, whatever becomes of it, and disposes of the backend.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task all;
+        lock (_gate)
+        {
+            _ending = true;
+            all = Task.WhenAll(_underWay);
+        }
+
+        await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Backend.Dispose();
+    }
+}

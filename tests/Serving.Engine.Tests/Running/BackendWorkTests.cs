@@ -1,0 +1,90 @@
+using Serving.Compute;
+using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
+using Serving.Compute.Steps;
+using Serving.Core.Memory;
+using Serving.Core.Modules;
+using Serving.Engine.Execution;
+
+namespace Serving.Engine.Tests.Running;
+
+/// <summary>An engine that ends while copies are under way: the backend's memory stays until they are done.</summary>
+public sealed class BackendWorkTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DisposeAsync_ACopyIsUnderWay_WaitsForItsEnd(bool fails)
+    {
+        using var backend = new SlowBackend(fails);
+        var work = new BackendWork(backend);
+        var posted = new List<EngineCommand>();
+        var copier = new ModuleCopier(work, posted.Add);
+        copier.Start(new ModuleTransfer(7, ToHost: true, [new PageId(1)], [0]));
+        Assert.True(backend.Begun.Wait(Patience, TestContext.Current.CancellationToken));
+        var ending = work.DisposeAsync().AsTask();
+
+        // Nothing is begun any more, and nothing taken away from what is.
+        copier.Start(new ModuleTransfer(8, ToHost: true, [new PageId(2)], [1]));
+        Assert.False(ending.IsCompleted);
+        Assert.False(backend.IsDisposed);
+        backend.GoesOn.Set();
+        await ending.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        Assert.True(backend.IsDisposed);
+        Assert.False(backend.WasDisposedBelow);
+        Assert.Single(posted);
+        Assert.Equal(1, backend.Copies);
+    }
+
+    /// <summary>Copies as long as it is told to, and notices when it is disposed of meanwhile.</summary>
+    private sealed class SlowBackend(bool fails) : IComputeBackend
+    {
+        public ManualResetEventSlim Begun { get; } = new();
+
+        public ManualResetEventSlim GoesOn { get; } = new();
+
+        public bool IsDisposed { get; private set; }
+
+        public bool WasDisposedBelow { get; private set; }
+
+        public int Copies { get; private set; }
+
+        public string Name => "slow";
+
+        public string InstructionSet => "none";
+
+        public int ThreadCount => 1;
+
+        public long PageBytes => 4096;
+
+        public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages)
+        {
+            Copies++;
+            Begun.Set();
+            GoesOn.Wait(Patience);
+            WasDisposedBelow = IsDisposed;
+            if (fails)
+            {
+                throw new ComputeException("planted");
+            }
+        }
+
+        public void Dispose() => IsDisposed = true;
+
+        public long PackedBytes(int weight) => throw new NotSupportedException();
+
+        public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values) => throw new NotSupportedException();
+
+        public void AllocatePool(PoolShape pool, StepLimits limits) => throw new NotSupportedException();
+
+        public int PageCountOf(AdapterWeights adapter) => throw new NotSupportedException();
+
+        public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+
+        public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+
+        public void Execute(StepInputs inputs, StepOutputs outputs) => throw new NotSupportedException();
+    }
+}
