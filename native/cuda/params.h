@@ -243,6 +243,7 @@ typedef struct srv_rope_append_params {
  *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
+ *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 320 threads, SRV_ATTENTION_WGMMA_SHARED bytes
  *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row (the list is not used)
  * group = head_count / kv_head_count.
  */
@@ -354,9 +355,10 @@ typedef struct srv_sample_params {
 } srv_sample_params;
 
 enum {
-    /* All of them below 99 KiB, which every device of sm_80 and up lets a block have. */
+    /* All but that of wgmma below 99 KiB, which every device of sm_80 and up lets a block have. */
     SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,          /* a ring of three tiles of 64 keys and values; half of it for heads of 64 */
     SRV_ATTENTION_PREFILL_SHARED = 3 * 2 * 64 * 128 * 2,         /* the same */
+    SRV_ATTENTION_WGMMA_SHARED = 5 * 2 * 64 * 128 * 2,           /* a ring of five; sm_90a lets a block have 227 KiB */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
     SRV_FINISH_SILU_SHARED = 2 * 8 * (SRV_MAX_RANK + 8) * 2,     /* of gate and of up, eight rows */

@@ -4,10 +4,12 @@
 // What a kernel may use
 //
 //   SRV_KERNEL(name, Params, max_threads) { ... p.field ... }   one struct by value, called p; blocks are one-dimensional
+//   SRV_KERNEL_ALONE(name, Params, threads) { ... }             one block of exactly so many threads has a multiprocessor: what registers_give and _take need
 //   SRV_DEVICE                                                  a function called by kernels; always inlined, templates too
 //
 //   where        thread_index() block_size() lane() warp() block_index[_y|_z]() block_count[_y|_z]()
-//   meeting      barrier()  barrier(id, threads) for whole warps, id 1-15  warp_sync()  threadfence()
+//   meeting      barrier()  barrier(id, threads) for whole warps, id 1-15  barrier_arrive(id, threads) counts for a barrier and goes on
+//                warp_sync()  threadfence()
 //   warp         shuffle_xor shuffle_down shuffle_index (float, uint32_t, int32_t; all 32 lanes take part)  ballot any all
 //   arithmetic   fma div_rn rcp_rn sqrt_rn (nearest even)  exp2_approx log2_approx rcp_approx rsqrt_approx (subnormals flushed)
 //                maximum (a number beats NaN, +0 beats -0)
@@ -15,18 +17,30 @@
 //   bf16         to_bf16(x) to_bf16x2(low, high) (nearest even)  from_bf16(bits) low_bf16(pair) high_bf16(pair)
 //   memory       plain pointers; load_16 load_8 store_16 store_8 (aligned)  load_16_streaming (read once, not kept in L1)  prefetch_l2
 //                atomic_add(uint32_t*) returns the old value
-//   shared       dynamic_shared() only, aligned to 256 bytes; no __shared__ variables. shared_address(pointer) is a SharedAddress: a number of 32 bits, with which
+//   shared       dynamic_shared() only, aligned to 1,024 bytes; no __shared__ variables. shared_address(pointer) is a SharedAddress: a number of 32 bits, with which
 //                copies and tiles are named at half the cost of a pointer; sums and exclusive ors of bytes are addresses again
 //   copies       cp_async_16(shared, global, source_bytes) the rest is zeros; cp_async_commit()  cp_async_wait<N>() all but the last N
 //                groups of this thread have landed; a barrier makes them visible to the others
+//   proxies      fence_proxy_async() what this thread has written to shared memory, copies that it has awaited included, can be read by wgmma once a barrier
+//                has told the readers
 //   tiles        ldmatrix_x1/x2/x4[_trans](out, row): lane 8 i + r gives the address of row r (16 bytes) of matrix i
 //                mma_m16n8k16(d, a, b) mma_m16n8k8(d, a, b): d += a b, bf16 in, fp32 out
+//
+// sm_90a only, for kernels of kernels_hopper.cu; the four warps of a warpgroup (warps 4 n .. 4 n + 3) call them together:
+//   warpgroup    wgmma_m64n64k16<Turned, Adds>(d, a, b) begins d (+)= a b: bf16 in, fp32 out, a in registers, b in shared memory by its descriptor
+//                wgmma_fence() before the first product after registers of one were written  wgmma_commit()  wgmma_wait<N>() all but the last N
+//                groups are done; until then neither d, a nor b may be touched  wgmma_hold(registers) no instruction: their uses stay behind it, or before it
+//                trap_if_negative(x) what x is made of stays before it
+//                registers_give<N>() registers_take<N>() how many registers a thread of the warpgroup has: fewer, then, in another one, more
 //
 // Fragments, lane = 4 g + t (g = 0-7, t = 0-3); a pair holds the lower column or row in its low half
 //   ldmatrix      matrix i, row g, columns 2t, 2t+1 → out[i];  _trans: rows 2t, 2t+1 of column g
 //   mma a 16 × k  a[0] (row g, k 2t..)  a[1] (row g+8, k 2t..)  a[2] (row g, k 2t+8..)  a[3] (row g+8, k 2t+8..);  k8: a[0], a[1]
 //   mma b  k × 8  b[0] (k 2t.., column g)  b[1] (k 2t+8.., column g);  k8: b alone
 //   mma d 16 × 8  d[0], d[1] (row g, columns 2t, 2t+1)  d[2], d[3] (row g+8, the same)
+//   wgmma         warp w of four has rows 16 w .. 16 w + 15: a as mma a 16 × 16; d[j] as mma d of columns 8 j .. 8 j + 7
+//   wgmma b       lines of 128 bytes, 64 elements, eight of which are an atom of 1,024 bytes; 16-byte chunk c of line r lies at c ^ (r & 7); atoms follow each
+//                 other. A line is 64 k of a column n (16 of them are read, from the descriptor's address on); Turned: 64 columns of a k.
 //
 // Contraction is off in every build (clang -ffp-contract=off, nvcc -fmad=false): where a product is fused, the source says fma.
 #pragma once
@@ -48,8 +62,9 @@
 
 #define SRV_DEVICE __device__ __forceinline__
 #define SRV_KERNEL(name, Params, max_threads) extern "C" __global__ void __launch_bounds__(max_threads) name(const Params p)
+#define SRV_KERNEL_ALONE(name, Params, threads) extern "C" __global__ void __launch_bounds__(threads, 1) name(const Params p)
 
-extern __shared__ __attribute__((aligned(256))) unsigned char srv_dynamic_shared[];
+extern __shared__ __attribute__((aligned(1024))) unsigned char srv_dynamic_shared[];
 
 namespace ptx {
 
@@ -86,6 +101,7 @@ SRV_DEVICE uint32_t warp() { return thread_index() / 32; }
 
 SRV_DEVICE void barrier() { asm volatile("bar.sync 0;" ::: "memory"); }
 SRV_DEVICE void barrier(uint32_t id, uint32_t threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
+SRV_DEVICE void barrier_arrive(uint32_t id, uint32_t threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 SRV_DEVICE void warp_sync() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 SRV_DEVICE void threadfence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 
@@ -289,6 +305,65 @@ SRV_DEVICE void mma_m16n8k8(float (&d)[4], const uint32_t (&a)[2], uint32_t b) {
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(b));
 }
+
+// ---- warpgroup products (sm_90a)
+
+SRV_DEVICE void fence_proxy_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// Of a second operand whose atoms of eight lines follow each other: address, both offsets between atoms (only one of them is used, which one depends on
+// Turned), the swizzle of 128 bytes. Sixteenths of bytes may be added. The operand's first atom begins at a multiple of 1,024 bytes.
+SRV_DEVICE uint64_t tile_descriptor(SharedAddress tile) {
+    constexpr uint64_t kFixed = 1ull << 62 | (1024ull >> 4) << 32 | (1024ull >> 4) << 16;
+    return kFixed | (tile & 0x3ffff) >> 4;
+}
+
+#define SRV_PTX_OF_EIGHT(constraint)                                                                                          \
+    constraint(d[0][0]), constraint(d[0][1]), constraint(d[0][2]), constraint(d[0][3]), constraint(d[1][0]), constraint(d[1][1]),   \
+    constraint(d[1][2]), constraint(d[1][3]), constraint(d[2][0]), constraint(d[2][1]), constraint(d[2][2]), constraint(d[2][3]),   \
+    constraint(d[3][0]), constraint(d[3][1]), constraint(d[3][2]), constraint(d[3][3]), constraint(d[4][0]), constraint(d[4][1]),   \
+    constraint(d[4][2]), constraint(d[4][3]), constraint(d[5][0]), constraint(d[5][1]), constraint(d[5][2]), constraint(d[5][3]),   \
+    constraint(d[6][0]), constraint(d[6][1]), constraint(d[6][2]), constraint(d[6][3]), constraint(d[7][0]), constraint(d[7][1]),   \
+    constraint(d[7][2]), constraint(d[7][3])
+#define SRV_PTX_WGMMA(adds, turned)                                                                                           \
+    "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
+    "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, {%32, %33, %34, %35}, %36, " adds ", 1, 1, " turned ";"
+
+// d[0] .. d[7]
+template <bool Turned, bool Adds>
+SRV_DEVICE void wgmma_m64n64k16(float (*d)[4], const uint32_t (&a)[4], uint64_t b) {
+#define SRV_PTX_IN "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)
+    if constexpr (Turned && Adds) {
+        asm volatile(SRV_PTX_WGMMA("1", "1") : SRV_PTX_OF_EIGHT("+f") : SRV_PTX_IN);
+    } else if constexpr (Turned) {
+        asm volatile(SRV_PTX_WGMMA("0", "1") : SRV_PTX_OF_EIGHT("=f") : SRV_PTX_IN);
+    } else if constexpr (Adds) {
+        asm volatile(SRV_PTX_WGMMA("1", "0") : SRV_PTX_OF_EIGHT("+f") : SRV_PTX_IN);
+    } else {
+        asm volatile(SRV_PTX_WGMMA("0", "0") : SRV_PTX_OF_EIGHT("=f") : SRV_PTX_IN);
+    }
+#undef SRV_PTX_IN
+}
+
+SRV_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+SRV_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+
+template <int N>
+SRV_DEVICE void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }
+
+// Registers per thread of this warpgroup from here on: fewer, or more once others have given theirs up. N is a multiple of eight.
+template <int N>
+SRV_DEVICE void registers_give() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N)); }
+
+template <int N>
+SRV_DEVICE void registers_take() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N)); }
+
+// Ends the kernel with an error. That no x is negative is something that only the caller knows: a branch, which what x is made of comes before.
+SRV_DEVICE void trap_if_negative(float x) { asm volatile("{ .reg .pred p; setp.lt.f32 p, %0, 0f00000000; @p trap; }" ::"f"(x) : "memory"); }
+
+SRV_DEVICE void wgmma_hold(float (*d)[4]) { asm volatile("" : SRV_PTX_OF_EIGHT("+f") : : "memory"); }
+SRV_DEVICE void wgmma_hold(uint32_t (&a)[4]) { asm volatile("" : "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]) : : "memory"); }
+#undef SRV_PTX_WGMMA
+#undef SRV_PTX_OF_EIGHT
 
 }  // namespace ptx
 #endif

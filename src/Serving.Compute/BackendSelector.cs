@@ -56,10 +56,14 @@ public static class BackendSelector
 
     private static SelectedBackend Cuda(ModelProgram program, DeviceOptions options)
     {
-        IComputeBackend backend = options.Ordinals.Count == 1
-            ? new CudaBackend(program, new CudaBackendOptions { Ordinal = options.Ordinals[0], Deterministic = options.Deterministic })
-            : new TensorParallelBackend(program, new TensorParallelOptions { Ordinals = options.Ordinals, Deterministic = options.Deterministic });
-        return new SelectedBackend(backend, string.Empty);
+        if (options.Ordinals.Count == 1)
+        {
+            var backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = options.Ordinals[0], Deterministic = options.Deterministic });
+            return new SelectedBackend(backend, backend.Note);
+        }
+
+        var ranks = new TensorParallelBackend(program, new TensorParallelOptions { Ordinals = options.Ordinals, Deterministic = options.Deterministic });
+        return new SelectedBackend(ranks, ranks.Note);
     }
 
     private static SelectedBackend Cpu(ModelProgram program, DeviceOptions options, string note = "")

@@ -17,3 +17,10 @@ SRV_PTX_TABLE(ptx_leading_zeros, 1, ptx::leading_zeros(in[0]))
 // Plain operators, which no build may fuse or approximate: a product and a sum are two roundings.
 SRV_PTX_TABLE(ptx_plain_mul_add, 3, ptx::as_uint(ptx::as_float(in[0]) * ptx::as_float(in[1]) + ptx::as_float(in[2])))
 SRV_PTX_TABLE(ptx_plain_divide, 2, ptx::as_uint(ptx::as_float(in[0]) / ptx::as_float(in[1])))
+
+SRV_DEVICE uint32_t ptx_table_not_negative(uint32_t bits) {
+    ptx::trap_if_negative(ptx::as_float(bits));
+    return bits;
+}
+
+SRV_PTX_TABLE(ptx_trap_if_negative, 1, ptx_table_not_negative(in[0]))

@@ -40,3 +40,16 @@ SRV_KERNEL(ptx_threadfence, PtxTableParams, 1024) {
     for (uint32_t i = 0; i < ptx::block_count(); i++) sum += *static_cast<volatile uint32_t*>(p.out + 2 + i);
     p.out[1] = sum;
 }
+
+// The second half of the block leaves its words and goes on; the first waits for them.
+SRV_KERNEL(ptx_barrier_arrive, PtxTableParams, 1024) {
+    uint32_t* const shared = reinterpret_cast<uint32_t*>(ptx::dynamic_shared());
+    const uint32_t t = ptx::thread_index(), half = ptx::block_size() / 2;
+    if (t >= half) {
+        shared[t - half] = p.in[t];
+        ptx::barrier_arrive(1, ptx::block_size());
+        return;
+    }
+    ptx::barrier(1, ptx::block_size());
+    p.out[t] = shared[half - 1 - t];
+}

@@ -43,6 +43,7 @@ bool Block::run(const Launch& launch, uint64_t number) {
     shared_checks_.begin_block(warp_count_);
     std::memset(shared_, 0xff, launch.shared_bytes);  // NaN in every float format: what is used unwritten shows even with checks off
     for (auto& barrier : barriers_) barrier = {};
+    for (auto& products : warpgroup_products_) products.clear();
 
     Thread* const outer = current;
     current = next();
@@ -62,6 +63,9 @@ void Block::prepare_threads() {
         warp.members = count - w * 32 >= 32 ? ~0u : (1u << (count - w * 32)) - 1;
         warp.runnable = warp.members;
         warp.finished = warp.arrived = 0;
+        warp.begun.clear();
+        warp.begun_count = warp.product_group = 0;
+        warp.fenced = false;
         ready_warps_ |= 1u << w;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -86,6 +90,7 @@ void Block::thread_main() {
     Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
     warp.finished |= bit;
+    if (warp.finished == warp.members && !warp.begun.empty()) block.fail(FindingKind::product_not_awaited, 0, "the warp's last thread returns while products are on the way");
     warp.runnable &= ~bit;
     block.live_--;
     block.leave_for_another();
@@ -157,16 +162,34 @@ void Block::meet(Operation operation, uint32_t qualifier) {
     switch_context(self->context, current->context);
 }
 
-void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
+Block::Barrier& Block::open_barrier(uint32_t id, uint32_t threads) {
     if (id >= max_barriers || threads == 0 || threads % 32 != 0 || threads > warp_count_ * 32)
         fail(FindingKind::divergent, 0, "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads does not exist");
     Barrier& barrier = barriers_[id];
     if (barrier.arrived != 0 && barrier.expected != threads)
         fail(FindingKind::divergent, 0,
              "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads, while others wait for " + std::to_string(barrier.expected));
+    barrier.expected = threads;
+    return barrier;
+}
+
+void Block::arrive_at_barrier(const Warp& warp) {
+    Barrier& barrier = open_barrier(warp.qualifier >> 16, warp.qualifier & 0xffff);
+    shared_checks_.tell(warp.index, barrier.told);
+    barrier.arrived += 32;
+    if (barrier.arrived >= barrier.expected) release(barrier);
+}
+
+void Block::agree_in_warpgroup(Warp& warp, uint64_t product) {
+    auto& products = warpgroup_products_[warp.index / 4];
+    if (warp.begun_count == products.size()) products.push_back(product);
+    if (products[warp.begun_count++] != product) fail(FindingKind::divergent, 0, "warps of a warpgroup begin different products");
+}
+
+void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
+    Barrier& barrier = open_barrier(id, threads);
     Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
-    barrier.expected = threads;
     barrier.waiting[warp.index] |= bit;
     // Lanes that do not exist count as arrived with the first of their warp.
     barrier.arrived += barrier.waiting[warp.index] == bit ? 1 + 32 - static_cast<uint32_t>(__builtin_popcount(warp.members)) : 1;
@@ -187,7 +210,7 @@ void Block::release(Barrier& barrier) {
         if (lanes != warps_[w].members) fail(FindingKind::divergent, 0, "a barrier that only some lanes of warp " + std::to_string(w) + " have come to");
         met |= 1u << w;
     }
-    shared_checks_.meet(met);
+    shared_checks_.meet(met, barrier.told);
     for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
     barrier = {};
 }

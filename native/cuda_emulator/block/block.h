@@ -64,6 +64,12 @@ public:
 
     void wait_at_barrier(uint32_t id, uint32_t threads);
 
+    // A whole warp counts for a barrier and goes on; what it waits at (Warp::qualifier) is id << 16 | threads.
+    void arrive_at_barrier(const Warp& warp);
+
+    // The four warps of a warpgroup begin the same products in the same order.
+    void agree_in_warpgroup(Warp& warp, uint64_t product);
+
     // Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
     void meet(Operation operation, uint32_t qualifier);
 
@@ -77,6 +83,7 @@ private:
         uint32_t expected = 0;
         uint32_t arrived = 0;
         uint32_t waiting[SharedMemory::max_warps] = {};
+        SharedMemory::Told told;
     };
 
     static void thread_main();
@@ -84,6 +91,7 @@ private:
     void prepare_threads();
     void leave_for_another();
     Thread* next();
+    Barrier& open_barrier(uint32_t id, uint32_t threads);
     void release(Barrier& barrier);
     void make_runnable(uint32_t warp, uint32_t lanes);
     void report_deadlock();
@@ -102,6 +110,7 @@ private:
     Stacks stacks_;
     SharedMemory shared_checks_;
     Barrier barriers_[max_barriers];
+    std::vector<uint64_t> warpgroup_products_[SharedMemory::max_warps / 4];
     std::unique_ptr<Thread[]> threads_;
     std::unique_ptr<Warp[]> warps_;
 };

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "block.h"
+#include "product.h"
+
 namespace emulator {
 
 namespace {
@@ -85,6 +88,11 @@ const char* name_of(Operation operation) {
         case Operation::ldmatrix: return "ldmatrix";
         case Operation::mma_k16: return "mma_m16n8k16";
         case Operation::mma_k8: return "mma_m16n8k8";
+        case Operation::barrier_arrive: return "barrier_arrive";
+        case Operation::wgmma: return "wgmma_m64n64k16";
+        case Operation::wgmma_fence: return "wgmma_fence";
+        case Operation::wgmma_commit: return "wgmma_commit";
+        case Operation::wgmma_wait: return "wgmma_wait";
     }
     return "unknown";
 }
@@ -100,6 +108,11 @@ void carry_out(Warp& warp) {
         case Operation::ldmatrix: return ldmatrix(warp);
         case Operation::mma_k16: return mma<16>(warp);
         case Operation::mma_k8: return mma<8>(warp);
+        case Operation::barrier_arrive: return current->block->arrive_at_barrier(warp);
+        case Operation::wgmma: return begin_product(warp);
+        case Operation::wgmma_fence: warp.fenced = true; return;
+        case Operation::wgmma_commit: return commit_products(warp);
+        case Operation::wgmma_wait: return finish_products(warp, warp.qualifier);
     }
 }
 

@@ -1,10 +1,21 @@
 // A warp: which of its lanes can run, and the meeting that they are gathering for.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "../device/device.h"
 
 namespace emulator {
+
+// A product of a warpgroup that has begun: a warp's 16 rows of it, which need nothing of the other warps.
+struct BegunProduct {
+    Product product;
+    uint32_t group;
+    uint32_t a[32][4];
+    float* d[32];
+    bool first;              // of those on the way that add to the same d
+    float before[32][8][4];  // where it is the first: what d was
+};
 
 struct Warp {
     uint32_t index;
@@ -18,6 +29,11 @@ struct Warp {
     uint32_t in[32][10];
     const void* rows[32];
     uint32_t out[32][4];
+    float* results[32];
+    std::vector<BegunProduct> begun;
+    uint32_t begun_count;    // since the block began
+    uint32_t product_group;  // that is being filled
+    bool fenced;             // wgmma_fence since the last commit
 };
 
 const char* name_of(Operation operation);

@@ -58,6 +58,8 @@ uint32_t offset_in_shared(uintptr_t address, size_t bytes, const char* what) {
         case SharedMemory::Verdict::fine: return;
         case SharedMemory::Verdict::not_written: block.fail(FindingKind::shared_uninitialised_read, outcome.offset, where + ", which nobody has written");
         case SharedMemory::Verdict::race: block.fail(FindingKind::shared_race, outcome.offset, where + ", with nothing that orders it after thread " + other);
+        case SharedMemory::Verdict::not_fenced:
+            block.fail(FindingKind::proxy_not_fenced, outcome.offset, where + ", which thread " + other + " has written without fence_proxy_async() after it");
         case SharedMemory::Verdict::pending_copy:
             block.fail(FindingKind::async_copy_not_awaited, outcome.offset, where + ", where an asynchronous copy of thread " + other + " has not been awaited");
     }
@@ -87,6 +89,13 @@ void check_shared(uintptr_t address, size_t bytes, Access access) {
     if (access == Access::atomic) return memory.write_atomically(offset, size);
     const auto outcome = access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread);
     if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, what);
+}
+
+void check_product(uint32_t offset, uint32_t bytes) {
+    Block& block = *current->block;
+    if (offset + bytes > block.launch().shared_bytes) fail_past_shared(offset, bytes, "wgmma");
+    const auto outcome = block.shared_checks().read_by_product(offset, bytes, current->index);
+    if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, "wgmma");
 }
 
 void begin_async_copy(uintptr_t shared) {

@@ -14,6 +14,7 @@ enum class Access : uint8_t { read, write, atomic };
 // The ways out of the fast path; they end the block when the access is not allowed.
 void check_global_slow(uintptr_t address, size_t bytes, Access access);
 void check_shared(uintptr_t address, size_t bytes, Access access);
+void check_product(uint32_t offset, uint32_t bytes);
 void begin_async_copy(uintptr_t shared);
 void end_async_copy(uintptr_t shared);
 void check_other(uintptr_t address, size_t bytes, Access access);

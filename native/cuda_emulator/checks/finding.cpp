@@ -23,8 +23,11 @@ const char* name_of(FindingKind kind) {
         case FindingKind::shared_uninitialised_read: return "uninitialised read of shared memory";
         case FindingKind::shared_race: return "race on shared memory";
         case FindingKind::async_copy_not_awaited: return "asynchronous copy not awaited";
+        case FindingKind::product_not_awaited: return "product not awaited";
+        case FindingKind::proxy_not_fenced: return "no fence between the proxies";
         case FindingKind::divergent: return "divergent meeting";
         case FindingKind::endless: return "does not end";
+        case FindingKind::trapped: return "trapped";
         case FindingKind::planted: return "planted";
     }
     return "unknown";

@@ -15,8 +15,11 @@ enum class FindingKind : uint8_t {
     shared_uninitialised_read,
     shared_race,
     async_copy_not_awaited,
+    product_not_awaited,
+    proxy_not_fenced,
     divergent,
     endless,
+    trapped,
     planted,
 };
 

@@ -43,6 +43,16 @@ SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32
     return fine;
 }
 
+SharedMemory::Outcome SharedMemory::read_by_product(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const Outcome outcome = read(offset, bytes, thread);
+    if (outcome.verdict != Verdict::fine) return outcome;
+    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) {
+        const uint32_t writer = thread_of(cells_[i].written);
+        if (cells_[i].fences == fences_[writer]) return {Verdict::not_fenced, i * granule, writer};
+    }
+    return fine;
+}
+
 SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint32_t thread) {
     if (bytes == 1) {
         if (clock_of(cells_[offset / granule].written) == pending) return {Verdict::pending_copy, offset, thread_of(cells_[offset / granule].written)};
@@ -56,7 +66,7 @@ SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint3
         if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
         if (!ordered(cell.first_read, thread)) return {Verdict::race, i * granule, thread_of(cell.first_read)};
         if (!ordered(cell.last_read, thread)) return {Verdict::race, i * granule, thread_of(cell.last_read)};
-        cell = {mine, 0, 0};
+        cell = {mine, 0, 0, fences_[thread]};
     }
     return fine;
 }
@@ -70,16 +80,23 @@ SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, 
 }
 
 void SharedMemory::end_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i] = {stamp(thread), 0, 0};
+    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i] = {stamp(thread), 0, 0, fences_[thread]};
     pending_cells_ -= bytes / granule;
 }
 
 void SharedMemory::write_atomically(uint32_t offset, uint32_t bytes) {
-    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) cells_[i] = {start_ << thread_bits, 0, 0};
+    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) cells_[i] = {start_ << thread_bits, 0, 0, 0};
 }
 
-void SharedMemory::meet(uint32_t warps) {
-    uint32_t joined[max_warps] = {};
+void SharedMemory::tell(uint32_t warp, Told& told) {
+    for (uint32_t v = 0; v < warps_; v++) told.clock[v] = std::max(told.clock[v], known_[warp][v]);
+    told.clock[warp] = std::max(told.clock[warp], clock_[warp]);
+    clock_[warp]++;
+}
+
+void SharedMemory::meet(uint32_t warps, const Told& told) {
+    uint32_t joined[max_warps];
+    std::copy_n(told.clock, max_warps, joined);
     for (uint32_t w = 0; w < warps_; w++) {
         if (!(warps >> w & 1)) continue;
         for (uint32_t v = 0; v < warps_; v++) joined[v] = std::max(joined[v], known_[w][v]);

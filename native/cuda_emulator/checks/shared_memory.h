@@ -15,7 +15,7 @@ public:
     static constexpr size_t max_bytes = 227 << 10;
     static constexpr uint32_t max_warps = 32;
 
-    enum class Verdict : uint8_t { fine, not_written, race, pending_copy };
+    enum class Verdict : uint8_t { fine, not_written, race, pending_copy, not_fenced };
 
     struct Outcome {
         Verdict verdict;
@@ -30,6 +30,10 @@ public:
     Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
     Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
 
+    // By a product of a warpgroup: through another proxy, to which a thread's writes are there when it has fenced after them.
+    Outcome read_by_product(uint32_t offset, uint32_t bytes, uint32_t thread);
+    void fence(uint32_t thread) { fences_[thread]++; }
+
     // An asynchronous copy owns its destination until its end: nothing else may touch it, not even another copy or a store of the thread that issued it.
     Outcome begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread);
     void end_copy(uint32_t offset, uint32_t bytes, uint32_t thread);
@@ -39,14 +43,22 @@ public:
 
     void step(uint32_t warp) { clock_[warp]++; }
 
-    // The warps (a bit each) have met: each knows what all of them knew.
-    void meet(uint32_t warps);
+    // What a warp that goes on has told a barrier, a clock per warp.
+    struct Told {
+        uint32_t clock[max_warps] = {};
+    };
+
+    void tell(uint32_t warp, Told& told);
+
+    // The warps (a bit each) have met: each knows what all of them knew, and what a barrier was told.
+    void meet(uint32_t warps, const Told& told);
 
 private:
     struct Cell {
         uint32_t written;
         uint32_t first_read;
         uint32_t last_read;
+        uint32_t fences;  // of the writer when it wrote
     };
 
     static constexpr uint32_t thread_bits = 10;
@@ -70,6 +82,7 @@ private:
     uint32_t start_ = 1;  // clocks of this block come after; this one itself is an atomic write's: ordered before everything
     uint32_t warps_ = 0;
     uint32_t clock_[max_warps];
+    uint32_t fences_[max_warps * 32] = {};
     uint32_t known_[max_warps][max_warps];
 };
 

@@ -49,6 +49,7 @@ uint8_t* dynamic_shared() { return current->block->shared(); }
 
 void barrier() { current->block->wait_at_barrier(0, current->block->warps() * 32); }
 void barrier(uint32_t id, uint32_t threads) { current->block->wait_at_barrier(id, threads); }
+void barrier_arrive(uint32_t id, uint32_t threads) { current->block->meet(Operation::barrier_arrive, id << 16 | threads); }
 void warp_sync() { current->block->meet(Operation::warp_sync, 0); }
 void threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
@@ -158,6 +159,28 @@ Float4 mma_m16n8k16(Vec4 a, Vec2 b, Float4 c) {
 Float4 mma_m16n8k8(Vec2 a, uint32_t b, Float4 c) {
     bring({a.x, a.y, b, bits(c.x), bits(c.y), bits(c.z), bits(c.w)});
     return mma(Operation::mma_k8);
+}
+
+void fence_proxy_async() { current->block->shared_checks().fence(current->index); }
+
+// The device's own bits, but of the address within the block's shared memory.
+uint64_t tile_descriptor(uintptr_t tile) {
+    const uint64_t offset = tile - reinterpret_cast<uintptr_t>(current->block->shared());
+    return 1ull << 62 | (1024ull >> 4) << 32 | (1024ull >> 4) << 16 | (offset & 0x3ffff) >> 4;
+}
+
+void wgmma(float* d, Vec4 a, Product product) {
+    bring({a.x, a.y, a.z, a.w, static_cast<uint32_t>(product.descriptor), static_cast<uint32_t>(product.descriptor >> 32)});
+    current->warp->results[current->lane] = d;
+    current->block->meet(Operation::wgmma, static_cast<uint32_t>(product.turned) | static_cast<uint32_t>(product.adds) << 1);
+}
+
+void wgmma_fence() { current->block->meet(Operation::wgmma_fence, 0); }
+void wgmma_commit() { current->block->meet(Operation::wgmma_commit, 0); }
+void wgmma_wait(int pending) { current->block->meet(Operation::wgmma_wait, static_cast<uint32_t>(pending)); }
+
+void trap_if_negative(float x) {
+    if (x < 0) current->block->fail(FindingKind::trapped, 0, "a value that is said never to be negative is");
 }
 
 }  // namespace emulator

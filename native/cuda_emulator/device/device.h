@@ -18,7 +18,7 @@ struct Float4 {
 };
 
 // Where all lanes of a warp meet, and what then happens to what they brought.
-enum class Operation : uint8_t { none, warp_sync, shuffle_xor, shuffle_down, shuffle_index, vote, ldmatrix, mma_k16, mma_k8 };
+enum class Operation : uint8_t { none, warp_sync, shuffle_xor, shuffle_down, shuffle_index, vote, ldmatrix, mma_k16, mma_k8, barrier_arrive, wgmma, wgmma_fence, wgmma_commit, wgmma_wait };
 
 using Entry = void (*)(const void* params);
 
@@ -36,6 +36,7 @@ struct Registration {
 
 void barrier();
 void barrier(uint32_t id, uint32_t threads);
+void barrier_arrive(uint32_t id, uint32_t threads);
 void warp_sync();
 void threadfence();
 
@@ -64,5 +65,19 @@ void cp_async_wait(int pending);
 Vec4 ldmatrix(const void* row, int matrices, bool transposed);
 Float4 mma_m16n8k16(Vec4 a, Vec2 b, Float4 c);
 Float4 mma_m16n8k8(Vec2 a, uint32_t b, Float4 c);
+
+// What a product of a warpgroup is: two bits of the instruction and its second operand. d is 8 x 4 floats of this thread, which hold nothing until the wait.
+struct Product {
+    bool turned, adds;
+    uint64_t descriptor;
+};
+
+void fence_proxy_async();
+uint64_t tile_descriptor(uintptr_t tile);
+void wgmma(float* d, Vec4 a, Product product);
+void wgmma_fence();
+void wgmma_commit();
+void wgmma_wait(int pending);
+void trap_if_negative(float x);
 
 }  // namespace emulator

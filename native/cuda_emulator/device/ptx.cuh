@@ -21,6 +21,8 @@
     static const emulator::Registration name##_registration(#name SRV_KERNEL_SUFFIX, name##_entry, sizeof(Params), max_threads); \
     static void name(const Params p)
 
+#define SRV_KERNEL_ALONE(name, Params, threads) SRV_KERNEL(name, Params, threads)
+
 namespace ptx {
 
 using emulator::Vec2;
@@ -39,6 +41,7 @@ SRV_DEVICE uint32_t block_count_z() { return emulator::block_count(2); }
 
 SRV_DEVICE void barrier() { emulator::barrier(); }
 SRV_DEVICE void barrier(uint32_t id, uint32_t threads) { emulator::barrier(id, threads); }
+SRV_DEVICE void barrier_arrive(uint32_t id, uint32_t threads) { emulator::barrier_arrive(id, threads); }
 SRV_DEVICE void warp_sync() { emulator::warp_sync(); }
 SRV_DEVICE void threadfence() { emulator::threadfence(); }
 
@@ -130,5 +133,25 @@ SRV_DEVICE void mma_m16n8k8(float (&d)[4], const uint32_t (&a)[2], uint32_t b) {
     const emulator::Float4 sum = emulator::mma_m16n8k8({a[0], a[1]}, b, {d[0], d[1], d[2], d[3]});
     d[0] = sum.x, d[1] = sum.y, d[2] = sum.z, d[3] = sum.w;
 }
+
+SRV_DEVICE void fence_proxy_async() { emulator::fence_proxy_async(); }
+SRV_DEVICE uint64_t tile_descriptor(SharedAddress tile) { return emulator::tile_descriptor(tile); }
+
+template <bool Turned, bool Adds>
+SRV_DEVICE void wgmma_m64n64k16(float (*d)[4], const uint32_t (&a)[4], uint64_t b) {
+    emulator::wgmma(d[0], {a[0], a[1], a[2], a[3]}, {Turned, Adds, b});
+}
+
+SRV_DEVICE void wgmma_fence() { emulator::wgmma_fence(); }
+SRV_DEVICE void wgmma_commit() { emulator::wgmma_commit(); }
+template <int N>
+SRV_DEVICE void wgmma_wait() { emulator::wgmma_wait(N); }
+template <int N>
+SRV_DEVICE void registers_give() { static_assert(N % 8 == 0 && N >= 24 && N <= 256); }
+template <int N>
+SRV_DEVICE void registers_take() { static_assert(N % 8 == 0 && N >= 24 && N <= 256); }
+SRV_DEVICE void trap_if_negative(float x) { emulator::trap_if_negative(x); }
+SRV_DEVICE void wgmma_hold(float (*)[4]) {}
+SRV_DEVICE void wgmma_hold(uint32_t (&)[4]) {}
 
 }  // namespace ptx

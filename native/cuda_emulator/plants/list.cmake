@@ -41,6 +41,67 @@ plant(attention_prefill.copies-left-under-way attention/attention_prefill.cuh at
 plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh
     "ptx::cp_async_wait<kShrinkStages - 1>();" "ptx::cp_async_wait<kShrinkStages>();")
 
+# ---- products of a warpgroup: a barrier, a fence or a wait left out, an operand beside its own
+
+set(wgmma attention/attention_prefill_wgmma.cuh)
+plant(attention_prefill_wgmma.tile-not-awaited ${wgmma} ${wgmma} "ptx::cp_async_wait<kRingLag>();" "ptx::cp_async_wait<kRingLag + 1>();")
+plant(attention_prefill_wgmma.last-tiles-not-awaited ${wgmma} ${wgmma} "ptx::cp_async_wait<0>();" "")
+plant(attention_prefill_wgmma.no-proxy-fence ${wgmma} ${wgmma} "ptx::fence_proxy_async();" "")
+plant(attention_prefill_wgmma.no-barrier-before-the-first-tile ${wgmma} ${wgmma}
+[[
+    ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+    ptx::wgmma_fence();]]
+[[
+    ptx::wgmma_fence();]])
+plant(attention_prefill_wgmma.no-barrier-before-a-tile ${wgmma} ${wgmma}
+[[
+        ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+        open_products]]
+[[
+        open_products]])
+plant(attention_prefill_wgmma.place-not-awaited ${wgmma} ${wgmma}
+[[
+                ptx::barrier(emptied(stage), kRingThreads);
+            }
+
+            ahead]]
+[[
+            }
+
+            ahead]])
+plant(attention_prefill_wgmma.place-freed-early ${wgmma} ${wgmma}
+[[
+        ptx::wgmma_wait<0>();
+        hold_output<HeadSize>(state.output);
+        ptx::barrier_arrive(emptied(before), kRingThreads);]]
+[[
+        ptx::barrier_arrive(emptied(before), kRingThreads);
+        ptx::wgmma_wait<0>();
+        hold_output<HeadSize>(state.output);]])
+plant_each(attention_prefill_wgmma.products-not-awaited ${wgmma} ${wgmma} "ptx::wgmma_wait<0>();" "")
+plant(attention_prefill_wgmma.scores-not-awaited ${wgmma} ${wgmma} "ptx::wgmma_wait<1>();" "")
+plant(attention_prefill_wgmma.scores-awaited-too-late ${wgmma} ${wgmma} "ptx::wgmma_wait<1>();" "ptx::wgmma_wait<2>();")
+plant_each(attention_prefill_wgmma.products-not-fenced ${wgmma} ${wgmma} "ptx::wgmma_fence();" "")
+plant(attention_prefill_wgmma.next-key-panel ${wgmma} ${wgmma} "step / 4 * kPanelBytes + step % 4 * 32" "step / 4 * kPanelBytes + step % 4 * 16")
+plant(attention_prefill_wgmma.first-key-panel ${wgmma} ${wgmma} "step / 4 * kPanelBytes + step % 4 * 32" "step % 4 * 32")
+plant(attention_prefill_wgmma.next-value-panel ${wgmma} ${wgmma} "half * kPanelBytes + step * 2048" "step * 2048")
+plant(attention_prefill_wgmma.next-value-atom ${wgmma} ${wgmma} "half * kPanelBytes + step * 2048" "half * kPanelBytes + step * 1024")
+plant(attention_prefill_wgmma.values-not-turned ${wgmma} ${wgmma} "wgmma_m64n64k16<true, true>" "wgmma_m64n64k16<false, true>")
+plant(attention_prefill_wgmma.keys-turned ${wgmma} ${wgmma} "wgmma_m64n64k16<false, true>" "wgmma_m64n64k16<true, true>")
+plant(attention_prefill_wgmma.scores-added ${wgmma} ${wgmma} "wgmma_m64n64k16<false, false>" "wgmma_m64n64k16<false, true>")
+plant(attention_prefill_wgmma.values-of-the-tile-after ${wgmma} ${wgmma} "ring + before * 2 * kTileBytes<HeadSize> + kTileBytes" "ring + stage * 2 * kTileBytes<HeadSize> + kTileBytes")
+plant(attention_prefill_wgmma.swizzle ${wgmma} attention/panels.cuh "(chunk() ^ token() % 8) * 16" "chunk() * 16")
+plant(attention_prefill_wgmma.slots-behind-the-end ${wgmma} attention/panels.cuh "i * kTokens < left ? next[i * kTokens] : -1" "next[i * kTokens]")
+plant(attention_prefill_wgmma.tokens-behind-the-end ${wgmma} attention/panels.cuh "slot[i] < 0 ? 0 : 16" "16")
+plant(attention_prefill_wgmma.no-mask ${wgmma} attention/softmax_wide.cuh "i % 2 <= sees[i / 2]" "i % 2 <= sees[i / 2] + 1000000")
+plant(attention_prefill_wgmma.hidden-too-late ${wgmma} attention/softmax_wide.cuh "kTileTokens - 1 > rows.least" "kTileTokens - 2 > rows.least")
+plant(attention_prefill_wgmma.fragment-p ${wgmma} attention/softmax_wide.cuh "weights[j / 2][j % 2 * 2 + 1]" "weights[j / 2][(j % 2 * 2 + 3) % 4]")
+plant(attention_prefill_wgmma.fragment-q ${wgmma} ${wgmma} "queries[step][r + 2]" "queries[step][3 - r]")
+plant(attention_prefill_wgmma.never-rescaled ${wgmma} ${wgmma} "rescale_if_risen(state, factor);" "")
+plant(attention_prefill_wgmma.one-split-for-all ${wgmma} ${wgmma} "smaller(begin + SRV_ATTENTION_SPLIT, end)" "end")
+plant(attention_prefill_wgmma.next-split ${wgmma} ${wgmma} "begin / SRV_ATTENTION_SPLIT, 0" "begin / SRV_ATTENTION_SPLIT + 1, 0")
+plant(attention_prefill_wgmma.items-from-the-next ${wgmma} ${wgmma} "range.count - 1 - i" "range.count - i")
+
 # ---- a page, a slot or a cell off by one
 
 plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot + 1) % SRV_PAGE_TOKENS")

@@ -34,6 +34,33 @@ TEST(a_block_sums_by_shuffles_and_a_barrier) {
     }
 }
 
+TEST(a_warpgroup_multiplies_what_its_threads_have_stored) {
+    for (const uint64_t seed : seeds) {
+        Device device;
+        srv_emulator_set_seed(seed);
+        const Vector params{device.upload(counting(256)), device.allocate(512), 256};
+        EXPECT_EQUAL(0, device.launch("warpgroup_right", 1, 128, 8192, params));
+        const auto y = device.download<float>(params.y, 128);
+        srv_emulator_set_seed(0);
+        EXPECT(findings().empty());
+        for (const float value : y) EXPECT_EQUAL(16.0f, value);
+    }
+}
+
+TEST(a_warp_arrives_and_goes_on) {
+    for (const uint64_t seed : seeds) {
+        Device device;
+        srv_emulator_set_seed(seed);
+        const Vector params{device.upload(counting(256)), device.allocate(512), 256};
+        EXPECT_EQUAL(0, device.launch("arrives_right", 1, 64, 512, params));
+        const auto y = device.download<float>(params.y, 32);
+        srv_emulator_set_seed(0);
+        EXPECT(findings().empty());
+        EXPECT_EQUAL(64.0f, y[0]);
+        EXPECT_EQUAL(33.0f, y[31]);
+    }
+}
+
 TEST(asynchronous_copies_land_and_fill_with_zeros) {
     Device device;
     const auto x = counting(256);

@@ -76,6 +76,46 @@ SRV_DEVICE void product(const ProductParams& p) {
     for (uint32_t i = 0; i < 4; i++) p.d[(g + 8 * (i / 2)) * 8 + 2 * t + i % 2] = d[i];
 }
 
+enum class Warpgroup { right, no_proxy_fence, fence_before_the_store, no_barrier, no_fence, not_awaited, never_awaited, overwritten, different };
+
+// 64 lines of ones in shared memory times a row of ones: 16, read by each of a warpgroup's threads.
+template <Warpgroup mistake>
+SRV_DEVICE void warpgroup(const VectorParams& p) {
+    const uint32_t t = ptx::thread_index();
+    uint32_t* const shared = reinterpret_cast<uint32_t*>(ptx::dynamic_shared());
+    if (mistake == Warpgroup::fence_before_the_store) ptx::fence_proxy_async();
+    for (uint32_t i = t; i < 2048; i += 128) shared[i] = 0x3f803f80;
+    if (mistake != Warpgroup::no_proxy_fence && mistake != Warpgroup::fence_before_the_store) ptx::fence_proxy_async();
+    if (mistake != Warpgroup::no_barrier) ptx::barrier();
+    const uint32_t a[4] = {0x3f803f80, 0x3f803f80, 0x3f803f80, 0x3f803f80};
+    float d[8][4];
+    if (mistake != Warpgroup::no_fence) ptx::wgmma_fence();
+    const bool other = mistake == Warpgroup::different && ptx::warp() == 3;
+    ptx::wgmma_m64n64k16<false, false>(d, a, ptx::tile_descriptor(ptx::shared_address(shared)) + (other ? 2 : 0));
+    ptx::wgmma_commit();
+    if (mistake == Warpgroup::overwritten) {
+        ptx::barrier();
+        shared[t] = 0;
+    }
+    if (mistake == Warpgroup::not_awaited) ptx::wgmma_wait<1>();
+    if (mistake != Warpgroup::never_awaited && mistake != Warpgroup::not_awaited) ptx::wgmma_wait<0>();
+    p.y[t] = d[t % 8][t % 4];
+}
+
+// Warp 1 leaves its words at a barrier, goes on and writes others; warp 0 takes the first, or those that nothing orders.
+template <bool others>
+SRV_DEVICE void hand_over(const VectorParams& p) {
+    const uint32_t t = ptx::thread_index();
+    if (t >= 32) {
+        shared_floats()[t - 32] = p.x[t];
+        ptx::barrier_arrive(3, 64);
+        shared_floats()[t] = p.x[t];
+        return;
+    }
+    ptx::barrier(3, 64);
+    p.y[t] = shared_floats()[others ? 63 - t : 31 - t];
+}
+
 template <uint32_t shift>
 SRV_DEVICE void gather_pages(const PagedParams& p) {
     const uint32_t page = p.table[ptx::block_index() + shift];
@@ -112,6 +152,21 @@ SRV_KERNEL(store_over_copy, VectorParams, 32) {
 
 SRV_KERNEL(product_right, ProductParams, 32) { product<false>(p); }
 SRV_KERNEL(product_wrong_layout, ProductParams, 32) { product<true>(p); }
+
+SRV_KERNEL(warpgroup_right, VectorParams, 128) { warpgroup<Warpgroup::right>(p); }
+SRV_KERNEL(warpgroup_no_proxy_fence, VectorParams, 128) { warpgroup<Warpgroup::no_proxy_fence>(p); }
+SRV_KERNEL(warpgroup_fence_before_the_store, VectorParams, 128) { warpgroup<Warpgroup::fence_before_the_store>(p); }
+SRV_KERNEL(warpgroup_no_barrier, VectorParams, 128) { warpgroup<Warpgroup::no_barrier>(p); }
+SRV_KERNEL(warpgroup_no_fence, VectorParams, 128) { warpgroup<Warpgroup::no_fence>(p); }
+SRV_KERNEL(warpgroup_not_awaited, VectorParams, 128) { warpgroup<Warpgroup::not_awaited>(p); }
+SRV_KERNEL(warpgroup_never_awaited, VectorParams, 128) { warpgroup<Warpgroup::never_awaited>(p); }
+SRV_KERNEL(warpgroup_overwritten, VectorParams, 128) { warpgroup<Warpgroup::overwritten>(p); }
+SRV_KERNEL(warpgroup_different, VectorParams, 128) { warpgroup<Warpgroup::different>(p); }
+
+SRV_KERNEL(arrives_right, VectorParams, 64) { hand_over<false>(p); }
+SRV_KERNEL(arrives_too_early, VectorParams, 64) { hand_over<true>(p); }
+
+SRV_KERNEL(traps, VectorParams, 32) { ptx::trap_if_negative(-p.x[ptx::lane()]); }
 
 SRV_KERNEL(pages_right, PagedParams, 16) { gather_pages<0>(p); }
 SRV_KERNEL(pages_off_by_one, PagedParams, 16) { gather_pages<1>(p); }

@@ -42,6 +42,20 @@ TEST(a_misaligned_load_is_found) { expect_found_on_vectors("misaligned_load", 32
 TEST(unwritten_shared_memory_is_found) { expect_found_on_vectors("reads_unwritten_shared", 32, 128, "uninitialised read of shared memory"); }
 TEST(a_write_past_shared_memory_is_found) { expect_found_on_vectors("past_shared", 32, 128, "shared memory out of bounds"); }
 TEST(a_wild_pointer_is_found) { expect_found_on_vectors("writes_nowhere", 32, 0, "out of bounds"); }
+TEST(a_product_of_what_no_fence_shows_its_proxy_is_found) {
+    expect_found_on_vectors("warpgroup_no_proxy_fence", 128, 8192, "no fence between the proxies");
+    expect_found_on_vectors("warpgroup_fence_before_the_store", 128, 8192, "no fence between the proxies");
+}
+TEST(a_product_of_what_no_barrier_orders_is_found) { expect_found_on_vectors("warpgroup_no_barrier", 128, 8192, "shared memory"); }
+TEST(a_product_without_its_fence_is_found) { expect_found_on_vectors("warpgroup_no_fence", 128, 8192, "wgmma_fence"); }
+TEST(a_product_that_nobody_awaits_is_found) {
+    expect_found_on_vectors("warpgroup_not_awaited", 128, 8192, "product not awaited");
+    expect_found_on_vectors("warpgroup_never_awaited", 128, 8192, "product not awaited");
+}
+TEST(a_store_over_what_a_product_reads_is_found) { expect_found_on_vectors("warpgroup_overwritten", 128, 8192, "race on shared memory"); }
+TEST(warps_with_products_of_their_own_are_found) { expect_found_on_vectors("warpgroup_different", 128, 8192, "different products"); }
+TEST(what_comes_after_an_arrival_is_not_ordered) { expect_found_on_vectors("arrives_too_early", 64, 512, "shared memory"); }
+TEST(a_trap_is_found) { expect_found_on_vectors("traps", 32, 0, "trapped"); }
 
 TEST(a_missing_barrier_is_found_in_every_order) {
     for (uint64_t seed = 1; seed < 20; seed++) {

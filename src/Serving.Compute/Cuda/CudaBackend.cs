@@ -53,7 +53,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         {
             _context = Own(CudaContext.Create(device));
             _stream = Own(CudaStream.Create(_context));
-            _kernels = new KernelSet(Own(CudaModule.Load(_context, KernelImage.Read())));
+            _kernels = FindKernels(Own(CudaModule.Load(_context, KernelImage.Read())));
             _blas = Own(CublasLt.Create(_context));
             _weights = Own(new DeviceWeights(program, _context, _stream));
         }
@@ -66,6 +66,12 @@ public sealed class CudaBackend : IAsynchronousBackend
 
     /// <inheritdoc/>
     public string Name => "cuda";
+
+    /// <summary>One line for people where the device's own kernels could not be used and others run in their place; empty otherwise.</summary>
+    public string Note { get; private set; } = string.Empty;
+
+    /// <summary>Whether attention of many rows runs by products of whole warpgroups.</summary>
+    internal bool UsesWarpgroupProducts => _kernels.AttentionPrefill.Threads == KernelSet.WgmmaThreads;
 
     /// <inheritdoc/>
     public string InstructionSet => _context.Device.Architecture;
@@ -226,6 +232,26 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     private static ComputeException NoPool() => new("The pool was not taken yet.");
+
+    /// <summary>With the device's own kernels where it has some, they are wanted and its driver takes them.</summary>
+    private KernelSet FindKernels(CudaModule module)
+    {
+        var wanted = _options is { WarpgroupProducts: true, Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
+        if (!wanted || KernelImage.ReadHopper() is not { } image)
+        {
+            return new KernelSet(module);
+        }
+
+        try
+        {
+            return new KernelSet(module, Own(CudaModule.Load(_context, image)));
+        }
+        catch (CudaException exception) when (!exception.IsFatal)
+        {
+            Note = $"prefill attention runs without the kernels for {_context.Device.Architecture}a: {exception.Message}";
+            return new KernelSet(module);
+        }
+    }
 
     private RankContext? JoinedBy(StepLimits limits) => _communicator is not { } communicator ? null
         : new RankContext(communicator, Own(new RankMemory(_program, limits, communicator.Ranks, _options.Deterministic, _context, _stream)), _options.Deterministic);

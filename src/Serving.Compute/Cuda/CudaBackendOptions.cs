@@ -9,6 +9,12 @@ public sealed record CudaBackendOptions
     /// <summary>One cuBLASLt algorithm per shape, without splits: the same bits whatever else is in the batch.</summary>
     public bool Deterministic { get; init; }
 
+    /// <summary>
+    /// On compute capability 9.0: attention of many rows by products of whole warpgroups. Its bits are not those that the same row has in a step of few rows, so that
+    /// <see cref="Deterministic"/> leaves it alone.
+    /// </summary>
+    public bool WarpgroupProducts { get; init; } = true;
+
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
 

@@ -9,10 +9,13 @@ internal static class KernelImage
     /// <summary>Its file name.</summary>
     public const string FileName = "serving_kernels.ptx";
 
+    /// <summary>The file name of the kernels that only compute capability 9.0 takes.</summary>
+    public const string HopperFileName = "serving_hopper.ptx";
+
     /// <summary>What the emulator takes for an image where no compiler has made PTX: it has the kernels in itself.</summary>
     public const string EmulatorImage = "serving cuda emulator";
 
-    private static string FilePath => Path.Combine(AppContext.BaseDirectory, FileName);
+    private static string FilePath => PathOf(FileName);
 
     /// <summary>Whether there is an image for the driver in use; <paramref name="reason"/> is one line for people when not.</summary>
     public static bool Exists(out string reason)
@@ -23,4 +26,10 @@ internal static class KernelImage
 
     /// <summary>Reads it.</summary>
     public static byte[] Read() => File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : Encoding.ASCII.GetBytes(EmulatorImage);
+
+    /// <summary>Reads the kernels for compute capability 9.0; null where the compiler did not make them.</summary>
+    public static byte[]? ReadHopper() => File.Exists(PathOf(HopperFileName)) ? File.ReadAllBytes(PathOf(HopperFileName))
+        : CudaLibraries.Substitute is not null ? Encoding.ASCII.GetBytes(EmulatorImage) : null;
+
+    private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, name);
 }

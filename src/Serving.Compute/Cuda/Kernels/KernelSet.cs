@@ -14,6 +14,12 @@ internal sealed class KernelSet
     /// <summary>SRV_ATTENTION_PREFILL_SHARED.</summary>
     public const int PrefillSharedBytes = 3 * 2 * 64 * 128 * 2;
 
+    /// <summary>SRV_ATTENTION_WGMMA_SHARED.</summary>
+    public const int WgmmaSharedBytes = 5 * 2 * 64 * 128 * 2;
+
+    /// <summary>Threads of a block of srv_attention_prefill_wgmma.</summary>
+    public const int WgmmaThreads = 384;
+
     /// <summary>SRV_SHRINK_SHARED.</summary>
     public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
@@ -30,8 +36,10 @@ internal sealed class KernelSet
     public const int FinishNormColumns = 16384;
 
     /// <summary>Finds all of them.</summary>
+    /// <param name="module">The kernels of every device.</param>
+    /// <param name="hopper">Those of compute capability 9.0, which stand in for others with other bits; null where they are not to be used.</param>
     /// <exception cref="CudaException">One is missing.</exception>
-    public KernelSet(CudaModule module)
+    public KernelSet(CudaModule module, CudaModule? hopper = null)
     {
         Embed = Find(module, "srv_embed", 128);
         RmsNorm = Find(module, "srv_rms_norm", 256, 64);
@@ -44,7 +52,9 @@ internal sealed class KernelSet
         RopeAppend = Find(module, "srv_rope_append", 128);
         AttentionPlain = Find(module, "srv_attention_plain", 128, 2048);
         AttentionDecode = Find(module, "srv_attention_decode", 128, DecodeSharedBytes);
-        AttentionPrefill = Find(module, "srv_attention_prefill", 256, PrefillSharedBytes);
+        AttentionPrefill = hopper is null
+            ? Find(module, "srv_attention_prefill", 256, PrefillSharedBytes)
+            : Find(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes);
         AttentionMerge = Find(module, "srv_attention_merge", 128);
         ShrinkPlain = Find(module, "srv_lora_shrink_plain", 128);
         Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);

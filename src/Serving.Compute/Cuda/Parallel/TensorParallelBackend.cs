@@ -59,6 +59,9 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     /// <inheritdoc/>
     public string Name => "cuda";
 
+    /// <summary>What <see cref="CudaBackend.Note"/> says of the first rank that has something to say.</summary>
+    public string Note => _ranks.Select(rank => rank.Note).FirstOrDefault(note => note.Length > 0) ?? string.Empty;
+
     /// <inheritdoc/>
     public string InstructionSet => string.Join(", ", _ranks.Select(rank => rank.InstructionSet).Distinct());
 

@@ -18,6 +18,9 @@ public enum AttentionVariant
 
     /// <summary>srv_attention_prefill for all items.</summary>
     Prefill,
+
+    /// <summary>srv_attention_prefill_wgmma for all items.</summary>
+    Warpgroups,
 }
 
 /// <summary>
@@ -138,7 +141,12 @@ internal sealed class AttentionFixture
             parameters.ItemRange = session.Upload(plan.Prefill);
         }
 
-        if (variant != AttentionVariant.Plain)
+        if (variant == AttentionVariant.Warpgroups)
+        {
+            session.RequireHopper();
+            session.Launch("srv_attention_prefill_wgmma", grid, KernelSet.WgmmaThreads, KernelSet.WgmmaSharedBytes, parameters);
+        }
+        else if (variant != AttentionVariant.Plain)
         {
             session.Launch("srv_attention_prefill", grid, 256, KernelSet.PrefillSharedBytes, parameters);
         }

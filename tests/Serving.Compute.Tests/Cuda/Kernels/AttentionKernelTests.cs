@@ -21,6 +21,9 @@ public sealed class AttentionKernelTests
         { 8, 1, 128, AttentionVariant.TensorCores },
         { 5, 1, 128, AttentionVariant.Prefill },
         { 4, 4, 128, AttentionVariant.Prefill },
+        { 5, 1, 128, AttentionVariant.Warpgroups },
+        { 4, 2, 64, AttentionVariant.Warpgroups },
+        { 1, 1, 128, AttentionVariant.Warpgroups },
     };
 
     /// <summary>

@@ -10,10 +10,12 @@ public sealed partial class KernelPtxTests
     /// No array of a kernel lies in local memory, which is device memory behind a cache: accumulators and fragments are registers only where every index is known
     /// when compiling.
     /// </summary>
-    [Fact]
-    public void Ptx_EveryKernel_KeepsItsArraysInRegisters()
+    [Theory]
+    [InlineData("serving_kernels.ptx")]
+    [InlineData("serving_hopper.ptx")]
+    public void Ptx_EveryKernel_KeepsItsArraysInRegisters(string name)
     {
-        var file = Path.Combine(AppContext.BaseDirectory, "serving_kernels.ptx");
+        var file = Path.Combine(AppContext.BaseDirectory, name);
         Repository.Requires(File.Exists(file), "the CUDA kernels were not built (it takes nvcc or clang-19)");
         var kernels = Entry().Split(File.ReadAllText(file)).Skip(1).ToList();
         Assert.NotEmpty(kernels);

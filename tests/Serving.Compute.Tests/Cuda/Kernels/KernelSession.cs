@@ -12,6 +12,7 @@ internal sealed class KernelSession : IDisposable
 {
     private readonly CudaContext _context;
     private readonly CudaModule _module;
+    private readonly CudaModule? _hopper;
     private readonly CudaStream _stream;
     private readonly Dictionary<ulong, CudaDeviceBuffer> _buffers = [];
 
@@ -22,8 +23,16 @@ internal sealed class KernelSession : IDisposable
         Assert.True(CudaLibraries.TryLoadDriver(out var reason), reason);
         _context = CudaContext.Create(CudaDevice.Get(0));
         _module = CudaModule.Load(_context, PlantedKernel.Current?.Image ?? KernelImage.Read());
+        if (_context.Device is { Major: 9, Minor: 0 } && (PlantedKernel.Current?.Image ?? KernelImage.ReadHopper()) is { } image)
+        {
+            _hopper = CudaModule.Load(_context, image);
+        }
+
         _stream = CudaStream.Create(_context);
     }
+
+    /// <summary>Skips the calling test where the kernels for compute capability 9.0 cannot run.</summary>
+    public void RequireHopper() => Repository.RequiresHardware(_hopper is not null, "the device is not of compute capability 9.0, or its kernels were not built");
 
     /// <summary>Takes memory that nothing has written.</summary>
     public ulong Allocate<T>(int count)
@@ -64,7 +73,8 @@ internal sealed class KernelSession : IDisposable
     public void Launch<T>(string name, CudaGrid grid, int threads, int sharedBytes, in T parameters)
         where T : unmanaged
     {
-        var kernel = _module.GetKernel(PlantedKernel.Current?.Substitute(name) ?? name);
+        var module = name.EndsWith("_wgmma", StringComparison.Ordinal) ? _hopper! : _module;
+        var kernel = module.GetKernel(PlantedKernel.Current?.Substitute(name) ?? name);
         kernel.AllowSharedBytes(sharedBytes);
         kernel.Launch(_stream, grid, threads, sharedBytes, parameters);
         try
@@ -86,6 +96,7 @@ internal sealed class KernelSession : IDisposable
         }
 
         _stream.Dispose();
+        _hopper?.Dispose();
         _module.Dispose();
         _context.Dispose();
         Assert.Empty(CudaEmulator.Findings());

@@ -22,6 +22,10 @@ internal static class ArithmeticCases
         yield return Floats("ptx_maximum", 2, x => float.MaxNumber(x[0], x[1]));
         yield return Floats("ptx_rcp_rn", 1, x => 1f / x[0]);
         yield return Floats("ptx_sqrt_rn", 1, x => MathF.Sqrt(x[0]));
+
+        // Zeros of both signs and NaN are not negative.
+        var kept = Operands(Threads, 5).Select(word => BitConverter.UInt32BitsToSingle(word) < 0 ? word & 0x7fffffff : word).ToArray();
+        yield return new("ptx_trap_if_negative", Threads, kept, kept);
         yield return Words("ptx_mul_hi", 2, x => (uint)(((ulong)x[0] * x[1]) >> 32));
         yield return Words("ptx_popcount", 1, x => (uint)BitOperations.PopCount(x[0]));
         yield return Words("ptx_leading_zeros", 1, x => (uint)BitOperations.LeadingZeroCount(x[0]));

@@ -17,6 +17,7 @@ internal static class MeetingCases
             SharedBytes = shared,
         };
         yield return new("ptx_barrier_part", Threads, input, [.. Mirrored(input, Threads / 2)]) { SharedBytes = shared };
+        yield return new("ptx_barrier_arrive", Threads, input, [.. input.AsEnumerable().Reverse().Take(Threads / 2)]) { SharedBytes = shared };
         yield return new("ptx_warp_sync", Threads, input, [.. Mirrored(input, 32)]) { SharedBytes = shared };
 
         var words = PtxTable.Noise(Blocks, 2);

@@ -8,6 +8,9 @@ internal sealed record PtxCase(string Kernel, int Threads, uint[] Input, uint[] 
     /// <summary>What sets it apart from other cases of the same kernel.</summary>
     public string Variant { get; init; } = string.Empty;
 
+    /// <summary>Whether only compute capability 9.0 takes it.</summary>
+    public bool Hopper { get; init; }
+
     /// <summary>Blocks.</summary>
     public CudaGrid Grid { get; init; } = new(1);
 

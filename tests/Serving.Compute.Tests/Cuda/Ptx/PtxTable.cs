@@ -6,11 +6,14 @@ internal static class PtxTable
     /// <summary>The kernels' PTX beside the assembly.</summary>
     public const string FileName = "serving_ptx_table.ptx";
 
+    /// <summary>That of the cases for compute capability 9.0.</summary>
+    public const string HopperFileName = "serving_ptx_table_hopper.ptx";
+
     /// <summary>Every case, in the order of ptx.cuh.</summary>
     public static IReadOnlyList<PtxCase> Cases { get; } =
     [
         .. PlaceCases.All(), .. MeetingCases.All(), .. WarpCases.All(), .. ArithmeticCases.All(), .. ApproximationCases.All(), .. BFloat16Cases.All(),
-        .. MemoryCases.All(), .. CopyCases.All(), .. TileCases.All(),
+        .. MemoryCases.All(), .. CopyCases.All(), .. TileCases.All(), .. WarpgroupCases.All(),
     ];
 
     /// <summary>Words that look like nothing in particular, always the same.</summary>

@@ -17,10 +17,13 @@ public sealed partial class PtxTableTests
     {
         CudaEmulator.Require();
         Assert.True(CudaLibraries.TryLoadDriver(out var reason), reason);
-        var file = Path.Combine(AppContext.BaseDirectory, PtxTable.FileName);
+        var one = PtxTable.Cases.Single(one => one.ToString() == name);
+        var device = CudaDevice.Get(0);
+        Repository.RequiresHardware(!one.Hopper || device is { Major: 9, Minor: 0 }, "the device is not of compute capability 9.0");
+        var file = Path.Combine(AppContext.BaseDirectory, one.Hopper ? PtxTable.HopperFileName : PtxTable.FileName);
         var image = File.Exists(file) ? File.ReadAllBytes(file) : Encoding.ASCII.GetBytes("serving cuda emulator");
-        using var runner = new PtxRunner(CudaDevice.Get(0), image);
-        Assert.Null(runner.Run(PtxTable.Cases.Single(one => one.ToString() == name)));
+        using var runner = new PtxRunner(device, image);
+        Assert.Null(runner.Run(one));
     }
 
     [Fact]
@@ -42,6 +45,6 @@ public sealed partial class PtxTableTests
     [GeneratedRegex(@"^(?:    )?SRV_DEVICE \w+ (?<name>[a-z]\w*)\(|^SRV_PTX_(?:REGISTER|SHUFFLE|UNARY)\((?<name>\w+),", RegexOptions.Multiline)]
     private static partial Regex Names_of_functions();
 
-    [GeneratedRegex(@"SRV_(?:KERNEL|PTX_TABLE)\((?<name>ptx_\w+),")]
+    [GeneratedRegex(@"SRV_(?:KERNEL|KERNEL_ALONE|PTX_TABLE)\((?<name>ptx_\w+),")]
     private static partial Regex Names_of_kernels();
 }

@@ -7,6 +7,7 @@ internal static class KernelCases
     {
         ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
         ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
+        ["srv_attention_prefill_wgmma"] = [.. Attention(5, 1, 128, AttentionVariant.Warpgroups), .. Attention(4, 2, 64, AttentionVariant.Warpgroups)],
         ["srv_attention_plain"] = Attention(6, 2, 18, AttentionVariant.Plain),
         ["srv_attention_merge"] = Attention(4, 2, 64, AttentionVariant.Plain),
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],

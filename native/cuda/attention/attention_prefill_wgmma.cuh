@@ -1,0 +1,240 @@
+// Attention of many rows on the warpgroup products of sm_90a: up to 128 packed rows of an item.
+//
+// Memory: a block of ten warps per item and kv head. Two warps bring keys and values in by cp.async, tiles of 64 tokens, five in a ring, each byte once per
+// item; two warpgroups of 64 rows each read them there. Queries go to registers. 160 KiB of shared memory for heads of 128.
+// Bytes per item, kv head and token: 4 head_size + 4. Operations: 512 head_size.
+// Work: a warpgroup keeps two products in flight, the scores of a tile and the values of the one before, and softens while they run. A tile of 64 tokens and
+// heads of 128 takes the tensor cores 1,024 clocks of a multiprocessor (2 x 16 products of m64n64k16, 32 clocks each). In that time the two warpgroups read
+// 64 KiB of shared memory and the copies write 32 KiB, 768 clocks at 128 bytes; 8,192 exponentials take 512 clocks at 16; the rest of the softmax is some 130
+// instructions per warp, twice on each of four schedulers. Nothing but the tensor cores is to be waited for.
+// Order: 64 tokens are softened together and an item's splits are walked as one, unless they are given out: not the bits of attention_prefill.cuh.
+#pragma once
+#include "panels.cuh"
+#include "softmax.cuh"
+#include "softmax_wide.cuh"
+
+constexpr int kWarpgroup = 128;
+constexpr int kRingStages = 5;
+constexpr int kRingLag = 2;  // copies under way before the oldest is announced: a tile's slack besides them, and no wait in a circle
+constexpr int kRingThreads = 2 * kWarpgroup + kPanelThreads;
+// A multiprocessor gives three warpgroups 168 registers per thread each.
+constexpr int kCopyRegisters = 40;
+constexpr int kAttendRegisters = 232;
+static_assert(kRingLag + 2 < kRingStages, "a tile is announced before the one that frees its place's successor is waited for");
+
+// Named barriers: a tile has landed, for each warpgroup, so that neither waits for the other; a place is free. 15 in all.
+SRV_DEVICE uint32_t landed(int stage, int warpgroup) { return static_cast<uint32_t>(1 + 3 * stage + warpgroup); }
+SRV_DEVICE uint32_t emptied(int stage) { return static_cast<uint32_t>(3 + 3 * stage); }
+SRV_DEVICE int next_stage(int stage) { return stage + 1 == kRingStages ? 0 : stage + 1; }
+
+// The longest items come last in the list and are begun first.
+SRV_DEVICE const srv_attention_item& item_from_last(const srv_attention_params& p, const srv_range& range, int i) {
+    return at<const srv_attention_item>(p.items)[range.first + range.count - 1 - i];
+}
+
+SRV_DEVICE int first_ordinal(const srv_attention_item& item) { return item.first_split * SRV_ATTENTION_SPLIT; }
+
+SRV_DEVICE int end_ordinal(const srv_attention_item& item) {
+    return smaller(first_ordinal(item) + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
+}
+
+// ---- the two warps that copy
+
+// Tells both warpgroups that a tile is there, once this thread's part of it has landed.
+SRV_DEVICE void announce(int stage) {
+    ptx::fence_proxy_async();
+    ptx::barrier_arrive(landed(stage, 0), kWarpgroup + kPanelThreads);
+    ptx::barrier_arrive(landed(stage, 1), kWarpgroup + kPanelThreads);
+}
+
+template <int HeadSize>
+SRV_DEVICE void fill_ring(const srv_attention_params& p, const srv_range& range, ptx::SharedAddress ring) {
+    const int kv_head = static_cast<int>(ptx::block_index_y());
+    const SlotReader slots = slot_reader(p, kv_head);
+    int filled = 0, stage = 0, oldest = 0;
+    for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
+        const srv_attention_item& item = item_from_last(p, range, i);
+        const int begin = first_ordinal(item), end = end_ordinal(item);
+        PanelCopies<HeadSize> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
+        for (int tile = begin; tile < end; tile += kTileTokens) {
+            if (filled >= kRingStages) {
+                ptx::barrier(emptied(stage), kRingThreads);
+            }
+
+            ahead.copy(slots, ring + stage * 2 * kTileBytes<HeadSize>);
+            ptx::cp_async_commit();
+            if (filled >= kRingLag) {
+                ptx::cp_async_wait<kRingLag>();
+                announce(oldest);
+                oldest = next_stage(oldest);
+            }
+
+            stage = next_stage(stage);
+            filled++;
+        }
+    }
+
+    ptx::cp_async_wait<0>();
+    for (; oldest != stage; oldest = next_stage(oldest)) {
+        announce(oldest);
+    }
+
+    // No barrier is left half met: with fewer tiles than places, those that were filled; otherwise all, the oldest first.
+    stage = filled < kRingStages ? 0 : stage;
+    for (int i = 0; i < smaller(filled, kRingStages); i++) {
+        ptx::barrier(emptied(stage), kRingThreads);
+        stage = next_stage(stage);
+    }
+}
+
+// ---- the warpgroups that attend
+
+// The first operands of this warp's 16 rows, straight from device memory: once per item.
+template <int HeadSize>
+SRV_DEVICE void fetch_queries(const srv_attention_params& p, const LaneRows& rows, uint32_t (&queries)[HeadSize / 16][4]) {
+    const int column = static_cast<int>(ptx::lane()) % 4 * 2;
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        const uint16_t* query = row_of<const uint16_t>(p.query, rows.row[r].row, p.query_stride) + rows.row[r].head * HeadSize + column;
+        SRV_UNROLL
+        for (int step = 0; step < HeadSize / 16; step++) {
+            queries[step][r] = *reinterpret_cast<const uint32_t*>(query + step * 16);
+            queries[step][r + 2] = *reinterpret_cast<const uint32_t*>(query + step * 16 + 8);
+        }
+    }
+}
+
+// scores = q kᵀ of a tile, begun.
+template <int HeadSize>
+SRV_DEVICE void begin_scores(float (&scores)[8][4], const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys) {
+    const uint64_t panel = ptx::tile_descriptor(keys);
+    ptx::wgmma_m64n64k16<false, false>(scores, queries[0], panel);
+    SRV_UNROLL
+    for (int step = 1; step < HeadSize / 16; step++) {
+        ptx::wgmma_m64n64k16<false, true>(scores, queries[step], panel + (step / 4 * kPanelBytes + step % 4 * 32) / 16);
+    }
+
+    ptx::wgmma_commit();
+}
+
+// output += p v of a tile, begun. A product takes 16 tokens, two atoms.
+template <int HeadSize>
+SRV_DEVICE void begin_values(float (&output)[HeadSize / 8][4], const uint32_t (&weights)[4][4], ptx::SharedAddress values) {
+    const uint64_t panel = ptx::tile_descriptor(values);
+    SRV_UNROLL
+    for (int step = 0; step < 4; step++) {
+        SRV_UNROLL
+        for (int half = 0; half < HeadSize / 64; half++) {
+            ptx::wgmma_m64n64k16<true, true>(output + half * 8, weights[step], panel + (half * kPanelBytes + step * 2048) / 16);
+        }
+    }
+
+    ptx::wgmma_commit();
+}
+
+template <int HeadSize>
+SRV_DEVICE void hold_output(float (&output)[HeadSize / 8][4]) {
+    SRV_UNROLL
+    for (int half = 0; half < HeadSize / 64; half++) {
+        ptx::wgmma_hold(output + half * 8);
+    }
+}
+
+// What a product is going to read or has read stays on its side of the fence.
+template <int HeadSize>
+SRV_DEVICE void open_products(Accumulator<HeadSize / 8>& state, uint32_t (&weights)[4][4]) {
+    hold_output<HeadSize>(state.output);
+    SRV_UNROLL
+    for (int step = 0; step < 4; step++) {
+        ptx::wgmma_hold(weights[step]);
+    }
+
+    ptx::wgmma_fence();
+}
+
+// 64 rows of a warpgroup against the tokens from begin to end, a multiple of tiles but for the end: the ring's next ones. `stage` goes on with them.
+template <int HeadSize>
+SRV_DEVICE void attend_tiles(
+    const LaneRows& rows, float scale, uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress ring, int begin, int end, int& stage, Accumulator<HeadSize / 8>& state) {
+    const int warpgroup = static_cast<int>(ptx::warp()) / 4;
+    float scores[8][4], factor[2];
+    uint32_t weights[4][4];
+    ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+    ptx::wgmma_fence();
+    begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
+    ptx::wgmma_wait<0>();
+    ptx::wgmma_hold(scores);
+    soften_tile(rows, begin, scale, scores, state, factor);
+    pack_weights(scores, weights);
+    for (int first = begin + kTileTokens; first < end; first += kTileTokens) {
+        const int before = stage;
+        stage = next_stage(stage);
+        ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+        open_products<HeadSize>(state, weights);
+        begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
+        begin_values<HeadSize>(state.output, weights, ring + before * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
+        ptx::wgmma_wait<1>();
+        ptx::wgmma_hold(scores);
+        soften_tile(rows, first, scale, scores, state, factor);
+        // No sum is. Without a branch on it ptxas waits for the values first and softens afterwards, while nothing multiplies.
+        ptx::trap_if_negative(state.sum[0] + state.sum[1]);
+        ptx::wgmma_wait<0>();
+        hold_output<HeadSize>(state.output);
+        ptx::barrier_arrive(emptied(before), kRingThreads);
+        pack_weights(scores, weights);
+        rescale_if_risen(state, factor);
+    }
+
+    open_products<HeadSize>(state, weights);
+    begin_values<HeadSize>(state.output, weights, ring + stage * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
+    ptx::wgmma_wait<0>();
+    hold_output<HeadSize>(state.output);
+    ptx::barrier_arrive(emptied(stage), kRingThreads);
+    stage = next_stage(stage);
+}
+
+template <int HeadSize>
+SRV_DEVICE void attend_item(const srv_attention_params& p, const srv_attention_item& item, ptx::SharedAddress ring, int& stage) {
+    const int end = end_ordinal(item);
+    const LaneRows rows = lane_rows(p, item, static_cast<int>(ptx::warp()) * 16, static_cast<int>(ptx::block_index_y()));
+    uint32_t queries[HeadSize / 16][4];
+    fetch_queries<HeadSize>(p, rows, queries);
+    for (int begin = first_ordinal(item), stop; begin < end; begin = stop) {
+        stop = item.partial != 0 ? smaller(begin + SRV_ATTENTION_SPLIT, end) : end;
+        Accumulator<HeadSize / 8> state;
+        state.clear();
+        attend_tiles<HeadSize>(rows, p.scale * kLog2E, queries, ring, begin, stop, stage, state);
+        state.finish(p.scale);
+        if (item.partial != 0) {
+            write_states(p, rows, state, begin / SRV_ATTENTION_SPLIT, 0);
+        } else {
+            write_rows(p, rows, state, 0);
+        }
+    }
+}
+
+template <int HeadSize>
+SRV_DEVICE void prefill_wgmma(const srv_attention_params& p) {
+    static_assert(kRingStages * 2 * kTileBytes<HeadSize> <= SRV_ATTENTION_WGMMA_SHARED, "the host is told how much shared memory this takes");
+    const ptx::SharedAddress ring = ptx::shared_address(ptx::dynamic_shared());
+    const srv_range range = *at<const srv_range>(p.item_range);
+    if (ptx::warp() >= 2 * kWarpgroup / 32) {
+        ptx::registers_give<kCopyRegisters>();
+        fill_ring<HeadSize>(p, range, ring);
+        return;
+    }
+
+    ptx::registers_take<kAttendRegisters>();
+    int stage = 0;
+    for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
+        attend_item<HeadSize>(p, item_from_last(p, range, i), ring, stage);
+    }
+}
+
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, kRingThreads) {
+    if (p.head_size == 64) {
+        prefill_wgmma<64>(p);
+    } else {
+        prefill_wgmma<128>(p);
+    }
+}

@@ -1,0 +1,2 @@
+// The part of the ptx table that only sm_90a takes.
+#include "warpgroup.cuh"

@@ -1,0 +1,116 @@
+#include "product.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "../checks/access.h"
+
+namespace emulator {
+
+namespace {
+
+constexpr uint32_t columns = 64, depth = 16, panel_line = 128, atom = 1024;
+
+float from_bf16(uint16_t bits) { return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16); }
+
+// A descriptor as the PTX ISA lays it out ("Matrix Descriptor Format"); the address is one in the block's shared memory.
+struct Operand {
+    uint32_t start, leading, stride, base, swizzle;
+
+    explicit Operand(uint64_t bits)
+        : start(static_cast<uint32_t>(bits & 0x3fff) << 4), leading(static_cast<uint32_t>(bits >> 16 & 0x3fff) << 4), stride(static_cast<uint32_t>(bits >> 32 & 0x3fff) << 4),
+          base(bits >> 49 & 7), swizzle(bits >> 62) {}
+
+    // Where an element lies: the swizzle is one of the address's own bits, 16-byte chunks by the line.
+    uint32_t at(uint32_t k, uint32_t column, bool turned) const {
+        const uint32_t line = turned ? k : column, within = turned ? column : k;
+        const uint32_t plain = start + line / 8 * stride + line % 8 * panel_line + within * 2;
+        return plain ^ (plain / panel_line % 8) << 4;
+    }
+};
+
+void check_operand(const Product& product) {
+    Block& block = *current->block;
+    const Operand b(product.descriptor);
+    if (b.swizzle != 1 || b.base != 0) block.fail(FindingKind::misaligned, product.descriptor, "a descriptor without the swizzle of 128 bytes");
+    // A turned operand takes whole lines; the other 32 bytes of each.
+    if (b.start % 16 != 0 || (product.turned ? b.start % atom : b.start % atom + depth * 2 > panel_line) != 0)
+        block.fail(FindingKind::misaligned, b.start, "a product's operand begins at shared offset " + std::to_string(b.start));
+    if (!block.launch().checked) return;
+    const uint32_t lines = product.turned ? depth : columns, chunks = product.turned ? 8 : 2;
+    for (uint32_t line = 0; line < lines; line++) {
+        for (uint32_t chunk = 0; chunk < chunks; chunk++) check_product(product.turned ? b.at(line, chunk * 8, true) : b.at(chunk * 8, line, false), 16);
+    }
+}
+
+// One fp32 chain per element, k ascending.
+void multiply(const BegunProduct& begun) {
+    const Operand b(begun.product.descriptor);
+    const uint8_t* const shared = current->block->shared();
+    float second[depth][columns];
+    for (uint32_t k = 0; k < depth; k++) {
+        for (uint32_t column = 0; column < columns; column++) {
+            uint16_t bits;
+            std::memcpy(&bits, shared + b.at(k, column, begun.product.turned), 2);
+            second[k][column] = from_bf16(bits);
+        }
+    }
+    for (uint32_t g = 0; g < 8; g++) {
+        for (uint32_t half = 0; half < 2; half++) {
+            float first[depth], sum[columns];
+            for (uint32_t k = 0; k < depth; k++) first[k] = from_bf16(static_cast<uint16_t>(begun.a[4 * g + k % 8 / 2][half + k / 8 * 2] >> 16 * (k % 2)));
+            const auto place = [&](uint32_t column) { return begun.d[4 * g + column % 8 / 2] + column / 8 * 4 + half * 2 + column % 2; };
+            for (uint32_t column = 0; column < columns; column++) sum[column] = begun.product.adds ? *place(column) : 0.0f;
+            for (uint32_t k = 0; k < depth; k++) {
+                for (uint32_t column = 0; column < columns; column++) sum[column] = __builtin_fmaf(first[k], second[k][column], sum[column]);
+            }
+            for (uint32_t column = 0; column < columns; column++) *place(column) = sum[column];
+        }
+    }
+}
+
+void fill(const Warp& warp, float value) {
+    for (const auto* d : warp.results) std::fill_n(const_cast<float*>(d), 32, value);
+}
+
+}  // namespace
+
+void begin_product(Warp& warp) {
+    Block& block = *current->block;
+    if (warp.members != ~0u || block.warps() % 4 != 0) block.fail(FindingKind::divergent, 0, "a product of a warpgroup whose four warps are not all there");
+    if (!warp.fenced) block.fail(FindingKind::product_not_awaited, 0, "a product without wgmma_fence() before the first of its group");
+    BegunProduct& begun = warp.begun.emplace_back();
+    begun.product = {(warp.qualifier & 1) != 0, (warp.qualifier & 2) != 0, warp.in[0][4] | static_cast<uint64_t>(warp.in[0][5]) << 32};
+    begun.group = warp.product_group;
+    begun.first = true;
+    for (const auto& other : warp.begun) begun.first &= &other == &begun || other.d[0] != warp.results[0];
+    for (uint32_t lane = 0; lane < 32; lane++) {
+        if (warp.in[lane][4] != warp.in[0][4] || warp.in[lane][5] != warp.in[0][5])
+            block.fail(FindingKind::divergent, 0, "lanes of a warp name different operands of a product");
+        std::memcpy(begun.a[lane], warp.in[lane], sizeof begun.a[lane]);
+        begun.d[lane] = warp.results[lane];
+        std::memcpy(begun.before[lane], warp.results[lane], sizeof begun.before[lane]);
+    }
+    block.agree_in_warpgroup(warp, begun.product.descriptor << 2 | warp.qualifier);
+    check_operand(begun.product);
+    fill(warp, std::nanf(""));
+}
+
+void commit_products(Warp& warp) {
+    warp.product_group++;
+    warp.fenced = false;
+}
+
+void finish_products(Warp& warp, uint32_t pending) {
+    size_t done = 0;
+    for (const BegunProduct& begun : warp.begun) {
+        if (warp.product_group - begun.group <= pending) break;
+        for (uint32_t lane = 0; begun.first && lane < 32; lane++) std::memcpy(begun.d[lane], begun.before[lane], sizeof begun.before[lane]);
+        check_operand(begun.product);
+        multiply(begun);
+        done++;
+    }
+    warp.begun.erase(warp.begun.begin(), warp.begun.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+}  // namespace emulator
