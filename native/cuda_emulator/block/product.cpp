@@ -78,7 +78,7 @@ void fill(const Warp& warp, float value) {
 void begin_product(Warp& warp) {
     Block& block = *current->block;
     if (warp.members != ~0u || block.warps() % 4 != 0) block.fail(FindingKind::divergent, 0, "a product of a warpgroup whose four warps are not all there");
-    if (!warp.fenced) block.fail(FindingKind::product_not_awaited, 0, "a product without wgmma_fence() before the first of its group");
+    if (!warp.fenced) block.fail(FindingKind::product_not_awaited, 0, "a product without wgmma_fence() after registers of one may have been touched");
     BegunProduct& begun = warp.begun.emplace_back();
     begun.product = {(warp.qualifier & 1) != 0, (warp.qualifier & 2) != 0, warp.in[0][4] | static_cast<uint64_t>(warp.in[0][5]) << 32};
     begun.group = warp.product_group;
@@ -96,12 +96,10 @@ void begin_product(Warp& warp) {
     fill(warp, std::nanf(""));
 }
 
-void commit_products(Warp& warp) {
-    warp.product_group++;
-    warp.fenced = false;
-}
+void commit_products(Warp& warp) { warp.product_group++; }
 
 void finish_products(Warp& warp, uint32_t pending) {
+    warp.fenced = false;
     size_t done = 0;
     for (const BegunProduct& begun : warp.begun) {
         if (warp.product_group - begun.group <= pending) break;

@@ -33,7 +33,7 @@ struct Warp {
     std::vector<BegunProduct> begun;
     uint32_t begun_count;    // since the block began
     uint32_t product_group;  // that is being filled
-    bool fenced;             // wgmma_fence since the last commit
+    bool fenced;             // wgmma_fence since the last wait
 };
 
 const char* name_of(Operation operation);
