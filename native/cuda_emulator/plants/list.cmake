@@ -98,7 +98,6 @@ plant(attention_prefill_wgmma.hidden-too-late ${wgmma} attention/softmax_wide.cu
 plant(attention_prefill_wgmma.fragment-p ${wgmma} attention/softmax_wide.cuh "weights[j / 2][j % 2 * 2 + 1]" "weights[j / 2][(j % 2 * 2 + 3) % 4]")
 plant(attention_prefill_wgmma.fragment-q ${wgmma} ${wgmma} "queries[step][r + 2]" "queries[step][3 - r]")
 plant(attention_prefill_wgmma.never-rescaled ${wgmma} ${wgmma} "rescale_if_risen(state, factor);" "")
-plant(attention_prefill_wgmma.one-split-for-all ${wgmma} ${wgmma} "smaller(begin + SRV_ATTENTION_SPLIT, end)" "end")
 plant(attention_prefill_wgmma.next-split ${wgmma} ${wgmma} "begin / SRV_ATTENTION_SPLIT, 0" "begin / SRV_ATTENTION_SPLIT + 1, 0")
 plant(attention_prefill_wgmma.items-from-the-next ${wgmma} ${wgmma} "range.count - 1 - i" "range.count - i")
 

@@ -237,7 +237,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private KernelSet FindKernels(CudaModule module)
     {
         var wanted = _options is { WarpgroupProducts: true, Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
-        if (!wanted || KernelImage.ReadHopper() is not { } image)
+        if (!wanted || _options.HopperImage() is not { } image)
         {
             return new KernelSet(module);
         }

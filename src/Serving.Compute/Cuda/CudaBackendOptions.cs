@@ -15,6 +15,9 @@ public sealed record CudaBackendOptions
     /// </summary>
     public bool WarpgroupProducts { get; init; } = true;
 
+    /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
+    internal Func<byte[]?> HopperImage { get; init; } = KernelImage.ReadHopper;
+
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
 
