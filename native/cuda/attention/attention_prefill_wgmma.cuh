@@ -1,12 +1,13 @@
 // Attention of many rows on the warpgroup products of sm_90a: up to 128 packed rows of an item.
 //
-// Memory: a block of ten warps per item and kv head. Two warps bring keys and values in by cp.async, tiles of 64 tokens, five in a ring, each byte once per
+// Memory: a block of twelve warps per item and kv head. Four warps bring keys and values in by cp.async, tiles of 64 tokens, five in a ring, each byte once per
 // item; two warpgroups of 64 rows each read them there. Queries go to registers. 160 KiB of shared memory for heads of 128.
 // Bytes per item, kv head and token: 4 head_size + 4. Operations: 512 head_size.
 // Work: a warpgroup keeps two products in flight, the scores of a tile and the values of the one before, and softens while they run. A tile of 64 tokens and
-// heads of 128 takes the tensor cores 1,024 clocks of a multiprocessor (2 x 16 products of m64n64k16, 32 clocks each). In that time the two warpgroups read
-// 64 KiB of shared memory and the copies write 32 KiB, 768 clocks at 128 bytes; 8,192 exponentials take 512 clocks at 16; the rest of the softmax is some 130
-// instructions per warp, twice on each of four schedulers. Nothing but the tensor cores is to be waited for.
+// heads of 128 takes the tensor cores 1,024 clocks of a multiprocessor (2 x 16 products of m64n64k16, 32 clocks each at 4,096 operations per clock). In that
+// time the two warpgroups read 64 KiB of shared memory and the copies write 32 KiB: 768 clocks at 128 bytes. 8,192 exponentials take 512 clocks at 16. A warp
+// issues some 270 instructions, two such warps on a scheduler 540, and a copying warp 450 for every fourth tile. L2 gives 32 bytes per clock and
+// multiprocessor. Registers: 64 of outputs, 32 of scores, 16 of P, 32 of queries, 174 in all of 224 (ptxas 12.4); nothing spills.
 // Order: 64 tokens are softened together and an item's splits are walked as one, unless they are given out: not the bits of attention_prefill.cuh.
 #pragma once
 #include "panels.cuh"
@@ -14,18 +15,21 @@
 #include "softmax_wide.cuh"
 
 constexpr int kWarpgroup = 128;
+constexpr int kCopyWarps = 4;
 constexpr int kRingStages = 5;
-constexpr int kRingLag = 2;  // copies under way before the oldest is announced: a tile's slack besides them, and no wait in a circle
-constexpr int kRingThreads = 2 * kWarpgroup + kPanelThreads;
 // A multiprocessor gives three warpgroups 168 registers per thread each.
-constexpr int kCopyRegisters = 40;
-constexpr int kAttendRegisters = 232;
-static_assert(kRingLag + 2 < kRingStages, "a tile is announced before the one that frees its place's successor is waited for");
+constexpr int kCopyRegisters = 56;
+constexpr int kAttendRegisters = 224;
 
 // Named barriers: a tile has landed, for each warpgroup, so that neither waits for the other; a place is free. 15 in all.
+constexpr int kLandedThreads = kWarpgroup + 32;
+constexpr int kEmptiedThreads = 2 * kWarpgroup + 32;
 SRV_DEVICE uint32_t landed(int stage, int warpgroup) { return static_cast<uint32_t>(1 + 3 * stage + warpgroup); }
 SRV_DEVICE uint32_t emptied(int stage) { return static_cast<uint32_t>(3 + 3 * stage); }
 SRV_DEVICE int next_stage(int stage) { return stage + 1 == kRingStages ? 0 : stage + 1; }
+
+// The first tile from `from` on that a warp copies.
+SRV_DEVICE int next_of(int mine, int from) { return from + ((mine - from) & (kCopyWarps - 1)); }
 
 // The longest items come last in the list and are begun first.
 SRV_DEVICE const srv_attention_item& item_from_last(const srv_attention_params& p, const srv_range& range, int i) {
@@ -38,52 +42,42 @@ SRV_DEVICE int end_ordinal(const srv_attention_item& item) {
     return smaller(first_ordinal(item) + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
 }
 
-// ---- the two warps that copy
+// ---- the warps that copy
 
-// Tells both warpgroups that a tile is there, once this thread's part of it has landed.
-SRV_DEVICE void announce(int stage) {
-    ptx::fence_proxy_async();
-    ptx::barrier_arrive(landed(stage, 0), kWarpgroup + kPanelThreads);
-    ptx::barrier_arrive(landed(stage, 1), kWarpgroup + kPanelThreads);
-}
-
+// One of four warps, each of which brings every fourth tile and waits for it alone, so that three are on the way while two are read.
 template <int HeadSize>
 SRV_DEVICE void fill_ring(const srv_attention_params& p, const srv_range& range, ptx::SharedAddress ring) {
-    const int kv_head = static_cast<int>(ptx::block_index_y());
-    const SlotReader slots = slot_reader(p, kv_head);
-    int filled = 0, stage = 0, oldest = 0;
+    const SlotReader slots = slot_reader(p, static_cast<int>(ptx::block_index_y()));
+    const int mine = static_cast<int>(ptx::warp()) % kCopyWarps;
+    int filled = 0;  // tiles of the items before
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_attention_item& item = item_from_last(p, range, i);
         const int begin = first_ordinal(item), end = end_ordinal(item);
-        PanelCopies<HeadSize> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
-        for (int tile = begin; tile < end; tile += kTileTokens) {
-            if (filled >= kRingStages) {
-                ptx::barrier(emptied(stage), kRingThreads);
+        const int* token_slots = at<const int>(p.token_slots) + item.first_token;
+        const int last = filled + ceil_div(end - begin, kTileTokens);
+        for (int tile = next_of(mine, filled); tile < last; tile += kCopyWarps) {
+            const int first = begin + (tile - filled) * kTileTokens, stage = tile % kRingStages;
+            const PanelCopy<HeadSize> copy(token_slots + first, end - first);
+            if (tile >= kRingStages) {
+                ptx::barrier(emptied(stage), kEmptiedThreads);
             }
 
-            ahead.copy(slots, ring + stage * 2 * kTileBytes<HeadSize>);
+            copy.start(slots, ring + stage * 2 * kTileBytes<HeadSize>);
             ptx::cp_async_commit();
-            if (filled >= kRingLag) {
-                ptx::cp_async_wait<kRingLag>();
-                announce(oldest);
-                oldest = next_stage(oldest);
-            }
-
-            stage = next_stage(stage);
-            filled++;
+            ptx::cp_async_wait<0>();
+            ptx::fence_proxy_async();
+            ptx::barrier_arrive(landed(stage, 0), kLandedThreads);
+            ptx::barrier_arrive(landed(stage, 1), kLandedThreads);
         }
+
+        filled = last;
     }
 
-    ptx::cp_async_wait<0>();
-    for (; oldest != stage; oldest = next_stage(oldest)) {
-        announce(oldest);
-    }
-
-    // No barrier is left half met: with fewer tiles than places, those that were filled; otherwise all, the oldest first.
-    stage = filled < kRingStages ? 0 : stage;
-    for (int i = 0; i < smaller(filled, kRingStages); i++) {
-        ptx::barrier(emptied(stage), kRingThreads);
-        stage = next_stage(stage);
+    // No barrier is left half met: the places that the last tiles had are waited for by those who would fill them next.
+    for (int tile = next_of(mine, filled); tile < filled + kRingStages; tile += kCopyWarps) {
+        if (tile >= kRingStages) {
+            ptx::barrier(emptied(tile % kRingStages), kEmptiedThreads);
+        }
     }
 }
 
@@ -159,7 +153,7 @@ SRV_DEVICE void attend_tiles(
     const int warpgroup = static_cast<int>(ptx::warp()) / 4;
     float scores[8][4], factor[2];
     uint32_t weights[4][4];
-    ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+    ptx::barrier(landed(stage, warpgroup), kLandedThreads);
     ptx::wgmma_fence();
     begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
     ptx::wgmma_wait<0>();
@@ -169,7 +163,7 @@ SRV_DEVICE void attend_tiles(
     for (int first = begin + kTileTokens; first < end; first += kTileTokens) {
         const int before = stage;
         stage = next_stage(stage);
-        ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+        ptx::barrier(landed(stage, warpgroup), kLandedThreads);
         open_products<HeadSize>(state, weights);
         begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
         begin_values<HeadSize>(state.output, weights, ring + before * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
@@ -180,7 +174,7 @@ SRV_DEVICE void attend_tiles(
         ptx::trap_if_negative(state.sum[0] + state.sum[1]);
         ptx::wgmma_wait<0>();
         hold_output<HeadSize>(state.output);
-        ptx::barrier_arrive(emptied(before), kRingThreads);
+        ptx::barrier_arrive(emptied(before), kEmptiedThreads);
         pack_weights(scores, weights);
         rescale_if_risen(state, factor);
     }
@@ -189,7 +183,7 @@ SRV_DEVICE void attend_tiles(
     begin_values<HeadSize>(state.output, weights, ring + stage * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
     ptx::wgmma_wait<0>();
     hold_output<HeadSize>(state.output);
-    ptx::barrier_arrive(emptied(stage), kRingThreads);
+    ptx::barrier_arrive(emptied(stage), kEmptiedThreads);
     stage = next_stage(stage);
 }
 
@@ -231,7 +225,7 @@ SRV_DEVICE void prefill_wgmma(const srv_attention_params& p) {
     }
 }
 
-SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, kRingThreads) {
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, 2 * kWarpgroup + kCopyWarps * 32) {
     if (p.head_size == 64) {
         prefill_wgmma<64>(p);
     } else {

@@ -44,38 +44,35 @@ plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora
 # ---- products of a warpgroup: a barrier, a fence or a wait left out, an operand beside its own
 
 set(wgmma attention/attention_prefill_wgmma.cuh)
-plant(attention_prefill_wgmma.tile-not-awaited ${wgmma} ${wgmma} "ptx::cp_async_wait<kRingLag>();" "ptx::cp_async_wait<kRingLag + 1>();")
-plant(attention_prefill_wgmma.last-tiles-not-awaited ${wgmma} ${wgmma} "ptx::cp_async_wait<0>();" "")
+plant(attention_prefill_wgmma.tile-not-awaited ${wgmma} ${wgmma} "ptx::cp_async_wait<0>();" "")
+plant(attention_prefill_wgmma.tile-announced-early ${wgmma} ${wgmma} "ptx::cp_async_wait<0>();" "ptx::cp_async_wait<1>();")
 plant(attention_prefill_wgmma.no-proxy-fence ${wgmma} ${wgmma} "ptx::fence_proxy_async();" "")
 plant(attention_prefill_wgmma.no-barrier-before-the-first-tile ${wgmma} ${wgmma}
 [[
-    ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+    ptx::barrier(landed(stage, warpgroup), kLandedThreads);
     ptx::wgmma_fence();]]
 [[
     ptx::wgmma_fence();]])
 plant(attention_prefill_wgmma.no-barrier-before-a-tile ${wgmma} ${wgmma}
 [[
-        ptx::barrier(landed(stage, warpgroup), kWarpgroup + kPanelThreads);
+        ptx::barrier(landed(stage, warpgroup), kLandedThreads);
         open_products]]
 [[
         open_products]])
 plant(attention_prefill_wgmma.place-not-awaited ${wgmma} ${wgmma}
 [[
-                ptx::barrier(emptied(stage), kRingThreads);
-            }
-
-            ahead]]
+                ptx::barrier(emptied(stage), kEmptiedThreads);
+]]
 [[
-            }
-
-            ahead]])
+]])
+plant(attention_prefill_wgmma.places-left-half-met ${wgmma} ${wgmma} "ptx::barrier(emptied(tile % kRingStages), kEmptiedThreads);" "")
 plant(attention_prefill_wgmma.place-freed-early ${wgmma} ${wgmma}
 [[
         ptx::wgmma_wait<0>();
         hold_output<HeadSize>(state.output);
-        ptx::barrier_arrive(emptied(before), kRingThreads);]]
+        ptx::barrier_arrive(emptied(before), kEmptiedThreads);]]
 [[
-        ptx::barrier_arrive(emptied(before), kRingThreads);
+        ptx::barrier_arrive(emptied(before), kEmptiedThreads);
         ptx::wgmma_wait<0>();
         hold_output<HeadSize>(state.output);]])
 plant_each(attention_prefill_wgmma.products-not-awaited ${wgmma} ${wgmma} "ptx::wgmma_wait<0>();" "")
@@ -90,8 +87,8 @@ plant(attention_prefill_wgmma.values-not-turned ${wgmma} ${wgmma} "wgmma_m64n64k
 plant(attention_prefill_wgmma.keys-turned ${wgmma} ${wgmma} "wgmma_m64n64k16<false, true>" "wgmma_m64n64k16<true, true>")
 plant(attention_prefill_wgmma.scores-added ${wgmma} ${wgmma} "wgmma_m64n64k16<false, false>" "wgmma_m64n64k16<false, true>")
 plant(attention_prefill_wgmma.values-of-the-tile-after ${wgmma} ${wgmma} "ring + before * 2 * kTileBytes<HeadSize> + kTileBytes" "ring + stage * 2 * kTileBytes<HeadSize> + kTileBytes")
-plant(attention_prefill_wgmma.swizzle ${wgmma} attention/panels.cuh "(chunk() ^ token() % 8) * 16" "chunk() * 16")
-plant(attention_prefill_wgmma.slots-behind-the-end ${wgmma} attention/panels.cuh "i * kTokens < left ? next[i * kTokens] : -1" "next[i * kTokens]")
+plant(attention_prefill_wgmma.swizzle ${wgmma} attention/panels.cuh "(chunk() ^ at % 8) * 16" "chunk() * 16")
+plant(attention_prefill_wgmma.slots-behind-the-end ${wgmma} attention/panels.cuh "at < left ? token_slots[at] : -1" "token_slots[at]")
 plant(attention_prefill_wgmma.tokens-behind-the-end ${wgmma} attention/panels.cuh "slot[i] < 0 ? 0 : 16" "16")
 plant(attention_prefill_wgmma.no-mask ${wgmma} attention/softmax_wide.cuh "i % 2 <= sees[i / 2]" "i % 2 <= sees[i / 2] + 1000000")
 plant(attention_prefill_wgmma.hidden-too-late ${wgmma} attention/softmax_wide.cuh "kTileTokens - 1 > rows.least" "kTileTokens - 2 > rows.least")
