@@ -121,6 +121,7 @@ void Block::leave_for_another() {
     Thread* const other = next();
     if (other == nullptr) {
         if (live_ > 0) report_deadlock();
+        check_barriers();
         switch_context(self->context, host_);
         return;
     }
@@ -213,6 +214,15 @@ void Block::release(Barrier& barrier) {
     shared_checks_.meet(met, barrier.told);
     for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
     barrier = {};
+}
+
+// Called when all threads have returned: who arrived at a barrier and went on is still to be met there.
+void Block::check_barriers() {
+    for (uint32_t id = 0; id < max_barriers; id++) {
+        if (barriers_[id].arrived == 0) continue;
+        fail(FindingKind::divergent, 0,
+             "the block ends with " + std::to_string(barriers_[id].arrived) + " of " + std::to_string(barriers_[id].expected) + " threads at barrier " + std::to_string(id));
+    }
 }
 
 void Block::report_deadlock() {

@@ -95,6 +95,7 @@ private:
     void release(Barrier& barrier);
     void make_runnable(uint32_t warp, uint32_t lanes);
     void report_deadlock();
+    void check_barriers();
     uint64_t random();
 
     const Launch* launch_ = nullptr;

@@ -166,6 +166,10 @@ SRV_KERNEL(warpgroup_different, VectorParams, 128) { warpgroup<Warpgroup::differ
 SRV_KERNEL(arrives_right, VectorParams, 64) { hand_over<false>(p); }
 SRV_KERNEL(arrives_too_early, VectorParams, 64) { hand_over<true>(p); }
 
+SRV_KERNEL(arrives_where_nobody_waits, VectorParams, 64) {
+    if (ptx::warp() == 1) ptx::barrier_arrive(3, 64);
+}
+
 SRV_KERNEL(traps, VectorParams, 32) { ptx::trap_if_negative(-p.x[ptx::lane()]); }
 
 SRV_KERNEL(pages_right, PagedParams, 16) { gather_pages<0>(p); }

@@ -55,6 +55,7 @@ TEST(a_product_that_nobody_awaits_is_found) {
 TEST(a_store_over_what_a_product_reads_is_found) { expect_found_on_vectors("warpgroup_overwritten", 128, 8192, "race on shared memory"); }
 TEST(warps_with_products_of_their_own_are_found) { expect_found_on_vectors("warpgroup_different", 128, 8192, "different products"); }
 TEST(what_comes_after_an_arrival_is_not_ordered) { expect_found_on_vectors("arrives_too_early", 64, 512, "shared memory"); }
+TEST(a_barrier_that_is_left_half_met_is_found) { expect_found_on_vectors("arrives_where_nobody_waits", 64, 0, "32 of 64 threads at barrier 3"); }
 TEST(a_trap_is_found) { expect_found_on_vectors("traps", 32, 0, "trapped"); }
 
 TEST(a_missing_barrier_is_found_in_every_order) {
