@@ -28,13 +28,13 @@ internal sealed class StepSession
     {
     }
 
-    /// <summary>Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences.</summary>
-    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters, int sequences = MaxSequences, int context = Context)
+    /// <summary>Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences; prompts of <paramref name="prompt"/> tokens can be run too.</summary>
+    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters, int sequences = MaxSequences, int context = Context, int prompt = 0)
     {
         _backend = backend;
         _program = program;
         _context = context;
-        _limits = new StepLimits(Math.Max(context, sequences), sequences, sequences, 2048);
+        _limits = new StepLimits(Math.Max(Math.Max(context, prompt), sequences), sequences, sequences, 2048);
         var next = sequences * PagesOfSequence;
         foreach (var adapter in adapters)
         {
@@ -76,6 +76,16 @@ internal sealed class StepSession
             inputs.AddOutput(Output(i));
         }
 
+        var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
+        return () => _backend.Execute(inputs, outputs);
+    }
+
+    /// <summary>A step of one prompt, computed over and over in the pages of the first sequences, whose contents are lost.</summary>
+    public Action Prompt(int rows, int slot)
+    {
+        var inputs = new StepInputs();
+        AddSequence(inputs, 0, 0, rows, slot);
+        inputs.AddOutput(Output(rows - 1));
         var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
         return () => _backend.Execute(inputs, outputs);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Serving.Compute.Backends;
 using Serving.Compute.Programs;
 using Serving.Engine.Models;
@@ -17,7 +18,7 @@ namespace Serving.Benchmarks.Cuda;
 /// <param name="MatrixSize">Rows and columns of the product that the matrix rate is measured with.</param>
 /// <param name="Milliseconds">How long a step is repeated for; at least once.</param>
 /// <param name="Traffic">Requests with few and with many adapters.</param>
-internal sealed record BenchmarkShape(
+internal sealed partial record BenchmarkShape(
     string Name,
     string Config,
     int Batch,
@@ -41,6 +42,9 @@ internal sealed record BenchmarkShape(
 
     /// <summary>The shape of a name.</summary>
     public static BenchmarkShape Find(string name) => All.First(shape => shape.Name == name);
+
+    /// <summary>The same with fewer layers.</summary>
+    public BenchmarkShape WithLayers(int count) => this with { Config = LayerCount().Replace(Config, $"\"num_hidden_layers\":{count}") };
 
     /// <summary>The model's program.</summary>
     public ModelProgram Program() => ModelRegistry.Build(Name, ModelConfig.Parse(Encoding.UTF8.GetBytes(Config)), Positions);
@@ -70,6 +74,9 @@ internal sealed record BenchmarkShape(
 
     /// <summary>Whether a slice is one of attention: q, k, v or o.</summary>
     public static bool IsAttention(LoraSlice slice) => slice.Projection is Projection.Query or Projection.Key or Projection.Value or Projection.Output;
+
+    [GeneratedRegex("\"num_hidden_layers\":[0-9]+")]
+    private static partial Regex LayerCount();
 
     private static string Llama(int hidden, int intermediate, int layers, int heads, int kvHeads, int headSize, int vocabulary) => $$"""
         {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":{{hidden}},"intermediate_size":{{intermediate}},"num_hidden_layers":{{layers}},
