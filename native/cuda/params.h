@@ -239,7 +239,8 @@ typedef struct srv_rope_append_params {
 } srv_rope_append_params;
 
 /*
- * Attention; items of one launch come from one list, the second grid dimension is the kv head (grid.y = kv_head_count).
+ * Attention; items of one launch come from one list. The second grid dimension is the kv head (grid.y = kv_head_count), but srv_attention_decode takes items and
+ * heads in one (grid.y = 1).
  *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
@@ -339,7 +340,13 @@ typedef struct srv_finish_norm_params {
     int delta_stride, reserved;
 } srv_finish_norm_params;
 
-/* srv_sample: samples or scores every output row, and reports logprobs where asked. 256 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
+/* srv_prefetch: asks for the first lines of 128 bytes of every segment of every row. 256 threads, no shared memory, any grid. */
+typedef struct srv_prefetch_params {
+    srv_address weight;
+    int rows, row_bytes, segments, segment_bytes, lines, reserved;
+} srv_prefetch_params;
+
+/* srv_sample: samples or scores every output row, and reports logprobs where asked. 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {
     srv_address logits;       /* float [outputs, logits_stride] */
     srv_address scratch;      /* float [outputs, logits_stride] */

@@ -1,6 +1,6 @@
 // Attention of few rows: at most 16 packed rows of an item, on tensor cores.
 //
-// Memory: a block of four warps per item and kv head walks its tokens in tiles of 64; keys and values come in by cp.async, three tiles in a ring, each byte
+// Memory: a block of four warps takes items and kv heads in turns and walks their tokens in tiles of 64; keys and values come in by cp.async, three tiles in a ring, each byte
 // once. 96 KiB of shared memory, so that two blocks on a multiprocessor keep 128 KiB in flight and the smallest devices hold one.
 // Bytes per item, kv head and token: 4 head_size + 4. Operations: 64 head_size (16 rows, most of them idle: the tensor cores wait for memory anyway).
 // Work: a warp scores 16 tokens of a tile; scores meet in shared memory; every warp softens all 64 for itself, then weighs the values of a quarter of the
@@ -150,8 +150,10 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     static_assert(sizeof(DecodeShared<HeadSize>) <= SRV_ATTENTION_DECODE_SHARED, "the host is told how much shared memory this takes");
     DecodeShared<HeadSize>& shared = *reinterpret_cast<DecodeShared<HeadSize>*>(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
-    for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
-        decode_item<HeadSize>(p, at<const srv_attention_item>(p.items)[range.first + i], static_cast<int>(ptx::block_index_y()), shared);
+
+    // The kv heads of an item are neighbours in memory, so that blocks that run together read what lies together.
+    for (int unit = static_cast<int>(ptx::block_index()); unit < range.count * p.kv_head_count; unit += static_cast<int>(ptx::block_count())) {
+        decode_item<HeadSize>(p, at<const srv_attention_item>(p.items)[range.first + unit / p.kv_head_count], unit % p.kv_head_count, shared);
     }
 }
 

@@ -18,31 +18,53 @@ SRV_DEVICE float added_one(const srv_linear_params& p, const float* product, con
     return before + (delta == nullptr ? value : value + delta[column]);
 }
 
-SRV_DEVICE Float4 added_four(const srv_linear_params& p, const float* product, const float* delta, const Float4& before, int column) {
-    Float4 value = load_floats(product + column);
-    const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column);
-    const Float4 added = delta == nullptr ? Float4{{0, 0, 0, 0}} : load_floats(delta + column);
-    SRV_UNROLL
-    for (int i = 0; i < 4; i++) {
-        value.v[i] += bias.v[i];
-        value.v[i] = before.v[i] + (delta == nullptr ? value.v[i] : value.v[i] + added.v[i]);
-    }
+// What a row is added up of, four columns of it.
+struct RowParts {
+    Float4 product, delta, before;
+};
 
-    return value;
+SRV_DEVICE RowParts load_parts(const float* product, const float* delta, const float* residual, int column) {
+    return {load_floats(product + column), delta == nullptr ? Float4{{0, 0, 0, 0}} : load_floats(delta + column), load_floats(residual + column)};
 }
 
-// Adds a row to the residual stream and keeps what comes out in x, each thread the columns that sum_of_squares gives it.
+SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts parts, bool adapted, int column) {
+    const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column);
+    SRV_UNROLL
+    for (int i = 0; i < 4; i++) {
+        const float value = parts.product.v[i] + bias.v[i];
+        parts.before.v[i] += adapted ? value + parts.delta.v[i] : value;
+    }
+
+    return parts.before;
+}
+
+// Adds a row to the residual stream and keeps what comes out in x, each thread the columns that sum_of_squares gives it. Four steps are asked for before the first
+// is stored: the compiler cannot know that what is stored is not what is loaded next.
 SRV_DEVICE void add_row(const srv_linear_params& p, int row, const float* delta, float* x) {
+    constexpr int kSteps = 4;
     const float* product = row_of<const float>(p.product, row, p.product_stride);
     float* residual = row_of<float>(p.output, row, p.output_stride);
-    for (int k = static_cast<int>(ptx::thread_index()) * 4; k < p.columns; k += 1024) {
-        if (k + 4 <= p.columns) {
-            const Float4 sum = added_four(p, product, delta, load_floats(residual + k), k);
-            store_floats(residual + k, sum);
-            store_floats(x + k, sum);
-        } else {
-            for (int i = k; i < p.columns; i++) {
-                x[i] = residual[i] = added_one(p, product, delta, residual[i], i);
+    for (int first = static_cast<int>(ptx::thread_index()) * 4; first < p.columns; first += kSteps * 1024) {
+        RowParts parts[kSteps];
+        SRV_UNROLL
+        for (int i = 0; i < kSteps; i++) {
+            if (first + i * 1024 + 4 <= p.columns) {
+                parts[i] = load_parts(product, delta, residual, first + i * 1024);
+            }
+        }
+
+        SRV_UNROLL
+        for (int i = 0; i < kSteps; i++) {
+            const int k = first + i * 1024;
+            if (k + 4 <= p.columns) {
+                const Float4 sum = added_four(p, parts[i], delta != nullptr, k);
+                store_floats(residual + k, sum);
+                store_floats(x + k, sum);
+                continue;
+            }
+
+            for (int j = k; j < p.columns; j++) {
+                x[j] = residual[j] = added_one(p, product, delta, residual[j], j);
             }
         }
     }

@@ -2,7 +2,7 @@
 // srv_linear_finish and srv_silu_mul after each other, without what one writes and the other reads.
 //
 // Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of the output, 64 per warp, of both halves of the product; v of both slices
-// stands in shared memory, eight rows at a time.
+// stands in shared memory, eight rows at a time. Tiles without a delta are read line by line.
 // Bytes per row and column: 8 read, 2 written; 4 ranks of cells per pass of eight rows. Operations: 4 ranks per row and column, about 20 for the activation.
 #pragma once
 #include "../silu_mul/silu.cuh"
@@ -38,6 +38,37 @@ SRV_DEVICE void activate_eight(const srv_linear_params& p, int row, int column, 
     }
 }
 
+// A tile without deltas: nothing has to lie as products of cells leave it, so that neighbouring threads take neighbouring columns, whole lines of memory. A thread
+// asks for all it reads of eight rows of the tile, every second one, before it uses any.
+SRV_DEVICE void activate_tile(const srv_linear_params& p, const srv_row_tile& tile, int first_column) {
+    constexpr int kRows = 4;
+    const int width = p.columns / 2;
+    const int thread = static_cast<int>(ptx::thread_index());
+    const int column = first_column + thread % 64 * 4;
+    if (column >= width) {
+        return;
+    }
+
+    for (int first = thread / 64; first < tile.row_count; first += 2 * kRows) {
+        Float4 gate[kRows], up[kRows];
+        SRV_UNROLL
+        for (int i = 0; i < kRows; i++) {
+            if (first + 2 * i < tile.row_count) {
+                gate[i] = finished_four(p, tile.first_row + first + 2 * i, column, 0, {}, false);
+                up[i] = finished_four(p, tile.first_row + first + 2 * i, width + column, 0, {}, false);
+            }
+        }
+
+        SRV_UNROLL
+        for (int i = 0; i < kRows; i++) {
+            if (first + 2 * i < tile.row_count) {
+                store_rounded(row_of<uint16_t>(p.output, tile.first_row + first + 2 * i, p.output_stride) + column,
+                    {{activated(gate[i].v[0], up[i].v[0]), activated(gate[i].v[1], up[i].v[1]), activated(gate[i].v[2], up[i].v[2]), activated(gate[i].v[3], up[i].v[3])}});
+            }
+        }
+    }
+}
+
 SRV_DEVICE void write_activations(const srv_linear_params& p, const FinishWork& gate, const FinishWork& up, int first_token,
     const float (&gate_delta)[kSiluGroups][4][4], const float (&up_delta)[kSiluGroups][4][4]) {
     const int lane = static_cast<int>(ptx::lane());
@@ -65,6 +96,11 @@ SRV_KERNEL(srv_finish_silu_mul, srv_linear_params, 128) {
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < ceil_div(width, kFinishColumns); unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork gate = finish_work(p, tile, 0, unit * kFinishColumns);
             const FinishWork up = finish_work(p, tile, 1, unit * kFinishColumns);
+            if (gate.slice < 0 && up.slice < 0 && (width & 7) == 0) {
+                activate_tile(p, tile, unit * kFinishColumns);
+                continue;
+            }
+
             for (int token = 0; token < tile.row_count; token += kSiluTokens) {
                 const CellPair gate_cells = first_cells(p.lora, gate);
                 const CellPair up_cells = first_cells(p.lora, up);

@@ -2,8 +2,7 @@
 #pragma once
 #include "../common/exponential.cuh"
 #include "../common/reduce.cuh"
-
-constexpr int kSampleThreads = 256;
+#include "values.cuh"
 
 // A token that is named twice gets the sum of its biases: its first entry adds all of them, in their order.
 SRV_DEVICE void add_biases(float* values, const srv_bias* biases, int count) {
@@ -67,10 +66,7 @@ SRV_DEVICE Candidate warp_first(Candidate best) {
 // The largest value and the lowest id that has it; id 0 for a row without one (all NaN). scratch holds a Candidate per warp; it may be used again after a barrier.
 SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
     Candidate best = kNoCandidate;
-    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
-        best = first_of({values[id], id}, best);
-    }
-
+    each_own_value(values, count, [&](int id, float value) { best = first_of({value, id}, best); });
     best = warp_first(best);
     if (ptx::lane() == 0) {
         scratch[ptx::warp()] = best;

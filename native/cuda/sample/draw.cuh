@@ -22,20 +22,24 @@ SRV_DEVICE float uniform_of(uint64_t seed, uint32_t output_index, uint32_t choic
     return static_cast<float>(c0 >> 8) * (1.0f / 16777216.0f);
 }
 
-// The sum of a block, one chain.
+// The sum of a block, one chain; a sum of what is not negative does not change when zeros are added. Few threads do this, so that each asks for much at once.
 SRV_DEVICE float chain_sum(const float* values, int first, int end) {
+    constexpr int kAhead = 8;
     float sum = 0;
-    int i = first;
-    for (; i + 4 <= end; i += 4) {
-        const Float4 v = load_floats(values + i);
-        sum += v.v[0];
-        sum += v.v[1];
-        sum += v.v[2];
-        sum += v.v[3];
-    }
+    for (int i = first; i < end; i += 4 * kAhead) {
+        Float4 fours[kAhead];
+        SRV_UNROLL
+        for (int j = 0; j < kAhead; j++) {
+            fours[j] = load_values_at(values, i + 4 * j, end);
+        }
 
-    for (; i < end; i++) {
-        sum += values[i];
+        SRV_UNROLL
+        for (int j = 0; j < kAhead; j++) {
+            SRV_UNROLL
+            for (int e = 0; e < 4; e++) {
+                sum += fours[j].v[e];
+            }
+        }
     }
 
     return sum;

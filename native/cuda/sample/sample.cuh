@@ -16,9 +16,7 @@ SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_ro
         return logits;
     }
 
-    for (int id = static_cast<int>(ptx::thread_index()); id < p.vocabulary; id += kSampleThreads) {
-        values[id] = logits[id];
-    }
+    each_own_value(logits, p.vocabulary, [&](int id, float value) { values[id] = value; });
 
     ptx::barrier();
     add_biases(values, at<const srv_bias>(p.biases) + row.first_bias, row.bias_count);
@@ -28,12 +26,12 @@ SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_ro
     return values;
 }
 
-// A thread makes every 256th, and is the only one to touch these until draw.
+// A thread makes those that it owns, and is the only one to touch these until draw.
 SRV_DEVICE void make_probabilities(float* values, int count, float largest, const srv_sample_row& row) {
-    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
-        const float probability = exponential(ptx::div_rn(values[id] - largest, row.temperature));
+    each_own_value(values, count, [&](int id, float value) {
+        const float probability = exponential(ptx::div_rn(value - largest, row.temperature));
         values[id] = row.min_p > 0 && probability < row.min_p ? 0.0f : probability;
-    }
+    });
 }
 
 SRV_DEVICE int sample_token(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values, SampleScratch& s) {
@@ -55,7 +53,7 @@ SRV_DEVICE int sample_token(const srv_sample_params& p, const srv_sample_row& ro
     return draw(values, p.vocabulary, uniform_of(row.seed, row.output_index, row.choice_index), best.id, s);
 }
 
-SRV_KERNEL(srv_sample, srv_sample_params, 256) {
+SRV_KERNEL(srv_sample, srv_sample_params, 1024) {
     static_assert(sizeof(SampleScratch) <= SRV_SAMPLE_SHARED, "the host is told how much shared memory sampling takes");
     SampleScratch& s = *reinterpret_cast<SampleScratch*>(ptx::dynamic_shared());
     const int outputs = count_at(p.output_count);

@@ -59,9 +59,7 @@ SRV_DEVICE uint64_t block_scan_64(uint64_t x, uint64_t* scratch, uint64_t& total
 
 SRV_DEVICE uint64_t total_mass(const float* values, int count, SampleScratch& s) {
     uint64_t mass = 0;
-    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
-        mass += Selection{true}.weight(values[id]);
-    }
+    each_own_value(values, count, [&](int, float value) { mass += Selection{true}.weight(value); });
 
     uint64_t total;
     block_scan_64(mass, s.warp_masses, total);
@@ -87,13 +85,12 @@ SRV_DEVICE void fill_bins(const float* values, int count, uint32_t prefix, int s
 
     ptx::barrier();
     const int upper = shift + width;
-    for (int id = static_cast<int>(ptx::thread_index()); id < count; id += kSampleThreads) {
-        const uint32_t bits = ptx::as_uint(values[id]);
-        if (values[id] > 0 && (upper == 32 || bits >> upper == prefix >> upper)) {
-            add_to_bin(s.bins[(bits >> shift) & ((1u << width) - 1)], selection.weight(values[id]));
+    each_own_value(values, count, [&](int, float value) {
+        const uint32_t bits = ptx::as_uint(value);
+        if (value > 0 && (upper == 32 || bits >> upper == prefix >> upper)) {
+            add_to_bin(s.bins[(bits >> shift) & ((1u << width) - 1)], selection.weight(value));
         }
-    }
-
+    });
     ptx::barrier();
 }
 
@@ -102,6 +99,7 @@ SRV_DEVICE uint64_t bin_mass(const SampleScratch& s, int bin) { return static_ca
 // The highest bin at which the sum from above reaches the target, and that sum without it; false where all of them stay below.
 SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, SampleScratch& s) {
     constexpr int kOwn = kSelectBins / kSampleThreads;
+    static_assert(kOwn * kSampleThreads == kSelectBins, "bins are shared out evenly");
     const int highest = kSelectBins - 1 - static_cast<int>(ptx::thread_index()) * kOwn;
     uint64_t own = 0;
     for (int i = 0; i < kOwn; i++) {
@@ -131,26 +129,45 @@ SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, Samp
     return true;
 }
 
-// Zeroes what is below the threshold, and all but the first `kept` of those that equal it. A thread touches the ids that it always does, every 256th.
-SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch& s) {
+// Zeroes all but the first `kept` values that equal the threshold, and what is below it.
+SRV_DEVICE void zero_behind(float* values, int count, float threshold, uint64_t kept, SampleScratch& s) {
     uint64_t before = 0;
-    for (int first = 0; first < count; first += kSampleThreads) {
-        const int id = first + static_cast<int>(ptx::thread_index());
-        const float value = id < count ? values[id] : 0.0f;
-        bool drop = value < threshold;
-        if (kept < equals) {
-            int total;
-            const int own = value == threshold ? 1 : 0;
-            const int rank = block_scan(own, s.warp_counts, total) - own;
-            ptx::barrier();
-            drop = drop || (own != 0 && before + static_cast<uint64_t>(rank) >= kept);
-            before += static_cast<uint64_t>(total);
+    for (int first = 0; first < count; first += kSampleStep) {
+        const int id = first + first_own_value();
+        const Float4 own = load_values_at(values, id, count);
+        int equals = 0;
+        for (int i = 0; i < 4; i++) {
+            equals += id + i < count && own.v[i] == threshold ? 1 : 0;
         }
 
-        if (id < count && drop) {
+        int total;
+        uint64_t rank = before + static_cast<uint64_t>(block_scan(equals, s.warp_counts, total) - equals);
+        ptx::barrier();
+        for (int i = 0; i < 4 && id + i < count; i++) {
+            const bool equal = own.v[i] == threshold;
+            if (own.v[i] < threshold || (equal && rank >= kept)) {
+                values[id + i] = 0;
+            }
+
+            rank += equal ? 1 : 0;
+        }
+
+        before += static_cast<uint64_t>(total);
+    }
+}
+
+// Zeroes what is below the threshold, and all but the first `kept` of the `equals` that equal it.
+SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch& s) {
+    if (kept < equals) {
+        zero_behind(values, count, threshold, kept, s);
+        return;
+    }
+
+    each_own_value(values, count, [&](int id, float value) {
+        if (value < threshold) {
             values[id] = 0;
         }
-    }
+    });
 }
 
 // Zeroes all but the largest values: `target` of them, or those whose mass reaches it, the one that crosses it included.

@@ -34,8 +34,18 @@ SRV_DEVICE WarpList first_values(const float* values, int count, int wanted, Sam
     static_assert(sizeof(s.bins) >= kSampleThreads * sizeof(Candidate), "a list per warp");
     const int lane = static_cast<int>(ptx::lane());
     WarpList list = {kNoCandidate, kNoCandidate, wanted};
-    for (int first = static_cast<int>(ptx::warp()) * 32; first < count; first += kSampleThreads) {
-        offer(list, first + lane < count ? Candidate{values[first + lane], first + lane} : kNoCandidate);
+    for (int first = static_cast<int>(ptx::warp()) * 32; first < count; first += kSampleAhead * kSampleThreads) {
+        Candidate ahead[kSampleAhead];
+        SRV_UNROLL
+        for (int i = 0; i < kSampleAhead; i++) {
+            const int id = first + i * kSampleThreads + lane;
+            ahead[i] = id < count ? Candidate{values[id], id} : kNoCandidate;
+        }
+
+        SRV_UNROLL
+        for (int i = 0; i < kSampleAhead; i++) {
+            offer(list, ahead[i]);
+        }
     }
 
     lists[ptx::warp()][lane] = list.own;

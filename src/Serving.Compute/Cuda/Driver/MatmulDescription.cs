@@ -92,8 +92,16 @@ internal sealed unsafe class MatmulDescription : IDisposable
         }
     }
 
+    /// <summary>Into how many parts an algorithm cuts k.</summary>
+    public static int SplitsOf(MatmulAlgorithm algorithm)
+    {
+        uint splits;
+        CublasLtApi.MatmulAlgoConfigGetAttribute(&algorithm, ConfigSplits, &splits, sizeof(uint), out _).ThrowIfFailed("cublasLtMatmulAlgoConfigGetAttribute");
+        return (int)splits;
+    }
+
     /// <summary>Up to 32 algorithms for m rows, the one that is held to be the fastest first.</summary>
-    private List<MatmulAlgorithm> Candidates(int rows, bool allowSplits)
+    public List<MatmulAlgorithm> Candidates(int rows, bool allowSplits)
     {
         SetRows(rows);
         CublasLtApi.MatmulPreferenceCreate(out var preference).ThrowIfFailed("cublasLtMatmulPreferenceCreate");
@@ -127,19 +135,13 @@ internal sealed unsafe class MatmulDescription : IDisposable
         }
     }
 
-    private bool Takes(MatmulAlgorithm algorithm, int rows)
+    /// <summary>Whether an algorithm does m rows within the workspace.</summary>
+    public bool Takes(MatmulAlgorithm algorithm, int rows)
     {
         SetRows(rows);
         MatmulHeuristic result = default;
         var status = CublasLtApi.MatmulAlgoCheck(_blas.Value, _description, _weight, _input, _output, _output, &algorithm, &result);
         return status == CublasStatus.Success && result.WorkspaceBytes <= (nuint)CublasLt.WorkspaceBytes;
-    }
-
-    private static uint SplitsOf(MatmulAlgorithm algorithm)
-    {
-        uint splits;
-        CublasLtApi.MatmulAlgoConfigGetAttribute(&algorithm, ConfigSplits, &splits, sizeof(uint), out _).ThrowIfFailed("cublasLtMatmulAlgoConfigGetAttribute");
-        return splits;
     }
 
     private static nint CreateLayout(CudaDataType type, int rows, int columns, int stride)

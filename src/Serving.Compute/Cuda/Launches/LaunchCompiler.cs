@@ -163,21 +163,19 @@ internal sealed class LaunchCompiler
         };
         if (_context.PlainKernels || Shape.HeadSize is not (64 or 128))
         {
-            AddAttention(_kernels.AttentionPlain, GridUnit.AttentionItems, nameof(StepHeader.AttentionItems), parameters);
+            parameters.ItemRange = Count(nameof(StepHeader.AttentionItems));
+            Add(_kernels.AttentionPlain, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
         else
         {
-            AddAttention(_kernels.AttentionDecode, GridUnit.DecodeItems, nameof(StepHeader.DecodeItems), parameters);
-            AddAttention(_kernels.AttentionPrefill, GridUnit.PrefillItems, nameof(StepHeader.PrefillItems), parameters);
+            // As many blocks of few rows as are resident: recorded steps launch all of them, whatever there is to do, and one that finds nothing has still to ask.
+            parameters.ItemRange = Count(nameof(StepHeader.DecodeItems));
+            Add(_kernels.AttentionDecode, new GridRule(GridUnit.DecodeItems, Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
+            parameters.ItemRange = Count(nameof(StepHeader.PrefillItems));
+            Add(_kernels.AttentionPrefill, new GridRule(GridUnit.PrefillItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
 
         Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows), parameters);
-    }
-
-    private void AddAttention(StepKernel kernel, GridUnit unit, string range, AttentionParameters parameters)
-    {
-        parameters.ItemRange = Count(range);
-        Add(kernel, new GridRule(unit, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
     }
 
     private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters

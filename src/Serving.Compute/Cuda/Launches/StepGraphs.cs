@@ -1,4 +1,5 @@
 using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Plans;
 using Serving.Compute.Cuda.Steps;
 
 namespace Serving.Compute.Cuda.Launches;
@@ -64,13 +65,16 @@ internal sealed class StepGraphs : IDisposable
 
     private static int IndexOf(int bucket, bool adapters, bool wide) => (bucket * 4) + (adapters ? 2 : 0) + (wide ? 1 : 0);
 
-    /// <summary>Work lists may be of any length: their kernels are launched with all the blocks that are resident at once.</summary>
+    /// <summary>
+    /// Work lists may be of any length: their kernels are launched with all the blocks that are resident at once. Without adapters all rows are neighbours; with them each
+    /// may have its own.
+    /// </summary>
     private static StepSize SizeOf(int rows, bool adapters, bool wide) => new()
     {
         Rows = rows,
         Outputs = rows,
         Sequences = rows,
-        Tiles = rows,
+        Tiles = adapters ? rows : RowTiles.EndsOf(rows),
         DecodeItems = ManyItems,
         PrefillItems = wide ? ManyItems : 0,
         HasPartials = true,

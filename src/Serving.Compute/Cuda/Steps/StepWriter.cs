@@ -61,7 +61,7 @@ internal sealed class StepWriter
             Copies = inputs.CopyCount,
             DecodeItems = _attention.Decode.Count,
             PrefillItems = _attention.Prefill.Count,
-            Tiles = _rows.TileCount,
+            Tiles = _rows.EndCount,
             HasPartials = _attention.StateCount > 0,
             HasAdapters = hasAdapters,
         };
@@ -89,14 +89,14 @@ internal sealed class StepWriter
         AttentionItems = new ListRange { Count = _attention.Items.Length },
         DecodeItems = _attention.Decode,
         PrefillItems = _attention.Prefill,
-        Tiles = new ListRange { Count = _rows.TileCount },
+        Tiles = new ListRange { Count = _rows.EndCount },
     });
 
     private bool WriteRows(StepInputs inputs, ReadOnlySpan<byte> rankBlocks)
     {
         _rows.Build(inputs);
         Copy(_layout.RowSlots, _rows.Slots);
-        Copy(_layout.Tiles, _rows.Tiles);
+        Copy(_layout.Tiles, _rows.Ends);
         _shrinks.Build(_rows.Tiles, rankBlocks, _modelSlices);
         Copy(_layout.ShrinkRanges, _shrinks.Ranges);
         CopyTail(0, _shrinks.Items);

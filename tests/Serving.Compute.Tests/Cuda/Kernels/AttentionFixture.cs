@@ -137,7 +137,7 @@ internal sealed class AttentionFixture
 
         if (variant == AttentionVariant.TensorCores)
         {
-            session.Launch("srv_attention_decode", grid, 128, KernelSet.DecodeSharedBytes, parameters);
+            session.Launch("srv_attention_decode", new CudaGrid(3), 128, KernelSet.DecodeSharedBytes, parameters);
             parameters.ItemRange = session.Upload(plan.Prefill);
         }
 

@@ -103,13 +103,13 @@ public sealed class SampleKernelTests
         }
     }
 
-    /// <summary>Among equals the lowest ids are kept, whatever thread they belong to.</summary>
+    /// <summary>Among equals the lowest ids are kept, whatever thread they belong to, and in whichever turn of it.</summary>
     [Theory]
-    [InlineData(0.3f, 0, 300)]
-    [InlineData(1f, 300, 300)]
-    public void Sample_EqualProbabilities_KeepsTheLowestIds(float topP, int topK, int kept)
+    [InlineData(0.3f, 0, 1000, 300)]
+    [InlineData(1f, 300, 1000, 300)]
+    [InlineData(0.6f, 0, 9000, 5400)]
+    public void Sample_EqualProbabilities_KeepsTheLowestIds(float topP, int topK, int vocabulary, int kept)
     {
-        const int Vocabulary = 1000;
         var rows = Enumerable.Range(0, 40).Select(seed => new SampleRow
         {
             TargetToken = -1,
@@ -120,7 +120,7 @@ public sealed class SampleKernelTests
             RepetitionPenalty = 1,
             Seed = (ulong)seed,
         });
-        var outputs = Run(Values.Matrix(40, Vocabulary, (_, _) => 2), Vocabulary, [.. rows.Select(row => (row, (IReadOnlyList<PenaltyToken>)[], (IReadOnlyList<TokenBias>)[]))]);
+        var outputs = Run(Values.Matrix(40, vocabulary, (_, _) => 2), vocabulary, [.. rows.Select(row => (row, (IReadOnlyList<PenaltyToken>)[], (IReadOnlyList<TokenBias>)[]))]);
         Assert.All(outputs.TokenIds, id => Assert.InRange(id, 0, kept - 1));
         Assert.Contains(outputs.TokenIds, id => id > kept * 0.9);
     }
@@ -155,7 +155,7 @@ public sealed class SampleKernelTests
             Vocabulary = vocabulary,
             LogitsStride = Values.Stride(vocabulary),
         };
-        session.Launch("srv_sample", new CudaGrid(7), 256, KernelSet.SampleSharedBytes, parameters);
+        session.Launch("srv_sample", new CudaGrid(7), 1024, KernelSet.SampleSharedBytes, parameters);
         session.Download<int>(parameters.TokenIds, rows.Length).CopyTo(outputs.TokenIds, 0);
         session.Download<float>(parameters.Logprobs, rows.Length).CopyTo(outputs.Logprobs, 0);
         session.Download<int>(parameters.TopIds, outputs.TopIds.Length).CopyTo(outputs.TopIds, 0);

@@ -1,3 +1,4 @@
+using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Plans;
 using Serving.Compute.Steps;
 
@@ -71,16 +72,38 @@ public sealed class ShrinkPlanTests
     public void RowTiles_AnySegments_CoverTheRowsInOrder()
     {
         var (tiles, _) = Build((0, 70), (-1, 130), (2, 1));
+        AssertCover(tiles, tiles.Tiles, 64);
+        AssertCover(tiles, tiles.Ends, 16);
+    }
+
+    /// <summary>A decoding batch of one adapter is cut small for the ends, so that it fills the device, and stays whole for the shrink, which then reads A once.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(32, 8)]
+    [InlineData(64, 16)]
+    [InlineData(200, 13)]
+    [InlineData(256, 16)]
+    public void RowTiles_OneSlot_AreAsSmallAsTheStepNeeds(int rows, int ends)
+    {
+        var (tiles, _) = Build((0, rows));
+        Assert.Equal((rows + 63) / 64, tiles.TileCount);
+        Assert.Equal(ends, tiles.EndCount);
+        Assert.Equal(ends, RowTiles.EndsOf(rows));
+        AssertCover(tiles, tiles.Ends, 64);
+    }
+
+    private static void AssertCover(RowTiles rows, ReadOnlySpan<RowTile> tiles, int mostRows)
+    {
         var row = 0;
-        foreach (var tile in tiles.Tiles)
+        foreach (var tile in tiles)
         {
             Assert.Equal(row, tile.FirstRow);
-            Assert.InRange(tile.RowCount, 1, 64);
-            Assert.All(tiles.Slots.Slice(tile.FirstRow, tile.RowCount).ToArray(), slot => Assert.Equal(tile.Slot, slot));
+            Assert.InRange(tile.RowCount, 1, mostRows);
+            Assert.All(rows.Slots.Slice(tile.FirstRow, tile.RowCount).ToArray(), slot => Assert.Equal(tile.Slot, slot));
             row += tile.RowCount;
         }
 
-        Assert.Equal(201, row);
+        Assert.Equal(rows.RowCount, row);
     }
 
     private static (RowTiles Tiles, ShrinkPlan Plan) Build(params (int Slot, int Rows)[] segments)

@@ -27,11 +27,12 @@ internal static class KernelCases
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
         ["srv_sample"] =
         [
-            () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.3f, 0, 300),
+            () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.3f, 0, 1000, 300),
             () => new SampleKernelTests().Sample_VectorFile_IsEqual(),
             () => new SampleKernelTests().Sample_BiasNamedTwice_AddsBoth(),
             () => new SampleKernelTests().Sample_BiasThenPenalty_KeepsTheOrder(),
             () => new SampleKernelTests().TopLogprobs_AnyRow_AreTheFirst(257),
+            () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.6f, 0, 9000, 5400),
         ],
         ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3)],
         ["srv_sum_planes"] = [() => new PlaneKernelTests().SumPlanes_AnySize_IsTheChain(3, 100, 4, 2)],
