@@ -340,12 +340,6 @@ typedef struct srv_finish_norm_params {
     int delta_stride, reserved;
 } srv_finish_norm_params;
 
-/* srv_prefetch: asks for the first lines of 128 bytes of every segment of every row. 256 threads, no shared memory, any grid. */
-typedef struct srv_prefetch_params {
-    srv_address weight;
-    int rows, row_bytes, segments, segment_bytes, lines, reserved;
-} srv_prefetch_params;
-
 /* srv_sample: samples or scores every output row, and reports logprobs where asked. 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {
     srv_address logits;       /* float [outputs, logits_stride] */

@@ -9,7 +9,7 @@ internal static class Program
         ["compare"] = ("[--model DIR] [--threads N]  decode and prefill on the native backend beside the managed one, in turns", CompareMode.Run),
         ["cells"] = ("[ADAPTERS [ROUNDS [THREADS]]]  rate of cutting adapters of the 8B shape into cells for a GPU, beside copies of the same bytes", CellsMode.Run),
         ["cuda"] = ("[--json FILE] [--shape 8b|tiny] [--device N] [--parts attention,decode,traffic]  a GPU's attention, steps, adapters and traffic beside the bandwidth and matrix rate measured in the run", CudaMode.Run),
-        ["cuda-explore"] = ("[--shape 8b|tiny] [--parts products,prefetch]  a GPU's candidates for every product, and steps with weights brought to L2", CudaExploreMode.Run),
+        ["cuda-products"] = ("[--shape 8b|tiny]  cuBLASLt's candidates for every product, with their times", CudaProductsMode.Run),
         ["cuda-profile"] = ("[--shape 8b|tiny]  single steps of two layers on a GPU, for ncu --profile-from-start off", CudaProfileMode.Run),
         ["modules"] = ("[--threads N] [--isa NAME]  time to the first token with prompt modules: none cached, prefix hit, resident, from host memory", ModuleMode.Run),
         ["module-quality"] = ("[--questions N] [--device NAME]  right answers about documents with and without prompt modules, base and adapters", ModuleQuality.QualityMode.Run),

@@ -146,15 +146,9 @@ public sealed class CudaBackend : IAsynchronousBackend
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
-        var branch = _options.OneStream ? null : Own(new SideStream(_context));
+        var branch = _options.OneStream ? null : Own(new AdapterBranch(_context));
         var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, JoinedBy(limits));
-        var compiled = LaunchCompiler.Compile(context, _kernels, plans);
-        if (_options.PrefetchBytes > 0)
-        {
-            compiled = compiled with { Works = [.. WeightPrefetch.Between(compiled.Works, Own(new SideStream(_context)), _kernels.Prefetch, _options.PrefetchBytes, context.ResidentBlocks / 4)] };
-        }
-
-        _runner = Own(new StepRunner(context, compiled, _stream, records: !_options.Eager));
+        _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
         _pool = pool;
         _stream.Synchronize();
     }

@@ -32,7 +32,4 @@ public sealed record CudaBackendOptions
 
     /// <summary>Queue every launch by itself, decoding steps too.</summary>
     internal bool Eager { get; init; }
-
-    /// <summary>Bytes of the next product's weight that a decoding step brings to L2 beside the kernels between two products; 0 for none. The bits are the same.</summary>
-    internal long PrefetchBytes { get; init; }
 }

@@ -22,9 +22,6 @@ internal static class CudaFactory
     /// <summary>Shrinks before the base products.</summary>
     public static BackendFactory OneStream { get; } = Of("cuda one stream", new CudaBackendOptions { OneStream = true, Deterministic = true });
 
-    /// <summary>Weights brought to L2 between products.</summary>
-    public static BackendFactory Prefetching { get; } = Of("cuda prefetching", new CudaBackendOptions { PrefetchBytes = 1 << 16, Deterministic = true });
-
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

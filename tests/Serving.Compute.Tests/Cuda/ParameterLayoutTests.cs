@@ -41,7 +41,6 @@ public sealed class ParameterLayoutTests
         ["srv_linear_params"] = typeof(FinishParameters),
         ["srv_finish_norm_params"] = typeof(FinishNormParameters),
         ["srv_finish_rope_params"] = typeof(FinishRopeParameters),
-        ["srv_prefetch_params"] = typeof(PrefetchParameters),
         ["srv_sample_params"] = typeof(SampleParameters),
     };
 

@@ -64,7 +64,6 @@ internal sealed class KernelSet
         FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
         FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
-        Prefetch = Find(module, "srv_prefetch", 256);
         Sample = Find(module, "srv_sample", 1024, SampleSharedBytes);
     }
 
@@ -130,9 +129,6 @@ internal sealed class KernelSet
 
     /// <summary>v·Bᵀ by itself.</summary>
     public StepKernel LoraExpand { get; }
-
-    /// <summary>Weights to L2.</summary>
-    public StepKernel Prefetch { get; }
 
     /// <summary>Sampling and logprobs.</summary>
     public StepKernel Sample { get; }

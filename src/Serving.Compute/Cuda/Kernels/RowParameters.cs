@@ -75,16 +75,3 @@ internal struct SampleParameters
     public int Vocabulary;
     public int LogitsStride;
 }
-
-/// <summary>srv_prefetch_params.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct PrefetchParameters
-{
-    public ulong Weight;
-    public int Rows;
-    public int RowBytes;
-    public int Segments;
-    public int SegmentBytes;
-    public int Lines;
-    public int Reserved;
-}

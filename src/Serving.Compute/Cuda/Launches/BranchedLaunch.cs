@@ -4,7 +4,7 @@ using Serving.Compute.Cuda.Steps;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>What adapters need of a Linear, on the branch; queued, like its <see cref="BranchJoin"/>, only for steps that have adapters.</summary>
-internal sealed class BranchedLaunch(SideStream branch, IStepWork[] works) : IStepWork
+internal sealed class BranchedLaunch(AdapterBranch branch, IStepWork[] works) : IStepWork
 {
     /// <inheritdoc/>
     public void Queue(CudaStream stream, in StepSize size)
@@ -23,7 +23,7 @@ internal sealed class BranchedLaunch(SideStream branch, IStepWork[] works) : ISt
 }
 
 /// <summary>The end of the branch: what follows reads what was computed on it.</summary>
-internal sealed class BranchJoin(SideStream branch) : IStepWork
+internal sealed class BranchJoin(AdapterBranch branch) : IStepWork
 {
     /// <inheritdoc/>
     public void Queue(CudaStream stream, in StepSize size)

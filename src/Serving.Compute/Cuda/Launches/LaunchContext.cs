@@ -22,7 +22,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Ranks">The way to the other ranks, where the program is one rank's part.</param>
 internal sealed record LaunchContext(
     ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels,
-    SideStream? Branch, bool Fuses, RankContext? Ranks = null)
+    AdapterBranch? Branch, bool Fuses, RankContext? Ranks = null)
 {
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;

@@ -65,16 +65,14 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var rows = Math.Min(context.Program.Buffers[op.Output].Columns, spec.Rows - op.FirstRow);
         var plan = plans.Get(rows, spec.Columns, context.StrideOf(op.Output), CudaDataType.Float32);
         var first = (ulong)op.FirstRow * (ulong)context.Weights.StrideOf(op.Weight) * sizeof(ushort);
-        var weight = new MatmulWeight(context.Weights.AddressOf(op.Weight) + first, rows, context.Weights.StrideOf(op.Weight));
-        works.Add(new MatmulLaunch(plan, weight, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
+        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
     }
 
     private MatmulLaunch Product(LinearOp op, ulong output, int outputStride, CudaDataType type)
     {
         var spec = context.Program.Weights[op.Weight];
         var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type);
-        var weight = new MatmulWeight(context.Weights.AddressOf(op.Weight), spec.Rows, context.Weights.StrideOf(op.Weight));
-        return new MatmulLaunch(plan, weight, context.AddressOf(op.Input), output, ofOutputs: false);
+        return new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false);
     }
 
     private KernelLaunch<ShrinkParameters> Shrink(LinearOp op, LoraParameters lora)

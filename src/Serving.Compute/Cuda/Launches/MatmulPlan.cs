@@ -36,9 +36,6 @@ internal sealed class MatmulPlan : IDisposable
     public void Run(CudaStream stream, ulong weight, ulong input, ulong output, int rows) =>
         _description.Run(stream, in _algorithms[BucketOf(rows)], weight, input, output, rows);
 
-    /// <summary>Into how many parts k is cut for so many rows.</summary>
-    public int SplitsOf(int rows) => Math.Max(1, MatmulDescription.SplitsOf(_algorithms[BucketOf(rows)]));
-
     /// <inheritdoc/>
     public void Dispose() => _description.Dispose();
 

@@ -6,46 +6,18 @@ using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks;
 
-/// <summary>
-/// What settings of the CUDA backend are chosen by: cuBLASLt's candidates for every product of a layer, with their times and what numbers of rows they refuse, and
-/// decoding steps of a few layers with more and less of the next weight brought to L2.
-/// </summary>
-internal static class CudaExploreMode
+/// <summary>What products are chosen by: cuBLASLt's candidates for every product of a layer, with their times and what numbers of rows they refuse.</summary>
+internal static class CudaProductsMode
 {
-    private const int Layers = 8;
     private const int Candidates = 12;
     private const long RotatedBytes = 400L << 20;
     private static readonly int[] Rows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
-    /// <summary>Arguments: <c>--shape 8b|tiny</c>, <c>--parts products,prefetch</c>.</summary>
+    /// <summary>Arguments: <c>--shape 8b|tiny</c>.</summary>
     public static void Run(string[] args)
     {
-        var shape = BenchmarkShape.Find(Option(args, "--shape") ?? "8b");
-        var parts = Option(args, "--parts")?.Split(',') ?? ["products", "prefetch"];
-        if (parts.Contains("prefetch"))
-        {
-            Prefetches(shape.WithLayers(Layers));
-        }
-
-        if (parts.Contains("products"))
-        {
-            Products(shape);
-        }
-    }
-
-    private static void Prefetches(BenchmarkShape shape)
-    {
-        var program = shape.Program();
-        foreach (var mebibytes in (int[])[0, 8, 16, 24, 32, 48, 0])
-        {
-            using var backend = new CudaBackend(program, new CudaBackendOptions { PrefetchBytes = (long)mebibytes << 20 });
-            BenchmarkShape.LoadWeights(backend, program);
-            var adapter = StepSession.Adapter(program, DecodeBenchmark.Rank, _ => true);
-            var session = new StepSession(backend, program, [.. Enumerable.Repeat(adapter, shape.Batch)], shape.Many, shape.Context);
-            var plain = StepSession.Best(session.Decode(shape.Batch, _ => -1), shape.Milliseconds / 2);
-            var with = StepSession.Best(session.Decode(shape.Batch, i => i), shape.Milliseconds / 2);
-            Write($"{Layers} layers, batch {shape.Batch}, {mebibytes,2} MiB brought to L2: {plain * 1e3:F4} ms, with as many adapters {with * 1e3:F4} ms");
-        }
+        var at = Array.IndexOf(args, "--shape");
+        Products(BenchmarkShape.Find(at >= 0 ? args[at + 1] : "8b"));
     }
 
     private static void Products(BenchmarkShape shape)
@@ -107,6 +79,4 @@ internal static class CudaExploreMode
     }
 
     private static void Write(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
-
-    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 }

@@ -3,15 +3,15 @@ using Serving.Compute.Cuda.Driver;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>
-/// A branch beside a step's stream. On one run shrinks while the base product, which reads the same input, runs on the stream itself, and expands, where the end of
-/// the Linear takes rows one by one; on another what weights are brought to L2 for the next product:
+/// The branch beside a step's stream that shrinks run on while the base product, which reads the same input, runs on the stream itself; and expands, where the end
+/// of the Linear takes rows one by one:
 /// <code>
 ///   stream   …  end ─┬─ product ─────────┬─ end …
 ///   branch           └─ shrink (expand) ─┘
 /// </code>
 /// A recording takes the branch in with the events, as parallel nodes. One pair of events serves every fork: a wait takes what was recorded last when it is queued.
 /// </summary>
-internal sealed class SideStream(CudaContext context) : IDisposable
+internal sealed class AdapterBranch(CudaContext context) : IDisposable
 {
     private readonly CudaStream _stream = CudaStream.Create(context);
     private readonly CudaEvent _forked = CudaEvent.Create(context);
