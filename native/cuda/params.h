@@ -313,14 +313,16 @@ typedef struct srv_shrink_params {
  */
 typedef struct srv_linear_params {
     srv_lora lora;
-    srv_address product;    /* float [rows, product_stride] */
+    srv_address product;    /* float [planes][rows, product_stride] */
     srv_address bias;       /* bf16 [columns] or 0 */
     srv_address output;     /* bf16 (ROUND) or float [rows, output_stride] */
     srv_address row_slots;  /* int [rows] */
     srv_address row_count;  /* int */
     srv_address tiles;      /* srv_row_tile */
     srv_address tile_range; /* srv_range */
+    srv_address plane_stride; /* floats from plane to plane of the product */
     int columns, product_stride, output_stride, mode;
+    int planes, reserved;   /* 1, or 2 that are added up: halves of the sums over the inputs */
 } srv_linear_params;
 
 /* srv_finish_rope_append: the end of a fused qkv and srv_rope_append in one; rope.input and linear.output, mode are not used. Slices are q, k, v of whole heads,

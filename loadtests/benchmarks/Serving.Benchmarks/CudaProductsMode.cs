@@ -2,6 +2,7 @@ using System.Globalization;
 using Serving.Benchmarks.Cuda;
 using Serving.Compute.Cuda;
 using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks;
@@ -33,32 +34,39 @@ internal static class CudaProductsMode
         var weights = shape.Program().Weights.Where(weight => weight.Kind == WeightKind.Matrix).Select(weight => (weight.Rows, weight.Columns)).Distinct();
         foreach (var (outputs, inputs) in weights)
         {
-            using var product = new MatmulDescription(blas, outputs, inputs, inputs, inputs, outputs, CudaDataType.Float32);
-            var bytes = 2L * outputs * inputs;
-            var copies = (int)Math.Max(1, RotatedBytes / bytes);
-            using var weight = CudaDeviceBuffer.Allocate(context, bytes * copies);
-            using var input = CudaDeviceBuffer.Allocate(context, 2L * Rows[^1] * inputs);
-            using var output = CudaDeviceBuffer.Allocate(context, 4L * Rows[^1] * outputs);
-            weight.Clear(stream);
-            input.Clear(stream);
-            foreach (var rows in (int[])[1, 8, 32, 64, 256, 2048])
+            foreach (var planes in (int[])[1, ProductPlanes.Most])
             {
-                foreach (var splits in (bool[])[true, false])
+                using var product = new MatmulDescription(blas, outputs, inputs, inputs, inputs, outputs, CudaDataType.Float32, planes, (long)Rows[^1] * outputs);
+                Measure(context, stream, product, outputs, inputs, planes);
+            }
+        }
+    }
+
+    private static void Measure(CudaContext context, CudaStream stream, MatmulDescription product, int outputs, int inputs, int planes)
+    {
+        var bytes = 2L * outputs * inputs;
+        var copies = (int)Math.Max(1, RotatedBytes / bytes);
+        using var weight = CudaDeviceBuffer.Allocate(context, bytes * copies);
+        using var input = CudaDeviceBuffer.Allocate(context, 2L * Rows[^1] * inputs);
+        using var output = CudaDeviceBuffer.Allocate(context, 4L * Rows[^1] * outputs * planes);
+        weight.Clear(stream);
+        input.Clear(stream);
+        foreach (var rows in (int[])[1, 8, 32, 64, 256, 2048])
+        {
+            foreach (var splits in (bool[])[true, false])
+            {
+                Write($"{outputs} x {inputs} in {planes}, {rows} rows, {(splits ? "any" : "no splits")}");
+                foreach (var algorithm in product.Candidates(rows, splits).Take(Candidates))
                 {
-                    Write($"{outputs} x {inputs}, {rows} rows, {(splits ? "any" : "no splits")}: {bytes / 4.29e12 * 1e6:F1} us to read the weight");
-                    foreach (var algorithm in product.Candidates(rows, splits).Take(Candidates))
+                    var seconds = DeviceLimits.Seconds(context, stream, () =>
                     {
-                        var turn = 0;
-                        var seconds = DeviceLimits.Seconds(context, stream, () =>
+                        for (var i = 0; i < copies; i++)
                         {
-                            for (var i = 0; i < copies; i++)
-                            {
-                                product.Run(stream, in algorithm, weight.Address + (ulong)(turn++ % copies * bytes), input.Address, output.Address, rows);
-                            }
-                        }) / copies;
-                        var refused = Rows.Where(m => !product.Takes(algorithm, m));
-                        Write($"    {seconds * 1e6,8:F2} us  [{string.Join(' ', Configuration(algorithm))}]{(refused.Any() ? " refuses " + string.Join(' ', refused) : string.Empty)}");
-                    }
+                            product.Run(stream, in algorithm, weight.Address + ((ulong)i * (ulong)bytes), input.Address, output.Address, rows);
+                        }
+                    }) / copies;
+                    var refused = Rows.Where(m => !product.Takes(algorithm, m));
+                    Write($"    {seconds * 1e6,8:F2} us  [{string.Join(' ', Configuration(algorithm))}]{(refused.Any() ? " refuses " + string.Join(' ', refused) : string.Empty)}");
                 }
             }
         }

@@ -139,7 +139,7 @@ SRV_DEVICE LaneDelta lane_delta(const float (&delta)[4][4], int e) {
 
 // product + bias + delta of a lane's columns part .. part + 3 of the eight from column on, which starts 16-byte aligned.
 SRV_DEVICE Float4 finished_four(const srv_linear_params& p, int row, int column, int part, const LaneDelta& delta, bool adapted) {
-    Float4 value = load_floats(row_of<const float>(p.product, row, p.product_stride) + column + part);
+    Float4 value = product_four(p, row, column + part);
     const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column + part);
     SRV_UNROLL
     for (int i = 0; i < 4; i++) {
@@ -152,6 +152,6 @@ SRV_DEVICE Float4 finished_four(const srv_linear_params& p, int row, int column,
 
 // The same of one column, whatever its alignment.
 SRV_DEVICE float finished_one(const srv_linear_params& p, int row, int column, float delta, bool adapted) {
-    const float value = row_of<const float>(p.product, row, p.product_stride)[column] + bias_of(p, column);
+    const float value = product_of(p, row, column) + bias_of(p, column);
     return adapted ? value + delta : value;
 }

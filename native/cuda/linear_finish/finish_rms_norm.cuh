@@ -13,25 +13,29 @@
 #include "finish_mode.cuh"
 
 // delta is null for a row without one.
-SRV_DEVICE float added_one(const srv_linear_params& p, const float* product, const float* delta, float before, int column) {
-    const float value = product[column] + bias_of(p, column);
+SRV_DEVICE float added_one(const srv_linear_params& p, int row, const float* delta, float before, int column) {
+    const float value = product_of(p, row, column) + bias_of(p, column);
     return before + (delta == nullptr ? value : value + delta[column]);
 }
 
 // What a row is added up of, four columns of it.
 struct RowParts {
-    Float4 product, delta, before;
+    Float4 product, second, delta, before;
 };
 
-SRV_DEVICE RowParts load_parts(const float* product, const float* delta, const float* residual, int column) {
-    return {load_floats(product + column), delta == nullptr ? Float4{{0, 0, 0, 0}} : load_floats(delta + column), load_floats(residual + column)};
+constexpr Float4 kNoFloats = {{0, 0, 0, 0}};
+
+SRV_DEVICE RowParts load_parts(const float* product, const float* second, const float* delta, const float* residual, int column) {
+    return {load_floats(product + column), second == nullptr ? kNoFloats : load_floats(second + column), delta == nullptr ? kNoFloats : load_floats(delta + column),
+        load_floats(residual + column)};
 }
 
 SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts parts, bool adapted, int column) {
-    const Float4 bias = p.bias == 0 ? Float4{{0, 0, 0, 0}} : load_widened(at<const uint16_t>(p.bias) + column);
+    const Float4 bias = p.bias == 0 ? kNoFloats : load_widened(at<const uint16_t>(p.bias) + column);
     SRV_UNROLL
     for (int i = 0; i < 4; i++) {
-        const float value = parts.product.v[i] + bias.v[i];
+        const float product = p.planes > 1 ? parts.product.v[i] + parts.second.v[i] : parts.product.v[i];
+        const float value = product + bias.v[i];
         parts.before.v[i] += adapted ? value + parts.delta.v[i] : value;
     }
 
@@ -43,13 +47,14 @@ SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts parts, bool ad
 SRV_DEVICE void add_row(const srv_linear_params& p, int row, const float* delta, float* x) {
     constexpr int kSteps = 4;
     const float* product = row_of<const float>(p.product, row, p.product_stride);
+    const float* second = second_plane(p, product);
     float* residual = row_of<float>(p.output, row, p.output_stride);
     for (int first = static_cast<int>(ptx::thread_index()) * 4; first < p.columns; first += kSteps * 1024) {
         RowParts parts[kSteps];
         SRV_UNROLL
         for (int i = 0; i < kSteps; i++) {
             if (first + i * 1024 + 4 <= p.columns) {
-                parts[i] = load_parts(product, delta, residual, first + i * 1024);
+                parts[i] = load_parts(product, second, delta, residual, first + i * 1024);
             }
         }
 
@@ -64,7 +69,7 @@ SRV_DEVICE void add_row(const srv_linear_params& p, int row, const float* delta,
             }
 
             for (int j = k; j < p.columns; j++) {
-                x[j] = residual[j] = added_one(p, product, delta, residual[j], j);
+                x[j] = residual[j] = added_one(p, row, delta, residual[j], j);
             }
         }
     }

@@ -60,9 +60,8 @@ SRV_KERNEL(srv_linear_finish_plain, srv_linear_params, 128) {
             ptx::barrier();
         }
 
-        const float* product = row_of<const float>(p.product, row, p.product_stride);
         for (int column = first + static_cast<int>(ptx::thread_index()); column < smaller(first + kColumns, p.columns); column += 128) {
-            float value = product[column] + bias_of(p, column);
+            float value = product_of(p, row, column) + bias_of(p, column);
             if (slot >= 0) {
                 value += delta_of(p.lora, slot, v, column);
             }

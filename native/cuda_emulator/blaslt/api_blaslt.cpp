@@ -1,5 +1,6 @@
 // cublasLt*: the part that multiplies bf16 or fp32 column-major matrices on a stream. What is not done is refused with NOT_SUPPORTED.
 #include <cstring>
+#include <vector>
 
 #include "../checks/allocations.h"
 #include "../checks/finding.h"
@@ -26,6 +27,7 @@ struct Layout {
     uint64_t rows, columns;
     int64_t stride;
     int batches = 1;
+    int64_t batch_offset = 0;  // elements from one matrix of a batch to the next
 };
 
 struct Preference {
@@ -88,12 +90,13 @@ Status assign(T& field, const void* value, size_t bytes) {
 
 Element element_of(const Layout& layout) { return static_cast<Element>(layout.type); }
 
-bool known(const Layout& layout) { return (layout.type == 0 || layout.type == 14) && layout.order == 0 && layout.batches == 1; }
+bool known(const Layout& layout) { return (layout.type == 0 || layout.type == 14) && layout.order == 0 && layout.batches >= 1; }
 
 // Whether the shapes fit each other, and this library does that product.
 Status fits(const Description& description, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
     if (!known(a) || !known(b) || !known(c) || !known(d)) return not_supported;
     if (description.compute != compute_32f || description.scale != 0 || description.pointer_mode != 0 || description.epilogue != default_epilogue) return not_supported;
+    if (a.batches != b.batches || a.batches != c.batches || a.batches != d.batches) return invalid_value;
     if (a.type != b.type || c.type != d.type) return not_supported;
     const uint64_t m = description.transpose_a ? a.columns : a.rows, k = description.transpose_a ? a.rows : a.columns;
     const uint64_t n = description.transpose_b ? b.rows : b.columns, other_k = description.transpose_b ? b.columns : b.rows;
@@ -143,7 +146,9 @@ Result execute(const Gemm& gemm, int device) {
     return Result::success;
 }
 
-Matrix matrix(uint64_t address, const Layout& layout) { return {address, element_of(layout), layout.rows, layout.columns, layout.stride}; }
+Matrix matrix(uint64_t address, const Layout& layout, int batch) {
+    return {address + static_cast<uint64_t>(batch * layout.batch_offset) * bytes_of(element_of(layout)), element_of(layout), layout.rows, layout.columns, layout.stride};
+}
 
 bool aligned(uint64_t address, const Layout& layout) { return address != 0 && address % bytes_of(element_of(layout)) == 0; }
 
@@ -190,6 +195,7 @@ SRV_EXPORT Status cublasLtMatrixLayoutSetAttribute(Layout* handle, int attribute
         case 3: return assign(layout->columns, value, bytes);
         case 4: return assign(layout->stride, value, bytes);
         case 5: return assign(layout->batches, value, bytes);
+        case 6: return assign(layout->batch_offset, value, bytes);
         default: return not_supported;
     }
 }
@@ -253,7 +259,7 @@ SRV_EXPORT Status cublasLtMatmulAlgoConfigGetAttribute(const Algorithm* algorith
 SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_handle, const void* alpha, uint64_t a, Layout* a_handle, uint64_t b, Layout* b_handle,
                                  const void* beta, uint64_t c, Layout* c_handle, uint64_t d, Layout* d_handle, const Algorithm* algorithm, uint64_t workspace,
                                  size_t workspace_bytes, Stream* stream) {
-    Gemm gemm{};
+    std::vector<Gemm> gemms;
     {
         const std::lock_guard hold(driver_lock);
         const auto description = descriptions.find(description_handle);
@@ -265,13 +271,21 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
         if ((algorithm && algorithm->tag != algorithm_tag) || splits < 1 || splits > 2) return invalid_value;
         if (algorithm && refuses(algorithm->id, *d_layout)) return not_supported;
         if (splits > 1 && (workspace == 0 || workspace_bytes < workspace_of(splits, *d_layout))) return invalid_value;
-        gemm = {matrix(a, *a_layout), matrix(b, *b_layout), matrix(c, *c_layout), matrix(d, *d_layout),
-                description->transpose_a != 0, description->transpose_b != 0, 0.0f, 0.0f, static_cast<int>(splits)};
+        float factors[2];
+        std::memcpy(factors, alpha, 4);
+        std::memcpy(factors + 1, beta, 4);
+        for (int batch = 0; batch < d_layout->batches; batch++) {
+            gemms.push_back({matrix(a, *a_layout, batch), matrix(b, *b_layout, batch), matrix(c, *c_layout, batch), matrix(d, *d_layout, batch),
+                             description->transpose_a != 0, description->transpose_b != 0, factors[0], factors[1], static_cast<int>(splits)});
+        }
     }
-    std::memcpy(&gemm.alpha, alpha, 4);
-    std::memcpy(&gemm.beta, beta, 4);
     const Result result = call_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {
-        return submit(on, [gemm, device = context.device] { return execute(gemm, device); });
+        return submit(on, [gemms, device = context.device] {
+            for (const Gemm& gemm : gemms) {
+                if (const Result done = execute(gemm, device); done != Result::success) return done;
+            }
+            return Result::success;
+        });
     });
     return result == Result::success ? ok : execution_failed;
 }

@@ -147,7 +147,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
         var branch = _options.OneStream ? null : Own(new AdapterBranch(_context));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, JoinedBy(limits));
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, CutsAlways: _options.Deterministic, JoinedBy(limits));
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
         _pool = pool;
         _stream.Synchronize();

@@ -1,7 +1,7 @@
 namespace Serving.Compute.Cuda.Driver;
 
 /// <summary>
-/// y[m, n] = x[m, k] · w[n, k]ᵀ for one (n, k) and any m, all row-major, in cuBLASLt's words: column-major yᵀ = (wᵀ)ᵀ · xᵀ. bf16 in, fp32 accumulation,
+/// y[m, n] = x[m, k] · w[n, k]ᵀ for one (n, k) and any m, all row-major, or the parts of it that k is cut into, in cuBLASLt's words: column-major yᵀ = (wᵀ)ᵀ · xᵀ. bf16 in, fp32 accumulation,
 /// fp32 or bf16 out.
 /// </summary>
 internal sealed unsafe class MatmulDescription : IDisposable
@@ -12,12 +12,16 @@ internal sealed unsafe class MatmulDescription : IDisposable
     private const int LayoutColumns = 3;
     private const int PreferenceWorkspace = 1;
     private const int PreferenceReductions = 3;
+    private const int ConfigFamily = 0;
     private const int ConfigSplits = 2;
+    private const int LayoutBatches = 5;
+    private const int LayoutBatchOffset = 6;
     private const int MaxCandidates = 32;
 
     private readonly CublasLt _blas;
     private readonly int _outputs;
     private readonly int _inputs;
+    private readonly int _parts;
     private nint _description;
     private nint _weight;
     private nint _input;
@@ -31,15 +35,18 @@ internal sealed unsafe class MatmulDescription : IDisposable
     /// <param name="weightStride">Elements between rows of w; at least k.</param>
     /// <param name="outputStride">Elements between rows of y; at least n.</param>
     /// <param name="outputType">Type of y.</param>
-    public MatmulDescription(CublasLt blas, int outputs, int inputs, int inputStride, int weightStride, int outputStride, CudaDataType outputType)
+    /// <param name="parts">Into how many equal parts k is cut; each makes a y of its own.</param>
+    /// <param name="planeStride">Elements from one y to the next.</param>
+    public MatmulDescription(
+        CublasLt blas, int outputs, int inputs, int inputStride, int weightStride, int outputStride, CudaDataType outputType, int parts = 1, long planeStride = 0)
     {
-        (_blas, _outputs, _inputs) = (blas, outputs, inputs);
+        (_blas, _outputs, _inputs, _parts) = (blas, outputs, inputs, parts);
         CublasLtApi.MatmulDescCreate(out _description, Compute32F, (int)CudaDataType.Float32).ThrowIfFailed("cublasLtMatmulDescCreate");
         var transpose = Transpose;
         CublasLtApi.MatmulDescSetAttribute(_description, TransposeA, &transpose, sizeof(int)).ThrowIfFailed("cublasLtMatmulDescSetAttribute");
-        _weight = CreateLayout(CudaDataType.BFloat16, inputs, outputs, weightStride);
-        _input = CreateLayout(CudaDataType.BFloat16, inputs, 1, inputStride);
-        _output = CreateLayout(outputType, outputs, 1, outputStride);
+        _weight = CreateLayout(CudaDataType.BFloat16, inputs / parts, outputs, weightStride, inputs / parts);
+        _input = CreateLayout(CudaDataType.BFloat16, inputs / parts, 1, inputStride, inputs / parts);
+        _output = CreateLayout(outputType, outputs, 1, outputStride, planeStride);
     }
 
     /// <summary>The algorithm that cuBLASLt holds to be the fastest for m rows, among those that do every number of rows of a range.</summary>
@@ -51,6 +58,12 @@ internal sealed unsafe class MatmulDescription : IDisposable
     public MatmulAlgorithm Choose(int rows, int first, int last, bool allowSplits)
     {
         var candidates = Candidates(rows, allowSplits);
+        if (!allowSplits && Candidates(rows, allowSplits: true) is [var fastest, ..])
+        {
+            // What is left without splits comes in an order of its own, on Hopper with kernels of older devices first, up to ten times slower.
+            candidates = [.. candidates.OrderBy(candidate => FamilyOf(candidate) == FamilyOf(fastest) ? 0 : 1)];
+        }
+
         foreach (var candidate in candidates)
         {
             if ((allowSplits || SplitsOf(candidate) <= 1) && Enumerable.Range(first, last - first + 1).All(m => Takes(candidate, m)))
@@ -93,11 +106,16 @@ internal sealed unsafe class MatmulDescription : IDisposable
     }
 
     /// <summary>Into how many parts an algorithm cuts k.</summary>
-    public static int SplitsOf(MatmulAlgorithm algorithm)
+    private static uint SplitsOf(MatmulAlgorithm algorithm) => AttributeOf(algorithm, ConfigSplits);
+
+    /// <summary>The kernels that an algorithm is one of: CUBLASLT_ALGO_CONFIG_ID.</summary>
+    private static uint FamilyOf(MatmulAlgorithm algorithm) => AttributeOf(algorithm, ConfigFamily);
+
+    private static uint AttributeOf(MatmulAlgorithm algorithm, int attribute)
     {
-        uint splits;
-        CublasLtApi.MatmulAlgoConfigGetAttribute(&algorithm, ConfigSplits, &splits, sizeof(uint), out _).ThrowIfFailed("cublasLtMatmulAlgoConfigGetAttribute");
-        return (int)splits;
+        uint value;
+        CublasLtApi.MatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof(uint), out _).ThrowIfFailed("cublasLtMatmulAlgoConfigGetAttribute");
+        return value;
     }
 
     /// <summary>Up to 32 algorithms for m rows, the one that is held to be the fastest first.</summary>
@@ -144,9 +162,16 @@ internal sealed unsafe class MatmulDescription : IDisposable
         return status == CublasStatus.Success && result.WorkspaceBytes <= (nuint)CublasLt.WorkspaceBytes;
     }
 
-    private static nint CreateLayout(CudaDataType type, int rows, int columns, int stride)
+    private nint CreateLayout(CudaDataType type, int rows, int columns, int stride, long partOffset)
     {
         CublasLtApi.MatrixLayoutCreate(out var layout, type, (ulong)rows, (ulong)columns, stride).ThrowIfFailed("cublasLtMatrixLayoutCreate");
+        if (_parts > 1)
+        {
+            var parts = _parts;
+            CublasLtApi.MatrixLayoutSetAttribute(layout, LayoutBatches, &parts, sizeof(int)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
+            CublasLtApi.MatrixLayoutSetAttribute(layout, LayoutBatchOffset, &partOffset, sizeof(long)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
+        }
+
         return layout;
     }
 

@@ -66,10 +66,13 @@ internal struct FinishParameters
     public ulong RowCount;
     public ulong Tiles;
     public ulong TileRange;
+    public ulong PlaneStride;
     public int Columns;
     public int ProductStride;
     public int OutputStride;
     public int Mode;
+    public int Planes;
+    public int Reserved;
 }
 
 /// <summary>srv_finish_norm_params.</summary>

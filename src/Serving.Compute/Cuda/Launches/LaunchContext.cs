@@ -19,10 +19,11 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="PlainKernels">Leave tensor cores alone.</param>
 /// <param name="Branch">What adapters run on beside the base products; null where they run before them.</param>
 /// <param name="Fuses">Let the kernel that ends a Linear do what follows it.</param>
+/// <param name="CutsAlways">Sums that are cut for steps of few rows are cut for all, so that a row has one arithmetic.</param>
 /// <param name="Ranks">The way to the other ranks, where the program is one rank's part.</param>
 internal sealed record LaunchContext(
     ModelProgram Program, PoolShape Pool, DeviceWeights Weights, CudaDeviceBuffer Pages, AdapterTable Adapters, StepLayout Layout, StepMemory Memory, bool PlainKernels,
-    AdapterBranch? Branch, bool Fuses, RankContext? Ranks = null)
+    AdapterBranch? Branch, bool Fuses, bool CutsAlways, RankContext? Ranks = null)
 {
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;

@@ -51,11 +51,19 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
         var end = new LinearEnd(op, next, lora, product, stride);
         ofAdapters.AddRange(_ends.Before(end));
-        var multiply = Product(op, product, stride, CudaDataType.Float32);
+        IStepWork multiply = Product(op, product, stride, CudaDataType.Float32);
+        var finish = _ends.Of(end);
+        if (PlanesOf(op) is > 1 and var planes)
+        {
+            var most = context.CutsAlways ? int.MaxValue : ProductPlanes.MaxRows;
+            multiply = new LaunchByRows(Product(op, product, stride, CudaDataType.Float32, planes), multiply, most);
+            finish = new LaunchByRows(_ends.Of(end with { Planes = planes }), finish, most);
+        }
+
         works.AddRange(context.Branch is { } branch && ofAdapters.Count > 0
             ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
             : [.. ofAdapters, multiply]);
-        works.Add(_ends.Of(end));
+        works.Add(finish);
     }
 
     /// <summary>Adds the logits: a product of the output rows, kept in fp32.</summary>
@@ -68,10 +76,15 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
     }
 
-    private MatmulLaunch Product(LinearOp op, ulong output, int outputStride, CudaDataType type)
+    /// <summary>A product that is kept, for other ranks' parts to be added, is a single one.</summary>
+    private int PlanesOf(LinearOp op) => op.Mode == LinearOutput.Accumulate
+        ? ProductPlanes.Of(context.Program.Weights[op.Weight].Rows, context.Program.Weights[op.Weight].Columns, context.Pages.Context.Device.Multiprocessors)
+        : 1;
+
+    private MatmulLaunch Product(LinearOp op, ulong output, int outputStride, CudaDataType type, int planes = 1)
     {
         var spec = context.Program.Weights[op.Weight];
-        var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type);
+        var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type, planes, planes > 1 ? (long)context.Layout.Limits.MaxRows * outputStride : 0);
         return new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false);
     }
 

@@ -11,7 +11,8 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Lora">What its shrink has.</param>
 /// <param name="Product">Its product in fp32.</param>
 /// <param name="ProductStride">Elements from row to row of the product.</param>
-internal sealed record LinearEnd(LinearOp Op, ProgramOp? Next, LoraParameters Lora, ulong Product, int ProductStride);
+/// <param name="Planes">Planes that the product comes in.</param>
+internal sealed record LinearEnd(LinearOp Op, ProgramOp? Next, LoraParameters Lora, ulong Product, int ProductStride, int Planes = 1);
 
 /// <summary>What follows a product: bias, deltas, rounding or accumulation, and the op behind the Linear where one kernel does both.</summary>
 internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels)
@@ -68,8 +69,10 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters);
     }
 
-    /// <summary>Behind the product: <see cref="StepMemory.Product"/> has room for both.</summary>
-    private ulong DeltaOf(LinearEnd end) => end.Product + ((ulong)context.Layout.Limits.MaxRows * (ulong)end.ProductStride * sizeof(float));
+    /// <summary>Behind the product and its second plane, which a step may have or not: <see cref="StepMemory.Product"/> has room for all.</summary>
+    private ulong DeltaOf(LinearEnd end) => end.Product + (ProductPlanes.Most * (ulong)PlaneStride(end) * sizeof(float));
+
+    private long PlaneStride(LinearEnd end) => (long)context.Layout.Limits.MaxRows * end.ProductStride;
 
     private FinishParameters Parameters(LinearEnd end) => new()
     {
@@ -81,6 +84,8 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
         Tiles = context.AddressOf(context.Layout.Tiles),
         TileRange = context.CountAddress(nameof(StepHeader.Tiles)),
+        PlaneStride = (ulong)PlaneStride(end),
+        Planes = end.Planes,
         Columns = context.Program.Weights[end.Op.Weight].Rows,
         ProductStride = end.ProductStride,
         OutputStride = context.StrideOf(end.Op.Output),

@@ -9,16 +9,16 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="pinned">One algorithm per shape, whatever the number of rows.</param>
 internal sealed class MatmulPlans(CublasLt blas, int maxRows, bool pinned) : IDisposable
 {
-    private readonly Dictionary<(int Outputs, int Inputs, int OutputStride, CudaDataType Type), MatmulPlan> _plans = [];
+    private readonly Dictionary<(int Outputs, int Inputs, int OutputStride, CudaDataType Type, int Parts, long PlaneStride), MatmulPlan> _plans = [];
 
-    /// <summary>The plan of y[rows, outputs] = x[rows, inputs] · w[outputs, inputs]ᵀ.</summary>
-    public MatmulPlan Get(int outputs, int inputs, int outputStride, CudaDataType type)
+    /// <summary>The plan of y[rows, outputs] = x[rows, inputs] · w[outputs, inputs]ᵀ, or of parts of it, <paramref name="planeStride"/> elements from each other.</summary>
+    public MatmulPlan Get(int outputs, int inputs, int outputStride, CudaDataType type, int parts = 1, long planeStride = 0)
     {
-        var key = (outputs, inputs, outputStride, type);
+        var key = (outputs, inputs, outputStride, type, parts, planeStride);
         if (!_plans.TryGetValue(key, out var plan))
         {
             var stride = Strides.Of(inputs);
-            var description = new MatmulDescription(blas, outputs, inputs, stride, stride, outputStride, type);
+            var description = new MatmulDescription(blas, outputs, inputs, stride, stride, outputStride, type, parts, planeStride);
             try
             {
                 _plans[key] = plan = new MatmulPlan(description, maxRows, pinned);

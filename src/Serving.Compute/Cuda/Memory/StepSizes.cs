@@ -61,8 +61,11 @@ internal sealed class StepSizes
         buffer.Columns,
         buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
 
-    /// <summary>Behind a product that is accumulated stand its deltas. A gate_up is wider than an o with its deltas: they cost no memory as a rule.</summary>
-    private static int ProductColumns(ModelProgram program, LinearOp op) => Strides.Of(program.Weights[op.Weight].Rows) * (op.Mode == LinearOutput.Accumulate ? 2 : 1);
+    /// <summary>
+    /// A product that is accumulated may come in two planes, and behind it stand its deltas. A gate_up is wider than an o with all of these: they cost no memory as a rule.
+    /// </summary>
+    private static int ProductColumns(ModelProgram program, LinearOp op) =>
+        Strides.Of(program.Weights[op.Weight].Rows) * (op.Mode == LinearOutput.Accumulate ? ProductPlanes.Most + 1 : 1);
 
     /// <summary>Floats of the partial planes of a Linear, per row.</summary>
     private static long PartialFloats(ModelProgram program, LinearOp op)

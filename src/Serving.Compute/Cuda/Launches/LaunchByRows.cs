@@ -1,0 +1,11 @@
+using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Steps;
+
+namespace Serving.Compute.Cuda.Launches;
+
+/// <summary>One work for steps of up to so many rows, another for larger ones.</summary>
+internal sealed class LaunchByRows(IStepWork few, IStepWork many, int mostRows) : IStepWork
+{
+    /// <inheritdoc/>
+    public void Queue(CudaStream stream, in StepSize size) => (size.Rows <= mostRows ? few : many).Queue(stream, in size);
+}
