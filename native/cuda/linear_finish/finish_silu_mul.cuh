@@ -91,6 +91,7 @@ SRV_KERNEL(srv_finish_silu_mul, srv_linear_params, 128) {
     uint16_t* up_v = gate_v + kSiluTokens * (p.lora.rank_stride + 8);
     const srv_range range = *at<const srv_range>(p.tile_range);
     const int width = p.columns / 2;
+    ptx::await_producers();
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_row_tile tile = at<const srv_row_tile>(p.tiles)[range.first + i];
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < ceil_div(width, kFinishColumns); unit += static_cast<int>(ptx::block_count_y())) {

@@ -24,6 +24,10 @@ public sealed class FinishKernelTests
     [MemberData(nameof(Cases))]
     public void Finish_Round_MatchesFormula(string name, bool tensorCores) => Check(name, tensorCores, LinearOutput.Round, hasBias: true);
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Finish_TwoPlanes_MatchesFormula(string name, bool tensorCores) => Check(name, tensorCores, LinearOutput.Accumulate, hasBias: true, planes: 2);
+
     /// <summary>A Linear without slices: bias and mode alone, at any width.</summary>
     [Theory]
     [InlineData(1, false)]
@@ -70,15 +74,16 @@ public sealed class FinishKernelTests
         Assert.Equal(results[0], results[1]);
     }
 
-    private static void Check(string name, bool tensorCores, LinearOutput mode, bool hasBias)
+    private static void Check(string name, bool tensorCores, LinearOutput mode, bool hasBias, int planes = 1)
     {
         using var session = new KernelSession();
         var test = LoraCase.All[name];
         var fixture = new LoraFixture(session, test);
         var product = Values.Random(test.RowCount, test.Columns, 2, 1);
         var bias = hasBias ? Values.Random(1, test.Columns, 1, 2).ToBFloat16() : null;
+        var second = planes > 1 ? Values.Random(test.RowCount, test.Columns, 2, 4) : null;
         var partials = FinishOperands.Partials(fixture);
-        var actual = Run(session, fixture, test, FinishOperands.WithPartials(session, fixture), product, bias, mode, tensorCores);
+        var actual = Run(session, fixture, test, FinishOperands.WithPartials(session, fixture), product, bias, mode, tensorCores, second);
         for (var row = 0; row < test.RowCount; row++)
         {
             for (var slice = 0; slice < test.Slices.Length; slice++)
@@ -88,7 +93,7 @@ public sealed class FinishKernelTests
                 {
                     var c = test.Slices[slice].Offset + column;
                     var at = (row * Values.Stride(test.Columns)) + c;
-                    var expected = product[at] + (bias is null ? 0.0 : BFloat16Bits.ToSingle(bias[c])) + Delta(fixture, test.RowSlots[row], slice, v, column);
+                    var expected = product[at] + (second?[at] ?? 0.0) + (bias is null ? 0.0 : BFloat16Bits.ToSingle(bias[c])) + Delta(fixture, test.RowSlots[row], slice, v, column);
                     expected += mode == LinearOutput.Accumulate ? FinishOperands.Residual(at) : 0;
                     var tolerance = 2e-5 + (mode == LinearOutput.Round ? Math.Abs(expected) * 0.00393 : Math.Abs(expected) * 1e-5);
                     Values.AssertClose(expected, actual[at], tolerance, $"row {row}, column {c}");
@@ -129,9 +134,9 @@ public sealed class FinishKernelTests
     }
 
     private static float[] Run(
-        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, bool tensorCores)
+        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, bool tensorCores, float[]? second = null)
     {
-        var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode);
+        var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode, second);
         if (tensorCores)
         {
             session.Launch("srv_linear_finish", new CudaGrid(3, 2), 128, KernelSet.FinishSharedBytes, parameters);

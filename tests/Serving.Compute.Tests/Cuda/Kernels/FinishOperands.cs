@@ -6,6 +6,9 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 /// <summary>What the end of a Linear reads: a product, a bias, partial sums of every rank, and a residual stream where it is added to one.</summary>
 internal static class FinishOperands
 {
+    /// <summary>Floats between two planes of a product.</summary>
+    private const int PlaneGap = 12;
+
     /// <summary>What the residual stream held.</summary>
     public static float Residual(int at) => (at % 29) - 14;
 
@@ -41,13 +44,13 @@ internal static class FinishOperands
         return lora;
     }
 
-    /// <summary>The parameters of a launch, on the device.</summary>
+    /// <summary>The parameters of a launch, on the device; the product in two planes where a second one is given.</summary>
     public static FinishParameters Create(
-        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode)
+        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, float[]? second = null)
     {
         var stride = Values.Stride(test.Columns);
         var count = test.RowCount * stride;
-        var address = session.Upload<float>(product);
+        var address = session.Upload<float>(second is null ? product : [.. product, .. new float[PlaneGap], .. second]);
         return new FinishParameters
         {
             Lora = lora,
@@ -63,6 +66,8 @@ internal static class FinishOperands
             RowCount = session.Upload(test.RowCount),
             Tiles = session.Upload<RowTile>(fixture.TileList),
             TileRange = session.Upload(new ListRange { Count = fixture.TileList.Length }),
+            PlaneStride = (ulong)(product.Length + PlaneGap),
+            Planes = second is null ? 1 : 2,
             Columns = test.Columns,
             ProductStride = stride,
             OutputStride = stride,

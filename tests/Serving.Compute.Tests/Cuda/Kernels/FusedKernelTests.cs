@@ -66,18 +66,21 @@ public sealed class FusedKernelTests
         Assert.Contains(pages, value => value != 0);
     }
 
-    /// <summary>Widths of the residual stream, and ranks: rows whose adapter leaves it alone beside others.</summary>
+    /// <summary>Widths of the residual stream, and ranks: rows whose adapter leaves it alone beside others; products in one plane and in two.</summary>
     [Theory]
-    [InlineData(64)]
-    [InlineData(70)]
-    [InlineData(1100)]
-    public void RmsNorm_AnyWidth_EqualsTheTwo(int width)
+    [InlineData(64, 1)]
+    [InlineData(70, 1)]
+    [InlineData(70, 2)]
+    [InlineData(1100, 1)]
+    [InlineData(5000, 2)]
+    public void RmsNorm_AnyWidth_EqualsTheTwo(int width, int planes)
     {
         using var session = new KernelSession();
         var test = new LoraCase(64, [(0, width)], [[16], [0], [9]], Mixed);
         var (fixture, lora, product, bias) = Operands(session, test);
         var stride = Values.Stride(width);
-        var added = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate);
+        var second = planes > 1 ? Values.Random(test.RowCount, width, 2, 4) : null;
+        var added = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate, second);
         var norm = new RmsNormParameters
         {
             Input = added.Output,

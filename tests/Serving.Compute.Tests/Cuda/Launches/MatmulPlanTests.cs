@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Launches;
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Numerics;
 using Serving.Compute.Tests.Cuda.Driver;
 using Serving.Testing;
@@ -62,6 +63,38 @@ public sealed partial class MatmulPlanTests : IDisposable
         }
     }
 
+    /// <summary>Two planes add up to the product, and a row's are the same in any crowd.</summary>
+    [Fact]
+    public void Planes_AnyRows_AddUpToTheProduct()
+    {
+        using var fixture = new DriverFixture();
+        using var whole = new Products(fixture, pinned: true);
+        using var halves = new Products(fixture, pinned: true, planes: 2);
+        var alone = halves.Run(1);
+        for (var rows = 1; rows <= MaxRows; rows += 13)
+        {
+            var (expected, actual) = (whole.Run(rows), halves.Run(rows));
+            for (var i = 0; i < expected.Length; i++)
+            {
+                Assert.Equal(expected[i], actual[i] + actual[(MaxRows * Outputs) + i], 1e-4);
+            }
+
+            Assert.Equal(alone.AsSpan(0, Outputs).ToArray(), actual.AsSpan(0, Outputs).ToArray());
+            Assert.Equal(alone.AsSpan(MaxRows * Outputs, Outputs).ToArray(), actual.AsSpan(MaxRows * Outputs, Outputs).ToArray());
+            Assert.NotEqual(expected.AsSpan(0, Outputs).ToArray(), actual.AsSpan(0, Outputs).ToArray());
+        }
+    }
+
+    /// <summary>Cut where a device of 132 multiprocessors would be half idle: an 8B model's o and down, not its qkv, gate_up or head, nor what is too short or not whole.</summary>
+    [Theory]
+    [InlineData(4096, 4096, 2)]
+    [InlineData(4096, 14336, 2)]
+    [InlineData(6144, 4096, 1)]
+    [InlineData(28672, 4096, 1)]
+    [InlineData(4096, 256, 1)]
+    [InlineData(4096, 4160, 1)]
+    public void PlanesOf_Weight_IsWhatItsTilesLeaveIdle(int outputs, int inputs, int planes) => Assert.Equal(planes, ProductPlanes.Of(outputs, inputs, 132));
+
     /// <summary>Where every algorithm refuses something, the plan says so at once, not a step later.</summary>
     [Theory]
     [InlineData(true)]
@@ -80,6 +113,7 @@ public sealed partial class MatmulPlanTests : IDisposable
     private sealed class Products : IDisposable
     {
         private readonly DriverFixture _fixture;
+        private readonly int _floats;
         private readonly CublasLt _blas;
         private readonly MatmulPlans _plans;
         private readonly MatmulPlan _plan;
@@ -87,18 +121,20 @@ public sealed partial class MatmulPlanTests : IDisposable
         private readonly CudaDeviceBuffer _input;
         private readonly CudaDeviceBuffer _output;
 
-        public Products(DriverFixture fixture, bool pinned)
+        public Products(DriverFixture fixture, bool pinned, int planes = 1)
         {
             Assert.True(CudaLibraries.TryLoadBlas(out var reason), reason);
             _fixture = fixture;
+            _floats = planes * MaxRows * Outputs;
             _blas = CublasLt.Create(fixture.Context);
             _weight = Upload(Outputs * Inputs, 1);
             _input = Upload(MaxRows * Inputs, 2);
-            _output = CudaDeviceBuffer.Allocate(fixture.Context, MaxRows * Outputs * sizeof(float));
+            _output = CudaDeviceBuffer.Allocate(fixture.Context, planes * MaxRows * Outputs * sizeof(float));
+            _output.Clear(fixture.Stream);
             _plans = new MatmulPlans(_blas, MaxRows, pinned);
             try
             {
-                _plan = _plans.Get(Outputs, Inputs, Outputs, CudaDataType.Float32);
+                _plan = _plans.Get(Outputs, Inputs, Outputs, CudaDataType.Float32, planes, planes > 1 ? MaxRows * Outputs : 0);
             }
             catch
             {
@@ -110,7 +146,7 @@ public sealed partial class MatmulPlanTests : IDisposable
         public float[] Run(int rows)
         {
             _plan.Run(_fixture.Stream, _weight.Address, _input.Address, _output.Address, rows);
-            var values = new float[rows * Outputs];
+            var values = new float[_floats == MaxRows * Outputs ? rows * Outputs : _floats];
             _output.CopyTo(0, values.AsSpan(), _fixture.Stream);
             return values;
         }
