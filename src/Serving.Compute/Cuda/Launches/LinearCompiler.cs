@@ -15,12 +15,6 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
     private readonly LinearEndCompiler _ends = new(context, kernels);
     private int _site;
 
-    /// <summary>
-    /// Blocks of a shrink. Beside a product, one per multiprocessor: its ring keeps 64 KiB of cells in flight, more than the 25 to 40 KiB that hide the memory's latency,
-    /// and takes 98 KiB of shared memory, less than half of an H200's 228, so that a block of the product fits beside it.
-    /// </summary>
-    private int ShrinkBlocks => context.Branch is null ? context.ResidentBlocks : context.Pages.Context.Device.Multiprocessors;
-
     /// <summary>Adds a Linear.</summary>
     /// <param name="op">The Linear.</param>
     /// <param name="next">The op behind it that its end does too; null for none.</param>
@@ -102,7 +96,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         };
         return context.PlainKernels
             ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
-            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, ShrinkBlocks), parameters);
+            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, context.ResidentBlocks), parameters);
     }
 
     private LoraParameters LoraOf(LinearOp op)
