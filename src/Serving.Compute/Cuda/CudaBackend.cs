@@ -244,7 +244,7 @@ public sealed class CudaBackend : IAsynchronousBackend
 
         try
         {
-            return new KernelSet(module, Own(CudaModule.Load(_context, image)), _options is { WarpgroupProducts: true, Deterministic: false });
+            return new KernelSet(module, Own(CudaModule.Load(_context, image)), _options is { WarpgroupProducts: true, Deterministic: false }, _options.EarlyLaunches);
         }
         catch (CudaException exception) when (!exception.IsFatal)
         {

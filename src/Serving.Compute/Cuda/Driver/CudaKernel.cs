@@ -73,11 +73,7 @@ internal sealed unsafe class CudaKernel
             var result = DriverApi.LaunchKernelEx(&configuration, _function, &argument, null);
             if (result != CudaResult.Success)
             {
-<<<<<<< HEAD
-                throw new CudaException("cuLaunchKernel", DriverApi.NameOf(result), (int)result, result.IsSticky(), $"{Name}: {DriverApi.TextOf(result)}");
-=======
-                throw new CudaException("cuLaunchKernelEx", DriverApi.NameOf(result), (int)result, result.IsSticky(), Name);
->>>>>>> f7c79c9 (On compute capability 9.0 the ends of Linears and decode attention begin before the kernel ahead of them has ended)
+                throw new CudaException("cuLaunchKernelEx", DriverApi.NameOf(result), (int)result, result.IsSticky(), $"{Name}: {DriverApi.TextOf(result)}");
             }
         }
     }
