@@ -245,7 +245,8 @@ typedef struct srv_rope_append_params {
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
  *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 320 threads, SRV_ATTENTION_WGMMA_SHARED bytes
- *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row (the list is not used)
+ *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row and
+ *                          four heads (grid.y; the list is not used)
  * group = head_count / kv_head_count.
  */
 typedef struct srv_attention_params {
@@ -309,7 +310,7 @@ typedef struct srv_shrink_params {
  *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
  *                            launched as srv_linear_finish
  *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
- *                            128 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
+ *                            256 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  */
 typedef struct srv_linear_params {
     srv_lora lora;
@@ -364,7 +365,7 @@ enum {
     SRV_ATTENTION_WGMMA_SHARED = 5 * 2 * 64 * 128 * 2,           /* a ring of five; sm_90a lets a block have 227 KiB */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
-    SRV_FINISH_SILU_SHARED = 2 * 8 * (SRV_MAX_RANK + 8) * 2,     /* of gate and of up, eight rows */
+    SRV_FINISH_SILU_SHARED = 2 * 8 * 260 * 4 + 2 * 8 * (SRV_MAX_RANK + 8) * 2, /* deltas and x A^T of gate and of up, eight rows */
     SRV_FINISH_ROPE_SHARED = 16 * 260 * 4 + SRV_FINISH_SHARED,   /* values of 16 rows besides */
     SRV_FINISH_NORM_SHARED = 64 + 16384 * 4,                     /* sums of the warps, a row of the residual stream */
     SRV_SAMPLE_SHARED = 20480

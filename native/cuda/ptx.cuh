@@ -5,6 +5,7 @@
 //
 //   SRV_KERNEL(name, Params, max_threads) { ... p.field ... }   one struct by value, called p; blocks are one-dimensional
 //   SRV_KERNEL_ALONE(name, Params, threads) { ... }             one block of exactly so many threads has a multiprocessor: what registers_give and _take need
+//   SRV_KERNEL_OF_MANY(name, Params, max_threads, blocks)       the same with registers for so many blocks on a multiprocessor
 //   SRV_DEVICE                                                  a function called by kernels; always inlined, templates too
 //
 //   where        thread_index() block_size() lane() warp() block_index[_y|_z]() block_count[_y|_z]()
@@ -65,6 +66,7 @@
 #define SRV_DEVICE __device__ __forceinline__
 #define SRV_KERNEL(name, Params, max_threads) extern "C" __global__ void __launch_bounds__(max_threads) name(const Params p)
 #define SRV_KERNEL_ALONE(name, Params, threads) extern "C" __global__ void __launch_bounds__(threads, 1) name(const Params p)
+#define SRV_KERNEL_OF_MANY(name, Params, max_threads, blocks) extern "C" __global__ void __launch_bounds__(max_threads, blocks) name(const Params p)
 
 extern __shared__ __attribute__((aligned(1024))) unsigned char srv_dynamic_shared[];
 

@@ -15,11 +15,11 @@ struct FinishWork {
     int width;         // of the slice
 };
 
-// A warp's part of 256 columns of a slice from column on.
+// A warp's part of 256 columns of a slice from column on; every four warps share them.
 SRV_DEVICE FinishWork finish_work(const srv_linear_params& p, const srv_row_tile& tile, int slice, int column) {
     const srv_lora& lora = p.lora;
     const int blocks = tile.slot >= 0 && lora.slice_count > 0 ? binding_of(lora, tile.slot, slice).rank_blocks : 0;
-    column += static_cast<int>(ptx::warp()) * SRV_CELL_COLUMNS;
+    column += static_cast<int>(ptx::warp()) % 4 * SRV_CELL_COLUMNS;
     return {tile, blocks > 0 ? slice : -1, blocks, column, lora.slice_count > 0 ? slice_offset(lora, slice) : 0,
         lora.slice_count > 0 ? slice_width(lora, slice) : p.columns};
 }
@@ -51,7 +51,7 @@ SRV_DEVICE void load_values(const srv_lora& lora, const FinishWork& work, int fi
     const int ranks = work.rank_blocks * SRV_CELL_RANKS;
     const float scale = binding_of(lora, work.tile.slot, work.slice).scale;
     const int count = smaller(tokens, work.tile.row_count - first_token) * ranks;
-    for (int i = static_cast<int>(ptx::thread_index()); i < count; i += 128) {
+    for (int i = static_cast<int>(ptx::thread_index()) % 128; i < count; i += 128) {
         const float value = shrunk_value(lora, scale, work.tile.first_row + first_token + i / ranks, work.slice, i % ranks);
         v[i / ranks * (ranks + 8) + i % ranks] = ptx::to_bf16(value);
     }

@@ -20,6 +20,7 @@
     }                                                                                                               \
     static const emulator::Registration name##_registration(#name SRV_KERNEL_SUFFIX, name##_entry, sizeof(Params), max_threads); \
     static void name(const Params p)
+#define SRV_KERNEL_OF_MANY(name, Params, max_threads, blocks) SRV_KERNEL(name, Params, max_threads)
 
 #define SRV_KERNEL_ALONE(name, Params, threads) SRV_KERNEL(name, Params, threads)
 

@@ -27,7 +27,7 @@ internal sealed class KernelSet
     public const int FinishSharedBytes = 16 * (LoraParameters.MaxRank + 8) * 2;
 
     /// <summary>SRV_FINISH_SILU_SHARED.</summary>
-    public const int FinishSiluSharedBytes = 2 * 8 * (LoraParameters.MaxRank + 8) * 2;
+    public const int FinishSiluSharedBytes = (2 * 8 * 260 * 4) + (2 * 8 * (LoraParameters.MaxRank + 8) * 2);
 
     /// <summary>SRV_FINISH_ROPE_SHARED.</summary>
     public const int FinishRopeSharedBytes = (16 * 260 * 4) + FinishSharedBytes;
@@ -62,7 +62,7 @@ internal sealed class KernelSet
         Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
         FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
         Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
-        FinishSiluMul = FindDependent(module, hopper, early, "srv_finish_silu_mul", 128, FinishSiluSharedBytes);
+        FinishSiluMul = FindDependent(module, hopper, early, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
         FinishRopeAppend = FindDependent(module, hopper, early, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
         FinishRmsNorm = FindDependent(module, hopper, early, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);

@@ -16,7 +16,20 @@ internal sealed class StepGraphs : IDisposable
     /// <summary>More than are resident at once on any device.</summary>
     private const int ManyItems = 1 << 20;
 
-    private readonly CudaGraph?[] _graphs = new CudaGraph?[Buckets.Length * 4];
+    /// <summary>What the attention of a decoding batch takes.</summary>
+    private enum DecodeAttention
+    {
+        /// <summary>One kernel: every row walks its context.</summary>
+        Whole,
+
+        /// <summary>Another that merges: contexts are given out split by split.</summary>
+        Split,
+
+        /// <summary>A third for splits that many rows share.</summary>
+        Grouped,
+    }
+
+    private readonly CudaGraph?[] _graphs = new CudaGraph?[Buckets.Length * 6];
     private readonly int _maxRows;
 
     /// <summary>Records all buckets that the largest step can fill.</summary>
@@ -28,9 +41,9 @@ internal sealed class StepGraphs : IDisposable
             var rows = Math.Min(Buckets[bucket], _maxRows);
             foreach (var adapters in (bool[])[false, true])
             {
-                foreach (var wide in (bool[])[false, true])
+                foreach (var attention in Enum.GetValues<DecodeAttention>())
                 {
-                    _graphs[IndexOf(bucket, adapters, wide)] = Record(works, stream, SizeOf(rows, adapters, wide));
+                    _graphs[IndexOf(bucket, adapters, attention)] = Record(works, stream, SizeOf(rows, adapters, attention));
                 }
             }
         }
@@ -50,7 +63,8 @@ internal sealed class StepGraphs : IDisposable
             bucket++;
         }
 
-        _graphs[IndexOf(bucket, size.HasAdapters, size.PrefillItems > 0)]!.Launch(stream);
+        var attention = size.PrefillItems > 0 ? DecodeAttention.Grouped : size.HasPartials ? DecodeAttention.Split : DecodeAttention.Whole;
+        _graphs[IndexOf(bucket, size.HasAdapters, attention)]!.Launch(stream);
         return true;
     }
 
@@ -63,21 +77,21 @@ internal sealed class StepGraphs : IDisposable
         }
     }
 
-    private static int IndexOf(int bucket, bool adapters, bool wide) => (bucket * 4) + (adapters ? 2 : 0) + (wide ? 1 : 0);
+    private static int IndexOf(int bucket, bool adapters, DecodeAttention attention) => (bucket * 6) + (adapters ? 3 : 0) + (int)attention;
 
     /// <summary>
     /// Work lists may be of any length: their kernels are launched with all the blocks that are resident at once. Without adapters all rows are neighbours; with them each
     /// may have its own.
     /// </summary>
-    private static StepSize SizeOf(int rows, bool adapters, bool wide) => new()
+    private static StepSize SizeOf(int rows, bool adapters, DecodeAttention attention) => new()
     {
         Rows = rows,
         Outputs = rows,
         Sequences = rows,
         Tiles = adapters ? rows : RowTiles.EndsOf(rows),
         DecodeItems = ManyItems,
-        PrefillItems = wide ? ManyItems : 0,
-        HasPartials = true,
+        PrefillItems = attention == DecodeAttention.Grouped ? ManyItems : 0,
+        HasPartials = attention != DecodeAttention.Whole,
         HasAdapters = adapters,
     };
 

@@ -37,7 +37,7 @@ public sealed class FusedKernelTests
         };
         session.Launch("srv_silu_mul", new CudaGrid(5), 256, 0, activation);
         var fused = rounded with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]), OutputStride = stride };
-        session.Launch("srv_finish_silu_mul", new CudaGrid(3, 2), 128, 2 * ValuesBytes, fused);
+        session.Launch("srv_finish_silu_mul", new CudaGrid(3, 2), 256, KernelSet.FinishSiluSharedBytes, fused);
         Assert.Equal(session.Download<ushort>(activation.Output, test.RowCount * stride), session.Download<ushort>(fused.Output, test.RowCount * stride));
     }
 
