@@ -53,7 +53,7 @@ SRV_DEVICE void append_heads(const srv_rope_append_params& p, const FinishWork& 
     }
 }
 
-SRV_KERNEL(srv_finish_rope_append, srv_finish_rope_params, 128) {
+SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) {
     const srv_linear_params& linear = p.linear;
     float* values = reinterpret_cast<float*>(ptx::dynamic_shared());
     uint16_t* v = reinterpret_cast<uint16_t*>(values + kFinishTokens * kHeadStride);
