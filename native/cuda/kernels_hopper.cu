@@ -1,9 +1,2 @@
-// Kernels for compute capability 9.0: a module of their own, which is loaded on such devices alone. What only sm_90a takes, and those of kernels.cu that gain by
-// beginning before the kernel ahead of them has ended (ptx::await_producers), which stand in for them under their names.
+// Kernels that only sm_90a takes: a module of their own, which is loaded on devices of compute capability 9.0 alone.
 #include "attention/attention_prefill_wgmma.cuh"
-#ifndef SRV_CUDA_EMULATOR
-#include "attention/attention_decode.cuh"
-#include "linear_finish/finish_rms_norm.cuh"
-#include "linear_finish/finish_rope_append.cuh"
-#include "linear_finish/finish_silu_mul.cuh"
-#endif

@@ -94,9 +94,6 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
     const int keys = key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>;
     const int values = (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>;
     TileCopies<HeadSize, 128> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
-
-    // Queries, and the keys and values that this step adds, are what the kernel before this one writes.
-    ptx::await_producers();
     copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, last);
     ptx::cp_async_commit();
     SRV_UNROLL

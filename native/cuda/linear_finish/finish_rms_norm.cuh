@@ -80,7 +80,6 @@ SRV_KERNEL(srv_finish_rms_norm, srv_finish_norm_params, 256) {
     float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
     float* x = scratch + 16;
     const int rows = count_at(linear.row_count);
-    ptx::await_producers();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int slot = linear.lora.slice_count > 0 ? at<const int>(linear.row_slots)[row] : -1;
         const bool adapted = slot >= 0 && binding_of(linear.lora, slot, 0).rank_blocks > 0;

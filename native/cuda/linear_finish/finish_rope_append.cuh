@@ -59,8 +59,6 @@ SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) {
     uint16_t* v = reinterpret_cast<uint16_t*>(values + kFinishTokens * kHeadStride);
     const srv_range range = *at<const srv_range>(linear.tile_range);
     const int units = finish_units(linear);
-    ptx::release_dependents();
-    ptx::await_producers();
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_row_tile tile = at<const srv_row_tile>(linear.tiles)[range.first + i];
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {

@@ -125,7 +125,6 @@ SRV_KERNEL_OF_MANY(srv_finish_silu_mul, srv_linear_params, 256, 4) {
     const int thread = static_cast<int>(ptx::thread_index());
     const srv_range range = *at<const srv_range>(p.tile_range);
     const int width = p.columns / 2;
-    ptx::await_producers();
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_row_tile tile = at<const srv_row_tile>(p.tiles)[range.first + i];
         const bool gate = is_adapted(p, tile, 0);

@@ -1,4 +1,4 @@
-// cuModule*, cuFunc*, cuOccupancy*, cuLaunchKernel[Ex].
+// cuModule*, cuFunc*, cuOccupancy*, cuLaunchKernel.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -152,32 +152,4 @@ SRV_EXPORT Result cuLaunchKernel(Function* handle, unsigned grid_x, unsigned gri
             return run(*launch) ? Result::success : Result::illegal_address;
         });
     });
-}
-
-// CUlaunchConfig and CUlaunchAttribute, of which one is known: the launch need not wait for the kernel before it, which here it always does.
-namespace {
-struct LaunchAttribute {
-    int id;
-    int padding;
-    alignas(8) char value[64];
-};
-
-struct LaunchConfig {
-    unsigned grid[3], block[3], shared_bytes;
-    Stream* stream;
-    const LaunchAttribute* attributes;
-    unsigned attribute_count;
-};
-
-static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56);
-constexpr int programmatic_stream_serialization = 6;
-}  // namespace
-
-SRV_EXPORT Result cuLaunchKernelEx(const LaunchConfig* config, Function* handle, void** params, void** extra) {
-    if (!config || (config->attribute_count > 0 && !config->attributes)) return Result::invalid_value;
-    for (unsigned i = 0; i < config->attribute_count; i++) {
-        if (config->attributes[i].id != programmatic_stream_serialization) return Result::not_supported;
-    }
-    return cuLaunchKernel(handle, config->grid[0], config->grid[1], config->grid[2], config->block[0], config->block[1], config->block[2], config->shared_bytes,
-                          config->stream, params, extra);
 }

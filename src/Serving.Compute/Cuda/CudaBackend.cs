@@ -236,7 +236,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <summary>With the device's own kernels where it has some, they are wanted and its driver takes them.</summary>
     private KernelSet FindKernels(CudaModule module)
     {
-        var wanted = !_options.PlainKernels && _context.Device is { Major: 9, Minor: 0 };
+        var wanted = _options is { WarpgroupProducts: true, Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
         if (!wanted || _options.HopperImage() is not { } image)
         {
             return new KernelSet(module);
@@ -244,11 +244,11 @@ public sealed class CudaBackend : IAsynchronousBackend
 
         try
         {
-            return new KernelSet(module, Own(CudaModule.Load(_context, image)), _options is { WarpgroupProducts: true, Deterministic: false }, _options.EarlyLaunches);
+            return new KernelSet(module, Own(CudaModule.Load(_context, image)));
         }
         catch (CudaException exception) when (!exception.IsFatal)
         {
-            Note = $"steps run without the kernels for {_context.Device.Architecture}a: {exception.Message}";
+            Note = $"prefill attention runs without the kernels for {_context.Device.Architecture}a: {exception.Message}";
             return new KernelSet(module);
         }
     }

@@ -18,9 +18,6 @@ public sealed record CudaBackendOptions
     /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
     internal Func<byte[]?> HopperImage { get; init; } = KernelImage.ReadHopper;
 
-    /// <summary>On compute capability 9.0, let kernels begin before the one ahead of them has ended. The bits are the same.</summary>
-    internal bool EarlyLaunches { get; init; } = true;
-
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
 

@@ -20,7 +20,6 @@ public sealed class CudaBenchmarkTests
         ("decode.base", "<= 1.4"),
         ("decode.base.rate", null),
         ("decode.deterministic", null),
-        ("decode.separate", null),
         ("adapters.attention", "<= 1.4"),
         ("adapters.all", "<= 1.4"),
         ("adapters.share", "<= 10"),

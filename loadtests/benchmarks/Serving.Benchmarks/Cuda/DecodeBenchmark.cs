@@ -15,8 +15,7 @@ internal static class DecodeBenchmark
     {
         var program = shape.Program();
         var deterministic = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, Deterministic = true });
-        var early = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal });
-        var separate = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, EarlyLaunches = false });
+        var beside = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal });
         using var backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = ordinal });
         BenchmarkShape.LoadWeights(backend, program);
 
@@ -29,8 +28,7 @@ internal static class DecodeBenchmark
         var words = cost.Formula(shape.Batch, shape.Context);
         yield return new("decode.base", $"decode step, batch {shape.Batch}, context {shape.Context}, no adapter", plain / floor, "x", Bar.AtMost(1.4), $"{words}; aim 1.25 x");
         yield return new("decode.base.rate", "the same", shape.Batch / plain, "tokens/s", null, FormattableString.Invariant($"{shape.Batch / floor:F0} tokens/s"));
-        yield return new("decode.deterministic", "the same in deterministic mode, beside it", deterministic / plain, "x", null, "1 x: nothing but its cost");
-        yield return new("decode.separate", "the same with every kernel waiting for the end of the one before, beside one without", separate / early, "x", null, "what launching them early is worth");
+        yield return new("decode.deterministic", "the same in deterministic mode, beside it", deterministic / beside, "x", null, "1 x: nothing but its cost");
         foreach (var row in AdapterCost.Rows(shape, session, cost).Concat(PopularityMixes.Rows(shape, session, cost)).Concat(AdapterLoads.Rows(shape, backend, session, cost)))
         {
             yield return row;

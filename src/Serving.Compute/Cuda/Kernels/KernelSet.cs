@@ -37,11 +37,9 @@ internal sealed class KernelSet
 
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
-    /// <param name="hopper">Those of compute capability 9.0, which stand in for others; null where they are not to be used.</param>
-    /// <param name="warpgroups">Also the one whose bits are others: prefill attention on warpgroup products.</param>
-    /// <param name="early">Let those that wait by themselves for the kernels before them be launched before these have ended.</param>
+    /// <param name="hopper">Those of compute capability 9.0, which stand in for others with other bits; null where they are not to be used.</param>
     /// <exception cref="CudaException">One is missing.</exception>
-    public KernelSet(CudaModule module, CudaModule? hopper = null, bool warpgroups = true, bool early = true)
+    public KernelSet(CudaModule module, CudaModule? hopper = null)
     {
         Embed = Find(module, "srv_embed", 128);
         RmsNorm = Find(module, "srv_rms_norm", 256, 64);
@@ -53,8 +51,8 @@ internal sealed class KernelSet
         CopyPages = Find(module, "srv_copy_pages", 256);
         RopeAppend = Find(module, "srv_rope_append", 128);
         AttentionPlain = Find(module, "srv_attention_plain", 128, 2048);
-        AttentionDecode = FindDependent(module, hopper, early, "srv_attention_decode", 128, DecodeSharedBytes);
-        AttentionPrefill = hopper is not null && warpgroups
+        AttentionDecode = Find(module, "srv_attention_decode", 128, DecodeSharedBytes);
+        AttentionPrefill = hopper is not null
             ? Find(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
             : Find(module, "srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find(module, "srv_attention_merge", 128);
@@ -62,9 +60,9 @@ internal sealed class KernelSet
         Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
         FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
         Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
-        FinishSiluMul = FindDependent(module, hopper, early, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
-        FinishRopeAppend = FindDependent(module, hopper, early, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
-        FinishRmsNorm = FindDependent(module, hopper, early, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
+        FinishSiluMul = Find(module, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
+        FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
+        FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find(module, "srv_sample", 1024, SampleSharedBytes);
     }
@@ -137,10 +135,6 @@ internal sealed class KernelSet
 
     /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
     public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);
-
-    /// <summary>A kernel that on compute capability 9.0 waits by itself for those before it.</summary>
-    private static StepKernel FindDependent(CudaModule module, CudaModule? hopper, bool early, string name, int threads, int sharedBytes) =>
-        hopper is null ? Find(module, name, threads, sharedBytes) : Find(hopper, name, threads, sharedBytes) with { Dependent = early };
 
     private static StepKernel Find(CudaModule module, string name, int threads, int sharedBytes = 0)
     {

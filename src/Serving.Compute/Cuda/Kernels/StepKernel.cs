@@ -6,5 +6,4 @@ namespace Serving.Compute.Cuda.Kernels;
 /// <param name="Kernel">The kernel.</param>
 /// <param name="Threads">Threads of a block.</param>
 /// <param name="SharedBytes">Dynamic shared memory of a block.</param>
-/// <param name="Dependent">It waits by itself for what the kernels before it write, and may be launched before they have ended.</param>
-internal sealed record StepKernel(CudaKernel Kernel, int Threads, int SharedBytes, bool Dependent = false);
+internal sealed record StepKernel(CudaKernel Kernel, int Threads, int SharedBytes);

@@ -50,7 +50,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     private static int Blocks(int columns, int perBlock) => (columns + perBlock - 1) / perBlock;
 
     private static KernelLaunch<T> Tiled<T>(StepKernel kernel, int units, T parameters)
-        where T : unmanaged => new(kernel, new GridRule(GridUnit.Tiles, Y: units), parameters, joins: true);
+        where T : unmanaged => new(kernel, new GridRule(GridUnit.Tiles, Y: units), parameters);
 
     private KernelLaunch<FinishParameters> Alone(LinearEnd end)
     {
@@ -66,7 +66,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     {
         var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm), Delta = DeltaOf(end), DeltaStride = end.ProductStride };
         var kernel = kernels.FinishRmsNorm with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
-        return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters, joins: true);
+        return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters);
     }
 
     /// <summary>Behind the product and its second plane, which a step may have or not: <see cref="StepMemory.Product"/> has room for all.</summary>
