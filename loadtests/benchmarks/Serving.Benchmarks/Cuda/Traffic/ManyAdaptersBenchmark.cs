@@ -34,7 +34,9 @@ internal static class ManyAdaptersBenchmark
             RoundResult Round(int count)
             {
                 var source = new RequestSource(size, program.Shape.VocabularySize, [.. adapters.References.Take(count)], (long)(few.Count + many.Count) << 32, round);
-                return loop.Run(source, size.InFlight, size.Requests);
+                var result = loop.Run(source, size.InFlight, size.Requests);
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"round {round}, {count} adapters: {result.Rate:F0} tokens/s in {result.Seconds:F1} s, {result.Steps} steps, {result.Loads} loads"));
+                return result;
             }
         }
 

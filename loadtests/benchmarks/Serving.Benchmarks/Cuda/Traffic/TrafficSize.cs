@@ -13,7 +13,7 @@ namespace Serving.Benchmarks.Cuda;
 internal sealed record TrafficSize(int MinLength, int MaxLength, int InFlight, int FewAdapters, int ManyAdapters, int Rank, int AdapterSlots, int Requests, int Rounds)
 {
     /// <summary>S-LoRA's S1: prompts and outputs of 8 to 511 tokens, rank 8; the daemon's default of resident adapters.</summary>
-    public static TrafficSize SLora { get; } = new(8, 511, 128, 5, 2000, 8, 1024, 384, 2);
+    public static TrafficSize SLora { get; } = new(8, 511, 128, 5, 2000, 8, 1024, 256, 2);
 
     /// <summary>Enough for loads and evictions.</summary>
     public static TrafficSize Tiny { get; } = new(2, 7, 6, 2, 12, 8, 6, 14, 1);
