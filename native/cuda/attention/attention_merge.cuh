@@ -1,7 +1,6 @@
 // The states of a row's splits, merged in ascending order: the second part of attention where splits were given out one by one.
 //
-// Memory: a warp per row and head, 8 bytes per lane; a split's state is asked for before the one ahead of it is merged.
-// Bytes per row, head and split: 4 head_size read. Operations: 2 per element.
+// Memory: a warp per row and head, 4 bytes per lane. Bytes per row, head and split: 4 head_size read. Operations: 2 per element.
 #pragma once
 #include "attention_plain.cuh"
 
@@ -23,17 +22,10 @@ SRV_KERNEL(srv_attention_merge, srv_attention_params, 128) {
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int first = at<const int>(p.row_partials)[row];
         const int splits = at<const int>(p.row_ordinals)[row] / SRV_ATTENTION_SPLIT + 1;
-        const int first_head = static_cast<int>(ptx::block_index_y()) * 4 + static_cast<int>(ptx::warp());
-        for (int head = first_head; first >= 0 && head < p.head_count; head += static_cast<int>(ptx::block_count_y()) * 4) {
+        for (int head = static_cast<int>(ptx::warp()); first >= 0 && head < p.head_count; head += 4) {
             RowState merged = empty_state();
-            RowState next = load_state(state_of(p, first, head), p.head_size);
             for (int split = 0; split < splits; split++) {
-                const RowState state = next;
-                if (split + 1 < splits) {
-                    next = load_state(state_of(p, first + split + 1, head), p.head_size);
-                }
-
-                merge_split(state, merged);
+                merge_split(load_state(state_of(p, first + split, head), p.head_size), merged);
             }
 
             write_output(p, merged, row, head);

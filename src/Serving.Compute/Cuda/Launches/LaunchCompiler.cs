@@ -13,7 +13,7 @@ internal sealed class LaunchCompiler
     /// <summary>Columns that a block of the SiLU·mul kernel takes.</summary>
     private const int SiluColumns = 2048;
 
-    /// <summary>Heads that a block of the kernels that append and that merge takes.</summary>
+    /// <summary>Heads that a block of the append kernel takes.</summary>
     private const int HeadsPerBlock = 4;
 
     private readonly LaunchContext _context;
@@ -175,7 +175,7 @@ internal sealed class LaunchCompiler
             Add(_kernels.AttentionPrefill, new GridRule(GridUnit.PrefillItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
 
-        Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows, Y: Blocks(Shape.HeadCount, HeadsPerBlock)), parameters);
+        Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows), parameters);
     }
 
     private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
