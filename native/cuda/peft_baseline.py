@@ -5,10 +5,12 @@
     peft_baseline.py --dry [--shape 8b|tiny]      prints what would be run; needs no PyTorch
 
 A model of the benchmark's shape with random weights decodes one token for each of 32 sequences of 256 tokens, with rank-16 adapters on all seven projections,
-for Punica's four mixes. A batch of PEFT has one active adapter, so a mix runs as one batch per adapter, one after the other: the time of a mix is their sum.
+for Punica's four mixes.
 
-With transformers and peft installed (and without --plain) these are used. Otherwise the same computation is written out in PyTorch: every Linear as
-base(x) + scale * B(A(x)), attention by scaled_dot_product_attention over a contiguous cache. The JSON says which of the two it was.
+With transformers and peft installed (and without --plain) these are used: a mix is one batch whose rows name their adapters (adapter_names), which PEFT runs adapter by
+adapter inside every Linear; the whole model's adapter is never switched. Otherwise the same computation is written out in PyTorch, a mix
+as one batch per adapter, one after the other: every Linear as base(x) + scale * B(A(x)), attention by scaled_dot_product_attention over a contiguous cache. The JSON says
+which of the two it was.
 """
 import argparse
 import json
@@ -46,7 +48,7 @@ def mixes(count):
 
 
 def peft_model(shape, adapters):
-    """transformers' Llama of random weights with so many adapters. Returns step(batch, adapter): one decoding step."""
+    """transformers' Llama of random weights with so many adapters. Returns prepare(rows) and step(state, adapters of the rows): one decoding step."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
@@ -63,17 +65,17 @@ def peft_model(shape, adapters):
             model.add_adapter(str(adapter), lora)
     model.eval()
 
-    def prepare(batch):
+    def prepare(adapters):
+        batch = len(adapters)
         ids = torch.randint(shape['vocabulary'], (batch, shape['context']), device='cuda')
         cache = DynamicCache()
-        model(input_ids=ids, past_key_values=cache, use_cache=True)
+        model(input_ids=ids, past_key_values=cache, use_cache=True, adapter_names=['0'] * batch)
         return cache, ids[:, -1:]
 
-    def step(state, adapter):
+    def step(state, adapters):
         cache, token = state
-        model.set_adapter(str(adapter))
-        logits = model(input_ids=token, past_key_values=cache, use_cache=True).logits[:, -1]
-        cache.crop(shape['context'])
+        logits = model(input_ids=token, past_key_values=cache, use_cache=True, adapter_names=[str(adapter) for adapter in adapters]).logits[:, -1]
+        cache.crop(-1)
         return logits.argmax(-1)
 
     return prepare, step
@@ -133,23 +135,30 @@ def plain_model(shape, adapters):
             x = x + linear(layer, adapter, 'down_proj', gated)
         return functional.linear(functional.rms_norm(x, (hidden,), norm), head).argmax(-1)
 
-    return prepare, step
+    def step_all(states, adapters):
+        for adapter, state in enumerate(states):
+            step(state, adapter)
+
+    def prepare_all(adapters):
+        return [prepare(adapters.count(adapter)) for adapter in range(adapters[-1] + 1)]
+
+    return prepare_all, step_all
 
 
 def measure(shape, prepare, step, steps):
-    """Tokens per second of each mix: the fastest of some runs through its batches."""
+    """Tokens per second of each mix: the fastest of some runs."""
     import torch
 
     rates = {}
     with torch.inference_mode():
         for mix, batches in mixes(shape['batch']).items():
-            states = [prepare(batch) for batch in batches]
+            adapters = [adapter for adapter, rows in enumerate(batches) for _ in range(rows)]
+            state = prepare(adapters)
             best = math.inf
             for _ in range(steps + 2):
                 torch.cuda.synchronize()
                 start = time.perf_counter()
-                for adapter, state in enumerate(states):
-                    step(state, adapter)
+                step(state, adapters)
                 torch.cuda.synchronize()
                 best = min(best, time.perf_counter() - start)
             rates[mix] = shape['batch'] / best
@@ -161,7 +170,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', nargs='?')
     parser.add_argument('--shape', choices=SHAPES, default='8b')
-    parser.add_argument('--steps', type=int, default=10)
+    parser.add_argument('--steps', type=int, default=5)
     parser.add_argument('--plain', action='store_true')
     parser.add_argument('--dry', action='store_true')
     options = parser.parse_args()
