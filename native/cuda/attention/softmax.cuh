@@ -76,10 +76,11 @@ SRV_DEVICE float row_max(float x) {
 }
 
 // The scores of tokens that a row does not see become nothing.
-SRV_DEVICE void hide(float (&scores)[4][4], const int (&sees)[2], int first) {
+template <int Columns>
+SRV_DEVICE void hide(float (&scores)[Columns][4], const int (&sees)[2], int first) {
     const int column = first + static_cast<int>(ptx::lane()) % 4 * 2;
     SRV_UNROLL
-    for (int j = 0; j < 4; j++) {
+    for (int j = 0; j < Columns; j++) {
         SRV_UNROLL
         for (int i = 0; i < 4; i++) {
             scores[j][i] = column + 8 * j + i % 2 <= sees[i / 2] ? scores[j][i] : kNoScore;
@@ -87,16 +88,17 @@ SRV_DEVICE void hide(float (&scores)[4][4], const int (&sees)[2], int first) {
     }
 }
 
-// The unscaled scores of 32 tokens → P, rounded, as first operands over 16 tokens each; the state goes on with them. `scale` is the scale of scores times log2 e:
-// P = 2^(score scale - maximum scale), the product and the difference in one rounding. A block that a row does not see leaves its state as it is.
-template <int Groups>
-SRV_DEVICE void soften(float (&scores)[4][4], float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
-    float base[2], factor[2];
+// The unscaled scores of 8 tokens per column → P in their place; maximum and sum go on with them, and `factor` is what the outputs have to be multiplied by. `scale`
+// is the scale of scores times log2 e: P = 2^(score scale - maximum scale), the product and the difference in one rounding. Tokens that a row does not see leave
+// its state as it is.
+template <int Columns, int Groups>
+SRV_DEVICE void soften_scores(float (&scores)[Columns][4], float scale, Accumulator<Groups>& state, float (&factor)[2]) {
+    float base[2];
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
         float most = ptx::maximum(scores[0][2 * r], scores[0][2 * r + 1]);
         SRV_UNROLL
-        for (int j = 1; j < 4; j++) {
+        for (int j = 1; j < Columns; j++) {
             most = ptx::maximum(ptx::maximum(most, scores[j][2 * r]), scores[j][2 * r + 1]);
         }
 
@@ -109,21 +111,40 @@ SRV_DEVICE void soften(float (&scores)[4][4], float scale, Accumulator<Groups>& 
     }
 
     SRV_UNROLL
-    for (int j = 0; j < 4; j++) {
+    for (int j = 0; j < Columns; j++) {
         SRV_UNROLL
         for (int i = 0; i < 4; i++) {
             scores[j][i] = ptx::exp2_approx(ptx::fma(scores[j][i], scale, base[i / 2]));
             state.sum[i / 2] += scores[j][i];
         }
+    }
+}
 
+// P, rounded, as first operands over 16 tokens each.
+template <int Columns>
+SRV_DEVICE void pack_weights(const float (&scores)[Columns][4], uint32_t (&weights)[Columns / 2][4]) {
+    SRV_UNROLL
+    for (int j = 0; j < Columns; j++) {
         weights[j / 2][j % 2 * 2] = ptx::to_bf16x2(scores[j][0], scores[j][1]);
         weights[j / 2][j % 2 * 2 + 1] = ptx::to_bf16x2(scores[j][2], scores[j][3]);
     }
+}
 
-    // Maxima seldom rise once a few blocks are seen: most of the time a whole warp's factors are one.
+// Maxima seldom rise once a few blocks are seen: most of the time a whole warp's factors are one.
+template <int Groups>
+SRV_DEVICE void rescale_if_risen(Accumulator<Groups>& state, const float (&factor)[2]) {
     if (!ptx::all(factor[0] == 1.0f && factor[1] == 1.0f)) {
         state.rescale(factor);
     }
+}
+
+// A block of 32 tokens as a whole.
+template <int Groups>
+SRV_DEVICE void soften(float (&scores)[4][4], float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
+    float factor[2];
+    soften_scores(scores, scale, state, factor);
+    pack_weights(scores, weights);
+    rescale_if_risen(state, factor);
 }
 
 // The two rows of a lane.
