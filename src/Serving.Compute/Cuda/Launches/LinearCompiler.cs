@@ -45,15 +45,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
         var end = new LinearEnd(op, next, lora, product, stride);
         ofAdapters.AddRange(_ends.Before(end));
-        IStepWork multiply = Product(op, product, stride, CudaDataType.Float32);
-        var finish = _ends.Of(end);
-        if (PlanesOf(op) is > 1 and var planes)
-        {
-            var most = context.CutsAlways ? int.MaxValue : ProductPlanes.MaxRows;
-            multiply = new LaunchByRows(Product(op, product, stride, CudaDataType.Float32, planes), multiply, most);
-            finish = new LaunchByRows(_ends.Of(end with { Planes = planes }), finish, most);
-        }
-
+        var (multiply, finish) = ProductAndEnd(end);
         works.AddRange(context.Branch is { } branch && ofAdapters.Count > 0
             ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
             : [.. ofAdapters, multiply]);
@@ -68,6 +60,23 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var plan = plans.Get(rows, spec.Columns, context.StrideOf(op.Output), CudaDataType.Float32);
         var first = (ulong)op.FirstRow * (ulong)context.Weights.StrideOf(op.Weight) * sizeof(ushort);
         works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
+    }
+
+    /// <summary>A product and its end: of one plane, of two, or of two where a step has few rows.</summary>
+    private (IStepWork Multiply, IStepWork Finish) ProductAndEnd(LinearEnd end)
+    {
+        var planes = PlanesOf(end.Op);
+        var cut = Of(planes);
+        if (planes == 1 || context.CutsAlways)
+        {
+            return cut;
+        }
+
+        var whole = Of(1);
+        return (new LaunchByRows(cut.Multiply, whole.Multiply, ProductPlanes.MaxRows), new LaunchByRows(cut.Finish, whole.Finish, ProductPlanes.MaxRows));
+
+        (IStepWork Multiply, IStepWork Finish) Of(int count) =>
+            (Product(end.Op, end.Product, end.ProductStride, CudaDataType.Float32, count), _ends.Of(end with { Planes = count }));
     }
 
     /// <summary>A product that is kept, for other ranks' parts to be added, is a single one.</summary>

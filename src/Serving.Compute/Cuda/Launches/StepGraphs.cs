@@ -29,7 +29,9 @@ internal sealed class StepGraphs : IDisposable
         Grouped,
     }
 
-    private readonly CudaGraph?[] _graphs = new CudaGraph?[Buckets.Length * 6];
+    private static readonly DecodeAttention[] Attentions = Enum.GetValues<DecodeAttention>();
+
+    private readonly CudaGraph?[] _graphs = new CudaGraph?[Buckets.Length * 2 * Attentions.Length];
     private readonly int _maxRows;
 
     /// <summary>Records all buckets that the largest step can fill.</summary>
@@ -41,7 +43,7 @@ internal sealed class StepGraphs : IDisposable
             var rows = Math.Min(Buckets[bucket], _maxRows);
             foreach (var adapters in (bool[])[false, true])
             {
-                foreach (var attention in Enum.GetValues<DecodeAttention>())
+                foreach (var attention in Attentions)
                 {
                     _graphs[IndexOf(bucket, adapters, attention)] = Record(works, stream, SizeOf(rows, adapters, attention));
                 }
@@ -77,7 +79,7 @@ internal sealed class StepGraphs : IDisposable
         }
     }
 
-    private static int IndexOf(int bucket, bool adapters, DecodeAttention attention) => (bucket * 6) + (adapters ? 3 : 0) + (int)attention;
+    private static int IndexOf(int bucket, bool adapters, DecodeAttention attention) => (((bucket * 2) + (adapters ? 1 : 0)) * Attentions.Length) + (int)attention;
 
     /// <summary>
     /// Work lists may be of any length: their kernels are launched with all the blocks that are resident at once. Without adapters all rows are neighbours; with them each

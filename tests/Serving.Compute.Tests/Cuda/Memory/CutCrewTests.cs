@@ -90,7 +90,7 @@ public sealed class CutCrewTests
 
     /// <summary>When it is disposed nobody is at work any more, and nobody begins.</summary>
     [Fact]
-    public async Task Dispose_AHelperIsAtWork_WaitsForIt()
+    public void Dispose_AHelperIsAtWork_WaitsForIt()
     {
         using var begun = new ManualResetEventSlim();
         using var goesOn = new ManualResetEventSlim();
@@ -103,11 +103,14 @@ public sealed class CutCrewTests
         });
         crew.Allow(1);
         Assert.True(begun.Wait(Patience, TestContext.Current.CancellationToken));
-        var disposing = Task.Factory.StartNew(crew.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var disposing = new Thread(crew.Dispose);
+        disposing.Start();
 
-        Assert.NotSame(disposing, await Task.WhenAny(disposing, Task.Delay(50, TestContext.Current.CancellationToken)));
+        // It either sleeps or has ended: nothing in it takes time but the wait.
+        SpinWait.SpinUntil(() => (disposing.ThreadState & (ThreadState.WaitSleepJoin | ThreadState.Stopped)) != 0, Patience);
+        Assert.Equal(ThreadState.WaitSleepJoin, disposing.ThreadState);
         goesOn.Set();
-        await disposing.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        Assert.True(disposing.Join(Patience));
         Assert.Equal(1, Volatile.Read(ref ended));
         crew.Allow(5);
         Assert.False(crew.TryWork());
