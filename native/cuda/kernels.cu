@@ -15,6 +15,7 @@
 #include "linear_finish/lora_expand.cuh"
 #include "lora_shrink/lora_shrink.cuh"
 #include "lora_shrink/lora_shrink_plain.cuh"
+#include "product/product.cuh"
 #include "rms_norm/rms_norm.cuh"
 #include "rope_append/rope_append.cuh"
 #include "rotate_pages/rotate_pages.cuh"

@@ -43,6 +43,8 @@ enum {
     SRV_MAX_RANK = 256,
     SRV_MAX_SLICES = 4,         /* LoRA slices of one Linear */
     SRV_SHRINK_CHUNK = 1024,    /* input columns of one partial plane */
+    SRV_MAX_PLANES = 4,         /* parts that the sums of a product are cut into */
+    SRV_PRODUCT_ROWS = 64,      /* rows of srv_product */
     SRV_CDF_BLOCK = 1024,
     SRV_MAX_TOP_LOGPROBS = 20
 };
@@ -266,6 +268,17 @@ typedef struct srv_attention_params {
     int reserved;
 } srv_attention_params;
 
+/* srv_product: output[plane][row] = input[row] weight^T over the plane's part of the inputs, planes being whole and as equal as can be in steps of 64 inputs; for up to
+   SRV_PRODUCT_ROWS rows. 256 threads, SRV_PRODUCT_SHARED bytes, persistent: a block per multiprocessor, planes for every 128 outputs at most. */
+typedef struct srv_product_params {
+    srv_address weight;       /* bf16 [outputs, weight_stride] */
+    srv_address input;        /* bf16 [rows, input_stride] */
+    srv_address output;       /* float [planes][rows, output_stride] */
+    srv_address row_count;    /* int */
+    srv_address plane_stride; /* floats from plane to plane */
+    int outputs, inputs, planes, weight_stride, input_stride, output_stride;
+} srv_product_params;
+
 /* What shrink and expand of one Linear share. */
 typedef struct srv_lora {
     srv_address pages;      /* of the cells */
@@ -322,7 +335,7 @@ typedef struct srv_linear_params {
     srv_address tile_range; /* srv_range */
     srv_address plane_stride; /* floats from plane to plane of the product */
     int columns, product_stride, output_stride, mode;
-    int planes, reserved;   /* 1, or 2 that are added up: halves of the sums over the inputs */
+    int planes, reserved;   /* 1, or 2 that are added up, srv_finish_rms_norm up to SRV_MAX_PLANES, ascending: parts of the sums over the inputs */
 } srv_linear_params;
 
 /* srv_finish_rope_append: the end of a fused qkv and srv_rope_append in one; rope.input and linear.output, mode are not used. Slices are q, k, v of whole heads,
@@ -358,10 +371,11 @@ typedef struct srv_sample_params {
 } srv_sample_params;
 
 enum {
-    /* All but that of wgmma below 99 KiB, which every device of sm_80 and up lets a block have. */
+    /* All but those of wgmma and srv_product below 99 KiB, which every device of sm_80 and up lets a block have. */
     SRV_ATTENTION_DECODE_SHARED = 3 * 2 * 64 * 128 * 2,          /* a ring of three tiles of 64 keys and values; half of it for heads of 64 */
     SRV_ATTENTION_PREFILL_SHARED = 3 * 2 * 64 * 128 * 2,         /* the same */
     SRV_ATTENTION_WGMMA_SHARED = 5 * 2 * 64 * 128 * 2,           /* a ring of five; sm_90a lets a block have 227 KiB */
+    SRV_PRODUCT_SHARED = 4 * (128 + SRV_PRODUCT_ROWS) * 128 + 4 * 8 * 132 * 4, /* a ring of four stages, sums of eight rows */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
     SRV_FINISH_SILU_SHARED = 2 * 8 * 260 * 4 + 2 * 8 * (SRV_MAX_RANK + 8) * 2, /* deltas and x A^T of gate and of up, eight rows */

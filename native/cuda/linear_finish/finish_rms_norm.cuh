@@ -13,29 +13,50 @@
 #include "finish_mode.cuh"
 
 // delta is null for a row without one.
-SRV_DEVICE float added_one(const srv_linear_params& p, int row, const float* delta, float before, int column) {
-    const float value = product_of(p, row, column) + bias_of(p, column);
+SRV_DEVICE float added_one(const srv_linear_params& p, const float* product, const float* delta, float before, int column) {
+    float sum = product[column];
+    for (int plane = 1; plane < p.planes; plane++) {
+        sum += product[static_cast<int64_t>(plane) * static_cast<int64_t>(p.plane_stride) + column];
+    }
+
+    const float value = sum + bias_of(p, column);
     return before + (delta == nullptr ? value : value + delta[column]);
 }
 
 // What a row is added up of, four columns of it.
+template <int Planes>
 struct RowParts {
-    Float4 product, second, delta, before;
+    Float4 product[Planes], delta, before;
 };
 
 constexpr Float4 kNoFloats = {{0, 0, 0, 0}};
 
-SRV_DEVICE RowParts load_parts(const float* product, const float* second, const float* delta, const float* residual, int column) {
-    return {load_floats(product + column), second == nullptr ? kNoFloats : load_floats(second + column), delta == nullptr ? kNoFloats : load_floats(delta + column),
-        load_floats(residual + column)};
+template <int Planes>
+SRV_DEVICE RowParts<Planes> load_parts(const srv_linear_params& p, const float* product, const float* delta, const float* residual, int column) {
+    RowParts<Planes> parts;
+    SRV_UNROLL
+    for (int plane = 0; plane < Planes; plane++) {
+        parts.product[plane] = plane < p.planes ? load_floats(product + column) : kNoFloats;
+        product += p.plane_stride;
+    }
+
+    parts.delta = delta == nullptr ? kNoFloats : load_floats(delta + column);
+    parts.before = load_floats(residual + column);
+    return parts;
 }
 
-SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts parts, bool adapted, int column) {
+template <int Planes>
+SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts<Planes> parts, bool adapted, int column) {
     const Float4 bias = p.bias == 0 ? kNoFloats : load_widened(at<const uint16_t>(p.bias) + column);
     SRV_UNROLL
     for (int i = 0; i < 4; i++) {
-        const float product = p.planes > 1 ? parts.product.v[i] + parts.second.v[i] : parts.product.v[i];
-        const float value = product + bias.v[i];
+        float sum = parts.product[0].v[i];
+        SRV_UNROLL
+        for (int plane = 1; plane < Planes; plane++) {
+            sum = plane < p.planes ? sum + parts.product[plane].v[i] : sum;
+        }
+
+        const float value = sum + bias.v[i];
         parts.before.v[i] += adapted ? value + parts.delta.v[i] : value;
     }
 
@@ -44,17 +65,17 @@ SRV_DEVICE Float4 added_four(const srv_linear_params& p, RowParts parts, bool ad
 
 // Adds a row to the residual stream and keeps what comes out in x, each thread the columns that sum_of_squares gives it. Four steps are asked for before the first
 // is stored: the compiler cannot know that what is stored is not what is loaded next.
+template <int Planes>
 SRV_DEVICE void add_row(const srv_linear_params& p, int row, const float* delta, float* x) {
     constexpr int kSteps = 4;
     const float* product = row_of<const float>(p.product, row, p.product_stride);
-    const float* second = second_plane(p, product);
     float* residual = row_of<float>(p.output, row, p.output_stride);
     for (int first = static_cast<int>(ptx::thread_index()) * 4; first < p.columns; first += kSteps * 1024) {
-        RowParts parts[kSteps];
+        RowParts<Planes> parts[kSteps];
         SRV_UNROLL
         for (int i = 0; i < kSteps; i++) {
             if (first + i * 1024 + 4 <= p.columns) {
-                parts[i] = load_parts(product, second, delta, residual, first + i * 1024);
+                parts[i] = load_parts<Planes>(p, product, delta, residual, first + i * 1024);
             }
         }
 
@@ -69,13 +90,14 @@ SRV_DEVICE void add_row(const srv_linear_params& p, int row, const float* delta,
             }
 
             for (int j = k; j < p.columns; j++) {
-                x[j] = residual[j] = added_one(p, row, delta, residual[j], j);
+                x[j] = residual[j] = added_one(p, product, delta, residual[j], j);
             }
         }
     }
 }
 
-SRV_KERNEL(srv_finish_rms_norm, srv_finish_norm_params, 256) {
+template <int Planes>
+SRV_DEVICE void finish_rows(const srv_finish_norm_params& p) {
     const srv_linear_params& linear = p.linear;
     float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
     float* x = scratch + 16;
@@ -83,10 +105,15 @@ SRV_KERNEL(srv_finish_rms_norm, srv_finish_norm_params, 256) {
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int slot = linear.lora.slice_count > 0 ? at<const int>(linear.row_slots)[row] : -1;
         const bool adapted = slot >= 0 && binding_of(linear.lora, slot, 0).rank_blocks > 0;
-        add_row(linear, row, adapted ? row_of<const float>(p.delta, row, p.delta_stride) : nullptr, x);
+        add_row<Planes>(linear, row, adapted ? row_of<const float>(p.delta, row, p.delta_stride) : nullptr, x);
         const float sum = block_sum(sum_of_squares(x, linear.columns), scratch);
         write_normed(x, at<const uint16_t>(p.norm.weight), norm_factor(sum, linear.columns, p.norm.epsilon),
             row_of<uint16_t>(p.norm.output, row, p.norm.output_stride), linear.columns);
         ptx::barrier();
     }
 }
+
+SRV_KERNEL(srv_finish_rms_norm, srv_finish_norm_params, 256) { finish_rows<2>(p); }
+
+// Of more planes: the registers that these take would halve the blocks of the kernel above, which steps of many rows need.
+SRV_KERNEL_OF_MANY(srv_finish_rms_norm_planes, srv_finish_norm_params, 256, 1) { finish_rows<SRV_MAX_PLANES>(p); }

@@ -12,6 +12,7 @@ plant_each(finish_rope_append.no-barrier linear_finish/finish_rope_append.cuh li
 plant_each(finish_rms_norm.no-barrier linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "ptx::barrier();" "")
 plant_each(lora_expand.no-barrier linear_finish/lora_expand.cuh linear_finish/lora_expand.cuh "ptx::barrier();" "")
 plant_each(finish_silu_mul.no-barrier linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "ptx::barrier();" "")
+plant_each(product.no-barrier product/product.cuh product/product.cuh "ptx::barrier();" "")
 plant_each(rms_norm.no-barrier rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "ptx::barrier();" "")
 plant(rms_norm.no-barrier-in-its-sum rms_norm/rms_norm.cuh common/reduce.cuh
 [[
@@ -38,6 +39,7 @@ plant(attention_prefill.queries-not-awaited attention/attention_prefill.cuh atte
 plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh
     "ptx::cp_async_wait<kPrefillStages - 2>();" "ptx::cp_async_wait<kPrefillStages - 1>();")
 plant(attention_prefill.copies-left-under-way attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<0>();" "")
+plant(product.stage-not-awaited product/product.cuh product/product.cuh "ptx::cp_async_wait<kProductStages - 2>();" "ptx::cp_async_wait<kProductStages - 1>();")
 plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh
     "ptx::cp_async_wait<kShrinkStages - 1>();" "ptx::cp_async_wait<kShrinkStages>();")
 
@@ -114,6 +116,8 @@ plant(lora_shrink.next-cell lora_shrink/lora_shrink.cuh common/cells.cuh "static
 plant(lora_shrink_plain.next-run lora_shrink/lora_shrink_plain.cuh common/cells.cuh "block * runs_per_block + tile" "block * runs_per_block + 1 + tile")
 plant(linear_finish.cells-of-another-page linear_finish/linear_finish.cuh common/cells.cuh "+ tile / cells_per_page" "+ (tile + 1) / cells_per_page")
 plant(linear_finish_plain.next-column linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "within >= 0 &&" "within > 0 &&")
+plant(product.next-stage product/product.cuh product/product.cuh "plane * stages / p.planes, " "plane * stages / p.planes + 1, ")
+plant(product.next-unit product/product.cuh product/product.cuh "unit / p.planes * kProductOutputs" "unit % p.planes * kProductOutputs")
 plant(embed.next-row embed/embed.cuh embed/embed.cuh "p.weight, token," "p.weight, token + 1,")
 plant(gather.next-row gather/gather.cuh gather/gather.cuh "p.output, i," "p.output, i + 1,")
 plant(sum_planes.next-plane sum_planes/sum_planes.cuh sum_planes/sum_planes.cuh "int plane = 1;" "int plane = 2;")
@@ -140,6 +144,12 @@ plant(linear_finish.rows-behind-the-last linear_finish/linear_finish.cuh linear_
 plant(linear_finish.columns-behind-the-last linear_finish/linear_finish.cuh linear_finish/linear_finish.cuh "within + 8 <= work.width && " "")
 plant(linear_finish_plain.columns-behind-the-last linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "column < smaller(first + kColumns, p.columns)" "column < first + kColumns")
 plant(linear_finish.values-behind-the-last-row linear_finish/linear_finish.cuh linear_finish/expand.cuh "token < count ? *" "true ? *")
+plant(product.inputs-behind-the-last product/product.cuh product/product.cuh "larger(smaller(inputs, 8), 0)" "8")
+plant(product.rows-behind-the-last product/product.cuh product/product.cuh "line() + i * kLines < rows && bytes > 0" "bytes > 0")
+plant(product.rows-written-behind-the-last product/product.cuh product/product.cuh "t * 8 + warp < rows" "true")
+plant(product.outputs-behind-the-last product/product.cuh product/product.cuh "i * kLines < outputs && bytes > 0" "bytes > 0")
+plant(product.outputs-written-behind-the-last product/product.cuh product/product.cuh "first_output + column + 4 <= p.outputs" "true")
+plant(finish_rms_norm_planes.planes-of-the-first linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "product += p.plane_stride;" "")
 plant(finish_rms_norm.columns-behind-the-last linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "k + 4 <= p.columns" "true")
 plant(finish_rms_norm.rows-without-a-delta linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "slot, 0).rank_blocks > 0" "slot, 0).rank_blocks >= 0")
 plant(lora_expand.rows-behind-the-last linear_finish/lora_expand.cuh linear_finish/lora_expand.cuh "token < work.tile.row_count ? work.width - within : 0" "work.width - within")
@@ -154,6 +164,10 @@ plant(sample.block-behind-the-last sample/sample.cuh sample/draw.cuh "smaller((b
 plant(lora_shrink.fragment-a lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{low.x, high.x, low.y, high.y}" "{low.x, low.y, high.x, high.y}")
 plant(lora_shrink.fragment-b lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{inputs.z, inputs.w}" "{inputs.w, inputs.z}")
 plant(lora_shrink.fragment-d lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "lane % 4 * 2 + i % 2" "lane % 4 * 2 + i / 2")
+plant(product.fragment-a product/product.cuh product/product.cuh "product_chunk(lane % 16, lane / 16)" "product_chunk(lane / 16 * 8 + lane % 8, lane / 8 % 2)")
+plant(product.fragment-b product/product.cuh product/product.cuh "{x[0], x[1]}" "{x[0], x[2]}")
+plant(product.fragment-d product/product.cuh product/product.cuh "i % 2 * kProductSumStride + j * 16 + i / 2 * 8" "i / 2 * kProductSumStride + j * 16 + i % 2 * 8")
+plant(product.swizzle product/product.cuh product/product.cuh "(lane % 16, lane / 16) ^ quarter" "(lane % 16, lane / 16) + quarter")
 plant(attention_decode.query-tiles attention/attention_decode.cuh attention/attention_decode.cuh "last + row_lane_offset<HeadSize>()" "last + key_lane_offset<HeadSize>()")
 plant(attention_decode.scores-transposed attention/attention_decode.cuh attention/attention_decode.cuh "{ptx::as_uint(sums[j][2 * r]), ptx::as_uint(sums[j][2 * r + 1])}" "{ptx::as_uint(sums[j][r]), ptx::as_uint(sums[j][r + 2])}")
 plant(attention_prefill.key-tiles attention/attention_prefill.cuh attention/tiles.cuh "{k[0], k[1]}" "{k[0], k[2]}")

@@ -70,6 +70,9 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <summary>One line for people where the device's own kernels could not be used and others run in their place; empty otherwise.</summary>
     public string Note { get; private set; } = string.Empty;
 
+    /// <summary>What multiplies with which weights in steps of few rows, where that was measured when the pool was taken.</summary>
+    internal IReadOnlyCollection<ProductChoice> ProductChoices { get; private set; } = [];
+
     /// <summary>Whether attention of many rows runs by products of whole warpgroups.</summary>
     internal bool UsesWarpgroupProducts => _kernels.AttentionPrefill.Threads == KernelSet.WgmmaThreads;
 
@@ -148,7 +151,9 @@ public sealed class CudaBackend : IAsynchronousBackend
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
         var branch = _options.OneStream ? null : Own(new AdapterBranch(_context));
         var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, CutsAlways: _options.Deterministic, JoinedBy(limits));
-        _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans), _stream, records: !_options.Eager));
+        using var choices = new ProductChoices(context, _kernels, WaysOfFewRows(), _stream);
+        _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans, choices), _stream, records: !_options.Eager));
+        ProductChoices = choices.Measured;
         _pool = pool;
         _stream.Synchronize();
     }
@@ -239,19 +244,26 @@ public sealed class CudaBackend : IAsynchronousBackend
         var wanted = _options is { WarpgroupProducts: true, Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
         if (!wanted || _options.HopperImage() is not { } image)
         {
-            return new KernelSet(module);
+            return new KernelSet(module, _context.Device.SharedBytes);
         }
 
         try
         {
-            return new KernelSet(module, Own(CudaModule.Load(_context, image)));
+            return new KernelSet(module, _context.Device.SharedBytes, Own(CudaModule.Load(_context, image)));
         }
         catch (CudaException exception) when (!exception.IsFatal)
         {
             Note = $"prefill attention runs without the kernels for {_context.Device.Architecture}a: {exception.Message}";
-            return new KernelSet(module);
+            return new KernelSet(module, _context.Device.SharedBytes);
         }
     }
+
+    private FewRowProducts WaysOfFewRows() => _options switch
+    {
+        { Deterministic: true } or { PlainKernels: true } => FewRowProducts.Library,
+        { FewRowProducts: FewRowProducts.Auto } => CudaDevices.IsSubstituted ? FewRowProducts.Library : FewRowProducts.Measured,
+        _ => _options.FewRowProducts,
+    };
 
     private RankContext? JoinedBy(StepLimits limits) => _communicator is not { } communicator ? null
         : new RankContext(communicator, Own(new RankMemory(_program, limits, communicator.Ranks, _options.Deterministic, _context, _stream)), _options.Deterministic);

@@ -22,6 +22,12 @@ internal static class CudaFactory
     /// <summary>Shrinks before the base products.</summary>
     public static BackendFactory OneStream { get; } = Of("cuda one stream", new CudaBackendOptions { OneStream = true, Deterministic = true });
 
+    /// <summary>Products of few rows by the kernel of our own.</summary>
+    public static BackendFactory OwnProducts { get; } = Of("cuda own products", new CudaBackendOptions { FewRowProducts = FewRowProducts.Own });
+
+    /// <summary>Products of few rows by what was faster when it was tried.</summary>
+    public static BackendFactory MeasuredProducts { get; } = Of("cuda measured products", new CudaBackendOptions { FewRowProducts = FewRowProducts.Measured });
+
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

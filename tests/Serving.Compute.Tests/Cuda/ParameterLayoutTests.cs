@@ -36,6 +36,7 @@ public sealed class ParameterLayoutTests
         ["srv_rotate_pages_params"] = typeof(RotatePagesParameters),
         ["srv_rope_append_params"] = typeof(RopeAppendParameters),
         ["srv_attention_params"] = typeof(AttentionParameters),
+        ["srv_product_params"] = typeof(ProductParameters),
         ["srv_lora"] = typeof(LoraParameters),
         ["srv_shrink_params"] = typeof(ShrinkParameters),
         ["srv_linear_params"] = typeof(FinishParameters),

@@ -1,5 +1,6 @@
 using Serving.Compute.Adapters;
 using Serving.Compute.Cuda;
+using Serving.Compute.Cuda.Launches;
 using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks.Cuda;
@@ -16,6 +17,7 @@ internal static class DecodeBenchmark
         var program = shape.Program();
         var deterministic = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, Deterministic = true });
         var beside = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal });
+        var library = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, FewRowProducts = FewRowProducts.Library });
         using var backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = ordinal });
         BenchmarkShape.LoadWeights(backend, program);
 
@@ -28,12 +30,26 @@ internal static class DecodeBenchmark
         var words = cost.Formula(shape.Batch, shape.Context);
         yield return new("decode.base", $"decode step, batch {shape.Batch}, context {shape.Context}, no adapter", plain / floor, "x", Bar.AtMost(1.4), $"{words}; aim 1.25 x");
         yield return new("decode.base.rate", "the same", shape.Batch / plain, "tokens/s", null, FormattableString.Invariant($"{shape.Batch / floor:F0} tokens/s"));
+        foreach (var row in backend.ProductChoices.Select(choice => Product(choice, limits)))
+        {
+            yield return row;
+        }
+
+        yield return new("decode.library", "the same with products by cuBLASLt alone, beside it", library / beside, "x", null, "1 x: nothing but what our kernel saves");
         yield return new("decode.deterministic", "the same in deterministic mode, beside it", deterministic / beside, "x", null, "1 x: nothing but its cost");
         foreach (var row in AdapterCost.Rows(shape, session, cost).Concat(PopularityMixes.Rows(shape, session, cost)).Concat(AdapterLoads.Rows(shape, backend, session, cost)))
         {
             yield return row;
         }
     }
+
+    private static BenchmarkRow Product(ProductChoice choice, DeviceLimits limits) => new(
+        FormattableString.Invariant($"product.{choice.Outputs}x{choice.Inputs}"),
+        FormattableString.Invariant($"product of {choice.Rows} rows, {choice.Outputs} x {choice.Inputs}, by our kernel in {choice.Planes} planes"),
+        choice.OwnSeconds * 1e6,
+        "us",
+        null,
+        FormattableString.Invariant($"{choice.LibrarySeconds * 1e6:F1} by cuBLASLt, {2.0 * choice.Outputs * choice.Inputs / limits.CopyRate * 1e6:F1} its bytes"));
 
     private static double SecondsOf(BenchmarkShape shape, ModelProgram program, CudaBackendOptions options)
     {

@@ -20,6 +20,12 @@ internal sealed class KernelSet
     /// <summary>Threads of a block of srv_attention_prefill_wgmma.</summary>
     public const int WgmmaThreads = 384;
 
+    /// <summary>SRV_PRODUCT_SHARED.</summary>
+    public const int ProductSharedBytes = (4 * (128 + ProductRows) * 128) + (4 * 8 * 132 * 4);
+
+    /// <summary>SRV_PRODUCT_ROWS.</summary>
+    private const int ProductRows = 64;
+
     /// <summary>SRV_SHRINK_SHARED.</summary>
     public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
@@ -37,9 +43,10 @@ internal sealed class KernelSet
 
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
+    /// <param name="sharedBytes">Shared memory that a block of this device may have.</param>
     /// <param name="hopper">Those of compute capability 9.0, which stand in for others with other bits; null where they are not to be used.</param>
     /// <exception cref="CudaException">One is missing.</exception>
-    public KernelSet(CudaModule module, CudaModule? hopper = null)
+    public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null)
     {
         Embed = Find(module, "srv_embed", 128);
         RmsNorm = Find(module, "srv_rms_norm", 256, 64);
@@ -56,6 +63,7 @@ internal sealed class KernelSet
             ? Find(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
             : Find(module, "srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find(module, "srv_attention_merge", 128);
+        Product = sharedBytes >= ProductSharedBytes ? Find(module, "srv_product", 256, ProductSharedBytes) : null;
         ShrinkPlain = Find(module, "srv_lora_shrink_plain", 128);
         Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
         FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
@@ -63,6 +71,7 @@ internal sealed class KernelSet
         FinishSiluMul = Find(module, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
         FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
         FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
+        FinishRmsNormPlanes = Find(module, "srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find(module, "srv_sample", 1024, SampleSharedBytes);
     }
@@ -106,6 +115,9 @@ internal sealed class KernelSet
     /// <summary>Splits joined.</summary>
     public StepKernel AttentionMerge { get; }
 
+    /// <summary>x·Wᵀ of few rows; null where a block cannot have its shared memory.</summary>
+    public StepKernel? Product { get; }
+
     /// <summary>x·Aᵀ, row by row.</summary>
     public StepKernel ShrinkPlain { get; }
 
@@ -126,6 +138,9 @@ internal sealed class KernelSet
 
     /// <summary>An o's or down's end and RMSNorm.</summary>
     public StepKernel FinishRmsNorm { get; }
+
+    /// <summary>The same of products in more planes.</summary>
+    public StepKernel FinishRmsNormPlanes { get; }
 
     /// <summary>v·Bᵀ by itself.</summary>
     public StepKernel LoraExpand { get; }

@@ -39,6 +39,12 @@ internal enum GridUnit
     /// <summary>Once, where some row has an adapter; not at all otherwise.</summary>
     IfAdapters,
 
+    /// <summary>Once, where there are rows: as ever.</summary>
+    IfRows,
+
+    /// <summary>Once, where there are outputs; not at all otherwise.</summary>
+    IfOutputs,
+
     /// <summary>Once, where there are page copies; not at all otherwise.</summary>
     IfCopies,
 }
@@ -66,6 +72,8 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.AdapterRows => size.HasAdapters ? size.Rows : 0,
             GridUnit.AdapterTiles => size.HasAdapters ? size.Tiles : 0,
             GridUnit.IfAdapters => size.HasAdapters ? 1 : 0,
+            GridUnit.IfRows => size.Rows > 0 ? 1 : 0,
+            GridUnit.IfOutputs => size.Outputs > 0 ? 1 : 0,
             _ => size.Copies > 0 ? 1 : 0,
         };
         return new CudaGrid((int)Math.Min((long)units * Factor, Most), Y);

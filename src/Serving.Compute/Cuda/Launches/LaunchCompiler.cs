@@ -23,20 +23,20 @@ internal sealed class LaunchCompiler
     private readonly List<IStepWork> _works = [];
     private IStepWork? _copies;
 
-    private LaunchCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans)
+    private LaunchCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, ProductChoices choices)
     {
         _context = context;
         _kernels = kernels;
         _collectives = new CollectiveCompiler(context, kernels, _works);
-        _linears = new LinearCompiler(context, kernels, plans, _collectives, _works);
+        _linears = new LinearCompiler(context, kernels, new ProductCompiler(context, plans, choices), _collectives, _works);
     }
 
     private ModelShape Shape => _context.Program.Shape;
 
     /// <summary>Compiles a program.</summary>
-    public static CompiledProgram Compile(LaunchContext context, KernelSet kernels, MatmulPlans plans)
+    public static CompiledProgram Compile(LaunchContext context, KernelSet kernels, MatmulPlans plans, ProductChoices choices)
     {
-        var compiler = new LaunchCompiler(context, kernels, plans);
+        var compiler = new LaunchCompiler(context, kernels, plans, choices);
         compiler.AddPageCopies();
         compiler.AddTokenSlots();
         var ops = context.Program.Ops;

@@ -1,5 +1,4 @@
 using Serving.Compute.Backends;
-using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Programs;
@@ -10,7 +9,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// Products with weights. A Linear with nothing behind it is cuBLASLt's alone; any other leaves its product in fp32, and a kernel adds bias and deltas and
 /// rounds or accumulates, so that a row has one arithmetic whether or not its step has adapters.
 /// </summary>
-internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, CollectiveCompiler collectives, List<IStepWork> works)
+internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, ProductCompiler products, CollectiveCompiler collectives, List<IStepWork> works)
 {
     private readonly LinearEndCompiler _ends = new(context, kernels);
     private int _site;
@@ -23,7 +22,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
         var bare = op.Slices.Count == 0 && op.Bias is null;
         if (bare && op.Mode != LinearOutput.Accumulate)
         {
-            works.Add(Product(op, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32));
+            works.Add(products.Bare(op));
             return;
         }
 
@@ -32,66 +31,35 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             throw new ComputeException($"A Linear has {op.Slices.Count} LoRA slices, the CUDA kernels take {LoraParameters.MaxSlices}.");
         }
 
+        // A kept product is finished in place.
+        var output = op.Mode is LinearOutput.Keep or LinearOutput.Partial ? context.AddressOf(op.Output) : context.Memory.Product.Address;
+        var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
+        var whole = products.Whole(op, output, stride);
+        var few = products.Few(op, output, stride, next is RmsNormOp ? ProductPlanes.MostNormed : ProductPlanes.Most);
+
         var lora = LoraOf(op);
         List<IStepWork> ofAdapters = [];
         if (op.Slices.Count > 0)
         {
-            ofAdapters.Add(Shrink(op, lora));
+            ofAdapters.Add(Shrink(op, lora, leavesRoom: few is { IsOwn: true }));
             lora = collectives.SumShrunk(lora, ofAdapters);
         }
 
-        // A kept product is finished in place.
-        var product = op.Mode is LinearOutput.Keep or LinearOutput.Partial ? context.AddressOf(op.Output) : context.Memory.Product.Address;
-        var stride = Strides.Of(context.Program.Weights[op.Weight].Rows);
-        var end = new LinearEnd(op, next, lora, product, stride);
+        var end = new LinearEnd(op, next, lora, output, stride, whole.PlaneStride, whole.Planes);
         ofAdapters.AddRange(_ends.Before(end));
-        var (multiply, finish) = ProductAndEnd(end);
+        var multiply = few is null ? whole.Work : new LaunchByRows(few.Work, whole.Work, ProductPlanes.FewRows);
         works.AddRange(context.Branch is { } branch && ofAdapters.Count > 0
             ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
             : [.. ofAdapters, multiply]);
-        works.Add(finish);
+        var finish = _ends.Of(end);
+        works.Add(few is null ? finish : new LaunchByRows(_ends.Of(end with { Product = few.Output, PlaneStride = few.PlaneStride, Planes = few.Planes }), finish, ProductPlanes.FewRows));
     }
 
-    /// <summary>Adds the logits: a product of the output rows, kept in fp32.</summary>
-    public void Add(LogitsOp op)
-    {
-        var spec = context.Program.Weights[op.Weight];
-        var rows = Math.Min(context.Program.Buffers[op.Output].Columns, spec.Rows - op.FirstRow);
-        var plan = plans.Get(rows, spec.Columns, context.StrideOf(op.Output), CudaDataType.Float32);
-        var first = (ulong)op.FirstRow * (ulong)context.Weights.StrideOf(op.Weight) * sizeof(ushort);
-        works.Add(new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight) + first, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true));
-    }
+    /// <summary>Adds the logits.</summary>
+    public void Add(LogitsOp op) => works.Add(products.Logits(op));
 
-    /// <summary>A product and its end: of one plane, of two, or of two where a step has few rows.</summary>
-    private (IStepWork Multiply, IStepWork Finish) ProductAndEnd(LinearEnd end)
-    {
-        var planes = PlanesOf(end.Op);
-        var cut = Of(planes);
-        if (planes == 1 || context.CutsAlways)
-        {
-            return cut;
-        }
-
-        var whole = Of(1);
-        return (new LaunchByRows(cut.Multiply, whole.Multiply, ProductPlanes.MaxRows), new LaunchByRows(cut.Finish, whole.Finish, ProductPlanes.MaxRows));
-
-        (IStepWork Multiply, IStepWork Finish) Of(int count) =>
-            (Product(end.Op, end.Product, end.ProductStride, CudaDataType.Float32, count), _ends.Of(end with { Planes = count }));
-    }
-
-    /// <summary>A product that is kept, for other ranks' parts to be added, is a single one.</summary>
-    private int PlanesOf(LinearOp op) => op.Mode == LinearOutput.Accumulate
-        ? ProductPlanes.Of(context.Program.Weights[op.Weight].Rows, context.Program.Weights[op.Weight].Columns, context.Pages.Context.Device.Multiprocessors)
-        : 1;
-
-    private MatmulLaunch Product(LinearOp op, ulong output, int outputStride, CudaDataType type, int planes = 1)
-    {
-        var spec = context.Program.Weights[op.Weight];
-        var plan = plans.Get(spec.Rows, spec.Columns, outputStride, type, planes, planes > 1 ? (long)context.Layout.Limits.MaxRows * outputStride : 0);
-        return new MatmulLaunch(plan, context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false);
-    }
-
-    private KernelLaunch<ShrinkParameters> Shrink(LinearOp op, LoraParameters lora)
+    /// <summary>The shrink; beside a product that leaves half of every multiprocessor's shared memory, one block on each, so that both are resident.</summary>
+    private IStepWork Shrink(LinearOp op, LoraParameters lora, bool leavesRoom)
     {
         var parameters = new ShrinkParameters
         {
@@ -103,9 +71,15 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, M
             ItemRange = context.AddressOf(context.Layout.ShrinkRanges) + (ulong)(_site++ * context.Layout.ShrinkRanges.ElementBytes),
             InputStride = context.StrideOf(op.Input),
         };
-        return context.PlainKernels
-            ? new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters)
-            : new KernelLaunch<ShrinkParameters>(kernels.Shrink, new GridRule(GridUnit.IfAdapters, context.ResidentBlocks), parameters);
+        if (context.PlainKernels)
+        {
+            return new KernelLaunch<ShrinkParameters>(kernels.ShrinkPlain, new GridRule(GridUnit.AdapterRows), parameters);
+        }
+
+        var all = Of(context.ResidentBlocks);
+        return leavesRoom ? new LaunchByRows(Of(context.ResidentBlocks / 2), all, ProductPlanes.FewRows) : all;
+
+        KernelLaunch<ShrinkParameters> Of(int blocks) => new(kernels.Shrink, new GridRule(GridUnit.IfAdapters, blocks), parameters);
     }
 
     private LoraParameters LoraOf(LinearOp op)

@@ -11,8 +11,9 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="Lora">What its shrink has.</param>
 /// <param name="Product">Its product in fp32.</param>
 /// <param name="ProductStride">Elements from row to row of the product.</param>
+/// <param name="PlaneStride">Floats from plane to plane of the product.</param>
 /// <param name="Planes">Planes that the product comes in.</param>
-internal sealed record LinearEnd(LinearOp Op, ProgramOp? Next, LoraParameters Lora, ulong Product, int ProductStride, int Planes = 1);
+internal sealed record LinearEnd(LinearOp Op, ProgramOp? Next, LoraParameters Lora, ulong Product, int ProductStride, long PlaneStride, int Planes = 1);
 
 /// <summary>What follows a product: bias, deltas, rounding or accumulation, and the op behind the Linear where one kernel does both.</summary>
 internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels)
@@ -65,14 +66,13 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     private KernelLaunch<FinishNormParameters> Normed(LinearEnd end, RmsNormOp norm)
     {
         var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm), Delta = DeltaOf(end), DeltaStride = end.ProductStride };
-        var kernel = kernels.FinishRmsNorm with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
+        var kernel = (end.Planes > ProductPlanes.Most ? kernels.FinishRmsNormPlanes : kernels.FinishRmsNorm) with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
         return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters);
     }
 
-    /// <summary>Behind the product and its second plane, which a step may have or not: <see cref="StepMemory.Product"/> has room for all.</summary>
-    private ulong DeltaOf(LinearEnd end) => end.Product + (ProductPlanes.Most * (ulong)PlaneStride(end) * sizeof(float));
-
-    private long PlaneStride(LinearEnd end) => (long)context.Layout.Limits.MaxRows * end.ProductStride;
+    /// <summary>Behind all planes that the product has in any step: <see cref="StepMemory.Product"/> has room for all.</summary>
+    private ulong DeltaOf(LinearEnd end) =>
+        context.Memory.Product.Address + ((ulong)ProductPlanes.RowsOf(accumulates: true, context.Layout.Limits.MaxRows) * (ulong)end.ProductStride * sizeof(float));
 
     private FinishParameters Parameters(LinearEnd end) => new()
     {
@@ -84,7 +84,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
         Tiles = context.AddressOf(context.Layout.Tiles),
         TileRange = context.CountAddress(nameof(StepHeader.Tiles)),
-        PlaneStride = (ulong)PlaneStride(end),
+        PlaneStride = (ulong)end.PlaneStride,
         Planes = end.Planes,
         Columns = context.Program.Weights[end.Op.Weight].Rows,
         ProductStride = end.ProductStride,

@@ -15,7 +15,7 @@ internal sealed class StepSizes
         var linears = program.Ops.OfType<LinearOp>().ToList();
         Block = layout.Bytes;
         Buffers = [.. program.Buffers.Select(buffer => BytesOf(buffer, limits))];
-        Product = MatrixBytes(limits.MaxRows, linears.Select(op => ProductColumns(program, op)).DefaultIfEmpty(1).Max(), sizeof(float));
+        Product = linears.Select(op => ProductFloats(program, op, limits.MaxRows)).DefaultIfEmpty(1).Max() * sizeof(float);
         Partials = linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float);
         TokenSlots = (long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int);
         States = (long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float);
@@ -62,10 +62,13 @@ internal sealed class StepSizes
         buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
 
     /// <summary>
-    /// A product that is accumulated may come in two planes, and behind it stand its deltas. A gate_up is wider than an o with all of these: they cost no memory as a rule.
+    /// A product may come in planes, and behind one that is accumulated stand its deltas. A gate_up is wider than an o with all of these: they cost no memory as a rule.
     /// </summary>
-    private static int ProductColumns(ModelProgram program, LinearOp op) =>
-        Strides.Of(program.Weights[op.Weight].Rows) * (op.Mode == LinearOutput.Accumulate ? ProductPlanes.Most + 1 : 1);
+    private static long ProductFloats(ModelProgram program, LinearOp op, int maxRows)
+    {
+        var accumulates = op.Mode == LinearOutput.Accumulate;
+        return checked((ProductPlanes.RowsOf(accumulates, maxRows) + (accumulates ? maxRows : 0L)) * Strides.Of(program.Weights[op.Weight].Rows));
+    }
 
     /// <summary>Floats of the partial planes of a Linear, per row.</summary>
     private static long PartialFloats(ModelProgram program, LinearOp op)

@@ -136,7 +136,7 @@ public sealed class FinishKernelTests
     private static float[] Run(
         KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, bool tensorCores, float[]? second = null)
     {
-        var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode, second);
+        var parameters = FinishOperands.Create(session, fixture, test, lora, product, bias, mode, second is null ? [] : [second]);
         if (tensorCores)
         {
             session.Launch("srv_linear_finish", new CudaGrid(3, 2), 128, KernelSet.FinishSharedBytes, parameters);

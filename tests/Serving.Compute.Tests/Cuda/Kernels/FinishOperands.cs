@@ -44,13 +44,13 @@ internal static class FinishOperands
         return lora;
     }
 
-    /// <summary>The parameters of a launch, on the device; the product in two planes where a second one is given.</summary>
+    /// <summary>The parameters of a launch, on the device; the product in more planes where these are given.</summary>
     public static FinishParameters Create(
-        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, float[]? second = null)
+        KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, params float[][] more)
     {
         var stride = Values.Stride(test.Columns);
         var count = test.RowCount * stride;
-        var address = session.Upload<float>(second is null ? product : [.. product, .. new float[PlaneGap], .. second]);
+        var address = session.Upload<float>([.. product, .. more.SelectMany(plane => new float[PlaneGap].Concat(plane))]);
         return new FinishParameters
         {
             Lora = lora,
@@ -67,7 +67,7 @@ internal static class FinishOperands
             Tiles = session.Upload<RowTile>(fixture.TileList),
             TileRange = session.Upload(new ListRange { Count = fixture.TileList.Length }),
             PlaneStride = (ulong)(product.Length + PlaneGap),
-            Planes = second is null ? 1 : 2,
+            Planes = 1 + more.Length,
             Columns = test.Columns,
             ProductStride = stride,
             OutputStride = stride,

@@ -66,21 +66,25 @@ public sealed class FusedKernelTests
         Assert.Contains(pages, value => value != 0);
     }
 
-    /// <summary>Widths of the residual stream, and ranks: rows whose adapter leaves it alone beside others; products in one plane and in two.</summary>
+    /// <summary>Widths of the residual stream, and ranks: rows whose adapter leaves it alone beside others; products in planes.</summary>
     [Theory]
     [InlineData(64, 1)]
     [InlineData(70, 1)]
     [InlineData(70, 2)]
     [InlineData(1100, 1)]
     [InlineData(5000, 2)]
+    [InlineData(70, 3)]
+    [InlineData(1100, 4)]
+    [InlineData(5000, 4)]
     public void RmsNorm_AnyWidth_EqualsTheTwo(int width, int planes)
     {
         using var session = new KernelSession();
         var test = new LoraCase(64, [(0, width)], [[16], [0], [9]], Mixed);
         var (fixture, lora, product, bias) = Operands(session, test);
         var stride = Values.Stride(width);
-        var second = planes > 1 ? Values.Random(test.RowCount, width, 2, 4) : null;
-        var added = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate, second);
+        float[][] more = [.. Enumerable.Range(1, planes - 1).Select(plane => Values.Random(test.RowCount, width, 2, 3 + plane))];
+        var whole = product.Select((value, i) => more.Aggregate(value, (sum, plane) => sum + plane[i])).ToArray();
+        var added = FinishOperands.Create(session, fixture, test, lora, whole, bias, LinearOutput.Accumulate);
         var norm = new RmsNormParameters
         {
             Input = added.Output,
@@ -93,12 +97,13 @@ public sealed class FusedKernelTests
             Epsilon = 1e-5f,
         };
         var fused = new FinishNormParameters { Linear = added, Norm = norm, Delta = session.Allocate<float>(test.RowCount * stride), DeltaStride = stride };
+        fused.Linear = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate, more);
         fused.Linear.Output = session.Upload<float>(session.Download<float>(added.Output, test.RowCount * stride));
         fused.Norm.Output = session.Upload<ushort>(new ushort[test.RowCount * stride]);
         session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, added);
         session.Launch("srv_rms_norm", new CudaGrid(5), 256, 64, norm);
         session.Launch("srv_lora_expand", new CudaGrid(3, 2), 128, ValuesBytes, added with { Output = fused.Delta });
-        session.Launch("srv_finish_rms_norm", new CudaGrid(7), 256, KernelSet.FinishNormSharedBytes(width), fused);
+        session.Launch(planes > 2 ? "srv_finish_rms_norm_planes" : "srv_finish_rms_norm", new CudaGrid(7), 256, KernelSet.FinishNormSharedBytes(width), fused);
         Assert.Equal(session.Download<float>(added.Output, test.RowCount * stride), session.Download<float>(fused.Linear.Output, test.RowCount * stride));
         Assert.Equal(session.Download<ushort>(norm.Output, test.RowCount * stride), session.Download<ushort>(fused.Norm.Output, test.RowCount * stride));
     }

@@ -13,6 +13,7 @@ internal static class KernelCases
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_finish_rms_norm"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2)],
+        ["srv_finish_rms_norm_planes"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 3)],
         ["srv_finish_rope_append"] = [() => new FusedKernelTests().RopeAppend_AnyHeads_EqualsTheTwo(4, 2, 64, false)],
         ["srv_finish_silu_mul"] = [() => new FusedKernelTests().SiluMul_AnyWidth_EqualsTheTwo(70)],
         ["srv_gather"] = [() => new RowKernelTests().Gather_AnySize_IsTheNamedRow(9, 100, 3)],
@@ -22,6 +23,12 @@ internal static class KernelCases
         ["srv_lora_expand"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2)],
         ["srv_lora_shrink"] = Shrink(tensorCores: true),
         ["srv_lora_shrink_plain"] = Shrink(tensorCores: false),
+        ["srv_product"] =
+        [
+            () => new ProductKernelTests().Product_AnySize_MatchesFormula(3, 130, 72, 1, 2),
+            () => new ProductKernelTests().Product_AnySize_MatchesFormula(33, 300, 330, 3, 2),
+            () => new ProductKernelTests().Product_AnySize_MatchesFormula(17, 100, 200, 2, 3),
+        ],
         ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3)],
         ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
