@@ -115,6 +115,7 @@ typedef struct srv_lora_binding {
  * One unit of attention: rows that read the same tokens, over some splits of them. rows are row_list[first_row .. first_row + row_count), in any order and of any
  * sequences as long as the tokens of these splits are theirs (sequences that share pages side by side in one item); row r sees ordinals 0 .. row_ordinals[r].
  * The token with ordinal o lies in slot token_slots[first_token + o].
+ * Items for srv_attention_decode come in falling length: it gives units (an item and a kv head) to its blocks in turns, every second turn from the last block to the first.
  *   partial 0: split_count splits from 0 on, merged in order, written to the output. All splits of the rows must be in this item.
  *   partial 1: every split is written as a state, for row r and split s at state row_partials[r] + s; srv_attention_merge then merges them.
  */

@@ -151,8 +151,18 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     DecodeShared<HeadSize>& shared = *reinterpret_cast<DecodeShared<HeadSize>*>(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
 
-    // The kv heads of an item are neighbours in memory, so that blocks that run together read what lies together.
-    for (int unit = static_cast<int>(ptx::block_index()); unit < range.count * p.kv_head_count; unit += static_cast<int>(ptx::block_count())) {
+    const int units = range.count * p.kv_head_count;
+    const int blocks = static_cast<int>(ptx::block_count());
+
+    // The kv heads of an item are neighbours in memory, so that blocks that run together read what lies together. Items come in falling length: every second turn goes
+    // from the last block to the first, so that nobody has the longest of every turn.
+    for (int turn = 0; turn * blocks < units; turn++) {
+        const int block = static_cast<int>(ptx::block_index());
+        const int unit = turn * blocks + (turn % 2 == 0 ? block : blocks - 1 - block);
+        if (unit >= units) {
+            break;
+        }
+
         decode_item<HeadSize>(p, at<const srv_attention_item>(p.items)[range.first + unit / p.kv_head_count], unit % p.kv_head_count, shared);
     }
 }

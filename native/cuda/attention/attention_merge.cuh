@@ -1,4 +1,4 @@
-// The states of a row's splits, merged in ascending order: the second part of attention where splits were given out one by one.
+// The states of a row's splits, merged in ascending order: the second part of attention where contexts were given out in pieces.
 //
 // Memory: a warp per row and head, 4 bytes per lane. Bytes per row, head and split: 4 head_size read. Operations: 2 per element.
 #pragma once

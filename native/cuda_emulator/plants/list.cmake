@@ -102,6 +102,8 @@ plant(attention_prefill_wgmma.items-from-the-next ${wgmma} ${wgmma} "range.count
 
 # ---- a page, a slot or a cell off by one
 
+plant(attention_decode.turns-overlap attention/attention_decode.cuh attention/attention_decode.cuh "blocks - 1 - block" "blocks - block")
+plant(attention_decode.turns-end-early attention/attention_decode.cuh attention/attention_decode.cuh "turn * blocks < units" "(turn + 1) * blocks < units")
 plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot + 1) % SRV_PAGE_TOKENS")
 plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS + 1")
 plant(attention_plain.next-kv-head attention/attention_plain.cuh attention/items.cuh "kv_head * group + packed % group" "kv_head + packed % group")

@@ -150,7 +150,10 @@ public sealed class CudaBackend : IAsynchronousBackend
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
         var branch = _options.OneStream ? null : Own(new AdapterBranch(_context));
-        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, CutsAlways: _options.Deterministic, JoinedBy(limits));
+        var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, CutsAlways: _options.Deterministic, JoinedBy(limits))
+        {
+            AttentionPieces = _options.AttentionPieces,
+        };
         using var choices = new ProductChoices(context, _kernels, WaysOfFewRows(), _stream);
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans, choices), _stream, records: !_options.Eager));
         ProductChoices = choices.Measured;

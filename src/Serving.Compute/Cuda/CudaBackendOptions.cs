@@ -33,6 +33,9 @@ public sealed record CudaBackendOptions
     /// <summary>Threads that cut an adapter into cells at once; 0 for as many as the machine has processors to spare.</summary>
     internal int CuttingThreads { get; init; }
 
+    /// <summary>Splits that attention of few rows is given out in at most; null to choose step by step. The bits are the same.</summary>
+    internal int? AttentionPieces { get; init; }
+
     /// <summary>Queue every launch by itself, decoding steps too.</summary>
     internal bool Eager { get; init; }
 }

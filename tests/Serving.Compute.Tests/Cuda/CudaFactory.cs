@@ -31,6 +31,9 @@ internal static class CudaFactory
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 
+    /// <summary>Attention of few rows in pieces of so many splits at most; null to choose.</summary>
+    public static BackendFactory InPieces(int? splits) => Of("cuda in pieces", new CudaBackendOptions { AttentionPieces = splits, Deterministic = true });
+
     private static BackendFactory Of(string name, CudaBackendOptions options) => new(name, true, program =>
     {
         CudaEmulator.Require();

@@ -37,7 +37,7 @@ internal sealed partial record BenchmarkShape(
     private static readonly BenchmarkShape[] All =
     [
         new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 32, 64, 256, 4096, 8192, 4L << 30, 8192, 1000, TrafficSize.SLora),
-        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 6, 8, 32, 64, 64, 1 << 20, 64, 0, TrafficSize.Tiny),
+        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 6, 8, 32, 128, 64, 1 << 20, 64, 0, TrafficSize.Tiny),
     ];
 
     /// <summary>The shape of a name.</summary>

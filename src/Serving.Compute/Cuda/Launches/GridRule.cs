@@ -27,7 +27,7 @@ internal enum GridUnit
     /// <summary>Tiles of rows.</summary>
     Tiles,
 
-    /// <summary>Rows, where some row's attention was given out split by split; none otherwise.</summary>
+    /// <summary>Rows, where some row's attention was given out in pieces; none otherwise.</summary>
     PartialRows,
 
     /// <summary>Rows, where some row has an adapter; none otherwise.</summary>

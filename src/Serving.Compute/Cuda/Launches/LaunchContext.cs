@@ -28,6 +28,9 @@ internal sealed record LaunchContext(
     /// <summary>Blocks that are resident at once, two per multiprocessor: what persistent kernels are launched with.</summary>
     public int ResidentBlocks => 2 * Pages.Context.Device.Multiprocessors;
 
+    /// <summary>Splits that attention is given out in at most; null to choose step by step.</summary>
+    public int? AttentionPieces { get; init; }
+
     /// <summary>Where a buffer of the program lies.</summary>
     public ulong AddressOf(int buffer) => Memory.Buffers[buffer].Address;
 

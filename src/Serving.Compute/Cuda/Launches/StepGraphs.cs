@@ -22,7 +22,7 @@ internal sealed class StepGraphs : IDisposable
         /// <summary>One kernel: every row walks its context.</summary>
         Whole,
 
-        /// <summary>Another that merges: contexts are given out split by split.</summary>
+        /// <summary>Another that merges: some contexts are given out in pieces.</summary>
         Split,
 
         /// <summary>A third for splits that many rows share.</summary>

@@ -32,7 +32,7 @@ internal sealed class StepRunner : IDisposable
         _context = context;
         _program = program;
         _stream = stream;
-        _writer = new StepWriter(context.Program, context.Layout);
+        _writer = new StepWriter(context.Program, context.Layout, context.ResidentBlocks, context.AttentionPieces);
         _turns = [new StepTurn(context.Layout, context.Memory, stream.Context), new StepTurn(context.Layout, context.Memory, stream.Context)];
         _graphs = records ? new StepGraphs(program.Works, stream, Math.Min(context.Layout.Limits.MaxSequences, context.Layout.Limits.MaxOutputs)) : null;
         _logits = context.Program.Ops.OfType<SampleOp>().Select(op => context.Memory.Buffers[op.Input]).FirstOrDefault();

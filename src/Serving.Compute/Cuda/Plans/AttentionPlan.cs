@@ -6,9 +6,9 @@ using Serving.Compute.Steps;
 namespace Serving.Compute.Cuda.Plans;
 
 /// <summary>
-/// The work of a step's attention. Few rows over a long context are given out split by split and merged afterwards; many rows of one sequence are cut into tiles
-/// that walk all their splits. Sequences of one row that begin with the same pages are packed side by side for the splits that lie in these pages.
-/// Splits are counted from ordinal 0 and merged in order, so that none of this changes a bit of the answer.
+/// The work of a step's attention. Few rows walk their context whole, or in pieces of some splits that are merged afterwards, as <see cref="AttentionShares"/> finds that
+/// blocks are kept busy; many rows of one sequence are cut into tiles that walk all their splits. Sequences of one row that begin with the same pages are packed side by
+/// side for the splits that lie in these pages. Splits are counted from ordinal 0 and merged in order, so that none of this changes a bit of the answer.
 /// </summary>
 internal sealed class AttentionPlan
 {
@@ -30,15 +30,20 @@ internal sealed class AttentionPlan
     private readonly int[] _rowPartials;
     private readonly int[] _sharedSplits;
     private readonly bool[] _isGrouped;
+    private readonly AttentionShares _shares;
+    private readonly LongestFirst _order;
     private readonly List<int> _rowList = [];
     private readonly List<AttentionItem> _items = [];
+    private readonly List<AttentionItem> _few = [];
     private readonly List<AttentionItem> _wide = [];
+    private int _most;
 
     /// <summary>Takes room for the largest step.</summary>
     /// <param name="shape">Head counts.</param>
     /// <param name="limits">The largest step.</param>
     /// <param name="stateCapacity">States that the device has room for; where they are used up, rows walk their splits one after the other.</param>
-    public AttentionPlan(ModelShape shape, StepLimits limits, int stateCapacity)
+    /// <param name="blocks">Blocks of the decode kernel that are resident at once.</param>
+    public AttentionPlan(ModelShape shape, StepLimits limits, int stateCapacity, int blocks)
     {
         _group = shape.HeadCount / shape.KvHeadCount;
         _stateCapacity = stateCapacity;
@@ -46,10 +51,15 @@ internal sealed class AttentionPlan
         _rowPartials = new int[limits.MaxRows];
         _sharedSplits = new int[limits.MaxSequences];
         _isGrouped = new bool[limits.MaxSequences];
+        _shares = new AttentionShares(blocks, shape.KvHeadCount, limits.MaxContext);
+        _order = new LongestFirst(limits.MaxContext);
     }
 
     /// <summary>Whether single rows that share pages are packed side by side.</summary>
     public bool GroupsSharedPages { get; init; } = true;
+
+    /// <summary>Splits of a piece at most, whatever would keep blocks busy; null to choose step by step.</summary>
+    public int? Pieces { get; init; }
 
     /// <summary>Rows of the step.</summary>
     public int RowCount { get; private set; }
@@ -63,7 +73,7 @@ internal sealed class AttentionPlan
     /// <summary>First state by row, or −1.</summary>
     public ReadOnlySpan<int> RowPartials => _rowPartials.AsSpan(0, RowCount);
 
-    /// <summary>The items: those of at most <see cref="DecodeRows"/> packed rows first.</summary>
+    /// <summary>The items: those of at most <see cref="DecodeRows"/> packed rows first, the longest of them first.</summary>
     public ReadOnlySpan<AttentionItem> Items => CollectionsMarshal.AsSpan(_items);
 
     /// <summary>Items for the decode kernel.</summary>
@@ -85,15 +95,17 @@ internal sealed class AttentionPlan
         RowCount = inputs.RowCount;
         StateCount = 0;
         _rowList.Clear();
-        _items.Clear();
+        _few.Clear();
         _wide.Clear();
         FillRows(inputs.Sequences);
         FindSharing(inputs);
+        _most = Pieces ?? ChoosePieces(inputs);
         for (var i = 0; i < inputs.SequenceCount; i++)
         {
             AddSequence(inputs.Sequences[i], _sharedSplits[i]);
         }
 
+        _order.Fill(_items, CollectionsMarshal.AsSpan(_few));
         Decode = new ListRange { First = 0, Count = _items.Count };
         Prefill = new ListRange { First = _items.Count, Count = _wide.Count };
         _items.AddRange(_wide);
@@ -113,27 +125,57 @@ internal sealed class AttentionPlan
         }
     }
 
+    private bool HasFewRows(int rows) => rows * _group <= DecodeRows;
+
+    /// <summary>Rows of an item that walks its context whole.</summary>
+    private int TileOf(in StepSequence sequence) => HasFewRows(sequence.RowCount) ? sequence.RowCount : Math.Max(1, PrefillRows / _group);
+
+    /// <summary>Looks at all that the decode kernel will be given.</summary>
+    private int ChoosePieces(StepInputs inputs)
+    {
+        _shares.Begin(merges: StateCount > 0);
+        for (var i = 0; i < inputs.SequenceCount; i++)
+        {
+            ref readonly var sequence = ref inputs.Sequences[i];
+            var (tile, tokens) = (TileOf(sequence), sequence.FirstOrdinal + sequence.RowCount);
+            var rest = sequence.RowCount % tile;
+            if (HasFewRows(sequence.RowCount))
+            {
+                _shares.Add(tokens - (_sharedSplits[i] * Split), isCut: true);
+            }
+            else if (rest > 0 && HasFewRows(rest))
+            {
+                _shares.Add(tokens, isCut: false);
+            }
+        }
+
+        return _shares.Choose();
+    }
+
     private void AddSequence(in StepSequence sequence, int sharedSplits)
     {
         var splits = SplitsOf(sequence);
+        var pieces = AttentionShares.PiecesOf(splits - sharedSplits, _most);
         var first = AddRows(sequence.FirstRow, sequence.RowCount);
         var tokens = sequence.FirstEntry * ModelShape.PageTokens;
-        if (sharedSplits > 0 || (sequence.RowCount * _group <= DecodeRows && splits > 1 && TakeStates(sequence, splits)))
+        if (sharedSplits > 0 || (HasFewRows(sequence.RowCount) && pieces > 1 && TakeStates(sequence, splits)))
         {
-            for (var split = sharedSplits; split < splits; split++)
+            for (var piece = 0; piece < pieces; piece++)
             {
-                _items.Add(Item(first, sequence.RowCount, tokens, split, 1, partial: true));
+                var begin = AttentionShares.FirstSplitOf(piece, pieces, splits - sharedSplits);
+                var end = AttentionShares.FirstSplitOf(piece + 1, pieces, splits - sharedSplits);
+                _few.Add(Item(first, sequence.RowCount, tokens, sharedSplits + begin, end - begin, partial: true));
             }
 
             return;
         }
 
-        var tile = sequence.RowCount * _group <= DecodeRows ? sequence.RowCount : Math.Max(1, PrefillRows / _group);
+        var tile = TileOf(sequence);
         for (var row = 0; row < sequence.RowCount; row += tile)
         {
             var rows = Math.Min(tile, sequence.RowCount - row);
             var end = ((sequence.FirstOrdinal + row + rows - 1) / Split) + 1;
-            (rows * _group <= DecodeRows ? _items : _wide).Add(Item(first + row, rows, tokens, 0, end, partial: false));
+            (HasFewRows(rows) ? _few : _wide).Add(Item(first + row, rows, tokens, 0, end, partial: false));
         }
     }
 
@@ -173,6 +215,12 @@ internal sealed class AttentionPlan
     private int SharedSplits(StepInputs inputs, int index)
     {
         var splits = inputs.Sequences[index].FirstOrdinal / Split;
+        if (splits > 0 && CountSharing(inputs, index, 1) < MinSharing)
+        {
+            // Most sequences share nothing. Asking from the most splits down would look at every other one for each of them: a millisecond for 200 of 4k.
+            return 0;
+        }
+
         while (splits > 0 && CountSharing(inputs, index, splits) < MinSharing)
         {
             splits--;

@@ -24,7 +24,7 @@ internal readonly record struct StepSize
     /// <summary>Tiles of rows.</summary>
     public int Tiles { get; init; }
 
-    /// <summary>Some row's attention is given out split by split.</summary>
+    /// <summary>Some row's attention is given out in pieces, which leave states to merge.</summary>
     public bool HasPartials { get; init; }
 
     /// <summary>Some row has an adapter.</summary>

@@ -21,14 +21,18 @@ internal sealed class StepWriter
     private long _headBytes;
 
     /// <summary>A writer of blocks of one layout.</summary>
-    public StepWriter(ModelProgram program, StepLayout layout)
+    /// <param name="program">The model.</param>
+    /// <param name="layout">Where arrays lie.</param>
+    /// <param name="residentBlocks">Blocks of an attention kernel that run at once.</param>
+    /// <param name="attentionPieces">Splits that attention is given out in at most; null to choose step by step.</param>
+    public StepWriter(ModelProgram program, StepLayout layout, int residentBlocks, int? attentionPieces = null)
     {
         _layout = layout;
         _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties];
         _tailCounts = new int[_tails.Length];
         _modelSlices = program.Slices.Count;
         _rows = new RowTiles(layout.Limits);
-        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity);
+        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { Pieces = attentionPieces };
         _shrinks = new ShrinkPlan(layout.Sites);
     }
 

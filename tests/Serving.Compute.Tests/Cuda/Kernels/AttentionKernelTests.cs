@@ -1,3 +1,4 @@
+using Serving.Compute.Cuda.Plans;
 using Serving.Compute.Numerics;
 using Serving.Compute.Tests.Reference;
 
@@ -109,6 +110,27 @@ public sealed class AttentionKernelTests
         {
             var fixture = Mixed(6, 2, 18, Normal, Normal, groups, states);
             var actual = fixture.Run(session, Queries(fixture), 0.2f, AttentionVariant.Plain);
+            first ??= actual;
+            Assert.Equal(first, actual);
+        }
+    }
+
+    /// <summary>The same bits whether contexts are walked whole or given out in pieces of one, two or three splits, a row alone or two side by side.</summary>
+    [Theory]
+    [InlineData(4, 2, 64, AttentionVariant.TensorCores)]
+    [InlineData(3, 1, 128, AttentionVariant.TensorCores)]
+    [InlineData(2, 1, 18, AttentionVariant.Plain)]
+    public void Attention_AnyPieces_IsEqual(int heads, int kvHeads, int headSize, AttentionVariant variant)
+    {
+        using var session = new KernelSession();
+        ushort[]? first = null;
+        foreach (var pieces in new[] { AttentionShares.Whole, 1, 2, 3 })
+        {
+            var fixture = new AttentionFixture(heads, kvHeads, headSize, Normal, Normal) { Pieces = pieces };
+            fixture.Add(1700, 1);
+            fixture.Add(1023, 2, fill: 13);
+            fixture.Add(40, 1);
+            var actual = fixture.Run(session, Queries(fixture), 0.2f, variant);
             first ??= actual;
             Assert.Equal(first, actual);
         }

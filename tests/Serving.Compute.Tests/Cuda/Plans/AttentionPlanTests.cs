@@ -10,30 +10,52 @@ public sealed class AttentionPlanTests
 
     /// <summary>Every (row, split up to its ordinal) is in exactly one item, reads the row's own tokens, and goes to a state of its own or is merged in place.</summary>
     [Theory]
-    [InlineData(1, 10_000)]
-    [InlineData(4, 10_000)]
-    [InlineData(7, 10_000)]
-    [InlineData(4, 20)]
-    [InlineData(4, 0)]
-    public void Build_MixedStep_CoversEverySplitOnce(int group, int stateCapacity)
+    [InlineData(1, 10_000, null)]
+    [InlineData(4, 10_000, null)]
+    [InlineData(7, 10_000, null)]
+    [InlineData(4, 10_000, 1)]
+    [InlineData(4, 10_000, 2)]
+    [InlineData(4, 10_000, 3)]
+    [InlineData(4, 10_000, AttentionShares.Whole)]
+    [InlineData(4, 20, 1)]
+    [InlineData(4, 0, 1)]
+    [InlineData(4, 0, null)]
+    public void Build_MixedStep_CoversEverySplitOnce(int group, int stateCapacity, int? pieces)
     {
         var inputs = new StepInputs();
-        Add(inputs, 0, 5);
-        Add(inputs, 1300, 1);
-        Add(inputs, 511, 1);
-        Add(inputs, 512, 1);
-        Add(inputs, 700, 300);
-        Add(inputs, 2000, 3);
+        AttentionSteps.Add(inputs, 0, 5);
+        AttentionSteps.Add(inputs, 1300, 1);
+        AttentionSteps.Add(inputs, 511, 1);
+        AttentionSteps.Add(inputs, 512, 1);
+        AttentionSteps.Add(inputs, 700, 300);
+        AttentionSteps.Add(inputs, 2000, 3);
         for (var i = 0; i < 9; i++)
         {
-            Add(inputs, 1100 + (i * 60), 1, sharedEntries: 64);
+            AttentionSteps.Add(inputs, 1100 + (i * 60), 1, sharedEntries: 64);
         }
 
-        var plan = Plan(group, stateCapacity);
+        var plan = Plan(group, stateCapacity, pieces);
         plan.Build(inputs);
         AssertCovers(inputs, plan, group);
         Assert.True(plan.Items.Length <= AttentionPlan.Capacity(Limits));
         Assert.True(plan.StateCount <= stateCapacity);
+        Assert.All(plan.Items[..plan.Decode.Count].ToArray(), item => Assert.True(item.Partial == 0 || item.SplitCount <= (pieces ?? AttentionShares.Whole)));
+    }
+
+    /// <summary>Items of few rows come in falling length, whatever order sequences have; a plan of the step after is not that of the step before.</summary>
+    [Fact]
+    public void Build_StepAfterStep_OrdersByLength()
+    {
+        var plan = Plan(4, 10_000);
+        foreach (var contexts in new int[][] { [70, 4000, 1, 600, 8000, 64, 65], [130, 3000, 2000] })
+        {
+            var inputs = AttentionSteps.Decode(contexts);
+            plan.Build(inputs);
+            AssertCovers(inputs, plan, 4);
+            var lengths = plan.Items.ToArray().Select(item => LongestFirst.TilesOf(item)).ToArray();
+            Assert.Equal(lengths.OrderDescending(), lengths);
+            Assert.Equal(contexts.Sum(context => (context + 63) / 64), lengths.Sum());
+        }
     }
 
     /// <summary>Single rows that begin with the same pages are packed for the splits that lie in these pages whole.</summary>
@@ -43,7 +65,7 @@ public sealed class AttentionPlanTests
         var inputs = new StepInputs();
         for (var i = 0; i < 40; i++)
         {
-            Add(inputs, 1100 + i, 1, sharedEntries: 64);
+            AttentionSteps.Add(inputs, 1100 + i, 1, sharedEntries: 64);
         }
 
         var plan = Plan(4, 10_000);
@@ -63,7 +85,7 @@ public sealed class AttentionPlanTests
         var inputs = new StepInputs();
         for (var i = 0; i < sequences; i++)
         {
-            Add(inputs, 1100, 1, sharedEntries);
+            AttentionSteps.Add(inputs, 1100, 1, sharedEntries);
         }
 
         var plan = Plan(4, 10_000);
@@ -72,30 +94,7 @@ public sealed class AttentionPlanTests
         AssertCovers(inputs, plan, 4);
     }
 
-    private static AttentionPlan Plan(int group, int stateCapacity) => new(new ModelShape(64, 64, 1, 2 * group, 2, 64, 100), Limits, stateCapacity);
-
-    /// <summary>Adds a sequence whose first entries are pages 0, 1, … that others have too, and whose further ones are its own.</summary>
-    private static void Add(StepInputs inputs, int firstOrdinal, int rows, int sharedEntries = 0)
-    {
-        inputs.AddSequence(new()
-        {
-            FirstRow = inputs.RowCount,
-            RowCount = rows,
-            FirstOrdinal = firstOrdinal,
-            FirstEntry = inputs.EntryCount,
-            EntryCount = (firstOrdinal + rows + 15) / 16,
-        });
-        for (var token = 0; token < firstOrdinal + rows; token += 16)
-        {
-            var page = token / 16 < sharedEntries ? token / 16 : 1000 + inputs.EntryCount;
-            inputs.AddEntry(page, Math.Min(16, firstOrdinal + rows - token));
-        }
-
-        for (var row = 0; row < rows; row++)
-        {
-            inputs.AddRow(0, 0, 0, 0);
-        }
-    }
+    private static AttentionPlan Plan(int group, int stateCapacity, int? pieces = null) => AttentionSteps.Plan(Limits, group, kvHeads: 2, blocks: 264, stateCapacity, pieces);
 
     private static void AssertCovers(StepInputs inputs, AttentionPlan plan, int group)
     {
