@@ -44,7 +44,10 @@ public sealed record EngineOptions
     /// <summary>Adapters resident at once at most.</summary>
     public int MaxResidentAdapters { get; init; } = 1024;
 
-    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    /// <summary>
+    /// Bytes of host memory for adapters as the device takes them: matrices for a CPU; for a GPU cells, ranks padded to 8, in pinned memory that is taken at start, all of it
+    /// together for several. There an adapter that is larger than this cannot be served.
+    /// </summary>
     public long AdapterCacheBytes { get; init; } = 1L << 30;
 
     /// <summary>Bytes of host memory for copies of prompt modules that leave the pool; 0 keeps none.</summary>

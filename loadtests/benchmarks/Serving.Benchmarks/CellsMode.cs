@@ -1,35 +1,32 @@
 using System.Globalization;
 using Serving.Benchmarks.Cuda;
-using Serving.Compute.Cuda.Memory;
 
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// Cutting adapters of the 8B shape into cells for a GPU, beside copies of the same bytes, by one thread and by as many as the backend takes. All of it alternates,
-/// over more adapters than caches hold, into a ring of pages as large as the backend's. The best of many is the machine's, the median is the moment's.
+/// What an adapter of the 8B shape costs when it enters a GPU's host cache: being cut into cells, by one thread, and two of them side by side as the store prepares them, beside
+/// copies of the same bytes. All of it alternates, over more adapters than caches hold. The best of many is the machine's, the median is the moment's.
 /// </summary>
 internal static class CellsMode
 {
-    /// <summary>Pages of the ring that the backend cuts into.</summary>
-    private const int RingPages = 8;
+    /// <summary>Adapters that are prepared at once.</summary>
+    private const int AtOnce = 2;
 
-    /// <summary>Arguments: how many adapters (8 by default), rounds (30) and threads.</summary>
+    /// <summary>Arguments: how many adapters (8 by default) and rounds (30).</summary>
     public static void Run(string[] args)
     {
         var adapters = Number(args, 0, 8);
         var rounds = Number(args, 1, 30);
-        var threads = Number(args, 2, CutCrew.Size);
         var program = BenchmarkShape.Find("8b").Program();
         foreach (var rank in new[] { 16, 8 })
         {
-            var cuts = new CellCuts(program, rank, adapters, RingPages);
-            (string Name, Func<double> Run)[] works =
+            var cuts = new CellCuts(program, rank, adapters);
+            (string Name, int Adapters, Func<double> Run)[] works =
             [
-                ("cut by 1", () => cuts.Cut(1)),
-                ("copy by 1", () => cuts.Copy(1)),
-                ($"cut by {threads}", () => cuts.Cut(threads)),
-                ($"copy by {threads}", () => cuts.Copy(threads)),
-                ("plan", cuts.Plan),
+                ("cut", 1, cuts.Cut),
+                ("copy", 1, cuts.Copy),
+                ($"cut {AtOnce} at once", AtOnce, () => cuts.CutSideBySide(AtOnce)),
+                ("plan", 1, cuts.Plan),
             ];
             var seconds = works.Select(_ => new double[rounds]).ToArray();
             for (var round = -1; round < rounds; round++)
@@ -43,7 +40,7 @@ internal static class CellsMode
 
             for (var work = 0; work < works.Length; work++)
             {
-                Print($"rank {rank}, {cuts.Bytes / 1e6:F1} MB, {works[work].Name,-10}", seconds[work], cuts.Bytes);
+                Print($"rank {rank}, {cuts.Bytes / 1e6:F1} MB, {works[work].Name,-13}", seconds[work], works[work].Adapters * cuts.Bytes);
             }
         }
     }

@@ -16,6 +16,9 @@ internal sealed class StepSession
     /// <summary>Sequences, unless others are asked for.</summary>
     public const int MaxSequences = 64;
 
+    /// <summary>Host memory for prepared adapters, in adapters as large as the largest: those that are loaded over and over, and one that is being made.</summary>
+    private const int HostAdapters = 8;
+
     private readonly IComputeBackend _backend;
     private readonly ModelProgram _program;
     private readonly StepLimits _limits;
@@ -42,10 +45,12 @@ internal sealed class StepSession
             next += _pages[^1].Length;
         }
 
-        backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count), _limits);
+        var largest = adapters.Select(backend.PreparedBytesOf).DefaultIfEmpty().Max();
+        backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count, AdapterHostBytes: HostAdapters * largest), _limits);
         for (var slot = 0; slot < adapters.Count; slot++)
         {
-            backend.PackAdapter(slot, adapters[slot], _pages[slot]);
+            using var prepared = Prepare(adapters[slot]);
+            backend.PackAdapter(slot, prepared, _pages[slot]);
         }
 
         for (var sequence = 0; sequence < sequences; sequence++)
@@ -56,6 +61,9 @@ internal sealed class StepSession
 
     /// <summary>The pages of a slot's adapter.</summary>
     public int[] PagesOf(int slot) => _pages[slot];
+
+    /// <summary>Prepares an adapter; several at once fit into host memory, none larger than the largest that was packed.</summary>
+    public IPreparedAdapter Prepare(AdapterWeights adapter) => _backend.PrepareAdapter(adapter) ?? throw new InvalidOperationException("Host memory has no room for one more adapter.");
 
     /// <summary>Computes a whole sequence as one chunk.</summary>
     public void Prefill(int sequence)

@@ -5,7 +5,7 @@ namespace Serving.Compute.Backends;
 
 /// <summary>
 /// Interprets one <c>ModelProgram</c> on one device. Life: create for a program → <see cref="LoadWeight"/> for all weights →
-/// <see cref="AllocatePool"/> → any number of <see cref="Execute"/> and <see cref="PackAdapter"/> → dispose.
+/// <see cref="AllocatePool"/> → any number of <see cref="Execute"/>, <see cref="PrepareAdapter"/> and <see cref="PackAdapter"/> → dispose.
 /// An answer depends on its own request only: every op has one arithmetic and one order of accumulation, however rows are batched.
 /// </summary>
 public interface IComputeBackend : IDisposable
@@ -45,16 +45,25 @@ public interface IComputeBackend : IDisposable
     /// <summary>Takes the page arena, the step buffers and the per-slot tables. Called once, after the weights.</summary>
     void AllocatePool(PoolShape pool, StepLimits limits);
 
-    /// <summary>Pages that an adapter of these ranks takes, without packing it.</summary>
-    int PageCountOf(AdapterWeights adapter);
+    /// <summary>Bytes of host memory that <see cref="PrepareAdapter"/> takes for an adapter of these ranks, without preparing it.</summary>
+    long PreparedBytesOf(AdapterWeights adapter);
 
     /// <summary>
-    /// Writes an adapter's cells into pages and binds them to a slot. May run on any thread beside <see cref="Execute"/>, as no running step uses
+    /// Brings an adapter into the form that <see cref="PackAdapter"/> takes: work for the host alone, done once for all times that it is packed. From any thread, several at
+    /// once, beside steps. The matrices must not change as long as it is used. A backend that takes memory for this at start (<see cref="PoolShape.AdapterHostBytes"/>)
+    /// takes it from there, and waits for copies that are still under way out of memory that was given back.
+    /// </summary>
+    /// <returns>Null where what is left of that memory has no room for it; whoever gives others back makes room.</returns>
+    /// <exception cref="ComputeException">The device failed.</exception>
+    IPreparedAdapter? PrepareAdapter(AdapterWeights adapter);
+
+    /// <summary>
+    /// Writes a prepared adapter's cells into pages and binds them to a slot. May run on any thread beside <see cref="Execute"/>, as no running step uses
     /// these pages or this slot. On a device that runs by itself they may still be on their way when it returns; the backend keeps the order: a later step that uses the
-    /// slot, and whatever is written to the pages or packed into the slot afterwards, comes after them. The adapter's memory is free when it returns.
+    /// slot, and whatever is written to the pages or packed into the slot afterwards, comes after them, and so does whoever is given the adapter's host memory next.
     /// </summary>
     /// <exception cref="ComputeException">The device failed, now or in a copy before; one that fails later fails the next step.</exception>
-    void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages);
+    void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages);
 
     /// <summary>
     /// Copies whole pages, as the device lays them out, to pages of the host memory behind the arena, and returns when they are there. May run on any thread beside

@@ -8,8 +8,9 @@ namespace Serving.Compute.Cpu;
 internal static unsafe class AdapterPacker
 {
     /// <summary>Writes the cells into <paramref name="pages"/> and binds them to <paramref name="slot"/>.</summary>
-    public static void Pack(nint engine, int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
+    public static void Pack(nint engine, int slot, MatrixAdapter prepared, ReadOnlySpan<int> pages)
     {
+        var (adapter, layout) = (prepared.Weights, prepared.Layout);
         var pins = new List<MemoryHandle>(adapter.Slices.Count * 2);
         try
         {

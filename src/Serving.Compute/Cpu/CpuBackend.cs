@@ -113,10 +113,13 @@ public sealed unsafe class CpuBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
-    public int PageCountOf(AdapterWeights adapter) => LayoutOf(adapter).PageCount;
+    public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, adapter, LayoutOf(adapter), pages);
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program.Slices, adapter, _pool?.PageBytes ?? PageBytes);
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, MatrixAdapter.From(adapter), pages);
 
     /// <inheritdoc/>
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages)
@@ -200,12 +203,5 @@ public sealed unsafe class CpuBackend : IComputeBackend
             };
             NativeMethods.Execute(_handle.Engine, step, &native).ThrowIfFailed("run a step");
         }
-    }
-
-    private AdapterLayout LayoutOf(AdapterWeights adapter)
-    {
-        ArgumentNullException.ThrowIfNull(adapter);
-        var pageBytes = _pool?.PageBytes ?? _program.Shape.PageBytes;
-        return AdapterLayout.Create(_program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
     }
 }

@@ -144,7 +144,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         var arena = Own(new DeviceArena(_context, _stream));
         var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
         _plans = new CellPlans(_program.Slices, pool.PageBytes);
-        _adapters = Own(new AdapterTable(_program, pool, pages, _options.CuttingThreads > 0 ? _options.CuttingThreads : CutCrew.Size));
+        _adapters = Own(new AdapterTable(_program, pool, pages));
         _host = Own(new PinnedTier(pool, pages, _adapters));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _context, _stream));
@@ -162,14 +162,13 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
-    public int PageCountOf(AdapterWeights adapter) => PlanOf(adapter).Layout.PageCount;
+    public long PreparedBytesOf(AdapterWeights adapter) => PlanOf(adapter).Layout.PageCount * (_pool?.PageBytes ?? PageBytes);
 
     /// <inheritdoc/>
-    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
-    {
-        var plan = PlanOf(adapter);
-        (_adapters ?? throw NoPool()).Pack(slot, adapter, plan, pages);
-    }
+    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter) => (_adapters ?? throw NoPool()).Prepare(adapter, PlanOf(adapter));
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => (_adapters ?? throw NoPool()).Pack(slot, adapter, pages);
 
     /// <inheritdoc/>
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => (_host ?? throw NoPool()).CopyToHost(pages, hostPages);
@@ -278,7 +277,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         return owned;
     }
 
-    private CellPieces PlanOf(AdapterWeights adapter)
+    private CellPlan PlanOf(AdapterWeights adapter)
     {
         ArgumentNullException.ThrowIfNull(adapter);
         return _plans.Of(adapter);

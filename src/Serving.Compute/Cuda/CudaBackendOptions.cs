@@ -30,9 +30,6 @@ public sealed record CudaBackendOptions
     /// <summary>What adapters need runs before the base products instead of beside them. The bits are the same.</summary>
     internal bool OneStream { get; init; }
 
-    /// <summary>Threads that cut an adapter into cells at once; 0 for as many as the machine has processors to spare.</summary>
-    internal int CuttingThreads { get; init; }
-
     /// <summary>Splits that attention of few rows is given out in at most; null to choose step by step. The bits are the same.</summary>
     internal int? AttentionPieces { get; init; }
 

@@ -70,7 +70,7 @@ public sealed class ManagedBackend : IComputeBackend
 
         _pageBytes = pool.PageBytes;
         _pages = new PageArena(_program.Shape, pool, _options.Exact);
-        _adapters = new AdapterTable(_program.Slices, _pages, pool.PageBytes, pool.AdapterSlots);
+        _adapters = new AdapterTable(_program.Slices, _pages, pool.AdapterSlots);
         var state = new StepState(_program, _weights, _pages, _adapters, _pool, limits, _options.Exact);
         _steps = _vectorBits switch
         {
@@ -81,18 +81,13 @@ public sealed class ManagedBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
-    public int PageCountOf(AdapterWeights adapter)
-    {
-        ArgumentNullException.ThrowIfNull(adapter);
-        return AdapterTable.LayOut(_program.Slices, adapter, _pageBytes).PageCount;
-    }
+    public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
-    {
-        ArgumentNullException.ThrowIfNull(adapter);
-        _adapters!.Pack(slot, adapter, pages);
-    }
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program.Slices, adapter, _pageBytes);
+
+    /// <inheritdoc/>
+    public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => _adapters!.Pack(slot, MatrixAdapter.From(adapter), pages);
 
     /// <inheritdoc/>
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => _pages!.CopyToHost(pages, hostPages);

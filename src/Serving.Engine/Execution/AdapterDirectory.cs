@@ -72,7 +72,7 @@ public sealed class AdapterDirectory
             return new OpenedModel(null, FailureOf(outcome, model));
         }
 
-        Remember(handle, adapter);
+        Remember(handle, adapter, outcome.Rank);
         return new OpenedModel(adapter, null);
     }
 
@@ -161,11 +161,11 @@ public sealed class AdapterDirectory
             return FailureOf(outcome, handle.Name);
         }
 
-        Remember(handle, adapter);
+        Remember(handle, adapter, outcome.Rank);
         return null;
     }
 
-    private void Remember(AdapterHandle handle, AdapterRef adapter)
+    private void Remember(AdapterHandle handle, AdapterRef adapter, int rank)
     {
         if (_digests.TryGetValue(handle, out var old))
         {
@@ -184,11 +184,8 @@ public sealed class AdapterDirectory
         }
 
         _digests[handle] = adapter.Digest;
-        _known[adapter.Digest] = new KnownAdapter(handle, adapter, RankOf(adapter.Digest));
+        _known[adapter.Digest] = new KnownAdapter(handle, adapter, rank);
     }
-
-    private int RankOf(Digest digest) =>
-        _store.TryGetWeights(digest, out var weights) && weights.Slices.Count > 0 ? weights.Slices.Max(slice => slice.Rank) : 0;
 
     // Two names may lead to one content: it is retired when the last of them is gone.
     private void Forget(AdapterHandle handle)

@@ -3,7 +3,7 @@ using Serving.Compute.Backends;
 namespace Serving.Engine.Execution;
 
 /// <summary>
-/// A backend and what threads of the pool do on it beside the steps: loads of adapters, copies of modules. Whoever disposes of it waits for them first, since the memory
+/// A backend and what threads of the pool do on it beside the steps: adapters that are prepared and loaded, copies of modules. Whoever disposes of it waits for them first, since the memory
 /// that they write to goes with the backend. How many there are at once is the scheduler's business.
 /// </summary>
 /// <param name="backend">Disposed of with this.</param>
@@ -26,6 +26,33 @@ public sealed class BackendWork(IComputeBackend backend) : IAsyncDisposable
                 _underWay.RemoveAll(static task => task.IsCompleted);
                 _underWay.Add(Task.Run(work));
             }
+        }
+    }
+
+    /// <summary>Does work on the caller's thread.</summary>
+    /// <exception cref="ComputeException">The end has begun.</exception>
+    public T Run<T>(Func<IComputeBackend, T> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        var done = new TaskCompletionSource();
+        lock (_gate)
+        {
+            if (_ending)
+            {
+                throw new ComputeException("The engine has ended.");
+            }
+
+            _underWay.RemoveAll(static task => task.IsCompleted);
+            _underWay.Add(done.Task);
+        }
+
+        try
+        {
+            return work(Backend);
+        }
+        finally
+        {
+            done.SetResult();
         }
     }
 

@@ -1,3 +1,4 @@
+using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
@@ -63,15 +64,15 @@ internal sealed class EngineBuilder
     /// <summary>Takes the pool and creates the parts; the loop is not started yet.</summary>
     public EngineParts Build()
     {
-        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots), _plan.HostPages), _limits);
+        _backend.AllocatePool(new PoolShape(_plan.PoolPages, _plan.PageBytes, Math.Max(1, _adapterSlots), _plan.HostPages, _plan.AdapterCacheBytes), _limits);
         var clock = new EngineClock(_time);
         var statistics = new EngineStatistics();
         var description = Describe();
-        var store = CreateStore(description);
 
-        // The loop, the loader and the directory post to each other; the box is filled once the loop exists.
+        // The loop, the store, the loader and the directory post to each other; the box is filled once the loop exists.
         EngineLoop? loop = null;
         void Post(EngineCommand command) => loop!.TryPost(command);
+        var store = CreateStore(description, Post);
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
         var loader = new ResidencyLoader(store, _work, Post);
         var outputs = new StepOutputs(_limits, description.VocabularySize);
@@ -124,12 +125,27 @@ internal sealed class EngineBuilder
         HostPageCount = _plan.HostPages,
     };
 
-    private AdapterStore CreateStore(EngineDescription description) => new(new AdapterStoreOptions
+    private IPreparedAdapter? Prepare(AdapterWeights weights, Action<EngineCommand> post)
+    {
+        try
+        {
+            return _work.Run(backend => backend.PrepareAdapter(weights));
+        }
+        catch (ComputeException exception)
+        {
+            // Nobody may be running a step that would notice.
+            post(new DeviceFailedCommand(exception));
+            throw;
+        }
+    }
+
+    private AdapterStore CreateStore(EngineDescription description, Action<EngineCommand> post) => new(new AdapterStoreOptions
     {
         Root = _options.AdaptersRoot,
         BaseName = description.ModelName,
         Program = _model.Program,
-        PageCount = _backend.PageCountOf,
+        PreparedBytes = _backend.PreparedBytesOf,
+        Prepare = weights => Prepare(weights, post),
         HostCacheBytes = _plan.AdapterCacheBytes,
         Time = _time,
     });

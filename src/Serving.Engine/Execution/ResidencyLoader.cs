@@ -7,7 +7,7 @@ using Serving.Engine.Loading.Adapters;
 
 namespace Serving.Engine.Execution;
 
-/// <summary>Brings adapters into the pool on the thread pool while steps go on: host copy (read again if it was dropped), then cells into the leased pages.</summary>
+/// <summary>Brings adapters into the pool on the thread pool while steps go on: prepared in host memory (read again if it was dropped), then copied to the leased pages.</summary>
 public sealed class ResidencyLoader
 {
     private readonly AdapterStore _store;
@@ -17,7 +17,7 @@ public sealed class ResidencyLoader
     private long _pages;
 
     /// <summary>Creates a loader.</summary>
-    /// <param name="store">Where host copies are.</param>
+    /// <param name="store">Where prepared adapters are.</param>
     /// <param name="work">Packs them, and waits for loads under way before it ends.</param>
     /// <param name="post">Tells the engine thread.</param>
     public ResidencyLoader(AdapterStore store, BackendWork work, Action<EngineCommand> post)
@@ -50,8 +50,11 @@ public sealed class ResidencyLoader
     {
         try
         {
-            var (weights, failure, _) = await _store.ReloadAsync(load.Digest);
-            _post(weights is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, weights));
+            var (lease, failure, _) = await _store.ReloadAsync(load.Digest);
+            using (lease)
+            {
+                _post(lease is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, lease.Adapter));
+            }
         }
         catch (IOException)
         {
@@ -64,7 +67,7 @@ public sealed class ResidencyLoader
         }
     }
 
-    private EngineCommand Pack(AdapterLoad load, AdapterWeights weights)
+    private EngineCommand Pack(AdapterLoad load, IPreparedAdapter adapter)
     {
         var pages = new int[load.Pages.Count];
         for (var i = 0; i < pages.Length; i++)
@@ -72,7 +75,7 @@ public sealed class ResidencyLoader
             pages[i] = load.Pages[i].Value;
         }
 
-        _work.Backend.PackAdapter(load.Slot, weights, pages);
+        _work.Backend.PackAdapter(load.Slot, adapter, pages);
         Interlocked.Increment(ref _loads);
         Interlocked.Add(ref _pages, pages.Length);
         return new AdapterReadyCommand(load.Digest);

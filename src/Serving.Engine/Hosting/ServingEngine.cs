@@ -83,7 +83,8 @@ public sealed class ServingEngine : IAsyncDisposable
         LoadedModel model,
         IComputeBackend backend)
     {
-        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, options.AdapterCacheBytes, options.ModuleCacheBytes, EngineBuilder.StepBytes(options, model, backend));
+        var cacheBytes = options.AdaptersRoot is null ? 0 : options.AdapterCacheBytes;
+        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, cacheBytes, options.ModuleCacheBytes, EngineBuilder.StepBytes(options, model, backend));
         foreach (var line in plan.ToLines())
         {
             notice(line);

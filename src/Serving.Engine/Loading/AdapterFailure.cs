@@ -12,7 +12,7 @@ public enum AdapterFailure
     /// <summary>It is of a kind that is not served.</summary>
     Unsupported,
 
-    /// <summary>Its files are larger than any adapter of this model can be.</summary>
+    /// <summary>Its files are larger than any adapter of this model can be, or it is larger than the memory that is set aside for adapters.</summary>
     TooLarge,
 
     /// <summary>Its files cannot be read now; a later try may succeed.</summary>

@@ -9,7 +9,7 @@ namespace Serving.Engine.Loading;
 /// <param name="WeightBytes">Packed weights.</param>
 /// <param name="PoolPages">Pages of the pool.</param>
 /// <param name="PageBytes">Bytes of one page.</param>
-/// <param name="AdapterCacheBytes">Bytes of parsed adapters kept in host memory.</param>
+/// <param name="AdapterCacheBytes">Bytes of prepared adapters kept in host memory.</param>
 /// <param name="HostPages">Pages of host memory for copies of prompt modules.</param>
 /// <param name="HeadroomBytes">Left for everything else: buffers, requests, the runtime.</param>
 /// <param name="Refusal">Why the daemon cannot start like this and what would fit; null when it can.</param>
@@ -40,7 +40,7 @@ public sealed record MemoryPlan(
     /// <summary>Bytes for copies of prompt modules, of which every device has its part.</summary>
     public long ModuleCacheBytes => HostPages * PageBytes * Devices;
 
-    /// <summary>Weights and pool are on a device; parsed adapters and copies of modules are in host memory, which is not counted here.</summary>
+    /// <summary>Weights and pool are on a device; prepared adapters and copies of modules are in host memory, pinned, which is not counted here.</summary>
     public bool IsOnDevice { get; init; }
 
     /// <summary>Devices that each hold as much as this plan says.</summary>
@@ -51,7 +51,7 @@ public sealed record MemoryPlan(
     /// <param name="program">The model.</param>
     /// <param name="limit">What there is.</param>
     /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
-    /// <param name="adapterCacheBytes">Most bytes for parsed adapters; taken back to an eighth of what the weights leave where that is less.</param>
+    /// <param name="adapterCacheBytes">Most bytes for prepared adapters; taken back to an eighth of what the weights leave where that is less.</param>
     /// <param name="moduleCacheBytes">Most bytes for copies of prompt modules; taken back in the same way, and to what the pool leaves.</param>
     /// <param name="stepBytes">What steps take of a device's own memory (<see cref="IComputeBackend.StepBytes"/>).</param>
     public static MemoryPlan Create(
@@ -106,7 +106,7 @@ public sealed record MemoryPlan(
         [
             $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free{(Devices > 1 ? " on each GPU" : string.Empty)} ({Limit.Source} limit {Text(Limit.LimitBytes)})",
             IsOnDevice
-                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} in host memory"
+                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} pinned in host memory"
                 : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} + headroom {Text(HeadroomBytes)}",
         ];
     }

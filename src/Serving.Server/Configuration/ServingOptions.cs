@@ -114,7 +114,7 @@ internal sealed class ComputeOptions
     /// <summary>Adapters resident at once at most.</summary>
     public int MaxResidentAdapters { get; set; } = 1024;
 
-    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    /// <summary>Bytes of host memory for adapters as the device takes them; on a GPU pinned, and taken at start.</summary>
     public long AdapterCacheSize { get; set; } = 1L << 30;
 
     /// <summary>Bytes of host memory for copies of prompt modules.</summary>

@@ -36,6 +36,7 @@ public sealed class CudaBenchmarkTests
         ("mixes.all.distinct.rate", null),
         ("mixes.all.ratio", ">= 0.8"),
         ("mixes.attention.ratio", ">= 0.93"),
+        ("prepare.rate", null),
         ("load.rate", ">= 80"),
         ("load.hidden", "<= 1.05"),
         ("traffic.few", null),

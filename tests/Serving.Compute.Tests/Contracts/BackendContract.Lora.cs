@@ -71,8 +71,51 @@ public abstract partial class BackendContract
         using var session = new BackendSession(Factory, test);
         var slot = session.AddAdapter(test.CreateAdapter(7, _ => 40));
         Run(session, slot, tokens);
-        session.Backend.PackAdapter(slot, second, [.. Enumerable.Range(0, session.Backend.PageCountOf(second)).Select(_ => session.TakePage())]);
+        using var prepared = session.Prepare(second);
+        session.Backend.PackAdapter(slot, prepared, session.TakePages(prepared));
         Assert.Equal(LogitsOf(test, second, tokens), Run(session, slot, tokens));
+    }
+
+    /// <summary>Prepared once, packed several times; host memory given back right behind the last, and others prepared and packed from it before any step has run.</summary>
+    [Fact]
+    public void PackAdapter_PreparedOnce_MayBePackedAgainAndGivenBackAtOnce()
+    {
+        var test = TestProgram.Create(ShapeOf("llama"));
+        int[] tokens = [4, 8, 15, 16, 23, 42];
+        AdapterWeights[] adapters = [.. Enumerable.Range(0, 4).Select(i => test.CreateAdapter(20 + i, _ => 24 - i))];
+        using var session = new BackendSession(Factory, test, pages: 2048);
+        var slots = new List<(int Slot, AdapterWeights Adapter)>();
+        foreach (var adapter in adapters)
+        {
+            using var prepared = session.Prepare(adapter);
+            slots.Add((session.Add(prepared), adapter));
+            slots.Add((session.Add(prepared), adapter));
+        }
+
+        foreach (var (slot, adapter) in slots)
+        {
+            Assert.Equal(LogitsOf(test, adapter, tokens), Run(session, slot, tokens));
+        }
+    }
+
+    /// <summary>What memory an adapter takes is known before it is prepared, and grows with its rank.</summary>
+    [Fact]
+    public void PreparedBytesOf_LargerRank_IsMore()
+    {
+        var test = TestProgram.Create(ShapeOf("llama"));
+        using var session = new BackendSession(Factory, test);
+        var matrices = test.CreateAdapter(1, _ => 64).Slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length));
+        Assert.InRange(session.Backend.PreparedBytesOf(test.CreateAdapter(1, _ => 64)), matrices, 2 * matrices);
+        Assert.InRange(session.Backend.PreparedBytesOf(test.CreateAdapter(1, _ => 8)), 1, matrices / 2);
+    }
+
+    [Fact]
+    public void PackAdapter_PreparedElsewhere_IsRefused()
+    {
+        var test = TestProgram.Create(ShapeOf("llama"));
+        using var session = new BackendSession(Factory, test);
+        using var foreign = new ForeignAdapter();
+        Assert.Throws<ArgumentException>(() => session.Backend.PackAdapter(0, foreign, [0]));
     }
 
     private float[] LogitsOf(TestProgram test, AdapterWeights? adapter, int[] tokens)
@@ -129,6 +172,15 @@ public abstract partial class BackendContract
             var at = ((slice.OutputOffset + n) * slice.InputWidth) + k;
             test.Weights[weight][at] = 0;
             merged[weight][at] = BFloat16Bits.FromSingle(value);
+        }
+    }
+
+    private sealed class ForeignAdapter : IPreparedAdapter
+    {
+        public int PageCount => 1;
+
+        public void Dispose()
+        {
         }
     }
 }

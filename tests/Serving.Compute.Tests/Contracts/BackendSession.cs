@@ -11,14 +11,14 @@ public sealed class BackendSession : IDisposable
     private readonly Stack<int> _free;
     private int _slots;
 
-    /// <summary>Creates the backend, loads the weights and takes the pool.</summary>
-    public BackendSession(BackendFactory factory, TestProgram test, int pages = 512, int maxRows = 256, int adapterSlots = 64, int hostPages = 0)
+    /// <summary>Creates the backend, loads the weights and takes the pool, with host memory for prepared adapters of as many pages, unless fewer are asked for.</summary>
+    public BackendSession(BackendFactory factory, TestProgram test, int pages = 512, int maxRows = 256, int adapterSlots = 64, int hostPages = 0, int? adapterPages = null)
     {
         Test = test;
         Limits = new StepLimits(maxRows, 128, maxRows, test.Shape.Positions);
         Backend = factory.Create(test.Program);
         test.LoadInto(Backend);
-        Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages), Limits);
+        Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages, (adapterPages ?? pages) * Backend.PageBytes * (Backend.DeviceMemory?.Count ?? 1)), Limits);
         Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true);
 
         // Pages are handed out in a scattered order, so that nothing works by luck of neighbouring pages.
@@ -52,13 +52,30 @@ public sealed class BackendSession : IDisposable
         }
     }
 
-    /// <summary>Packs an adapter and returns its slot.</summary>
-    public int AddAdapter(AdapterWeights adapter)
+    /// <summary>Prepares an adapter.</summary>
+    public IPreparedAdapter Prepare(AdapterWeights adapter)
     {
-        var pages = Enumerable.Range(0, Backend.PageCountOf(adapter)).Select(_ => TakePage()).ToArray();
-        Backend.PackAdapter(_slots, adapter, pages);
+        var prepared = Backend.PrepareAdapter(adapter);
+        Assert.NotNull(prepared);
+        return prepared;
+    }
+
+    /// <summary>Packs a prepared adapter and returns its slot.</summary>
+    public int Add(IPreparedAdapter adapter)
+    {
+        Backend.PackAdapter(_slots, adapter, TakePages(adapter));
         return _slots++;
     }
+
+    /// <summary>Prepares an adapter, packs it, gives its host memory back at once, and returns its slot.</summary>
+    public int AddAdapter(AdapterWeights adapter)
+    {
+        using var prepared = Prepare(adapter);
+        return Add(prepared);
+    }
+
+    /// <summary>Takes the pages that an adapter needs.</summary>
+    public int[] TakePages(IPreparedAdapter adapter) => [.. Enumerable.Range(0, adapter.PageCount).Select(_ => TakePage())];
 
     /// <summary>Runs the step that was built.</summary>
     public void Execute() => Backend.Execute(Inputs, Outputs);

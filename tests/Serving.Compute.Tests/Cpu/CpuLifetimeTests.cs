@@ -105,8 +105,8 @@ public sealed class CpuLifetimeTests
     {
         var test = TestProgram.Create(new TestShape());
         using var session = new BackendSession(CpuFactory.Of("avx2"), test);
-        var adapter = test.CreateAdapter(1, _ => 8);
-        var pages = Enumerable.Range(0, session.Backend.PageCountOf(adapter)).ToArray();
+        using var adapter = session.Prepare(test.CreateAdapter(1, _ => 8));
+        var pages = Enumerable.Range(0, adapter.PageCount).ToArray();
         pages[^1] = 1_000_000;
         Assert.Throws<ComputeException>(() => session.Backend.PackAdapter(0, adapter, pages));
     }

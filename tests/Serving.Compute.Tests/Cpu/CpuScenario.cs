@@ -62,10 +62,11 @@ internal static class CpuScenario
         var slice = test.Program.Slices[0];
         var notNumbers = Enumerable.Repeat((ushort)0x7FC0, 256 * Math.Max(slice.InputWidth, slice.OutputWidth)).ToArray();
         var adapter = new AdapterWeights([new AdapterSlice(0, 256, 1, notNumbers.AsMemory(0, 256 * slice.InputWidth), notNumbers.AsMemory(0, 256 * slice.OutputWidth))]);
-        var count = session.Backend.PageCountOf(adapter);
+        using var prepared = session.Prepare(adapter);
+        var count = prepared.PageCount;
         for (var first = 0; first + count <= 400; first += count)
         {
-            session.Backend.PackAdapter(63, adapter, [.. Enumerable.Range(first, count)]);
+            session.Backend.PackAdapter(63, prepared, [.. Enumerable.Range(first, count)]);
         }
     }
 

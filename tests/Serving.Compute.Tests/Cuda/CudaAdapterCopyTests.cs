@@ -59,8 +59,8 @@ public sealed class CudaAdapterCopyTests : IDisposable
         int[] computed = [.. origin.Table.Select(entry => entry.Page)];
         session.Backend.CopyToHost(computed, [0, 1]);
 
-        var adapter = test.CreateAdapter(1, _ => 16);
-        int[] pages = [.. Enumerable.Range(0, session.Backend.PageCountOf(adapter)).Select(_ => session.TakePage())];
+        using var adapter = session.Prepare(test.CreateAdapter(1, _ => 16));
+        var pages = session.TakePages(adapter);
         if (packs)
         {
             session.Backend.PackAdapter(63, adapter, pages);

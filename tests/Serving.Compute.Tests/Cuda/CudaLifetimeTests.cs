@@ -52,8 +52,8 @@ public sealed class CudaLifetimeTests
     {
         var test = TestProgram.Create(new TestShape());
         using var session = new BackendSession(CudaFactory.Default, test);
-        var adapter = test.CreateAdapter(1, _ => 8);
-        var pages = Enumerable.Range(0, session.Backend.PageCountOf(adapter)).ToArray();
+        using var adapter = session.Prepare(test.CreateAdapter(1, _ => 8));
+        var pages = Enumerable.Range(0, adapter.PageCount).ToArray();
         Assert.Throws<ComputeException>(() => session.Backend.PackAdapter(64, adapter, pages));
         pages[^1] = 1_000_000;
         Assert.Throws<ComputeException>(() => session.Backend.PackAdapter(0, adapter, pages));

@@ -68,8 +68,8 @@ public sealed class ManagedBackendTests
     public void PackAdapter_TooFewPages_Throws()
     {
         using var session = Session(new ManagedBackendOptions { Threads = 1 }, new TestShape());
-        var adapter = session.Test.CreateAdapter(1, _ => 16);
-        Assert.True(session.Backend.PageCountOf(adapter) > 1);
+        using var adapter = session.Prepare(session.Test.CreateAdapter(1, _ => 16));
+        Assert.True(adapter.PageCount > 1);
         Assert.Throws<ArgumentException>(() => session.Backend.PackAdapter(0, adapter, [3]));
     }
 

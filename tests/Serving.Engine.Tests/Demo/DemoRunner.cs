@@ -31,7 +31,7 @@ public sealed class DemoRunner : IDisposable
         _program = ModelRegistry.Build("demo", folder.Config, folder.Config.MaxPositions);
         _backend = create(_program);
         WeightLoader.Load(_backend, _program, Repository.DemoModel);
-        _backend.AllocatePool(new PoolShape(SequencePages + 256, _program.Shape.PageBytes, 16), Limits);
+        _backend.AllocatePool(new PoolShape(SequencePages + 256, _program.Shape.PageBytes, 16, AdapterHostBytes: 256 * _program.Shape.PageBytes), Limits);
         _outputs = new StepOutputs(Limits, _program.Shape.VocabularySize, keepLogits: true);
     }
 
@@ -90,8 +90,8 @@ public sealed class DemoRunner : IDisposable
 
     private void Pack(int slot, AdapterWeights weights)
     {
-        var count = _backend.PageCountOf(weights);
-        _backend.PackAdapter(slot, weights, [.. Enumerable.Range(_nextPage, count)]);
-        _nextPage += count;
+        using var prepared = _backend.PrepareAdapter(weights)!;
+        _backend.PackAdapter(slot, prepared, [.. Enumerable.Range(_nextPage, prepared.PageCount)]);
+        _nextPage += prepared.PageCount;
     }
 }

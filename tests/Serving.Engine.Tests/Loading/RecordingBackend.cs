@@ -38,9 +38,11 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public void AllocatePool(PoolShape pool, StepLimits limits) => throw new NotSupportedException();
 
-    public int PageCountOf(AdapterWeights adapter) => throw new NotSupportedException();
+    public long PreparedBytesOf(AdapterWeights adapter) => throw new NotSupportedException();
 
-    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => throw new NotSupportedException();
+
+    public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => throw new NotSupportedException();
 

@@ -38,6 +38,27 @@ public sealed class BackendWorkTests
         Assert.Equal(1, backend.Copies);
     }
 
+    /// <summary>What runs on a thread that asked for it is waited for too; afterwards nothing is begun.</summary>
+    [Fact]
+    public async Task DisposeAsync_WorkOnACallersThread_WaitsForItsEnd()
+    {
+        using var backend = new SlowBackend(fails: false);
+        var work = new BackendWork(backend);
+        var running = Task.Run(() => work.Run(given =>
+        {
+            given.CopyToHost([1], [0]);
+            return backend.WasDisposedBelow;
+        }), TestContext.Current.CancellationToken);
+        Assert.True(backend.Begun.Wait(Patience, TestContext.Current.CancellationToken));
+        var ending = work.DisposeAsync().AsTask();
+        Assert.Throws<ComputeException>(() => work.Run(_ => 0));
+        Assert.False(ending.IsCompleted);
+        backend.GoesOn.Set();
+        Assert.False(await running.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        await ending.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        Assert.True(backend.IsDisposed);
+    }
+
     /// <summary>Copies as long as it is told to, and notices when it is disposed of meanwhile.</summary>
     private sealed class SlowBackend(bool fails) : IComputeBackend
     {
@@ -79,9 +100,11 @@ public sealed class BackendWorkTests
 
         public void AllocatePool(PoolShape pool, StepLimits limits) => throw new NotSupportedException();
 
-        public int PageCountOf(AdapterWeights adapter) => throw new NotSupportedException();
+        public long PreparedBytesOf(AdapterWeights adapter) => throw new NotSupportedException();
 
-        public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
+        public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => throw new NotSupportedException();
+
+        public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 
         public void CopyFromHost(ReadOnlySpan<int> hostPages, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 

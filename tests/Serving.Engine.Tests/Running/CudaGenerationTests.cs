@@ -3,6 +3,7 @@ using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Engine.Tests.Demo;
 using Serving.Testing;
+using Serving.Testing.Adapters;
 
 namespace Serving.Engine.Tests.Running;
 
@@ -85,6 +86,55 @@ public sealed class CudaGenerationTests
         await stream!.DisposeAsync();
         await engine.QuiesceAsync();
         Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>
+    /// Host memory for two adapters of six and slots for two, all asked for at once, twice each: they push each other out of both while copies are under way, are read and
+    /// cut again, and every answer is the answer alone.
+    /// </summary>
+    [Theory]
+    [InlineData("cuda")]
+    [InlineData("cuda:0,1")]
+    public async Task Answer_HostMemoryForTwoAdapters_IsTheAnswerAlone(string device)
+    {
+        const int Adapters = 6;
+        const int Rank16Pages = 19;
+        using var folder = new TemporaryFolder();
+        for (var i = 0; i < Adapters; i++)
+        {
+            AdapterGenerator.Write(Path.Combine(folder.Path, $"a{i}"), AdapterDimensions.Of(Repository.DemoModel), seed: i, rank: 16, AdapterGenerator.All);
+        }
+
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 2 * Adapters).Select(i => RunningEngine.Chat($"a{i % Adapters}", "Hello", 2) with { IgnoreEos = true })];
+        IReadOnlyList<Answer>[] crowd;
+        await using (var engine = Start(options => options with { Device = device, AdaptersRoot = folder.Path, AdapterCacheBytes = 2 * Rank16Pages * PageBytes, MaxResidentAdapters = 2 }))
+        {
+            crowd = await Task.WhenAll(requests.Select(engine.RunAsync));
+            await engine.QuiesceAsync();
+            Assert.True(engine.Client.Snapshot.AdapterEvictions > 0, "Nothing was evicted.");
+        }
+
+        await using var roomy = Start(options => options with { Device = device, AdaptersRoot = folder.Path });
+        for (var i = 0; i < Adapters; i++)
+        {
+            var alone = await roomy.RunAsync(requests[i]);
+            Assert.Equal(alone, crowd[i]);
+            Assert.Equal(alone, crowd[i + Adapters]);
+        }
+
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>An adapter larger than the pinned memory that was set aside is its caller's failure, which names the setting; others are served.</summary>
+    [Fact]
+    public async Task Chat_AdapterLargerThanItsHostMemory_IsRefused()
+    {
+        await using var engine = Start(options => options with { AdapterCacheBytes = 30 * PageBytes });
+        var (stream, failure) = await engine.Client.SubmitAsync(RunningEngine.Chat("french", "Hello"), TestContext.Current.CancellationToken);
+        Assert.Null(stream);
+        Assert.Equal(RequestError.AdapterInvalid, failure!.Error);
+        Assert.Contains("engine.adapter_cache_size", failure.Message, StringComparison.Ordinal);
+        Assert.Single(await engine.RunAsync(RunningEngine.Chat("pirate", "Hello", 2)));
     }
 
     /// <summary>A device that fails while an adapter is packed, no step running: the engine ends with the reason, and so does the request.</summary>

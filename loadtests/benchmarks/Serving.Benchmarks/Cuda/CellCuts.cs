@@ -5,24 +5,24 @@ using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks.Cuda;
 
-/// <summary>Several adapters of one rank on all slices, cut one after the other, and what that is measured beside: copies of the same bytes.</summary>
+/// <summary>Adapters of one rank on all slices, each cut into pages of its own as in the host cache, and what that is measured beside: copies of the same bytes.</summary>
 internal sealed class CellCuts
 {
     private readonly ModelProgram _program;
     private readonly AdapterWeights[] _adapters;
-    private readonly CellPieces _pieces;
+    private readonly ushort[][] _pages;
+    private readonly CellPlan _plan;
     private readonly int _pageElements;
-    private readonly ushort[] _ring;
     private int _turn;
 
     /// <summary>Makes the adapters: enough of them that none is still in a cache when its turn comes again.</summary>
-    public CellCuts(ModelProgram program, int rank, int adapters, int ringPages)
+    public CellCuts(ModelProgram program, int rank, int adapters)
     {
         _program = program;
         _pageElements = (int)(program.Shape.PageBytes / sizeof(ushort));
-        _ring = GC.AllocateArray<ushort>(ringPages * _pageElements, pinned: true);
         _adapters = [.. Enumerable.Range(0, adapters).Select(seed => StepSession.RandomAdapter(program, rank, seed))];
-        _pieces = Plan(_adapters[0]);
+        _plan = MakePlan(_adapters[0]);
+        _pages = [.. _adapters.Select(_ => GC.AllocateArray<ushort>(_plan.Layout.PageCount * _pageElements, pinned: true))];
         Bytes = _adapters[0].Slices.Sum(slice => (long)(slice.A.Length + slice.B.Length) * sizeof(ushort));
     }
 
@@ -30,50 +30,48 @@ internal sealed class CellCuts
     public long Bytes { get; }
 
     /// <summary>Seconds that a plan takes, before the first cut of the first adapter with its ranks.</summary>
-    public double Plan()
+    public double Plan() => Time(() => GC.KeepAlive(MakePlan(_adapters[0])));
+
+    /// <summary>Seconds that the next adapter takes to be cut.</summary>
+    public double Cut()
     {
-        var start = Stopwatch.GetTimestamp();
-        GC.KeepAlive(Plan(_adapters[0]));
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var turn = Next();
+        return Time(() => Cut(turn));
     }
 
-    /// <summary>Seconds that the next adapter takes to be cut into a ring of pages by so many threads.</summary>
-    public double Cut(int threads)
+    /// <summary>Seconds that the next adapters take, cut side by side, each by a thread.</summary>
+    public double CutSideBySide(int threads)
     {
-        var pieces = _pieces;
-        var adapter = _adapters[Next()];
-        return Run(threads, pieces.Count, piece => pieces.Cut(piece, adapter, _ring.AsSpan(pieces.PageOf(piece) * _pageElements % _ring.Length, _pageElements)));
+        int[] turns = [.. Enumerable.Range(0, threads).Select(_ => Next())];
+        return Time(() => Parallel.ForEach(turns, new ParallelOptions { MaxDegreeOfParallelism = threads }, Cut));
     }
 
-    /// <summary>Seconds that copies of the next adapter's matrices into the ring take, as they are, by so many threads.</summary>
-    public double Copy(int threads)
+    /// <summary>Seconds that copies of the next adapter's matrices take, as they are.</summary>
+    public double Copy()
     {
-        var slices = _adapters[Next()].Slices;
-        return Run(threads, 2 * slices.Count, matrix =>
+        var turn = Next();
+        return Time(() =>
         {
-            var source = (matrix % 2 == 0 ? slices[matrix / 2].A : slices[matrix / 2].B).Span;
-            source.CopyTo(_ring.AsSpan((int)((long)matrix * _pageElements / 8 % (_ring.Length - source.Length))));
+            var target = _pages[turn].AsSpan();
+            foreach (var slice in _adapters[turn].Slices)
+            {
+                slice.A.Span.CopyTo(target);
+                slice.B.Span.CopyTo(target[slice.A.Length..]);
+                target = target[(slice.A.Length + slice.B.Length)..];
+            }
         });
     }
 
-    private static double Run(int threads, int pieces, Action<int> work)
+    private void Cut(int turn) => _plan.Cut(_adapters[turn], page => _pages[turn].AsSpan(page * _pageElements, _pageElements));
+
+    private static double Time(Action work)
     {
         var start = Stopwatch.GetTimestamp();
-        using (var crew = new CutCrew(pieces, threads - 1, work))
-        {
-            crew.Allow(pieces);
-            while (crew.TryWork())
-            {
-            }
-
-            // Taken in order, so those after the last that is awaited here are few; disposing waits for them.
-            crew.Await(pieces - 1);
-        }
-
+        work();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private CellPieces Plan(AdapterWeights adapter) => new CellPlans(_program.Slices, _program.Shape.PageBytes).Of(adapter);
+    private CellPlan MakePlan(AdapterWeights adapter) => new CellPlans(_program.Slices, _program.Shape.PageBytes).Of(adapter);
 
     private int Next() => _turn = (_turn + 1) % _adapters.Length;
 }

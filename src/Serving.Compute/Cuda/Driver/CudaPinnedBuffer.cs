@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Serving.Compute.Cuda.Driver;
 
 /// <summary>Page-locked host memory: what the device copies from and to while the host goes on.</summary>
@@ -10,18 +12,25 @@ internal sealed unsafe class CudaPinnedBuffer : CudaHandle
         : base(context, pointer)
     {
         Bytes = bytes;
-        new Span<byte>((void*)pointer, (int)Math.Min(bytes, int.MaxValue)).Clear();
     }
 
     /// <summary>Its size.</summary>
     public long Bytes { get; }
 
     /// <summary>Takes memory.</summary>
-    public static CudaPinnedBuffer Allocate(CudaContext context, long bytes)
+    /// <param name="context">Whose copies will use it most.</param>
+    /// <param name="bytes">How much.</param>
+    /// <param name="clear">Whether it starts as zeros; otherwise what it holds is undefined.</param>
+    public static CudaPinnedBuffer Allocate(CudaContext context, long bytes, bool clear = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         context.MakeCurrent();
         DriverApi.MemHostAlloc(out var pointer, (nuint)bytes, Portable).ThrowIfFailed("cuMemHostAlloc");
+        if (clear)
+        {
+            NativeMemory.Clear((void*)pointer, (nuint)bytes);
+        }
+
         return new CudaPinnedBuffer(context, pointer, bytes);
     }
 

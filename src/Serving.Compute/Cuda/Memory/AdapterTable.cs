@@ -9,8 +9,8 @@ using Serving.Compute.Steps;
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
-/// Which adapter is bound to which slot, on the device and, for what the host decides by it, here. Adapters are cut into cells in pinned memory, page by page in the
-/// order of their layers, while copies of the pages before are under way, on a stream of their own (<see cref="CellLoads"/>).
+/// Which adapter is bound to which slot, on the device and, for what the host decides by it, here. Adapters lie cut into cells in pinned memory (<see cref="AdapterArena"/>)
+/// and are copied from there on a stream of their own (<see cref="AdapterCopies"/>).
 /// </summary>
 internal sealed class AdapterTable : IDisposable
 {
@@ -22,14 +22,14 @@ internal sealed class AdapterTable : IDisposable
     private readonly PoolShape _pool;
     private readonly CudaDeviceBuffer _pages;
     private readonly AdapterCopies _copies;
-    private readonly CellLoads _cells;
+    private readonly AdapterArena _arena;
     private readonly StagingRing _tables;
     private readonly byte[] _rankBlocks;
     private readonly int _runsPerSlot;
     private long _bindings;
 
-    /// <summary>A table of empty slots; adapters are cut by so many threads at once.</summary>
-    public AdapterTable(ModelProgram program, PoolShape pool, CudaDeviceBuffer pages, int threads)
+    /// <summary>A table of empty slots.</summary>
+    public AdapterTable(ModelProgram program, PoolShape pool, CudaDeviceBuffer pages)
     {
         _slices = program.Slices;
         _pool = pool;
@@ -38,7 +38,7 @@ internal sealed class AdapterTable : IDisposable
         _runsPerSlot = RunsPerSlot(_slices, CellsPerPage);
         var context = pages.Context;
         _copies = new AdapterCopies(context, pool.AdapterSlots, pool.PageCount);
-        _cells = new CellLoads(pages, pool.PageBytes, _copies.Stream, threads);
+        _arena = new AdapterArena(context, pool.AdapterHostBytes, pool.PageBytes, _copies);
         _tables = new StagingRing(context, StagingLoads, Math.Max(1, SlotBindingBytes + ((long)_runsPerSlot * sizeof(int))));
         _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
         Bindings = CudaDeviceBuffer.Allocate(context, BindingBytes(_slices.Count, pool.AdapterSlots));
@@ -65,22 +65,26 @@ internal sealed class AdapterTable : IDisposable
 
     private int SlotBindingBytes => _slices.Count * Marshal.SizeOf<LoraBinding>();
 
-    /// <summary>Cuts an adapter into cells, queues their copies to its pages and binds it to the slot; who uses them afterwards waits on the device (<see cref="Await"/>).</summary>
-    public void Pack(int slot, AdapterWeights adapter, CellPieces pieces, ReadOnlySpan<int> pages)
+    /// <summary>Cuts an adapter into cells, beside whatever else goes on; null where the host memory for it is taken.</summary>
+    public CutAdapter? Prepare(AdapterWeights adapter, CellPlan plan) => _arena.Prepare(adapter, plan);
+
+    /// <summary>Queues the copies of an adapter's cells to its pages and binds it to the slot; who uses them afterwards waits on the device (<see cref="Await"/>).</summary>
+    public void Pack(int slot, IPreparedAdapter prepared, ReadOnlySpan<int> pages)
     {
-        Check(slot, pieces.Layout, pages);
+        var adapter = CutAdapter.From(prepared, _arena);
+        Check(slot, adapter.PageCount, pages);
         lock (_gate)
         {
             _pages.Context.MakeCurrent();
             try
             {
-                _cells.Load(adapter, pieces, pages);
-                Bind(slot, adapter, pieces.Layout, pages);
-                _copies.Mark(slot, pages);
+                _arena.Copy(adapter, _pages, pages, _copies.Stream);
+                Bind(slot, adapter, pages);
+                adapter.CopiedBy(_copies.Mark(slot, pages));
             }
             catch
             {
-                // No number stands for these copies, so nobody would wait for them before the pages are written by others.
+                // No number stands for these copies, so nobody would wait for them before the pages, here or there, are written by others.
                 TrySettle();
                 throw;
             }
@@ -102,7 +106,7 @@ internal sealed class AdapterTable : IDisposable
         // Pinned memory is not given back under a copy.
         TrySettle();
         _copies.Dispose();
-        _cells.Dispose();
+        _arena.Dispose();
         _tables.Dispose();
         Bindings.Dispose();
         Runs.Dispose();
@@ -110,11 +114,11 @@ internal sealed class AdapterTable : IDisposable
 
     private static int Tiles(int width) => (width + AdapterLayout.CellColumns - 1) / AdapterLayout.CellColumns;
 
-    private void Check(int slot, AdapterLayout layout, ReadOnlySpan<int> pages)
+    private void Check(int slot, int pageCount, ReadOnlySpan<int> pages)
     {
-        if ((uint)slot >= (uint)_pool.AdapterSlots || pages.Length < layout.PageCount)
+        if ((uint)slot >= (uint)_pool.AdapterSlots || pages.Length < pageCount)
         {
-            throw new ComputeException($"Slot {slot} of {_pool.AdapterSlots}, or {pages.Length} pages for an adapter of {layout.PageCount}, cannot be right.");
+            throw new ComputeException($"Slot {slot} of {_pool.AdapterSlots}, or {pages.Length} pages for an adapter of {pageCount}, cannot be right.");
         }
 
         foreach (var page in pages)
@@ -139,22 +143,23 @@ internal sealed class AdapterTable : IDisposable
         }
     }
 
-    private void Bind(int slot, AdapterWeights adapter, AdapterLayout layout, ReadOnlySpan<int> pages)
+    private void Bind(int slot, CutAdapter adapter, ReadOnlySpan<int> pages)
     {
         var bindings = new LoraBinding[_slices.Count];
         var runs = new List<int>();
         var firstRun = slot * _runsPerSlot;
-        for (var i = 0; i < adapter.Slices.Count; i++)
+        var slices = adapter.Plan.Layout.Slices;
+        for (var i = 0; i < slices.Count; i++)
         {
-            var blocks = layout.Slices[i].RankBlocks;
-            bindings[adapter.Slices[i].Slice] = new LoraBinding
+            var blocks = slices[i].RankBlocks;
+            bindings[slices[i].Slice] = new LoraBinding
             {
                 FirstShrinkRun = firstRun + runs.Count,
-                FirstExpandRun = firstRun + runs.Count + (blocks * RunsOf(_slices[adapter.Slices[i].Slice].InputWidth, CellsPerPage)),
+                FirstExpandRun = firstRun + runs.Count + (blocks * RunsOf(_slices[slices[i].Slice].InputWidth, CellsPerPage)),
                 RankBlocks = blocks,
-                Scale = adapter.Slices[i].Scale,
+                Scale = adapter.Scales[i],
             };
-            foreach (var run in layout.Slices[i].Runs)
+            foreach (var run in slices[i].Runs)
             {
                 runs.Add((pages[run.Page] * CellsPerPage) + run.FirstCell);
             }

@@ -23,12 +23,6 @@ internal readonly record struct CellCut(CellRun Run, int Slice, int Width)
         }
     }
 
-    /// <summary>Some tiles of the run.</summary>
-    public CellCut Part(int firstTile, int tiles) => this with
-    {
-        Run = Run with { FirstCell = Run.FirstCell + firstTile, FirstTile = Run.FirstTile + firstTile, TileCount = tiles },
-    };
-
     /// <summary>Fills the run's cells of a page.</summary>
     public void Pack(AdapterWeights adapter, Span<ushort> page) => CellOrder.Fill(Run, adapter.Slices[Slice], Width, page[(Run.FirstCell * CellOrder.CellElements)..]);
 }

@@ -4,8 +4,8 @@ using Serving.Compute.Programs;
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
-/// Layouts of adapters and their pieces, those used last: most adapters of a model have one of a few sets of ranks, and to lay one out anew takes a tenth of the time that
-/// it takes to copy it. Thread-safe.
+/// Plans of cutting adapters, those used last: most adapters of a model have one of a few sets of ranks, and to lay one out anew takes a tenth of the time that
+/// it takes to cut it. Thread-safe.
 /// </summary>
 /// <param name="slices">Of the model.</param>
 /// <param name="pageBytes">Bytes of a page.</param>
@@ -15,15 +15,15 @@ internal sealed class CellPlans(IReadOnlyList<LoraSlice> slices, long pageBytes)
     private const int Kept = 16;
 
     private readonly Lock _gate = new();
-    private readonly List<CellPieces> _byUse = [];
+    private readonly List<CellPlan> _byUse = [];
 
     /// <summary>The plan for an adapter.</summary>
-    public CellPieces Of(AdapterWeights adapter)
+    public CellPlan Of(AdapterWeights adapter)
     {
         lock (_gate)
         {
             var at = _byUse.FindLastIndex(plan => plan.Fit(adapter));
-            var plan = at >= 0 ? _byUse[at] : new CellPieces(slices, AdapterLayout.Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes));
+            var plan = at >= 0 ? _byUse[at] : new CellPlan(slices, AdapterLayout.Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes));
             if (at >= 0 || _byUse.Count == Kept)
             {
                 _byUse.RemoveAt(Math.Max(0, at));

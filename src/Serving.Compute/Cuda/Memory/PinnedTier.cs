@@ -20,7 +20,7 @@ internal sealed class PinnedTier : IDisposable
         _pages = pages;
         _adapters = adapters;
         _stream = CudaStream.Create(pages.Context);
-        _host = pool.HostPageCount > 0 ? CudaPinnedBuffer.Allocate(pages.Context, checked(pool.HostPageCount * pool.PageBytes)) : null;
+        _host = pool.HostPageCount > 0 ? CudaPinnedBuffer.Allocate(pages.Context, checked(pool.HostPageCount * pool.PageBytes), clear: false) : null;
     }
 
     /// <summary>Copies pages of the arena to host pages; they are there when it returns.</summary>

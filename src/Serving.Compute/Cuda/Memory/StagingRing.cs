@@ -17,15 +17,9 @@ internal sealed class StagingRing : IDisposable
         _copied = [.. Enumerable.Range(0, pieces).Select(_ => CudaEvent.Create(context, blocking: true))];
     }
 
-    /// <summary>Pieces.</summary>
-    public int Count => _copied.Length;
-
-    /// <summary>The memory of a turn. It must be free, and no copy of it queued before it is filled. From any thread.</summary>
+    /// <summary>The memory of a turn. It must be free, and no copy of it queued before it is filled.</summary>
     public Span<T> Piece<T>(long turn, int count)
         where T : unmanaged => _memory.Span<T>(At(turn) * _pieceBytes, count);
-
-    /// <summary>Whether nothing is copied any more from the piece that is this turn's.</summary>
-    public bool IsFree(long turn) => _copied[At(turn)].IsDone();
 
     /// <summary>Waits until nothing is copied any more from the piece that is this turn's.</summary>
     public void Await(long turn) => _copied[At(turn)].Synchronize();

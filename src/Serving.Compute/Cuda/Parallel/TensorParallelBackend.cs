@@ -110,20 +110,48 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     /// <inheritdoc/>
     public void AllocatePool(PoolShape pool, StepLimits limits)
     {
+        ArgumentNullException.ThrowIfNull(pool);
         ArgumentNullException.ThrowIfNull(limits);
         _outputs = [.. _ranks.Select(_ => new StepOutputs(limits, _program.Shape.VocabularySize))];
-        Run(rank => _ranks[rank].AllocatePool(pool, limits));
+        var part = pool with { AdapterHostBytes = pool.AdapterHostBytes / _ranks.Length };
+        Run(rank => _ranks[rank].AllocatePool(part, limits));
     }
 
-    /// <summary>Pages of the rank whose share of the adapter is the largest: a page is one page on every rank.</summary>
-    public int PageCountOf(AdapterWeights adapter) => _ranks.Max(rank => rank.PageCountOf(adapter));
+    /// <summary>Bytes on all ranks together. What is set aside for the rank whose share is the largest is set aside for all: a page is one page on every rank.</summary>
+    public long PreparedBytesOf(AdapterWeights adapter) => _ranks.Max(rank => rank.PreparedBytesOf(adapter)) * _ranks.Length;
 
     /// <inheritdoc/>
-    public void PackAdapter(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
+    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter)
     {
+        var parts = new List<IPreparedAdapter>();
+        try
+        {
+            for (var rank = 0; rank < _ranks.Length && parts.Count == rank; rank++)
+            {
+                if (_ranks[rank].PrepareAdapter(AdapterSharding.Cut(adapter, _shards[rank])) is { } part)
+                {
+                    parts.Add(part);
+                }
+            }
+        }
+        finally
+        {
+            if (parts.Count < _ranks.Length)
+            {
+                parts.ForEach(part => part.Dispose());
+            }
+        }
+
+        return parts.Count == _ranks.Length ? new SharedOutAdapter(parts) : null;
+    }
+
+    /// <summary>Queues every rank's copies, one rank after the other: that waits at most for the load two before, so that all ranks' links are at work.</summary>
+    public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages)
+    {
+        var parts = SharedOutAdapter.PartsOf(adapter, _ranks.Length);
         for (var rank = 0; rank < _ranks.Length; rank++)
         {
-            _ranks[rank].PackAdapter(slot, AdapterSharding.Cut(adapter, _shards[rank]), pages);
+            _ranks[rank].PackAdapter(slot, parts[rank], pages);
         }
     }
 

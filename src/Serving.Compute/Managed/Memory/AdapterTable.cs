@@ -8,29 +8,23 @@ internal sealed unsafe class AdapterTable
 {
     private readonly IReadOnlyList<LoraSlice> _slices;
     private readonly PageArena _pages;
-    private readonly long _pageBytes;
     private readonly SliceBinding?[]?[] _slots;
 
     /// <summary>A table of <paramref name="slots"/> empty slots.</summary>
-    public AdapterTable(IReadOnlyList<LoraSlice> slices, PageArena pages, long pageBytes, int slots)
+    public AdapterTable(IReadOnlyList<LoraSlice> slices, PageArena pages, int slots)
     {
         _slices = slices;
         _pages = pages;
-        _pageBytes = pageBytes;
         _slots = new SliceBinding?[]?[slots];
     }
-
-    /// <summary>The layout of an adapter's cells.</summary>
-    public static AdapterLayout LayOut(IReadOnlyList<LoraSlice> slices, AdapterWeights adapter, long pageBytes) =>
-        AdapterLayout.Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
 
     /// <summary>The cells of a slot's slice, or null where the adapter (or the base model, slot −1) leaves it alone.</summary>
     public SliceBinding? Find(int slot, int slice) => slot < 0 ? null : Volatile.Read(ref _slots[slot])?[slice];
 
     /// <summary>Writes all cells and binds them to the slot.</summary>
-    public void Pack(int slot, AdapterWeights adapter, ReadOnlySpan<int> pages)
+    public void Pack(int slot, MatrixAdapter prepared, ReadOnlySpan<int> pages)
     {
-        var layout = LayOut(_slices, adapter, _pageBytes);
+        var (adapter, layout) = (prepared.Weights, prepared.Layout);
         if (pages.Length < layout.PageCount)
         {
             throw new ArgumentException($"The adapter takes {layout.PageCount} pages, {pages.Length} were given.", nameof(pages));

@@ -1,14 +1,16 @@
+using System.Globalization;
 using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
 using Serving.Core.Adapters;
 using Serving.Engine.Loading.Peft;
 
 namespace Serving.Engine.Loading.Adapters;
 
-/// <summary>An adapter as it was read: how its files looked, what it came to, and its matrices on success.</summary>
-internal readonly record struct LoadedAdapter(AdapterStamp? Stamp, AdapterLoadOutcome Outcome, AdapterWeights? Weights);
+/// <summary>An adapter as it was read: how its files looked, what it came to, and the prepared adapter on success, which the caller gives back.</summary>
+internal readonly record struct LoadedAdapter(AdapterStamp? Stamp, AdapterLoadOutcome Outcome, AdapterLease? Lease);
 
 /// <summary>
-/// Reads adapters from disk, a few at once. Files that change while they are read are read again: what comes back is one moment's content,
+/// Reads adapters from disk, checks and prepares them, a few at once. Files that change while they are read are read again: what comes back is one moment's content,
 /// old or new, never part of each.
 /// </summary>
 internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache)
@@ -63,6 +65,12 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
             : "adapter_model.safetensors is missing";
     }
 
+    private static int RankOf(AdapterWeights weights) => weights.Slices.Select(slice => slice.Rank).DefaultIfEmpty().Max();
+
+    private string TooLarge(AdapterWeights weights) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"it takes {options.PreparedBytes(weights) / (double)(1 << 20):0.0} MiB of host memory, and {options.HostCacheBytes / (double)(1 << 20):0.0} MiB are set aside for all adapters (engine.adapter_cache_size)");
+
     private bool IsSettled(AdapterStamp stamp) => (options.Time.GetUtcNow().UtcDateTime - stamp.Changed).Duration() >= SettleTime;
 
     private async Task<LoadedAdapter?> ReadAsync(AdapterLocation location, AdapterStamp stamp)
@@ -76,9 +84,9 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
             }
 
             var adapter = PeftAdapterReader.Read(config, weights, options.Program);
-            cache.Add(adapter.Digest, adapter.Weights, adapter.SizeBytes);
-            var reference = new AdapterRef(adapter.Digest, options.PageCount(adapter.Weights), adapter.SizeBytes);
-            return new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(reference), adapter.Weights);
+            return await cache.AddAsync(adapter.Digest, adapter.Weights).ConfigureAwait(false) is { } lease
+                ? new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(new AdapterRef(adapter.Digest, lease.Adapter.PageCount, adapter.SizeBytes), RankOf(adapter.Weights)), lease)
+                : Failed(stamp, AdapterFailure.TooLarge, TooLarge(adapter.Weights));
         }
         catch (AdapterFormatException e)
         {
@@ -87,6 +95,11 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
+        }
+        catch (ComputeException)
+        {
+            // Whoever prepares for the store tells the engine thread what is wrong with the device.
+            return Failed(stamp, AdapterFailure.Io, "the device that it is prepared for failed");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,12 +1,10 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
-using Serving.Compute.Adapters;
 using Serving.Core.Memory;
 
 namespace Serving.Engine.Loading.Adapters;
 
 /// <summary>
-/// The adapters on disk, by tenant and name, and their matrices in host memory, by digest. Names choose what is opened; everything behind the
+/// The adapters on disk, by tenant and name, and prepared ones in host memory, by digest. Names choose what is opened; everything behind the
 /// door knows digests only. Thread-safe; reading happens on the thread pool, a few at once, and no failure of one adapter touches another.
 /// </summary>
 public sealed class AdapterStore
@@ -32,12 +30,12 @@ public sealed class AdapterStore
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
-        _cache = new HostCache(options.HostCacheBytes);
+        _cache = new HostCache(options.HostCacheBytes, options.PreparedBytes, options.Prepare);
         _registry = new AdapterRegistry(options.Root, options.BaseName);
         _loader = new AdapterLoader(options, _cache);
     }
 
-    /// <summary>Bytes of matrices in host memory.</summary>
+    /// <summary>Bytes of prepared adapters in host memory.</summary>
     public long HostCacheBytes => _cache.Bytes;
 
     /// <summary>Adapters in host memory.</summary>
@@ -82,25 +80,23 @@ public sealed class AdapterStore
         return AdapterNames.IsValid(handle.Name) ? Watch(handle).CurrentAsync(cancellationToken) : ValueTask.FromResult(AdapterLoadOutcome.Unknown);
     }
 
-    /// <summary>The matrices of an adapter that is in host memory.</summary>
-    public bool TryGetWeights(Digest digest, [NotNullWhen(true)] out AdapterWeights? weights) => _cache.TryGet(digest, out weights);
-
-    /// <summary>The matrices of an adapter that was opened before, read again if they are no longer in host memory. Content that has changed since fails as replaced.</summary>
+    /// <summary>An adapter that was opened before, read and prepared again if it is no longer in host memory. Content that has changed since fails as replaced.</summary>
     public async ValueTask<AdapterReload> ReloadAsync(Digest digest)
     {
-        if (_cache.TryGet(digest, out var cached))
+        if (_cache.TryLease(digest) is { } kept)
         {
-            return new AdapterReload(cached, AdapterFailure.Unknown, "");
+            return new AdapterReload(kept, AdapterFailure.Unknown, "");
         }
 
         foreach (var watched in _watched.Values.Where(watched => watched.Last?.Adapter?.Digest == digest))
         {
             var loaded = await watched.ReloadAsync().ConfigureAwait(false);
-            if (loaded.Weights is not null && loaded.Outcome.Adapter?.Digest == digest)
+            if (loaded.Lease is not null && loaded.Outcome.Adapter?.Digest == digest)
             {
-                return new AdapterReload(loaded.Weights, AdapterFailure.Unknown, "");
+                return new AdapterReload(loaded.Lease, AdapterFailure.Unknown, "");
             }
 
+            loaded.Lease?.Dispose();
             if (loaded.Outcome is { Adapter: null, IsUnknown: false } failed)
             {
                 return new AdapterReload(null, failed.Failure, failed.Reason);

@@ -15,13 +15,16 @@ public sealed record AdapterStoreOptions
     /// <summary>The program that adapters must fit.</summary>
     public required ModelProgram Program { get; init; }
 
-    /// <summary>Pages that an adapter takes on the device (<c>IComputeBackend.PageCountOf</c>).</summary>
-    public required Func<AdapterWeights, int> PageCount { get; init; }
+    /// <summary>Bytes of host memory that a prepared adapter takes (<c>IComputeBackend.PreparedBytesOf</c>).</summary>
+    public required Func<AdapterWeights, long> PreparedBytes { get; init; }
 
-    /// <summary>Bytes of parsed adapters kept in host memory.</summary>
+    /// <summary>Prepares an adapter for the device (<c>IComputeBackend.PrepareAdapter</c>), on the thread that read it.</summary>
+    public required Func<AdapterWeights, IPreparedAdapter?> Prepare { get; init; }
+
+    /// <summary>Bytes of prepared adapters kept in host memory.</summary>
     public long HostCacheBytes { get; init; } = 1L << 30;
 
-    /// <summary>Adapters read from disk at once; each takes its file and its matrices in memory meanwhile.</summary>
+    /// <summary>Adapters read from disk, checked and prepared at once; each takes its file and its matrices in memory meanwhile.</summary>
     public int ConcurrentLoads { get; init; } = 2;
 
     /// <summary>Tells the time: wall-clock for the age of files, timestamps for everything else.</summary>

@@ -1,5 +1,3 @@
-using Serving.Compute.Adapters;
-
 namespace Serving.Engine.Loading.Adapters;
 
 /// <summary>
@@ -16,7 +14,6 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
 
     private readonly Lock _lock = new();
     private Task<AdapterLoadOutcome>? _look;
-    private Task<LoadedAdapter>? _reload;
     private AdapterLoadOutcome? _outcome;
     private AdapterStamp? _stamp;
     private long _lookedAt;
@@ -66,14 +63,8 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
         return new ValueTask<AdapterLoadOutcome>(known?.Adapter is null ? look.WaitAsync(cancellationToken) : AwaitAsync(look, known, cancellationToken));
     }
 
-    /// <summary>Reads the files whatever they look like, for matrices that are no longer in memory.</summary>
-    public Task<LoadedAdapter> ReloadAsync()
-    {
-        lock (_lock)
-        {
-            return _reload ??= Task.Run(ReadAgainAsync, CancellationToken.None);
-        }
-    }
+    /// <summary>Reads the files whatever they look like, for an adapter that is no longer in memory. Every caller reads for itself: each gives its own lease back.</summary>
+    public Task<LoadedAdapter> ReloadAsync() => Task.Run(ReadAgainAsync, CancellationToken.None);
 
     private async Task<AdapterLoadOutcome> AwaitAsync(Task<AdapterLoadOutcome> look, AdapterLoadOutcome known, CancellationToken cancellationToken)
     {
@@ -106,7 +97,9 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
                 }
             }
 
-            return Keep(await loader.LoadAsync(location).ConfigureAwait(false));
+            var loaded = await loader.LoadAsync(location).ConfigureAwait(false);
+            loaded.Lease?.Dispose();
+            return Keep(loaded);
         }
         finally
         {
@@ -119,20 +112,10 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
 
     private async Task<LoadedAdapter> ReadAgainAsync()
     {
-        try
-        {
-            var loaded = registry.Locate(handle) is { } location
-                ? await loader.LoadAsync(location).ConfigureAwait(false)
-                : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
-            return loaded with { Outcome = Keep(loaded) };
-        }
-        finally
-        {
-            lock (_lock)
-            {
-                _reload = null;
-            }
-        }
+        var loaded = registry.Locate(handle) is { } location
+            ? await loader.LoadAsync(location).ConfigureAwait(false)
+            : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
+        return loaded with { Outcome = Keep(loaded) };
     }
 
     private AdapterLoadOutcome Keep(LoadedAdapter loaded)

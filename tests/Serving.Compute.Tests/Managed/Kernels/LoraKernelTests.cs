@@ -48,10 +48,10 @@ public sealed class LoraKernelTests
             B = TestProgram.Normal(random, outputs * rank, 1);
             var adapter = new AdapterWeights([new AdapterSlice(0, rank, Scale, A, B)]);
             LoraSlice[] slices = [new(0, 0, Projection.Query, inputs, 0, outputs)];
-            var layout = AdapterTable.LayOut(slices, adapter, 8192);
-            _pages = new PageArena(new ModelShape(16, 16, 1, 1, 1, 16, 16), new PoolShape(layout.PageCount + 3, 8192, 1), exact: false);
-            var table = new AdapterTable(slices, _pages, 8192, 1);
-            table.Pack(0, adapter, [.. Enumerable.Range(0, layout.PageCount).Select(page => (page + 3) % (layout.PageCount + 3))]);
+            var prepared = MatrixAdapter.Of(slices, adapter, 8192);
+            _pages = new PageArena(new ModelShape(16, 16, 1, 1, 1, 16, 16), new PoolShape(prepared.PageCount + 3, 8192, 1), exact: false);
+            var table = new AdapterTable(slices, _pages, 1);
+            table.Pack(0, prepared, [.. Enumerable.Range(0, prepared.PageCount).Select(page => (page + 3) % (prepared.PageCount + 3))]);
             Binding = table.Find(0, 0)!;
             X = new NativeBuffer<float>((inputs + 63) / 64 * 64);
             for (var i = 0; i < inputs; i++)

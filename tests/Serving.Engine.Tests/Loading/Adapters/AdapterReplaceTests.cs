@@ -85,7 +85,8 @@ public sealed class AdapterReplaceTests : IDisposable
         Root = _folder.Path,
         BaseName = "base",
         Program = Program,
-        PageCount = _ => 1,
+        PreparedBytes = FakeAdapter.BytesOf,
+        Prepare = weights => new FakeAdapter(weights),
         Time = time,
     });
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Serving.Compute.Adapters;
+using Serving.Compute.Backends;
 using Serving.Compute.Programs;
 using Serving.Core.Memory;
 using Serving.Engine.Loading;
@@ -22,7 +23,7 @@ public sealed class AdapterStoreTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly ManualTime _time = new();
     private readonly AdapterStore _store;
-    private int _packed;
+    private int _prepared;
 
     public AdapterStoreTests() => _store = MakeStore(1 << 30);
 
@@ -69,7 +70,7 @@ public sealed class AdapterStoreTests : IDisposable
         Write("style", seed: 1);
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => OpenAsync("acme", "style")));
         Assert.All(outcomes, outcome => Assert.Equal(outcomes[0].Adapter, outcome.Adapter));
-        Assert.Equal(1, _packed);
+        Assert.Equal(1, _prepared);
     }
 
     [Fact]
@@ -84,7 +85,7 @@ public sealed class AdapterStoreTests : IDisposable
         Assert.NotEqual(before.Adapter, after.Adapter);
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(after.Adapter, (await OpenAsync("acme", "style")).Adapter);
-        Assert.Equal(2, _packed);
+        Assert.Equal(2, _prepared);
     }
 
     [Fact]
@@ -198,13 +199,23 @@ public sealed class AdapterStoreTests : IDisposable
         var store = MakeStore(size);
         var a = (await store.OpenAsync("acme", "a")).Outcome.Adapter!;
         var b = (await store.OpenAsync("acme", "b")).Outcome.Adapter!;
-        Assert.False(store.TryGetWeights(a.Digest, out _));
-        Assert.True(store.TryGetWeights(b.Digest, out _));
-        Assert.Equal(size, store.HostCacheBytes);
-        Assert.NotNull((await store.ReloadAsync(a.Digest)).Weights);
+        Assert.Equal((1, size), (store.HostCacheCount, store.HostCacheBytes));
+        var before = _prepared;
+        using (var kept = (await store.ReloadAsync(b.Digest)).Lease)
+        {
+            Assert.NotNull(kept);
+            Assert.Equal(before, _prepared);
+        }
+
+        using (var again = (await store.ReloadAsync(a.Digest)).Lease)
+        {
+            Assert.NotNull(again);
+            Assert.Equal(before + 1, _prepared);
+        }
+
         Write("b", seed: 3);
         var replaced = await store.ReloadAsync(b.Digest);
-        Assert.Null(replaced.Weights);
+        Assert.Null(replaced.Lease);
         Assert.Equal(AdapterFailure.Replaced, replaced.Failure);
         Assert.Equal(AdapterFailure.Replaced, (await store.ReloadAsync(Digest.Of("never seen"u8))).Failure);
     }
@@ -263,21 +274,85 @@ public sealed class AdapterStoreTests : IDisposable
 
     private async Task<AdapterLoadOutcome> OpenAsync(string tenant, string name) => (await _store.OpenAsync(tenant, name)).Outcome;
 
-    private AdapterStore MakeStore(long cacheBytes, Action<AdapterWeights>? packed = null) => new(new AdapterStoreOptions
+    /// <summary>One content under two names, opened at once: it is prepared once.</summary>
+    [Fact]
+    public async Task OpenAsync_OneContentUnderTwoNames_IsPreparedOnce()
+    {
+        Write("first", seed: 1);
+        Write("second", seed: 1);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => OpenAsync("acme", i % 2 == 0 ? "first" : "second")));
+        Assert.All(outcomes, outcome => Assert.Equal(outcomes[0].Adapter, outcome.Adapter));
+        Assert.Equal((1, 1), (_prepared, _store.HostCacheCount));
+    }
+
+    /// <summary>A device without memory for an adapter refuses that one, with the setting to change and no harm to others; elsewhere it is served without being kept.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task OpenAsync_LargerThanTheCache_IsRefusedWhereMemoryIsSetAside(bool setAside)
+    {
+        Write("large", seed: 1, rank: 64);
+        Write("small", seed: 2);
+        var size = (await OpenAsync("acme", "small")).Adapter!.SizeBytes;
+        var store = MakeStore(size, hasRoom: weights => !setAside || FakeAdapter.BytesOf(weights) <= size);
+        var large = (await store.OpenAsync("acme", "large")).Outcome;
+        Assert.Equal(setAside, large.Adapter is null);
+        if (setAside)
+        {
+            Assert.Equal(AdapterFailure.TooLarge, large.Failure);
+            Assert.Contains("engine.adapter_cache_size", large.Reason, StringComparison.Ordinal);
+        }
+        else
+        {
+            using var lease = (await store.ReloadAsync(large.Adapter!.Digest)).Lease;
+            Assert.NotNull(lease);
+        }
+
+        Assert.Equal(0, store.HostCacheCount);
+        Assert.NotNull((await store.OpenAsync("acme", "small")).Outcome.Adapter);
+        Assert.Equal(1, store.HostCacheCount);
+    }
+
+    /// <summary>A device that fails while an adapter is prepared: that request can be tried again, and the next one prepares it.</summary>
+    [Fact]
+    public async Task OpenAsync_PreparingFails_IsThatRequestsFailure()
+    {
+        Write("style", seed: 1);
+        var fails = true;
+        var store = MakeStore(1 << 30, _ =>
+        {
+            if (fails)
+            {
+                throw new ComputeException("planted");
+            }
+        });
+        var failed = (await store.OpenAsync("acme", "style")).Outcome;
+        Assert.Equal((AdapterFailure.Io, (object?)null, 0L), (failed.Failure, failed.Adapter, store.HostCacheBytes));
+        Assert.DoesNotContain("planted", failed.Reason, StringComparison.Ordinal);
+        fails = false;
+        _time.Advance(failed.RetryAfter);
+        var outcome = (await store.OpenAsync("acme", "style")).Outcome;
+        Assert.NotNull(outcome.Adapter);
+        Assert.Equal(4, outcome.Rank);
+    }
+
+    private AdapterStore MakeStore(long cacheBytes, Action<AdapterWeights>? preparing = null, Func<AdapterWeights, bool>? hasRoom = null) => new(new AdapterStoreOptions
     {
         Root = Root,
         BaseName = "base",
         Program = Program,
-        PageCount = weights =>
+        PreparedBytes = FakeAdapter.BytesOf,
+        Prepare = weights =>
         {
-            packed?.Invoke(weights);
-            return Interlocked.Increment(ref _packed);
+            preparing?.Invoke(weights);
+            Interlocked.Increment(ref _prepared);
+            return hasRoom?.Invoke(weights) == false ? null : new FakeAdapter(weights);
         },
         HostCacheBytes = cacheBytes,
         Time = _time,
     });
 
-    private void Write(string name, int seed)
+    private void Write(string name, int seed, int rank = 4)
     {
         var folder = Path.Combine(Root, name);
         if (Directory.Exists(folder))
@@ -285,7 +360,7 @@ public sealed class AdapterStoreTests : IDisposable
             Directory.Delete(folder, recursive: true);
         }
 
-        AdapterGenerator.Write(folder, Tiny, seed, rank: 4, targets: ["q_proj"]);
+        AdapterGenerator.Write(folder, Tiny, seed, rank, targets: ["q_proj"]);
         foreach (var file in Directory.GetFiles(folder))
         {
             Age(file);

@@ -12,7 +12,7 @@ using Serving.Engine.Execution;
 namespace Serving.Benchmarks.Cuda;
 
 /// <summary>
-/// The daemon's scheduler, adapter residency and backend without its clients: one plan in flight while the next is scheduled, adapters packed on pool threads
+/// The daemon's scheduler, adapter residency and backend without its clients: one plan in flight while the next is scheduled, prepared adapters packed on pool threads
 /// beside the steps, as <see cref="EngineLoop"/> does it. A new request comes for each that ends.
 /// </summary>
 internal sealed class ClosedLoop : ISchedulerSink

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda;
 using Serving.Compute.Programs;
@@ -22,40 +23,42 @@ internal static class ManyAdaptersBenchmark
         var program = shape.Program();
         using var backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = ordinal });
         BenchmarkShape.LoadWeights(backend, program);
-        var adapters = new SyntheticAdapters(program, backend, CountThatFits(program, size), size.Rank);
-        var loop = Loop(backend, program, size, adapters);
+        var one = StepSession.Adapter(program, size.Rank, BenchmarkShape.IsAttention);
+        var count = CountThatFits(backend.PreparedBytesOf(one), size);
+        var (options, largest) = TakePool(backend, program, size, one, count);
+        var adapters = new SyntheticAdapters(program, backend, count, size.Rank);
+        var loop = new ClosedLoop(backend, options, largest, adapters, program.Shape.PageBytes, program.Shape.VocabularySize);
         var (few, many) = (new List<RoundResult>(), new List<RoundResult>());
         for (var round = 0; round <= size.Rounds; round++)
         {
             // Round 0 warms up and does not count.
             few.Add(Round(size.FewAdapters));
-            many.Add(Round(adapters.References.Count));
+            many.Add(Round(count));
 
-            RoundResult Round(int count)
+            RoundResult Round(int drawn)
             {
-                var source = new RequestSource(size, program.Shape.VocabularySize, [.. adapters.References.Take(count)], (long)(few.Count + many.Count) << 32, round);
+                var source = new RequestSource(size, program.Shape.VocabularySize, [.. adapters.References.Take(drawn)], (long)(few.Count + many.Count) << 32, round);
                 var result = loop.Run(source, size.InFlight, size.Requests);
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"round {round}, {count} adapters: {result.Rate:F0} tokens/s in {result.Seconds:F1} s, {result.Steps} steps, {result.Loads} loads"));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"round {round}, {drawn} adapters: {result.Rate:F0} tokens/s in {result.Seconds:F1} s, {result.Steps} steps, {result.Loads} loads"));
                 return result;
             }
         }
 
-        return Rows(size, StepCost.Of(program, backend, limits), adapters.References.Count, [.. few.Skip(1)], [.. many.Skip(1)]);
+        return Rows(size, StepCost.Of(program, backend, limits), count, [.. few.Skip(1)], [.. many.Skip(1)]);
     }
 
-    private static int CountThatFits(ModelProgram program, TrafficSize size) =>
-        (int)Math.Clamp(HostShare * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / SyntheticAdapters.Bytes(program, size.Rank), size.FewAdapters, size.ManyAdapters);
+    private static int CountThatFits(long preparedBytes, TrafficSize size) =>
+        (int)Math.Clamp(HostShare * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / preparedBytes, size.FewAdapters, size.ManyAdapters);
 
-    private static ClosedLoop Loop(CudaBackend backend, ModelProgram program, TrafficSize size, SyntheticAdapters adapters)
+    /// <summary>Room for all sequences and all resident adapters, if the device has it beside what steps compute in, and host memory for all adapters.</summary>
+    private static (SchedulerOptions Options, StepLimits Limits) TakePool(CudaBackend backend, ModelProgram program, TrafficSize size, AdapterWeights adapter, int count)
     {
         var length = 2 * size.MaxLength;
         var limits = new StepLimits(RowsPerStep, size.InFlight, size.InFlight, length);
-        var pageBytes = program.Shape.PageBytes;
-
-        // Room for all sequences and all resident adapters, if the device has it beside what steps compute in.
-        var wanted = (size.InFlight * (long)((length / ModelShape.PageTokens) + 1)) + (size.AdapterSlots * (long)adapters.References[0].PageCount);
+        var (pageBytes, preparedBytes) = (program.Shape.PageBytes, backend.PreparedBytesOf(adapter));
+        var wanted = (size.InFlight * (long)((length / ModelShape.PageTokens) + 1)) + (size.AdapterSlots * (preparedBytes / pageBytes));
         var pages = (int)Math.Min(wanted, backend.DeviceMemory!.FreeBytes / 10 * 8 / pageBytes);
-        backend.AllocatePool(new PoolShape(pages, pageBytes, size.AdapterSlots), limits);
+        backend.AllocatePool(new PoolShape(pages, pageBytes, size.AdapterSlots, AdapterHostBytes: count * preparedBytes), limits);
         var options = new SchedulerOptions
         {
             PageCount = pages,
@@ -66,7 +69,7 @@ internal static class ManyAdaptersBenchmark
             AdapterSlots = size.AdapterSlots,
             MaxAdaptersPerStep = size.InFlight,
         };
-        return new ClosedLoop(backend, options, limits, adapters, pageBytes, program.Shape.VocabularySize);
+        return (options, limits);
     }
 
     private static IEnumerable<BenchmarkRow> Rows(TrafficSize size, StepCost cost, int count, RoundResult[] few, RoundResult[] many)

@@ -8,19 +8,22 @@ using Serving.Core.Memory;
 
 namespace Serving.Benchmarks.Cuda;
 
-/// <summary>Adapters in host memory, each with matrices of its own, drawn from its number.</summary>
+/// <summary>Prepared adapters in host memory, each with matrices of its own, drawn from its number.</summary>
 internal sealed class SyntheticAdapters
 {
-    private readonly AdapterWeights[] _weights;
+    private readonly IPreparedAdapter[] _prepared;
     private readonly Dictionary<Digest, int> _numbers = [];
 
-    /// <summary>Draws them.</summary>
+    /// <summary>Draws and prepares them; the backend's pool has host memory for so many.</summary>
     public SyntheticAdapters(ModelProgram program, IComputeBackend backend, int count, int rank)
     {
-        _weights = new AdapterWeights[count];
-        Parallel.For(0, count, number => _weights[number] = Draw(program, rank, number));
-        var pages = backend.PageCountOf(_weights[0]);
-        References = [.. Enumerable.Range(0, count).Select(number => new AdapterRef(DigestOf(number), pages, Bytes(program, rank)))];
+        _prepared = new IPreparedAdapter[count];
+        Parallel.For(0, count, () => new ushort[Bytes(program, rank) / sizeof(ushort)], (number, _, elements) =>
+        {
+            _prepared[number] = backend.PrepareAdapter(Draw(program, rank, number, elements)) ?? throw new InvalidOperationException($"Host memory has no room for adapter {number} of {count}.");
+            return elements;
+        }, static _ => { });
+        References = [.. Enumerable.Range(0, count).Select(number => new AdapterRef(DigestOf(number), _prepared[number].PageCount, Bytes(program, rank)))];
         foreach (var reference in References)
         {
             _numbers.Add(reference.Digest, _numbers.Count);
@@ -30,12 +33,12 @@ internal sealed class SyntheticAdapters
     /// <summary>What requests name.</summary>
     public IReadOnlyList<AdapterRef> References { get; }
 
-    /// <summary>Bytes of one.</summary>
+    /// <summary>Bytes of the matrices of one.</summary>
     public static long Bytes(ModelProgram program, int rank) =>
         program.Slices.Where(BenchmarkShape.IsAttention).Sum(slice => (long)rank * (slice.InputWidth + slice.OutputWidth) * sizeof(ushort));
 
-    /// <summary>The matrices of one.</summary>
-    public AdapterWeights Find(Digest digest) => _weights[_numbers[digest]];
+    /// <summary>One of them.</summary>
+    public IPreparedAdapter Find(Digest digest) => _prepared[_numbers[digest]];
 
     private static Digest DigestOf(int number)
     {
@@ -44,9 +47,9 @@ internal sealed class SyntheticAdapters
         return Digest.Of(name);
     }
 
-    private static AdapterWeights Draw(ModelProgram program, int rank, int number)
+    /// <summary>The matrices of one, in memory that the next is drawn in.</summary>
+    private static AdapterWeights Draw(ModelProgram program, int rank, int number, ushort[] elements)
     {
-        var elements = new ushort[Bytes(program, rank) / sizeof(ushort)];
         var state = (ulong)number + 1;
         foreach (ref var four in MemoryMarshal.Cast<ushort, ulong>(elements.AsSpan()))
         {

@@ -6,8 +6,8 @@ using Serving.Compute.Tests.Programs;
 
 namespace Serving.Compute.Tests.Cuda.Memory;
 
-/// <summary>An adapter cut piece by piece is the adapter cut run by run.</summary>
-public sealed class CellPiecesTests
+/// <summary>An adapter cut page by page is the adapter cut run by run, and nothing else of a page is written.</summary>
+public sealed class CellPlanTests
 {
     private const ushort Untouched = 0xABCD;
 
@@ -18,46 +18,36 @@ public sealed class CellPiecesTests
         new(2, 0, Projection.Value, 65, 0, 63),
     ];
 
-    /// <summary>Pages that a run fills several of, that several runs fill, and that hold everything; pieces of a cell, odd ones, and larger than a page.</summary>
+    /// <summary>Pages that a run fills several of, that several runs fill, and that hold everything.</summary>
     [Theory]
-    [InlineData(4096, 1)]
-    [InlineData(4096, 3)]
-    [InlineData(8192, 5)]
-    [InlineData(8192, 256)]
-    [InlineData(65536, 7)]
-    [InlineData(1 << 20, 16)]
-    public void Cut_AllPieces_FillsWhatTheRunsFill(int pageBytes, int largest)
+    [InlineData(4096)]
+    [InlineData(8192)]
+    [InlineData(65536)]
+    [InlineData(1 << 20)]
+    public void Cut_AnyPages_FillsWhatTheRunsFill(int pageBytes)
     {
         var adapter = Adapter(16, 3, 41);
         var layout = AdapterLayout.Create(Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes);
-        var pieces = new CellPieces(Slices, layout, largest);
+        var plan = new CellPlan(Slices, layout);
         var pages = Pages(layout, pageBytes);
-
-        // In any order: threads take pieces in order and end them as they come.
-        foreach (var piece in Enumerable.Range(0, pieces.Count).OrderBy(piece => piece * 7919 % 1021))
-        {
-            pieces.Cut(piece, adapter, pages[pieces.PageOf(piece)]);
-        }
-
+        plan.Cut(adapter, page => pages[page]);
         Assert.Equal(Expected(adapter, layout, pageBytes), pages);
     }
 
+    /// <summary>What is copied of a page is what was cut, whole and no more: cells from the first on, without a gap.</summary>
     [Theory]
-    [InlineData(4096, 3)]
-    [InlineData(65536, 7)]
-    public void EndOf_EveryPage_HoldsItsPiecesAndNoneIsTooLarge(int pageBytes, int largest)
+    [InlineData(4096)]
+    [InlineData(65536)]
+    public void CellsOf_EveryPage_AreThoseOfItsRuns(int pageBytes)
     {
         var layout = AdapterLayout.Create(Slices, [(0, 16), (1, 3), (2, 41)], pageBytes);
-        var pieces = new CellPieces(Slices, layout, largest);
-        var first = 0;
+        var plan = new CellPlan(Slices, layout);
         for (var page = 0; page < layout.PageCount; page++)
         {
-            Assert.All(Enumerable.Range(first, pieces.EndOf(page) - first), piece => Assert.Equal(page, pieces.PageOf(piece)));
-            Assert.Equal((pieces.CellsOf(page) + largest - 1) / largest, pieces.EndOf(page) - first);
-            first = pieces.EndOf(page);
+            Assert.Equal(layout.Slices.SelectMany(slice => slice.Runs).Where(run => run.Page == page).Sum(run => run.TileCount), plan.CellsOf(page));
         }
 
-        Assert.Equal(pieces.Count, first);
+        Assert.Equal(layout.CellCount, Enumerable.Range(0, layout.PageCount).Sum(plan.CellsOf));
     }
 
     /// <summary>A plan is found again by blocks of ranks, slice by slice; more plans than are kept push out the one used longest ago.</summary>
