@@ -321,9 +321,10 @@ typedef struct srv_shrink_params {
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
- *                            launched as srv_linear_finish
+ *                            128 threads, SRV_FINISH_SHARED bytes, a block per tile and 1,024 columns of a slice
  *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
  *                            256 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
+ *   srv_finish_silu_mul_rows the same of rows one by one, whose deltas are there; 128 threads, no shared memory, a block per row and 512 columns of the output
  */
 typedef struct srv_linear_params {
     srv_lora lora;
@@ -335,12 +336,15 @@ typedef struct srv_linear_params {
     srv_address tiles;      /* srv_row_tile */
     srv_address tile_range; /* srv_range */
     srv_address plane_stride; /* floats from plane to plane of the product */
+    srv_address delta;      /* float [rows, delta_stride] of srv_lora_expand, for kernels that take rows one by one; others make their deltas themselves */
     int columns, product_stride, output_stride, mode;
-    int planes, reserved;   /* 1, or 2 that are added up, srv_finish_rms_norm up to SRV_MAX_PLANES, ascending: parts of the sums over the inputs */
+    int planes, delta_stride; /* 1, or 2 that are added up, srv_finish_rms_norm up to SRV_MAX_PLANES, ascending: parts of the sums over the inputs */
 } srv_linear_params;
 
 /* srv_finish_rope_append: the end of a fused qkv and srv_rope_append in one; rope.input and linear.output, mode are not used. Slices are q, k, v of whole heads,
-   and head_size divides 256. 128 threads, SRV_FINISH_ROPE_SHARED bytes, a block per tile and 256 columns of a slice as srv_linear_finish. */
+   and head_size divides 256. 128 threads, SRV_FINISH_ROPE_SHARED bytes, a block per tile and 256 columns of a slice as srv_linear_finish.
+   srv_finish_rope_append_rows: the same of rows one by one, whose deltas are there; any head size; 128 threads (a warp per head), 16 head_size bytes of shared memory,
+   a block per row and 4 heads of all (grid.y). */
 typedef struct srv_finish_rope_params {
     srv_linear_params linear;
     srv_rope_append_params rope;
@@ -352,8 +356,6 @@ typedef struct srv_finish_rope_params {
 typedef struct srv_finish_norm_params {
     srv_linear_params linear;
     srv_rms_norm_params norm;
-    srv_address delta; /* float [rows, delta_stride] */
-    int delta_stride, reserved;
 } srv_finish_norm_params;
 
 /* srv_sample: samples or scores every output row, and reports logprobs where asked. 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */

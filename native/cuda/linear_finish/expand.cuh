@@ -24,22 +24,22 @@ SRV_DEVICE FinishWork finish_work(const srv_linear_params& p, const srv_row_tile
         lora.slice_count > 0 ? slice_width(lora, slice) : p.columns};
 }
 
-// The unit-th 256 columns, slice after slice.
-SRV_DEVICE FinishWork read_finish_work(const srv_linear_params& p, const srv_row_tile& tile, int unit) {
+// The unit-th 256 columns, or so many, slice after slice.
+SRV_DEVICE FinishWork read_finish_work(const srv_linear_params& p, const srv_row_tile& tile, int unit, int columns = kFinishColumns) {
     int slice = 0;
     int width = p.lora.slice_count > 0 ? slice_width(p.lora, 0) : p.columns;
-    while (unit >= ceil_div(width, kFinishColumns)) {
-        unit -= ceil_div(width, kFinishColumns);
+    while (unit >= ceil_div(width, columns)) {
+        unit -= ceil_div(width, columns);
         width = slice_width(p.lora, ++slice);
     }
 
-    return finish_work(p, tile, slice, unit * kFinishColumns);
+    return finish_work(p, tile, slice, unit * columns);
 }
 
-SRV_DEVICE int finish_units(const srv_linear_params& p) {
-    int units = p.lora.slice_count > 0 ? 0 : ceil_div(p.columns, kFinishColumns);
+SRV_DEVICE int finish_units(const srv_linear_params& p, int columns = kFinishColumns) {
+    int units = p.lora.slice_count > 0 ? 0 : ceil_div(p.columns, columns);
     for (int slice = 0; slice < p.lora.slice_count; slice++) {
-        units += ceil_div(slice_width(p.lora, slice), kFinishColumns);
+        units += ceil_div(slice_width(p.lora, slice), columns);
     }
 
     return units;

@@ -8,9 +8,9 @@
 // Bytes per row and column: 8 read (12 with a delta), 6 written. Operations: 7.
 // Order: (product + bias) + delta, added to what was there; then that of rms_norm.cuh.
 #pragma once
-#include "../common/cells.cuh"
 #include "../rms_norm/rms_norm.cuh"
 #include "finish_mode.cuh"
+#include "row_delta.cuh"
 
 // delta is null for a row without one.
 SRV_DEVICE float added_one(const srv_linear_params& p, const float* product, const float* delta, float before, int column) {
@@ -103,9 +103,7 @@ SRV_DEVICE void finish_rows(const srv_finish_norm_params& p) {
     float* x = scratch + 16;
     const int rows = count_at(linear.row_count);
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
-        const int slot = linear.lora.slice_count > 0 ? at<const int>(linear.row_slots)[row] : -1;
-        const bool adapted = slot >= 0 && binding_of(linear.lora, slot, 0).rank_blocks > 0;
-        add_row<Planes>(linear, row, adapted ? row_of<const float>(p.delta, row, p.delta_stride) : nullptr, x);
+        add_row<Planes>(linear, row, row_delta(linear, row, 0), x);
         const float sum = block_sum(sum_of_squares(x, linear.columns), scratch);
         write_normed(x, at<const uint16_t>(p.norm.weight), norm_factor(sum, linear.columns, p.norm.epsilon),
             row_of<uint16_t>(p.norm.output, row, p.norm.output_stride), linear.columns);

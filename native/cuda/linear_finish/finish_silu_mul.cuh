@@ -45,6 +45,11 @@ SRV_DEVICE void add_delta(Float4& value, const float* delta) {
     }
 }
 
+SRV_DEVICE void store_activated(const srv_linear_params& p, int row, int column, const GateUp& x) {
+    store_rounded(row_of<uint16_t>(p.output, row, p.output_stride) + column, {{activated(x.gate.v[0], x.up.v[0]), activated(x.gate.v[1], x.up.v[1]),
+        activated(x.gate.v[2], x.up.v[2]), activated(x.gate.v[3], x.up.v[3])}});
+}
+
 // A thread's columns one by one, of any width.
 SRV_DEVICE void activate_columns(const srv_linear_params& p, int row, int column, const float* gate_delta, bool gate, const float* up_delta, bool up) {
     const int width = p.columns / 2;
@@ -80,8 +85,7 @@ SRV_DEVICE void activate_rows(const srv_linear_params& p, const srv_row_tile& ti
             add_delta(x.up, &deltas[1][0][0] + at_delta);
         }
 
-        store_rounded(row_of<uint16_t>(p.output, row, p.output_stride) + column, {{activated(x.gate.v[0], x.up.v[0]), activated(x.gate.v[1], x.up.v[1]),
-            activated(x.gate.v[2], x.up.v[2]), activated(x.gate.v[3], x.up.v[3])}});
+        store_activated(p, row, column, x);
         x = next;
     }
 }

@@ -1,10 +1,14 @@
-// delta = v B^T in fp32, for an end that reads it row by row (finish_rms_norm.cuh): the first half of srv_linear_finish, bit for bit, beside the base product.
+// delta = v B^T in fp32, for an end that reads it row by row: the first half of srv_linear_finish, bit for bit, beside the base product.
 //
-// Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of a slice, as in linear_finish.cuh. Tiles without a delta are left alone.
-// Bytes per unit: 512 ranks of cells per pass of 16 rows, 4 planes ranks of partial sums per row, 4 written per row and column. Operations: 2 ranks per row and
+// Memory: a unit is a tile of up to 64 rows of one adapter and 1,024 columns of a slice, in four steps of 256, 64 per warp as in linear_finish.cuh. What a tile's cells are found by
+// is a chain of waits, and so is v: a unit walks it once. While a step is multiplied the next one's cells are on their way. Tiles without a delta are left alone.
+// Bytes per unit: 2 KiB ranks of cells per pass of 16 rows, 4 planes ranks of partial sums per row, 4 written per row and column. Operations: 2 ranks per row and
 // column.
 #pragma once
 #include "linear_finish.cuh"
+
+constexpr int kExpandSteps = 4;
+constexpr int kExpandColumns = kExpandSteps * kFinishColumns;
 
 SRV_DEVICE void store_delta(const srv_linear_params& p, const FinishWork& work, int first_token, const float (&delta)[kFinishGroups][4][4]) {
     const int lane = static_cast<int>(ptx::lane());
@@ -33,24 +37,33 @@ SRV_DEVICE void store_delta(const srv_linear_params& p, const FinishWork& work, 
     }
 }
 
+// The tokens of a pass over all steps of a unit; v holds theirs, `cells` the first cells of the first step.
+SRV_DEVICE void expand_steps(const srv_linear_params& p, FinishWork work, CellPair cells, const uint16_t* v, int first_token) {
+    for (int step = 0; step < kExpandSteps && work.column < work.width; step++) {
+        FinishWork next = work;
+        next.column += kFinishColumns;
+        const CellPair next_cells = step + 1 < kExpandSteps ? first_cells(p.lora, next) : CellPair{};
+        float delta[kFinishGroups][4][4] = {};
+        expand_tile(p.lora, work, cells, v, first_token, delta);
+        store_delta(p, work, first_token, delta);
+        work = next;
+        cells = next_cells;
+    }
+}
+
 SRV_KERNEL(srv_lora_expand, srv_linear_params, 128) {
     uint16_t* v = reinterpret_cast<uint16_t*>(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.tile_range);
-    const int units = finish_units(p);
+    const int units = finish_units(p, kExpandColumns);
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_row_tile tile = at<const srv_row_tile>(p.tiles)[range.first + i];
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {
-            const FinishWork work = read_finish_work(p, tile, unit);
+            const FinishWork work = read_finish_work(p, tile, unit, kExpandColumns);
             for (int token = 0; token < tile.row_count && work.slice >= 0; token += kFinishTokens) {
-                float delta[kFinishGroups][4][4] = {};
                 const CellPair cells = first_cells(p.lora, work);
                 load_values(p.lora, work, token, kFinishTokens, v);
                 ptx::barrier();
-                if (work.column < work.width) {
-                    expand_tile(p.lora, work, cells, v, token, delta);
-                    store_delta(p, work, token, delta);
-                }
-
+                expand_steps(p, work, cells, v, token);
                 ptx::barrier();
             }
         }

@@ -38,6 +38,9 @@ internal sealed class KernelSet
     /// <summary>SRV_FINISH_ROPE_SHARED.</summary>
     public const int FinishRopeSharedBytes = (16 * 260 * 4) + FinishSharedBytes;
 
+    /// <summary>Of srv_finish_rope_append_rows with the largest head, SRV_MAX_HEAD_SIZE.</summary>
+    public const int FinishRopeRowsSharedBytes = 16 * CudaBackend.MaxHeadSize;
+
     /// <summary>Columns of a row that SRV_FINISH_NORM_SHARED holds.</summary>
     public const int FinishNormColumns = 16384;
 
@@ -69,7 +72,9 @@ internal sealed class KernelSet
         FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
         Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
         FinishSiluMul = Find(module, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
+        FinishSiluMulRows = Find(module, "srv_finish_silu_mul_rows", 128);
         FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
+        FinishRopeAppendRows = Find(module, "srv_finish_rope_append_rows", 128, FinishRopeRowsSharedBytes);
         FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         FinishRmsNormPlanes = Find(module, "srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
@@ -133,8 +138,14 @@ internal sealed class KernelSet
     /// <summary>A gate_up's end and SiLU·mul.</summary>
     public StepKernel FinishSiluMul { get; }
 
+    /// <summary>The same, row by row.</summary>
+    public StepKernel FinishSiluMulRows { get; }
+
     /// <summary>A qkv's end, rotation and append.</summary>
     public StepKernel FinishRopeAppend { get; }
+
+    /// <summary>The same, row by row.</summary>
+    public StepKernel FinishRopeAppendRows { get; }
 
     /// <summary>An o's or down's end and RMSNorm.</summary>
     public StepKernel FinishRmsNorm { get; }

@@ -67,12 +67,13 @@ internal struct FinishParameters
     public ulong Tiles;
     public ulong TileRange;
     public ulong PlaneStride;
+    public ulong Delta;
     public int Columns;
     public int ProductStride;
     public int OutputStride;
     public int Mode;
     public int Planes;
-    public int Reserved;
+    public int DeltaStride;
 }
 
 /// <summary>srv_finish_norm_params.</summary>
@@ -81,9 +82,6 @@ internal struct FinishNormParameters
 {
     public FinishParameters Linear;
     public RmsNormParameters Norm;
-    public ulong Delta;
-    public int DeltaStride;
-    public int Reserved;
 }
 
 /// <summary>srv_finish_rope_params.</summary>

@@ -51,8 +51,8 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, P
         works.AddRange(context.Branch is { } branch && ofAdapters.Count > 0
             ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
             : [.. ofAdapters, multiply]);
-        var finish = _ends.Of(end);
-        works.Add(few is null ? finish : new LaunchByRows(_ends.Of(end with { Product = few.Output, PlaneStride = few.PlaneStride, Planes = few.Planes }), finish, ProductPlanes.FewRows));
+        var endOfFew = few is null ? end : end with { Product = few.Output, PlaneStride = few.PlaneStride, Planes = few.Planes };
+        works.Add(new LaunchByRows(_ends.OfFew(endOfFew), _ends.Of(end), ProductPlanes.FewRows));
     }
 
     /// <summary>Adds the logits.</summary>

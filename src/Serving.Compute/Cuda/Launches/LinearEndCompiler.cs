@@ -24,26 +24,48 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     /// <summary>Columns of a slice that a block of the tiled kernels takes.</summary>
     private const int SliceColumns = 256;
 
-    /// <summary>What an end needs before it besides product and shrink: the deltas, where a block of it has a whole row and could not read an adapter's B by itself.</summary>
+    /// <summary>Columns of a slice that a block of the expanding kernel takes.</summary>
+    private const int ExpandColumns = 1024;
+
+    /// <summary>Columns of the output that a block of the row by row SiLU·mul takes.</summary>
+    private const int SiluRowColumns = 512;
+
+    /// <summary>Heads that a block of the row by row append takes.</summary>
+    private const int HeadsPerBlock = 4;
+
+    /// <summary>
+    /// What an end needs before it besides product and shrink: the deltas, where it takes rows one by one and could not read an adapter's B by itself. The end that norms takes rows in every step,
+    /// the others that do what follows them in steps of few rows.
+    /// </summary>
     public IEnumerable<IStepWork> Before(LinearEnd end)
     {
-        if (end.Next is RmsNormOp && end.Op.Slices.Count > 0)
+        if (end.Next is not null && end.Op.Slices.Count > 0)
         {
-            var parameters = Parameters(end) with { Output = DeltaOf(end), OutputStride = end.ProductStride };
-            yield return new KernelLaunch<FinishParameters>(kernels.LoraExpand, new GridRule(GridUnit.AdapterTiles, Y: Units(end.Op)), parameters);
+            var parameters = Parameters(end) with { Output = context.Memory.Deltas.Address, OutputStride = end.ProductStride };
+            var units = end.Op.Slices.Sum(slice => Blocks(slice.OutputWidth, ExpandColumns));
+            var expand = new KernelLaunch<FinishParameters>(kernels.LoraExpand, new GridRule(GridUnit.AdapterTiles, Y: units), parameters);
+            yield return end.Next is RmsNormOp ? expand : new LaunchByRows(expand, null, ProductPlanes.FewRows);
         }
     }
 
-    /// <summary>The end itself.</summary>
+    /// <summary>The end of steps of any size.</summary>
     public IStepWork Of(LinearEnd end) => end.Next switch
     {
         RmsNormOp norm => Normed(end, norm),
-        SiluMulOp silu => Tiled(
-            kernels.FinishSiluMul,
-            Blocks(context.Program.Buffers[silu.Output].Columns, SliceColumns),
-            Parameters(end) with { Output = context.AddressOf(silu.Output), OutputStride = context.StrideOf(silu.Output) }),
-        RopeAndAppendOp rope => Tiled(kernels.FinishRopeAppend, Units(end.Op), new FinishRopeParameters { Linear = Parameters(end), Rope = context.Parameters(rope) }),
+        SiluMulOp silu => Tiled(kernels.FinishSiluMul, Blocks(context.Program.Buffers[silu.Output].Columns, SliceColumns), Activated(end, silu)),
+        RopeAndAppendOp rope => Tiled(kernels.FinishRopeAppend, Units(end.Op), Appended(end, rope)),
         _ => Alone(end),
+    };
+
+    /// <summary>The end of steps of few rows.</summary>
+    public IStepWork OfFew(LinearEnd end) => end.Next switch
+    {
+        SiluMulOp silu => RowByRow(kernels.FinishSiluMulRows, Blocks(context.Program.Buffers[silu.Output].Columns, SiluRowColumns), Activated(end, silu)),
+        RopeAndAppendOp rope => RowByRow(
+            kernels.FinishRopeAppendRows with { SharedBytes = KernelSet.FinishRopeRowsSharedBytes / CudaBackend.MaxHeadSize * context.Program.Shape.HeadSize },
+            Blocks(context.Program.Shape.HeadCount + (2 * context.Program.Shape.KvHeadCount), HeadsPerBlock),
+            Appended(end, rope)),
+        _ => Of(end),
     };
 
     private static int Units(LinearOp op) => op.Slices.Sum(slice => Blocks(slice.OutputWidth, SliceColumns));
@@ -52,6 +74,13 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
 
     private static KernelLaunch<T> Tiled<T>(StepKernel kernel, int units, T parameters)
         where T : unmanaged => new(kernel, new GridRule(GridUnit.Tiles, Y: units), parameters);
+
+    private static KernelLaunch<T> RowByRow<T>(StepKernel kernel, int units, T parameters)
+        where T : unmanaged => new(kernel, new GridRule(GridUnit.Rows, Y: units), parameters);
+
+    private FinishParameters Activated(LinearEnd end, SiluMulOp silu) => Parameters(end) with { Output = context.AddressOf(silu.Output), OutputStride = context.StrideOf(silu.Output) };
+
+    private FinishRopeParameters Appended(LinearEnd end, RopeAndAppendOp rope) => new() { Linear = Parameters(end), Rope = context.Parameters(rope) };
 
     private KernelLaunch<FinishParameters> Alone(LinearEnd end)
     {
@@ -65,14 +94,10 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
 
     private KernelLaunch<FinishNormParameters> Normed(LinearEnd end, RmsNormOp norm)
     {
-        var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm), Delta = DeltaOf(end), DeltaStride = end.ProductStride };
+        var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm) };
         var kernel = (end.Planes > ProductPlanes.Most ? kernels.FinishRmsNormPlanes : kernels.FinishRmsNorm) with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
         return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters);
     }
-
-    /// <summary>Behind all planes that the product has in any step: <see cref="StepMemory.Product"/> has room for all.</summary>
-    private ulong DeltaOf(LinearEnd end) =>
-        context.Memory.Product.Address + ((ulong)ProductPlanes.RowsOf(accumulates: true, context.Layout.Limits.MaxRows) * (ulong)end.ProductStride * sizeof(float));
 
     private FinishParameters Parameters(LinearEnd end) => new()
     {
@@ -85,7 +110,9 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         Tiles = context.AddressOf(context.Layout.Tiles),
         TileRange = context.CountAddress(nameof(StepHeader.Tiles)),
         PlaneStride = (ulong)end.PlaneStride,
+        Delta = context.Memory.Deltas.Address,
         Planes = end.Planes,
+        DeltaStride = end.ProductStride,
         Columns = context.Program.Weights[end.Op.Weight].Rows,
         ProductStride = end.ProductStride,
         OutputStride = context.StrideOf(end.Op.Output),

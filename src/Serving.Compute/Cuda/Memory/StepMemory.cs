@@ -17,6 +17,7 @@ internal sealed class StepMemory : IDisposable
         Block = _arena.Take(sizes.Block);
         Buffers = [.. sizes.Buffers.Select(_arena.Take)];
         Product = _arena.Take(sizes.Product);
+        Deltas = _arena.Take(sizes.Deltas);
         Partials = _arena.Take(sizes.Partials);
         TokenSlots = _arena.Take(sizes.TokenSlots);
         States = _arena.Take(sizes.States);
@@ -33,8 +34,11 @@ internal sealed class StepMemory : IDisposable
     /// <summary>The program's buffers, by their numbers.</summary>
     public IReadOnlyList<CudaDeviceBuffer> Buffers { get; }
 
-    /// <summary>A product before its end: fp32 [rows, outputs of a Linear]; behind one that is accumulated, its deltas likewise.</summary>
+    /// <summary>A product before its end: fp32 [planes][rows, outputs of a Linear].</summary>
     public CudaDeviceBuffer Product { get; }
+
+    /// <summary>v·Bᵀ of a Linear whose end takes rows one by one: fp32 [rows, outputs].</summary>
+    public CudaDeviceBuffer Deltas { get; }
 
     /// <summary>x·Aᵀ by chunks: fp32 [planes][rows][slices][ranks].</summary>
     public CudaDeviceBuffer Partials { get; }

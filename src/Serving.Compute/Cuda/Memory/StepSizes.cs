@@ -16,6 +16,7 @@ internal sealed class StepSizes
         Block = layout.Bytes;
         Buffers = [.. program.Buffers.Select(buffer => BytesOf(buffer, limits))];
         Product = linears.Select(op => ProductFloats(program, op, limits.MaxRows)).DefaultIfEmpty(1).Max() * sizeof(float);
+        Deltas = linears.Select(op => DeltaFloats(program, op, limits.MaxRows)).DefaultIfEmpty(1).Max() * sizeof(float);
         Partials = linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float);
         TokenSlots = (long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int);
         States = (long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float);
@@ -32,6 +33,9 @@ internal sealed class StepSizes
 
     /// <summary>A product before its end.</summary>
     public long Product { get; }
+
+    /// <summary>v·Bᵀ of a Linear.</summary>
+    public long Deltas { get; }
 
     /// <summary>x·Aᵀ by chunks.</summary>
     public long Partials { get; }
@@ -52,7 +56,7 @@ internal sealed class StepSizes
     public long PerTopToken { get; }
 
     /// <summary>All of it.</summary>
-    public long Total => Block + Buffers.Sum() + Product + Partials + TokenSlots + States + SampleScratch + (2 * (PerOutput + PerTopToken));
+    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + (2 * (PerOutput + PerTopToken));
 
     private static long MatrixBytes(long rows, int columns, int elementBytes) => checked(rows * Strides.Of(columns) * elementBytes);
 
@@ -61,13 +65,14 @@ internal sealed class StepSizes
         buffer.Columns,
         buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
 
-    /// <summary>
-    /// A product may come in planes, and behind one that is accumulated stand its deltas. A gate_up is wider than an o with all of these: they cost no memory as a rule.
-    /// </summary>
-    private static long ProductFloats(ModelProgram program, LinearOp op, int maxRows)
+    private static long ProductFloats(ModelProgram program, LinearOp op, int maxRows) =>
+        checked((long)ProductPlanes.RowsOf(op.Mode == LinearOutput.Accumulate, maxRows) * Strides.Of(program.Weights[op.Weight].Rows));
+
+    /// <summary>An end that norms reads deltas in steps of any size, others in those of few rows only: there they would cost more memory's time than they save.</summary>
+    private static long DeltaFloats(ModelProgram program, LinearOp op, int maxRows)
     {
-        var accumulates = op.Mode == LinearOutput.Accumulate;
-        return checked((ProductPlanes.RowsOf(accumulates, maxRows) + (accumulates ? maxRows : 0L)) * Strides.Of(program.Weights[op.Weight].Rows));
+        var rows = op.Slices.Count == 0 ? 0 : op.Mode == LinearOutput.Accumulate ? maxRows : Math.Min(ProductPlanes.FewRows, maxRows);
+        return checked((long)Math.Max(1, rows) * Strides.Of(program.Weights[op.Weight].Rows));
     }
 
     /// <summary>Floats of the partial planes of a Linear, per row.</summary>

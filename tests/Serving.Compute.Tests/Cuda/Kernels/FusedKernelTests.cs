@@ -13,8 +13,9 @@ public sealed class FusedKernelTests
 
     private static readonly (int Slot, int Rows)[] Mixed = [(0, 1), (-1, 2), (1, 1), (2, 37), (1, 3), (-1, 40), (0, 70)];
 
-    /// <summary>Widths of gate and up.</summary>
+    /// <summary>Widths of gate and up: by tiles, and row by row behind the deltas.</summary>
     [Theory]
+    [InlineData(1300)]
     [InlineData(128)]
     [InlineData(70)]
     [InlineData(300)]
@@ -38,7 +39,10 @@ public sealed class FusedKernelTests
         session.Launch("srv_silu_mul", new CudaGrid(5), 256, 0, activation);
         var fused = rounded with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]), OutputStride = stride };
         session.Launch("srv_finish_silu_mul", new CudaGrid(3, 2), 256, KernelSet.FinishSiluSharedBytes, fused);
+        var rows = Expanded(session, test, fused with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]) });
+        session.Launch("srv_finish_silu_mul_rows", new CudaGrid(5, 2), 128, 0, rows);
         Assert.Equal(session.Download<ushort>(activation.Output, test.RowCount * stride), session.Download<ushort>(fused.Output, test.RowCount * stride));
+        Assert.Equal(session.Download<ushort>(activation.Output, test.RowCount * stride), session.Download<ushort>(rows.Output, test.RowCount * stride));
     }
 
     [Theory]
@@ -57,12 +61,18 @@ public sealed class FusedKernelTests
         var fused = new FinishRopeParameters { Linear = kept, Rope = rope };
         session.Launch("srv_finish_rope_append", new CudaGrid(3, 2), 128, ValuesBytes + HeadsBytes, fused);
         var (fusedQueries, fusedPages) = Results(session, shape, test.RowCount, rope);
+        rope = Rope(session, shape, test.RowCount, norms);
+        var rows = new FinishRopeParameters { Linear = Expanded(session, test, kept), Rope = rope };
+        session.Launch("srv_finish_rope_append_rows", new CudaGrid(4, 2), 128, 16 * headSize, rows);
+        var (rowQueries, rowPages) = Results(session, shape, test.RowCount, rope);
         session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, kept);
         rope = Rope(session, shape, test.RowCount, norms) with { Input = kept.Output, InputStride = kept.OutputStride };
         session.Launch("srv_rope_append", new CudaGrid(9), 128, 0, rope);
         var (queries, pages) = Results(session, shape, test.RowCount, rope);
         Assert.Equal(queries, fusedQueries);
         Assert.Equal(pages, fusedPages);
+        Assert.Equal(queries, rowQueries);
+        Assert.Equal(pages, rowPages);
         Assert.Contains(pages, value => value != 0);
     }
 
@@ -96,16 +106,27 @@ public sealed class FusedKernelTests
             OutputStride = stride,
             Epsilon = 1e-5f,
         };
-        var fused = new FinishNormParameters { Linear = added, Norm = norm, Delta = session.Allocate<float>(test.RowCount * stride), DeltaStride = stride };
-        fused.Linear = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate, more);
+        var fused = new FinishNormParameters
+        {
+            Linear = Expanded(session, test, FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Accumulate, more)),
+            Norm = norm,
+        };
         fused.Linear.Output = session.Upload<float>(session.Download<float>(added.Output, test.RowCount * stride));
         fused.Norm.Output = session.Upload<ushort>(new ushort[test.RowCount * stride]);
         session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, added);
         session.Launch("srv_rms_norm", new CudaGrid(5), 256, 64, norm);
-        session.Launch("srv_lora_expand", new CudaGrid(3, 2), 128, ValuesBytes, added with { Output = fused.Delta });
         session.Launch(planes > 2 ? "srv_finish_rms_norm_planes" : "srv_finish_rms_norm", new CudaGrid(7), 256, KernelSet.FinishNormSharedBytes(width), fused);
         Assert.Equal(session.Download<float>(added.Output, test.RowCount * stride), session.Download<float>(fused.Linear.Output, test.RowCount * stride));
         Assert.Equal(session.Download<ushort>(norm.Output, test.RowCount * stride), session.Download<ushort>(fused.Norm.Output, test.RowCount * stride));
+    }
+
+    /// <summary>With the deltas in memory that nothing else has written.</summary>
+    private static FinishParameters Expanded(KernelSession session, LoraCase test, FinishParameters linear)
+    {
+        var stride = Values.Stride(test.Columns);
+        linear = linear with { Delta = session.Allocate<float>(test.RowCount * stride), DeltaStride = stride };
+        session.Launch("srv_lora_expand", new CudaGrid(3, 2), 128, ValuesBytes, linear with { Output = linear.Delta, OutputStride = stride });
+        return linear;
     }
 
     private static (LoraFixture Fixture, LoraParameters Lora, float[] Product, ushort[] Bias) Operands(KernelSession session, LoraCase test)
