@@ -1,7 +1,8 @@
 // Attention of few rows: at most 16 packed rows of an item, on tensor cores.
 //
-// Memory: a block of four warps takes items and kv heads in turns and walks their tokens in tiles of 64; keys and values come in by cp.async, three tiles in a ring, each byte
-// once. 96 KiB of shared memory, so that two blocks on a multiprocessor keep 128 KiB in flight and the smallest devices hold one.
+// Memory: a block of four warps takes units (an item and a kv head) in turns and walks their tokens in tiles of 64; keys and values come in by cp.async, three tiles in a
+// ring, each byte once. Copies run ahead of the products across units: while a unit's last tiles are weighed, the next one's first are under way. 96 KiB of shared memory,
+// so that two blocks on a multiprocessor keep 128 KiB in flight and the smallest devices hold one.
 // Bytes per item, kv head and token: 4 head_size + 4. Operations: 64 head_size (16 rows, most of them idle: the tensor cores wait for memory anyway).
 // Work: a warp scores 16 tokens of a tile; scores meet in shared memory; every warp softens all 64 for itself, then weighs the values of a quarter of the
 // elements. No sum is divided, so that a row's bits are those that attention_prefill.cuh gives it.
@@ -13,17 +14,107 @@ constexpr int kDecodeRows = 16;
 constexpr int kDecodeStages = 3;
 constexpr int kScoreStride = kTileTokens + 4;
 
-// A ring of tiles, keys before values. Queries go to registers before the ring's last place is filled for the first time; once all warps have scored a tile, its
-// keys are done with and scores take their place.
+// A ring of tiles, keys before values. Once all warps have scored a tile, its keys are done with and scores take their place.
 template <int HeadSize>
 struct DecodeShared {
     uint8_t tiles[kDecodeStages][2 * kTileBytes<HeadSize>];
+};
+
+// The units of a block. Items come in falling length: every second turn goes from the last block to the first, so that nobody has the longest of every turn. The kv heads
+// of an item are neighbours in memory, so that blocks that run together read what lies together.
+struct UnitWalk {
+    int units;
+    int turn;
+
+    // The next one, -1 when there is none.
+    SRV_DEVICE int next() {
+        const int block = static_cast<int>(ptx::block_index());
+        const int blocks = static_cast<int>(ptx::block_count());
+        const int unit = turn * blocks + (turn % 2 == 0 ? block : blocks - 1 - block);
+        turn++;
+        return unit < units ? unit : -1;
+    }
+};
+
+// The ordinals that an item walks.
+struct ItemTokens {
+    int begin, end;
+
+    SRV_DEVICE explicit ItemTokens(const srv_attention_item& item)
+        : begin(item.first_split * SRV_ATTENTION_SPLIT), end(smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1)) {}
+
+    SRV_DEVICE int tiles() const { return ceil_div(end - begin, kTileTokens); }
+};
+
+// Brings in the tiles of all of a block's units, one after the other. What it reads to find them it asks for a tile or more before it is needed: the slots of the
+// next tile, and the item of the unit after the one that is copied.
+template <int HeadSize>
+struct TilesAhead {
+    const srv_attention_params& p;
+    const srv_attention_item* items;
+    UnitWalk walk;
+    int unit;                 // the one after that which is copied; -1 behind the last
+    srv_attention_item item;  // its item
+    int left;                 // tiles of the unit that is copied
+    SlotReader slots;
+    TileCopies<HeadSize, 128> copies;
+
+    SRV_DEVICE TilesAhead(const srv_attention_params& p, const srv_attention_item* items, int units)
+        : p(p), items(items), walk{units, 0}, left(0), slots(slot_reader(p, 0)), copies(at<const int>(p.token_slots), 0, 0) {
+        fetch();
+        enter();
+    }
+
+    SRV_DEVICE void fetch() {
+        unit = walk.next();
+        if (unit >= 0) {
+            item = items[unit / p.kv_head_count];
+        }
+    }
+
+    // Goes on to the unit that was fetched, and fetches the next.
+    SRV_DEVICE void enter() {
+        if (unit >= 0) {
+            const ItemTokens tokens(item);
+            slots = slot_reader(p, unit % p.kv_head_count);
+            copies = TileCopies<HeadSize, 128>(at<const int>(p.token_slots) + item.first_token, tokens.begin, tokens.end);
+            left = tokens.tiles();
+            fetch();
+        }
+    }
+
+    // Starts the copies of the next tile, if there is one, and commits them.
+    SRV_DEVICE void copy(ptx::SharedAddress tile) {
+        if (left > 0) {
+            copies.copy(slots, tile);
+            left--;
+            if (left == 0) {
+                enter();
+            }
+        }
+
+        ptx::cp_async_commit();
+    }
 };
 
 // Where a lane's fragments lie in the scores: its first row, its first token.
 SRV_DEVICE float* lane_scores(uint8_t* tile) {
     const int lane = static_cast<int>(ptx::lane());
     return reinterpret_cast<float*>(tile) + lane / 4 * kScoreStride + lane % 4 * 2;
+}
+
+// A lane's first operands of all products over 16 elements each, from the queries as they lie in memory; zeros behind the item's last row.
+template <int HeadSize>
+SRV_DEVICE void read_queries(const srv_attention_params& p, const LaneRows& rows, uint32_t (&a)[HeadSize / 16][4]) {
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        const uint16_t* query = row_of<const uint16_t>(p.query, rows.row[r].row, p.query_stride) + rows.row[r].head * HeadSize + static_cast<int>(ptx::lane()) % 4 * 2;
+        SRV_UNROLL
+        for (int step = 0; step < HeadSize / 16; step++) {
+            a[step][r] = rows.ordinal[r] < 0 ? 0 : *reinterpret_cast<const uint32_t*>(query + step * 16);
+            a[step][r + 2] = rows.ordinal[r] < 0 ? 0 : *reinterpret_cast<const uint32_t*>(query + step * 16 + 8);
+        }
+    }
 }
 
 // A warp's 16 tokens of a tile against all rows. The scores take the place of the tile's keys; `scores` is the lane's place of the warp's first token.
@@ -79,50 +170,42 @@ SRV_DEVICE void soften_and_weigh(const LaneRows& rows, float scale, const float*
     }
 }
 
+// Where the block is in its ring: the tile that is weighed next, and the place that the tile after the next takes.
+struct RingPlace {
+    int stage, fresh;
+
+    SRV_DEVICE void step() {
+        fresh = stage;
+        stage = stage + 1 == kDecodeStages ? 0 : stage + 1;
+    }
+};
+
 template <int HeadSize>
-SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, DecodeShared<HeadSize>& shared) {
-    const SlotReader slots = slot_reader(p, kv_head);
-    const int begin = item.first_split * SRV_ATTENTION_SPLIT;
-    const int end = smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
-    const int tiles = ceil_div(end - begin, kTileTokens);
+SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, DecodeShared<HeadSize>& shared, TilesAhead<HeadSize>& ahead, RingPlace& place) {
+    const ItemTokens tokens(item);
     const LaneRows rows = lane_rows(p, item, 0, kv_head);
     const int warp = static_cast<int>(ptx::warp());
     const int element = warp * (HeadSize / 4);
     const float scale = p.scale * kLog2E;
     const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
-    const ptx::SharedAddress last = ring + (kDecodeStages - 1) * 2 * kTileBytes<HeadSize>;
     const int keys = key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>;
     const int values = (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>;
-    TileCopies<HeadSize, 128> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
-    copy_queries<HeadSize, 128, kDecodeRows>(p, item, kv_head, last);
-    ptx::cp_async_commit();
-    SRV_UNROLL
-    for (int i = 0; i < kDecodeStages - 1; i++) {
-        ahead.copy(slots, ring + i * 2 * kTileBytes<HeadSize>);
-        ptx::cp_async_commit();
-    }
-
-    ptx::cp_async_wait<kDecodeStages - 1>();
-    ptx::barrier();
     uint32_t queries[HeadSize / 16][4];
-    load_queries<HeadSize>(queries, last + row_lane_offset<HeadSize>());
+    read_queries<HeadSize>(p, rows, queries);
     Accumulator<HeadSize / 32> state, merged;
     state.clear();
     merged.clear();
-    int stage = 0, fresh = kDecodeStages - 1;
-    for (int i = 0; i < tiles; i++) {
+    for (int first = tokens.begin; first < tokens.end; first += kTileTokens) {
         // This tile has landed, and nobody reads the one before, whose place the tile after the next takes.
         ptx::cp_async_wait<kDecodeStages - 2>();
         ptx::barrier();
-        ahead.copy(slots, ring + fresh * 2 * kTileBytes<HeadSize>);
-        ptx::cp_async_commit();
-        const ptx::SharedAddress tile = ring + stage * 2 * kTileBytes<HeadSize>;
-        float* scores = lane_scores(shared.tiles[stage]);
+        ahead.copy(ring + place.fresh * 2 * kTileBytes<HeadSize>);
+        const ptx::SharedAddress tile = ring + place.stage * 2 * kTileBytes<HeadSize>;
+        float* scores = lane_scores(shared.tiles[place.stage]);
         score_quarter<HeadSize>(queries, tile + keys, scores + warp * 16);
         ptx::barrier();
-        const int first = begin + i * kTileTokens;
         soften_and_weigh<HeadSize>(rows, scale, scores, tile + values, first, state);
-        if (i + 1 == tiles || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
+        if (first + kTileTokens >= tokens.end || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
             state.finish(p.scale);
             if (item.partial != 0) {
                 write_states(p, rows, state, first / SRV_ATTENTION_SPLIT, element);
@@ -133,16 +216,12 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
             state.clear();
         }
 
-        fresh = stage;
-        stage = stage + 1 == kDecodeStages ? 0 : stage + 1;
+        place.step();
     }
 
     if (item.partial == 0) {
         write_rows(p, rows, merged, element);
     }
-
-    ptx::cp_async_wait<0>();
-    ptx::barrier();
 }
 
 template <int HeadSize>
@@ -150,20 +229,17 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     static_assert(sizeof(DecodeShared<HeadSize>) <= SRV_ATTENTION_DECODE_SHARED, "the host is told how much shared memory this takes");
     DecodeShared<HeadSize>& shared = *reinterpret_cast<DecodeShared<HeadSize>*>(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
+    const srv_attention_item* items = at<const srv_attention_item>(p.items) + range.first;
+    UnitWalk walk{range.count * p.kv_head_count, 0};
+    TilesAhead<HeadSize> ahead(p, items, walk.units);
+    RingPlace place{0, kDecodeStages - 1};
+    SRV_UNROLL
+    for (int i = 0; i < kDecodeStages - 1; i++) {
+        ahead.copy(ptx::shared_address(shared.tiles[i]));
+    }
 
-    const int units = range.count * p.kv_head_count;
-    const int blocks = static_cast<int>(ptx::block_count());
-
-    // The kv heads of an item are neighbours in memory, so that blocks that run together read what lies together. Items come in falling length: every second turn goes
-    // from the last block to the first, so that nobody has the longest of every turn.
-    for (int turn = 0; turn * blocks < units; turn++) {
-        const int block = static_cast<int>(ptx::block_index());
-        const int unit = turn * blocks + (turn % 2 == 0 ? block : blocks - 1 - block);
-        if (unit >= units) {
-            break;
-        }
-
-        decode_item<HeadSize>(p, at<const srv_attention_item>(p.items)[range.first + unit / p.kv_head_count], unit % p.kv_head_count, shared);
+    for (int unit = walk.next(); unit >= 0; unit = walk.next()) {
+        decode_item<HeadSize>(p, items[unit / p.kv_head_count], unit % p.kv_head_count, shared, ahead, place);
     }
 }
 

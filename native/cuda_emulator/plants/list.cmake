@@ -32,10 +32,9 @@ foreach(part adjust select draw top logprobs sample)
     plant_each(sample.${part}.no-barrier sample/sample.cuh sample/${part}.cuh "ptx::barrier();" "")
 endforeach()
 
-plant(attention_decode.queries-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh "ptx::cp_async_wait<kDecodeStages - 1>();" "")
 plant(attention_decode.tile-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh
     "ptx::cp_async_wait<kDecodeStages - 2>();" "ptx::cp_async_wait<kDecodeStages - 1>();")
-plant(attention_decode.copies-left-under-way attention/attention_decode.cuh attention/attention_decode.cuh "ptx::cp_async_wait<0>();" "")
+plant(attention_decode.place-of-the-next-tile attention/attention_decode.cuh attention/attention_decode.cuh "ring + place.fresh * 2" "ring + place.stage * 2")
 plant(attention_prefill.queries-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<kPrefillStages - 1>();" "")
 plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh
     "ptx::cp_async_wait<kPrefillStages - 2>();" "ptx::cp_async_wait<kPrefillStages - 1>();")
@@ -104,7 +103,10 @@ plant(attention_prefill_wgmma.items-from-the-next ${wgmma} ${wgmma} "range.count
 # ---- a page, a slot or a cell off by one
 
 plant(attention_decode.turns-overlap attention/attention_decode.cuh attention/attention_decode.cuh "blocks - 1 - block" "blocks - block")
-plant(attention_decode.turns-end-early attention/attention_decode.cuh attention/attention_decode.cuh "turn * blocks < units" "(turn + 1) * blocks < units")
+plant(attention_decode.turns-end-early attention/attention_decode.cuh attention/attention_decode.cuh "unit < units ? unit" "turn * blocks < units ? unit")
+plant(attention_decode.next-unit-too-soon attention/attention_decode.cuh attention/attention_decode.cuh "if (left == 0)" "if (left <= 1)")
+plant(attention_decode.next-unit-of-another-head attention/attention_decode.cuh attention/attention_decode.cuh "slots = slot_reader(p, unit % p.kv_head_count);" "slots = slot_reader(p, 0);")
+plant(attention_decode.next-unit-of-the-same-item attention/attention_decode.cuh attention/attention_decode.cuh "items[unit / p.kv_head_count];" "items[0];")
 plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot + 1) % SRV_PAGE_TOKENS")
 plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS + 1")
 plant(attention_plain.next-kv-head attention/attention_plain.cuh attention/items.cuh "kv_head * group + packed % group" "kv_head + packed % group")
@@ -176,7 +178,8 @@ plant(product.fragment-a product/product.cuh product/product.cuh "product_chunk(
 plant(product.fragment-b product/product.cuh product/product.cuh "{x[0], x[1]}" "{x[0], x[2]}")
 plant(product.fragment-d product/product.cuh product/product.cuh "i % 2 * kProductSumStride + j * 16 + i / 2 * 8" "i / 2 * kProductSumStride + j * 16 + i % 2 * 8")
 plant(product.swizzle product/product.cuh product/product.cuh "(lane % 16, lane / 16) ^ quarter" "(lane % 16, lane / 16) + quarter")
-plant(attention_decode.query-tiles attention/attention_decode.cuh attention/attention_decode.cuh "last + row_lane_offset<HeadSize>()" "last + key_lane_offset<HeadSize>()")
+plant(attention_decode.query-tiles attention/attention_decode.cuh attention/attention_decode.cuh "query + step * 16 + 8" "query + step * 16")
+plant(attention_decode.query-rows attention/attention_decode.cuh attention/attention_decode.cuh "a[step][r + 2]" "a[step][3 - r]")
 plant(attention_decode.scores-transposed attention/attention_decode.cuh attention/attention_decode.cuh "{ptx::as_uint(sums[j][2 * r]), ptx::as_uint(sums[j][2 * r + 1])}" "{ptx::as_uint(sums[j][r]), ptx::as_uint(sums[j][r + 2])}")
 plant(attention_prefill.key-tiles attention/attention_prefill.cuh attention/tiles.cuh "{k[0], k[1]}" "{k[0], k[2]}")
 plant(attention_prefill.values-not-transposed attention/attention_prefill.cuh attention/tiles.cuh "ldmatrix_x4_trans" "ldmatrix_x4")
