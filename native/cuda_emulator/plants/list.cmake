@@ -111,6 +111,7 @@ plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.
 plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS + 1")
 plant(attention_plain.next-kv-head attention/attention_plain.cuh attention/items.cuh "kv_head * group + packed % group" "kv_head + packed % group")
 plant(attention_merge.next-split attention/attention_merge.cuh attention/attention_merge.cuh "/ SRV_ATTENTION_SPLIT + 1" "/ SRV_ATTENTION_SPLIT")
+plant(attention_merge.first-states-again attention/attention_merge.cuh attention/attention_merge.cuh "first + begin + i" "first + i")
 plant(rope_append.next-page rope_append/rope_append.cuh common/pages.cuh "static_cast<srv_address>(page) * page_bytes" "static_cast<srv_address>(page + 1) * page_bytes")
 plant(rope_append.values-with-keys rope_append/rope_append.cuh rope_append/append_head.cuh "? 0 : 1;" "? 0 : 0;")
 plant(finish_rope_append.next-slot linear_finish/finish_rope_append.cuh rope_append/append_head.cuh "slot * p.head_size" "(slot ^ 1) * p.head_size")

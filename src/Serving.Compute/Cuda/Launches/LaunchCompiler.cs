@@ -16,6 +16,9 @@ internal sealed class LaunchCompiler
     /// <summary>Heads that a block of the append kernel takes.</summary>
     private const int HeadsPerBlock = 4;
 
+    /// <summary>Heads that a block of the merging kernel takes, a warp each.</summary>
+    private const int HeadsPerMerge = 4;
+
     private readonly LaunchContext _context;
     private readonly KernelSet _kernels;
     private readonly LinearCompiler _linears;
@@ -175,7 +178,7 @@ internal sealed class LaunchCompiler
             Add(_kernels.AttentionPrefill, new GridRule(GridUnit.PrefillItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
 
-        Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows), parameters);
+        Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows, Y: Blocks(Shape.HeadCount, HeadsPerMerge)), parameters);
     }
 
     private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters

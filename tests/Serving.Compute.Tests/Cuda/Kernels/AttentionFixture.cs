@@ -154,7 +154,7 @@ internal sealed class AttentionFixture
             session.Launch("srv_attention_prefill", grid, 256, KernelSet.PrefillSharedBytes, parameters);
         }
 
-        session.Launch("srv_attention_merge", new CudaGrid(2), 128, 0, parameters);
+        session.Launch("srv_attention_merge", new CudaGrid(2, 2), 128, 0, parameters);
         return session.Download<ushort>(parameters.Output, Inputs.RowCount * Shape.QueryWidth);
     }
 

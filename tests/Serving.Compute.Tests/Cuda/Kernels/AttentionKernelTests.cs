@@ -136,6 +136,23 @@ public sealed class AttentionKernelTests
         }
     }
 
+    /// <summary>More splits than the merging kernel reads ahead, in states and in registers: the same bits.</summary>
+    [Fact]
+    public void Attention_ManySplits_AreMergedAsWhole()
+    {
+        using var session = new KernelSession();
+        ushort[]? first = null;
+        foreach (var pieces in new[] { AttentionShares.Whole, 1, 4 })
+        {
+            var fixture = new AttentionFixture(2, 1, 64, Normal, Normal) { Pieces = pieces };
+            fixture.Add(8600, 1);
+            fixture.Add(4095, 1);
+            var actual = fixture.Run(session, Queries(fixture), 0.2f, AttentionVariant.TensorCores);
+            first ??= actual;
+            Assert.Equal(first, actual);
+        }
+    }
+
     /// <summary>One token; block and split boundaries, and one token before a block's; a chunk over a boundary; pages filled by 5 and by 16; sequences that share their first 512 tokens.</summary>
     private static AttentionFixture Mixed(
         int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value, bool groups = true, int states = 1000)

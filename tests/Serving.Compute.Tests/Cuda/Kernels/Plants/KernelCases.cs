@@ -9,7 +9,7 @@ internal static class KernelCases
         ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
         ["srv_attention_prefill_wgmma"] = [.. Attention(5, 1, 128, AttentionVariant.Warpgroups), .. Attention(4, 2, 64, AttentionVariant.Warpgroups)],
         ["srv_attention_plain"] = Attention(6, 2, 18, AttentionVariant.Plain),
-        ["srv_attention_merge"] = Attention(4, 2, 64, AttentionVariant.Plain),
+        ["srv_attention_merge"] = [.. Attention(4, 2, 64, AttentionVariant.Plain), () => new AttentionKernelTests().Attention_ManySplits_AreMergedAsWhole()],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_finish_rms_norm"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2)],
