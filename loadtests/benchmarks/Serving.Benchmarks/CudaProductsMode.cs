@@ -12,17 +12,21 @@ namespace Serving.Benchmarks;
 internal static class CudaProductsMode
 {
     private const int Candidates = 12;
+
+    /// <summary>Weights that are multiplied with by turns: many times what a device's cache holds.</summary>
     private const long RotatedBytes = 400L << 20;
+
     private static readonly int[] Rows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
-    /// <summary>Arguments: <c>--shape 8b|tiny</c>.</summary>
+    /// <summary>Arguments: <c>--shape 8b|tiny</c> and <c>--bytes N</c>, the weights that are multiplied with by turns.</summary>
     public static void Run(string[] args)
     {
         var at = Array.IndexOf(args, "--shape");
-        Products(BenchmarkShape.Find(at >= 0 ? args[at + 1] : "8b"));
+        var bytes = Array.IndexOf(args, "--bytes");
+        Products(BenchmarkShape.Find(at >= 0 ? args[at + 1] : "8b"), bytes >= 0 ? long.Parse(args[bytes + 1], CultureInfo.InvariantCulture) : RotatedBytes);
     }
 
-    private static void Products(BenchmarkShape shape)
+    private static void Products(BenchmarkShape shape, long rotated)
     {
         if (!CudaLibraries.TryLoadDriver(out var reason) || !CudaLibraries.TryLoadBlas(out reason))
         {
@@ -39,22 +43,22 @@ internal static class CudaProductsMode
         {
             if (kernels.Product is { } kernel)
             {
-                MeasureOwn(context, stream, kernel, outputs, inputs);
+                MeasureOwn(context, stream, kernel, outputs, inputs, rotated);
             }
 
             foreach (var planes in (int[])[1, ProductPlanes.Most])
             {
                 using var product = new MatmulDescription(blas, outputs, inputs, inputs, inputs, outputs, CudaDataType.Float32, planes, (long)Rows[^1] * outputs);
-                Measure(context, stream, product, outputs, inputs, planes);
+                Measure(context, stream, product, outputs, inputs, planes, rotated);
             }
         }
     }
 
     /// <summary>Planes, and one or two blocks for every multiprocessor, where there are so many units.</summary>
-    private static void MeasureOwn(CudaContext context, CudaStream stream, StepKernel kernel, int outputs, int inputs)
+    private static void MeasureOwn(CudaContext context, CudaStream stream, StepKernel kernel, int outputs, int inputs, long rotated)
     {
         var bytes = 2L * outputs * inputs;
-        var copies = (int)Math.Max(1, RotatedBytes / bytes);
+        var copies = (int)Math.Max(1, rotated / bytes);
         using var weight = CudaDeviceBuffer.Allocate(context, bytes * copies);
         using var input = CudaDeviceBuffer.Allocate(context, 2L * ProductPlanes.FewRows * inputs);
         using var output = CudaDeviceBuffer.Allocate(context, 4L * ProductPlanes.FewRows * outputs * ProductPlanes.MostNormed);
@@ -96,10 +100,10 @@ internal static class CudaProductsMode
         }
     }
 
-    private static void Measure(CudaContext context, CudaStream stream, MatmulDescription product, int outputs, int inputs, int planes)
+    private static void Measure(CudaContext context, CudaStream stream, MatmulDescription product, int outputs, int inputs, int planes, long rotated)
     {
         var bytes = 2L * outputs * inputs;
-        var copies = (int)Math.Max(1, RotatedBytes / bytes);
+        var copies = (int)Math.Max(1, rotated / bytes);
         using var weight = CudaDeviceBuffer.Allocate(context, bytes * copies);
         using var input = CudaDeviceBuffer.Allocate(context, 2L * Rows[^1] * inputs);
         using var output = CudaDeviceBuffer.Allocate(context, 4L * Rows[^1] * outputs * planes);

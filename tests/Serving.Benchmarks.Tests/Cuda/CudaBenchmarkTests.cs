@@ -25,6 +25,7 @@ public sealed class CudaBenchmarkTests
         ("attention.prefill", ">= 330"),
         ("decode.base", "<= 1.4"),
         ("decode.base.rate", null),
+        ("decode.library", null),
         ("decode.deterministic", null),
         ("adapters.attention", "<= 1.4"),
         ("adapters.all", "<= 1.4"),
