@@ -321,7 +321,7 @@ typedef struct srv_shrink_params {
  *   srv_linear_finish        128 threads, SRV_FINISH_SHARED bytes, a block per tile and 256 columns of a slice (grid.y: sum over the slices of
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
- *                            128 threads, SRV_FINISH_SHARED bytes, a block per tile and 1,024 columns of a slice
+ *                            128 threads, SRV_FINISH_SHARED bytes, a block per tile and 512 columns of a slice
  *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
  *                            256 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  *   srv_finish_silu_mul_rows the same of rows one by one, whose deltas are there; 128 threads, no shared memory, a block per row and 512 columns of the output

@@ -15,11 +15,11 @@ struct FinishWork {
     int width;         // of the slice
 };
 
-// A warp's part of 256 columns of a slice from column on; every four warps share them.
-SRV_DEVICE FinishWork finish_work(const srv_linear_params& p, const srv_row_tile& tile, int slice, int column) {
+// A warp's part of 256 columns of a slice, or so many, from column on; every four warps share them.
+SRV_DEVICE FinishWork finish_work(const srv_linear_params& p, const srv_row_tile& tile, int slice, int column, int columns = kFinishColumns) {
     const srv_lora& lora = p.lora;
     const int blocks = tile.slot >= 0 && lora.slice_count > 0 ? binding_of(lora, tile.slot, slice).rank_blocks : 0;
-    column += static_cast<int>(ptx::warp()) % 4 * SRV_CELL_COLUMNS;
+    column += static_cast<int>(ptx::warp()) % 4 * (columns / 4);
     return {tile, blocks > 0 ? slice : -1, blocks, column, lora.slice_count > 0 ? slice_offset(lora, slice) : 0,
         lora.slice_count > 0 ? slice_width(lora, slice) : p.columns};
 }
@@ -33,7 +33,7 @@ SRV_DEVICE FinishWork read_finish_work(const srv_linear_params& p, const srv_row
         width = slice_width(p.lora, ++slice);
     }
 
-    return finish_work(p, tile, slice, unit * columns);
+    return finish_work(p, tile, slice, unit * columns, columns);
 }
 
 SRV_DEVICE int finish_units(const srv_linear_params& p, int columns = kFinishColumns) {
@@ -70,60 +70,99 @@ struct CellTiles {
     uint32_t row[4][2];
 };
 
-SRV_DEVICE CellTiles load_cell(const CellTable& cells, int block, int tile) {
-    const uint16_t* cell = cells.cell(block, tile) + ptx::lane() * 8;
+SRV_DEVICE CellTiles load_cell(const uint16_t* cell) {
+    cell += ptx::lane() * 8;
     const ptx::Vec4 first = ptx::load_16_streaming(cell);
     const ptx::Vec4 second = ptx::load_16_streaming(cell + kCellElements / 2);
     return {{{first.x, first.y}, {first.z, first.w}, {second.x, second.y}, {second.z, second.w}}};
 }
 
-// A warp's cells of two rank blocks, the second one idle where there is none.
+// A warp's cells of two rank blocks and 64 columns, the second one idle where there is none.
 struct CellPair {
     CellTiles low, high;
 };
 
-SRV_DEVICE CellPair load_cells(const srv_lora& lora, const FinishWork& work, int block) {
-    const CellTable cells = expand_cells(lora, binding_of(lora, work.tile.slot, work.slice), work.slice);
-    CellPair pair = {};
-    pair.low = load_cell(cells, block, work.column / SRV_CELL_COLUMNS);
-    if (block + 1 < work.rank_blocks) {
-        pair.high = load_cell(cells, block + 1, work.column / SRV_CELL_COLUMNS);
+// Where they lie is asked for all first, so that the list of runs is waited for once. A tile behind the last is the last again.
+template <int Blocks, int Tiles>
+SRV_DEVICE void load_blocks(const CellTable& table, int block, int first, int last, CellPair (&cells)[Tiles]) {
+    const uint16_t* places[Tiles][Blocks];
+    SRV_UNROLL
+    for (int tile = 0; tile < Tiles; tile++) {
+        SRV_UNROLL
+        for (int i = 0; i < Blocks; i++) {
+            places[tile][i] = table.cell(block + i, smaller(first + tile, last));
+        }
     }
 
-    return pair;
+    SRV_UNROLL
+    for (int tile = 0; tile < Tiles; tile++) {
+        cells[tile].low = load_cell(places[tile][0]);
+        if (Blocks > 1) {
+            cells[tile].high = load_cell(places[tile][Blocks - 1]);
+        }
+    }
 }
 
-// The first two of a pass, which are asked for before v is, so that both come at once.
-SRV_DEVICE CellPair first_cells(const srv_lora& lora, const FinishWork& work) {
-    return work.slice >= 0 && work.column < work.width ? load_cells(lora, work, 0) : CellPair{};
+// Of `Tiles` times 64 columns side by side, the first of which exist.
+template <int Tiles>
+SRV_DEVICE void load_cells(const srv_lora& lora, const FinishWork& work, int block, CellPair (&cells)[Tiles]) {
+    const CellTable table = expand_cells(lora, binding_of(lora, work.tile.slot, work.slice), work.slice);
+    const int first = work.column / SRV_CELL_COLUMNS;
+    const int last = (work.width - 1) / SRV_CELL_COLUMNS;
+    if (block + 1 < work.rank_blocks) {
+        load_blocks<2>(table, block, first, last, cells);
+    } else {
+        load_blocks<1>(table, block, first, last, cells);
+    }
 }
 
-// delta += B vᵀ of up to `Groups` times eight tokens for a warp's 64 columns; v holds those from first_token on, `cells` the first two rank blocks.
+// delta += two rank blocks of B vᵀ of up to `Groups` times eight tokens, `count` in all, for 64 columns.
 template <int Groups>
-SRV_DEVICE void expand_tile(const srv_lora& lora, const FinishWork& work, CellPair cells, const uint16_t* v, int first_token, float (&delta)[Groups][4][4]) {
-    const int count = work.tile.row_count - first_token;
-    for (int block = 0; block < work.rank_blocks; block += 2) {
-        const bool whole = block + 2 <= work.rank_blocks;
-        SRV_UNROLL
-        for (int n = 0; n < Groups; n++) {
-            if (n * 8 >= count) {
-                continue;
-            }
+SRV_DEVICE void multiply_cells(const FinishWork& work, const CellPair& cells, const uint16_t* v, int block, int count, float (&delta)[Groups][4][4]) {
+    const bool whole = block + 2 <= work.rank_blocks;
+    SRV_UNROLL
+    for (int n = 0; n < Groups; n++) {
+        if (n * 8 >= count) {
+            continue;
+        }
 
-            const uint32_t first = value_pair(work, v, n * 8, count, block);
-            const uint32_t second = whole ? value_pair(work, v, n * 8, count, block + 1) : 0u;
-            SRV_UNROLL
-            for (int j = 0; j < 4; j++) {
-                if (whole) {
-                    ptx::mma_m16n8k16(delta[n][j], {cells.low.row[j][0], cells.low.row[j][1], cells.high.row[j][0], cells.high.row[j][1]}, {first, second});
-                } else {
-                    ptx::mma_m16n8k8(delta[n][j], cells.low.row[j], first);
-                }
+        const uint32_t first = value_pair(work, v, n * 8, count, block);
+        const uint32_t second = whole ? value_pair(work, v, n * 8, count, block + 1) : 0u;
+        SRV_UNROLL
+        for (int j = 0; j < 4; j++) {
+            if (whole) {
+                ptx::mma_m16n8k16(delta[n][j], {cells.low.row[j][0], cells.low.row[j][1], cells.high.row[j][0], cells.high.row[j][1]}, {first, second});
+            } else {
+                ptx::mma_m16n8k8(delta[n][j], cells.low.row[j], first);
             }
+        }
+    }
+}
+
+// The deltas of a pass over up to `Groups` times eight tokens from first_token on, `Tiles` times 64 columns a warp: v of the tokens to shared memory, then B vᵀ; the
+// first cells are asked for before v is, so that both come at once. All threads come here together; whoever writes v next has to meet them first. A warp without a
+// slice, or behind its columns, only comes to the barrier.
+template <int Tiles, int Groups>
+SRV_DEVICE void expand_pass(const srv_lora& lora, const FinishWork& work, int first_token, uint16_t* v, float (&delta)[Tiles][Groups][4][4]) {
+    const bool has_columns = work.slice >= 0 && work.column < work.width;
+    CellPair cells[Tiles] = {};
+    if (has_columns) {
+        load_cells(lora, work, 0, cells);
+    }
+
+    if (work.slice >= 0) {
+        load_values(lora, work, first_token, Groups * 8, v);
+    }
+
+    ptx::barrier();
+    for (int block = 0; has_columns && block < work.rank_blocks; block += 2) {
+        SRV_UNROLL
+        for (int tile = 0; tile < Tiles; tile++) {
+            multiply_cells(work, cells[tile], v, block, work.tile.row_count - first_token, delta[tile]);
         }
 
         if (block + 2 < work.rank_blocks) {
-            cells = load_cells(lora, work, block + 2);
+            load_cells(lora, work, block + 2, cells);
         }
     }
 }

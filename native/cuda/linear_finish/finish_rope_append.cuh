@@ -64,17 +64,12 @@ SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) {
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork work = read_finish_work(linear, tile, unit);
             for (int token = 0; token < tile.row_count; token += kFinishTokens) {
-                float delta[kFinishGroups][4][4] = {};
+                float delta[1][kFinishGroups][4][4] = {};
                 if (work.slice >= 0) {
-                    const CellPair cells = first_cells(linear.lora, work);
-                    load_values(linear.lora, work, token, kFinishTokens, v);
-                    ptx::barrier();
-                    if (work.column < work.width) {
-                        expand_tile(linear.lora, work, cells, v, token, delta);
-                    }
+                    expand_pass(linear.lora, work, token, v, delta);
                 }
 
-                store_values(linear, work, token, delta, values);
+                store_values(linear, work, token, delta[0], values);
                 ptx::barrier();
                 append_heads(p.rope, work, token, values);
                 ptx::barrier();

@@ -106,17 +106,11 @@ SRV_DEVICE void store_deltas(const FinishWork& work, int first_token, const floa
 }
 
 // The deltas of eight tokens, by all warps together.
-SRV_DEVICE void expand_pass(const srv_linear_params& p, const FinishWork& work, int first_token, uint16_t* v, SiluDeltas& deltas) {
-    const CellPair cells = first_cells(p.lora, work);
-    if (work.slice >= 0) {
-        load_values(p.lora, work, first_token, kSiluTokens, v);
-    }
-
-    ptx::barrier();
+SRV_DEVICE void expand_halves(const srv_linear_params& p, const FinishWork& work, int first_token, uint16_t* v, SiluDeltas& deltas) {
+    float delta[1][1][4][4] = {};
+    expand_pass(p.lora, work, first_token, v, delta);
     if (work.slice >= 0 && work.column < work.width) {
-        float delta[1][4][4] = {};
-        expand_tile(p.lora, work, cells, v, first_token, delta);
-        store_deltas(work, first_token, delta, deltas);
+        store_deltas(work, first_token, delta[0], deltas);
     }
 
     ptx::barrier();
@@ -144,7 +138,7 @@ SRV_KERNEL_OF_MANY(srv_finish_silu_mul, srv_linear_params, 256, 4) {
                 }
 
                 if (gate || up) {
-                    expand_pass(p, finish_work(p, tile, half, unit * kFinishColumns), token, v, deltas[half]);
+                    expand_halves(p, finish_work(p, tile, half, unit * kFinishColumns), token, v, deltas[half]);
                 }
 
                 activate_rows(p, tile, token, end, column, first, deltas, gate, up);

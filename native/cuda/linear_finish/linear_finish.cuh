@@ -76,17 +76,12 @@ SRV_KERNEL(srv_linear_finish, srv_linear_params, 128) {
         for (int unit = static_cast<int>(ptx::block_index_y()); unit < units; unit += static_cast<int>(ptx::block_count_y())) {
             const FinishWork work = read_finish_work(p, tile, unit);
             for (int token = 0; token < tile.row_count; token += kFinishTokens) {
-                float delta[kFinishGroups][4][4] = {};
+                float delta[1][kFinishGroups][4][4] = {};
                 if (work.slice >= 0) {
-                    const CellPair cells = first_cells(p.lora, work);
-                    load_values(p.lora, work, token, kFinishTokens, v);
-                    ptx::barrier();
-                    if (work.column < work.width) {
-                        expand_tile(p.lora, work, cells, v, token, delta);
-                    }
+                    expand_pass(p.lora, work, token, v, delta);
                 }
 
-                finish_tokens(p, work, token, delta);
+                finish_tokens(p, work, token, delta[0]);
                 if (work.slice >= 0) {
                     ptx::barrier();
                 }

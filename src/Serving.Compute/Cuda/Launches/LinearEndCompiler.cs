@@ -25,7 +25,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     private const int SliceColumns = 256;
 
     /// <summary>Columns of a slice that a block of the expanding kernel takes.</summary>
-    private const int ExpandColumns = 1024;
+    private const int ExpandColumns = 512;
 
     /// <summary>Columns of the output that a block of the row by row SiLU·mul takes.</summary>
     private const int SiluRowColumns = 512;

@@ -44,6 +44,25 @@ internal static class FinishOperands
         return lora;
     }
 
+    /// <summary>
+    /// A product and a bias whose sum is −0 in every fifth column, which a delta of 0 would make 0: what has no delta must have none added.
+    /// </summary>
+    public static (float[] Product, ushort[] Bias) WithNegativeZeros(LoraCase test)
+    {
+        var product = Values.Random(test.RowCount, test.Columns, 2, 1);
+        var bias = Values.Random(1, test.Columns, 1, 2).ToBFloat16();
+        for (var column = 0; column < test.Columns; column += 5)
+        {
+            bias[column] = 0x8000;
+            for (var row = 0; row < test.RowCount; row++)
+            {
+                product[(row * Values.Stride(test.Columns)) + column] = -0f;
+            }
+        }
+
+        return (product, bias);
+    }
+
     /// <summary>The parameters of a launch, on the device; the product in more planes where these are given.</summary>
     public static FinishParameters Create(
         KernelSession session, LoraFixture fixture, LoraCase test, LoraParameters lora, float[] product, ushort[]? bias, LinearOutput mode, params float[][] more)

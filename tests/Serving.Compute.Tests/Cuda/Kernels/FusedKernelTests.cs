@@ -132,7 +132,8 @@ public sealed class FusedKernelTests
     private static (LoraFixture Fixture, LoraParameters Lora, float[] Product, ushort[] Bias) Operands(KernelSession session, LoraCase test)
     {
         var fixture = new LoraFixture(session, test);
-        return (fixture, FinishOperands.WithPartials(session, fixture), Values.Random(test.RowCount, test.Columns, 2, 1), Values.Random(1, test.Columns, 1, 2).ToBFloat16());
+        var (product, bias) = FinishOperands.WithNegativeZeros(test);
+        return (fixture, FinishOperands.WithPartials(session, fixture), product, bias);
     }
 
     private static RopeAppendParameters Rope(KernelSession session, ModelShape shape, int rows, bool norms)

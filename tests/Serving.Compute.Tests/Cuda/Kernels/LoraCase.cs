@@ -8,7 +8,7 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 /// <param name="PageBytes">Bytes of a page.</param>
 internal sealed record LoraCase(int InputWidth, (int Offset, int Width)[] Slices, int[][] Ranks, (int Slot, int Rows)[] Segments, int PageBytes = 8192)
 {
-    /// <summary>Ranks 1 to 128 mixed, odd widths and offsets, runs longer than a page, one row, 300 rows, rows without an adapter, segments without rows.</summary>
+    /// <summary>Ranks 1 to 128 mixed, odd widths and offsets, runs longer than a page, pages of three cells, one row, 300 rows, rows without an adapter, segments without rows.</summary>
     public static IReadOnlyDictionary<string, LoraCase> All { get; } = new Dictionary<string, LoraCase>
     {
         ["one row"] = new(256, [(0, 64)], [[16]], [(0, 1)]),
@@ -22,6 +22,7 @@ internal sealed record LoraCase(int InputWidth, (int Offset, int Width)[] Slices
         ["long columns"] = new(40, [(0, 1300), (1300, 640)], [[9, 16]], [(-1, 1), (0, 3)]),
         ["prefill"] = new(192, [(0, 128), (128, 128)], [[16, 64], [3, 3]], [(0, 300), (1, 70), (-1, 130)]),
         ["twenty rows"] = new(64, [(0, 64)], [[9]], [(0, 20)]),
+        ["odd pages"] = new(64, [(0, 150)], [[20], [9]], [(0, 3), (1, 1)], PageBytes: 3072),
         ["empty segments"] = new(64, [(0, 64)], [[4], [0]], [(0, 0), (1, 2), (-1, 0), (0, 1)]),
         ["no adapter"] = new(64, [(0, 64)], [[4]], [(-1, 3)]),
     };

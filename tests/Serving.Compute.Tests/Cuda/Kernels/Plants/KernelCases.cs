@@ -1,3 +1,5 @@
+using Serving.Compute.Cuda.Kernels;
+
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
 /// <summary>The cases of the kernels' tests that a mistake in a kernel is tried on, small ones first.</summary>
@@ -22,7 +24,8 @@ internal static class KernelCases
         ["srv_join_planes"] = [() => new PlaneKernelTests().JoinPlanes_AnySize_IsSideBySide(3, 100, 4, 2)],
         ["srv_linear_finish"] = Finish(tensorCores: true),
         ["srv_linear_finish_plain"] = Finish(tensorCores: false),
-        ["srv_lora_expand"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2), () => new FusedKernelTests().SiluMul_AnyWidth_EqualsTheTwo(300)],
+        ["srv_lora_expand"] =
+            [.. ((string[])["one row", "twenty rows", "decode", "odd", "odd pages"]).Select<string, Action>(name => () => new ExpandKernelTests().Expand_AnyMix_IsTheDeltaOfFinish(name, RowTile.MaxRows))],
         ["srv_lora_shrink"] = Shrink(tensorCores: true),
         ["srv_lora_shrink_plain"] = Shrink(tensorCores: false),
         ["srv_product"] =
