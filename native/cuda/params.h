@@ -247,7 +247,7 @@ typedef struct srv_rope_append_params {
  *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
- *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 320 threads, SRV_ATTENTION_WGMMA_SHARED bytes
+ *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 384 threads, SRV_ATTENTION_WGMMA_SHARED bytes
  *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row and four heads (the list is not used)
  * group = head_count / kv_head_count.
  */

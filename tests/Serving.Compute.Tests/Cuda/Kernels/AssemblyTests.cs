@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Serving.Compute.Cuda.Kernels;
 using Serving.Testing;
 
 namespace Serving.Compute.Tests.Cuda.Kernels;
@@ -40,9 +41,27 @@ public sealed partial class AssemblyTests
         {
             Assert.True(Number(kernel, "spilled") <= MaxSpilledBytes, $"{name} spills {Number(kernel, "spilled")} bytes on {architecture}");
 
-            // A warp takes registers by eights.
-            var registers = (Number(kernel, "registers") + 7) / 8 * 8 * threads[name];
+            var registers = RegistersOf(kernel, threads[name]);
             Assert.True(registers <= Registers, $"{name} takes {registers} registers on {architecture}");
+        }
+    }
+
+    /// <summary>
+    /// On a multiprocessor of Hopper there is room for a block of the product and one of shrinks or, behind these, of expands; else they would run one after the other. Registers, and shared
+    /// memory, of which a block takes 1 KiB more than it asks for.
+    /// </summary>
+    [Fact]
+    public async Task Assemble_Product_LeavesRoomForAdapters()
+    {
+        const int SharedBytes = 228 << 10;
+        const int ReservedBytes = 1 << 10;
+        var ptx = await ReadAsync("serving_kernels.ptx");
+        var kernels = Kernel().Matches(await AssembleAsync("serving_kernels.ptx", "sm_90")).ToDictionary(match => match.Groups["name"].Value);
+        var threads = Entry().Matches(ptx).ToDictionary(match => match.Groups["name"].Value, match => Number(match, "threads"));
+        foreach (var (beside, bytes) in new[] { ("srv_lora_shrink", KernelSet.ShrinkSharedBytes), ("srv_lora_expand", KernelSet.FinishSharedBytes) })
+        {
+            Assert.InRange(RegistersOf(kernels["srv_product"], threads["srv_product"]) + RegistersOf(kernels[beside], threads[beside]), 1, Registers);
+            Assert.InRange(KernelSet.ProductSharedBytes + bytes + (2 * ReservedBytes), 1, SharedBytes);
         }
     }
 
@@ -83,6 +102,9 @@ public sealed partial class AssemblyTests
 
     private static string? Disassembler { get; } = Assembler is null ? null
         : new[] { Path.Combine(Path.GetDirectoryName(Assembler)!, "nvdisasm") }.FirstOrDefault(File.Exists);
+
+    /// <summary>A warp takes registers by eights.</summary>
+    private static int RegistersOf(Match kernel, int threads) => (Number(kernel, "registers") + 7) / 8 * 8 * threads;
 
     private static int Number(Match match, string group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
