@@ -93,7 +93,7 @@ internal sealed class AttentionStep
     private AttentionPlan Plan(int? pieces)
     {
         var states = new StepLayout(Program(_shape), _limits).StateCapacity;
-        var plan = new AttentionPlan(_shape, _limits, states, 2 * CudaDevice.Get(_ordinal).Multiprocessors) { Pieces = pieces };
+        var plan = new AttentionPlan(_shape, _limits, states, 2 * CudaDevice.Get(_ordinal).Multiprocessors) { MostSplits = pieces };
         plan.Build(_inputs);
         return plan;
     }

@@ -9,7 +9,7 @@ namespace Serving.Compute.Cuda.Memory;
 /// </summary>
 internal sealed class AdapterArena : IDisposable
 {
-    private readonly HostPages _pages;
+    private readonly ArenaPages _pages;
     private readonly CudaPinnedBuffer? _memory;
     private readonly long _pageBytes;
 
@@ -18,7 +18,7 @@ internal sealed class AdapterArena : IDisposable
     {
         _pageBytes = pageBytes;
         var count = checked((int)(bytes / pageBytes));
-        _pages = new HostPages(count, copies.AwaitOnHost);
+        _pages = new ArenaPages(count, copies.AwaitOnHost);
         _memory = count > 0 ? CudaPinnedBuffer.Allocate(context, count * pageBytes, clear: false) : null;
     }
 
@@ -48,7 +48,7 @@ internal sealed class AdapterArena : IDisposable
     {
         for (var page = 0; page < adapter.PageCount; page++)
         {
-            pool.CopyFromAsync(pages[page] * _pageBytes, _memory!, adapter.HostPages[page] * _pageBytes, adapter.Plan.CellsOf(page) * (long)AdapterLayout.CellBytes, stream);
+            pool.CopyFromAsync(pages[page] * _pageBytes, _memory!, adapter.ArenaPages[page] * _pageBytes, adapter.Plan.CellsOf(page) * (long)AdapterLayout.CellBytes, stream);
         }
     }
 

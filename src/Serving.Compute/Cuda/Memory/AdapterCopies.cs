@@ -7,7 +7,7 @@ namespace Serving.Compute.Cuda.Memory;
 /// Adapters on their way to the device, on a stream of their own, and who has to wait for which. Loads are numbered as they are queued and arrive in that order: a
 /// stream that has waited for one has waited for all before it. What a load writes, its slot and its pages, remembers its number; a step waits, on the device, for
 /// the latest number among the slots and pages that it uses, so that an adapter may be evicted and its pages given to others while it is still on its way. The host memory that a
-/// load copies from remembers it too (<see cref="HostPages"/>).
+/// load copies from remembers it too (<see cref="ArenaPages"/>).
 /// </summary>
 internal sealed class AdapterCopies : IDisposable
 {

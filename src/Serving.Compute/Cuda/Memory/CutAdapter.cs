@@ -22,7 +22,7 @@ internal sealed class CutAdapter(AdapterArena arena, CellPlan plan, float[] scal
     public ReadOnlySpan<float> Scales => scales;
 
     /// <summary>Its pages in the arena.</summary>
-    public ReadOnlySpan<int> HostPages => hostPages;
+    public ReadOnlySpan<int> ArenaPages => hostPages;
 
     /// <summary>An adapter that is still there, of an arena.</summary>
     /// <exception cref="ArgumentException">Another backend prepared it.</exception>

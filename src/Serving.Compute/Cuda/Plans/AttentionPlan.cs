@@ -59,7 +59,7 @@ internal sealed class AttentionPlan
     public bool GroupsSharedPages { get; init; } = true;
 
     /// <summary>Splits of a piece at most, whatever would keep blocks busy; null to choose step by step.</summary>
-    public int? Pieces { get; init; }
+    public int? MostSplits { get; init; }
 
     /// <summary>Rows of the step.</summary>
     public int RowCount { get; private set; }
@@ -99,7 +99,7 @@ internal sealed class AttentionPlan
         _wide.Clear();
         FillRows(inputs.Sequences);
         FindSharing(inputs);
-        _most = Pieces ?? ChoosePieces(inputs);
+        _most = MostSplits ?? ChoosePieces(inputs);
         for (var i = 0; i < inputs.SequenceCount; i++)
         {
             AddSequence(inputs.Sequences[i], _sharedSplits[i]);

@@ -38,7 +38,7 @@ internal sealed class AttentionShares
     private readonly int _kvHeads;
     private readonly int[] _loads;
     private readonly int[] _lengths;
-    private readonly List<Context> _contexts = [];
+    private readonly List<Stretch> _contexts = [];
     private long _tiles;
     private bool _merges;
 
@@ -78,7 +78,7 @@ internal sealed class AttentionShares
     {
         var tiles = TilesOf(tokens);
         _tiles += tiles;
-        _contexts.Add(new Context(tiles, isCut));
+        _contexts.Add(new Stretch(tiles, isCut));
     }
 
     /// <summary>The most splits of a piece; <see cref="Whole"/> where nothing is to be cut.</summary>
@@ -124,7 +124,7 @@ internal sealed class AttentionShares
     }
 
     /// <summary>Counts pieces by their lengths.</summary>
-    private (long Pieces, bool IsCut) Cut(int most)
+    private (long Items, bool IsCut) Cut(int most)
     {
         _lengths.AsSpan().Clear();
         var (total, isCut) = (0L, false);
@@ -184,5 +184,5 @@ internal sealed class AttentionShares
     }
 
     /// <summary>Tokens that one item can walk, in tiles.</summary>
-    private readonly record struct Context(int Tiles, bool IsCut);
+    private readonly record struct Stretch(int Tiles, bool IsCut);
 }

@@ -32,7 +32,7 @@ internal sealed class StepWriter
         _tailCounts = new int[_tails.Length];
         _modelSlices = program.Slices.Count;
         _rows = new RowTiles(layout.Limits);
-        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { Pieces = attentionPieces };
+        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { MostSplits = attentionPieces };
         _shrinks = new ShrinkPlan(layout.Sites);
     }
 

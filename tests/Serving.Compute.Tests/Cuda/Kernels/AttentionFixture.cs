@@ -60,7 +60,7 @@ internal sealed class AttentionFixture
     public int StateCapacity { get; init; } = 1000;
 
     /// <summary>Splits of a piece at most.</summary>
-    public int Pieces { get; init; } = 1;
+    public int MostSplits { get; init; } = 1;
 
     /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
     public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
@@ -106,7 +106,7 @@ internal sealed class AttentionFixture
     public ushort[] Run(KernelSession session, ushort[] queries, float scale, AttentionVariant variant)
     {
         var limits = new StepLimits(Inputs.RowCount, Inputs.SequenceCount, 1, 1 << 16);
-        var plan = new AttentionPlan(Shape, limits, StateCapacity, blocks: 8) { GroupsSharedPages = GroupsSharedPages, Pieces = Pieces };
+        var plan = new AttentionPlan(Shape, limits, StateCapacity, blocks: 8) { GroupsSharedPages = GroupsSharedPages, MostSplits = MostSplits };
         plan.Build(Inputs);
         var tokenSlots = TokenSlots(session);
         var all = new ListRange { Count = plan.Items.Length };

@@ -126,7 +126,7 @@ public sealed class AttentionKernelTests
         ushort[]? first = null;
         foreach (var pieces in new[] { AttentionShares.Whole, 1, 2, 3 })
         {
-            var fixture = new AttentionFixture(heads, kvHeads, headSize, Normal, Normal) { Pieces = pieces };
+            var fixture = new AttentionFixture(heads, kvHeads, headSize, Normal, Normal) { MostSplits = pieces };
             fixture.Add(1700, 1);
             fixture.Add(1023, 2, fill: 13);
             fixture.Add(40, 1);
@@ -144,7 +144,7 @@ public sealed class AttentionKernelTests
         ushort[]? first = null;
         foreach (var pieces in new[] { AttentionShares.Whole, 1, 4 })
         {
-            var fixture = new AttentionFixture(2, 1, 64, Normal, Normal) { Pieces = pieces };
+            var fixture = new AttentionFixture(2, 1, 64, Normal, Normal) { MostSplits = pieces };
             fixture.Add(8600, 1);
             fixture.Add(4095, 1);
             var actual = fixture.Run(session, Queries(fixture), 0.2f, AttentionVariant.TensorCores);

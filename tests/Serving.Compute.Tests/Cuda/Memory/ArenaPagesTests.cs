@@ -3,14 +3,14 @@ using Serving.Compute.Cuda.Memory;
 namespace Serving.Compute.Tests.Cuda.Memory;
 
 /// <summary>Pages of host memory: how many there are, and when one may be written to again.</summary>
-public sealed class HostPagesTests
+public sealed class ArenaPagesTests
 {
     private readonly List<long> _awaited = [];
 
     [Fact]
     public void Take_MoreThanThereAre_TakesNothing()
     {
-        var pages = new HostPages(5, _awaited.Add);
+        var pages = new ArenaPages(5, _awaited.Add);
         var three = pages.Take(3);
         Assert.Null(pages.Take(3));
         Assert.Equal(5, three!.Concat(pages.Take(2)!).Distinct().Count());
@@ -22,7 +22,7 @@ public sealed class HostPagesTests
     [Fact]
     public void Take_PagesThatWereCopiedFrom_WaitsForTheirLoads()
     {
-        var pages = new HostPages(6, _awaited.Add);
+        var pages = new ArenaPages(6, _awaited.Add);
         var first = pages.Take(2)!;
         var second = pages.Take(2)!;
         _awaited.Clear();
@@ -44,7 +44,7 @@ public sealed class HostPagesTests
     public void Take_WaitingFails_LosesNoPage()
     {
         var fails = true;
-        var pages = new HostPages(3, load => _ = fails && load > 0 ? throw new InvalidOperationException("planted") : 0);
+        var pages = new ArenaPages(3, load => _ = fails && load > 0 ? throw new InvalidOperationException("planted") : 0);
         pages.Return(pages.Take(2)!, lastLoad: 4);
         Assert.Throws<InvalidOperationException>(() => pages.Take(3));
         fails = false;

@@ -6,7 +6,7 @@ namespace Serving.Compute.Cuda.Memory;
 /// </summary>
 /// <param name="count">How many there are.</param>
 /// <param name="awaitLoad">Waits until the load of a number, and all before it, have arrived; 0 is none.</param>
-internal sealed class HostPages(int count, Action<long> awaitLoad)
+internal sealed class ArenaPages(int count, Action<long> awaitLoad)
 {
     private readonly Lock _gate = new();
     private readonly Stack<int> _free = new(Enumerable.Range(0, count).Reverse());
