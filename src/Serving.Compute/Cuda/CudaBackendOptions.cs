@@ -15,14 +15,14 @@ public sealed record CudaBackendOptions
     /// </summary>
     public bool WarpgroupProducts { get; init; } = true;
 
+    /// <summary>What multiplies in steps of few rows; not asked in deterministic mode, where a row's product is the same in steps of any size.</summary>
+    public FewRowProducts FewRowProducts { get; init; }
+
     /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
     internal Func<byte[]?> HopperImage { get; init; } = KernelImage.ReadHopper;
 
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
-
-    /// <summary>What multiplies in steps of few rows; not asked in deterministic mode, where a row's product is the same in steps of any size.</summary>
-    internal FewRowProducts FewRowProducts { get; init; }
 
     /// <summary>Every op its own kernels: the ends of Linears apart from what follows them. The bits are those of the fused list.</summary>
     internal bool Unfused { get; init; }

@@ -1,7 +1,7 @@
 namespace Serving.Compute.Cuda;
 
 /// <summary>What multiplies with the base weights in steps of few rows, outside deterministic mode.</summary>
-internal enum FewRowProducts
+public enum FewRowProducts
 {
     /// <summary>What is measured; cuBLASLt where another library stands in for the driver, whose times say nothing.</summary>
     Auto,

@@ -13,11 +13,14 @@ public sealed class CudaReferenceTests(ITestOutputHelper output)
     // It computes hundreds of times slower than a real one.
     private const int CasesPerModel = 5;
 
-    [Fact]
-    public void Run_ReferenceCases_MatchesTheReference()
+    /// <summary>As a daemon runs by itself, and with the products of few rows by the kernel of our own, which a device may choose.</summary>
+    [Theory]
+    [InlineData(FewRowProducts.Auto)]
+    [InlineData(FewRowProducts.Own)]
+    public void Run_ReferenceCases_MatchesTheReference(FewRowProducts products)
     {
         CudaEmulator.Require();
-        ReferenceCheck.Run("cuda", program => new CudaBackend(program, new CudaBackendOptions()), LogitBar, CasesPerModel, output);
+        ReferenceCheck.Run($"cuda, products {products}", program => new CudaBackend(program, new CudaBackendOptions { FewRowProducts = products }), LogitBar, CasesPerModel, output);
         Assert.Empty(CudaEmulator.Findings());
     }
 }
