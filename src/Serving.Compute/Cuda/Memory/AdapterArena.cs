@@ -4,8 +4,8 @@ using Serving.Compute.Cuda.Driver;
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
-/// Pinned host memory in pages as large as the pool's, for adapters that are cut once and loaded by copies alone. It is taken whole at start: to pin memory adapter by adapter
-/// would stop the driver for milliseconds each time. Adapters are cut by the thread that asks for it.
+/// Pinned host memory in pages as large as the pool's, for adapters that are cut once and loaded by copies alone. It is taken whole at start, so that
+/// the driver is not asked to pin memory while it serves. Adapters are cut by the thread that asks for it.
 /// </summary>
 internal sealed class AdapterArena : IDisposable
 {
