@@ -18,6 +18,7 @@ public sealed class ActiveRequest
     private Action? _released;
     private readonly EngineStatistics _statistics;
     private int _openChoices;
+    private bool _failed;
     private int _completionTokens;
     private int _cachedTokens;
     private IReadOnlyList<ModuleUsage>? _modules;
@@ -123,6 +124,12 @@ public sealed class ActiveRequest
 
         _channel.Writer.TryWrite(generated);
         _statistics.CountFinished(generated.FinishReason ?? FinishReason.Failed);
+        if (generated.Failure is { } failure && !_failed)
+        {
+            _failed = true;
+            _statistics.CountFailed(failure.Error);
+        }
+
         if (--_openChoices == 0)
         {
             ObserveEnd(now);

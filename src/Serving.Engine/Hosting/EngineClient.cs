@@ -42,34 +42,13 @@ public sealed class EngineClient : IEngineClient
     /// <summary>Submits a request whose prompt is encoded already, its positions and imports included; null encodes it.</summary>
     internal async ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, EncodedPrompt? encoded, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        var arrival = _parts.Clock.Now;
-        if (NotServing() is { } closed)
+        var result = await AdmitAsync(request, encoded, cancellationToken);
+        if (result.Failure is { } failure)
         {
-            return Refused(closed);
+            Statistics.CountFailed(failure.Error);
         }
 
-        if (_parts.Validator.Validate(request) is { } invalid)
-        {
-            return Refused(invalid);
-        }
-
-        using var admission = _parts.Admission.Enter(request.Tenant, out var full);
-        if (admission is null)
-        {
-            return Refused(full!);
-        }
-
-        var (adapter, unusable) = await _parts.Adapters.OpenAsync(request.Tenant, request.Model, cancellationToken);
-        if (unusable is not null)
-        {
-            return Refused(unusable);
-        }
-
-        var prompt = encoded ?? await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
-        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure
-            ? Refused(failure)
-            : await QueueAsync(request, prompt, adapter, admission, arrival, cancellationToken);
+        return result;
     }
 
     /// <inheritdoc/>
@@ -146,6 +125,38 @@ public sealed class EngineClient : IEngineClient
 
     private RequestFailure? Unknown(Tenant tenant, string? model) =>
         model is null || _parts.Adapters.IsKnown(tenant, model) ? null : Failures.ModelNotFound(model);
+
+    private async ValueTask<SubmitResult> AdmitAsync(GenerationRequest request, EncodedPrompt? encoded, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var arrival = _parts.Clock.Now;
+        if (NotServing() is { } closed)
+        {
+            return Refused(closed);
+        }
+
+        if (_parts.Validator.Validate(request) is { } invalid)
+        {
+            return Refused(invalid);
+        }
+
+        using var admission = _parts.Admission.Enter(request.Tenant, out var full);
+        if (admission is null)
+        {
+            return Refused(full!);
+        }
+
+        var (adapter, unusable) = await _parts.Adapters.OpenAsync(request.Tenant, request.Model, cancellationToken);
+        if (unusable is not null)
+        {
+            return Refused(unusable);
+        }
+
+        var prompt = encoded ?? await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
+        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure
+            ? Refused(failure)
+            : await QueueAsync(request, prompt, adapter, admission, arrival, cancellationToken);
+    }
 
     private async ValueTask<SubmitResult> QueueAsync(
         GenerationRequest source,

@@ -8,6 +8,7 @@ public sealed class EngineStatistics
     private static readonly double[] Durations = [0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
     private static readonly double[] Tokens = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
+    private readonly long[] _failed = new long[Enum.GetValues<RequestError>().Length];
 
     /// <summary>Seconds from arrival to the first token.</summary>
     public Histogram TimeToFirstToken { get; } = new(
@@ -50,6 +51,12 @@ public sealed class EngineStatistics
 
     /// <summary>Choices that ended for a reason.</summary>
     public long Finished(FinishReason reason) => Interlocked.Read(ref _finished[(int)reason]);
+
+    /// <summary>Requests that were refused or ended early, by what for; each once, whatever its number of choices.</summary>
+    public long Failed(RequestError error) => Interlocked.Read(ref _failed[(int)error]);
+
+    /// <summary>Counts a request that was refused or ended early.</summary>
+    public void CountFailed(RequestError error) => Interlocked.Increment(ref _failed[(int)error]);
 
     /// <summary>Counts a choice's end.</summary>
     public void CountFinished(FinishReason reason) => Interlocked.Increment(ref _finished[(int)reason]);

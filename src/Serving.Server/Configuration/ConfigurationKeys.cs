@@ -76,6 +76,7 @@ internal static class ConfigurationKeys
     private static IEnumerable<ConfigurationKey> Telemetry() =>
     [
         Of("telemetry", "open_metrics", Flag, o => o.Telemetry.OpenMetrics, (o, v) => o.Telemetry.OpenMetrics = v, "Serve /metrics without a key."),
+        Of("telemetry", "adapter_names", Choice("auto", "names", "ids"), o => o.Telemetry.AdapterNames, (o, v) => o.Telemetry.AdapterNames = v, "How /metrics names adapters: as requests name them (names), so that a gateway's endpoint picker can send requests to where their adapter is; by ids that tell nothing of tenants and differ from start to start (ids); names while there is one tenant (auto)."),
         Of("telemetry", "log_level", Choice("verbose", "debug", "information", "warning", "error", "fatal"), o => o.Telemetry.LogLevel, (o, v) => o.Telemetry.LogLevel = v, "Least severe entries that are logged."),
         Of("telemetry", "log_file", Text, o => o.Telemetry.LogFile, (o, v) => o.Telemetry.LogFile = v, "File that the log is written to besides the console, one per day. null: none."),
     ];

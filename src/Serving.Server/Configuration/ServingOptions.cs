@@ -183,6 +183,9 @@ internal sealed class TelemetryOptions
     /// <summary>Serve /metrics without a key.</summary>
     public bool OpenMetrics { get; set; } = true;
 
+    /// <summary>How /metrics names adapters: names, ids, or auto: names while there is one tenant.</summary>
+    public string AdapterNames { get; set; } = "auto";
+
     /// <summary>verbose, debug, information, warning, error or fatal.</summary>
     public string LogLevel { get; set; } = "information";
 

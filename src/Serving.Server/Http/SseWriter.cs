@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Telemetry;
 
 namespace Serving.Server.Http;
 
@@ -68,6 +69,7 @@ internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : ID
         }
         catch (TimeoutException)
         {
+            context.RequestServices.GetRequiredService<RequestCounters>().CountStalledStream();
             context.Abort();
             throw new OperationCanceledException("The client takes nothing more.");
         }

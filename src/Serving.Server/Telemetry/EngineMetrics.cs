@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine;
 using Serving.Engine.Telemetry;
@@ -13,17 +14,17 @@ internal static class EngineMetrics
     /// <summary>Writes all of them.</summary>
     /// <param name="writer">Where to.</param>
     /// <param name="engine">Of which engine.</param>
-    /// <param name="hideNames">Write adapters' opaque ids instead of their names.</param>
+    /// <param name="names">How adapters are called.</param>
     /// <param name="now">Unix seconds: the value of the adapters' series.</param>
-    public static void Write(PrometheusWriter writer, IEngineClient engine, bool hideNames, double now)
+    public static void Write(PrometheusWriter writer, IEngineClient engine, AdapterNames names, double now)
     {
         var (about, snapshot, statistics) = (engine.Description, engine.Snapshot, engine.Statistics);
         var labels = $"{PrometheusWriter.Label("model_name", about.ModelName)},{PrometheusWriter.Label("engine", "0")}";
         WriteGauges(writer, snapshot, labels);
         WriteCounters(writer, snapshot, statistics, labels);
-        WriteAdapters(writer, about, snapshot, hideNames, now);
+        WriteAdapters(writer, about, snapshot, names, now);
         WriteHistograms(writer, statistics, labels);
-        WriteOwn(writer, snapshot, labels);
+        WriteOwn(writer, about, snapshot, labels);
     }
 
     private static void WriteGauges(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
@@ -53,13 +54,22 @@ internal static class EngineMetrics
         {
             writer.Series("vllm:request_success_total", $"{labels},{PrometheusWriter.Label("finished_reason", word)}", statistics.Finished(reason));
         }
+
+        writer.Family("serving_request_failures_total", "counter", "Requests refused or ended early, by reason.");
+        foreach (var error in Enum.GetValues<RequestError>())
+        {
+            writer.Series(
+                "serving_request_failures_total",
+                $"{labels},{PrometheusWriter.Label("error", JsonNamingPolicy.SnakeCaseLower.ConvertName(error.ToString()))}",
+                statistics.Failed(error));
+        }
     }
 
     // Exactly one series: readers take the one with the largest value. "Running" lists what is resident, for that is where a request is cheap.
-    private static void WriteAdapters(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, bool hideNames, double now)
+    private static void WriteAdapters(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, AdapterNames names, double now)
     {
         string Names(Func<AdapterStatus, bool> which) =>
-            string.Join(',', snapshot.Adapters.Where(which).Select(adapter => hideNames ? adapter.OpaqueId : adapter.Name).Order(StringComparer.Ordinal));
+            string.Join(',', snapshot.Adapters.Where(which).Select(adapter => NameOf(adapter, names)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
 
         writer.Single(
             "vllm:lora_requests_info",
@@ -70,6 +80,10 @@ internal static class EngineMetrics
                 + PrometheusWriter.Label("waiting_lora_adapters", Names(adapter => adapter.State != "resident")),
             now);
     }
+
+    // Without the tenant: two tenants' adapters of one name become one, and a router that goes by it is right about one of them at least.
+    private static string NameOf(AdapterStatus adapter, AdapterNames names) =>
+        names == AdapterNames.Opaque ? adapter.OpaqueId : adapter.Name[(adapter.Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
 
     private static void WriteHistograms(PrometheusWriter writer, EngineStatistics statistics, string labels)
     {
@@ -87,7 +101,7 @@ internal static class EngineMetrics
         writer.Histogram("vllm:iteration_tokens_total", "Rows per step.", labels, statistics.IterationTokens);
     }
 
-    private static void WriteOwn(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
+    private static void WriteOwn(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, string labels)
     {
         writer.Family("serving_pages", "gauge", "Pages of the pool by what they hold.");
         foreach (var (state, count) in new[]
@@ -106,6 +120,8 @@ internal static class EngineMetrics
         writer.Single("serving_prompt_module_encodes_total", "counter", "Prompt modules encoded.", labels, snapshot.ModuleEncodes);
         writer.Single("serving_prompt_module_loads_total", "counter", "Prompt modules brought back from host memory.", labels, snapshot.ModuleLoads);
         writer.Single("serving_prompt_module_evictions_total", "counter", "Idle prompt modules evicted from the pool.", labels, snapshot.ModuleEvictions);
+        writer.Single("serving_adapter_slots", "gauge", "Adapters resident at once at most.", labels, about.AdapterSlots);
+        writer.Single("serving_adapters_resident", "gauge", "Adapters resident.", labels, snapshot.Adapters.Count(adapter => adapter.State == "resident"));
         writer.Single("serving_adapters_registered", "gauge", "Adapters known.", labels, snapshot.RegisteredAdapters);
         writer.Single("serving_adapter_loads_total", "counter", "Adapters loaded into the pool.", labels, snapshot.AdapterLoads);
         writer.Single("serving_adapter_evictions_total", "counter", "Idle adapters evicted.", labels, snapshot.AdapterEvictions);

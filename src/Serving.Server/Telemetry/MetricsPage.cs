@@ -1,3 +1,5 @@
+using Serving.Engine;
+using Serving.Server.Configuration;
 using Serving.Server.Hosting;
 using Serving.Server.Tenancy;
 
@@ -7,7 +9,7 @@ namespace Serving.Server.Telemetry;
 /// The bytes of <c>/metrics</c>, rendered at most every 50 ms however often they are asked for: routers scrape each pod that often, and take data older than
 /// 200 ms for a saturated server.
 /// </summary>
-internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, RequestCounters counters, TimeProvider time)
+internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, RequestCounters counters, ServingOptions options, TimeProvider time)
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromMilliseconds(50);
     private readonly Lock _lock = new();
@@ -38,9 +40,38 @@ internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, Requ
         var writer = new PrometheusWriter();
         if (access.Client is { } engine)
         {
-            EngineMetrics.Write(writer, engine, hideNames: tenants.Current.TenantCount > 1, time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
+            EngineMetrics.Write(writer, engine, NamesOf(options.Telemetry.AdapterNames), time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
         }
 
+        WriteState(writer);
+        WriteRequests(writer);
+        ProcessMetrics.Write(writer);
+        writer.Single("serving_build_info", "gauge", "The daemon's version.", PrometheusWriter.Label("version", ProductVersion.Number), 1);
+        return writer.ToBytes();
+    }
+
+    private AdapterNames NamesOf(string setting) => setting switch
+    {
+        "names" => AdapterNames.OfRequests,
+        "ids" => AdapterNames.Opaque,
+        _ => tenants.Current.TenantCount > 1 ? AdapterNames.Opaque : AdapterNames.OfRequests,
+    };
+
+    private void WriteState(PrometheusWriter writer)
+    {
+        writer.Family("serving_engine_state", "gauge", "1 for the state that the engine is in.");
+        foreach (var state in Enum.GetValues<EngineState>())
+        {
+            writer.Series("serving_engine_state", PrometheusWriter.Label("state", state.ToString().ToLowerInvariant()), access.State == state ? 1 : 0);
+        }
+
+        writer.Single("serving_engine_alive", "gauge", "0 when steps are due and none has ended for engine.watchdog_timeout.", "", access.Client is { IsAlive: false } ? 0 : 1);
+        writer.Single("serving_requests_running_limit", "gauge", "Sequences that run at once at most.", "", options.Engine.MaxNumSeqs);
+        writer.Single("serving_requests_waiting_limit", "gauge", "Requests waiting at most.", "", options.Engine.MaxQueuedRequests);
+    }
+
+    private void WriteRequests(PrometheusWriter writer)
+    {
         writer.Family("http_requests_total", "counter", "Answered HTTP requests.");
         foreach (var (handler, method, status, count) in counters.Requests.OrderBy(request => request.Handler, StringComparer.Ordinal).ThenBy(request => request.Status))
         {
@@ -51,7 +82,6 @@ internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, Requ
         }
 
         writer.Single("serving_unknown_fields_total", "counter", "Fields of request bodies that nobody knows.", "", counters.UnknownFields);
-        writer.Single("serving_build_info", "gauge", "The daemon's version.", PrometheusWriter.Label("version", ProductVersion.Number), 1);
-        return writer.ToBytes();
+        writer.Single("serving_stalled_streams_total", "counter", "Streams cut off because their client took nothing more.", "", counters.StalledStreams);
     }
 }

@@ -9,9 +9,13 @@ internal sealed class RequestCounters
 {
     private readonly ConcurrentDictionary<(string Handler, string Method, int Status), Tally> _requests = new();
     private long _unknownFields;
+    private long _stalledStreams;
 
     /// <summary>Fields of request bodies that nobody knows.</summary>
     public long UnknownFields => Interlocked.Read(ref _unknownFields);
+
+    /// <summary>Streams that were cut off because their client took nothing more.</summary>
+    public long StalledStreams => Interlocked.Read(ref _stalledStreams);
 
     /// <summary>Requests by route, method and status.</summary>
     public IEnumerable<(string Handler, string Method, int Status, long Count)> Requests =>
@@ -23,6 +27,9 @@ internal sealed class RequestCounters
 
     /// <summary>Counts ignored fields.</summary>
     public void CountUnknownFields(int count) => Interlocked.Add(ref _unknownFields, count);
+
+    /// <summary>Counts a stream that was cut off.</summary>
+    public void CountStalledStream() => Interlocked.Increment(ref _stalledStreams);
 
     private sealed class Tally
     {

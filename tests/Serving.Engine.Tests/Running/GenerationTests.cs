@@ -154,6 +154,30 @@ public sealed class GenerationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Submit_RefusedRequests_AreCountedByWhatFor()
+    {
+        await _engine.Client.SubmitAsync(RunningEngine.Chat("nobody", "x"), TestContext.Current.CancellationToken);
+        await _engine.Client.SubmitAsync(RunningEngine.Chat("base", "x") with { Choices = 0 }, TestContext.Current.CancellationToken);
+        await _engine.RunAsync(RunningEngine.Chat("base", "x", maxTokens: 1));
+
+        Assert.Equal(1, _engine.Client.Statistics.Failed(RequestError.ModelNotFound));
+        Assert.Equal(1, _engine.Client.Statistics.Failed(RequestError.InvalidRequest));
+        Assert.Equal(2, Enum.GetValues<RequestError>().Sum(_engine.Client.Statistics.Failed));
+    }
+
+    [Fact]
+    public async Task Cancel_RequestOfManyChoices_IsOneFailure()
+    {
+        var request = RunningEngine.Chat("base", "Tell me a story.", 400) with { Choices = 3, IgnoreEos = true };
+        var (stream, _) = await _engine.Client.SubmitAsync(request, TestContext.Current.CancellationToken);
+        await _engine.UntilAsync(snapshot => snapshot.Running > 0);
+        await stream!.DisposeAsync();
+        await _engine.QuiesceAsync();
+
+        Assert.Equal(1, _engine.Client.Statistics.Failed(RequestError.Cancelled));
+    }
+
+    [Fact]
     public async Task Submit_PromptBeyondTheContext_IsRefusedWithNumbers()
     {
         var prompt = new TokenPrompt([.. Enumerable.Repeat(70, 3000)]);

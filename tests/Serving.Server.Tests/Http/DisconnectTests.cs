@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Serving.Engine.Requests;
 using Serving.Server.Configuration;
+using Serving.Server.Telemetry;
 using Serving.Server.Tests.Fakes;
 
 namespace Serving.Server.Tests.Http;
@@ -105,6 +107,7 @@ public sealed class DisconnectTests
             Assert.Equal(200, (await daemon.PostAsync("/v1/completions", """{"prompt":"x"}""")).Code);
         }
 
+        Assert.Equal(1, daemon.App.Services.GetRequiredService<RequestCounters>().StalledStreams);
         Assert.Empty(daemon.Errors);
     }
 

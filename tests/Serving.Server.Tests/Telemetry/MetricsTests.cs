@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Serving.Core.Requests;
+using Serving.Engine;
 using Serving.Engine.Telemetry;
+using Serving.Server.Configuration;
 using Serving.Server.Tests.Fakes;
 
 namespace Serving.Server.Tests.Telemetry;
@@ -43,7 +45,7 @@ public sealed partial class MetricsTests
         var line = Assert.Single((await daemon.GetAsync("/metrics")).Text.Split('\n'), line => line.StartsWith("vllm:lora_requests_info{", StringComparison.Ordinal));
 
         Assert.Contains("max_lora=\"8\"", line, StringComparison.Ordinal);
-        Assert.Contains("running_lora_adapters=\"idle-one,one/mine\"", line, StringComparison.Ordinal);
+        Assert.Contains("running_lora_adapters=\"idle-one,mine\"", line, StringComparison.Ordinal);
         Assert.Contains("waiting_lora_adapters=\"coming\"", line, StringComparison.Ordinal);
         Assert.True(double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture) > 1_700_000_000);
     }
@@ -64,6 +66,68 @@ public sealed partial class MetricsTests
         Assert.Contains("serving_tenant_requests_running{tenant=\"one\"} 3", admins, StringComparison.Ordinal);
         Assert.Contains("serving_adapter_pages{adapter=\"one/mine\",id=\"a1\",state=\"resident\"} 4", admins, StringComparison.Ordinal);
         Parse(admins);
+    }
+
+    // An endpoint picker compares these names with the model of a request: ids would send each request anywhere.
+    [Fact]
+    public async Task Get_MetricsOfManyTenantsByName_NamesAdaptersAsRequestsDo()
+    {
+        using var tenants = new TestTenants();
+        var options = tenants.Options();
+        options.Telemetry.AdapterNames = "names";
+        await using var daemon = await TestDaemon.StartAsync(options);
+        var twice = new AdapterStatus("two/mine", "a4", "resident", 4, 0, 0, 8);
+        daemon.Engine.Snapshot = Busy() with { Adapters = [.. Busy().Adapters, twice] };
+
+        var open = (await daemon.GetAsync("/metrics")).Text;
+
+        Assert.Contains("running_lora_adapters=\"idle-one,mine\"", open, StringComparison.Ordinal);
+        Assert.DoesNotContain("one/", open, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Get_MetricsOfOneTenantById_ShowsNoName()
+    {
+        var options = new ServingOptions();
+        options.Telemetry.AdapterNames = "ids";
+        await using var daemon = await TestDaemon.StartAsync(options);
+        daemon.Engine.Snapshot = Busy();
+
+        Assert.Contains("running_lora_adapters=\"a1,a2\",waiting_lora_adapters=\"a3\"", (await daemon.GetAsync("/metrics")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Get_Metrics_TellsStateLimitsAndFailures()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Snapshot = Busy();
+        daemon.Engine.IsAlive = false;
+        daemon.Engine.Statistics.CountFailed(RequestError.AdapterUnavailable);
+
+        var series = Parse((await daemon.GetAsync("/metrics")).Text);
+
+        Assert.Equal(1, series["serving_engine_state{state=\"ready\"}"]);
+        Assert.Equal(Enum.GetValues<EngineState>().Length, series.Keys.Count(name => name.StartsWith("serving_engine_state{", StringComparison.Ordinal)));
+        Assert.Equal(1, series.Where(pair => pair.Key.StartsWith("serving_engine_state{", StringComparison.Ordinal)).Sum(pair => pair.Value));
+        Assert.Equal(0, series["serving_engine_alive{}"]);
+        Assert.Equal(daemon.Options.Engine.MaxQueuedRequests, series["serving_requests_waiting_limit{}"]);
+        Assert.Equal(1, series["serving_request_failures_total{model_name=\"base\",engine=\"0\",error=\"adapter_unavailable\"}"]);
+        Assert.Equal(0, series["serving_request_failures_total{model_name=\"base\",engine=\"0\",error=\"slow_reader\"}"]);
+        Assert.Equal(2, series["serving_adapters_resident{model_name=\"base\",engine=\"0\"}"]);
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        Assert.InRange(series["process_start_time_seconds{}"], now - 86400, now);
+    }
+
+    [Fact]
+    public async Task Get_MetricsWhileTheModelLoads_SaysSo()
+    {
+        await using var daemon = await TestDaemon.StartAsync(new ServingOptions(), started: false);
+
+        var series = Parse((await daemon.GetAsync("/metrics")).Text);
+
+        Assert.Equal(1, series["serving_engine_state{state=\"starting\"}"]);
+        Assert.Equal(1, series["serving_engine_alive{}"]);
+        Assert.DoesNotContain(series.Keys, name => name.StartsWith("vllm:", StringComparison.Ordinal));
     }
 
     [Fact]
