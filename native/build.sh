@@ -23,5 +23,6 @@ fi
 
 : > "$log"
 CXX=$compiler cmake -S "$source" -B "$build" "$@" >> "$log" 2>&1 || { echo "cmake failed, see $log"; exit 1; }
-cmake --build "$build" --parallel >> "$log" 2>&1 || { echo "the compiler failed, see $log"; exit 1; }
+# A number: without one make starts every compiler at once, which takes a small machine's memory.
+cmake --build "$build" --parallel "$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)" >> "$log" 2>&1 || { echo "the compiler failed, see $log"; exit 1; }
 touch "$build"/libserving_*.so
