@@ -31,6 +31,9 @@ internal sealed class YamlFile(YamlNode node)
         }
     }
 
+    /// <summary>True when a mapping has a key.</summary>
+    public bool Has(string key) => node is YamlMappingNode mapping && mapping.Children.ContainsKey(key);
+
     /// <summary>A scalar's text.</summary>
     public string Text => ((YamlScalarNode)node).Value!;
 
