@@ -18,6 +18,9 @@ internal static class ServingServiceCollectionExtensions
         services.AddSingleton(starter);
         services.AddSingleton<EngineAccess>();
         services.AddSingleton<DrainCoordinator>();
+        services.AddSingleton(SystemdSocket.FromEnvironment(Environment.GetEnvironmentVariables(), Environment.ProcessId));
+        services.AddSingleton<SystemdNotifier>();
+        services.AddHostedService(provider => provider.GetRequiredService<SystemdNotifier>());
         services.AddSingleton<EngineHost>();
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
 

@@ -8,6 +8,7 @@ namespace Serving.Server.Hosting;
 internal sealed partial class DrainCoordinator(
     EngineAccess access,
     ServingOptions options,
+    SystemdNotifier systemd,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<DrainCoordinator> logger) : IDisposable
@@ -30,6 +31,7 @@ internal sealed partial class DrainCoordinator(
     private async Task DrainAsync()
     {
         access.CloseForDrain();
+        systemd.Stopping();
         if (access.Client is { } engine)
         {
             LogDraining(logger, engine.Snapshot.Running + engine.Snapshot.Waiting, options.Server.DrainTimeout);

@@ -9,6 +9,7 @@ internal sealed partial class EngineHost(
     EngineAccess access,
     ServingOptions options,
     StartScreen screen,
+    SystemdNotifier systemd,
     IHostApplicationLifetime lifetime,
     ILogger<EngineHost> logger) : BackgroundService
 {
@@ -36,6 +37,7 @@ internal sealed partial class EngineHost(
             await ListeningAsync(stoppingToken);
             _engine = await starter.StartAsync(EngineOptionsMapper.Map(options), stoppingToken);
             access.Open(_engine.Client);
+            systemd.Ready(_engine.Client.Description);
             screen.Ready(_engine.Client);
             await _engine.Ended.WaitAsync(stoppingToken);
             lifetime.StopApplication();

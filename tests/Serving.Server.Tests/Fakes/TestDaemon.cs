@@ -20,11 +20,15 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
 {
     private readonly FakeStarter _starter;
     private readonly List<LogEvent> _log = [];
-    private readonly StringWriter _screen = new();
+    private readonly StringWriter _text = new();
+    private readonly TextWriter _screen;
 
     private TestDaemon(ServingOptions options, bool started)
     {
         Options = options;
+
+        // Tests read while the daemon writes; this writer's own lock keeps the text whole.
+        _screen = TextWriter.Synchronized(_text);
         options.Server.Port = 0;
         _starter = new FakeStarter(Engine);
         if (started)
@@ -50,7 +54,16 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
     public HttpClient Client { get; } = new();
 
     /// <summary>What was written to the console.</summary>
-    public string Screen => _screen.ToString();
+    public string Screen
+    {
+        get
+        {
+            lock (_screen)
+            {
+                return _text.ToString();
+            }
+        }
+    }
 
     public DrainCoordinator Drain => App.Services.GetRequiredService<DrainCoordinator>();
 
