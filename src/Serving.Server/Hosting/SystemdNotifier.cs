@@ -8,18 +8,21 @@ namespace Serving.Server.Hosting;
 /// </summary>
 internal sealed class SystemdNotifier(SystemdSocket socket, EngineAccess access, IHostApplicationLifetime lifetime, TimeProvider time) : BackgroundService
 {
+    /// <summary>systemd may be behind for a moment; what is said once only must not get lost for that.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private CancellationTokenRegistration _onStopping;
     private int _stopping;
 
     /// <summary>The model is loaded and requests are taken.</summary>
-    public void Ready(EngineDescription about) => socket.Send($"READY=1\nSTATUS=Serving {about.ModelName} on {about.Device}");
+    public void Ready(EngineDescription about) => socket.Send($"READY=1\nSTATUS=Serving {about.ModelName} on {about.Device}", Patience);
 
     /// <summary>No new requests are taken. Said once.</summary>
     public void Stopping()
     {
         if (Interlocked.Exchange(ref _stopping, 1) == 0)
         {
-            socket.Send("STOPPING=1\nSTATUS=Letting requests finish");
+            socket.Send("STOPPING=1\nSTATUS=Letting requests finish", Patience);
         }
     }
 

@@ -31,9 +31,10 @@ internal sealed class SystemdSocket
         return new SystemdSocket(address, address is null ? null : IntervalOf(environment, processId));
     }
 
-    /// <summary>Sends a message, and never waits: what systemd cannot take now is dropped.</summary>
+    /// <summary>Sends a message; what systemd does not take in time is dropped.</summary>
     /// <param name="message">Assignments, one a line.</param>
-    public void Send(string message)
+    /// <param name="patience">How long to wait while its queue is full: for what is said once only. Zero: not at all.</param>
+    public void Send(string message, TimeSpan patience = default)
     {
         if (_address is null)
         {
@@ -42,7 +43,11 @@ internal sealed class SystemdSocket
 
         try
         {
-            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified)
+            {
+                Blocking = patience > TimeSpan.Zero,
+                SendTimeout = (int)patience.TotalMilliseconds,
+            };
             socket.SendTo(Encoding.UTF8.GetBytes(message), _address);
         }
         catch (SocketException)

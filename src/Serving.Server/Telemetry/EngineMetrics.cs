@@ -16,7 +16,7 @@ internal static class EngineMetrics
     /// <param name="engine">Of which engine.</param>
     /// <param name="names">How adapters are called.</param>
     /// <param name="now">Unix seconds: the value of the adapters' series.</param>
-    public static void Write(PrometheusWriter writer, IEngineClient engine, AdapterNames names, double now)
+    public static void Write(PrometheusWriter writer, IEngineClient engine, AdapterNaming names, double now)
     {
         var (about, snapshot, statistics) = (engine.Description, engine.Snapshot, engine.Statistics);
         var labels = $"{PrometheusWriter.Label("model_name", about.ModelName)},{PrometheusWriter.Label("engine", "0")}";
@@ -66,7 +66,7 @@ internal static class EngineMetrics
     }
 
     // Exactly one series: readers take the one with the largest value. "Running" lists what is resident, for that is where a request is cheap.
-    private static void WriteAdapters(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, AdapterNames names, double now)
+    private static void WriteAdapters(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, AdapterNaming names, double now)
     {
         string Names(Func<AdapterStatus, bool> which) =>
             string.Join(',', snapshot.Adapters.Where(which).Select(adapter => NameOf(adapter, names)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
@@ -82,8 +82,8 @@ internal static class EngineMetrics
     }
 
     // Without the tenant: two tenants' adapters of one name become one, and a router that goes by it is right about one of them at least.
-    private static string NameOf(AdapterStatus adapter, AdapterNames names) =>
-        names == AdapterNames.Opaque ? adapter.OpaqueId : adapter.Name[(adapter.Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
+    private static string NameOf(AdapterStatus adapter, AdapterNaming names) =>
+        names == AdapterNaming.Opaque ? adapter.OpaqueId : adapter.Name[(adapter.Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
 
     private static void WriteHistograms(PrometheusWriter writer, EngineStatistics statistics, string labels)
     {

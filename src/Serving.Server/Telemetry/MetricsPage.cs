@@ -50,11 +50,11 @@ internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, Requ
         return writer.ToBytes();
     }
 
-    private AdapterNames NamesOf(string setting) => setting switch
+    private AdapterNaming NamesOf(string setting) => setting switch
     {
-        "names" => AdapterNames.OfRequests,
-        "ids" => AdapterNames.Opaque,
-        _ => tenants.Current.TenantCount > 1 ? AdapterNames.Opaque : AdapterNames.OfRequests,
+        "names" => AdapterNaming.OfRequests,
+        "ids" => AdapterNaming.Opaque,
+        _ => tenants.Current.TenantCount > 1 ? AdapterNaming.Opaque : AdapterNaming.OfRequests,
     };
 
     private void WriteState(PrometheusWriter writer)

@@ -44,9 +44,12 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Runs the daemon to its end.</summary>
-    public static async Task<(int Code, string Output)> RunAsync(params string[] arguments)
+    public static Task<(int Code, string Output)> RunAsync(params string[] arguments) => RunAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with variables of its own.</summary>
+    public static async Task<(int Code, string Output)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        await using var daemon = Launch(new Dictionary<string, string>(), arguments);
+        await using var daemon = Launch(environment, arguments);
         return (await daemon.ExitAsync(), daemon.Output);
     }
 

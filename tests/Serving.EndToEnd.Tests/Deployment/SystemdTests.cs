@@ -64,9 +64,11 @@ public sealed partial class SystemdTests
         systemd.Bind(new UnixDomainSocketEndPoint(folder.PathOf("notify")));
         var variables = new Dictionary<string, string> { ["NOTIFY_SOCKET"] = folder.PathOf("notify"), ["WATCHDOG_USEC"] = "200000" };
 
-        await using var daemon = await DaemonProcess.StartAsync(variables);
+        // Heard from the first moment on, as systemd does: a socket keeps only ten messages.
+        var starting = DaemonProcess.StartAsync(variables);
         var heard = new List<string>();
         await ListenAsync(systemd, heard, "READY=1");
+        await using var daemon = await starting;
         heard.Clear();
         await ListenAsync(systemd, heard, "WATCHDOG=1");
         daemon.Terminate();

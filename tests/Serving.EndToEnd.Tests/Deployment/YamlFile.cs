@@ -8,10 +8,16 @@ namespace Serving.EndToEnd.Tests.Deployment;
 internal sealed class YamlFile(YamlNode node)
 {
     /// <summary>Reads the one document of a file below the repository's root.</summary>
-    public static YamlFile Read(params string[] path)
+    public static YamlFile Read(params string[] path) => ReadFile(Repository.PathOf(path));
+
+    /// <summary>Reads the one document of a file.</summary>
+    public static YamlFile ReadFile(string path) => Parse(File.ReadAllText(path));
+
+    /// <summary>Reads the one document of a text.</summary>
+    public static YamlFile Parse(string text)
     {
         var stream = new YamlStream();
-        using var reader = File.OpenText(Repository.PathOf(path));
+        using var reader = new StringReader(text);
         stream.Load(reader);
         return new YamlFile(Assert.Single(stream.Documents).RootNode);
     }
@@ -33,6 +39,12 @@ internal sealed class YamlFile(YamlNode node)
 
     /// <summary>True when a mapping has a key.</summary>
     public bool Has(string key) => node is YamlMappingNode mapping && mapping.Children.ContainsKey(key);
+
+    /// <summary>A mapping's keys.</summary>
+    public IEnumerable<string> Keys => ((YamlMappingNode)node).Children.Keys.Select(key => ((YamlScalarNode)key).Value!);
+
+    /// <summary>True for a list.</summary>
+    public bool IsList => node is YamlSequenceNode;
 
     /// <summary>A scalar's text.</summary>
     public string Text => ((YamlScalarNode)node).Value!;

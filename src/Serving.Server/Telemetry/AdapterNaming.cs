@@ -1,7 +1,7 @@
 namespace Serving.Server.Telemetry;
 
 /// <summary>How adapters are called in metrics that everybody may read.</summary>
-internal enum AdapterNames
+internal enum AdapterNaming
 {
     /// <summary>As the <c>model</c> of a request names them, without their tenant: what an endpoint picker compares with.</summary>
     OfRequests,
