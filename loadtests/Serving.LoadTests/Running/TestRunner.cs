@@ -1,0 +1,118 @@
+using Serving.LoadTests.Client;
+using Serving.LoadTests.Measurement;
+using Serving.LoadTests.Scenarios;
+
+namespace Serving.LoadTests.Running;
+
+/// <summary>Runs a load test: its phases one after the other, or its search for the knee.</summary>
+/// <param name="test">Which one.</param>
+/// <param name="options">What the command line adds.</param>
+/// <param name="preparation">The test and the daemon brought together.</param>
+/// <param name="time">The clock.</param>
+/// <param name="say">Hears a line for everything that begins or ends.</param>
+internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparation preparation, TimeProvider time, Action<string> say)
+{
+    /// <summary>Seconds that the daemon gets to be idle after a phase.</summary>
+    public const double SettleSeconds = 10;
+
+    private static readonly TimeSpan SettlePoll = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Runs it; what is there when it is interrupted is returned.</summary>
+    public async Task<IReadOnlyList<PhaseResult>> RunAsync(CancellationToken interrupt)
+    {
+        var results = new List<PhaseResult>();
+        if (test.Search is { } search)
+        {
+            await new KneeFinder(search, (factor, round) => RunRoundAsync(results, factor, round, interrupt)).FindAsync(interrupt);
+            return results;
+        }
+
+        await RunRoundAsync(results, 1, 0, interrupt);
+        return results;
+    }
+
+    // Runs all phases once; true when every scenario kept the service level often enough.
+    private async Task<bool> RunRoundAsync(List<PhaseResult> results, double factor, int round, CancellationToken interrupt)
+    {
+        var first = results.Count;
+        foreach (var phase in test.Phases)
+        {
+            if (interrupt.IsCancellationRequested)
+            {
+                break;
+            }
+
+            say(test.Search is null ? $"phase {phase.Name}" : FormattableString.Invariant($"phase {phase.Name}, rates x {factor:G4}"));
+            results.Add(await RunAsync(phase, factor, round, interrupt));
+        }
+
+        return results.Skip(first).All(result => result.GeneratorFaults.Count == 0 && result.Scenarios.All(scenario => scenario.Metrics["good_share"] >= (test.Search?.GoodShare ?? 0)));
+    }
+
+    private async Task<PhaseResult> RunAsync(Phase phase, double factor, int round, CancellationToken interrupt)
+    {
+        var loads = preparation.Lay(phase, factor, round);
+        var fairness = new FairnessMeter([.. preparation.Tenants(phase).Select(tenant => tenant.Weight)]);
+        var limits = new PhaseLimits(test.MaxOutstanding, test.WarmUp * options.TimeFactor, test.Drain);
+        var before = await preparation.Daemon.MetricsAsync(CancellationToken.None);
+        var runner = new PhaseRunner(loads, limits, fairness, time);
+        await runner.RunAsync(interrupt);
+        var (after, metrics) = (before is null ? null : await SettleAsync(), Metrics(runner, fairness));
+        if (after is not null)
+        {
+            metrics["settled"] = after.IsIdle ? 1 : 0;
+            metrics["sequence_pages_left"] = after.SequencePages;
+            if (after is { AccountedPages: { } accounted, TotalPages: { } total })
+            {
+                metrics["pages_missing"] = total - accounted;
+            }
+        }
+
+        return new PhaseResult
+        {
+            Name = phase.Name,
+            Seconds = runner.Seconds,
+            RateFactor = factor * options.RateFactor,
+            Scenarios = [.. loads.Select(load => load.Statistics.Result(runner.Seconds))],
+            Metrics = metrics,
+            Server = after?.Since(before!) ?? [],
+            Timeline = runner.Meters.Timeline.Points(),
+            GeneratorFaults = GeneratorFaults.Of(runner.Meters, test.MaxOutstanding),
+        };
+    }
+
+    private static SortedDictionary<string, double> Metrics(PhaseRunner runner, FairnessMeter fairness)
+    {
+        var meters = runner.Meters;
+        var metrics = new SortedDictionary<string, double>(StringComparer.Ordinal)
+        {
+            ["lateness_p50"] = meters.Lateness.Quantile(0.5),
+            ["lateness_p99"] = meters.Lateness.Quantile(0.99),
+            ["lateness_max"] = meters.Lateness.Max,
+            ["dropped"] = meters.Dropped,
+            ["outstanding_max"] = meters.MostOutstanding,
+        };
+        if (fairness.Compared)
+        {
+            metrics["fairness_gap"] = fairness.Gap;
+        }
+
+        return metrics;
+    }
+
+    // The daemon's figures when it is idle, or as they are when it does not become so.
+    private async Task<ServerMetrics?> SettleAsync()
+    {
+        var clock = new PhaseClock(time);
+        while (true)
+        {
+            var now = await preparation.Daemon.MetricsAsync(CancellationToken.None);
+            if (now is null or { IsIdle: true } || clock.Now >= SettleSeconds)
+            {
+                return now;
+            }
+
+            await Task.Delay(SettlePoll, time);
+        }
+    }
+}

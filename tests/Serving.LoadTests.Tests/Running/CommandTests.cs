@@ -1,0 +1,154 @@
+using System.Text;
+using Serving.LoadTests.Commands;
+using Serving.LoadTests.Reports;
+using Serving.Testing;
+using Spectre.Console;
+
+namespace Serving.LoadTests.Tests.Running;
+
+/// <summary>The whole program against a server in this process.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public async Task Run_ASmallTest_CountsEveryRequestAndTokenAndEndsWith0()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+
+        var (code, output, report) = await RunAsync(daemon, Closed("""{ "length": 9, "shared_tokens": 3 }""", copies: 3, requests: 20, "run.s.ok == 20", "run.s.wrong_lengths == 0", "errors == 0", "run.settled == 1", "server.steps == 20"));
+
+        Assert.True(code == ExitCodes.Good, output);
+        var metrics = Assert.Single(report!.Phases).Scenarios.Single().Metrics;
+        Assert.Equal((20, 20.0, 20 * 12.0, 20 * 4.0, 20.0), (daemon.Requests, metrics["ok"], metrics["tokens_in"], metrics["tokens_out"], metrics["cached_tokens"]));
+        Assert.Equal(["a", "b"], report.Phases[0].Scenarios[0].Models.Select(model => model.Name).Order());
+        Assert.All(daemon.Bodies, body => Assert.Equal(daemon.Bodies[0].GetProperty("prompt").EnumerateArray().Take(3).Select(token => token.GetInt32()), body.GetProperty("prompt").EnumerateArray().Take(3).Select(token => token.GetInt32())));
+        Assert.All(daemon.Bodies, body => Assert.True(body.GetProperty("ignore_eos").GetBoolean() && body.GetProperty("stream").GetBoolean()));
+    }
+
+    [Fact]
+    public async Task Run_TheSameSeedTwice_SendsTheSameRequests()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        var scenario = Closed("""{ "length": { "kind": "uniform", "min": 1, "below": 50 } }""", copies: 1, requests: 10);
+        await RunAsync(daemon, scenario);
+        await RunAsync(daemon, scenario);
+        await RunAsync(daemon, scenario, "--seed", "7");
+
+        var sent = daemon.Bodies.Select(body => body.GetRawText()).Chunk(10).ToArray();
+        Assert.Equal(sent[0], sent[1]);
+        Assert.NotEqual(sent[0], sent[2]);
+    }
+
+    [Fact]
+    public async Task Run_RefusalsAndBrokenStreams_AreCountedByKindAndMissTheirThreshold()
+    {
+        await using var daemon = await FakeDaemon.StartAsync(number => number % 5 == 0 ? 429 : number % 5 == 1 ? 0 : 200);
+
+        var (code, _, report) = await RunAsync(daemon, Closed("""{ "length": 4 }""", copies: 2, requests: 20, "errors == 0"));
+
+        Assert.Equal(ExitCodes.Missed, code);
+        Assert.Equal([new("connection", 4), new("http_429_full", 4)], report!.Phases[0].Scenarios[0].Errors);
+        Assert.Equal(12, report.Phases[0].Scenarios[0].Metrics["ok"]);
+        Assert.False(Assert.Single(report.Thresholds).Holds);
+    }
+
+    [Fact]
+    public async Task Run_ClientsThatHangUp_CloseTheirConnections()
+    {
+        var gate = new TaskCompletionSource();
+        await using var daemon = await FakeDaemon.StartAsync(gate: gate.Task);
+
+        var (code, output, report) = await RunAsync(daemon, Closed("""{ "length": 4 }""", copies: 4, requests: 12).Replace("\"load\"", "\"client\": { \"kind\": \"hangs_up\", \"after_tokens\": 1 }, \"load\"", StringComparison.Ordinal));
+
+        Assert.True(code == ExitCodes.Good, output);
+        Assert.Equal((12.0, 0.0), (report!.Phases[0].Scenarios[0].Metrics["hung_up"], report.Phases[0].Scenarios[0].Metrics["errors"]));
+        while (daemon.Aborted < 12)
+        {
+            await Task.Yield();
+        }
+    }
+
+    [Fact]
+    public async Task Run_Interrupted_WritesAReportThatSaysSoAndEndsWith130()
+    {
+        var gate = new TaskCompletionSource();
+        await using var daemon = await FakeDaemon.StartAsync(gate: gate.Task);
+        using var interrupt = new CancellationTokenSource();
+        var running = RunAsync(daemon, Closed("""{ "length": 4 }""", copies: 2, requests: 10, "ok == 10"), interrupt.Token);
+        while (daemon.Requests < 2 && !running.IsCompleted)
+        {
+            await Task.Yield();
+        }
+
+        await interrupt.CancelAsync();
+        var (code, output, report) = await running;
+
+        Assert.Equal(ExitCodes.Interrupted, code);
+        Assert.True(report!.Interrupted);
+        Assert.Empty(report.Thresholds);
+        Assert.Contains("interrupted", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_ADaemonThatKeepsPages_IsSeen()
+    {
+        await using var daemon = await FakeDaemon.StartAsync(leakedPages: 3);
+        var (code, _, report) = await RunAsync(daemon, Closed("""{ "length": 4 }""", copies: 1, requests: 1, "run.settled == 1", "run.pages_missing == 0"));
+        Assert.Equal(ExitCodes.Missed, code);
+        Assert.Equal(3, report!.Phases[0].Metrics["sequence_pages_left"]);
+        Assert.All(report.Thresholds, threshold => Assert.False(threshold.Holds));
+    }
+
+    [Fact]
+    public async Task Run_WhatCannotBeRun_SaysWhyAndEndsWithItsCode()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        var many = Closed("""{ "length": 4 }""", 1, 1).Replace("\"from\": \"adapters\"", "\"from\": \"adapters\", \"count\": 5", StringComparison.Ordinal);
+
+        Ends(ExitCodes.Usage, "needs 5 adapters, and the daemon has 2", await RunAsync(daemon, many));
+        Ends(ExitCodes.Usage, "did you mean smoke?", await InvokeAsync(["smok", "--url", daemon.Address.ToString()]));
+        Ends(ExitCodes.Usage, "--url must be an address", await InvokeAsync(["smoke", "--url", "nowhere"]));
+        Ends(ExitCodes.Usage, "--rate must be a number from", await InvokeAsync(["smoke", "--rate", "0"]));
+        Ends(ExitCodes.Daemon, "cannot be reached", await InvokeAsync(["smoke", "--url", "http://127.0.0.1:1"]));
+        Ends(ExitCodes.Usage, "is not known", await RunAsync(daemon, "{ \"nam\": 1 }"));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static string Closed(string prompt, int copies, int requests, params string[] thresholds) => $$"""
+        {
+          "name": "t",
+          "scenarios": { "s": {
+            "models": { "from": "adapters" }, "prompt": {{prompt}}, "output": 4,
+            "load": [{ "kind": "keep_constant", "copies": {{copies}}, "requests": {{requests}} }] } },
+          "thresholds": [{{string.Join(", ", thresholds.Select(threshold => $"\"{threshold}\""))}}]
+        }
+        """;
+
+    private static void Ends(int code, string text, (int Code, string Output, LoadReport? Report) ended)
+    {
+        Assert.Equal(code, ended.Code);
+        Assert.Contains(text, ended.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int Code, string Output, LoadReport? Report)> InvokeAsync(string[] args, CancellationToken interrupt = default)
+    {
+        using var output = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(output) });
+        console.Profile.Width = 1000;
+        var code = await LoadTestCommand.InvokeAsync(args, console, interrupt);
+        return (code, output.ToString(), null);
+    }
+
+    private Task<(int Code, string Output, LoadReport? Report)> RunAsync(FakeDaemon daemon, string scenario, params string[] more) => RunAsync(daemon, scenario, CancellationToken.None, more);
+
+    private async Task<(int Code, string Output, LoadReport? Report)> RunAsync(FakeDaemon daemon, string scenario, CancellationToken interrupt, params string[] more)
+    {
+        var (file, reports) = (_folder.PathOf("scenario.json"), _folder.PathOf(Guid.NewGuid().ToString("N")));
+        await File.WriteAllTextAsync(file, scenario, Encoding.UTF8, CancellationToken.None);
+        var (code, output, _) = await InvokeAsync([file, "--url", daemon.Address.ToString(), "--report", reports, .. more], interrupt);
+        var json = Directory.Exists(reports) ? Directory.GetFiles(reports, "*.json").Single() : null;
+        return (code, output, json is null ? null : ReportJson.Read(await File.ReadAllBytesAsync(json, CancellationToken.None), json));
+    }
+}
