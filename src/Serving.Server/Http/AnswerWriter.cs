@@ -1,6 +1,5 @@
-using Serving.Core.Requests;
-using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -12,7 +11,7 @@ internal static class AnswerWriter
     {
         await foreach (var happened in submission.ReadAllAsync(context.RequestAborted))
         {
-            if (Failure(happened.Event) is { } failure)
+            if (TerminalFailure.Of(happened.Event) is { } failure)
             {
                 await context.WriteFailureAsync(failure);
                 return;
@@ -31,7 +30,7 @@ internal static class AnswerWriter
     {
         await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
         var more = await events.MoveNextAsync();
-        if (more && Failure(events.Current.Event) is { } early)
+        if (more && TerminalFailure.Of(events.Current.Event) is { } early)
         {
             await context.WriteFailureAsync(early);
             return;
@@ -41,7 +40,7 @@ internal static class AnswerWriter
         sse.Start();
         for (; more; more = await events.MoveNextAsync())
         {
-            if (Failure(events.Current.Event) is { } failure)
+            if (TerminalFailure.Of(events.Current.Event) is { } failure)
             {
                 await sse.SendFailureAsync(failure);
                 return;
@@ -60,12 +59,4 @@ internal static class AnswerWriter
 
         await sse.SendDoneAsync();
     }
-
-    private static RequestFailure? Failure(GenerationEvent happened) => happened switch
-    {
-        { Failure: { } failure } => failure,
-        { FinishReason: FinishReason.Cancelled } => new RequestFailure(RequestError.Cancelled, "The request was cancelled."),
-        { FinishReason: FinishReason.Failed } => new RequestFailure(RequestError.EngineFailed, "The request failed."),
-        _ => null,
-    };
 }

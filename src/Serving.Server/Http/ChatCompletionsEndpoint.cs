@@ -1,5 +1,6 @@
 using Serving.Protocol.OpenAi;
 using Serving.Server.Configuration;
+using Serving.Server.Front;
 using Serving.Server.Hosting;
 using Serving.Server.Telemetry;
 

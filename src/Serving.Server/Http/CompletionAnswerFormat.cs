@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 

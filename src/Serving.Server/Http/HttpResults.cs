@@ -3,6 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 

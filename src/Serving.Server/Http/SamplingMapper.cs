@@ -2,24 +2,22 @@ using System.Globalization;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
 /// <summary>Maps what chats and completions have in common. Ranges are checked by the engine; here only what the wire alone can get wrong.</summary>
 internal static class SamplingMapper
 {
-    /// <summary>Longest user field, UTF-16 units.</summary>
-    public const int MaxUserLength = 512;
-
     /// <summary>Fills in the sampling fields.</summary>
     /// <param name="fields">The body.</param>
     /// <param name="request">The request so far.</param>
     /// <returns>The request with them, or a failure.</returns>
     public static (GenerationRequest Request, RequestFailure? Failure) Apply(GenerationFields fields, GenerationRequest request)
     {
-        if (fields.User is { Length: > MaxUserLength })
+        if (UserField.Check(fields.User) is { } tooLong)
         {
-            return (request, new RequestFailure(RequestError.InvalidRequest, $"user: at most {MaxUserLength} characters.", "user"));
+            return (request, tooLong);
         }
 
         if (fields.StreamOptions is not null && fields.Stream != true)

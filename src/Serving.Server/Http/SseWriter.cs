@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
-using Serving.Server.Telemetry;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -54,24 +54,5 @@ internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : ID
         output.Advance(bytes.Length);
     }
 
-    // Throws when the client has gone or takes nothing more: the caller's stream is disposed on the way out, which cancels the request. Kestrel's minimum rate
-    // does not do this: it gives credit for what was taken before, hours of it after a few megabytes.
-    private async ValueTask FlushAsync()
-    {
-        var flush = context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-        try
-        {
-            var result = flush.IsCompleted ? await flush : await flush.AsTask().WaitAsync(stallTimeout);
-            if (result.IsCompleted || result.IsCanceled)
-            {
-                throw new OperationCanceledException("The client is gone.");
-            }
-        }
-        catch (TimeoutException)
-        {
-            context.RequestServices.GetRequiredService<RequestCounters>().CountStalledStream();
-            context.Abort();
-            throw new OperationCanceledException("The client takes nothing more.");
-        }
-    }
+    private ValueTask FlushAsync() => StreamFlush.FlushAsync(context, stallTimeout, context.RequestAborted);
 }

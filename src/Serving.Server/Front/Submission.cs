@@ -3,7 +3,7 @@ using System.Threading.Channels;
 using Serving.Engine;
 using Serving.Engine.Requests;
 
-namespace Serving.Server.Http;
+namespace Serving.Server.Front;
 
 /// <summary>An event of one of a submission's prompts.</summary>
 /// <param name="Index">The choice's index in the answer: prompt · n + choice.</param>

@@ -2,7 +2,7 @@ using Serving.Engine;
 using Serving.Engine.Requests;
 using Serving.Server.Tenancy;
 
-namespace Serving.Server.Http;
+namespace Serving.Server.Front;
 
 /// <summary>An engine request that says only whose it is; the body fills in the rest.</summary>
 internal static class BlankRequest

@@ -2,7 +2,7 @@ using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 
-namespace Serving.Server.Http;
+namespace Serving.Server.Front;
 
 /// <summary>The one place where an expected failure becomes an HTTP status, a type and a body.</summary>
 internal static class ErrorMapper
