@@ -78,7 +78,7 @@ def written_out(messages):
 def start_daemon(executable, threads, log):
     """This repository's daemon, published, with its bundled model and adapters."""
     port = free_port()
-    command = [executable, "--port", str(port), "--device", "cpu", "--threads", str(threads), "--log-level", "warning"]
+    command = [executable, "--port", str(port), "--grpc-port", "0", "--device", "cpu", "--threads", str(threads), "--log-level", "warning"]
     server = Server("serving", command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, log)
     server.wait_until_ready("/health/ready")
     return server

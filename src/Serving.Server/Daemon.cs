@@ -1,4 +1,3 @@
-using System.Globalization;
 using Serving.Server.Configuration;
 using Serving.Server.Hosting;
 using Serving.Server.Tenancy;
@@ -51,7 +50,7 @@ internal static class Daemon
         }
         catch (IOException exception)
         {
-            log.Fatal("Cannot listen on {Host}:{Port}: {Reason}", options.Server.Host, options.Server.Port.ToString(CultureInfo.InvariantCulture), exception.Message);
+            log.Fatal("Cannot listen: {Reason:l} (--port and --grpc-port choose others)", exception.Message);
             return 1;
         }
 

@@ -1,5 +1,7 @@
 using Serilog;
 using Serving.Server.Configuration;
+using Serving.Server.Grpc;
+using Serving.Server.Grpc.Calls;
 using Serving.Server.Hosting;
 using Serving.Server.Http;
 using Serving.Server.Tenancy;
@@ -22,12 +24,12 @@ internal static class ServingApplication
     {
         // An empty builder: nothing is read from appsettings, ASPNETCORE_ variables or the arguments; serving.json is the one configuration.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Serving.Server" });
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => KestrelSetup.Apply(kestrel, options.Server));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => KestrelSetup.Apply(kestrel, options.Server, options.Grpc));
         builder.Logging.AddSerilog(log);
         builder.Services.AddRouting();
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(console).AddSingleton<StartScreen>();
-        builder.Services.AddHosting(options, starter).AddTenancy(tenants).AddTelemetry().AddEndpoints();
+        builder.Services.AddHosting(options, starter).AddTenancy(tenants).AddTelemetry().AddEndpoints().AddGrpc();
         if (handleSignals)
         {
             builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
@@ -36,10 +38,16 @@ internal static class ServingApplication
         var app = builder.Build();
         app.UseMiddleware<RequestIds>();
         app.UseMiddleware<ErrorBodies>();
+        app.UseMiddleware<GrpcStatuses>();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapServing();
+        if (options.Grpc.Enabled)
+        {
+            app.MapGrpc();
+        }
+
         return app;
     }
 }

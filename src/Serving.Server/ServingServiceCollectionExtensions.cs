@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Authorization;
 using Serving.Server.Configuration;
+using Serving.Server.Grpc;
+using Serving.Server.Grpc.Calls;
 using Serving.Server.Health;
 using Serving.Server.Hosting;
 using Serving.Server.Http;
@@ -17,6 +19,7 @@ internal static class ServingServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(starter);
         services.AddSingleton<EngineAccess>();
+        services.AddSingleton<ListenAddresses>();
         services.AddSingleton<DrainCoordinator>();
         services.AddSingleton(SystemdSocket.FromEnvironment(Environment.GetEnvironmentVariables(), Environment.ProcessId));
         services.AddSingleton<SystemdNotifier>();
@@ -57,6 +60,7 @@ internal static class ServingServiceCollectionExtensions
     /// <summary>The endpoints.</summary>
     public static IServiceCollection AddEndpoints(this IServiceCollection services) => services
         .AddApiDescription()
+        .AddSingleton<DaemonHealth>()
         .AddSingleton<HealthEndpoints>()
         .AddSingleton<MetricsEndpoints>()
         .AddSingleton<StatusEndpoint>()
@@ -68,4 +72,12 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<PromptSchemasEndpoint>()
         .AddSingleton<LoadAdapterEndpoint>()
         .AddSingleton<UnloadAdapterEndpoint>();
+
+    /// <summary>The gRPC services.</summary>
+    public static IServiceCollection AddGrpc(this IServiceCollection services) => services
+        .AddSingleton<GrpcLimits>()
+        .AddSingleton<InferenceService>()
+        .AddSingleton<AdapterService>()
+        .AddSingleton<HealthService>()
+        .AddSingleton<ReflectionService>();
 }

@@ -27,6 +27,9 @@ public sealed record ServerStatus
     /// <summary>Threads that compute.</summary>
     public required int Threads { get; init; }
 
+    /// <summary>TCP port of gRPC; null when it is not served.</summary>
+    public int? GrpcPort { get; init; }
+
     /// <summary>Requests running.</summary>
     public required int Running { get; init; }
 

@@ -5,6 +5,7 @@ internal sealed class ConfigurationKey
 {
     private readonly Func<ServingOptions, IReadOnlyList<string>?, bool> _apply;
     private readonly Func<ServingOptions, string> _json;
+    private readonly string? _flag;
 
     private ConfigurationKey(
         string section,
@@ -12,7 +13,8 @@ internal sealed class ConfigurationKey
         string help,
         string expected,
         Func<ServingOptions, IReadOnlyList<string>?, bool> apply,
-        Func<ServingOptions, string> json)
+        Func<ServingOptions, string> json,
+        string? flag = null)
     {
         Section = section;
         Name = name;
@@ -20,6 +22,7 @@ internal sealed class ConfigurationKey
         Expected = expected;
         _apply = apply;
         _json = json;
+        _flag = flag;
     }
 
     /// <summary>The object of <c>serving.json</c> that it stands in.</summary>
@@ -43,8 +46,8 @@ internal sealed class ConfigurationKey
     /// <summary>Section and name together.</summary>
     public string FullName => $"{Section}.{Name}";
 
-    /// <summary>Its flag.</summary>
-    public string Flag => "--" + Name.Replace('_', '-');
+    /// <summary>Its flag: its name, unless that says too little without its section.</summary>
+    public string Flag => _flag ?? "--" + Name.Replace('_', '-');
 
     /// <summary>Its environment variable.</summary>
     public string Variable => $"SERVING_{Section.ToUpperInvariant()}__{Name.ToUpperInvariant()}";
@@ -56,7 +59,8 @@ internal sealed class ConfigurationKey
         SettingKind<T> kind,
         Func<ServingOptions, T> get,
         Action<ServingOptions, T> set,
-        string help)
+        string help,
+        string? flag = null)
     {
         // Null in the file means the default, whatever that is.
         bool Apply(ServingOptions options, IReadOnlyList<string>? texts)
@@ -76,7 +80,7 @@ internal sealed class ConfigurationKey
             return ok;
         }
 
-        return new ConfigurationKey(section, name, help, kind.Expected, Apply, options => kind.ToJson(get(options))) { IsSwitch = typeof(T) == typeof(bool) };
+        return new ConfigurationKey(section, name, help, kind.Expected, Apply, options => kind.ToJson(get(options)), flag) { IsSwitch = typeof(T) == typeof(bool) };
     }
 
     /// <summary>A key with a list of texts.</summary>

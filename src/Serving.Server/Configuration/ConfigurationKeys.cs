@@ -7,7 +7,7 @@ namespace Serving.Server.Configuration;
 internal static class ConfigurationKeys
 {
     /// <summary>Every key, in the order of the file.</summary>
-    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Engine(), .. PromptModules(), .. Tenancy(), .. Telemetry()];
+    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Grpc(), .. Engine(), .. PromptModules(), .. Tenancy(), .. Telemetry()];
 
     private static IEnumerable<ConfigurationKey> Model() =>
     [
@@ -22,7 +22,6 @@ internal static class ConfigurationKeys
     [
         Of("server", "host", Text, o => o.Server.Host, (o, v) => o.Server.Host = v!, "Address to listen on: an IP address, localhost, or * for all."),
         Of("server", "port", Integer(0, 65535), o => o.Server.Port, (o, v) => o.Server.Port = v, "TCP port for HTTP/1.1. 0: any free one."),
-        Of("server", "http2_port", OptionalInteger(0, 65535), o => o.Server.Http2Port, (o, v) => o.Server.Http2Port = v, "Second TCP port, for HTTP/2 without TLS (h2c, prior knowledge). null: none."),
         Of("server", "allow_anonymous", Flag, o => o.Server.AllowAnonymous, (o, v) => o.Server.AllowAnonymous = v, "Serve without keys on addresses other than loopback."),
         Of("server", "max_body_size", Size(1 << 10, 32L << 20), o => o.Server.MaxBodySize, (o, v) => o.Server.MaxBodySize = v, "Largest request body, bytes."),
         Of("server", "max_connections", Integer(1, 1 << 20), o => o.Server.MaxConnections, (o, v) => o.Server.MaxConnections = v, "Open connections at most."),
@@ -32,6 +31,14 @@ internal static class ConfigurationKeys
         Of("server", "stall_timeout", Integer(1, 3600), o => o.Server.StallTimeout, (o, v) => o.Server.StallTimeout = v, "Seconds after which a stream whose client takes nothing more is cut off."),
         Of("server", "drain_timeout", Integer(0, 86400), o => o.Server.DrainTimeout, (o, v) => o.Server.DrainTimeout = v, "Seconds that running requests get to finish at shutdown."),
         Of("server", "max_prompts", Integer(1, 1024), o => o.Server.MaxPrompts, (o, v) => o.Server.MaxPrompts = v, "Prompts of one completion request at most."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Grpc() =>
+    [
+        Of("grpc", "enabled", Flag, o => o.Grpc.Enabled, (o, v) => o.Grpc.Enabled = v, "Serve gRPC, at server.host and with the server's limits and timeouts; a message may be as long as a body.", "--grpc-enabled"),
+        Of("grpc", "port", Integer(0, 65535), o => o.Grpc.Port, (o, v) => o.Grpc.Port = v, "TCP port for gRPC, and for the HTTP API over HTTP/2 without TLS (prior knowledge). 0: any free one.", "--grpc-port"),
+        Of("grpc", "max_streams", Integer(1, 1 << 16), o => o.Grpc.MaxStreams, (o, v) => o.Grpc.MaxStreams = v, "Calls on one connection at once; a client holds back what is more.", "--grpc-max-streams"),
+        Of("grpc", "keep_alive_ping", Integer(1, 86400), o => o.Grpc.KeepAlivePing, (o, v) => o.Grpc.KeepAlivePing = v, "Seconds of silence after which a client is asked whether it is still there; 20 later it counts as gone.", "--grpc-keep-alive-ping"),
     ];
 
     private static IEnumerable<ConfigurationKey> Engine() =>

@@ -12,6 +12,9 @@ internal sealed class ServingOptions
     /// <summary>Where and how it listens.</summary>
     public ServerOptions Server { get; } = new();
 
+    /// <summary>gRPC.</summary>
+    public GrpcOptions Grpc { get; } = new();
+
     /// <summary>What computes, and how much at once.</summary>
     public ComputeOptions Engine { get; } = new();
 
@@ -53,9 +56,6 @@ internal sealed class ServerOptions
     /// <summary>TCP port; 0 takes a free one.</summary>
     public int Port { get; set; } = 8000;
 
-    /// <summary>Second port that speaks HTTP/2 without TLS; null is none.</summary>
-    public int? Http2Port { get; set; }
-
     /// <summary>Serve without keys beyond loopback.</summary>
     public bool AllowAnonymous { get; set; }
 
@@ -82,6 +82,22 @@ internal sealed class ServerOptions
 
     /// <summary>Prompts of one completion request.</summary>
     public int MaxPrompts { get; set; } = 32;
+}
+
+/// <summary>gRPC, on a port of its own; address, limits and timeouts are those of <see cref="ServerOptions"/>.</summary>
+internal sealed class GrpcOptions
+{
+    /// <summary>Whether it is served.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>TCP port that speaks HTTP/2 without TLS; 0 takes a free one.</summary>
+    public int Port { get; set; } = 8001;
+
+    /// <summary>Calls on one connection at once.</summary>
+    public int MaxStreams { get; set; } = 128;
+
+    /// <summary>Seconds of silence after which a client is asked whether it is there.</summary>
+    public int KeepAlivePing { get; set; } = 30;
 }
 
 /// <summary>What computes, and how much at once.</summary>

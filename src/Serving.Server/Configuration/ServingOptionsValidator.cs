@@ -23,9 +23,9 @@ internal static class ServingOptionsValidator
             yield return "tenancy.secret and tenancy.secret_file: give one of them";
         }
 
-        if (options.Server.Http2Port is > 0 && options.Server.Http2Port == options.Server.Port)
+        if (options.Grpc is { Enabled: true, Port: > 0 } && options.Grpc.Port == options.Server.Port)
         {
-            yield return "server.http2_port: must differ from server.port";
+            yield return "grpc.port: must differ from server.port";
         }
     }
 

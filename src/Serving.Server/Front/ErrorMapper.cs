@@ -4,7 +4,7 @@ using Serving.Protocol.OpenAi;
 
 namespace Serving.Server.Front;
 
-/// <summary>The one place where an expected failure becomes an HTTP status, a type and a body.</summary>
+/// <summary>The one place where an expected failure becomes an HTTP status, a type and a body, and a gRPC status code.</summary>
 internal static class ErrorMapper
 {
     /// <summary>The status (nginx's 499 for a client that went away, who never sees it).</summary>
@@ -22,6 +22,22 @@ internal static class ErrorMapper
         RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => 503,
         RequestError.DeadlineExceeded => 504,
         _ => 500,
+    };
+
+    /// <summary>The gRPC status code.</summary>
+    public static GrpcStatusCode Code(RequestError error) => error switch
+    {
+        RequestError.InvalidRequest or RequestError.ContextTooLong => GrpcStatusCode.InvalidArgument,
+        RequestError.NotSupported => GrpcStatusCode.Unimplemented,
+        RequestError.ModelNotFound or RequestError.SchemaNotFound => GrpcStatusCode.NotFound,
+        RequestError.AdapterInvalid => GrpcStatusCode.FailedPrecondition,
+        RequestError.Unauthorized => GrpcStatusCode.Unauthenticated,
+        RequestError.Forbidden => GrpcStatusCode.PermissionDenied,
+        RequestError.BodyTooLarge or RequestError.TenantLimit or RequestError.QueueFull or RequestError.SlowReader => GrpcStatusCode.ResourceExhausted,
+        RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => GrpcStatusCode.Unavailable,
+        RequestError.DeadlineExceeded => GrpcStatusCode.DeadlineExceeded,
+        RequestError.Cancelled => GrpcStatusCode.Cancelled,
+        _ => GrpcStatusCode.Internal,
     };
 
     /// <summary>The type of a status, as vLLM's clients know it.</summary>
@@ -68,7 +84,8 @@ internal static class ErrorMapper
             405 => "This method is not allowed here.",
             408 => "The request did not arrive in time.",
             413 => "The request body is larger than the limit.",
-            415 => "Only application/json is accepted.",
+            415 => "This content type is not accepted here: the HTTP API takes application/json, gRPC application/grpc.",
+            426 => "gRPC needs HTTP/2.",
             _ => "The request failed.",
         };
         return new ErrorBody(new ErrorDetail(message, Type(status), null, status));

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Serving.Server.Telemetry;
 
 namespace Serving.Server.Front;
@@ -14,14 +15,17 @@ internal static class StreamFlush
     /// </exception>
     public static async ValueTask FlushAsync(HttpContext context, TimeSpan stallTimeout, CancellationToken cancellationToken)
     {
-        var flush = context.Response.BodyWriter.FlushAsync(cancellationToken).AsTask();
+        var flush = context.Response.BodyWriter.FlushAsync(cancellationToken);
+        if (flush.IsCompleted)
+        {
+            Check(await flush);
+            return;
+        }
+
+        var pending = flush.AsTask();
         try
         {
-            var result = flush.IsCompleted ? await flush : await flush.WaitAsync(stallTimeout, cancellationToken);
-            if (result.IsCompleted || result.IsCanceled)
-            {
-                throw new OperationCanceledException("The client is gone.");
-            }
+            Check(await pending.WaitAsync(stallTimeout, cancellationToken));
         }
         catch (TimeoutException)
         {
@@ -29,11 +33,19 @@ internal static class StreamFlush
             context.Abort();
             throw new OperationCanceledException("The client takes nothing more.");
         }
-        catch (OperationCanceledException) when (!flush.IsCompleted)
+        catch (OperationCanceledException) when (!pending.IsCompleted)
         {
             // Whatever else is to be said would wait behind what the client does not take.
             context.Abort();
             throw;
+        }
+    }
+
+    private static void Check(FlushResult result)
+    {
+        if (result.IsCompleted || result.IsCanceled)
+        {
+            throw new OperationCanceledException("The client is gone.");
         }
     }
 }

@@ -1,5 +1,4 @@
 using Serving.Engine;
-using Serving.Server.Hosting;
 
 namespace Serving.Server.Health;
 
@@ -7,7 +6,7 @@ namespace Serving.Server.Health;
 /// The probes: <c>live</c> fails when the process must be replaced, <c>ready</c> when no requests should be sent to it now, <c>startup</c> until the model is
 /// loaded. Bodies are fixed bytes; nothing here waits for the engine.
 /// </summary>
-internal sealed class HealthEndpoints(EngineAccess access)
+internal sealed class HealthEndpoints(DaemonHealth health)
 {
     private static readonly byte[] Ok = "ok\n"u8.ToArray();
     private static readonly byte[] Starting = "starting\n"u8.ToArray();
@@ -23,17 +22,16 @@ internal sealed class HealthEndpoints(EngineAccess access)
         routes.MapGet("/health/startup", context => AnswerAsync(context, Startup(), withBody: true)).AllowAnonymous();
     }
 
-    private byte[] Live() => access.Client is null || (access.Client.IsAlive && access.State != EngineState.Failed) ? Ok : Failed;
+    private byte[] Live() => health.IsLive ? Ok : Failed;
 
-    private byte[] Ready() => access.State switch
+    private byte[] Ready() => health.IsReady ? Ok : health.State switch
     {
-        EngineState.Ready when access.Client is { IsAlive: true } => Ok,
         EngineState.Starting => Starting,
         EngineState.Draining => Draining,
         _ => Failed,
     };
 
-    private byte[] Startup() => access.Client is null ? Starting : Ok;
+    private byte[] Startup() => health.IsStarted ? Ok : Starting;
 
     private static Task AnswerAsync(HttpContext context, byte[] body, bool withBody)
     {

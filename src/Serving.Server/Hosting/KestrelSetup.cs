@@ -10,8 +10,11 @@ internal static class KestrelSetup
     // A slow start is allowed; after it a client that neither reads nor sends is cut off.
     private static readonly TimeSpan RateGrace = TimeSpan.FromSeconds(5);
 
+    // Behind the ping that asks whether the client is still there.
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+
     /// <summary>Applies the options.</summary>
-    public static void Apply(KestrelServerOptions kestrel, ServerOptions options)
+    public static void Apply(KestrelServerOptions kestrel, ServerOptions options, GrpcOptions grpc)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -25,10 +28,15 @@ internal static class KestrelSetup
         limits.MinRequestBodyDataRate = new MinDataRate(options.MinDataRate, RateGrace);
         limits.MinResponseDataRate = new MinDataRate(options.MinDataRate, RateGrace);
         limits.MaxResponseBufferSize = 64 << 10;
+        limits.Http2.MaxStreamsPerConnection = grpc.MaxStreams;
+        limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(grpc.KeepAlivePing);
+        limits.Http2.KeepAlivePingTimeout = PingTimeout;
+
+        // Without TLS a port speaks one version of HTTP: there is no handshake to choose in. ListenAddresses relies on the order.
         Listen(kestrel, options.Host, options.Port, HttpProtocols.Http1);
-        if (options.Http2Port is { } port)
+        if (grpc.Enabled)
         {
-            Listen(kestrel, options.Host, port, HttpProtocols.Http2);
+            Listen(kestrel, options.Host, grpc.Port, HttpProtocols.Http2);
         }
     }
 

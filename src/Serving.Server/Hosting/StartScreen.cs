@@ -1,15 +1,12 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Serving.Engine;
-using Serving.Server.Configuration;
 using Serving.Server.Tenancy;
 using Spectre.Console;
 
 namespace Serving.Server.Hosting;
 
 /// <summary>The one screen at start: what is served, on what, where, and a line to try it. Plain lines where the output is not a terminal.</summary>
-internal sealed class StartScreen(IAnsiConsole console, IServer server, ServingOptions options, TenantStore tenants)
+internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresses, TenantStore tenants)
 {
     /// <summary>The model is loaded and requests are taken.</summary>
     public void Ready(IEngineClient engine)
@@ -49,6 +46,10 @@ internal sealed class StartScreen(IAnsiConsole console, IServer server, ServingO
         yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));
         yield return ("Tenants", anyone is null ? tenants.Current.TenantCount.ToString(CultureInfo.InvariantCulture) : "none: every request is served without a key");
         yield return ("Address", $"{Address()} (chat there with a browser)");
+        if (addresses.Grpc is { } grpc)
+        {
+            yield return ("gRPC", $"{grpc.Authority} (HTTP/2 without TLS)");
+        }
     }
 
     private static string Names(IEngineClient engine, ApiCaller caller)
@@ -64,9 +65,5 @@ internal sealed class StartScreen(IAnsiConsole console, IServer server, ServingO
         return $"curl -s {Address()}/v1/chat/completions -H 'Content-Type: application/json'{key} -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}'";
     }
 
-    private string Address()
-    {
-        var address = server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? $"http://{options.Server.Host}:{options.Server.Port}";
-        return address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal).TrimEnd('/');
-    }
+    private string Address() => addresses.Http.ToString().TrimEnd('/');
 }

@@ -7,7 +7,7 @@ using Serving.Server.Tenancy;
 namespace Serving.Server.Http;
 
 /// <summary><c>GET /v1/status</c>: the engine now, as far as it is the caller's business.</summary>
-internal sealed class StatusEndpoint(EngineAccess access)
+internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addresses)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -28,6 +28,7 @@ internal sealed class StatusEndpoint(EngineAccess access)
             Device = about.Device,
             InstructionSet = about.InstructionSet,
             Threads = about.Threads,
+            GrpcPort = addresses.Grpc?.Port,
             Running = now.Running,
             Waiting = now.Waiting,
             Pool = new PoolStatus(now.TotalPages, now.FreePages, now.SequencePages, now.CachedPages, now.AdapterPages, now.ModulePages, about.PageBytes),

@@ -81,7 +81,16 @@ internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, Requ
                 count);
         }
 
-        writer.Single("serving_unknown_fields_total", "counter", "Fields of request bodies that nobody knows.", "", counters.UnknownFields);
+        writer.Family("grpc_server_handled_total", "counter", "Ended gRPC calls.");
+        foreach (var (service, method, code, count) in counters.Calls.OrderBy(call => call.Service, StringComparer.Ordinal).ThenBy(call => call.Method, StringComparer.Ordinal))
+        {
+            writer.Series(
+                "grpc_server_handled_total",
+                $"{PrometheusWriter.Label("grpc_service", service)},{PrometheusWriter.Label("grpc_method", method)},{PrometheusWriter.Label("grpc_code", code)}",
+                count);
+        }
+
+        writer.Single("serving_unknown_fields_total", "counter", "Fields of request bodies that nobody knows, and gRPC messages that hold such.", "", counters.UnknownFields);
         writer.Single("serving_stalled_streams_total", "counter", "Streams cut off because their client took nothing more.", "", counters.StalledStreams);
     }
 }

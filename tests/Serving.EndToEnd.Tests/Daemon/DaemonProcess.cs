@@ -10,12 +10,15 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
-    private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private DaemonProcess(Process process) => _process = process;
 
     /// <summary>Where it listens; without a slash at the end.</summary>
     public Uri Address { get; private set; } = new("http://localhost");
+
+    /// <summary>Where it serves gRPC.</summary>
+    public Uri GrpcAddress { get; private set; } = new("http://localhost");
 
     /// <summary>What it wrote, log included.</summary>
     public string Output
@@ -35,11 +38,11 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     /// <summary>The same with variables of its own.</summary>
     public static async Task<DaemonProcess> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var daemon = Launch(environment, ["--port", "0", "--pool-size", "64MiB", .. arguments]);
+        var daemon = Launch(environment, ["--port", "0", "--grpc-port", "0", "--pool-size", "64MiB", .. arguments]);
         _ = daemon._process.WaitForExitAsync().ContinueWith(
-            _ => daemon._address.TrySetException(new InvalidOperationException($"The daemon ended: {daemon.Output}")),
+            _ => daemon._listening.TrySetException(new InvalidOperationException($"The daemon ended: {daemon.Output}")),
             TaskScheduler.Default);
-        daemon.Address = await daemon._address.Task;
+        await daemon._listening.Task;
         return daemon;
     }
 
@@ -126,7 +129,12 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
 
         if (line.StartsWith("Address ", StringComparison.Ordinal))
         {
-            _address.TrySetResult(new Uri(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
+            Address = new Uri(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+        }
+        else if (line.StartsWith("gRPC ", StringComparison.Ordinal))
+        {
+            GrpcAddress = new Uri("http://" + line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+            _listening.TrySetResult();
         }
     }
 

@@ -99,7 +99,7 @@ public sealed class DaemonTests
     [Fact]
     public async Task Run_ModelThatIsNotThere_SaysSoAndExitsWith1()
     {
-        var (code, output) = await DaemonProcess.RunAsync("--port", "0", "--model", "/nowhere/at/all");
+        var (code, output) = await DaemonProcess.RunAsync("--port", "0", "--grpc-port", "0", "--model", "/nowhere/at/all");
 
         Assert.Equal(1, code);
         Assert.Contains("The model cannot be served", output, StringComparison.Ordinal);

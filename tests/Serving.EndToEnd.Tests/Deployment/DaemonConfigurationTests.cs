@@ -47,7 +47,7 @@ public sealed partial class DaemonConfigurationTests
     public async Task Probes_OfTheBase_AnswerWhenTheModelIsLoaded()
     {
         using var folder = MountedConfigMap();
-        using var daemon = Start(["--config", Path.Combine(folder.Path, "serving.json"), "--host", "127.0.0.1", "--port", "0"], PodVariables());
+        using var daemon = Start(["--config", Path.Combine(folder.Path, "serving.json"), "--host", "127.0.0.1", "--port", "0", "--grpc-port", "0"], PodVariables());
         try
         {
             using var client = new HttpClient { BaseAddress = new Uri(await ReadAddress(daemon)) };

@@ -30,6 +30,7 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
         // Tests read while the daemon writes; this writer's own lock keeps the text whole.
         _screen = TextWriter.Synchronized(_text);
         options.Server.Port = 0;
+        options.Grpc.Port = 0;
         _starter = new FakeStarter(Engine);
         if (started)
         {
@@ -52,6 +53,9 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
     public WebApplication App { get; }
 
     public HttpClient Client { get; } = new();
+
+    /// <summary>Where gRPC is served.</summary>
+    public Uri GrpcAddress => App.Services.GetRequiredService<ListenAddresses>().Grpc!;
 
     /// <summary>What was written to the console.</summary>
     public string Screen
@@ -95,6 +99,9 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
 
         return daemon;
     }
+
+    /// <summary>A client of its gRPC port; the caller's to dispose.</summary>
+    public GrpcClient Grpc(string? key = null) => new(GrpcAddress, key);
 
     /// <summary>Lets the model be loaded.</summary>
     public Task LoadAsync()

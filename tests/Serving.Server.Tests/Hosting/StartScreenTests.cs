@@ -17,6 +17,7 @@ public sealed class StartScreenTests
         Assert.Contains("Device     fake, none, 1 threads", daemon.Screen, StringComparison.Ordinal);
         Assert.Contains("json, pirate", daemon.Screen, StringComparison.Ordinal);
         Assert.Contains($"curl -s {daemon.Client.BaseAddress}v1/chat/completions", daemon.Screen, StringComparison.Ordinal);
+        Assert.Contains($"gRPC       {daemon.GrpcAddress.Authority} (HTTP/2 without TLS)", daemon.Screen, StringComparison.Ordinal);
         Assert.DoesNotContain("/secret/place", daemon.Screen, StringComparison.Ordinal);
     }
 }

@@ -1,0 +1,38 @@
+using System.Text;
+using Google.Protobuf.WellKnownTypes;
+using Serving.Engine.Requests;
+using Serving.Protocol.V1;
+using Serving.Server.Front;
+
+namespace Serving.Server.Grpc.Mapping;
+
+/// <summary>Gathers the events of a whole answer.</summary>
+internal sealed class AnswerBuilder
+{
+    private readonly (Choice Choice, StringBuilder Text)[] _choices;
+
+    /// <summary>Begins with a number of choices.</summary>
+    public AnswerBuilder(int choices) => _choices = [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new StringBuilder()))];
+
+    /// <summary>Takes in an event.</summary>
+    public void Add(IndexedEvent happened)
+    {
+        var (choice, text) = _choices[happened.Index];
+        text.Append(happened.Event.Text);
+        ChoiceMapper.Finish(choice, happened.Event);
+        ChoiceMapper.AddLogprobs(choice, happened.Event);
+    }
+
+    /// <summary>The answer.</summary>
+    public GenerateResponse Build(string id, DateTimeOffset created, string model, GenerationUsage usage)
+    {
+        var answer = new GenerateResponse { Id = id, CreateTime = Timestamp.FromDateTimeOffset(created), Model = model, Usage = UsageMapper.Map(usage) };
+        foreach (var (choice, text) in _choices)
+        {
+            choice.Text = text.ToString();
+            answer.Choices.Add(choice);
+        }
+
+        return answer;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Google.Protobuf.WellKnownTypes;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.V1;
+
+namespace Serving.Server.Grpc.Mapping;
+
+/// <summary>Turns a conversation into what the engine takes: JSON, as HTTP's clients send it, so that the template sees the same for both.</summary>
+internal static class ChatMapper
+{
+    /// <summary>Maps a conversation. What its messages hold is checked by the engine.</summary>
+    public static (ChatPrompt? Prompt, RequestFailure? Failure) Map(Chat chat)
+    {
+        if (!System.Enum.IsDefined(chat.ToolChoice))
+        {
+            return (null, new RequestFailure(RequestError.NotSupported, $"tool_choice {(int)chat.ToolChoice} is not supported.", "tool_choice"));
+        }
+
+        var (messages, failure) = MessagesJson.Write(chat.Messages);
+        var tools = (JsonElement?)null;
+        if (failure is null && chat is { Tools.Count: > 0, ToolChoice: not ToolChoice.None })
+        {
+            (tools, failure) = ToolsJson.Write(chat.Tools);
+        }
+
+        var (arguments, wrong) = Arguments(chat);
+        failure ??= wrong;
+        return failure is not null ? (null, failure) : (new ChatPrompt(messages, tools, !chat.HasAddGenerationPrompt || chat.AddGenerationPrompt, arguments), null);
+    }
+
+    private static (Dictionary<string, JsonElement>? Arguments, RequestFailure? Failure) Arguments(Chat chat)
+    {
+        if (chat.ChatTemplateKwargs.Count == 0)
+        {
+            return (null, null);
+        }
+
+        var arguments = new Dictionary<string, JsonElement>(chat.ChatTemplateKwargs.Count);
+        foreach (var (name, value) in chat.ChatTemplateKwargs)
+        {
+            if (ValueJson.Write(value) is not { } json)
+            {
+                return (null, new RequestFailure(RequestError.InvalidRequest, "chat_template_kwargs: expected values that JSON has, at most 32 levels deep.", "chat_template_kwargs"));
+            }
+
+            arguments[name] = json;
+        }
+
+        return (arguments, null);
+    }
+}

@@ -1,0 +1,53 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.V1;
+using Serving.Server.Front;
+using PromptCase = Serving.Protocol.V1.GenerateRequest.PromptOneofCase;
+
+namespace Serving.Server.Grpc.Mapping;
+
+/// <summary>Turns a message into what the engine takes. Ranges are checked there.</summary>
+internal static class GenerateRequestMapper
+{
+    /// <summary>Maps a message.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="blank">A request with id, tenant and the name of the base model.</param>
+    public static (GenerationRequest? Request, RequestFailure? Failure) Map(GenerateRequest message, GenerationRequest blank)
+    {
+        var (prompt, failure) = Prompt(message);
+        failure ??= UserField.Check(message.User);
+        return failure is not null ? (null, failure) : (blank with
+        {
+            Model = message.Model.Length > 0 ? message.Model : blank.Model,
+            Prompt = prompt!,
+            SchemaName = message.HasPromptSchema ? message.PromptSchema : null,
+            MaxTokens = message.HasMaxTokens ? message.MaxTokens : null,
+            Choices = message.HasN ? message.N : 1,
+            Temperature = message.HasTemperature ? message.Temperature : null,
+            TopP = message.HasTopP ? message.TopP : null,
+            TopK = message.HasTopK ? message.TopK : null,
+            MinP = message.HasMinP ? message.MinP : null,
+            PresencePenalty = message.HasPresencePenalty ? message.PresencePenalty : null,
+            FrequencyPenalty = message.HasFrequencyPenalty ? message.FrequencyPenalty : null,
+            RepetitionPenalty = message.HasRepetitionPenalty ? message.RepetitionPenalty : null,
+            Seed = message.HasSeed ? message.Seed : null,
+            LogitBias = message.LogitBias.Count > 0 ? message.LogitBias.ToDictionary() : null,
+            Stop = message.Stop,
+            StopTokenIds = message.StopTokenIds,
+            IgnoreEos = message.IgnoreEos,
+            TopLogprobs = message.HasLogprobs ? message.Logprobs : null,
+            TopLogprobsField = "logprobs",
+            Echo = message.Echo,
+            Priority = message.Priority,
+        }, null);
+    }
+
+    private static (GenerationPrompt? Prompt, RequestFailure? Failure) Prompt(GenerateRequest message) => message.PromptCase switch
+    {
+        PromptCase.Text => (new TextPrompt(message.Text), null),
+        PromptCase.TokenIds => (new TokenPrompt(message.TokenIds.Ids), null),
+        PromptCase.Chat when message.Echo => (null, new RequestFailure(RequestError.NotSupported, "echo is not supported in a chat.", "echo")),
+        PromptCase.Chat => ChatMapper.Map(message.Chat),
+        _ => (null, new RequestFailure(RequestError.InvalidRequest, "prompt: is missing: chat, text or token_ids.", "prompt")),
+    };
+}
