@@ -1,5 +1,5 @@
 # The daemon as an image: native kernels, the published program with the bundled model, the ASP.NET runtime without root.
-# It listens on port 8000 on every address, and so wants a key: SERVING_TENANCY__API_KEY, or a file of tenants.
+# It listens on ports 8000 and 8001 (gRPC) on every address, and so wants a key: SERVING_TENANCY__API_KEY, or a file of tenants.
 ARG DOTNET=10.0
 
 # The SDK and runtime images of one version share a distribution: the library meets the C library that it was linked with.
@@ -30,8 +30,9 @@ ENV DOTNET_EnableDiagnostics=0 \
     HOME=/tmp \
     SERVING_SERVER__HOST=* \
     SERVING_SERVER__PORT=8000 \
+    SERVING_GRPC__PORT=8001 \
     SERVING_MODEL__ADAPTERS=/adapters
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["dotnet", "Serving.Server.dll"]

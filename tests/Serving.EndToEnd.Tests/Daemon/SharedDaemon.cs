@@ -11,6 +11,9 @@ public sealed class SharedDaemon : IAsyncLifetime
     /// <summary>Where clients of the API are pointed to.</summary>
     public Uri Api => new(Process.Address, "/v1");
 
+    /// <summary>Where gRPC's clients are pointed to: host and port.</summary>
+    public string Grpc => Process.GrpcAddress.Authority;
+
     public async ValueTask InitializeAsync() => Process = await DaemonProcess.StartAsync("--api-key", Key);
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();

@@ -36,11 +36,11 @@ public sealed partial class ImageTests
     [Fact]
     public void Port_EverywhereWritten_IsTheSame()
     {
-        var port = Image.Last("EXPOSE");
+        var ports = Image.Last("EXPOSE").Split(' ');
 
-        Assert.Equal(port, Image.Environment["SERVING_SERVER__PORT"]);
-        Assert.EndsWith($":{port}:{port}", Assert.Single(Compose["ports"].Items).Text, StringComparison.Ordinal);
-        Assert.Equal(port, KubernetesBase.Container["ports/0/containerPort"].Text);
+        Assert.Equal(ports, new[] { "SERVING_SERVER__PORT", "SERVING_GRPC__PORT" }.Select(name => Image.Environment[name]));
+        Assert.Equal(ports.Select(port => $"127.0.0.1:{port}:{port}"), Compose["ports"].Items.Select(item => item.Text));
+        Assert.Equal(ports, KubernetesBase.Container["ports"].Items.Select(item => item["containerPort"].Text));
     }
 
     [Fact]

@@ -29,13 +29,14 @@ public sealed class KubernetesBaseTests
     [Fact]
     public void Ports_OfEveryResource_AreTheDaemons()
     {
-        var port = KubernetesBase.Configuration.GetProperty("server").GetProperty("port").GetInt32();
-        var named = Assert.Single(KubernetesBase.Container["ports"].Items);
+        int[] ports = [.. new[] { "server", "grpc" }.Select(section => KubernetesBase.Configuration.GetProperty(section).GetProperty("port").GetInt32())];
+        string[] names = [.. KubernetesBase.Container["ports"].Items.Select(port => port["name"].Text)];
 
-        Assert.Equal(port, named["containerPort"].Number);
-        Assert.Equal(named["name"].Text, KubernetesBase.Read("service.yaml")["spec/ports/0/targetPort"].Text);
-        Assert.Equal(port, KubernetesBase.Read("network-policy.yaml")["spec/ingress/0/ports/0/port"].Number);
-        Assert.All(Probes(), probe => Assert.Equal(named["name"].Text, probe["httpGet/port"].Text));
+        Assert.Equal(ports, KubernetesBase.Container["ports"].Items.Select(port => port["containerPort"].Number));
+        Assert.Equal(names, KubernetesBase.Read("service.yaml")["spec/ports"].Items.Select(port => port["targetPort"].Text));
+        Assert.Equal("kubernetes.io/h2c", KubernetesBase.Read("service.yaml")["spec/ports/1/appProtocol"].Text);
+        Assert.Equal(ports, KubernetesBase.Read("network-policy.yaml")["spec/ingress/0/ports"].Items.Select(port => port["port"].Number));
+        Assert.All(Probes(), probe => Assert.Equal(names[0], probe["httpGet/port"].Text));
     }
 
     [Fact]

@@ -146,6 +146,19 @@ public sealed class FramingTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>A client that resets its stream while it is read has gone; that is no failure of the server's.</summary>
+    [Fact]
+    public async Task ReadAsync_StreamThatIsReset_IsCancelled()
+    {
+        var body = new System.IO.Pipelines.Pipe();
+        await body.Writer.WriteAsync(new byte[] { 0, 0, 0 });
+        var reading = new MessageReader(body.Reader, 4096).ReadAsync<DetokenizeRequest>(CancellationToken.None).AsTask();
+
+        await body.Writer.CompleteAsync(new IOException("The client reset the request stream."));
+
+        await Assert.ThrowsAsync<OperationCanceledException>(() => reading);
+    }
+
     [Fact]
     public void Parse_UnknownFields_AreNoticedAndLeftOut()
     {

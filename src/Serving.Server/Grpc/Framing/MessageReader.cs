@@ -22,7 +22,7 @@ internal sealed class MessageReader(PipeReader body, long maxSize)
     {
         while (true)
         {
-            var read = await body.ReadAsync(cancellationToken);
+            var read = await ReadAsync(cancellationToken);
             var buffer = read.Buffer;
             switch (MessageFrame.Read(buffer, maxSize, out var message))
             {
@@ -55,6 +55,19 @@ internal sealed class MessageReader(PipeReader body, long maxSize)
 
         var behind = await ReadAsync<T>(cancellationToken);
         return behind.Failure is not null || behind.Value is not null ? new(null, behind.Failure ?? Invalid("The request holds more than one message.")) : read;
+    }
+
+    // A stream that is reset while it is read may fail here before the request's token says that the client has gone.
+    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(cancellationToken);
+        }
+        catch (IOException exception) when (exception is not BadHttpRequestException)
+        {
+            throw new OperationCanceledException("The client is gone.", exception);
+        }
     }
 
     private RequestFailure Failure(FrameState state) => state switch
