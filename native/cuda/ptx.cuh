@@ -11,6 +11,8 @@
 //   where        thread_index() block_size() lane() warp() block_index[_y|_z]() block_count[_y|_z]()
 //   meeting      barrier()  barrier(id, threads) for whole warps, id 1-15  barrier_arrive(id, threads) counts for a barrier and goes on
 //                warp_sync()  threadfence()
+//                await_producers()  what the kernels before this one have written is there; needed only where a launch does not wait for them (StepKernel.WaitsByItself)
+//                release_dependents()  a kernel behind this one that so begins early may now; both do nothing before sm_90
 //   warp         shuffle_xor shuffle_down shuffle_index (float, uint32_t, int32_t; all 32 lanes take part)  ballot any all
 //   arithmetic   fma div_rn rcp_rn sqrt_rn (nearest even)  exp2_approx log2_approx rcp_approx rsqrt_approx (subnormals flushed)
 //                maximum (a number beats NaN, +0 beats -0)
@@ -106,6 +108,14 @@ SRV_DEVICE void barrier(uint32_t id, uint32_t threads) { asm volatile("bar.sync 
 SRV_DEVICE void barrier_arrive(uint32_t id, uint32_t threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 SRV_DEVICE void warp_sync() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 SRV_DEVICE void threadfence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+SRV_DEVICE void await_producers() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+SRV_DEVICE void release_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+#else
+SRV_DEVICE void await_producers() {}
+SRV_DEVICE void release_dependents() {}
+#endif
 
 // ---- words as they are
 

@@ -231,6 +231,11 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     const srv_range range = *at<const srv_range>(p.item_range);
     const srv_attention_item* items = at<const srv_attention_item>(p.items) + range.first;
     UnitWalk walk{range.count * p.kv_head_count, 0};
+
+    // The step's lists of items were there before. Queries, and the keys and values that this step adds, are what the kernel before this one writes; slots are an earlier one's, which
+    // may run beside that one where a program begins with attention.
+    ptx::await_producers();
+    ptx::release_dependents();
     TilesAhead<HeadSize> ahead(p, items, walk.units);
     RingPlace place{0, kDecodeStages - 1};
     SRV_UNROLL

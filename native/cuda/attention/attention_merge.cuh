@@ -49,6 +49,8 @@ SRV_DEVICE void merge_head(const srv_attention_params& p, int row, int head, int
 
 SRV_KERNEL(srv_attention_merge, srv_attention_params, 128) {
     const int rows = count_at(p.row_count);
+    ptx::await_producers();
+    ptx::release_dependents();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int first = at<const int>(p.row_partials)[row];
         const int splits = at<const int>(p.row_ordinals)[row] / SRV_ATTENTION_SPLIT + 1;

@@ -102,6 +102,8 @@ SRV_DEVICE void finish_rows(const srv_finish_norm_params& p) {
     float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
     float* x = scratch + 16;
     const int rows = count_at(linear.row_count);
+    ptx::await_producers();
+    ptx::release_dependents();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         add_row<Planes>(linear, row, row_delta(linear, row, 0), x);
         const float sum = block_sum(sum_of_squares(x, linear.columns), scratch);

@@ -37,6 +37,8 @@ SRV_KERNEL(srv_finish_rope_append_rows, srv_finish_rope_params, 128) {
     const int heads = p.rope.head_count + 2 * p.rope.kv_head_count;
     float* values = reinterpret_cast<float*>(ptx::dynamic_shared()) + warp * size;
     const int rows = count_at(p.linear.row_count);
+    ptx::await_producers();
+    ptx::release_dependents();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         for (int head = static_cast<int>(ptx::block_index_y()) * kHeadWarps + warp; head < heads; head += static_cast<int>(ptx::block_count_y()) * kHeadWarps) {
             const int slice = head < p.rope.head_count ? 0 : head < p.rope.head_count + p.rope.kv_head_count ? 1 : 2;

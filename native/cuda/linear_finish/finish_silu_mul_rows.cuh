@@ -25,6 +25,8 @@ SRV_DEVICE void activate_four(const srv_linear_params& p, int row, int column, c
 SRV_KERNEL(srv_finish_silu_mul_rows, srv_linear_params, 128) {
     const int rows = count_at(p.row_count);
     const int width = p.columns / 2;
+    ptx::await_producers();
+    ptx::release_dependents();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const float* gate = row_delta(p, row, 0);
         const float* up = row_delta(p, row, 1);

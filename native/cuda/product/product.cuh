@@ -6,6 +6,8 @@
 // and leaves half of the shared memory to what runs beside it: shrinks.
 // Bytes per output and input: 2 read once; per row and input 2 read once for every 128 outputs; per row, output and plane 4 written.
 // Operations: 2 per row, output and input, rows rounded up to 16, 32 or 64.
+// Begins early: what the first stages need of the weight, which no kernel of a step writes, is under way before the kernels before this one have ended; their inputs, of which that
+// is not true, come by registers, so that no stage waits for another one's weights.
 // Work: eight warps are two halves of the outputs times four quarters of a stage's inputs: a warp has 64 outputs and all rows, 32 independent sums of m16n8k16 with 64 rows,
 // and no fragment is read from shared memory more often than twice (inputs) or once (weights).
 // Product: the outputs are the rows of m16n8k16, eight of the step's rows its columns.
@@ -78,13 +80,22 @@ struct ProductCopies {
         }
     }
 
+    // Bytes of the thread's chunk that lie within a row.
+    SRV_DEVICE uint32_t bytes() const { return static_cast<uint32_t>(larger(smaller(inputs, 8), 0)) * 2; }
+
     // Starts the copies of a stage, which the caller commits; none behind the last.
     SRV_DEVICE void copy(const srv_product_params& p, int rows, ptx::SharedAddress stage) {
         if (left == 0) {
             return;
         }
 
-        const uint32_t bytes = static_cast<uint32_t>(larger(smaller(inputs, 8), 0)) * 2;
+        copy_weights(p, stage);
+        copy_inputs(p, rows, stage);
+        next(p);
+    }
+
+    SRV_DEVICE void copy_weights(const srv_product_params& p, ptx::SharedAddress stage) {
+        const uint32_t bytes = this->bytes();
         const ptx::SharedAddress to = stage + product_chunk(line(), chunk());
         SRV_UNROLL
         for (int i = 0; i < kProductOutputs / kLines; i++) {
@@ -92,7 +103,11 @@ struct ProductCopies {
             const uint16_t* from = there ? weight + static_cast<int64_t>(i * kLines) * p.weight_stride : at<const uint16_t>(p.weight);
             ptx::cp_async_16(to + i * kLines * kProductLine, from, there ? bytes : 0);
         }
+    }
 
+    SRV_DEVICE void copy_inputs(const srv_product_params& p, int rows, ptx::SharedAddress stage) {
+        const uint32_t bytes = this->bytes();
+        const ptx::SharedAddress to = stage + product_chunk(line(), chunk());
         SRV_UNROLL
         for (int i = 0; i < ceil_div(Rows, kLines); i++) {
             if (line() + i * kLines < Rows) {
@@ -101,8 +116,23 @@ struct ProductCopies {
                 ptx::cp_async_16(to + kProductWeights + i * kLines * kProductLine, from, there ? bytes : 0);
             }
         }
+    }
 
-        next(p);
+    // The thread's chunk of a stage's inputs, of its line i; zeros where there is none.
+    SRV_DEVICE ptx::Vec4 load_inputs(const srv_product_params& p, int rows, int i) const {
+        const uint16_t* from = input + static_cast<int64_t>(i * kLines) * p.input_stride;
+        const int there = left > 0 && line() + i * kLines < rows ? static_cast<int>(bytes()) / 2 : 0;
+        if (there == 8) {
+            return ptx::load_16(from);
+        }
+
+        uint32_t words[4] = {};
+        SRV_UNROLL
+        for (int j = 0; j < 8; j++) {
+            words[j / 2] |= j < there ? static_cast<uint32_t>(from[j]) << j % 2 * 16 : 0;
+        }
+
+        return {words[0], words[1], words[2], words[3]};
     }
 
     SRV_DEVICE void next(const srv_product_params& p) {
@@ -190,6 +220,49 @@ SRV_DEVICE void write_unit(const srv_product_params& p, int unit, int rows, cons
     }
 }
 
+// The first stages, all but one: weights, then, when the kernels before this one are through, inputs. The caller's first barrier shows these to all.
+template <int Rows>
+SRV_DEVICE void begin_copies(const srv_product_params& p, int rows, uint8_t (&ring)[kProductStages][kProductStage], ProductCopies<Rows>& ahead) {
+    constexpr int kFirst = kProductStages - 1;
+    constexpr int kOwn = (Rows + ProductCopies<Rows>::kLines - 1) / ProductCopies<Rows>::kLines;
+    ProductCopies<Rows> behind = ahead;
+    SRV_UNROLL
+    for (int i = 0; i < kFirst; i++) {
+        if (ahead.left > 0) {
+            ahead.copy_weights(p, ptx::shared_address(ring[i]));
+            ahead.next(p);
+        }
+
+        ptx::cp_async_commit();
+    }
+
+    ptx::await_producers();
+    ptx::release_dependents();
+    ptx::Vec4 inputs[kFirst][kOwn];
+    SRV_UNROLL
+    for (int i = 0; i < kFirst; i++) {
+        SRV_UNROLL
+        for (int j = 0; j < kOwn; j++) {
+            inputs[i][j] = behind.load_inputs(p, rows, j);
+        }
+
+        if (behind.left > 0) {
+            behind.next(p);
+        }
+    }
+
+    SRV_UNROLL
+    for (int i = 0; i < kFirst; i++) {
+        SRV_UNROLL
+        for (int j = 0; j < kOwn; j++) {
+            const int line = ProductCopies<Rows>::line() + j * ProductCopies<Rows>::kLines;
+            if (line < Rows) {
+                ptx::store_16(ring[i] + kProductWeights + product_chunk(line, ProductCopies<Rows>::chunk()), inputs[i][j]);
+            }
+        }
+    }
+}
+
 template <int Rows>
 SRV_DEVICE void multiply_units(const srv_product_params& p, int rows, ProductShared& shared) {
     const int lane = static_cast<int>(ptx::lane());
@@ -200,12 +273,7 @@ SRV_DEVICE void multiply_units(const srv_product_params& p, int rows, ProductSha
     const ptx::SharedAddress ring = ptx::shared_address(shared.ring);
     const int first = static_cast<int>(ptx::block_index());
     ProductCopies<Rows> ahead(p, first);
-    SRV_UNROLL
-    for (int i = 0; i < kProductStages - 1; i++) {
-        ahead.copy(p, rows, ring + i * kProductStage);
-        ptx::cp_async_commit();
-    }
-
+    begin_copies<Rows>(p, rows, shared.ring, ahead);
     int stage = 0, fresh = kProductStages - 1;
     for (int unit = first; unit < product_units(p); unit += static_cast<int>(ptx::block_count())) {
         float sums[4][Rows / 8][4] = {};

@@ -21,6 +21,12 @@ SRV_KERNEL(ptx_barrier_part, PtxTableParams, 1024) {
     p.out[t] = shared[first + part - 1 - (t - first)];
 }
 
+SRV_KERNEL(ptx_producers, PtxTableParams, 1024) {
+    ptx::release_dependents();
+    ptx::await_producers();
+    p.out[ptx::thread_index()] = p.in[ptx::thread_index()];
+}
+
 SRV_KERNEL(ptx_warp_sync, PtxTableParams, 1024) {
     uint32_t* const shared = reinterpret_cast<uint32_t*>(ptx::dynamic_shared());
     const uint32_t t = ptx::thread_index();

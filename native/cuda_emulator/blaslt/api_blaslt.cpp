@@ -129,7 +129,7 @@ const char* trouble(const Matrix& matrix, bool read, uint64_t& address) {
     return nullptr;
 }
 
-Result execute(const Gemm& gemm, int device) {
+Result execute(const Gemm& gemm, int device, uint32_t launch) {
     uint64_t address = 0;
     const char* what = trouble(gemm.a, true, address);
     if (!what) what = trouble(gemm.b, true, address);
@@ -142,7 +142,11 @@ Result execute(const Gemm& gemm, int device) {
     }
     multiply(gemm);
     const size_t size = bytes_of(gemm.d.element);
-    for (uint64_t j = 0; j < gemm.d.columns; j++) GlobalMemory::mark_written(gemm.d.address + j * static_cast<uint64_t>(gemm.d.stride) * size, gemm.d.rows * size);
+    for (uint64_t j = 0; j < gemm.d.columns; j++) {
+        const uint64_t column = gemm.d.address + j * static_cast<uint64_t>(gemm.d.stride) * size;
+        GlobalMemory::mark_written(column, gemm.d.rows * size);
+        GlobalMemory::stamp(column, gemm.d.rows * size, launch);
+    }
     return Result::success;
 }
 
@@ -280,9 +284,12 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
         }
     }
     const Result result = call_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {
-        return submit(on, [gemms, device = context.device] {
+        const auto launch = std::make_shared<Launch>();
+        on->newest = launch;
+        return submit(on, [gemms, device = context.device, launch] {
+            launch->begin();
             for (const Gemm& gemm : gemms) {
-                if (const Result done = execute(gemm, device); done != Result::success) return done;
+                if (const Result done = execute(gemm, device, launch->number); done != Result::success) return done;
             }
             return Result::success;
         });

@@ -77,6 +77,7 @@ void Block::prepare_threads() {
         thread.lane = i % 32;
         thread.stack = reinterpret_cast<uintptr_t>(stack);
         thread.checked = launch_->checked;
+        thread.awaited = !launch_->early;
         thread.group = 0;
         thread.copies.clear();
         // Stacks that all began at the same place of a page would fight for the same few lines of the first-level cache.

@@ -32,6 +32,7 @@ struct Thread {
     uint32_t lane = 0;
     uintptr_t stack = 0;  // lowest address
     bool checked = true;  // as the launch
+    bool awaited = true;  // what the kernels before this one have written
     uint32_t group = 0;   // of asynchronous copies, that is being filled
     std::vector<AsyncCopy> copies;
 };

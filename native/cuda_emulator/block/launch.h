@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ struct Launch {
     bool checked = true;
     uint64_t seed = 0;             // 0: blocks and threads in their order
     int64_t access_limit = 0;      // of a block
+
+    // Launches are numbered when they run. One that need not wait for the kernel before it on its stream may begin while that one, and as many before that one as need not
+    // wait either, still run: what they have written is not to be read before await_producers().
+    bool early = false;
+    std::shared_ptr<const Launch> before;  // the kernel before an early one
+    uint32_t number = 0;
+    uint32_t first_beside = 0;             // the first that may still run
+
+    // Gives it its number.
+    void begin();
 };
 
 // Runs every block, on several host threads where that pays. False when a check found something.

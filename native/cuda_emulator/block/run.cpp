@@ -92,6 +92,12 @@ private:
 
 }  // namespace
 
+void Launch::begin() {
+    static std::atomic<uint32_t> last{0};
+    number = ++last;
+    first_beside = !early || !before ? number : before->early ? before->first_beside : before->number;
+}
+
 bool run(const Launch& launch) {
     static Workers* const workers = new Workers();
     return workers->run(launch);

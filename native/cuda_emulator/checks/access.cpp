@@ -82,6 +82,13 @@ void check_global_slow(uintptr_t address, size_t bytes, Access access) {
         current->block->fail(FindingKind::uninitialised_read, address, sized(verb(access), bytes) + ", " + note_on(unwritten).text);
 }
 
+void check_early(uintptr_t address, size_t bytes, Access access) {
+    Block& block = *current->block;
+    if (access != Access::read) block.fail(FindingKind::producers_not_awaited, address, sized(verb(access), bytes) + " before await_producers()");
+    if (GlobalMemory::written_since(address, bytes, block.launch().first_beside))
+        block.fail(FindingKind::producers_not_awaited, address, sized(verb(access), bytes) + " before await_producers(), of what a kernel wrote that may still run, " + note_on(address).text);
+}
+
 void check_shared(uintptr_t address, size_t bytes, Access access) {
     SharedMemory& memory = current->block->shared_checks();
     const char* const what = verb(access);

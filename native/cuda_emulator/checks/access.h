@@ -17,6 +17,7 @@ void check_shared(uintptr_t address, size_t bytes, Access access);
 void check_product(uint32_t offset, uint32_t bytes);
 void begin_async_copy(uintptr_t shared);
 void end_async_copy(uintptr_t shared);
+void check_early(uintptr_t address, size_t bytes, Access access);
 void check_other(uintptr_t address, size_t bytes, Access access);
 [[noreturn]] void fail_misaligned(uintptr_t address, size_t bytes);
 
@@ -29,9 +30,11 @@ inline void check(const void* pointer, size_t bytes, bool aligned) {
     thread->block->spend();
     if (aligned && address % bytes != 0) fail_misaligned(address, bytes);
     if (GlobalMemory::contains(address)) {
+        if (!thread->awaited) check_early(address, bytes, access);
         if constexpr (access == Access::write) {
             if (!GlobalMemory::allocated(address, bytes)) check_global_slow(address, bytes, access);
             GlobalMemory::mark_written(address, bytes);
+            GlobalMemory::stamp(address, bytes, thread->block->launch().number);
         } else {
             // What is written is allocated.
             if (!GlobalMemory::written(address, bytes)) check_global_slow(address, bytes, access);

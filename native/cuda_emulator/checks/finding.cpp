@@ -27,6 +27,7 @@ const char* name_of(FindingKind kind) {
         case FindingKind::proxy_not_fenced: return "no fence between the proxies";
         case FindingKind::divergent: return "divergent meeting";
         case FindingKind::endless: return "does not end";
+        case FindingKind::producers_not_awaited: return "producers not awaited";
         case FindingKind::trapped: return "trapped";
         case FindingKind::planted: return "planted";
     }

@@ -19,6 +19,7 @@ enum class FindingKind : uint8_t {
     proxy_not_fenced,
     divergent,
     endless,
+    producers_not_awaited,
     trapped,
     planted,
 };

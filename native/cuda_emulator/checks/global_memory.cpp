@@ -10,6 +10,7 @@ namespace emulator {
 uintptr_t GlobalMemory::base = 0;
 uint8_t* GlobalMemory::allocated_bits = nullptr;
 uint8_t* GlobalMemory::written_bits = nullptr;
+uint32_t* GlobalMemory::stamps = nullptr;
 
 namespace {
 
@@ -44,7 +45,8 @@ bool GlobalMemory::reserve() {
     uint8_t* memory = reserve_addresses(bytes);
     allocated_bits = reserve_addresses(bytes / 8);
     written_bits = reserve_addresses(bytes / 8);
-    if (!memory || !allocated_bits || !written_bits) return false;
+    stamps = reinterpret_cast<uint32_t*>(reserve_addresses(bytes / stamped * sizeof(uint32_t)));
+    if (!memory || !allocated_bits || !written_bits || !stamps) return false;
     base = reinterpret_cast<uintptr_t>(memory);
     return true;
 }

@@ -1,4 +1,5 @@
-// Device memory of all emulated devices: one reservation of addresses, and beside it two bits per byte, "allocated" and "written".
+// Device memory of all emulated devices: one reservation of addresses, and beside it two bits per byte, "allocated" and "written", and per 16 bytes the number of the launch
+// that wrote there last.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,19 @@ public:
     static bool written(uintptr_t address, size_t bytes) { return all_set(written_bits, address - base, bytes); }
     static void mark_written(uintptr_t address, size_t bytes) { set(written_bits, address - base, bytes); }
 
+    // Which launch wrote there last; 0 where none did.
+    static void stamp(uintptr_t address, size_t bytes, uint32_t launch) {
+        for (uintptr_t i = (address - base) / stamped; i <= (address - base + bytes - 1) / stamped; i++) __atomic_store_n(stamps + i, launch, __ATOMIC_RELAXED);
+    }
+
+    // Whether this launch or a later one has written there.
+    static bool written_since(uintptr_t address, size_t bytes, uint32_t launch) {
+        for (uintptr_t i = (address - base) / stamped; i <= (address - base + bytes - 1) / stamped; i++) {
+            if (__atomic_load_n(stamps + i, __ATOMIC_RELAXED) >= launch) return true;
+        }
+        return false;
+    }
+
     static void mark_allocated(uintptr_t address, size_t bytes) { set(allocated_bits, address - base, bytes); }
     static void mark_freed(uintptr_t address, size_t bytes);
 
@@ -35,6 +49,8 @@ public:
     static uintptr_t first_unwritten(uintptr_t address, size_t bytes);
 
 private:
+    static constexpr uintptr_t stamped = 16;
+
     static bool all_set(const uint8_t* bits, uintptr_t offset, size_t bytes) {
         const unsigned shift = offset % 8;
         if (shift + bytes <= 8) {
@@ -62,6 +78,7 @@ private:
     static uintptr_t base;
     static uint8_t* allocated_bits;
     static uint8_t* written_bits;
+    static uint32_t* stamps;
 };
 
 }  // namespace emulator

@@ -51,6 +51,7 @@ void barrier() { current->block->wait_at_barrier(0, current->block->warps() * 32
 void barrier(uint32_t id, uint32_t threads) { current->block->wait_at_barrier(id, threads); }
 void barrier_arrive(uint32_t id, uint32_t threads) { current->block->meet(Operation::barrier_arrive, id << 16 | threads); }
 void warp_sync() { current->block->meet(Operation::warp_sync, 0); }
+void await_producers() { current->awaited = true; }
 void threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
 uint32_t shuffle(Operation kind, uint32_t value, uint32_t by) {

@@ -41,6 +41,7 @@ void barrier(uint32_t id, uint32_t threads);
 void barrier_arrive(uint32_t id, uint32_t threads);
 void warp_sync();
 void threadfence();
+void await_producers();
 
 uint32_t shuffle(Operation kind, uint32_t value, uint32_t by);
 uint32_t ballot(bool vote);

@@ -46,6 +46,10 @@ SRV_DEVICE void barrier_arrive(uint32_t id, uint32_t threads) { emulator::barrie
 SRV_DEVICE void warp_sync() { emulator::warp_sync(); }
 SRV_DEVICE void threadfence() { emulator::threadfence(); }
 
+// An early launch runs when everything before it has ended, as any other: what it does before it waits is checked.
+SRV_DEVICE void await_producers() { emulator::await_producers(); }
+SRV_DEVICE void release_dependents() {}
+
 SRV_DEVICE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 SRV_DEVICE uint32_t as_uint(float value) { return __builtin_bit_cast(uint32_t, value); }
 

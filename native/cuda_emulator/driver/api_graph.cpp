@@ -36,6 +36,7 @@ void leave(Capture& capture) {
         if (const auto stream = weak.lock()) {
             stream->capture = nullptr;
             stream->capture_tail.clear();
+            stream->newest = nullptr;
         }
     }
 }
@@ -70,6 +71,7 @@ SRV_EXPORT Result cuStreamBeginCapture_v2(Stream* handle, int mode) {
         capture->thread = std::this_thread::get_id();
         stream->capture = std::move(capture);
         stream->capture_tail.clear();
+        stream->newest = nullptr;
         return Result::success;
     });
 }

@@ -1,4 +1,4 @@
-// cuModule*, cuFunc*, cuOccupancy*, cuLaunchKernel.
+// cuModule*, cuFunc*, cuOccupancy*, cuLaunchKernel[Ex].
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -129,27 +129,82 @@ SRV_EXPORT Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, Funct
     });
 }
 
-SRV_EXPORT Result cuLaunchKernel(Function* handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
-                                 unsigned shared_bytes, Stream* stream_handle, void** params, void** extra) {
-    return call_on(stream_handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+namespace {
+
+// CUlaunchConfig and CUlaunchAttribute, of which one is known: the kernel need not wait for the one before it on its stream.
+struct LaunchAttribute {
+    int id;
+    alignas(8) char value[64];
+};
+
+struct LaunchConfig {
+    unsigned grid[3], block[3], shared_bytes;
+    Stream* stream;
+    const LaunchAttribute* attributes;
+    unsigned attribute_count;
+};
+
+static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56);
+constexpr int programmatic_stream_serialization = 6;
+
+bool is_early(const LaunchConfig& config) {
+    return std::any_of(config.attributes, config.attributes + config.attribute_count, [](const LaunchAttribute& attribute) { return attribute.value[0] != 0; });
+}
+
+Result fit(const Function& function, const LaunchConfig& config) {
+    const auto& [x, y, z] = config.grid;
+    if (config.block[1] != 1 || config.block[2] != 1) return Result::not_supported;
+    if (x == 0 || y == 0 || z == 0 || x > 0x7fffffffu || y > 65535 || z > 65535) return Result::invalid_value;
+    const bool fits = config.block[0] > 0 && config.block[0] <= function.kernel->max_threads && config.shared_bytes <= static_cast<unsigned>(function.max_dynamic_shared);
+    return fits ? Result::success : Result::invalid_value;
+}
+
+std::shared_ptr<Launch> launch_of(const Function& function, const LaunchConfig& config, const void* params) {
+    auto launch = std::make_shared<Launch>();
+    launch->kernel = function.kernel;
+    launch->device = function.module->context->device;
+    std::copy(config.grid, config.grid + 3, launch->grid);
+    launch->threads = config.block[0];
+    launch->shared_bytes = config.shared_bytes;
+    launch->params.resize((function.kernel->params_bytes + 7) / 8);
+    std::memcpy(launch->params.data(), params, function.kernel->params_bytes);
+    return launch;
+}
+
+}  // namespace
+
+SRV_EXPORT Result cuLaunchKernelEx(const LaunchConfig* config, Function* handle, void** params, void** extra) {
+    if (!config || (config->attribute_count > 0 && !config->attributes)) return Result::invalid_value;
+    return call_on(config->stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         const auto function = functions.find(handle);
         if (!function || function->module->context != &context) return Result::invalid_handle;
-        if (extra || block_y != 1 || block_z != 1) return Result::not_supported;
-        if (!params || !params[0] || grid_x == 0 || grid_y == 0 || grid_z == 0 || grid_x > 0x7fffffffu || grid_y > 65535 || grid_z > 65535) return Result::invalid_value;
-        if (block_x == 0 || block_x > function->kernel->max_threads || shared_bytes > static_cast<unsigned>(function->max_dynamic_shared)) return Result::invalid_value;
-        auto launch = std::make_shared<Launch>();
-        launch->kernel = function->kernel;
-        launch->device = context.device;
-        launch->grid[0] = grid_x, launch->grid[1] = grid_y, launch->grid[2] = grid_z;
-        launch->threads = block_x;
-        launch->shared_bytes = shared_bytes;
-        launch->params.resize((function->kernel->params_bytes + 7) / 8);
-        std::memcpy(launch->params.data(), params[0], function->kernel->params_bytes);
-        return submit(stream, [launch] {
+        for (unsigned i = 0; i < config->attribute_count; i++) {
+            if (config->attributes[i].id != programmatic_stream_serialization) return Result::not_supported;
+        }
+        if (extra) return Result::not_supported;
+        if (!params || !params[0]) return Result::invalid_value;
+        if (const Result result = fit(*function, *config); result != Result::success) return result;
+        const auto launch = launch_of(*function, *config, params[0]);
+        launch->early = is_early(*config);
+        if (launch->early) {
+            // What it is not to wait for is one kernel: behind several the driver's own behaviour is not relied on.
+            if (stream->capture && stream->capture_tail.size() > 1) return Result::not_supported;
+            launch->before = stream->newest;
+        }
+        const Result result = submit(stream, [launch] {
             launch->checked = settings.checked;
             launch->seed = settings.seed;
             launch->access_limit = settings.access_limit;
+            launch->begin();
             return run(*launch) ? Result::success : Result::illegal_address;
         });
+        stream->newest = launch;
+        return result;
     });
+}
+
+SRV_EXPORT Result cuLaunchKernel(Function* handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
+                                 unsigned shared_bytes, Stream* stream, void** params, void** extra) {
+    const LaunchConfig config{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, stream, nullptr, 0};
+    return cuLaunchKernelEx(&config, handle, params, extra);
 }

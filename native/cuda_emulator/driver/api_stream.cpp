@@ -79,6 +79,7 @@ SRV_EXPORT Result cuStreamSynchronize(Stream* handle) {
     return call_on(handle, [](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (const Result refused = refuse_if_capturing(*stream); refused != Result::success) return refused;
         complete_all(stream);
+        stream->newest = nullptr;
         return context.error;
     });
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "../block/launch.h"
 #include "result.h"
 
 namespace emulator {
@@ -60,6 +61,9 @@ struct Stream : std::enable_shared_from_this<Stream> {
     std::thread::id runner;
     std::shared_ptr<Capture> capture;
     std::vector<size_t> capture_tail;  // nodes that the next captured operation follows
+
+    // The newest kernel, and product, that was queued or captured here: one that need not wait for it may run beside it.
+    std::shared_ptr<const Launch> newest;
 };
 
 struct Event {

@@ -176,6 +176,16 @@ plant(token_slots.whole-pages token_slots/token_slots.cuh token_slots/token_slot
 plant(silu_mul.columns-behind-the-last silu_mul/silu_mul.cuh silu_mul/silu_mul.cuh "smaller(first + kColumns, p.columns)" "first + kColumns")
 plant(sample.block-behind-the-last sample/sample.cuh sample/draw.cuh "smaller((block + 1) * SRV_CDF_BLOCK, count)" "(block + 1) * SRV_CDF_BLOCK")
 
+# ---- kernels that begin early: not waiting for those before them, or reading what they write first
+
+plant(product.not-awaited product/product.cuh product/product.cuh "ptx::await_producers();" "")
+plant(product.inputs-not-awaited product/product.cuh product/product.cuh "ahead.copy_weights(p, ptx::shared_address(ring[i]));" "ahead.copy_weights(p, ptx::shared_address(ring[i])), ahead.copy_inputs(p, rows, ptx::shared_address(ring[i]));")
+plant(attention_decode.not-awaited attention/attention_decode.cuh attention/attention_decode.cuh "ptx::await_producers();" "")
+plant(attention_merge.not-awaited attention/attention_merge.cuh attention/attention_merge.cuh "ptx::await_producers();" "")
+plant(finish_rms_norm.not-awaited linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "ptx::await_producers();" "")
+plant(finish_rope_append_rows.not-awaited linear_finish/finish_rope_append_rows.cuh linear_finish/finish_rope_append_rows.cuh "ptx::await_producers();" "")
+plant(finish_silu_mul_rows.not-awaited linear_finish/finish_silu_mul_rows.cuh linear_finish/finish_silu_mul_rows.cuh "ptx::await_producers();" "")
+
 # ---- fragments of tiles in another layout
 
 plant(lora_shrink.fragment-a lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "{low.x, high.x, low.y, high.y}" "{low.x, low.y, high.x, high.y}")

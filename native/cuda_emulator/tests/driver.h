@@ -41,6 +41,7 @@ int cuEventSynchronize(void* event);
 int cuEventElapsedTime(float* milliseconds, void* start, void* end);
 int cuEventDestroy_v2(void* event);
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void* stream, void** params, void** extra);
+int cuLaunchKernelEx(const void* config, void* function, void** params, void** extra);
 int cuStreamBeginCapture_v2(void* stream, int mode);
 int cuStreamEndCapture(void* stream, void** graph);
 int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long flags);
@@ -125,6 +126,23 @@ struct Device {
     int launch(const char* name, unsigned blocks, unsigned threads, unsigned shared, Params params, void* stream = nullptr) {
         void* arguments[] = {&params};
         return cuLaunchKernel(function(name), blocks, 1, 1, threads, 1, 1, shared, stream, arguments, nullptr);
+    }
+
+    // One that need not wait for the kernel before it on its stream.
+    template <class Params>
+    int launch_early(const char* name, unsigned blocks, unsigned threads, unsigned shared, Params params, void* stream = nullptr) {
+        struct {
+            int id = 6;
+            alignas(8) int value[16] = {1};
+        } attribute;
+        struct {
+            unsigned grid[3], block[3], shared;
+            void* stream;
+            const void* attributes;
+            unsigned count;
+        } config{{blocks, 1, 1}, {threads, 1, 1}, shared, stream, &attribute, 1};
+        void* arguments[] = {&params};
+        return cuLaunchKernelEx(&config, function(name), arguments, nullptr);
     }
 
     void* module;

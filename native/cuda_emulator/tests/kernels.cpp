@@ -256,3 +256,19 @@ SRV_KERNEL(waits_for_a_flag, VectorParams, 32) {
 }
 
 SRV_KERNEL(counts, VectorParams, 256) { ptx::atomic_add(reinterpret_cast<uint32_t*>(p.y), 1); }
+
+// y = 2·x once the kernels before it are through; x is what they write.
+SRV_KERNEL(scale_awaited, VectorParams, 128) {
+    ptx::await_producers();
+    ptx::release_dependents();
+    const uint32_t i = ptx::block_index() * 128 + ptx::thread_index();
+    if (i < p.count) p.y[i] = 2.0f * p.x[i];
+}
+
+// Reads x before it waits: right where nobody writes it.
+SRV_KERNEL(scale_read_ahead, VectorParams, 128) {
+    const uint32_t i = ptx::block_index() * 128 + ptx::thread_index();
+    const float x = i < p.count ? p.x[i] : 0.0f;
+    ptx::await_producers();
+    if (i < p.count) p.y[i] = 2.0f * x;
+}

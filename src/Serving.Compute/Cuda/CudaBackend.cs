@@ -243,7 +243,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <summary>With the device's own kernels where it has some, they are wanted and its driver takes them.</summary>
     private KernelSet FindKernels(CudaModule module)
     {
-        var wanted = _options is { WarpgroupProducts: true, Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
+        var wanted = _options is { Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
         if (!wanted || _options.HopperImage() is not { } image)
         {
             return new KernelSet(module, _context.Device.SharedBytes);
@@ -251,11 +251,11 @@ public sealed class CudaBackend : IAsynchronousBackend
 
         try
         {
-            return new KernelSet(module, _context.Device.SharedBytes, Own(CudaModule.Load(_context, image)));
+            return new KernelSet(module, _context.Device.SharedBytes, Own(CudaModule.Load(_context, image)), _options.WarpgroupProducts, _options.EarlyLaunches);
         }
         catch (CudaException exception) when (!exception.IsFatal)
         {
-            Note = $"prefill attention runs without the kernels for {_context.Device.Architecture}a: {exception.Message}";
+            Note = $"steps run without the kernels for {_context.Device.Architecture}a: {exception.Message}";
             return new KernelSet(module, _context.Device.SharedBytes);
         }
     }

@@ -21,6 +21,9 @@ public sealed record CudaBackendOptions
     /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
     internal Func<byte[]?> HopperImage { get; init; } = KernelImage.ReadHopper;
 
+    /// <summary>On compute capability 9.0, launch the kernels of a decoding step before those ahead of them have ended. The bits are the same.</summary>
+    internal bool EarlyLaunches { get; init; } = true;
+
     /// <summary>The kernels without tensor cores, which the others are held to.</summary>
     internal bool PlainKernels { get; init; }
 

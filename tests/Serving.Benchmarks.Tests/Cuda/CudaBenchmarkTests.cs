@@ -26,6 +26,7 @@ public sealed class CudaBenchmarkTests
         ("decode.base", "<= 1.4"),
         ("decode.base.rate", null),
         ("decode.library", null),
+        ("decode.in-turn", null),
         ("decode.deterministic", null),
         ("adapters.attention", "<= 1.4"),
         ("adapters.all", "<= 1.4"),

@@ -25,6 +25,12 @@ internal static class CudaFactory
     /// <summary>Products of few rows by the kernel of our own.</summary>
     public static BackendFactory OwnProducts { get; } = Of("cuda own products", new CudaBackendOptions { FewRowProducts = FewRowProducts.Own });
 
+    /// <summary>The same, every kernel behind the end of the one before.</summary>
+    public static BackendFactory OwnProductsInTurn { get; } = Of("cuda own products in turn", new CudaBackendOptions { FewRowProducts = FewRowProducts.Own, EarlyLaunches = false });
+
+    /// <summary>The same, launch by launch, each as early as it may.</summary>
+    public static BackendFactory OwnProductsEager { get; } = Of("cuda own products eager", new CudaBackendOptions { FewRowProducts = FewRowProducts.Own, Eager = true });
+
     /// <summary>Products of few rows by what was faster when it was tried.</summary>
     public static BackendFactory MeasuredProducts { get; } = Of("cuda measured products", new CudaBackendOptions { FewRowProducts = FewRowProducts.Measured });
 

@@ -33,6 +33,23 @@ public sealed class CudaProductTests : IDisposable
         Assert.NotEqual(theirs, ours);
     }
 
+    /// <summary>
+    /// Kernels that begin before those ahead of them have ended give the bits of those that do not, recorded or launched one by one, with adapters and without, contexts whole and cut; and, on the emulator, touch
+    /// nothing meanwhile that a kernel beside them writes.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(ShapeNames))]
+    public void Execute_EarlyLaunches_GiveTheBitsOfTurns(string shape)
+    {
+        var test = TestProgram.Create(Shapes[shape]);
+        foreach (var (prompts, chunks) in ((int[], int)[])[([9, 20, 1], 1), ([200], 3)])
+        {
+            var early = Run(CudaFactory.OwnProducts, test, prompts, chunks);
+            Assert.Equal(Run(CudaFactory.OwnProductsInTurn, test, prompts, chunks), early);
+            Assert.Equal(Run(CudaFactory.OwnProductsEager, test, prompts, chunks), early);
+        }
+    }
+
     /// <summary>In steps of few rows a sequence's bits are those that it has alone: no sum depends on the rows beside it.</summary>
     [Theory]
     [MemberData(nameof(ShapeNames))]
@@ -74,23 +91,23 @@ public sealed class CudaProductTests : IDisposable
 
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 
-    /// <summary>Prompts of so many rows, then three steps of one row each; logits of the last rows.</summary>
-    private static float[] Run(BackendFactory factory, TestProgram test, int[] prompts)
+    /// <summary>Prompts in chunks of so many rows, then three steps of one row each; logits of the last rows.</summary>
+    private static float[] Run(BackendFactory factory, TestProgram test, int[] prompts, int chunks = 1)
     {
         using var session = new BackendSession(factory, test, pages: 256);
         var sequences = prompts.Select((_, i) => new TestSequence(session, i == 1 ? -1 : session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : 9)))).ToArray();
         var logits = new List<float>();
-        for (var step = 0; step < 4; step++)
+        for (var step = 0; step < chunks + 3; step++)
         {
             session.Inputs.Clear();
             for (var i = 0; i < prompts.Length; i++)
             {
-                var rows = step == 0 ? prompts[i] : 1;
+                var rows = step < chunks ? prompts[i] : 1;
                 sequences[i].AddChunk([.. Enumerable.Range(i + step, rows).Select(token => token % test.Shape.Vocabulary)], last: Greedy);
             }
 
             session.Execute();
-            if (step > 0)
+            if (step >= chunks)
             {
                 logits.AddRange(Enumerable.Range(0, prompts.Length).SelectMany(session.Logits));
             }

@@ -18,6 +18,7 @@ internal static class DecodeBenchmark
         var deterministic = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, Deterministic = true });
         var beside = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal });
         var library = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, FewRowProducts = FewRowProducts.Library });
+        var inTurn = SecondsOf(shape, program, new CudaBackendOptions { Ordinal = ordinal, EarlyLaunches = false });
         using var backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = ordinal });
         BenchmarkShape.LoadWeights(backend, program);
 
@@ -36,6 +37,7 @@ internal static class DecodeBenchmark
         }
 
         yield return new("decode.library", "the same with products by cuBLASLt alone, beside it", library / beside, "x", null, "1 x: nothing but what our kernel saves");
+        yield return new("decode.in-turn", "the same with every kernel behind the end of the one before, beside it", inTurn / beside, "x", null, "1 x: nothing but what beginning early saves");
         yield return new("decode.deterministic", "the same in deterministic mode, beside it", deterministic / beside, "x", null, "1 x: nothing but its cost");
         foreach (var row in AdapterCost.Rows(shape, session, cost).Concat(PopularityMixes.Rows(shape, session, cost)).Concat(AdapterLoads.Rows(shape, backend, session, cost)))
         {
@@ -45,7 +47,7 @@ internal static class DecodeBenchmark
 
     private static BenchmarkRow Product(ProductChoice choice, DeviceLimits limits) => new(
         FormattableString.Invariant($"product.{choice.Outputs}x{choice.Inputs}"),
-        FormattableString.Invariant($"product of {choice.Rows} rows, {choice.Outputs} x {choice.Inputs}, by our kernel in {choice.Planes} planes"),
+        FormattableString.Invariant($"product of {choice.Rows} rows, {choice.Outputs} x {choice.Inputs}, by our kernel in {choice.Planes} planes, behind a norm that writes them"),
         choice.OwnSeconds * 1e6,
         "us",
         null,

@@ -43,18 +43,37 @@ internal sealed unsafe class CudaKernel
     }
 
     /// <summary>Queues a launch; the parameters are copied now.</summary>
-    public void Launch<T>(CudaStream stream, CudaGrid grid, int threads, int sharedBytes, in T parameters)
+    /// <param name="stream">Where.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="threads">Threads of a block.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+    /// <param name="parameters">The kernel's struct.</param>
+    /// <param name="early">It may begin before the kernel ahead of it on the stream has ended, for which it waits by itself (programmatic dependent launch).</param>
+    public void Launch<T>(CudaStream stream, CudaGrid grid, int threads, int sharedBytes, in T parameters, bool early = false)
         where T : unmanaged
     {
         ObjectDisposedException.ThrowIf(_module.IsClosed, _module);
         fixed (T* first = &parameters)
         {
             void* argument = first;
-            var result = DriverApi.LaunchKernel(
-                _function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream.Value, &argument, null);
+            var attribute = new LaunchAttribute { Id = LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+            var configuration = new LaunchConfiguration
+            {
+                GridX = (uint)grid.X,
+                GridY = (uint)grid.Y,
+                GridZ = (uint)grid.Z,
+                BlockX = (uint)threads,
+                BlockY = 1,
+                BlockZ = 1,
+                SharedBytes = (uint)sharedBytes,
+                Stream = stream.Value,
+                Attributes = &attribute,
+                AttributeCount = early ? 1u : 0,
+            };
+            var result = DriverApi.LaunchKernelEx(&configuration, _function, &argument, null);
             if (result != CudaResult.Success)
             {
-                throw new CudaException("cuLaunchKernel", DriverApi.NameOf(result), (int)result, result.IsSticky(), $"{Name}: {DriverApi.TextOf(result)}");
+                throw new CudaException("cuLaunchKernelEx", DriverApi.NameOf(result), (int)result, result.IsSticky(), $"{Name}: {DriverApi.TextOf(result)}");
             }
         }
     }

@@ -125,9 +125,8 @@ internal static unsafe partial class DriverApi
     [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
     public static partial CudaResult EventDestroy(nint @event);
 
-    [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
-    public static partial CudaResult LaunchKernel(
-        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
+    [LibraryImport(Library, EntryPoint = "cuLaunchKernelEx")]
+    public static partial CudaResult LaunchKernelEx(LaunchConfiguration* configuration, nint function, void** parameters, void** extra);
 
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")]
     public static partial CudaResult StreamBeginCapture(nint stream, CaptureMode mode);

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Serving.Compute.Cuda.Driver;
 
 namespace Serving.Compute.Cuda.Kernels;
@@ -44,41 +45,54 @@ internal sealed class KernelSet
     /// <summary>Columns of a row that SRV_FINISH_NORM_SHARED holds.</summary>
     public const int FinishNormColumns = 16384;
 
+    /// <summary>
+    /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
+    /// </summary>
+    internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
+        "srv_product", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows");
+
+    private readonly CudaModule _module;
+    private readonly CudaModule? _hopper;
+    private readonly bool _early;
+
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
     /// <param name="sharedBytes">Shared memory that a block of this device may have.</param>
-    /// <param name="hopper">Those of compute capability 9.0, which stand in for others with other bits; null where they are not to be used.</param>
+    /// <param name="hopper">Those of compute capability 9.0; null where they are not to be used.</param>
+    /// <param name="warpgroups">Of these also the one whose bits are others: prefill attention on warpgroup products.</param>
+    /// <param name="early">Launch those that wait by themselves before the kernels ahead of them have ended.</param>
     /// <exception cref="CudaException">One is missing.</exception>
-    public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null)
+    public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null, bool warpgroups = true, bool early = true)
     {
-        Embed = Find(module, "srv_embed", 128);
-        RmsNorm = Find(module, "srv_rms_norm", 256, 64);
-        SiluMul = Find(module, "srv_silu_mul", 256);
-        Gather = Find(module, "srv_gather", 128);
-        SumPlanes = Find(module, "srv_sum_planes", 256);
-        JoinPlanes = Find(module, "srv_join_planes", 256);
-        TokenSlots = Find(module, "srv_token_slots", 256, 64);
-        CopyPages = Find(module, "srv_copy_pages", 256);
-        RopeAppend = Find(module, "srv_rope_append", 128);
-        AttentionPlain = Find(module, "srv_attention_plain", 128, 2048);
-        AttentionDecode = Find(module, "srv_attention_decode", 128, DecodeSharedBytes);
-        AttentionPrefill = hopper is not null
-            ? Find(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
-            : Find(module, "srv_attention_prefill", 256, PrefillSharedBytes);
-        AttentionMerge = Find(module, "srv_attention_merge", 128);
-        Product = sharedBytes >= ProductSharedBytes ? Find(module, "srv_product", 256, ProductSharedBytes) : null;
-        ShrinkPlain = Find(module, "srv_lora_shrink_plain", 128);
-        Shrink = Find(module, "srv_lora_shrink", 128, ShrinkSharedBytes);
-        FinishPlain = Find(module, "srv_linear_finish_plain", 128, 4096);
-        Finish = Find(module, "srv_linear_finish", 128, FinishSharedBytes);
-        FinishSiluMul = Find(module, "srv_finish_silu_mul", 256, FinishSiluSharedBytes);
-        FinishSiluMulRows = Find(module, "srv_finish_silu_mul_rows", 128);
-        FinishRopeAppend = Find(module, "srv_finish_rope_append", 128, FinishRopeSharedBytes);
-        FinishRopeAppendRows = Find(module, "srv_finish_rope_append_rows", 128, FinishRopeRowsSharedBytes);
-        FinishRmsNorm = Find(module, "srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
-        FinishRmsNormPlanes = Find(module, "srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
-        LoraExpand = Find(module, "srv_lora_expand", 128, FinishSharedBytes);
-        Sample = Find(module, "srv_sample", 1024, SampleSharedBytes);
+        (_module, _hopper, _early) = (module, hopper, early);
+        Embed = Find("srv_embed", 128);
+        RmsNorm = Find("srv_rms_norm", 256, 64);
+        SiluMul = Find("srv_silu_mul", 256);
+        Gather = Find("srv_gather", 128);
+        SumPlanes = Find("srv_sum_planes", 256);
+        JoinPlanes = Find("srv_join_planes", 256);
+        TokenSlots = Find("srv_token_slots", 256, 64);
+        CopyPages = Find("srv_copy_pages", 256);
+        RopeAppend = Find("srv_rope_append", 128);
+        AttentionPlain = Find("srv_attention_plain", 128, 2048);
+        AttentionDecode = Find("srv_attention_decode", 128, DecodeSharedBytes);
+        AttentionPrefill = hopper is not null && warpgroups
+            ? Find("srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
+            : Find("srv_attention_prefill", 256, PrefillSharedBytes);
+        AttentionMerge = Find("srv_attention_merge", 128);
+        Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
+        ShrinkPlain = Find("srv_lora_shrink_plain", 128);
+        Shrink = Find("srv_lora_shrink", 128, ShrinkSharedBytes);
+        FinishPlain = Find("srv_linear_finish_plain", 128, 4096);
+        Finish = Find("srv_linear_finish", 128, FinishSharedBytes);
+        FinishSiluMul = Find("srv_finish_silu_mul", 256, FinishSiluSharedBytes);
+        FinishSiluMulRows = Find("srv_finish_silu_mul_rows", 128);
+        FinishRopeAppend = Find("srv_finish_rope_append", 128, FinishRopeSharedBytes);
+        FinishRopeAppendRows = Find("srv_finish_rope_append_rows", 128, FinishRopeRowsSharedBytes);
+        FinishRmsNorm = Find("srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
+        FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
+        LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
+        Sample = Find("srv_sample", 1024, SampleSharedBytes);
     }
 
     /// <summary>Token ids to residual rows.</summary>
@@ -162,10 +176,11 @@ internal sealed class KernelSet
     /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
     public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);
 
-    private static StepKernel Find(CudaModule module, string name, int threads, int sharedBytes = 0)
+    private StepKernel Find(string name, int threads, int sharedBytes = 0)
     {
-        var kernel = module.GetKernel(name);
+        var waits = _hopper is not null && WaitingByThemselves.Contains(name);
+        var kernel = (waits || threads == WgmmaThreads ? _hopper! : _module).GetKernel(name);
         kernel.AllowSharedBytes(sharedBytes);
-        return new StepKernel(kernel, threads, sharedBytes);
+        return new StepKernel(kernel, threads, sharedBytes, waits && _early);
     }
 }

@@ -5,7 +5,11 @@ using Serving.Compute.Cuda.Steps;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>A kernel with its parameters.</summary>
-internal sealed class KernelLaunch<T>(StepKernel kernel, GridRule grid, T parameters) : IStepWork
+/// <param name="kernel">The kernel.</param>
+/// <param name="grid">Its blocks.</param>
+/// <param name="parameters">Its struct.</param>
+/// <param name="joins">It stands behind a branch where a step has adapters, and then has more than one kernel to wait for before it begins.</param>
+internal sealed class KernelLaunch<T>(StepKernel kernel, GridRule grid, T parameters, bool joins = false) : IStepWork
     where T : unmanaged
 {
     /// <inheritdoc/>
@@ -14,7 +18,7 @@ internal sealed class KernelLaunch<T>(StepKernel kernel, GridRule grid, T parame
         var blocks = grid.For(in size);
         if (blocks.X > 0)
         {
-            kernel.Kernel.Launch(stream, blocks, kernel.Threads, kernel.SharedBytes, in parameters);
+            kernel.Kernel.Launch(stream, blocks, kernel.Threads, kernel.SharedBytes, in parameters, kernel.WaitsByItself && !(joins && size.HasAdapters));
         }
     }
 }

@@ -76,7 +76,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
         where T : unmanaged => new(kernel, new GridRule(GridUnit.Tiles, Y: units), parameters);
 
     private static KernelLaunch<T> RowByRow<T>(StepKernel kernel, int units, T parameters)
-        where T : unmanaged => new(kernel, new GridRule(GridUnit.Rows, Y: units), parameters);
+        where T : unmanaged => new(kernel, new GridRule(GridUnit.Rows, Y: units), parameters, joins: true);
 
     private FinishParameters Activated(LinearEnd end, SiluMulOp silu) => Parameters(end) with { Output = context.AddressOf(silu.Output), OutputStride = context.StrideOf(silu.Output) };
 
@@ -96,7 +96,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     {
         var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm) };
         var kernel = (end.Planes > ProductPlanes.Most ? kernels.FinishRmsNormPlanes : kernels.FinishRmsNorm) with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
-        return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters);
+        return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters, joins: true);
     }
 
     private FinishParameters Parameters(LinearEnd end) => new()

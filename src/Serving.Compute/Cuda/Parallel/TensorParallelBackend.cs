@@ -230,7 +230,8 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         {
             for (var rank = 0; rank < shards.Length; rank++)
             {
-                var rankOptions = new CudaBackendOptions { Ordinal = options.Ordinals[rank], Deterministic = options.Deterministic, Eager = options.Eager };
+                // What begins beside a collective of NCCL's is not known.
+                var rankOptions = new CudaBackendOptions { Ordinal = options.Ordinals[rank], Deterministic = options.Deterministic, Eager = options.Eager, EarlyLaunches = false };
                 opened.Add(new CudaBackend(shards[rank].Program, rankOptions));
             }
         }

@@ -58,6 +58,7 @@ public sealed partial class AssemblyTests
         var ptx = await ReadAsync("serving_kernels.ptx");
         var kernels = Kernel().Matches(await AssembleAsync("serving_kernels.ptx", "sm_90")).ToDictionary(match => match.Groups["name"].Value);
         var threads = Entry().Matches(ptx).ToDictionary(match => match.Groups["name"].Value, match => Number(match, "threads"));
+        kernels["srv_product"] = Kernel().Matches(await AssembleAsync("serving_hopper.ptx", "sm_90a")).Single(match => match.Groups["name"].Value == "srv_product");
         foreach (var (beside, bytes) in new[] { ("srv_lora_shrink", KernelSet.ShrinkSharedBytes), ("srv_lora_expand", KernelSet.FinishSharedBytes) })
         {
             Assert.InRange(RegistersOf(kernels["srv_product"], threads["srv_product"]) + RegistersOf(kernels[beside], threads[beside]), 1, Registers);

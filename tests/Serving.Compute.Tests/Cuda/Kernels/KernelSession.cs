@@ -1,5 +1,6 @@
 using Serving.Compute.Cuda;
 using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Cuda.Kernels;
 using Serving.Testing;
 
 namespace Serving.Compute.Tests.Cuda.Kernels;
@@ -69,14 +70,22 @@ internal sealed class KernelSession : IDisposable
         return values;
     }
 
-    /// <summary>Runs a kernel, or the copy of it with a mistake that is planted now, to its end.</summary>
+    /// <summary>Queues a kernel, or the copy of it with a mistake that is planted now: one that waits by itself for those before it need not wait for them to begin.</summary>
+    public void Queue<T>(string name, CudaGrid grid, int threads, int sharedBytes, in T parameters)
+        where T : unmanaged
+    {
+        var early = _hopper is not null && KernelSet.WaitingByThemselves.Contains(name);
+        var module = early || name.EndsWith("_wgmma", StringComparison.Ordinal) ? _hopper! : _module;
+        var kernel = module.GetKernel(PlantedKernel.Current?.Substitute(name) ?? name);
+        kernel.AllowSharedBytes(sharedBytes);
+        kernel.Launch(_stream, grid, threads, sharedBytes, parameters, early);
+    }
+
+    /// <summary>Runs a kernel to its end, as <see cref="Queue"/> does.</summary>
     public void Launch<T>(string name, CudaGrid grid, int threads, int sharedBytes, in T parameters)
         where T : unmanaged
     {
-        var module = name.EndsWith("_wgmma", StringComparison.Ordinal) ? _hopper! : _module;
-        var kernel = module.GetKernel(PlantedKernel.Current?.Substitute(name) ?? name);
-        kernel.AllowSharedBytes(sharedBytes);
-        kernel.Launch(_stream, grid, threads, sharedBytes, parameters);
+        Queue(name, grid, threads, sharedBytes, parameters);
         try
         {
             _stream.Synchronize();

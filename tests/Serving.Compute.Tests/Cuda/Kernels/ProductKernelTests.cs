@@ -67,6 +67,36 @@ public sealed class ProductKernelTests
         }
     }
 
+    /// <summary>Launched right behind the kernel that writes its input, before that has ended where the device can: what it brings early is the weight alone.</summary>
+    [Theory]
+    [InlineData(5, 1)]
+    [InlineData(64, 3)]
+    public void Product_BehindTheKernelThatWritesItsInput_HasItsBits(int rows, int blocks)
+    {
+        using var session = new KernelSession();
+        const int Outputs = 200;
+        const int Inputs = 332;
+        var (_, w) = Operands(Outputs, Inputs);
+        var norm = new RmsNormParameters
+        {
+            Input = session.Upload<float>(Values.Random(rows, Inputs, 1, 9)),
+            Weight = session.Upload<ushort>(Values.Random(1, Inputs, 1, 10).ToBFloat16()),
+            Output = session.Allocate<ushort>(rows * Values.Stride(Inputs)),
+            RowCount = session.Upload(rows),
+            Columns = Inputs,
+            InputStride = Values.Stride(Inputs),
+            OutputStride = Values.Stride(Inputs),
+            Epsilon = 1e-5f,
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(rows), 256, 64, norm);
+        var x = session.Download<ushort>(norm.Output, rows * Values.Stride(Inputs));
+        session.Write<ushort>(norm.Output, new ushort[x.Length]);
+        var parameters = ParametersOf(session, norm.Output, w, rows, Outputs, Inputs, 2);
+        session.Queue("srv_rms_norm", new CudaGrid(rows), 256, 64, norm);
+        session.Launch("srv_product", new CudaGrid(blocks), 256, KernelSet.ProductSharedBytes, parameters);
+        Assert.Equal(Run(session, x, w, rows, Outputs, Inputs, 2, blocks), session.Download<float>(parameters.Output, 2 * PlaneFloats(Outputs)));
+    }
+
     private static int PlaneFloats(int outputs) => (MaxRows * Values.Stride(outputs)) + PlaneGap;
 
     private static (ushort[] X, ushort[] W) Operands(int outputs, int inputs) =>
@@ -74,12 +104,20 @@ public sealed class ProductKernelTests
 
     private static float[] Run(KernelSession session, ushort[] x, ushort[] w, int rows, int outputs, int inputs, int planes, int blocks)
     {
+        var parameters = ParametersOf(session, session.Upload<ushort>(x.AsSpan(0, rows * Values.Stride(inputs))), w, rows, outputs, inputs, planes);
+        session.Launch("srv_product", new CudaGrid(blocks), 256, KernelSet.ProductSharedBytes, parameters);
+        return session.Download<float>(parameters.Output, planes * PlaneFloats(outputs));
+    }
+
+    /// <summary>With an output of -1 everywhere.</summary>
+    private static ProductParameters ParametersOf(KernelSession session, ulong input, ushort[] w, int rows, int outputs, int inputs, int planes)
+    {
         var untouched = new float[planes * PlaneFloats(outputs)];
         untouched.AsSpan().Fill(-1);
-        var parameters = new ProductParameters
+        return new ProductParameters
         {
             Weight = session.Upload<ushort>(w),
-            Input = session.Upload<ushort>(x.AsSpan(0, rows * Values.Stride(inputs))),
+            Input = input,
             Output = session.Upload<float>(untouched),
             RowCount = session.Upload(rows),
             PlaneStride = (ulong)PlaneFloats(outputs),
@@ -90,7 +128,5 @@ public sealed class ProductKernelTests
             InputStride = Values.Stride(inputs),
             OutputStride = Values.Stride(outputs),
         };
-        session.Launch("srv_product", new CudaGrid(blocks), 256, KernelSet.ProductSharedBytes, parameters);
-        return session.Download<float>(parameters.Output, untouched.Length);
     }
 }

@@ -20,6 +20,8 @@ internal static class MeetingCases
         yield return new("ptx_barrier_arrive", Threads, input, [.. input.AsEnumerable().Reverse().Take(Threads / 2)]) { SharedBytes = shared };
         yield return new("ptx_warp_sync", Threads, input, [.. Mirrored(input, 32)]) { SharedBytes = shared };
 
+        yield return new("ptx_producers", Threads, input, input);
+
         var words = PtxTable.Noise(Blocks, 2);
         yield return new("ptx_threadfence", 32, words, [Blocks, words.Aggregate((sum, word) => sum + word), .. words]) { Grid = new CudaGrid(Blocks) };
     }

@@ -30,6 +30,7 @@ internal static class KernelCases
         ["srv_lora_shrink_plain"] = Shrink(tensorCores: false),
         ["srv_product"] =
         [
+            () => new ProductKernelTests().Product_BehindTheKernelThatWritesItsInput_HasItsBits(5, 1),
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(3, 130, 72, 1, 2),
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(33, 300, 330, 3, 2),
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(17, 100, 200, 2, 3),
