@@ -25,7 +25,9 @@ internal static class ConsoleReport
 
         foreach (var threshold in report.Thresholds)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{(threshold.Holds ? "[green]holds [/]" : "[red]missed[/]")} {threshold.Text}  ({Figures.Judged(threshold)})");
+            // Not by one interpolation: what it inserts is text, its brackets too.
+            console.Markup(threshold.Holds ? "[green]holds [/]" : "[red]missed[/]");
+            console.WriteLine($" {threshold.Text}  ({Figures.Judged(threshold)})");
         }
 
         if (report.Knee is { } knee)

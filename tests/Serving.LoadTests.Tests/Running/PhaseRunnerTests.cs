@@ -61,7 +61,7 @@ public sealed class PhaseRunnerTests
         _time.Advance(1);
         await _time.TimersAsync();
         _time.Advance(1);
-        await WaitForAsync(() => runner.Meters.Dropped == 2);
+        await Eventually.HoldsAsync(() => runner.Meters.Dropped == 2);
         _target.Open();
         await running;
 
@@ -130,14 +130,6 @@ public sealed class PhaseRunnerTests
         var scenario = new Scenario { Name = "s", Prompt = new PromptShape(new LengthDistribution.Fixed(4), 0, 1, null), Output = new LengthDistribution.Fixed(1), Load = [] };
         var plan = new ArrivalPlan([.. arrivals.Select(at => new Arrival(at))], closed, 0);
         return new ScenarioLoad(plan, new RequestFactory(scenario, ["m"], null, 1, 2), target, new ScenarioStatistics(scenario, new ServiceLevel(6, null)), 0);
-    }
-
-    private static async Task WaitForAsync(Func<bool> holds)
-    {
-        while (!holds())
-        {
-            await Task.Yield();
-        }
     }
 
     private ScenarioLoad Load(double[] arrivals, params ClosedLoop[] closed) => LoadOf(_target, arrivals, closed);
