@@ -51,10 +51,6 @@ internal sealed class KernelSet
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
         "srv_product", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows");
 
-    private readonly CudaModule _module;
-    private readonly CudaModule? _hopper;
-    private readonly bool _early;
-
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
     /// <param name="sharedBytes">Shared memory that a block of this device may have.</param>
@@ -64,7 +60,6 @@ internal sealed class KernelSet
     /// <exception cref="CudaException">One is missing.</exception>
     public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null, bool warpgroups = true, bool early = true)
     {
-        (_module, _hopper, _early) = (module, hopper, early);
         Embed = Find("srv_embed", 128);
         RmsNorm = Find("srv_rms_norm", 256, 64);
         SiluMul = Find("srv_silu_mul", 256);
@@ -77,7 +72,7 @@ internal sealed class KernelSet
         AttentionPlain = Find("srv_attention_plain", 128, 2048);
         AttentionDecode = Find("srv_attention_decode", 128, DecodeSharedBytes);
         AttentionPrefill = hopper is not null && warpgroups
-            ? Find("srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
+            ? FindIn(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
             : Find("srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
@@ -93,6 +88,10 @@ internal sealed class KernelSet
         FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
+
+        StepKernel Find(string name, int threads, int sharedBytes = 0) => hopper is not null && WaitingByThemselves.Contains(name)
+            ? FindIn(hopper, name, threads, sharedBytes) with { WaitsByItself = early }
+            : FindIn(module, name, threads, sharedBytes);
     }
 
     /// <summary>Token ids to residual rows.</summary>
@@ -176,11 +175,10 @@ internal sealed class KernelSet
     /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
     public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);
 
-    private StepKernel Find(string name, int threads, int sharedBytes = 0)
+    private static StepKernel FindIn(CudaModule module, string name, int threads, int sharedBytes)
     {
-        var waits = _hopper is not null && WaitingByThemselves.Contains(name);
-        var kernel = (waits || threads == WgmmaThreads ? _hopper! : _module).GetKernel(name);
+        var kernel = module.GetKernel(name);
         kernel.AllowSharedBytes(sharedBytes);
-        return new StepKernel(kernel, threads, sharedBytes, waits && _early);
+        return new StepKernel(kernel, threads, sharedBytes);
     }
 }
