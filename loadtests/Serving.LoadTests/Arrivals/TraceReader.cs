@@ -19,12 +19,12 @@ internal static class TraceReader
     /// <summary>Reads a trace as a stretch of load asks for it; times count from its first request.</summary>
     /// <param name="replay">What is asked for.</param>
     /// <param name="factor">What its speed is multiplied by.</param>
-    /// <param name="lines">The file's lines.</param>
+    /// <param name="text">The file; read line by line, no further than is needed.</param>
     /// <exception cref="ScenarioException">A line is not of the format.</exception>
-    public static IEnumerable<Arrival> Read(LoadSimulation.Replay replay, double factor, IEnumerable<string> lines)
+    public static IEnumerable<Arrival> Read(LoadSimulation.Replay replay, double factor, TextReader text)
     {
-        var (number, first, previous) = (0, double.NaN, 0.0);
-        foreach (var line in lines)
+        var (lines, number, first, previous) = (new BoundedLineReader(text, MaxLine), 0, double.NaN, 0.0);
+        while (lines.Read() is { } line)
         {
             number++;
             if (string.IsNullOrWhiteSpace(line) || (number == 1 && replay.Format == "azure" && line.TrimStart('\uFEFF').StartsWith("TIMESTAMP", StringComparison.Ordinal)))
@@ -32,8 +32,7 @@ internal static class TraceReader
                 continue;
             }
 
-            var entry = line.Length > MaxLine ? null : replay.Format == "azure" ? Azure(line) : Mooncake(line);
-            if (entry is not { } row)
+            if ((replay.Format == "azure" ? Azure(line) : Mooncake(line)) is not { } row)
             {
                 throw new ScenarioException($"line {number} of the trace is not of the format {replay.Format}");
             }
@@ -53,12 +52,20 @@ internal static class TraceReader
             previous = at;
             yield return Scaled(replay, at, row);
         }
+
+        if (lines.TooLong)
+        {
+            throw new ScenarioException($"line {number + 1} of the trace has more than {MaxLine} characters");
+        }
     }
 
     private static Arrival Scaled(LoadSimulation.Replay replay, double at, Entry row)
     {
         int Scale(long tokens, int most) => (int)Math.Clamp(Math.Round(tokens * replay.LengthScale), 1, most);
-        return new Arrival(at, Scale(row.Prompt, replay.MaxPrompt), Scale(row.Output, replay.MaxOutput), row.Blocks, Scale(MooncakeBlock, MooncakeBlock));
+        var (prompt, block) = (Scale(row.Prompt, replay.MaxPrompt), Scale(MooncakeBlock, MooncakeBlock));
+
+        // Blocks behind the prompt's end are not kept: a trace's memory is bounded by its prompts.
+        return new Arrival(at, prompt, Scale(row.Output, replay.MaxOutput), row.Blocks is { } blocks ? [.. blocks.Take(((prompt - 1) / block) + 1)] : null, block);
     }
 
     private static Entry? Azure(string line)

@@ -4,6 +4,10 @@ namespace Serving.LoadTests.Client;
 /// <param name="samples">The page.</param>
 internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
 {
+    private const string Running = "vllm:num_requests_running";
+    private const string Waiting = "vllm:num_requests_waiting";
+    private const string Pages = "serving_pages";
+
     // What a report calls a counter, and its name in /metrics; vLLM's names work with vLLM too.
     private static readonly (string Name, string Metric)[] Counters =
     [
@@ -21,14 +25,24 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
         ("steps", "serving_steps_total"),
     ];
 
-    /// <summary>Whether requests still run or wait.</summary>
-    public bool IsIdle => Sum("vllm:num_requests_running") == 0 && Sum("vllm:num_requests_waiting") == 0 && SequencePages == 0;
+    /// <summary>Whether nothing runs, waits or holds pages, of what the daemon shows.</summary>
+    public bool IsIdle => Sum(Running) == 0 && Sum(Waiting) == 0 && SequencePages is null or 0;
 
-    /// <summary>Pages that sequences hold.</summary>
-    public double SequencePages => Pages("sequence");
+    /// <summary>Whether the daemon shows all that <see cref="IsIdle"/> looks at: without it nobody can say that it has everything back.</summary>
+    public bool ShowsWork => Has(Running) && Has(Waiting) && SequencePages is not null;
+
+    /// <summary>Pages that sequences hold; null where the daemon does not say.</summary>
+    public double? SequencePages
+    {
+        get
+        {
+            var pages = samples.Where(sample => sample.Name == Pages && sample.Labels.Contains("state=\"sequence\"", StringComparison.Ordinal)).ToList();
+            return pages.Count == 0 ? null : pages.Sum(sample => sample.Value);
+        }
+    }
 
     /// <summary>Pages of all kinds that are accounted for; null where the daemon does not say.</summary>
-    public double? AccountedPages => samples.Any(sample => sample.Name == "serving_pages") ? Sum("serving_pages") : null;
+    public double? AccountedPages => Has(Pages) ? Sum(Pages) : null;
 
     /// <summary>Pages of the pool; null where the daemon does not say.</summary>
     public double? TotalPages
@@ -46,7 +60,7 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
     public SortedDictionary<string, double> Since(ServerMetrics before)
     {
         var rise = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        foreach (var (name, metric) in Counters.Where(counter => samples.Any(sample => sample.Name == counter.Metric)))
+        foreach (var (name, metric) in Counters.Where(counter => Has(counter.Metric)))
         {
             rise[name] = Sum(metric) - before.Sum(metric);
         }
@@ -54,8 +68,7 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
         return rise;
     }
 
-    private double Sum(string name) => samples.Where(sample => sample.Name == name).Sum(sample => sample.Value);
+    private bool Has(string name) => samples.Any(sample => sample.Name == name);
 
-    private double Pages(string state) =>
-        samples.Where(sample => sample.Name == "serving_pages" && sample.Labels.Contains($"state=\"{state}\"", StringComparison.Ordinal)).Sum(sample => sample.Value);
+    private double Sum(string name) => samples.Where(sample => sample.Name == name).Sum(sample => sample.Value);
 }

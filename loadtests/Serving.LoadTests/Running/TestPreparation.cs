@@ -117,7 +117,9 @@ internal sealed class TestPreparation : IDisposable
         var path = _options.Trace ?? replay.Path ?? throw new ScenarioException($"the scenario replays a trace of the format {replay.Format}: name it with --trace FILE");
         try
         {
-            return TraceReader.Read(replay, factor, File.ReadLines(path)).ToList();
+            // One more than may be: the plan refuses them then, and an endless trace ends.
+            using var file = File.OpenText(path);
+            return TraceReader.Read(replay, factor, file).Take(ArrivalPlan.MaxArrivals + 1).ToList();
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -41,6 +41,17 @@ public sealed class ServerMetricsTests
         Assert.True(after.IsIdle);
         Assert.Equal((100.0, 100.0, 30.0), (before.TotalPages, before.AccountedPages, before.SequencePages));
         Assert.Equal(70, after.AccountedPages);
+        Assert.True(before.ShowsWork);
+    }
+
+    [Theory]
+    [InlineData("serving_pages{state=\"sequence\"")]
+    [InlineData("vllm:num_requests_running")]
+    [InlineData("vllm:num_requests_waiting")]
+    public void ShowsWork_APageWithoutOneOfItsFigures_DoesNot(string figure)
+    {
+        var lines = Page.Split('\n').Where(line => !line.StartsWith(figure, StringComparison.Ordinal));
+        Assert.False(new ServerMetrics(PrometheusText.Parse(string.Join('\n', lines))).ShowsWork);
     }
 
     [Fact]

@@ -95,6 +95,17 @@ public sealed class CommandTests : IDisposable
         Assert.All(report.Thresholds, threshold => Assert.False(threshold.Holds));
     }
 
+    /// <summary>Nothing is claimed of a pool that was never shown.</summary>
+    [Fact]
+    public async Task Run_ADaemonThatShowsNoPages_IsNotSaidToHaveSettled()
+    {
+        await using var daemon = await FakeDaemon.StartAsync(leakedPages: null);
+        var (code, _, report) = await RunAsync(daemon, Closed("""{ "length": 4 }""", copies: 1, requests: 1, "ok == 1", "run.settled == 1", "run.pages_missing == 0"));
+        Assert.Equal(ExitCodes.Missed, code);
+        Assert.Equal([true, false, false], report!.Thresholds.Select(threshold => threshold.Holds));
+        Assert.DoesNotContain(report.Phases[0].Metrics.Keys, name => name is "settled" or "sequence_pages_left" or "pages_missing");
+    }
+
     [Fact]
     public async Task Run_WhatCannotBeRun_SaysWhyAndEndsWithItsCode()
     {

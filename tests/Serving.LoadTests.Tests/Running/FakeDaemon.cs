@@ -35,11 +35,11 @@ internal sealed class FakeDaemon : IAsyncDisposable
     /// <summary>What an answer waits for after its first token.</summary>
     public Task Gate { get; init; } = Task.CompletedTask;
 
-    /// <summary>Pages that /metrics says sequences hold, for ever.</summary>
-    public int LeakedPages { get; init; }
+    /// <summary>Pages that /metrics says sequences hold, for ever; null: it says nothing of pages, as other servers do.</summary>
+    public int? LeakedPages { get; init; }
 
     /// <summary>Starts one that behaves in its own way.</summary>
-    public static async Task<FakeDaemon> StartAsync(Func<int, int>? fate = null, Task? gate = null, int leakedPages = 0)
+    public static async Task<FakeDaemon> StartAsync(Func<int, int>? fate = null, Task? gate = null, int? leakedPages = 0)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
@@ -56,10 +56,14 @@ internal sealed class FakeDaemon : IAsyncDisposable
     {
         _application.MapGet("/v1/models", () => Results.Text("""{"data":[{"id":"base","parent":null},{"id":"b","parent":"base"},{"id":"a","parent":"base"}]}""", "application/json"));
         _application.MapPost("/tokenize", () => Results.Text("""{"count":5,"tokens":[7,8,9,7,10]}""", "application/json"));
-        _application.MapGet("/metrics", () => Results.Text(string.Create(
-            CultureInfo.InvariantCulture,
-            $"vllm:num_requests_running 0\nvllm:num_requests_waiting 0\nserving_pages{{state=\"sequence\"}} {LeakedPages}\nserving_pages{{state=\"free\"}} 90\nvllm:cache_config_info{{num_gpu_blocks=\"90\"}} 1\nserving_steps_total {_requests}\n")));
+        _application.MapGet("/metrics", () => Results.Text(Metrics()));
         _application.MapPost("/v1/completions", AnswerAsync);
+    }
+
+    private string Metrics()
+    {
+        var pages = LeakedPages is { } leaked ? $"serving_pages{{state=\"sequence\"}} {leaked}\nserving_pages{{state=\"free\"}} 90\nvllm:cache_config_info{{num_gpu_blocks=\"90\"}} 1\n" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"vllm:num_requests_running 0\nvllm:num_requests_waiting 0\n{pages}serving_steps_total {_requests}\n");
     }
 
     private async Task AnswerAsync(HttpContext context)
