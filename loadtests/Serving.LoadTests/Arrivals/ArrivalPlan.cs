@@ -17,7 +17,7 @@ internal sealed record ArrivalPlan(IReadOnlyList<Arrival> Open, IReadOnlyList<Cl
 
     /// <summary>Lays out a scenario's load.</summary>
     /// <param name="load">Its stretches.</param>
-    /// <param name="seed">Of this scenario in this phase.</param>
+    /// <param name="seed">Of the scenario's place.</param>
     /// <param name="rateFactor">What rates are multiplied by, and copies and a trace's speed too.</param>
     /// <param name="traceOf">Reads a trace.</param>
     /// <exception cref="ScenarioException">There are too many.</exception>

@@ -47,7 +47,7 @@ internal static class LoadTestCommand
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
-            console.MarkupLine("[yellow]interrupted[/] before anything was measured");
+            console.MarkupLine("[yellow]interrupted[/] before it had a result");
             return ExitCodes.Interrupted;
         }
     }
@@ -58,13 +58,13 @@ internal static class LoadTestCommand
         var url = new Option<Uri>("--url") { Description = "Where the daemon is.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8000"), CustomParser = ToAddress };
         var keys = new Option<string[]>("--key") { Description = "A tenant's key, TENANT=KEY, or one for all, KEY. May be repeated.", HelpName = "TENANT=KEY" };
         var rate = Factor("--rate", "What rates, copies and traces' speeds are multiplied by.");
-        var seconds = Factor("--time", "What times are multiplied by.");
+        var seconds = Factor("--time", "What times, and the numbers of requests of closed loops, are multiplied by.");
         var seed = new Option<long?>("--seed") { Description = "Instead of the scenario's." };
         var trace = new Option<string?>("--trace") { Description = "The trace that a scenario replays.", HelpName = "FILE" };
         var report = new Option<string?>("--report") { Description = "Write the report to this folder too, as JSON.", HelpName = "FOLDER" };
         var root = new RootCommand(
             "Puts load on a daemon that speaks the OpenAI API and measures what its clients see. Ends with 0 when every threshold held, 1 when one did not, 2 when what was asked for is wrong, "
-            + "3 when the generator itself was the bottleneck, 4 when the daemon cannot be reached or refuses what the run needs, 130 when interrupted.") { scenario, url, keys, rate, seconds, seed, trace, report };
+            + "3 when the generator itself was the bottleneck, 4 when the daemon cannot be reached or refuses what the run needs, 130 when interrupted.") { scenario, url, keys, rate, seconds, seed, trace, report, AdaptersCommand.Create(console) };
         root.SetAction((parsed, interrupt) => RunCommand.RunAsync(
             console,
             parsed.GetValue(scenario)!,

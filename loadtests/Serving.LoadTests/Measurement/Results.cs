@@ -44,6 +44,9 @@ internal sealed record PhaseResult
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Which time it ran, from 0.</summary>
+    public int Round { get; init; }
+
     /// <summary>Seconds that were counted: from the end of the warm-up to the last answer.</summary>
     public required double Seconds { get; init; }
 

@@ -28,8 +28,9 @@ internal static class Figures
     /// <summary>A row of that table.</summary>
     public static IReadOnlyList<string> Row(PhaseResult phase, ScenarioResult scenario) => [Name(phase), scenario.Name, .. Columns.Select(column => column.Cell(scenario))];
 
-    /// <summary>A phase's name, with its rates' factor where that is not 1.</summary>
-    public static string Name(PhaseResult phase) => phase.RateFactor == 1 ? phase.Name : string.Create(CultureInfo.InvariantCulture, $"{phase.Name} x {phase.RateFactor:G4}");
+    /// <summary>A phase's name, with its round where it is not the first and its rates' factor where that is not 1.</summary>
+    public static string Name(PhaseResult phase) =>
+        string.Create(CultureInfo.InvariantCulture, $"{phase.Name}{(phase.Round > 0 ? $" #{phase.Round + 1}" : "")}{(phase.RateFactor == 1 ? "" : $" x {phase.RateFactor:G4}")}");
 
     /// <summary>A phase's own figures and the daemon's counters.</summary>
     public static IEnumerable<(string Name, string Value)> Whole(PhaseResult phase) =>

@@ -31,11 +31,19 @@ internal static class ReportBuilder
         : report.Thresholds.All(threshold => threshold.Holds) ? ExitCodes.Good
         : ExitCodes.Missed;
 
+    // A number must be kept in every round, and the one that breaks it is shown. Two metrics are compared by the medians of their rounds.
     private static ThresholdResult Judge(Threshold threshold, IReadOnlyList<PhaseResult> phases)
     {
         var left = MetricPath.Find(phases, threshold.Left);
-        var right = threshold.Right is null ? 1 : MetricPath.Find(phases, threshold.Right);
-        return new ThresholdResult(threshold.Text, left, right * threshold.Factor, left is { } value && right is { } bar && threshold.Holds(value, bar));
+        IReadOnlyList<double> right = threshold.Right is null ? [1] : MetricPath.Find(phases, threshold.Right);
+        if (left.Count == 0 || right.Count == 0)
+        {
+            return new ThresholdResult(threshold.Text, left.Count == 0 ? null : MetricPath.Median(left), right.Count == 0 ? null : MetricPath.Median(right) * threshold.Factor, false);
+        }
+
+        var bar = MetricPath.Median(right);
+        var value = threshold.Right is null ? left.FirstOrDefault(round => !threshold.Holds(round, bar), left[0]) : MetricPath.Median(left);
+        return new ThresholdResult(threshold.Text, value, bar * threshold.Factor, threshold.Holds(value, bar));
     }
 
     private static double? Knee(IReadOnlyList<PhaseResult> phases, double goodShare)

@@ -57,7 +57,7 @@ internal sealed class TestPreparation : IDisposable
     {
         var scenarios = phase.Scenarios.Select(name => _test.Scenarios[name]).ToList();
         var tenants = Tenants(phase).Select(tenant => tenant.Name).ToList();
-        return [.. scenarios.Select((scenario, i) => Lay(scenario, factor * _options.RateFactor, [round, _test.Phases.ToList().IndexOf(phase), i], tenants.IndexOf(scenario.Tenant)))];
+        return [.. scenarios.Select((scenario, i) => Lay(scenario, factor * _options.RateFactor, [round, i], _test.Phases.ToList().IndexOf(phase), tenants.IndexOf(scenario.Tenant)))];
     }
 
     /// <summary>The tenants of a phase with their weights.</summary>
@@ -73,11 +73,11 @@ internal sealed class TestPreparation : IDisposable
         }
     }
 
-    private ScenarioLoad Lay(Scenario scenario, double factor, int[] place, int tenant)
+    private ScenarioLoad Lay(Scenario scenario, double factor, int[] place, int phase, int tenant)
     {
         var seed = (long)new Sampling.SeededRandom([Seed, .. place]).NextInt(int.MaxValue);
         var plan = ArrivalPlan.Of([.. scenario.Load.Select(Stretch)], seed, factor, Trace);
-        var requests = new RequestFactory(scenario, ModelsOf(scenario), plan.Requests, seed, Seed);
+        var requests = new RequestFactory(scenario, ModelsOf(scenario), plan.Requests, seed, Seed, phase);
         var target = new HttpTarget(_clients[scenario.Tenant], scenario, new PromptTokens(_vocabulary, Seed), DocumentsOf(scenario), _time);
         return new ScenarioLoad(plan, requests, target, new ScenarioStatistics(scenario, _test.Slo), tenant);
     }
@@ -109,7 +109,8 @@ internal sealed class TestPreparation : IDisposable
         LoadSimulation.Pause pause => pause with { Seconds = pause.Seconds * _options.TimeFactor },
         LoadSimulation.Replay replay => replay with { Seconds = replay.Seconds * _options.TimeFactor },
         LoadSimulation.KeepConstant { Seconds: { } seconds } constant => constant with { Seconds = seconds * _options.TimeFactor },
-        _ => load,
+        LoadSimulation.KeepConstant { Requests: { } requests } constant => constant with { Requests = (int)Math.Clamp(Math.Round(requests * _options.TimeFactor), 1, LoadSimulation.KeepConstant.MaxRequests) },
+        _ => throw new ArgumentOutOfRangeException(nameof(load), load, "not a stretch of load"),
     };
 
     private IEnumerable<Arrival> Trace(LoadSimulation.Replay replay, double factor)

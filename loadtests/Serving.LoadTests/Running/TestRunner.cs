@@ -27,7 +27,11 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
             return results;
         }
 
-        await RunRoundAsync(results, 1, 0, interrupt);
+        for (var round = 0; round < test.Rounds && !interrupt.IsCancellationRequested; round++)
+        {
+            await RunRoundAsync(results, 1, round, interrupt);
+        }
+
         return results;
     }
 
@@ -35,14 +39,14 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
     private async Task<bool> RunRoundAsync(List<PhaseResult> results, double factor, int round, CancellationToken interrupt)
     {
         var first = results.Count;
-        foreach (var phase in test.Phases)
+        foreach (var phase in round % 2 == 0 || test.Search is not null ? test.Phases : test.Phases.Reverse())
         {
             if (interrupt.IsCancellationRequested)
             {
                 break;
             }
 
-            say(test.Search is null ? $"phase {phase.Name}" : FormattableString.Invariant($"phase {phase.Name}, rates x {factor:G4}"));
+            say(test.Search is null ? $"phase {phase.Name}{(test.Rounds > 1 ? $", round {round + 1} of {test.Rounds}" : "")}" : FormattableString.Invariant($"phase {phase.Name}, rates x {factor:G4}"));
             results.Add(await RunAsync(phase, factor, round, interrupt));
         }
 
@@ -63,6 +67,7 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
         return new PhaseResult
         {
             Name = phase.Name,
+            Round = round,
             Seconds = runner.Seconds,
             RateFactor = factor * options.RateFactor,
             Scenarios = [.. loads.Select(load => load.Statistics.Result(runner.Seconds))],

@@ -19,7 +19,11 @@ internal abstract record LoadSimulation
     public sealed record InjectRandom(double Min, double Max, double Interval, double Seconds) : LoadSimulation;
 
     /// <summary>So many requests at any time, each after the answer to another; for a time, or for a number of requests in all.</summary>
-    public sealed record KeepConstant(int Copies, double? Seconds, int? Requests) : LoadSimulation;
+    public sealed record KeepConstant(int Copies, double? Seconds, int? Requests) : LoadSimulation
+    {
+        /// <summary>Requests in all at most.</summary>
+        public const int MaxRequests = 10_000_000;
+    }
 
     /// <summary>Nothing.</summary>
     public sealed record Pause(double Seconds) : LoadSimulation;

@@ -47,7 +47,7 @@ internal static class LoadSimulationReader
     {
         var copies = fields.Whole("copies", 1, 65536);
         double? seconds = fields.Has("during") ? fields.Number("during", 0.001, maxSeconds) : null;
-        int? requests = fields.Has("requests") ? fields.Whole("requests", 1, 10_000_000) : null;
+        int? requests = fields.Has("requests") ? fields.Whole("requests", 1, LoadSimulation.KeepConstant.MaxRequests) : null;
         if (seconds is null == requests is null)
         {
             fields.Complain("during", "either this or requests must be there");

@@ -32,6 +32,9 @@ internal sealed record LoadTest
     /// <summary>One after the other.</summary>
     public required IReadOnlyList<Phase> Phases { get; init; }
 
+    /// <summary>How often the phases run, every second time backwards: what drifts over a run meets both sides of a comparison.</summary>
+    public int Rounds { get; init; } = 1;
+
     /// <summary>Comparisons that must hold.</summary>
     public IReadOnlyList<Threshold> Thresholds { get; init; } = [];
 

@@ -67,9 +67,15 @@ internal static class ScenarioReader
             Slo = fields.Value("slo", optional: true) is { } slo ? ReadSlo(new Fields(slo, "slo", errors)) : new ServiceLevel(6, null),
             Scenarios = scenarios,
             Phases = ReadPhases(fields, scenarios.Keys, errors),
+            Rounds = fields.Whole("rounds", 1, MaxEntries, 1),
             Thresholds = ReadThresholds(fields),
             Search = fields.Value("search", optional: true) is { } search ? ReadSearch(new Fields(search, "search", errors)) : null,
         };
+        if (test is { Search: not null, Rounds: > 1 })
+        {
+            fields.Complain("rounds", "not together with search, which has rounds of its own");
+        }
+
         fields.Done();
         return test;
     }

@@ -8,9 +8,10 @@ namespace Serving.LoadTests.Workload;
 /// <param name="scenario">What they are like.</param>
 /// <param name="models">Names of the models that they ask.</param>
 /// <param name="requests">How many there will be, where that is known.</param>
-/// <param name="seed">Of this scenario in this phase.</param>
+/// <param name="seed">Of the scenario's place: in every phase the scenario of one place has the same lengths, so that phases can be compared.</param>
 /// <param name="sharedSeed">Of what requests have in common, over scenarios and phases.</param>
-internal sealed class RequestFactory(Scenario scenario, IReadOnlyList<string> models, int? requests, long seed, long sharedSeed)
+/// <param name="phase">Which phase: texts differ from phase to phase, or the second would find the first's in the daemon's cache.</param>
+internal sealed class RequestFactory(Scenario scenario, IReadOnlyList<string> models, int? requests, long seed, long sharedSeed, int phase = 0)
 {
     // Streams of a request's number; the picker of models has 1.
     private const int Lengths = 2;
@@ -33,7 +34,7 @@ internal sealed class RequestFactory(Scenario scenario, IReadOnlyList<string> mo
             models[_picker.Pick(number)],
             arrival.PromptTokens > 0 ? own : own + shape.SharedTokens,
             output,
-            new SeededRandom(seed, Text, number).NextInt(int.MaxValue),
+            new SeededRandom(seed, Text, phase, number).NextInt(int.MaxValue),
             blocks,
             size,
             shape.Modules is { } modules ? Documents(modules, random) : [],

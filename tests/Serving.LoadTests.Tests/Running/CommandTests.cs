@@ -95,6 +95,43 @@ public sealed class CommandTests : IDisposable
         Assert.All(report.Thresholds, threshold => Assert.False(threshold.Holds));
     }
 
+    [Fact]
+    public async Task Run_Rounds_AreEverySecondTimeBackwardsWithTheSameLengthsAndOtherTexts()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        const string Scenario = """{ "prompt": { "length": { "kind": "uniform", "min": 1, "below": 1000 } }, "output": 2, "load": [{ "kind": "keep_constant", "copies": 1, "requests": 20 }] }""";
+        const string Test = $$"""
+            {
+              "name": "t", "rounds": 3, "scenarios": { "x": {{Scenario}}, "y": {{Scenario}} }, "phases": [{ "name": "a", "run": ["x"] }, { "name": "b", "run": ["y"] }],
+              "thresholds": ["a.ok == 2", "a.x.errors == 0", "a.tokens_in == 1 * b.tokens_in", "a.tokens_in < 1 * b.tokens_in"]
+            }
+            """;
+
+        var (code, output, report) = await RunAsync(daemon, Test, "--time", "0.1");
+
+        Assert.Equal([("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)], report!.Phases.Select(phase => (phase.Name, phase.Round)));
+        var prompts = daemon.Bodies.Select(body => body.GetProperty("prompt").GetRawText()).Chunk(2).ToArray();
+        Assert.Equal(daemon.Bodies.Take(2).Select(Length), daemon.Bodies.Skip(2).Take(2).Select(Length));
+        Assert.Equal(6 * 2, prompts.SelectMany(pair => pair).Distinct().Count());
+        Assert.Equal([true, true, true, false], report.Thresholds.Select(threshold => threshold.Holds));
+        Assert.Equal(ExitCodes.Missed, code);
+        Assert.Contains("b #3", output, StringComparison.Ordinal);
+
+        static int Length(System.Text.Json.JsonElement body) => body.GetProperty("prompt").GetArrayLength();
+    }
+
+    /// <summary>A number must be kept every time: a median would hide the round with the errors.</summary>
+    [Fact]
+    public async Task Run_ANumberThatOneRoundBreaks_IsMissedThoughTheMedianKeepsIt()
+    {
+        await using var daemon = await FakeDaemon.StartAsync(number => number == 3 ? 429 : 200);
+        var test = Closed("""{ "length": 4 }""", copies: 1, requests: 2, "errors == 0", "run.ok >= 0.9 * run.requests").Replace("\"name\": \"t\",", "\"name\": \"t\", \"rounds\": 3,", StringComparison.Ordinal);
+
+        var (_, _, report) = await RunAsync(daemon, test);
+
+        Assert.Equal([(1.0, false), (2.0, true)], report!.Thresholds.Select(threshold => (threshold.Value!.Value, threshold.Holds)));
+    }
+
     /// <summary>Nothing is claimed of a pool that was never shown.</summary>
     [Fact]
     public async Task Run_ADaemonThatShowsNoPages_IsNotSaidToHaveSettled()

@@ -57,6 +57,7 @@ public sealed class ScenarioReaderTests
     [InlineData("\"rate\"", "\"ratte\"", "scenarios.a.load[0].rate: is missing", "scenarios.a.load[0].ratte: is not known (did you mean rate?)")]
     [InlineData("\"kind\": \"pause\"", "\"kind\": \"pauze\"", "scenarios.a.load[3].kind: must be one of", "did you mean pause?")]
     [InlineData("\"drain\": 5", "\"drain\": \"5\"", "drain: must be a number from 0")]
+    [InlineData("\"drain\": 5", "\"drain\": 5, \"rounds\": 2", "rounds: not together with search")]
     [InlineData("\"copies\": 2, \"requests\": 4", "\"copies\": 0, \"requests\": 4, \"during\": 1", "scenarios.a.load[4].copies: must be a whole number from 1", "scenarios.a.load[4].during: either this or requests")]
     [InlineData("\"run\": [\"a\"]", "\"run\": [\"c\"]", "phases[0].run: there is no such scenario")]
     [InlineData("\"name\": \"q\"", "\"name\": \"p\"", "phases[1].name: stands there twice")]
