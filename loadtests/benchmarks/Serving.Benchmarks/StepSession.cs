@@ -47,12 +47,7 @@ internal sealed class StepSession
 
         var largest = adapters.Select(backend.PreparedBytesOf).DefaultIfEmpty().Max();
         backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count, AdapterHostBytes: HostAdapters * largest), _limits);
-        for (var slot = 0; slot < adapters.Count; slot++)
-        {
-            using var prepared = Prepare(adapters[slot]);
-            backend.PackAdapter(slot, prepared, _pages[slot]);
-        }
-
+        PackAll(adapters);
         for (var sequence = 0; sequence < sequences; sequence++)
         {
             Prefill(sequence);
@@ -111,6 +106,24 @@ internal sealed class StepSession
         }
         while (total.ElapsedMilliseconds < milliseconds);
         return best;
+    }
+
+    /// <summary>Packs an adapter into each slot; one that stands in several slots after each other is prepared once.</summary>
+    private void PackAll(IReadOnlyList<AdapterWeights> adapters)
+    {
+        IPreparedAdapter? prepared = null;
+        for (var slot = 0; slot < adapters.Count; slot++)
+        {
+            if (slot == 0 || !ReferenceEquals(adapters[slot], adapters[slot - 1]))
+            {
+                prepared?.Dispose();
+                prepared = Prepare(adapters[slot]);
+            }
+
+            _backend.PackAdapter(slot, prepared!, _pages[slot]);
+        }
+
+        prepared?.Dispose();
     }
 
     private int PagesOfSequence => (_context / ModelShape.PageTokens) + 1;

@@ -3,32 +3,31 @@ using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks.Cuda;
 
-/// <summary>The time that distinct adapters add to a step.</summary>
+/// <summary>The time that distinct adapters add to a step: many on all seven projections and on those of attention, and a batch of them as a share of its step.</summary>
 internal static class AdapterCost
 {
-    /// <summary>Many on all seven projections and on those of attention, and a batch of them as a share of its step.</summary>
-    public static IEnumerable<BenchmarkRow> Rows(BenchmarkShape shape, StepSession session, StepCost cost)
-    {
-        var plain = StepSession.Best(session.Decode(shape.Many, _ => -1), shape.Milliseconds);
-        foreach (var (key, name, first, takes) in new (string, string, int, Func<LoraSlice, bool>)[]
-        {
-            ("adapters.attention", "q,k,v,o", shape.Many, BenchmarkShape.IsAttention),
-            ("adapters.all", "all seven", 0, _ => true),
-        })
-        {
-            var added = StepSession.Best(session.Decode(shape.Many, i => first + i), shape.Milliseconds) - plain;
-            var bytes = shape.Many * cost.AdapterBytes(DecodeBenchmark.Rank, takes);
-            yield return new(key, $"time added by {shape.Many} distinct rank-{DecodeBenchmark.Rank} adapters on {name}", added * cost.Limits.CopyRate / bytes, "x", Bar.AtMost(1.4), cost.Limits.Time(bytes));
-        }
+    /// <summary>One for each row.</summary>
+    public static IEnumerable<Measurement> Measurements(Func<DecodeSetUp> setUp) =>
+    [
+        new(["adapters.attention"], () => [Added(setUp(), "adapters.attention", "q,k,v,o", setUp().Shape.Many, BenchmarkShape.IsAttention)]),
+        new(["adapters.all"], () => [Added(setUp(), "adapters.all", "all seven", 0, _ => true)]),
+        new(["adapters.share"], () => [Share(setUp())]),
+    ];
 
-        yield return Share(shape, session, cost);
+    private static BenchmarkRow Added(DecodeSetUp setUp, string key, string projections, int firstSlot, Func<LoraSlice, bool> takes)
+    {
+        var (many, limits) = (setUp.Shape.Many, setUp.Cost.Limits);
+        var added = setUp.Best(many, i => firstSlot + i) - setUp.Plain(many);
+        var bytes = many * setUp.Cost.AdapterBytes(DecodeBenchmark.Rank, takes);
+        return new(key, $"time added by {many} distinct rank-{DecodeBenchmark.Rank} adapters on {projections}", added * limits.CopyRate / bytes, "x", Bar.AtMost(1.4), limits.Time(bytes));
     }
 
     /// <summary>The base step that counts is at most what its own bar allows: a slow one would make adapters look cheap.</summary>
-    private static BenchmarkRow Share(BenchmarkShape shape, StepSession session, StepCost cost)
+    private static BenchmarkRow Share(DecodeSetUp setUp)
     {
-        var plain = StepSession.Best(session.Decode(shape.Batch, _ => -1), shape.Milliseconds);
-        var with = StepSession.Best(session.Decode(shape.Batch, i => shape.Many + i), shape.Milliseconds);
+        var (shape, cost) = (setUp.Shape, setUp.Cost);
+        var plain = setUp.Plain(shape.Batch);
+        var with = setUp.Best(shape.Batch, i => shape.Many + i);
         var floor = cost.Seconds(shape.Batch, shape.Context);
         var bytes = shape.Batch * cost.AdapterBytes(DecodeBenchmark.Rank, BenchmarkShape.IsAttention);
         var limit = string.Create(CultureInfo.InvariantCulture, $"{cost.Limits.Time(bytes)}, {100 * bytes / cost.Limits.CopyRate / floor:G3} % of {floor * 1e3:G4} ms");

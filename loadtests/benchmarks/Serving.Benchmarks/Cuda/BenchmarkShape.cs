@@ -33,6 +33,12 @@ internal sealed partial record BenchmarkShape(
 {
     private const int Positions = 8192;
 
+    /// <summary>Elements of the block of weights: a few times what the host's copies go in pieces of, and small enough for a cache.</summary>
+    private const int BlockElements = 4 << 20;
+
+    /// <summary>Drawn once for all backends of a run.</summary>
+    private static readonly Lazy<ushort[]> RandomBlock = new(DrawBlock);
+
     /// <summary>The shape that the bars are for, and one that shows on an emulated device that everything runs.</summary>
     private static readonly BenchmarkShape[] All =
     [
@@ -52,14 +58,7 @@ internal sealed partial record BenchmarkShape(
     /// <summary>Loads random weights: one block of them, over and over, since no figure depends on their values.</summary>
     public static void LoadWeights(IComputeBackend backend, ModelProgram program)
     {
-        var random = new Random(1);
-        var block = new ushort[4 << 20];
-        for (var i = 0; i < block.Length; i++)
-        {
-            // bf16 of magnitude 2^-7 … 2^-6, either sign.
-            block[i] = (ushort)((random.Next(2) << 15) | (120 << 7) | random.Next(128));
-        }
-
+        var block = RandomBlock.Value;
         foreach (var weight in program.Weights)
         {
             var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
@@ -70,6 +69,19 @@ internal sealed partial record BenchmarkShape(
                 backend.LoadWeight(weight.Index, row, block.AsSpan(0, Math.Min(most, length - row) * width));
             }
         }
+    }
+
+    /// <summary>bf16 of magnitude 2^-7 … 2^-6, either sign.</summary>
+    private static ushort[] DrawBlock()
+    {
+        var random = new Random(1);
+        var block = new ushort[BlockElements];
+        for (var i = 0; i < block.Length; i++)
+        {
+            block[i] = (ushort)((random.Next(2) << 15) | (120 << 7) | random.Next(128));
+        }
+
+        return block;
     }
 
     /// <summary>Whether a slice is one of attention: q, k, v or o.</summary>

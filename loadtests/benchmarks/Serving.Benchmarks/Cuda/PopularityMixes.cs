@@ -10,8 +10,8 @@ internal static class PopularityMixes
     private const string Distinct = "distinct";
 
     /// <summary>Each mix beside the bytes that it has to read, and all different beside all the same.</summary>
-    public static IEnumerable<BenchmarkRow> Rows(BenchmarkShape shape, StepSession session, StepCost cost) =>
-        Rows(shape, session, cost, "all", "all seven", 0, _ => true, 0.80).Concat(Rows(shape, session, cost, "attention", "q,k,v,o", shape.Many, BenchmarkShape.IsAttention, 0.93));
+    public static IEnumerable<Measurement> Measurements(Func<DecodeSetUp> setUp) =>
+        Measurements(setUp, "all", "all seven", _ => 0, _ => true, 0.80).Concat(Measurements(setUp, "attention", "q,k,v,o", shape => shape.Many, BenchmarkShape.IsAttention, 0.93));
 
     /// <summary>Which adapter each of n sequences has, equal ones side by side.</summary>
     public static IReadOnlyList<(string Key, string Name, int[] Slots)> Of(int count) =>
@@ -22,24 +22,39 @@ internal static class PopularityMixes
         (Distinct, "Distinct", [.. Enumerable.Range(0, count)]),
     ];
 
-    private static IEnumerable<BenchmarkRow> Rows(
-        BenchmarkShape shape, StepSession session, StepCost cost, string key, string projections, int firstSlot, Func<LoraSlice, bool> takes, double distinctBar)
+    private static IEnumerable<Measurement> Measurements(
+        Func<DecodeSetUp> setUp, string key, string projections, Func<BenchmarkShape, int> firstSlot, Func<LoraSlice, bool> takes, double distinctBar)
     {
-        var rates = new Dictionary<string, (double Rate, double Limit)>();
-        foreach (var (mix, name, slots) in Of(shape.Batch))
+        var rates = new Dictionary<string, MixRate>();
+        MixRate RateOf(string mix) => rates.TryGetValue(mix, out var rate) ? rate : rates[mix] = Measure(setUp(), mix, firstSlot, takes);
+        foreach (var (mix, name, _) in Of(1))
         {
-            var bytes = slots.Distinct().Count() * cost.AdapterBytes(DecodeBenchmark.Rank, takes);
-            var seconds = StepSession.Best(session.Decode(shape.Batch, i => firstSlot + slots[i]), shape.Milliseconds);
-            var floor = cost.Seconds(shape.Batch, shape.Context, bytes);
-            rates[mix] = (shape.Batch / seconds, shape.Batch / floor);
             var row = $"mixes.{key}.{mix}";
-            yield return new(row, $"{name}, batch {shape.Batch}, {projections}", seconds / floor, "x", Bar.AtMost(1.4), cost.Formula(shape.Batch, shape.Context, bytes));
-            yield return new($"{row}.rate", "the same", shape.Batch / seconds, "tokens/s", null, FormattableString.Invariant($"{shape.Batch / floor:F0} tokens/s"));
+            yield return new([row, $"{row}.rate"], () => Rows(setUp(), row, $"{name}, batch {setUp().Shape.Batch}, {projections}", RateOf(mix)));
         }
 
-        var (distinct, identical) = (rates[Distinct], rates[Identical]);
+        var ratio = $"mixes.{key}.ratio";
+        yield return new([ratio], () => [Ratio(ratio, projections, RateOf(Distinct), RateOf(Identical), distinctBar)]);
+    }
+
+    private static MixRate Measure(DecodeSetUp setUp, string mix, Func<BenchmarkShape, int> firstSlot, Func<LoraSlice, bool> takes)
+    {
+        var (shape, slots) = (setUp.Shape, Of(setUp.Shape.Batch).Single(other => other.Key == mix).Slots);
+        var bytes = slots.Distinct().Count() * setUp.Cost.AdapterBytes(DecodeBenchmark.Rank, takes);
+        var seconds = setUp.Best(shape.Batch, i => firstSlot(shape) + slots[i]);
+        return new MixRate(seconds, setUp.Cost.Seconds(shape.Batch, shape.Context, bytes), bytes, shape.Batch);
+    }
+
+    private static IEnumerable<BenchmarkRow> Rows(DecodeSetUp setUp, string key, string words, MixRate rate)
+    {
+        yield return new(key, words, rate.Seconds / rate.Floor, "x", Bar.AtMost(1.4), setUp.Cost.Formula(setUp.Shape.Batch, setUp.Shape.Context, rate.Bytes));
+        yield return new($"{key}.rate", "the same", rate.PerSecond, "tokens/s", null, FormattableString.Invariant($"{rate.Limit:F0} tokens/s"));
+    }
+
+    private static BenchmarkRow Ratio(string key, string projections, MixRate distinct, MixRate identical, double bar)
+    {
         var limit = string.Create(CultureInfo.InvariantCulture, $"{distinct.Limit:F0} / {identical.Limit:F0} tokens/s = {distinct.Limit / identical.Limit:G3} x");
-        yield return new($"mixes.{key}.ratio", $"Distinct beside Identical, {projections}", distinct.Rate / identical.Rate, "x", Bar.AtLeast(distinctBar), limit);
+        return new(key, $"Distinct beside Identical, {projections}", distinct.PerSecond / identical.PerSecond, "x", Bar.AtLeast(bar), limit);
     }
 
     /// <summary>Groups of ⌊1.5^k⌋, k = 0, 1, …, as long as they fit, then the rest; the largest first: 11, 7, 5, 3, 2, 2, 1, 1 of 32.</summary>
@@ -59,5 +74,13 @@ internal static class PopularityMixes
         }
 
         return [.. groups.OrderDescending().SelectMany((size, slot) => Enumerable.Repeat(slot, size))];
+    }
+
+    /// <summary>What a mix came to: seconds of a step, those that its bytes take, and the bytes of its adapters.</summary>
+    private sealed record MixRate(double Seconds, double Floor, double Bytes, int Batch)
+    {
+        public double PerSecond => Batch / Seconds;
+
+        public double Limit => Batch / Floor;
     }
 }

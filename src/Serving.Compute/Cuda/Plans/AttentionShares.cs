@@ -15,7 +15,7 @@ namespace Serving.Compute.Cuda.Plans;
 /// microsecond until one arrives it could be four times, with the products and barriers of a tile about three.</item>
 /// <item>Merging takes three tiles if anything is cut. Reasoned: a launch, and two loads that wait for each other.</item>
 /// </list>
-/// Which pieces there are changes no bit, so that a wrong constant costs time and nothing else. <c>Serving.Benchmarks cuda --parts attention</c> prints what contexts take
+/// Which pieces there are changes no bit, so that a wrong constant costs time and nothing else. <c>Serving.Benchmarks cuda --rows "attention.*"</c> prints what contexts take
 /// whole, split by split and as chosen here.
 /// </remarks>
 internal sealed class AttentionShares

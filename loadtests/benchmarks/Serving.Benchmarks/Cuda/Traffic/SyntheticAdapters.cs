@@ -8,22 +8,25 @@ using Serving.Core.Memory;
 
 namespace Serving.Benchmarks.Cuda;
 
-/// <summary>Prepared adapters in host memory, each with matrices of its own, drawn from its number.</summary>
+/// <summary>
+/// Adapters in host memory, prepared, each content drawn from its number. The daemon knows all of them apart by their digests; several share a content where there are fewer contents than adapters,
+/// which no copy and no kernel can tell: pinning the memory of thousands would take a good part of a short run.
+/// </summary>
 internal sealed class SyntheticAdapters
 {
     private readonly IPreparedAdapter[] _prepared;
     private readonly Dictionary<Digest, int> _numbers = [];
 
-    /// <summary>Draws and prepares them; the backend's pool has host memory for so many.</summary>
-    public SyntheticAdapters(ModelProgram program, IComputeBackend backend, int count, int rank)
+    /// <summary>Draws and prepares the contents; the backend's pool has host memory for so many.</summary>
+    public SyntheticAdapters(ModelProgram program, IComputeBackend backend, int count, int contents, int rank)
     {
-        _prepared = new IPreparedAdapter[count];
-        Parallel.For(0, count, () => new ushort[Bytes(program, rank) / sizeof(ushort)], (number, _, elements) =>
+        _prepared = new IPreparedAdapter[Math.Min(count, contents)];
+        Parallel.For(0, _prepared.Length, () => new ushort[Bytes(program, rank) / sizeof(ushort)], (number, _, elements) =>
         {
-            _prepared[number] = backend.PrepareAdapter(Draw(program, rank, number, elements)) ?? throw new InvalidOperationException($"Host memory has no room for adapter {number} of {count}.");
+            _prepared[number] = backend.PrepareAdapter(Draw(program, rank, number, elements)) ?? throw new InvalidOperationException($"Host memory has no room for adapter {number} of {_prepared.Length}.");
             return elements;
         }, static _ => { });
-        References = [.. Enumerable.Range(0, count).Select(number => new AdapterRef(DigestOf(number), _prepared[number].PageCount, Bytes(program, rank)))];
+        References = [.. Enumerable.Range(0, count).Select(number => new AdapterRef(DigestOf(number), ContentOf(number).PageCount, Bytes(program, rank)))];
         foreach (var reference in References)
         {
             _numbers.Add(reference.Digest, _numbers.Count);
@@ -38,7 +41,9 @@ internal sealed class SyntheticAdapters
         program.Slices.Where(BenchmarkShape.IsAttention).Sum(slice => (long)rank * (slice.InputWidth + slice.OutputWidth) * sizeof(ushort));
 
     /// <summary>One of them.</summary>
-    public IPreparedAdapter Find(Digest digest) => _prepared[_numbers[digest]];
+    public IPreparedAdapter Find(Digest digest) => ContentOf(_numbers[digest]);
+
+    private IPreparedAdapter ContentOf(int number) => _prepared[number % _prepared.Length];
 
     private static Digest DigestOf(int number)
     {
