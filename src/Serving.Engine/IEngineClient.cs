@@ -36,6 +36,9 @@ public interface IEngineClient
     /// <summary>The schemas that prompts can import modules from.</summary>
     IPromptSchemas Schemas { get; }
 
+    /// <summary>How a tenant's rates stand now.</summary>
+    TenantRates RatesOf(Tenant tenant);
+
     /// <summary>Validates, admits, renders, tokenises and queues a request. Cancelling the token cancels the request also after it was accepted.</summary>
     ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken);
 

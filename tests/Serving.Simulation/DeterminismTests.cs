@@ -33,6 +33,8 @@ public sealed class DeterminismTests
         {
             MaxQueued = 100_000,
             Arrivals = settings.Arrivals / 4,
+            RequestsPerMinute = 0,
+            TokensPerMinute = 0,
             Faults = FaultSet.None with { LoadDelay = settings.Faults.LoadDelay, Replace = settings.Faults.Replace, Preempt = settings.Faults.Preempt, Evict = settings.Faults.Evict },
         };
 

@@ -33,8 +33,14 @@ public enum RequestError
     /// <summary>The body is larger than the limit.</summary>
     BodyTooLarge,
 
-    /// <summary>The tenant's limit is reached.</summary>
+    /// <summary>The tenant has as much under way as it may.</summary>
     TenantLimit,
+
+    /// <summary>The tenant has asked for as much as a minute allows.</summary>
+    RateLimited,
+
+    /// <summary>It is more than one of its tenant's limits by itself, and would never be let in.</summary>
+    ExceedsTenantLimit,
 
     /// <summary>The daemon's queue is full.</summary>
     QueueFull,

@@ -1,27 +1,18 @@
 namespace Serving.Core.Tenancy;
 
-/// <summary>What a gate says.</summary>
-public enum AdmissionVerdict
-{
-    /// <summary>Come in.</summary>
-    Admitted,
-
-    /// <summary>The daemon's places are taken.</summary>
-    QueueFull,
-
-    /// <summary>The tenant's limit is reached.</summary>
-    TenantLimit,
-}
-
 /// <summary>
-/// Counts what is under way and refuses what exceeds a limit, in two gates: places before a request costs anything, tokens once its prompt is encoded.
-/// Not thread-safe: the engine locks around it.
+/// Counts what is under way and what was asked for per minute, and refuses what exceeds a limit, in two gates: places before a request costs anything, tokens once its
+/// prompt is encoded. What a limit refuses is charged nothing. Not thread-safe: the engine locks around it. Times are microseconds of one monotonic clock.
 /// </summary>
 public sealed class AdmissionController
 {
-    private readonly Dictionary<TenantId, TenantUse> _tenants = [];
+    /// <summary>Tenants remembered before those with nothing to remember are looked for.</summary>
+    private const int FirstSweep = 64;
+
+    private readonly Dictionary<TenantId, TenantAccount> _tenants = [];
     private readonly int _maxRequests;
     private int _requests;
+    private int _sweepAt = FirstSweep;
 
     /// <summary>Creates a controller.</summary>
     /// <param name="maxRequests">Requests accepted and not finished, over all tenants: the queue and what runs.</param>
@@ -30,64 +21,169 @@ public sealed class AdmissionController
     /// <summary>Requests under way.</summary>
     public int Requests => _requests;
 
-    /// <summary>Gate 1: takes a place.</summary>
-    /// <returns>Admitted, or why not.</returns>
-    public AdmissionVerdict TryEnter(Tenant tenant)
+    /// <summary>Tenants remembered: at most <see cref="FirstSweep"/> and twice those that had requests under way or buckets that were not full when last looked at.</summary>
+    public int Tenants => _tenants.Count;
+
+    /// <summary>Gate 1: takes a place, and one of the tenant's requests per minute.</summary>
+    /// <param name="tenant">Whose request it is, with the limits in force.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="ticket">The place, to be given back by <see cref="Leave"/> or <see cref="Withdraw"/>; null when refused.</param>
+    public AdmissionDecision TryEnter(Tenant tenant, long now, out AdmissionTicket? ticket)
     {
         ArgumentNullException.ThrowIfNull(tenant);
+        ticket = null;
         if (_requests >= _maxRequests)
         {
-            return AdmissionVerdict.QueueFull;
+            return new AdmissionDecision(AdmissionVerdict.QueueFull);
         }
 
-        var usage = _tenants.GetValueOrDefault(tenant.Id);
-        if (usage.Requests >= tenant.Limits.ConcurrentRequests)
+        var account = Account(tenant.Id, now);
+        var limits = tenant.Limits;
+        if (account.Requests >= limits.ConcurrentRequests)
         {
-            return AdmissionVerdict.TenantLimit;
+            return new AdmissionDecision(AdmissionVerdict.TenantLimit, TenantLimitKind.ConcurrentRequests, limits.ConcurrentRequests, 1);
         }
 
-        _tenants[tenant.Id] = usage with { Requests = usage.Requests + 1 };
+        BucketCharge? charge = null;
+        if (limits.RequestsPerMinute is { } rate)
+        {
+            account.RequestBucket ??= new TokenBucket(rate, now);
+            charge = account.RequestBucket.TryCharge(1, rate, now, out var wait);
+            if (charge is null)
+            {
+                return new AdmissionDecision(AdmissionVerdict.RateLimit, TenantLimitKind.RequestsPerMinute, rate, 1, wait);
+            }
+        }
+
+        account.Requests++;
         _requests++;
-        return AdmissionVerdict.Admitted;
+        ticket = new AdmissionTicket(tenant, charge);
+        return new AdmissionDecision(AdmissionVerdict.Admitted);
     }
 
-    /// <summary>Gate 2: takes the tokens that a request may come to hold.</summary>
-    /// <returns>Admitted, or why not; its place is still taken then.</returns>
-    public AdmissionVerdict TryReserve(Tenant tenant, long tokens)
+    /// <summary>Gate 2: takes the tokens that a request may come to hold, of those in flight and of those per minute. Refused, the place is still taken.</summary>
+    public AdmissionDecision TryReserve(AdmissionTicket ticket, long tokens, long now)
     {
-        ArgumentNullException.ThrowIfNull(tenant);
+        var account = AccountOf(ticket);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        var usage = _tenants[tenant.Id];
-        if (tokens > tenant.Limits.TokensInFlight - usage.Tokens)
+        var decision = Reserve(ticket, account, tokens, now);
+        if (!decision.IsAdmitted && ticket.Request is { } charge)
         {
-            return AdmissionVerdict.TenantLimit;
+            account.RequestBucket!.Settle(charge, 0, now);
+            ticket.Request = null;
         }
 
-        _tenants[tenant.Id] = usage with { Tokens = usage.Tokens + tokens };
-        return AdmissionVerdict.Admitted;
+        return decision;
     }
 
-    /// <summary>Gives a place and its tokens back.</summary>
-    public void Leave(Tenant tenant, long reservedTokens)
+    /// <summary>Ends a request: gives its place back, and of its tokens per minute those that were not used.</summary>
+    /// <param name="ticket">Its place.</param>
+    /// <param name="usedTokens">Tokens of its prompt and its output, cached ones included; 0 for one that never ran.</param>
+    /// <param name="now">The time.</param>
+    public void Leave(AdmissionTicket ticket, long usedTokens, long now)
     {
-        ArgumentNullException.ThrowIfNull(tenant);
-        var usage = _tenants[tenant.Id];
-        var left = new TenantUse(usage.Requests - 1, usage.Tokens - reservedTokens);
-        if (left.Requests < 0 || left.Tokens < 0)
+        var account = AccountOf(ticket);
+        ticket.HasLeft = true;
+        if (ticket.Request is { } request)
         {
-            throw new InvalidOperationException("More was given back than taken.");
+            account.RequestBucket!.Settle(request, used: 1, now);
+        }
+
+        if (ticket.Tokens is { } tokens)
+        {
+            account.TokenBucket!.Settle(tokens, usedTokens, now);
         }
 
         _requests--;
-        if (left.Requests == 0)
+        account.Requests--;
+        account.Tokens -= ticket.ReservedTokens;
+        if (account.IsIdle(now))
         {
-            _tenants.Remove(tenant.Id);
-        }
-        else
-        {
-            _tenants[tenant.Id] = left;
+            _tenants.Remove(ticket.Tenant.Id);
         }
     }
 
-    private readonly record struct TenantUse(int Requests, long Tokens);
+    /// <summary>Takes a request back that the daemon could not take after all: it is charged nothing.</summary>
+    public void Withdraw(AdmissionTicket ticket, long now)
+    {
+        var account = AccountOf(ticket);
+        if (ticket.Request is { } charge)
+        {
+            account.RequestBucket!.Settle(charge, 0, now);
+            ticket.Request = null;
+        }
+
+        Leave(ticket, 0, now);
+    }
+
+    /// <summary>How a tenant's rates stand.</summary>
+    public TenantRates RatesOf(Tenant tenant, long now)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        var account = _tenants.GetValueOrDefault(tenant.Id);
+        return new TenantRates(StatusOf(account?.RequestBucket, tenant.Limits.RequestsPerMinute, now), StatusOf(account?.TokenBucket, tenant.Limits.TokensPerMinute, now));
+    }
+
+    private static RateStatus? StatusOf(TokenBucket? bucket, long? rate, long now) =>
+        rate is { } limit ? bucket?.StatusAt(limit, now) ?? new RateStatus(limit, limit, 0) : null;
+
+    private static AdmissionDecision Reserve(AdmissionTicket ticket, TenantAccount account, long tokens, long now)
+    {
+        var limits = ticket.Tenant.Limits;
+        if (tokens > limits.TokensInFlight)
+        {
+            return new AdmissionDecision(AdmissionVerdict.TooLarge, TenantLimitKind.TokensInFlight, limits.TokensInFlight, tokens);
+        }
+
+        if (limits.TokensPerMinute < tokens)
+        {
+            return new AdmissionDecision(AdmissionVerdict.TooLarge, TenantLimitKind.TokensPerMinute, limits.TokensPerMinute.Value, tokens);
+        }
+
+        if (tokens > limits.TokensInFlight - account.Tokens)
+        {
+            return new AdmissionDecision(AdmissionVerdict.TenantLimit, TenantLimitKind.TokensInFlight, limits.TokensInFlight, tokens);
+        }
+
+        if (limits.TokensPerMinute is { } rate)
+        {
+            account.TokenBucket ??= new TokenBucket(rate, now);
+            ticket.Tokens = account.TokenBucket.TryCharge(tokens, rate, now, out var wait);
+            if (ticket.Tokens is null)
+            {
+                return new AdmissionDecision(AdmissionVerdict.RateLimit, TenantLimitKind.TokensPerMinute, rate, tokens, wait);
+            }
+        }
+
+        ticket.ReservedTokens = tokens;
+        account.Tokens += tokens;
+        return new AdmissionDecision(AdmissionVerdict.Admitted);
+    }
+
+    private TenantAccount AccountOf(AdmissionTicket ticket)
+    {
+        ArgumentNullException.ThrowIfNull(ticket);
+        return !ticket.HasLeft ? _tenants[ticket.Tenant.Id] : throw new InvalidOperationException("A place is given back once.");
+    }
+
+    // Each look costs as much as the tenants that came since the last one: nothing, shared out over them.
+    private TenantAccount Account(TenantId id, long now)
+    {
+        if (_tenants.TryGetValue(id, out var account))
+        {
+            return account;
+        }
+
+        if (_tenants.Count >= _sweepAt)
+        {
+            foreach (var idle in _tenants.Where(tenant => tenant.Value.IsIdle(now)).Select(tenant => tenant.Key).ToList())
+            {
+                _tenants.Remove(idle);
+            }
+
+            _sweepAt = Math.Max(FirstSweep, 2 * _tenants.Count);
+        }
+
+        return _tenants[id] = new TenantAccount();
+    }
 }

@@ -15,6 +15,7 @@ public sealed class ActiveRequest
     private readonly Channel<GenerationEvent> _channel;
     private readonly int _streamCapacity;
     private readonly Lock _endLock = new();
+    private readonly Admission _admission;
     private Action? _released;
     private readonly EngineStatistics _statistics;
     private int _openChoices;
@@ -30,8 +31,8 @@ public sealed class ActiveRequest
     /// <param name="streamCapacity">Events kept for a reader that is behind; the last event of each choice always has room beside them.</param>
     /// <param name="arrival">When it arrived, in the engine's microseconds.</param>
     /// <param name="statistics">Where its times are counted.</param>
-    /// <param name="released">Called once when every choice has ended: gives its admission back.</param>
-    public ActiveRequest(Request request, GenerationRequest source, CompiledPrompt? prompt, int streamCapacity, long arrival, EngineStatistics statistics, Action released)
+    /// <param name="admission">Its place, ended once when every choice has ended.</param>
+    public ActiveRequest(Request request, GenerationRequest source, CompiledPrompt? prompt, int streamCapacity, long arrival, EngineStatistics statistics, Admission admission)
     {
         ArgumentNullException.ThrowIfNull(request);
         Request = request;
@@ -40,7 +41,7 @@ public sealed class ActiveRequest
         _modules = prompt?.UsageOf([]);
         Arrival = arrival;
         _streamCapacity = streamCapacity;
-        _released = released;
+        _admission = admission;
         _statistics = statistics;
         _openChoices = request.Choices;
         _channel = Channel.CreateBounded<GenerationEvent>(new BoundedChannelOptions(streamCapacity + (2 * request.Choices))
@@ -138,19 +139,14 @@ public sealed class ActiveRequest
         }
     }
 
-    /// <summary>Gives the request's admission back. Called when it ends or is refused; only the first call counts.</summary>
-    public void Release()
-    {
-        Action? released;
-        lock (_endLock)
-        {
-            HasEnded = true;
-            released = _released;
-            _released = null;
-        }
+    /// <summary>
+    /// Ends the request's admission, with what it used: its prompt, once a row of it was computed or looked up, and what it generated. Only the first call of this and
+    /// <see cref="Withdraw"/> counts.
+    /// </summary>
+    public void Release() => End(() => _admission.End(FirstScheduled == 0 ? 0 : Request.Prompt.Count + _completionTokens));
 
-        released?.Invoke();
-    }
+    /// <summary>Ends it as if it had never been: the engine could not take it.</summary>
+    public void Withdraw() => End(_admission.Withdraw);
 
     /// <summary>Adds something to do when the request ends; does it at once if it has.</summary>
     public void OnReleased(Action action)
@@ -165,6 +161,25 @@ public sealed class ActiveRequest
         }
 
         action();
+    }
+
+    private void End(Action admission)
+    {
+        Action? released;
+        lock (_endLock)
+        {
+            if (HasEnded)
+            {
+                return;
+            }
+
+            HasEnded = true;
+            released = _released;
+            _released = null;
+        }
+
+        admission();
+        released?.Invoke();
     }
 
     private static double Seconds(long from, long to) => (to - from) * 1e-6;

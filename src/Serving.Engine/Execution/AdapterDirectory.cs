@@ -143,12 +143,12 @@ public sealed class AdapterDirectory
 
     private static RequestFailure FailureOf(AdapterLoadOutcome outcome, string name)
     {
-        int? retry = outcome.RetryAfter > TimeSpan.Zero ? (int)Math.Ceiling(outcome.RetryAfter.TotalSeconds) : null;
+        TimeSpan? retry = outcome.RetryAfter > TimeSpan.Zero ? outcome.RetryAfter : null;
         return outcome.Failure switch
         {
             AdapterFailure.Unknown => Failures.ModelNotFound(name),
             AdapterFailure.Io or AdapterFailure.Replaced => new RequestFailure(
-                RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", retry ?? 1),
+                RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", retry ?? TimeSpan.FromSeconds(1)),
             _ => new RequestFailure(RequestError.AdapterInvalid, $"The adapter `{name}` was found but could not be loaded: {outcome.Reason}.", "model", retry),
         };
     }

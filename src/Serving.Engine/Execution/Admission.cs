@@ -1,45 +1,54 @@
 using System.Diagnostics.CodeAnalysis;
+using Serving.Core.Tenancy;
 using Serving.Engine.Requests;
 
 namespace Serving.Engine.Execution;
 
 /// <summary>
-/// A request's place among those under way, as a value: disposing it gives the place back, unless <see cref="Keep"/> has handed it on to the request itself.
+/// A request's place among those under way, as a value: disposing it gives the place back, unless <see cref="Keep"/> has handed it on to the request itself, which
+/// ends it once.
 /// </summary>
 public sealed class Admission : IDisposable
 {
-    private Func<long, RequestFailure?>? _reserve;
-    private Action? _release;
+    private readonly AdmissionGate _gate;
+    private readonly AdmissionTicket _ticket;
+    private bool _isKept;
 
-    /// <summary>Creates an admission.</summary>
-    /// <param name="reserve">Takes tokens in flight, or says why not.</param>
-    /// <param name="release">Gives the place and the tokens back.</param>
-    internal Admission(Func<long, RequestFailure?> reserve, Action release)
+    /// <summary>A place that the gate gave.</summary>
+    internal Admission(AdmissionGate gate, AdmissionTicket ticket)
     {
-        _reserve = reserve;
-        _release = release;
+        _gate = gate;
+        _ticket = ticket;
     }
 
     /// <summary>Gate 2: takes the tokens that the request may come to hold.</summary>
     public bool TryReserve(long tokens, [NotNullWhen(false)] out RequestFailure? failure)
     {
-        failure = _reserve?.Invoke(tokens);
-        _reserve = null;
+        failure = _gate.Reserve(_ticket, tokens);
         return failure is null;
     }
 
-    /// <summary>Hands the place on: what is returned gives it back when called.</summary>
-    public Action Keep()
+    /// <summary>Hands the place on to whoever ends it.</summary>
+    public Admission Keep()
     {
-        var release = _release!;
-        _release = null;
-        return release;
+        _isKept = true;
+        return this;
     }
+
+    /// <summary>Gives the place back, and what was reserved and not used.</summary>
+    /// <param name="usedTokens">Tokens of the prompt and of the output; 0 for a request that never ran.</param>
+    public void End(long usedTokens) => _gate.Leave(_ticket, usedTokens);
+
+    /// <summary>Gives everything back: the daemon could not take the request.</summary>
+    public void Withdraw() => _gate.Withdraw(_ticket);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _release?.Invoke();
-        _release = null;
+        if (!_isKept)
+        {
+            _isKept = true;
+            End(0);
+        }
     }
 }

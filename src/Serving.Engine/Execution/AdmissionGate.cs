@@ -4,55 +4,73 @@ using Serving.Engine.Requests;
 
 namespace Serving.Engine.Execution;
 
-/// <summary>The two gates of admission, for callers on any thread: a lock around the core's pure <c>AdmissionController</c>.</summary>
+/// <summary>The two gates of admission, for callers on any thread: a lock around the core's pure <c>AdmissionController</c>, and the engine's clock.</summary>
 public sealed class AdmissionGate
 {
     private readonly AdmissionController _controller;
+    private readonly EngineClock _clock;
     private readonly Lock _lock = new();
 
     /// <summary>Creates the gates.</summary>
-    public AdmissionGate(AdmissionController controller) => _controller = controller;
+    public AdmissionGate(AdmissionController controller, EngineClock clock)
+    {
+        _controller = controller;
+        _clock = clock;
+    }
 
     /// <summary>Gate 1: takes a place for a request of a tenant, before anything is spent on it.</summary>
     /// <returns>The place, or null with the reason.</returns>
     public Admission? Enter(Tenant tenant, out RequestFailure? failure)
     {
-        AdmissionVerdict verdict;
+        AdmissionTicket? ticket;
         lock (_lock)
         {
-            verdict = _controller.TryEnter(tenant);
+            failure = FailureOf(_controller.TryEnter(tenant, _clock.Now, out ticket));
         }
 
-        failure = FailureOf(verdict);
-        if (failure is not null)
-        {
-            return null;
-        }
-
-        long reserved = 0;
-        return new Admission(
-            tokens =>
-            {
-                lock (_lock)
-                {
-                    var refused = _controller.TryReserve(tenant, tokens);
-                    reserved = refused == AdmissionVerdict.Admitted ? tokens : 0;
-                    return FailureOf(refused);
-                }
-            },
-            () =>
-            {
-                lock (_lock)
-                {
-                    _controller.Leave(tenant, reserved);
-                }
-            });
+        return ticket is null ? null : new Admission(this, ticket);
     }
 
-    private static RequestFailure? FailureOf(AdmissionVerdict verdict) => verdict switch
+    /// <summary>How a tenant's rates stand.</summary>
+    public TenantRates RatesOf(Tenant tenant)
     {
+        lock (_lock)
+        {
+            return _controller.RatesOf(tenant, _clock.Now);
+        }
+    }
+
+    /// <summary>Gate 2.</summary>
+    internal RequestFailure? Reserve(AdmissionTicket ticket, long tokens)
+    {
+        lock (_lock)
+        {
+            return FailureOf(_controller.TryReserve(ticket, tokens, _clock.Now));
+        }
+    }
+
+    /// <summary>Ends a request.</summary>
+    internal void Leave(AdmissionTicket ticket, long usedTokens)
+    {
+        lock (_lock)
+        {
+            _controller.Leave(ticket, usedTokens, _clock.Now);
+        }
+    }
+
+    /// <summary>Takes a request back.</summary>
+    internal void Withdraw(AdmissionTicket ticket)
+    {
+        lock (_lock)
+        {
+            _controller.Withdraw(ticket, _clock.Now);
+        }
+    }
+
+    private static RequestFailure? FailureOf(AdmissionDecision decision) => decision.Verdict switch
+    {
+        AdmissionVerdict.Admitted => null,
         AdmissionVerdict.QueueFull => Failures.Of(RequestError.QueueFull),
-        AdmissionVerdict.TenantLimit => Failures.Of(RequestError.TenantLimit),
-        _ => null,
+        _ => Failures.OfLimit(decision),
     };
 }

@@ -93,7 +93,7 @@ internal sealed class EngineBuilder
             clock,
             loop,
             new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices)),
-            new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences)),
+            new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences), clock),
             directory,
             encoder,
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),

@@ -37,6 +37,9 @@ public sealed class EngineClient : IEngineClient
     public IPromptSchemas Schemas => _parts.Schemas;
 
     /// <inheritdoc/>
+    public TenantRates RatesOf(Tenant tenant) => _parts.Admission.RatesOf(tenant);
+
+    /// <inheritdoc/>
     public ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken) => SubmitAsync(request, null, cancellationToken);
 
     /// <summary>Submits a request whose prompt is encoded already, its positions and imports included; null encodes it.</summary>
@@ -46,6 +49,10 @@ public sealed class EngineClient : IEngineClient
         if (result.Failure is { } failure)
         {
             Statistics.CountFailed(failure.Error);
+            if (failure.Limit is { } limit)
+            {
+                Statistics.CountRefused(request.Tenant.Id, limit.Limit);
+            }
         }
 
         return result;
@@ -177,7 +184,7 @@ public sealed class EngineClient : IEngineClient
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_parts.Loop.TryPost(new SubmitCommand(active, answer)))
         {
-            active.Release();
+            active.Withdraw();
             return Refused(NotServing() ?? Failures.Of(RequestError.QueueFull));
         }
 
@@ -186,7 +193,15 @@ public sealed class EngineClient : IEngineClient
         if (await answer.Task is { } refused)
         {
             await registration.DisposeAsync();
-            active.Release();
+            if (refused == RequestError.Cancelled)
+            {
+                active.Release();
+            }
+            else
+            {
+                active.Withdraw();
+            }
+
             return Refused(Failures.Of(refused));
         }
 

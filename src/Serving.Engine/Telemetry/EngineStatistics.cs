@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 
 namespace Serving.Engine.Telemetry;
 
@@ -8,6 +10,7 @@ public sealed class EngineStatistics
     private static readonly double[] Durations = [0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
     private static readonly double[] Tokens = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
+    private readonly ConcurrentDictionary<(TenantId Tenant, TenantLimitKind Limit), long> _refused = new();
     private readonly long[] _failed = new long[Enum.GetValues<RequestError>().Length];
 
     /// <summary>Seconds from arrival to the first token.</summary>
@@ -57,6 +60,12 @@ public sealed class EngineStatistics
 
     /// <summary>Counts a request that was refused or ended early.</summary>
     public void CountFailed(RequestError error) => Interlocked.Increment(ref _failed[(int)error]);
+
+    /// <summary>Requests that a tenant's limit refused: a series per tenant that one refused and limit.</summary>
+    public IEnumerable<(TenantId Tenant, TenantLimitKind Limit, long Count)> Refused => _refused.Select(pair => (pair.Key.Tenant, pair.Key.Limit, pair.Value));
+
+    /// <summary>Counts a request that a tenant's limit refused.</summary>
+    public void CountRefused(TenantId tenant, TenantLimitKind limit) => _refused.AddOrUpdate((tenant, limit), 1, static (_, count) => count + 1);
 
     /// <summary>Counts a choice's end.</summary>
     public void CountFinished(FinishReason reason) => Interlocked.Increment(ref _finished[(int)reason]);

@@ -10,14 +10,14 @@ internal static class ErrorMapper
     /// <summary>The status (nginx's 499 for a client that went away, who never sees it).</summary>
     public static int Status(RequestError error) => error switch
     {
-        RequestError.InvalidRequest or RequestError.NotSupported or RequestError.ContextTooLong => 400,
+        RequestError.InvalidRequest or RequestError.NotSupported or RequestError.ContextTooLong or RequestError.ExceedsTenantLimit => 400,
         RequestError.Unauthorized => 401,
         RequestError.Forbidden => 403,
         RequestError.ModelNotFound or RequestError.SchemaNotFound => 404,
         RequestError.SlowReader => 408,
         RequestError.BodyTooLarge => 413,
         RequestError.AdapterInvalid => 422,
-        RequestError.TenantLimit or RequestError.QueueFull => 429,
+        RequestError.TenantLimit or RequestError.RateLimited or RequestError.QueueFull => 429,
         RequestError.Cancelled => 499,
         RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => 503,
         RequestError.DeadlineExceeded => 504,
@@ -27,13 +27,14 @@ internal static class ErrorMapper
     /// <summary>The gRPC status code.</summary>
     public static GrpcStatusCode Code(RequestError error) => error switch
     {
-        RequestError.InvalidRequest or RequestError.ContextTooLong => GrpcStatusCode.InvalidArgument,
+        RequestError.InvalidRequest or RequestError.ContextTooLong or RequestError.ExceedsTenantLimit => GrpcStatusCode.InvalidArgument,
         RequestError.NotSupported => GrpcStatusCode.Unimplemented,
         RequestError.ModelNotFound or RequestError.SchemaNotFound => GrpcStatusCode.NotFound,
         RequestError.AdapterInvalid => GrpcStatusCode.FailedPrecondition,
         RequestError.Unauthorized => GrpcStatusCode.Unauthenticated,
         RequestError.Forbidden => GrpcStatusCode.PermissionDenied,
-        RequestError.BodyTooLarge or RequestError.TenantLimit or RequestError.QueueFull or RequestError.SlowReader => GrpcStatusCode.ResourceExhausted,
+        RequestError.BodyTooLarge or RequestError.TenantLimit or RequestError.RateLimited or RequestError.QueueFull or RequestError.SlowReader
+            => GrpcStatusCode.ResourceExhausted,
         RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => GrpcStatusCode.Unavailable,
         RequestError.DeadlineExceeded => GrpcStatusCode.DeadlineExceeded,
         RequestError.Cancelled => GrpcStatusCode.Cancelled,
@@ -57,11 +58,12 @@ internal static class ErrorMapper
         _ => "BadRequestError",
     };
 
-    /// <summary>Seconds after which a later try may succeed, for failures that pass.</summary>
-    public static int? RetryAfter(RequestFailure failure) => failure.Error switch
+    /// <summary>After which a later try may succeed, for failures that pass.</summary>
+    public static TimeSpan? RetryAfter(RequestFailure failure) => failure.Error switch
     {
+        RequestError.RateLimited => failure.RetryAfter,
         RequestError.TenantLimit or RequestError.QueueFull or RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed
-            => Math.Max(1, failure.RetryAfterSeconds ?? 1),
+            => failure.RetryAfter > TimeSpan.FromSeconds(1) ? failure.RetryAfter : TimeSpan.FromSeconds(1),
         _ => null,
     };
 

@@ -12,7 +12,7 @@ internal sealed class EngineAccess
     private volatile bool _draining;
 
     /// <summary>Why nothing can be said while the model loads.</summary>
-    public static RequestFailure Loading { get; } = new(RequestError.NotReady, "The model is being loaded.", RetryAfterSeconds: 2);
+    public static RequestFailure Loading { get; } = new(RequestError.NotReady, "The model is being loaded.", RetryAfter: TimeSpan.FromSeconds(2));
 
     /// <summary>The engine, or null while the model loads.</summary>
     public IEngineClient? Client => _client;
@@ -34,7 +34,7 @@ internal sealed class EngineAccess
     {
         engine = _draining ? null : _client;
         failure = engine is not null ? null
-            : _draining ? new RequestFailure(RequestError.Draining, "The daemon is shutting down.", RetryAfterSeconds: 1)
+            : _draining ? new RequestFailure(RequestError.Draining, "The daemon is shutting down.", RetryAfter: TimeSpan.FromSeconds(1))
             : Loading;
         return engine is not null;
     }

@@ -10,6 +10,9 @@ namespace Serving.Server.Http;
 /// <summary>Writes whole answers: bodies of known length, so that the connection can be used again.</summary>
 internal static class HttpResults
 {
+    /// <summary>Retry-After to the millisecond, as OpenAI's clients read it.</summary>
+    private const string RetryAfterMilliseconds = "retry-after-ms";
+
     /// <summary>Writes a JSON body.</summary>
     public static Task WriteJsonAsync<T>(this HttpContext context, T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
     {
@@ -25,9 +28,10 @@ internal static class HttpResults
     /// <summary>Writes a failure with its status and Retry-After.</summary>
     public static Task WriteFailureAsync(this HttpContext context, RequestFailure failure)
     {
-        if (ErrorMapper.RetryAfter(failure) is { } seconds)
+        if (ErrorMapper.RetryAfter(failure) is { } delay)
         {
-            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = Whole(delay.TotalSeconds);
+            context.Response.Headers[RetryAfterMilliseconds] = Whole(delay.TotalMilliseconds);
         }
 
         if (failure.Error == RequestError.Draining && context.Request.Protocol == HttpProtocol.Http11)
@@ -37,6 +41,9 @@ internal static class HttpResults
 
         return context.WriteJsonAsync(ErrorMapper.Body(failure), OpenAiJson.Wire.ErrorBody, ErrorMapper.Status(failure.Error));
     }
+
+    // Rounded up: a moment earlier would be too early.
+    private static string Whole(double value) => Math.Ceiling(value).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static Task WriteAsync(HttpContext context, byte[] body, string contentType)
     {

@@ -32,7 +32,8 @@ public sealed class RunningEngine : IAsyncDisposable
     /// <param name="isa">Instruction set of the CPU backend.</param>
     /// <param name="change">Changes to the options.</param>
     /// <param name="notice">Takes what the engine says at start.</param>
-    public static RunningEngine Start(string device = "managed", string isa = "auto", Func<EngineOptions, EngineOptions>? change = null, Action<string>? notice = null)
+    /// <param name="time">Its clock; null is the system's.</param>
+    public static RunningEngine Start(string device = "managed", string isa = "auto", Func<EngineOptions, EngineOptions>? change = null, Action<string>? notice = null, TimeProvider? time = null)
     {
         var options = new EngineOptions
         {
@@ -43,7 +44,7 @@ public sealed class RunningEngine : IAsyncDisposable
             CpuInstructionSet = isa,
             PoolBytes = 64 << 20,
         };
-        return new RunningEngine(ServingEngine.Start(change is null ? options : change(options), TimeProvider.System, notice ?? (_ => { }), null));
+        return new RunningEngine(ServingEngine.Start(change is null ? options : change(options), time ?? TimeProvider.System, notice ?? (_ => { }), null));
     }
 
     /// <summary>A chat request with one user message.</summary>

@@ -90,6 +90,9 @@ internal sealed class FakeEngine : IEngineClient
     /// <summary>Calls of load and unload.</summary>
     public ConcurrentQueue<string> AdapterCalls { get; } = new();
 
+    /// <summary>What every tenant's rates are said to be.</summary>
+    public TenantRates Rates { get; set; }
+
     public int Running => Volatile.Read(ref _running);
 
     public ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
@@ -112,6 +115,8 @@ internal sealed class FakeEngine : IEngineClient
         Script(accepted);
         return new(new SubmitResult(accepted.Stream, null));
     }
+
+    public TenantRates RatesOf(Tenant tenant) => Rates;
 
     public ValueTask<TokenizeResult> TokenizeAsync(Tenant tenant, string? model, GenerationPrompt prompt, bool addSpecialTokens, CancellationToken cancellationToken)
     {

@@ -26,6 +26,8 @@ public sealed class GenerateTests
         [RequestError.Forbidden] = GrpcStatusCode.PermissionDenied,
         [RequestError.BodyTooLarge] = GrpcStatusCode.ResourceExhausted,
         [RequestError.TenantLimit] = GrpcStatusCode.ResourceExhausted,
+        [RequestError.RateLimited] = GrpcStatusCode.ResourceExhausted,
+        [RequestError.ExceedsTenantLimit] = GrpcStatusCode.InvalidArgument,
         [RequestError.QueueFull] = GrpcStatusCode.ResourceExhausted,
         [RequestError.Draining] = GrpcStatusCode.Unavailable,
         [RequestError.NotReady] = GrpcStatusCode.Unavailable,
@@ -156,7 +158,7 @@ public sealed class GenerateTests
         var code = Codes[error];
         await using var daemon = await TestDaemon.StartAsync();
         using var client = daemon.Grpc();
-        daemon.Engine.Refusal = new RequestFailure(error, "Nein, 100 % «so» nicht.", "temperature", 7);
+        daemon.Engine.Refusal = new RequestFailure(error, "Nein, 100 % «so» nicht.", "temperature", TimeSpan.FromSeconds(7));
 
         foreach (var method in new[] { Generate, GenerateStream })
         {
@@ -167,7 +169,7 @@ public sealed class GenerateTests
             Assert.Equal("serving", answer.Detail<Protocol.Rpc.ErrorInfo>()!.Domain);
             Assert.Equal(error.ToString(), answer.Reason!.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
             var retry = answer.Detail<Protocol.Rpc.RetryInfo>();
-            Assert.Equal(ErrorMapper.RetryAfter(daemon.Engine.Refusal), retry is null ? null : (int)retry.RetryDelay.Seconds);
+            Assert.Equal(ErrorMapper.RetryAfter(daemon.Engine.Refusal), retry?.RetryDelay.ToTimeSpan());
             Assert.Empty(answer.Frames);
         }
     }

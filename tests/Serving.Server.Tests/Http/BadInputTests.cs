@@ -168,6 +168,7 @@ public sealed class BadInputTests
     [InlineData(RequestError.AdapterUnavailable, 503, "ServiceUnavailableError", true)]
     [InlineData(RequestError.Forbidden, 403, "PermissionDeniedError", false)]
     [InlineData(RequestError.TenantLimit, 429, "RateLimitError", true)]
+    [InlineData(RequestError.ExceedsTenantLimit, 400, "BadRequestError", false)]
     [InlineData(RequestError.QueueFull, 429, "RateLimitError", true)]
     [InlineData(RequestError.Draining, 503, "ServiceUnavailableError", true)]
     [InlineData(RequestError.NotReady, 503, "ServiceUnavailableError", true)]
@@ -176,13 +177,13 @@ public sealed class BadInputTests
     public async Task Chat_EveryRefusal_HasItsStatusTypeAndRetryAfter(RequestError error, int status, string type, bool retry)
     {
         await using var daemon = await TestDaemon.StartAsync();
-        daemon.Engine.Refusal = new RequestFailure(error, "why", "model", 7);
+        daemon.Engine.Refusal = new RequestFailure(error, "why", "model", TimeSpan.FromMilliseconds(6001.5));
 
         var answer = await daemon.PostAsync(Chat, $"{{{Hi}}}");
 
         Assert.Equal(status, answer.Code);
         Assert.Equal("{\"error\":{\"message\":\"why\",\"type\":\"" + type + "\",\"param\":\"model\",\"code\":" + status + "}}", answer.Text);
-        Assert.Equal(retry ? "7" : null, answer.Header("Retry-After"));
+        Assert.Equal(retry ? ("7", "6002") : (null, null), (answer.Header("Retry-After"), answer.Header("Retry-After-Ms")));
     }
 
     [Fact]

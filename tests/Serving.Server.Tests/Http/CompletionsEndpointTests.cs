@@ -79,7 +79,7 @@ public sealed class CompletionsEndpointTests
     public async Task Post_OneOfManyRefused_CancelsTheOthers()
     {
         await using var daemon = await TestDaemon.StartAsync();
-        daemon.Engine.Script = _ => daemon.Engine.Refusal = new RequestFailure(Core.Requests.RequestError.QueueFull, "full", null, 3);
+        daemon.Engine.Script = _ => daemon.Engine.Refusal = new RequestFailure(Core.Requests.RequestError.QueueFull, "full", null, TimeSpan.FromSeconds(3));
 
         var answer = await daemon.PostAsync(Path, """{"prompt":["a","b"]}""");
 

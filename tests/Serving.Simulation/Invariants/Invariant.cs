@@ -2,6 +2,7 @@ using Serving.Core.Adapters;
 using Serving.Core.Modules;
 using Serving.Core.Requests;
 using Serving.Core.Scheduling;
+using Serving.Core.Tenancy;
 using Serving.Simulation.Failures;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Worlds;
@@ -14,6 +15,11 @@ internal abstract class Invariant(string name)
 {
     /// <summary>Number and name.</summary>
     public string Name { get; } = name;
+
+    /// <summary>The gates in front of the scheduler let a request in, or refused it.</summary>
+    public virtual void OnAdmission(World world, SimRequest request, AdmissionDecision decision)
+    {
+    }
 
     /// <summary>A request was submitted; null is accepted.</summary>
     public virtual void OnSubmitted(World world, SimRequest request, RequestError? error)

@@ -22,6 +22,7 @@ internal static class InvariantSet
         new OldestNeverPreempted(),
         new AdmissionRules(),
         new DeadlinesHold(),
+        new ReservationsHold(settings.TenantWeights.Length),
         new GaugesAreTrue(settings.TenantWeights.Length),
         new RowsAreTokens(),
         new FirstComeFirstServed(),

@@ -23,6 +23,9 @@ internal sealed class SequenceTrack(SimRequest owner, int choice, OracleSequence
     /// <summary>Tokens reported.</summary>
     public int Emitted { get; set; }
 
+    /// <summary>Outputs charged: those reported, and a stop token, which is not.</summary>
+    public int Outputs { get; set; }
+
     /// <summary>Prompt tokens scored.</summary>
     public int Scored { get; set; }
 

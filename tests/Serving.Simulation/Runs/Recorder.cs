@@ -27,6 +27,7 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
         var expected = track.Oracle.Next;
         track.AnswerHash = Mixing.Fold(track.AnswerHash, (ulong)token);
         track.Emitted++;
+        track.Outputs++;
         if (track.AbortAt == track.Emitted - 1)
         {
             track.Owner.Aborted = true;
@@ -66,6 +67,7 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
             invariant.OnFinished(world, track, reason, stopToken, error);
         }
 
+        track.Outputs += stopToken is null ? 0 : 1;
         if (reason == FinishReason.Stop && world.Device.InFlight == 2)
         {
             world.Marks.Hit(Mark.StoppedAhead);

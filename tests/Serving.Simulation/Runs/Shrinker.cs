@@ -35,6 +35,9 @@ internal static class Shrinker
         static settings => settings with { Imports = 0 },
         static settings => settings with { HostPages = 0 },
         static settings => settings with { Faults = settings.Faults with { Pin = 0 } },
+        static settings => settings with { RequestsPerMinute = 0 },
+        static settings => settings with { TokensPerMinute = 0 },
+        static settings => settings with { Faults = settings.Faults with { Reload = 0 } },
         static settings => settings with { Adapters = 0 },
         static settings => settings with { TenantWeights = [1] },
     ];

@@ -3,6 +3,7 @@ using Serving.Core.Scheduling;
 using Serving.Simulation.Failures;
 using Serving.Simulation.Faults;
 using Serving.Simulation.Invariants;
+using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
 using Serving.Simulation.Swarm;
 using Serving.Simulation.Worlds;
@@ -124,6 +125,7 @@ internal sealed class Simulator
         _loader.Tick(_world);
         _replacer.MayReplace(_world);
         _pinner.MayPin(_world);
+        _world.Gate.MayReload(_world);
         if (arrivals)
         {
             Arrive();
@@ -146,11 +148,17 @@ internal sealed class Simulator
         for (var count = _world.Workload.Arrivals(); count > 0; count--)
         {
             var request = _world.Workload.Next(_world.Now);
+            if (!Admit(request))
+            {
+                continue;
+            }
+
             _world.Add(request);
             var error = _world.Scheduler.Submit(request.Request, _world.Now);
             if (error is { } refused)
             {
                 _world.Remove(request);
+                _world.Gate.Withdraw(_world, request);
                 _world.Trace.Add(TraceKind.Reject, request.Request.Id.Value, (long)refused);
             }
             else
@@ -164,6 +172,22 @@ internal sealed class Simulator
                 invariant.OnSubmitted(_world, request, error);
             }
         }
+    }
+
+    private bool Admit(SimRequest request)
+    {
+        var decision = _world.Gate.Enter(_world, request);
+        foreach (var invariant in _invariants)
+        {
+            invariant.OnAdmission(_world, request, decision);
+        }
+
+        if (!decision.IsAdmitted)
+        {
+            _world.Trace.Add(TraceKind.Reject, request.Request.Id.Value, -(long)decision.Verdict);
+        }
+
+        return decision.IsAdmitted;
     }
 
     private void Launch()

@@ -42,6 +42,9 @@ internal sealed record FaultSet
     /// <summary>A module is pinned, or one that is pinned is not any more.</summary>
     public double Pin { get; init; }
 
+    /// <summary>The file of tenants is read again with other rate limits.</summary>
+    public double Reload { get; init; }
+
     /// <summary>The device is lost with all it holds, and comes back empty.</summary>
     public double DeviceLost { get; init; }
 }

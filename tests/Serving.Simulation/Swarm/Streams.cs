@@ -50,4 +50,7 @@ internal static class Streams
 
     /// <summary>Copies to and from host memory.</summary>
     public const ulong Transfers = 16;
+
+    /// <summary>Rate limits, and when they change.</summary>
+    public const ulong Rates = 17;
 }

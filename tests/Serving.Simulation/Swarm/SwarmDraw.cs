@@ -7,6 +7,7 @@ internal static class SwarmDraw
 {
     private const int SmallestPool = 8;
     private const int LargestPool = 512;
+    private const ulong RatedSeeds = 4;
 
     /// <summary>The settings of a seed.</summary>
     public static SwarmSettings Draw(ulong seed)
@@ -51,7 +52,8 @@ internal static class SwarmDraw
             Priorities = random.Chance(0.5) ? random.Unit() : 0,
             Faults = Faults(random),
         };
-        return modules.Chance(0.5) ? WithModules(settings, modules) : settings;
+        settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
+        return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
 
     // Drawn from a stream of their own: the runs without modules are what they were before there were any.
@@ -68,6 +70,14 @@ internal static class SwarmDraw
             Faults = settings.Faults with { Pin = random.Chance(0.5) ? random.Unit() * 0.05 : 0 },
         };
     }
+
+    // A quarter of the seeds, so that most runs keep the load that they are drawn for.
+    private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with
+    {
+        RequestsPerMinute = random.Chance(0.7) ? random.Spread(2, 400) : 0,
+        TokensPerMinute = random.Chance(0.7) ? random.Spread(settings.PromptTokens, 200 * (settings.PromptTokens + settings.OutputTokens)) : 0,
+        Faults = settings.Faults with { Reload = random.Chance(0.5) ? random.Unit() * 0.01 : 0 },
+    };
 
     private static double[] Weights(Prng random)
     {

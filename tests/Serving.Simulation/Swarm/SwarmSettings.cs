@@ -108,6 +108,12 @@ internal sealed record SwarmSettings
     /// <summary>Most of the pool that pinned modules may take.</summary>
     public double PinnedShare { get; init; } = 0.25;
 
+    /// <summary>Most requests per minute that a tenant's limit is drawn from; 0 is without limits.</summary>
+    public int RequestsPerMinute { get; init; }
+
+    /// <summary>Most tokens per minute likewise.</summary>
+    public int TokensPerMinute { get; init; }
+
     /// <summary>The faults.</summary>
     public FaultSet Faults { get; init; } = FaultSet.None;
 }

@@ -111,6 +111,15 @@ internal enum Mark
     /// <summary>Two modules had one key.</summary>
     ModulesCollided,
 
+    /// <summary>A tenant had used up its requests per minute.</summary>
+    OutOfRequests,
+
+    /// <summary>A tenant had used up its tokens per minute.</summary>
+    OutOfTokens,
+
+    /// <summary>A request was larger than its tenant's tokens per minute.</summary>
+    ExceedsRate,
+
     /// <summary>The device was lost with requests in flight.</summary>
     DeviceLost,
 }

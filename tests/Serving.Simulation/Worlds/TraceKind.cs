@@ -69,6 +69,9 @@ internal enum TraceKind : byte
     /// <summary>First token, tokens, whether it was taken.</summary>
     Pin,
 
+    /// <summary>Tenant's index, requests per minute, tokens per minute.</summary>
+    Reload,
+
     /// <summary>The device is lost.</summary>
     DeviceLost,
 }

@@ -32,6 +32,7 @@ internal sealed class World
         Device = new FakeDevice(Pages, Slots, Schemas, settings.Vocabulary);
         Catalog = new AdapterCatalog(settings);
         Workload = new Workload(settings, Catalog, Schemas);
+        Gate = new Gate(settings);
         Scheduler = new Scheduler(SchedulerSetup.Options(settings, Faults(bug)), sink(this));
     }
 
@@ -61,6 +62,9 @@ internal sealed class World
 
     /// <summary>What arrives.</summary>
     public Workload Workload { get; }
+
+    /// <summary>Admission, in front of the scheduler.</summary>
+    public Gate Gate { get; }
 
     /// <summary>Requests accepted and not finished, by arrival.</summary>
     public List<SimRequest> Live { get; } = [];
@@ -154,6 +158,7 @@ internal sealed class World
         if (--track.Owner.Open == 0)
         {
             Live.Remove(track.Owner);
+            Gate.End(this, track.Owner);
         }
 
         if (reason is FinishReason.Stop or FinishReason.Length)

@@ -27,9 +27,9 @@ internal static class StatusDetails
             status.Details.Add(Any.Pack(wrong, TypeUrl));
         }
 
-        if (ErrorMapper.RetryAfter(failure) is { } seconds)
+        if (ErrorMapper.RetryAfter(failure) is { } delay)
         {
-            status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) }, TypeUrl));
+            status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(delay) }, TypeUrl));
         }
 
         // Binary metadata goes without padding, though it may be there.
