@@ -28,7 +28,8 @@ public sealed class AdmissionController
     /// <param name="tenant">Whose request it is, with the limits in force.</param>
     /// <param name="now">The time.</param>
     /// <param name="ticket">The place, to be given back by <see cref="Leave"/> or <see cref="Withdraw"/>; null when refused.</param>
-    public AdmissionDecision TryEnter(Tenant tenant, long now, out AdmissionTicket? ticket)
+    /// <param name="isPart">It is a part of a request that has been counted: it takes a place only.</param>
+    public AdmissionDecision TryEnter(Tenant tenant, long now, out AdmissionTicket? ticket, bool isPart = false)
     {
         ArgumentNullException.ThrowIfNull(tenant);
         ticket = null;
@@ -45,7 +46,7 @@ public sealed class AdmissionController
         }
 
         BucketCharge? charge = null;
-        if (limits.RequestsPerMinute is { } rate)
+        if (!isPart && limits.RequestsPerMinute is { } rate)
         {
             account.RequestBucket ??= new TokenBucket(rate, now);
             charge = account.RequestBucket.TryCharge(1, rate, now, out var wait);

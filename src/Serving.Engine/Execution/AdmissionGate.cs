@@ -19,13 +19,16 @@ public sealed class AdmissionGate
     }
 
     /// <summary>Gate 1: takes a place for a request of a tenant, before anything is spent on it.</summary>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="isPart">A part of a request that has been counted.</param>
+    /// <param name="failure">The reason, when refused.</param>
     /// <returns>The place, or null with the reason.</returns>
-    public Admission? Enter(Tenant tenant, out RequestFailure? failure)
+    public Admission? Enter(Tenant tenant, bool isPart, out RequestFailure? failure)
     {
         AdmissionTicket? ticket;
         lock (_lock)
         {
-            failure = FailureOf(_controller.TryEnter(tenant, _clock.Now, out ticket));
+            failure = FailureOf(_controller.TryEnter(tenant, _clock.Now, out ticket, isPart));
         }
 
         return ticket is null ? null : new Admission(this, ticket);

@@ -147,7 +147,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(invalid);
         }
 
-        using var admission = _parts.Admission.Enter(request.Tenant, out var full);
+        using var admission = _parts.Admission.Enter(request.Tenant, request.IsPart, out var full);
         if (admission is null)
         {
             return Refused(full!);
@@ -207,7 +207,10 @@ public sealed class EngineClient : IEngineClient
 
         active.OnReleased(registration.Dispose);
         return new SubmitResult(
-            new GenerationStream(source.Id, source.Model, prompt.Tokens, request.Choices, active.Events, () => active.Usage, () => Cancel(active)),
+            new GenerationStream(source.Id, source.Model, prompt.Tokens, request.Choices, active.Events, () => active.Usage, () => Cancel(active))
+            {
+                ReservedTokens = request.ReservedTokens,
+            },
             null);
     }
 

@@ -83,6 +83,9 @@ public sealed record GenerationRequest
     /// <summary>Lower goes first among the tenant's own.</summary>
     public int Priority { get; init; }
 
+    /// <summary>A further prompt of a client's request: that one has been counted as a request already.</summary>
+    public bool IsPart { get; init; }
+
     /// <summary>Longest time from acceptance to the end, if the client set one.</summary>
     public TimeSpan? Timeout { get; init; }
 }

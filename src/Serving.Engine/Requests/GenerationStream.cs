@@ -63,6 +63,9 @@ public sealed class GenerationStream : IAsyncDisposable
     /// <summary>Number of choices.</summary>
     public int Choices { get; }
 
+    /// <summary>Tokens that it may come to hold: prompt + n × max_tokens.</summary>
+    public long ReservedTokens { get; init; }
+
     /// <summary>Token counts so far; exact after the last event.</summary>
     public GenerationUsage Usage => _usage();
 

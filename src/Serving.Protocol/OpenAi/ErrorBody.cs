@@ -8,11 +8,11 @@ public sealed record ErrorBody(ErrorDetail Error);
 
 /// <summary>What went wrong.</summary>
 /// <param name="Message">For a person.</param>
-/// <param name="Type">Kind of failure: BadRequestError, NotFoundError …</param>
+/// <param name="Type">Kind of failure: BadRequestError, NotFoundError …; of a rate limit which one it is: requests, tokens.</param>
 /// <param name="Param">The field that is wrong, if one is.</param>
-/// <param name="Code">The HTTP status.</param>
+/// <param name="Code">The HTTP status, or a word that clients look for: rate_limit_exceeded.</param>
 public sealed record ErrorDetail(
     string Message,
     string Type,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Param,
-    int Code);
+    ErrorCode Code);

@@ -1,3 +1,4 @@
+using Serving.Core.Tenancy;
 using static Serving.Server.Configuration.ConfigurationKey;
 using static Serving.Server.Configuration.SettingKinds;
 
@@ -78,6 +79,8 @@ internal static class ConfigurationKeys
         Of("tenancy", "reload_interval", Integer(1, 86400), o => o.Tenancy.ReloadInterval, (o, v) => o.Tenancy.ReloadInterval = v, "Seconds between looks at the file of tenants."),
         Of("tenancy", "max_concurrent_requests", Integer(1, 1 << 20), o => o.Tenancy.MaxConcurrentRequests, (o, v) => o.Tenancy.MaxConcurrentRequests = v, "Concurrent requests of a tenant that has no limit of its own."),
         Of("tenancy", "max_tokens_in_flight", Long(1, 1L << 40), o => o.Tenancy.MaxTokensInFlight, (o, v) => o.Tenancy.MaxTokensInFlight = v, "Tokens in flight (prompt + n x max_tokens) of a tenant that has no limit of its own."),
+        Of("tenancy", "max_requests_per_minute", Long(0, TokenBucket.MaxRate), o => o.Tenancy.MaxRequestsPerMinute, (o, v) => o.Tenancy.MaxRequestsPerMinute = v, "Requests per minute of a tenant that has no limit of its own; so many may also come at once. 0: without limit."),
+        Of("tenancy", "max_tokens_per_minute", Long(0, TokenBucket.MaxRate), o => o.Tenancy.MaxTokensPerMinute, (o, v) => o.Tenancy.MaxTokensPerMinute = v, "Tokens per minute of a tenant that has no limit of its own, prompt and output, cached ones included; prompt + n x max_tokens are taken at first. 0: without limit."),
     ];
 
     private static IEnumerable<ConfigurationKey> Telemetry() =>

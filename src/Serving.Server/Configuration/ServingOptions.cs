@@ -191,6 +191,12 @@ internal sealed class TenancyOptions
 
     /// <summary>Tokens in flight of a tenant without limits of its own.</summary>
     public long MaxTokensInFlight { get; set; } = 16L << 20;
+
+    /// <summary>max_requests_per_minute; 0 is without limit.</summary>
+    public long MaxRequestsPerMinute { get; set; }
+
+    /// <summary>max_tokens_per_minute; 0 is without limit.</summary>
+    public long MaxTokensPerMinute { get; set; }
 }
 
 /// <summary>What it tells about itself.</summary>

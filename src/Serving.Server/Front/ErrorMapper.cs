@@ -1,4 +1,5 @@
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 
@@ -7,6 +8,9 @@ namespace Serving.Server.Front;
 /// <summary>The one place where an expected failure becomes an HTTP status, a type and a body, and a gRPC status code.</summary>
 internal static class ErrorMapper
 {
+    /// <summary>The code of a rate limit, as OpenAI's clients look for it.</summary>
+    public const string RateLimitCode = "rate_limit_exceeded";
+
     /// <summary>The status (nginx's 499 for a client that went away, who never sees it).</summary>
     public static int Status(RequestError error) => error switch
     {
@@ -71,7 +75,9 @@ internal static class ErrorMapper
     public static ErrorBody Body(RequestFailure failure)
     {
         var status = Status(failure.Error);
-        return new ErrorBody(new ErrorDetail(failure.Message, Type(status), failure.Parameter, status));
+        return failure is { Error: RequestError.RateLimited, Limit: { } limit }
+            ? new ErrorBody(new ErrorDetail(failure.Message, limit.Limit == TenantLimitKind.RequestsPerMinute ? "requests" : "tokens", null, new ErrorCode(status, RateLimitCode)))
+            : new ErrorBody(new ErrorDetail(failure.Message, Type(status), failure.Parameter, new ErrorCode(status)));
     }
 
     /// <summary>The body of a status that no endpoint gave a body.</summary>
@@ -90,6 +96,6 @@ internal static class ErrorMapper
             426 => "gRPC needs HTTP/2.",
             _ => "The request failed.",
         };
-        return new ErrorBody(new ErrorDetail(message, Type(status), null, status));
+        return new ErrorBody(new ErrorDetail(message, Type(status), null, new ErrorCode(status)));
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Serving.Core.Tenancy;
 using Serving.Engine;
 using Serving.Engine.Requests;
 
@@ -26,9 +27,20 @@ internal sealed class Submission : IAsyncDisposable
     /// <summary>Token counts by prompt, exact after the last event.</summary>
     public IEnumerable<GenerationUsage> Usage => _streams.Select(stream => stream.Usage);
 
-    /// <summary>Submits all requests or none.</summary>
+    /// <summary>Submits all requests or none, as one of the tenant's requests per minute, and tells in the answer's headers how its rates stand.</summary>
     /// <returns>The submission or the first failure, one of the two.</returns>
     public static async ValueTask<(Submission? Submission, RequestFailure? Failure)> SubmitAsync(
+        HttpContext context,
+        IEngineClient engine,
+        IReadOnlyList<GenerationRequest> requests,
+        CancellationToken cancellationToken)
+    {
+        var result = await SubmitAsync(engine, requests, cancellationToken);
+        RateHeaders.Set(context, engine);
+        return result;
+    }
+
+    private static async ValueTask<(Submission? Submission, RequestFailure? Failure)> SubmitAsync(
         IEngineClient engine,
         IReadOnlyList<GenerationRequest> requests,
         CancellationToken cancellationToken)
@@ -39,11 +51,11 @@ internal sealed class Submission : IAsyncDisposable
         {
             foreach (var request in requests)
             {
-                var result = await engine.SubmitAsync(request, cancellationToken);
+                var result = await engine.SubmitAsync(streams.Count == 0 ? request : request with { IsPart = true }, cancellationToken);
                 if (result.Stream is null)
                 {
                     await submission.DisposeAsync();
-                    return (null, result.Failure);
+                    return (null, WithTheOthers(result.Failure!, streams));
                 }
 
                 streams.Add(result.Stream);
@@ -78,6 +90,18 @@ internal sealed class Submission : IAsyncDisposable
         {
             yield return new IndexedEvent(first + happened.Choice, happened);
         }
+    }
+
+    // Prompts that each fit a limit may together be more than it: then a later try would be refused like this one.
+    private static RequestFailure WithTheOthers(RequestFailure failure, List<GenerationStream> accepted)
+    {
+        var taken = failure.Limit?.Limit switch
+        {
+            TenantLimitKind.ConcurrentRequests => accepted.Count,
+            TenantLimitKind.TokensInFlight or TenantLimitKind.TokensPerMinute => accepted.Sum(stream => stream.ReservedTokens),
+            _ => 0,
+        };
+        return failure.Limit is { } limit && taken > 0 && taken + limit.Requested > limit.Allowed ? Failures.TooLarge(limit with { Requested = taken + limit.Requested }) : failure;
     }
 
     // A channel of one: each prompt's own bounded channel is the buffer, and a slow reader is noticed there.

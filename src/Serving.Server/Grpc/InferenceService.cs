@@ -100,7 +100,7 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
         }
 
         (var request, failure) = GenerateRequestMapper.Map(message, BlankRequest.For(call.Context, engine) with { Timeout = call.Remaining });
-        return request is null ? (null, failure) : await Submission.SubmitAsync(engine, [request], call.Cancelled);
+        return request is null ? (null, failure) : await Submission.SubmitAsync(call.Context, engine, [request], call.Cancelled);
     }
 
     private async ValueTask<(TokenizeResponse? Response, RequestFailure? Failure)> TokenizeAsync(GrpcCall call, TokenizeRequest request)

@@ -33,7 +33,7 @@ internal sealed class ChatCompletionsEndpoint(EngineAccess access, RequestCounte
             return;
         }
 
-        (var submission, failure) = await Submission.SubmitAsync(engine, [request!], context.RequestAborted);
+        (var submission, failure) = await Submission.SubmitAsync(context, engine, [request!], context.RequestAborted);
         if (submission is null)
         {
             await context.WriteFailureAsync(failure!);

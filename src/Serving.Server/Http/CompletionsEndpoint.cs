@@ -33,7 +33,7 @@ internal sealed class CompletionsEndpoint(EngineAccess access, RequestCounters c
             return;
         }
 
-        (var submission, failure) = await Submission.SubmitAsync(engine, requests, context.RequestAborted);
+        (var submission, failure) = await Submission.SubmitAsync(context, engine, requests, context.RequestAborted);
         if (submission is null)
         {
             await context.WriteFailureAsync(failure!);

@@ -19,7 +19,7 @@ internal sealed class MetricsEndpoints(MetricsPage page, EngineAccess access, Se
             metrics.AllowAnonymous();
         }
 
-        routes.MapGet("/metrics/tenants", context => WriteAsync(context, access.Client is { } engine ? TenantMetrics.Render(engine.Snapshot) : []))
+        routes.MapGet("/metrics/tenants", context => WriteAsync(context, access.Client is { } engine ? TenantMetrics.Render(engine.Snapshot, engine.Statistics) : []))
             .RequireAuthorization(ApiKeyAuthentication.AdminPolicy);
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using Serving.Core.Tenancy;
 
 namespace Serving.Server.Tenancy;
 
@@ -31,6 +32,12 @@ internal sealed record LimitsEntry
 
     /// <summary>Sum of prompt + n × max_tokens over those.</summary>
     public long? TokensInFlight { get; set; }
+
+    /// <summary>Requests per minute, as many at once as a minute brings; 0 without limit.</summary>
+    public long? RequestsPerMinute { get; set; }
+
+    /// <summary>Tokens per minute, prompt and output, likewise.</summary>
+    public long? TokensPerMinute { get; set; }
 }
 
 /// <summary>The content of <c>tenants.json</c>.</summary>
@@ -85,6 +92,9 @@ internal static partial class TenantFileParser
             Require(tenant.Keys.Count <= MaxKeys, $"{name}: at most {MaxKeys} keys");
             Require(tenant.Keys.All(key => DigestPattern().IsMatch(key)), $"{name}: a key is given by its SHA-256, 64 hexadecimal digits");
             Require(tenant.Limits is null or { ConcurrentRequests: null or > 0, TokensInFlight: null or > 0 }, $"{name}: limits are above 0");
+            Require(
+                tenant.Limits is null or { RequestsPerMinute: null or (>= 0 and <= TokenBucket.MaxRate), TokensPerMinute: null or (>= 0 and <= TokenBucket.MaxRate) },
+                $"{name}: limits per minute are 0 (none) to {TokenBucket.MaxRate}");
         }
 
         foreach (var id in file.Tenants.GroupBy(tenant => tenant.Id).Where(group => group.Count() > 1).Select(group => group.Key))

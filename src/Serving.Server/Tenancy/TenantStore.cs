@@ -101,7 +101,13 @@ internal sealed class TenantStore
         new TenantId(id),
         weight,
         new Digest(HMACSHA256.HashData(_secret, Encoding.UTF8.GetBytes(id))),
-        new TenantLimits(limits?.ConcurrentRequests ?? _options.MaxConcurrentRequests, limits?.TokensInFlight ?? _options.MaxTokensInFlight));
+        new TenantLimits(
+            limits?.ConcurrentRequests ?? _options.MaxConcurrentRequests,
+            limits?.TokensInFlight ?? _options.MaxTokensInFlight,
+            RateOf(limits?.RequestsPerMinute ?? _options.MaxRequestsPerMinute),
+            RateOf(limits?.TokensPerMinute ?? _options.MaxTokensPerMinute)));
+
+    private static long? RateOf(long setting) => setting == 0 ? null : setting;
 
     private static byte[] ReadSecret(TenancyOptions options, List<string> errors)
     {

@@ -5,7 +5,7 @@ using Google.Protobuf;
 namespace Serving.EndToEnd.Tests.Daemon;
 
 /// <summary>Begins calls over HTTP/2 and leaves what becomes of them to the test.</summary>
-internal sealed class GrpcCalls(Uri address) : IDisposable
+internal sealed class GrpcCalls(Uri address, string? key = null) : IDisposable
 {
     private readonly HttpClient _http = new() { BaseAddress = address };
 
@@ -17,6 +17,11 @@ internal sealed class GrpcCalls(Uri address) : IDisposable
         message.WriteTo(body.AsSpan(5));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/" + method) { Content = new ByteArrayContent(body), Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/grpc");
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("authorization", $"Bearer {key}");
+        }
+
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
     }
 

@@ -93,6 +93,9 @@ internal sealed class FakeEngine : IEngineClient
     /// <summary>What every tenant's rates are said to be.</summary>
     public TenantRates Rates { get; set; }
 
+    /// <summary>Tokens that every accepted request reserves.</summary>
+    public long Reservation { get; set; }
+
     public int Running => Volatile.Read(ref _running);
 
     public ValueTask<SubmitResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken)
@@ -109,7 +112,7 @@ internal sealed class FakeEngine : IEngineClient
         }
 
         Interlocked.Increment(ref _running);
-        var accepted = new FakeRequest(request, OnEnd);
+        var accepted = new FakeRequest(request, OnEnd, Reservation);
         Requests.Enqueue(accepted);
         cancellationToken.Register(accepted.Cancel);
         Script(accepted);
@@ -193,11 +196,14 @@ internal sealed class FakeRequest
     private int _ended;
     private int _said;
 
-    public FakeRequest(GenerationRequest request, Action onEnd)
+    public FakeRequest(GenerationRequest request, Action onEnd, long reservation)
     {
         Request = request;
         _onEnd = onEnd;
-        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules), Cancel);
+        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules), Cancel)
+        {
+            ReservedTokens = reservation,
+        };
     }
 
     public GenerationRequest Request { get; }

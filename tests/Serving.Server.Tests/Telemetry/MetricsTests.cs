@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 using Serving.Engine;
 using Serving.Engine.Telemetry;
 using Serving.Server.Configuration;
@@ -57,6 +58,9 @@ public sealed partial class MetricsTests
         await using var daemon = await TestDaemon.StartAsync(tenants.Options());
         daemon.Engine.Snapshot = Busy();
 
+        daemon.Engine.Statistics.CountRefused(new TenantId("one"), TenantLimitKind.TokensPerMinute);
+        daemon.Engine.Statistics.CountRefused(new TenantId("one"), TenantLimitKind.TokensPerMinute);
+
         var open = (await daemon.GetAsync("/metrics")).Text;
         var admins = (await daemon.GetAsync("/metrics/tenants", "key-ops")).Text;
 
@@ -64,6 +68,7 @@ public sealed partial class MetricsTests
         Assert.DoesNotContain("mine", open, StringComparison.Ordinal);
         Assert.DoesNotContain("tenant=", open, StringComparison.Ordinal);
         Assert.Contains("serving_tenant_requests_running{tenant=\"one\"} 3", admins, StringComparison.Ordinal);
+        Assert.Contains("serving_tenant_refusals_total{tenant=\"one\",limit=\"tokens_per_minute\"} 2", admins, StringComparison.Ordinal);
         Assert.Contains("serving_adapter_pages{adapter=\"one/mine\",id=\"a1\",state=\"resident\"} 4", admins, StringComparison.Ordinal);
         Parse(admins);
     }

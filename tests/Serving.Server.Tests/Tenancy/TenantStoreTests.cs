@@ -68,6 +68,24 @@ public sealed class TenantStoreTests
         Assert.NotNull(store.Current.Find("key-new"));
     }
 
+    [Fact]
+    public void Create_Rates_AreTheTenantsOwnElseTheConfiguredElseNone()
+    {
+        using var file = new TestTenants();
+        var own = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("own"u8));
+        var free = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("free"u8));
+        File.WriteAllText(file.Path, $$"""
+            { "tenants": [
+              { "id": "own", "keys": ["{{own}}"], "limits": { "requests_per_minute": 7 } },
+              { "id": "free", "keys": ["{{free}}"], "limits": { "requests_per_minute": 0, "tokens_per_minute": 0 } } ] }
+            """);
+        var directory = Create(new TenancyOptions { Tenants = file.Path, MaxTokensPerMinute = 9 }).Current;
+
+        Assert.Equal((7L, 9L), (directory.Find("own")!.Tenant.Limits.RequestsPerMinute, directory.Find("own")!.Tenant.Limits.TokensPerMinute));
+        Assert.Equal((null, null), (directory.Find("free")!.Tenant.Limits.RequestsPerMinute, directory.Find("free")!.Tenant.Limits.TokensPerMinute));
+        Assert.Null(Create(new TenancyOptions { ApiKey = ["a"] }).Current.Find("a")!.Tenant.Limits.RequestsPerMinute);
+    }
+
     [Theory]
     [InlineData("{", "line 1")]
     [InlineData("{\"tenants\":[{\"id\":\"a\",\"rol\":\"admin\"}]}", "$.tenants[0].rol")]
@@ -78,6 +96,9 @@ public sealed class TenantStoreTests
     [InlineData("{\"tenants\":[{\"id\":\"a\",\"keys\":null}]}", "$.tenants[0].keys")]
     [InlineData("{\"tenants\":[{\"id\":\"a\"},{\"id\":\"a\"}]}", "twice")]
     [InlineData("{\"tenants\":[{\"id\":\"a\",\"limits\":{\"concurrent_requests\":0}}]}", "limits")]
+    [InlineData("{\"tenants\":[{\"id\":\"a\",\"limits\":{\"requests_per_minute\":-1}}]}", "limits per minute")]
+    [InlineData("{\"tenants\":[{\"id\":\"a\",\"limits\":{\"tokens_per_minute\":1099511627777}}]}", "limits per minute")]
+    [InlineData("{\"tenants\":[{\"id\":\"a\",\"limits\":{\"tokens_per_minute\":0.5}}]}", "tokens_per_minute")]
     public void Parse_WrongFile_SaysWhat(string content, string expected)
     {
         var errors = new List<string>();

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Serving.Core.Requests;
@@ -19,7 +21,7 @@ internal static class StatusDetails
     public static string Encode(GrpcStatusCode code, RequestFailure failure)
     {
         var status = new Status { Code = (int)code, Message = failure.Message };
-        status.Details.Add(Any.Pack(new ErrorInfo { Domain = Domain, Reason = Reason(failure.Error) }, TypeUrl));
+        status.Details.Add(Any.Pack(InfoOf(failure), TypeUrl));
         if (failure.Parameter is { } field)
         {
             var wrong = new BadRequest();
@@ -34,6 +36,19 @@ internal static class StatusDetails
 
         // Binary metadata goes without padding, though it may be there.
         return Convert.ToBase64String(status.ToByteArray()).TrimEnd('=');
+    }
+
+    private static ErrorInfo InfoOf(RequestFailure failure)
+    {
+        var info = new ErrorInfo { Domain = Domain, Reason = Reason(failure.Error) };
+        if (failure.Limit is { } limit)
+        {
+            info.Metadata["limit"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(limit.Limit.ToString());
+            info.Metadata["allowed"] = limit.Allowed.ToString(CultureInfo.InvariantCulture);
+            info.Metadata["requested"] = limit.Requested.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return info;
     }
 
     /// <summary>A failure's name: MODEL_NOT_FOUND for ModelNotFound.</summary>

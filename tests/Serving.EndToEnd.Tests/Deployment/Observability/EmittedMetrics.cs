@@ -14,13 +14,16 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        await using var daemon = await DaemonProcess.StartAsync();
+        await using var daemon = await DaemonProcess.StartAsync("--max-requests-per-minute", "2");
         using var client = daemon.CreateClient();
         foreach (var model in new[] { "tiny-chat-5m", "pirate" })
         {
             using var answer = await client.PostAsJsonAsync("/v1/completions", new { model, prompt = "x", max_tokens = 4 });
             answer.EnsureSuccessStatusCode();
         }
+
+        using var refused = await client.PostAsJsonAsync("/v1/completions", new { model = "pirate", prompt = "x", max_tokens = 4 });
+        Assert.Equal(System.Net.HttpStatusCode.TooManyRequests, refused.StatusCode);
 
         // The page may be as old as 50 ms.
         string page;
