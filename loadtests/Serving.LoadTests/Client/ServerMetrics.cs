@@ -7,6 +7,7 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
     private const string Running = "vllm:num_requests_running";
     private const string Waiting = "vllm:num_requests_waiting";
     private const string Pages = "serving_pages";
+    private const string Resident = "process_resident_memory_bytes";
 
     // What a report calls a counter, and its name in /metrics; vLLM's names work with vLLM too.
     private static readonly (string Name, string Metric)[] Counters =
@@ -23,6 +24,7 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
         ("module_encodes", "serving_prompt_module_encodes_total"),
         ("module_evictions", "serving_prompt_module_evictions_total"),
         ("steps", "serving_steps_total"),
+        ("cpu_seconds", "process_cpu_seconds_total"),
     ];
 
     /// <summary>Whether nothing runs, waits or holds pages, of what the daemon shows.</summary>
@@ -40,6 +42,9 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
             return pages.Count == 0 ? null : pages.Sum(sample => sample.Value);
         }
     }
+
+    /// <summary>Memory of its process that is resident; null where the daemon does not say.</summary>
+    public double? ResidentBytes => Has(Resident) ? Sum(Resident) : null;
 
     /// <summary>Pages of all kinds that are accounted for; null where the daemon does not say.</summary>
     public double? AccountedPages => Has(Pages) ? Sum(Pages) : null;

@@ -31,7 +31,9 @@ internal sealed class TestPreparation : IDisposable
     public static async Task<TestPreparation> CreateAsync(LoadTest test, RunOptions options, TimeProvider time, CancellationToken cancel)
     {
         var preparation = new TestPreparation(test, options, time);
-        foreach (var tenant in test.Scenarios.Values.Select(scenario => scenario.Tenant).Distinct())
+        var tenants = test.Scenarios.Values.Select(scenario => scenario.Tenant).Distinct().ToList();
+        CheckKeys(tenants, options);
+        foreach (var tenant in tenants)
         {
             var client = new DaemonClient(options.Address, options.KeyOf(tenant), test.MaxOutstanding + 1);
             preparation._clients[tenant] = client;
@@ -46,6 +48,15 @@ internal sealed class TestPreparation : IDisposable
         }
 
         return preparation;
+    }
+
+    // Tenants with one key are one tenant to the daemon, and what is measured between them would be something else.
+    private static void CheckKeys(List<string> tenants, RunOptions options)
+    {
+        foreach (var (one, other) in tenants.SelectMany((tenant, i) => tenants.Take(i).Where(before => options.KeyOf(before) == options.KeyOf(tenant)).Select(before => (before, tenant))).Take(1))
+        {
+            throw new ScenarioException($"the scenario has tenants {one} and {other}, and to the daemon they are one: give each a key of its own, --key {one}=KEY --key {other}=KEY");
+        }
     }
 
     /// <summary>Lays out a phase.</summary>

@@ -60,9 +60,13 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
         var limits = new PhaseLimits(test.MaxOutstanding, test.WarmUp * options.TimeFactor, test.Drain);
         var before = await preparation.Daemon.MetricsAsync(CancellationToken.None);
         var runner = new PhaseRunner(loads, limits, fairness, time);
-        await runner.RunAsync(interrupt);
+        var watch = await WatchAsync(limits.WarmUp, () => runner.RunAsync(interrupt));
         var (after, metrics) = (before is null ? null : await SettleAsync(), Metrics(runner, fairness));
         AddPool(metrics, after);
+        foreach (var (name, value) in watch.Metrics())
+        {
+            metrics[name] = value;
+        }
 
         return new PhaseResult
         {
@@ -76,6 +80,17 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
             Timeline = runner.Meters.Timeline.Points(),
             GeneratorFaults = GeneratorFaults.Of(runner.Meters, test.MaxOutstanding),
         };
+    }
+
+    private async Task<MemoryMeter> WatchAsync(double warmUp, Func<Task> run)
+    {
+        using var over = new CancellationTokenSource();
+        var watch = new MemoryWatch(preparation.Daemon.MetricsAsync, warmUp, time);
+        var watching = watch.RunAsync(over.Token);
+        await run();
+        await over.CancelAsync();
+        await watching;
+        return watch.Meter;
     }
 
     private static SortedDictionary<string, double> Metrics(PhaseRunner runner, FairnessMeter fairness)

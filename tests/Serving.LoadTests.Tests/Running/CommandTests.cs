@@ -149,6 +149,9 @@ public sealed class CommandTests : IDisposable
         await using var daemon = await FakeDaemon.StartAsync();
         var many = Closed("""{ "length": 4 }""", 1, 1).Replace("\"from\": \"adapters\"", "\"from\": \"adapters\", \"count\": 5", StringComparison.Ordinal);
 
+        var tenants = Closed("""{ "length": 4 }""", 1, 1).Replace("{ \"s\":", "{ \"o\": { \"tenant\": \"other\", \"prompt\": { \"length\": 1 }, \"output\": 1, \"load\": [{ \"kind\": \"pause\", \"during\": 1 }] }, \"s\":", StringComparison.Ordinal);
+
+        Ends(ExitCodes.Usage, "to the daemon they are one", await RunAsync(daemon, tenants, "--key", "one-for-all"));
         Ends(ExitCodes.Usage, "needs 5 adapters, and the daemon has 2", await RunAsync(daemon, many));
         Ends(ExitCodes.Usage, "did you mean smoke?", await InvokeAsync(["smok", "--url", daemon.Address.ToString()]));
         Ends(ExitCodes.Usage, "--url must be an address", await InvokeAsync(["smoke", "--url", "nowhere"]));
