@@ -54,20 +54,20 @@ internal static class LoadTestCommand
 
     private static RootCommand Root(IAnsiConsole console)
     {
-        var scenario = new Argument<string>("SCENARIO") { Description = $"One of {string.Join(", ", ScenarioFiles.BuiltIn)}, or the path of a file." };
+        var scenario = new Argument<string?>("SCENARIO") { Description = $"One of {string.Join(", ", ScenarioFiles.BuiltIn)}, or the path of a file.", Arity = ArgumentArity.ZeroOrOne };
         var url = new Option<Uri>("--url") { Description = "Where the daemon is.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8000"), CustomParser = ToAddress };
         var keys = new Option<string[]>("--key") { Description = "A tenant's key, TENANT=KEY, or one for all, KEY. May be repeated.", HelpName = "TENANT=KEY" };
         var rate = Factor("--rate", "What rates, copies and traces' speeds are multiplied by.");
         var seconds = Factor("--time", "What times, and the numbers of requests of closed loops, are multiplied by.");
         var seed = new Option<long?>("--seed") { Description = "Instead of the scenario's." };
         var trace = new Option<string?>("--trace") { Description = "The trace that a scenario replays.", HelpName = "FILE" };
-        var report = new Option<string?>("--report") { Description = "Write the report to this folder too, as JSON.", HelpName = "FOLDER" };
+        var report = new Option<string?>("--report") { Description = "Write the report to this folder too, as JSON and as Markdown.", HelpName = "FOLDER" };
         var root = new RootCommand(
             "Puts load on a daemon that speaks the OpenAI API and measures what its clients see. Ends with 0 when every threshold held, 1 when one did not, 2 when what was asked for is wrong, "
-            + "3 when the generator itself was the bottleneck, 4 when the daemon cannot be reached or refuses what the run needs, 130 when interrupted.") { scenario, url, keys, rate, seconds, seed, trace, report, AdaptersCommand.Create(console) };
+            + "3 when the generator itself was the bottleneck, 4 when the daemon cannot be reached or refuses what the run needs, 130 when interrupted.") { scenario, url, keys, rate, seconds, seed, trace, report, AdaptersCommand.Create(console), CompareCommand.Create(console) };
         root.SetAction((parsed, interrupt) => RunCommand.RunAsync(
             console,
-            parsed.GetValue(scenario)!,
+            parsed.GetValue(scenario) ?? throw new ScenarioException($"name a scenario: {string.Join(", ", ScenarioFiles.BuiltIn)}, or the path of a file; --help lists the rest"),
             new RunOptions(parsed.GetValue(url)!, Keys(parsed.GetValue(keys) ?? []), parsed.GetValue(rate), parsed.GetValue(seconds), parsed.GetValue(seed), parsed.GetValue(trace)),
             parsed.GetValue(report),
             interrupt));

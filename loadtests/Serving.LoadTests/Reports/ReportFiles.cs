@@ -3,7 +3,7 @@ using Serving.LoadTests.Scenarios;
 
 namespace Serving.LoadTests.Reports;
 
-/// <summary>Reports as files: JSON, named after the test and when it began.</summary>
+/// <summary>Reports as files, JSON and Markdown, named after the test and when it began.</summary>
 internal static class ReportFiles
 {
     /// <summary>Writes them.</summary>
@@ -16,7 +16,8 @@ internal static class ReportFiles
             Directory.CreateDirectory(folder);
             var name = Path.Combine(folder, $"{string.Concat(report.Test.Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '-'))}-{report.Started.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}");
             File.WriteAllBytes(name + ".json", ReportJson.Write(report));
-            return [name + ".json"];
+            File.WriteAllText(name + ".md", MarkdownReport.Write(report));
+            return [name + ".json", name + ".md"];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

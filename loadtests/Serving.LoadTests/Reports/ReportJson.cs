@@ -23,7 +23,7 @@ internal sealed partial class ReportJson : JsonSerializerContext
         try
         {
             var report = JsonSerializer.Deserialize(utf8, Default.Report);
-            return report is { Schema: LoadReport.CurrentSchema }
+            return report is { Schema: LoadReport.CurrentSchema } && IsWhole(report)
                 ? report
                 : throw new ScenarioException($"{path}: is not of the form {LoadReport.CurrentSchema}");
         }
@@ -32,4 +32,10 @@ internal sealed partial class ReportJson : JsonSerializerContext
             throw new ScenarioException($"{path}: is not a report of the form {LoadReport.CurrentSchema}");
         }
     }
+
+    // The reader refuses null for what must be there, and not as an element of a list.
+    private static bool IsWhole(LoadReport report) =>
+        report.Phases.All(phase => phase is not null && phase.GeneratorFaults.All(fault => fault is not null) && phase.Scenarios.All(scenario => scenario is not null && scenario.Models.All(model => model is not null)))
+        && report.Thresholds.All(threshold => threshold is not null)
+        && report.GeneratorFaults.All(fault => fault is not null);
 }

@@ -153,6 +153,7 @@ public sealed class CommandTests : IDisposable
 
         Ends(ExitCodes.Usage, "to the daemon they are one", await RunAsync(daemon, tenants, "--key", "one-for-all"));
         Ends(ExitCodes.Usage, "needs 5 adapters, and the daemon has 2", await RunAsync(daemon, many));
+        Ends(ExitCodes.Usage, "name a scenario: disconnects, ", await InvokeAsync([]));
         Ends(ExitCodes.Usage, "did you mean smoke?", await InvokeAsync(["smok", "--url", daemon.Address.ToString()]));
         Ends(ExitCodes.Usage, "--url must be an address", await InvokeAsync(["smoke", "--url", "nowhere"]));
         Ends(ExitCodes.Usage, "--rate must be a number from", await InvokeAsync(["smoke", "--rate", "0"]));
@@ -194,6 +195,7 @@ public sealed class CommandTests : IDisposable
         var (file, reports) = (_folder.PathOf("scenario.json"), _folder.PathOf(Guid.NewGuid().ToString("N")));
         await File.WriteAllTextAsync(file, scenario, Encoding.UTF8, CancellationToken.None);
         var (code, output, _) = await InvokeAsync([file, "--url", daemon.Address.ToString(), "--report", reports, .. more], interrupt);
+        Assert.True(!Directory.Exists(reports) || Directory.GetFiles(reports, "*.md").Length == 1);
         var json = Directory.Exists(reports) ? Directory.GetFiles(reports, "*.json").Single() : null;
         return (code, output, json is null ? null : ReportJson.Read(await File.ReadAllBytesAsync(json, CancellationToken.None), json));
     }
