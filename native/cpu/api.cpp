@@ -67,6 +67,7 @@ struct Numbers {
 static void layout_of_program(Numbers& numbers) {
     SIZE(srv_options);
     FIELD(srv_options, struct_size); FIELD(srv_options, abi_version); FIELD(srv_options, isa); FIELD(srv_options, thread_count);
+    FIELD(srv_options, integer_isa); FIELD(srv_options, reserved);
     SIZE(srv_op);
     FIELD(srv_op, kind); FIELD(srv_op, input); FIELD(srv_op, output); FIELD(srv_op, weight); FIELD(srv_op, bias); FIELD(srv_op, query_norm);
     FIELD(srv_op, key_norm); FIELD(srv_op, mode); FIELD(srv_op, layer); FIELD(srv_op, first_slice); FIELD(srv_op, slice_count); FIELD(srv_op, epsilon);
@@ -74,7 +75,7 @@ static void layout_of_program(Numbers& numbers) {
     SIZE(srv_buffer);
     FIELD(srv_buffer, columns); FIELD(srv_buffer, element); FIELD(srv_buffer, rows);
     SIZE(srv_weight);
-    FIELD(srv_weight, rows); FIELD(srv_weight, columns); FIELD(srv_weight, kind);
+    FIELD(srv_weight, rows); FIELD(srv_weight, columns); FIELD(srv_weight, kind); FIELD(srv_weight, format);
     SIZE(srv_slice);
     FIELD(srv_slice, input_width); FIELD(srv_slice, output_offset); FIELD(srv_slice, output_width);
     SIZE(srv_program);
@@ -172,6 +173,11 @@ int32_t srv_cpu_create(const srv_options* options, const srv_program* program, s
         return SRV_UNSUPPORTED;
     }
 
+    const serving::IntegerKernels* integers = serving::integer_kernels_of(options->isa, options->integer_isa);
+    if (integers == nullptr) {
+        return SRV_UNSUPPORTED;
+    }
+
     auto* made = new (std::nothrow) srv_engine();
     if (made == nullptr) {
         return SRV_OUT_OF_MEMORY;
@@ -179,6 +185,7 @@ int32_t srv_cpu_create(const srv_options* options, const srv_program* program, s
 
     made->engine.isa = options->isa;
     made->engine.kernels = serving::kernels_of(options->isa);
+    made->engine.integers = integers;
     const int count = options->thread_count > 0 ? options->thread_count : serving::default_thread_count();
     int32_t status = serving::build_program(made->engine, *program);
     if (status == SRV_OK && !made->engine.pool.start(count, count > 2 && count <= serving::affinity_count())) {
@@ -215,13 +222,29 @@ int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_ro
     const serving::Weight& target = engine->engine.weight_table[weight];
     const int64_t unit = target.kind == 2 ? 1 : target.columns;
     const int64_t room = target.kind == 2 ? target.columns : target.rows;
-    if (count % unit != 0 || count / unit > room - first_row) {
+    if (target.format != SRV_FORMAT_BF16 || count % unit != 0 || count / unit > room - first_row) {
         return SRV_BAD_ARGUMENT;
     }
 
     serving::pack_rows(engine->engine, target, first_row, values, count);
     return SRV_OK;
 }
+
+int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, const int8_t* values, const uint16_t* scales) {
+    if (weight < 0 || weight >= engine->engine.program.weight_count || first_row < 0 || row_count < 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    const serving::Weight& target = engine->engine.weight_table[weight];
+    if (target.format == SRV_FORMAT_BF16 || row_count > target.rows - first_row) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    serving::pack_integers(engine->engine, target, first_row, row_count, values, scales);
+    return SRV_OK;
+}
+
+uint32_t srv_cpu_integer_isas(void) { return serving::detect_integer_isas(); }
 
 int32_t srv_cpu_allocate_pool(srv_engine* engine, const srv_pool* pool) {
     return pool->struct_size != sizeof *pool ? SRV_BAD_VERSION : serving::build_pool(engine->engine, *pool);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pack.h"
+#include "topology.h"
 
 namespace serving {
 
@@ -82,7 +83,9 @@ bool program_is_valid(const srv_program& program) {
     }
 
     for (int i = 0; i < program.weight_count; i++) {
-        if (program.weights[i].rows <= 0 || program.weights[i].columns <= 0) {
+        const srv_weight& weight = program.weights[i];
+        const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : SRV_FORMAT_INT4;
+        if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most) {
             return false;
         }
     }
@@ -110,13 +113,14 @@ int64_t place_weights(Engine& engine) {
     int next_panel = 0;
     for (int i = 0; i < program.weight_count; i++) {
         Weight& weight = engine.weight_table[i];
-        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0};
+        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0, program.weights[i].format, 0};
         if (weight.kind == 2) {
             weight.bytes = round_up(int64_t{weight.columns} * 4, kAlign);
         } else {
             weight.panel_count = cut_panels(program, i, engine.panels + next_panel);
             weight.pairs = static_cast<int32_t>(round_up(weight.columns, kBlock) / 2);
-            weight.bytes = int64_t{weight.panel_count} * weight.pairs * 2 * kLanes * 2;
+            weight.blocks = static_cast<int32_t>(round_up(weight.columns, kBlockInputs) / kBlockInputs);
+            weight.bytes = weight.panel_count * panel_bytes(weight);
             next_panel += weight.panel_count;
         }
 
@@ -130,6 +134,22 @@ int64_t place_weights(Engine& engine) {
 int task_bound(const Engine& engine) {
     const srv_pool& pool = engine.limits;
     return engine.program.kv_head_count * (pool.max_sequences + pool.max_rows * engine.group / kAttentionRows + 1);
+}
+
+void carve_integer_rows(Engine& engine, Carver& carver) {
+    int blocks = 0;
+    for (int i = 0; i < engine.program.weight_count; i++) {
+        const Weight& weight = engine.weight_table[i];
+        blocks = weight.format != SRV_FORMAT_BF16 && weight.blocks > blocks ? weight.blocks : blocks;
+    }
+
+    const int64_t rows = engine.limits.max_rows > engine.limits.max_outputs ? engine.limits.max_rows : engine.limits.max_outputs;
+    IntegerRows& to = engine.integer_rows;
+    to.groups = 2 * blocks;
+    to.stride = kBlockInputs * blocks + (blocks > 0 ? kBlockInputs : 0);  // off power-of-two strides
+    to.values = carver.take<int8_t>(rows * to.stride);
+    to.scales = carver.take<float>(rows * to.groups);
+    to.sums = carver.take<int32_t>(rows * to.groups);
 }
 
 void carve_pool(Engine& engine, Carver& carver) {
@@ -153,6 +173,7 @@ void carve_pool(Engine& engine, Carver& carver) {
 
     engine.lora_stride = widest * kMaxRank;
     engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);  // room for either form
+    carve_integer_rows(engine, carver);
     engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
     engine.row_slots = carver.take<int32_t>(int64_t{pool.max_rows} + pool.max_outputs);
     engine.output_segments = carver.take<srv_segment>(pool.max_outputs);
@@ -179,6 +200,24 @@ const KernelSet* kernels_of(int isa) {
 #endif
     default: return nullptr;
     }
+}
+
+const IntegerKernels* integer_kernels_of(int isa, int integer_isa) {
+    const uint32_t here = detect_integer_isas();
+    const auto has = [here](int wanted) { return (here & (1u << wanted)) != 0; };
+    if (integer_isa == SRV_INTEGER_AUTO) {
+        // An instruction set that is asked for by name bounds what is used beside it.
+        const bool wide = isa != SRV_ISA_AVX2 && isa != SRV_ISA_AMX_EMULATED;
+        integer_isa = wide && has(SRV_INTEGER_AVX512_VNNI) ? SRV_INTEGER_AVX512_VNNI : has(SRV_INTEGER_AVX_VNNI) ? SRV_INTEGER_AVX_VNNI : SRV_INTEGER_AVX2;
+    }
+
+    if (integer_isa < SRV_INTEGER_AVX2 || integer_isa > SRV_INTEGER_AVX512_VNNI || !has(integer_isa)) {
+        return nullptr;
+    }
+
+    return integer_isa == SRV_INTEGER_AVX512_VNNI ? &integer_avx512_vnni::kKernels
+        : integer_isa == SRV_INTEGER_AVX_VNNI     ? &integer_avx_vnni::kKernels
+                                                  : &integer_avx2::kKernels;
 }
 
 srv_status build_program(Engine& engine, const srv_program& program) {

@@ -7,6 +7,9 @@ namespace serving {
 // The kernels of an instruction set, or null when this library was built without them.
 const KernelSet* kernels_of(int isa);
 
+// What multiplies integers beside an instruction set: the one that is asked for, or null when it does not run here.
+const IntegerKernels* integer_kernels_of(int isa, int integer_isa);
+
 // Copies the program and reserves memory for its weights.
 srv_status build_program(Engine& engine, const srv_program& program);
 

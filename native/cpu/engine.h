@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "integer/integer.h"
 #include "memory.h"
 #include "prefault.h"
 #include "serving_cpu.h"
@@ -28,7 +29,8 @@ struct Panel {
     int32_t slice;   // program slice that covers them, or -1
 };
 
-// Packed: [panel][pair of inputs][16 outputs][2], inputs padded to 32 with zeros. A vector is fp32, padded to 16.
+// bf16 is packed as [panel][pair of inputs][16 outputs][2], inputs padded to 32 with zeros; integers as [panel][block of 64 inputs][scales, integers], see
+// integer/integer.h. A vector is fp32, padded to 16.
 struct Weight {
     int32_t rows;
     int32_t columns;
@@ -38,6 +40,8 @@ struct Weight {
     int32_t first_panel;  // in Engine::panels
     int64_t offset;       // in Engine::weights
     int64_t bytes;
+    int32_t format;  // srv_format
+    int32_t blocks;  // of 64 inputs, for integers
 };
 
 // One activation buffer: Float32 as it is; BFloat16 as rounded floats or as bf16, whichever the instruction set's products read.
@@ -86,6 +90,7 @@ struct Engine {
     srv_program program{};
     int32_t isa = 0;
     const KernelSet* kernels = nullptr;
+    const IntegerKernels* integers = nullptr;
     ThreadPool pool;
     int32_t group = 1;  // query heads per kv head
 
@@ -108,6 +113,7 @@ struct Engine {
     SlotBinding* slots = nullptr;
     void* lora_values = nullptr;       // [row][slice of the Linear][kMaxRank]: x·Aᵀ, scaled and rounded, in the form of activations
     int32_t lora_stride = 0;
+    IntegerRows integer_rows{};        // the rounded input of a Linear over integers
     int32_t* fed_tokens = nullptr;     // sampled by the previous step, one per output
     float* partials = nullptr;
     int32_t partial_capacity = 0;      // in splits of one task

@@ -61,6 +61,25 @@ void pack_expand_cell(uint16_t* cell, const srv_adapter_slice& slice, int width,
     }
 }
 
+// 64 inputs of one output: see integer/integer.h.
+void pack_block(uint8_t* block, int format, int lane, const int8_t* values, const uint16_t* scales) {
+    auto* to_scales = reinterpret_cast<uint16_t*>(block);
+    to_scales[lane] = scales[0];
+    to_scales[kLanes + lane] = scales[1];
+    uint8_t* to = block + kScaleBytes;
+    for (int k = 0; k < kBlockInputs; k++) {
+        const int quad = k % kGroup / 4;
+        if (format == SRV_FORMAT_INT8) {
+            to[k / 4 * 64 + lane * 4 + k % 4] = static_cast<uint8_t>(values[k] + 128);
+            continue;
+        }
+
+        uint8_t& pair = to[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
+        const auto nibble = static_cast<uint8_t>((values[k] + 8) & 15);
+        pair = quad < 4 ? static_cast<uint8_t>((pair & 0xF0) | nibble) : static_cast<uint8_t>((pair & 0x0F) | nibble << 4);
+    }
+}
+
 // One slice's cells. Its runs must be those that AdapterLayout makes: every rank block's tiles in order, cut only where they are more than a page holds.
 bool pack_slice(const Engine& engine, const srv_adapter_slice& slice, const srv_cell_run* runs, const int32_t* pages, int page_count, SliceBinding& binding, uint16_t** cells) {
     const srv_slice& shape = engine.program.slices[slice.slice];
@@ -143,6 +162,33 @@ void pack_rows(const Engine& engine, const Weight& weight, int first_row, const 
                 const uint16_t* pairs = rows + static_cast<int64_t>(r) * weight.columns + 2 * pair;
                 line[2 * r] = pairs[0];
                 line[2 * r + 1] = whole ? pairs[1] : uint16_t{0};
+            }
+        }
+    }
+}
+
+int64_t panel_bytes(const Weight& weight) {
+    switch (weight.format) {
+    case SRV_FORMAT_INT8: return int64_t{weight.blocks} * (kScaleBytes + kInt8Bytes);
+    case SRV_FORMAT_INT4: return int64_t{weight.blocks} * (kScaleBytes + kInt4Bytes);
+    default: return int64_t{weight.pairs} * 2 * kLanes * 2;
+    }
+}
+
+void pack_integers(const Engine& engine, const Weight& weight, int first_row, int row_count, const int8_t* values, const uint16_t* scales) {
+    const Panel* panels = engine.panels + weight.first_panel;
+    const int64_t bytes = panel_bytes(weight);
+    const int64_t block_bytes = bytes / weight.blocks;
+    for (int p = 0; p < weight.panel_count; p++) {
+        uint8_t* panel = engine.weights.data + weight.offset + p * bytes;
+        for (int lane = 0; lane < panels[p].count; lane++) {
+            const int64_t row = panels[p].first + lane - first_row;
+            if (row < 0 || row >= row_count) {
+                continue;
+            }
+
+            for (int block = 0; block < weight.blocks; block++) {
+                pack_block(panel + block * block_bytes, weight.format, lane, values + (row * weight.blocks + block) * kBlockInputs, scales + (row * weight.blocks + block) * 2);
             }
         }
     }

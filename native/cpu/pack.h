@@ -10,6 +10,12 @@ int cut_panels(const srv_program& program, int weight, Panel* panels);
 // Rows of a matrix into its panels, or elements of a vector.
 void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count);
 
+// Bytes of one panel of a matrix.
+int64_t panel_bytes(const Weight& weight);
+
+// Rows of integers and their scales into their panels.
+void pack_integers(const Engine& engine, const Weight& weight, int first_row, int row_count, const int8_t* values, const uint16_t* scales);
+
 // An adapter into its pages, and its slot's tables.
 srv_status pack_adapter(Engine& engine, int slot, const srv_adapter_slice* slices, int slice_count, const srv_cell_run* runs, int run_count, const int32_t* pages, int page_count);
 

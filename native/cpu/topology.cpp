@@ -59,6 +59,28 @@ double cgroup_quota() {
 
 }  // namespace
 
+uint32_t detect_integer_isas() {
+    const uint32_t sets = detect_instruction_sets();
+    if ((sets & (1u << SRV_ISA_AVX2)) == 0) {
+        return 0;
+    }
+
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t c = 0;
+    uint32_t d = 0;
+    uint32_t integer = 1u << SRV_INTEGER_AVX2;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4)) != 0) {
+        integer |= 1u << SRV_INTEGER_AVX_VNNI;
+    }
+
+    if ((sets & (1u << SRV_ISA_AVX512)) != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & (1u << 11)) != 0) {
+        integer |= 1u << SRV_INTEGER_AVX512_VNNI;
+    }
+
+    return integer;
+}
+
 uint32_t detect_instruction_sets() {
     uint32_t a = 0;
     uint32_t b = 0;

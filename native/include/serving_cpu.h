@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 2
+#define SRV_CPU_ABI_VERSION 3
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -39,11 +39,28 @@ typedef enum srv_isa {
     SRV_ISA_AMX_EMULATED = 4 /* AMX's arithmetic in plain C++, for tests */
 } srv_isa;
 
+/* What multiplies matrices of integers; all give the same bits. */
+typedef enum srv_integer_isa {
+    SRV_INTEGER_AUTO = 0, /* the fastest that goes with the instruction set and runs here */
+    SRV_INTEGER_AVX2 = 1,
+    SRV_INTEGER_AVX_VNNI = 2,
+    SRV_INTEGER_AVX512_VNNI = 3
+} srv_integer_isa;
+
+/* How the elements of a matrix are kept. */
+typedef enum srv_format {
+    SRV_FORMAT_BF16 = 0,
+    SRV_FORMAT_INT8 = 1, /* -127 ... 127 with a bf16 scale for 32 inputs of an output */
+    SRV_FORMAT_INT4 = 2  /* -8 ... 7 with such a scale */
+} srv_format;
+
 typedef struct srv_options {
     uint32_t struct_size;
     int32_t abi_version;
     int32_t isa;          /* srv_isa */
     int32_t thread_count; /* threads that compute, the caller's included; 0 takes min(cgroup quota, affinity), minus one from 4 up */
+    int32_t integer_isa;  /* srv_integer_isa: what multiplies integers; changes no bit */
+    int32_t reserved;
 } srv_options;
 
 typedef enum srv_op_kind {
@@ -84,7 +101,8 @@ typedef struct srv_buffer {
 typedef struct srv_weight {
     int32_t rows;
     int32_t columns;
-    int32_t kind; /* 0 matrix, 1 embedding, 2 vector */
+    int32_t kind;   /* 0 matrix, 1 embedding, 2 vector */
+    int32_t format; /* srv_format; a vector's is bf16 */
 } srv_weight;
 
 typedef struct srv_slice {
@@ -238,8 +256,15 @@ SRV_CPU_EXPORT int32_t srv_cpu_thread_count(const srv_engine* engine);
 /* Bytes of a weight once packed, or -1. */
 SRV_CPU_EXPORT int64_t srv_cpu_packed_bytes(const srv_engine* engine, int32_t weight);
 
-/* Packs count bf16 values: whole rows from first_row on, or elements from first_row on for a vector. */
+/* Packs count bf16 values: whole rows from first_row on, or elements from first_row on for a vector. Not for matrices of integers. */
 SRV_CPU_EXPORT int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_row, const uint16_t* values, int64_t count);
+
+/* Packs row_count rows of a matrix of integers from first_row on: integers [rows, columns padded to 64], a byte each in every format, and bf16 scales
+   [rows, padded columns / 32]. */
+SRV_CPU_EXPORT int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, const int8_t* values, const uint16_t* scales);
+
+/* Which srv_integer_isa are here and run: a bit each. */
+SRV_CPU_EXPORT uint32_t srv_cpu_integer_isas(void);
 
 /* Takes the page arena, the activation buffers and the adapter slots. Once. */
 SRV_CPU_EXPORT int32_t srv_cpu_allocate_pool(srv_engine* engine, const srv_pool* pool);

@@ -33,6 +33,9 @@ public sealed record EngineDescription
     /// <summary>Parameters of the base model.</summary>
     public required long ParameterCount { get; init; }
 
+    /// <summary>How the base model's matrices are kept: "bf16", "int8" or "int4".</summary>
+    public required string Weights { get; init; }
+
     /// <summary>Pages in the pool.</summary>
     public required int PoolPages { get; init; }
 

@@ -11,6 +11,9 @@ public sealed record EngineOptions
     /// <summary>The base model's name in the API; null is the folder's or repository's name.</summary>
     public string? ServedModelName { get; init; }
 
+    /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on CPUs only. Adapters are bf16 always.</summary>
+    public string Quantization { get; init; } = "none";
+
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }
 

@@ -1,4 +1,5 @@
 using Serving.Compute.Cpu;
+using Serving.Compute.Programs;
 using Serving.Compute.Tests.Cuda;
 using Serving.Compute.Tests.Programs;
 using Serving.Testing;
@@ -64,6 +65,27 @@ public sealed class BackendSelectorTests
         var program = TestProgram.Create(new TestShape { Heads = 1, KvHeads = 1, HeadSize = 514 }).Program;
         var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda }));
         Assert.Contains("514", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_Cuda_MatricesOfIntegers_AreRefused()
+    {
+        CudaEmulator.Require();
+        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Int8 }).Program;
+        foreach (var devices in new int[][] { [0], [0, 1] })
+        {
+            var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = devices }));
+            Assert.Contains("integers", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Create_UnknownKernelsForIntegers_NamesWhatThereIs()
+    {
+        Repository.Requires(CpuBackend.IsAvailable(out var reason), reason);
+        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Int8 }).Program;
+        var error = Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(program, new CpuBackendOptions { IntegerInstructionSet = "mmx" }));
+        Assert.Contains("avx2", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

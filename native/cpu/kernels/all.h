@@ -41,6 +41,7 @@ SRV_INLINE void end_worker() {}
 #include "linear.h"
 #include "pages.h"
 #include "rows.h"
+#include "quantize.h"
 #include "rope.h"
 #include "attention_blocks.h"
 #include "attention.h"

@@ -157,24 +157,41 @@ static int panels_of_cell(const LinearCall& call, const Panel* panels, int most)
     return count;
 }
 
+// The product of some rows with some panels, of bf16 or of integers.
+static void multiply_panels(const LinearCall& call, int first_panel, int panels, int row, int rows, float* c, int c_stride) {
+    const Weight& weight = *call.weight;
+    const int64_t bytes = weight.bytes / weight.panel_count;
+    const uint8_t* first = call.engine->weights.data + weight.offset + first_panel * bytes;
+    if (weight.format == SRV_FORMAT_BF16) {
+        const uint16_t* w[kColumnPanels];
+        for (int j = 0; j < panels; j++) {
+            w[j] = reinterpret_cast<const uint16_t*>(first + j * bytes);
+        }
+
+        multiply<PanelSource>(call.x + row * call.x_stride, call.x_stride, rows, w, panels, weight.pairs, c, c_stride, false, bytes / 2);
+        return;
+    }
+
+    const uint8_t* w[kColumnPanels];
+    for (int j = 0; j < panels; j++) {
+        w[j] = first + j * bytes;
+    }
+
+    const IntegerKernels& kernels = *call.engine->integers;
+    (weight.format == SRV_FORMAT_INT8 ? kernels.int8 : kernels.int4)(call.engine->integer_rows, row, rows, w, panels, weight.blocks, c, c_stride, bytes);
+}
+
 static void linear_panels(const LinearCall& call, int first_panel, int panel_end) {
     alignas(64) float c[kRowTile * kColumnPanels * kLanes];
     const Engine& engine = *call.engine;
     const Weight& weight = *call.weight;
-    const auto* base = reinterpret_cast<const uint16_t*>(engine.weights.data + weight.offset);
     const Panel* panels = engine.panels + weight.first_panel;
-    const int64_t panel_stride = static_cast<int64_t>(weight.pairs) * 2 * kLanes;
     constexpr int kStride = kColumnPanels * kLanes;
     for (int p = first_panel; p < panel_end; p += kColumnPanels) {
         const int count = panel_end - p < kColumnPanels ? panel_end - p : kColumnPanels;
-        const uint16_t* w[kColumnPanels];
-        for (int j = 0; j < count; j++) {
-            w[j] = base + (p + j) * panel_stride;
-        }
-
         for (int row = 0; row < call.rows; row += kRowTile) {
             const int rows = call.rows - row < kRowTile ? call.rows - row : kRowTile;
-            multiply<PanelSource>(call.x + row * call.x_stride, call.x_stride, rows, w, count, weight.pairs, c, kStride, false, panel_stride);
+            multiply_panels(call, p, count, row, rows, c, kStride);
             for (int j = 0; j < count;) {
                 const int together = panels_of_cell(call, panels + p + j, count - j);
                 finish_panels(call, panels + p + j, together, row, rows, c + j * kLanes, kStride);

@@ -14,6 +14,18 @@ SRV_INLINE const float* vector_weight(const Engine& engine, int index) {
     return reinterpret_cast<const float*>(engine.weights.data + engine.weight_table[index].offset);
 }
 
+// scale × integer, which fp32 holds exactly.
+static void embed_integers(const Engine& engine, const Weight& weight, int token, float* to) {
+    const int64_t panel_bytes = weight.bytes / weight.panel_count;
+    const uint8_t* panel = engine.weights.data + weight.offset + token / kLanes * panel_bytes;
+    for (int k = 0; k < weight.columns; k++) {
+        const uint8_t* block = panel + k / kBlockInputs * (panel_bytes / weight.blocks);
+        uint16_t scale;
+        __builtin_memcpy(&scale, block + (k % kBlockInputs / kGroup * kLanes + token % kLanes) * 2, sizeof scale);
+        to[k] = widen(scale) * static_cast<float>(integer_of(block + kScaleBytes, weight.format, k % kBlockInputs, token % kLanes));
+    }
+}
+
 // A row of the embedding lies in its panel as pairs, 64 bytes apart.
 static void embed(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
     const Weight& weight = engine.weight_table[op.weight];
@@ -25,6 +37,11 @@ static void embed(const Engine& engine, const StepJob& job, const srv_op& op, in
         const int token = given < 0 ? engine.fed_tokens[~given] : given;
         const uint16_t* from = base + static_cast<int64_t>(token / kLanes) * weight.pairs * 2 * kLanes + token % kLanes * 2;
         float* to = reinterpret_cast<float*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        if (weight.format != SRV_FORMAT_BF16) {
+            embed_integers(engine, weight, token, to);
+            continue;
+        }
+
         for (int k = 0; k < weight.columns; k++) {
             to[k] = widen(from[k / 2 * 2 * kLanes + k % 2]);
         }

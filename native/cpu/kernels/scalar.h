@@ -65,6 +65,17 @@ SRV_INLINE uint16_t narrow(float x) {
     return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
+// The integer of input k and an output in a block of 64 inputs; the layout is integer/integer.h's.
+SRV_INLINE int integer_of(const uint8_t* block, int format, int k, int lane) {
+    if (format == SRV_FORMAT_INT8) {
+        return block[k / 4 * 64 + lane * 4 + k % 4] - 128;
+    }
+
+    const int quad = k % kGroup / 4;
+    const int pair = block[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
+    return (quad < 4 ? pair & 15 : pair >> 4) - 8;
+}
+
 // Activations are rounded floats where products are chains of fp32 FMAs, and bf16 elsewhere.
 SRV_INLINE void store_rounded(float* p, Vector x) { store(p, round_bf16(x)); }
 SRV_INLINE void store_rounded(uint16_t* p, Vector x) { store_bf16(p, x); }

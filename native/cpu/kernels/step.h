@@ -11,16 +11,25 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     const int rows = rows_of(engine, job, op.input);
     const auto* x = reinterpret_cast<const Activation*>(input.data);
     const bool adapters = job.any_adapter && op.slice_count > 0;
+    const Weight& weight = engine.weight_table[op.weight];
+    const bool integers = weight.format != SRV_FORMAT_BF16;
+    if (integers) {
+        quantize_rows(engine, x, input.stride, rows, weight, worker);
+    }
+
     if (adapters) {
         const srv_segment* segments = per_output ? engine.output_segments : job.step->segments;
         shrink(engine, op, segments, per_output ? job.output_segment_count : job.step->segment_count, x, input.stride, worker);
+    }
+
+    if (adapters || integers) {
         engine.pool.barrier();
     }
 
     LinearCall call{};
     call.engine = &engine;
     call.op = &op;
-    call.weight = &engine.weight_table[op.weight];
+    call.weight = &weight;
     call.x = x;
     call.x_stride = input.stride;
     call.rows = rows;

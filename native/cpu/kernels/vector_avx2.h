@@ -106,6 +106,12 @@ SRV_INLINE void store_bf16(uint16_t* p, Vector x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xD8));
 }
 
+// Sixteen whole numbers of -128 … 127 as bytes.
+SRV_INLINE void store_int8(int8_t* p, Vector x) {
+    const __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)), 0xD8);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
+}
+
 // The halves, for the trees that reduce across lanes.
 SRV_INLINE __m256 lower(Vector x) { return x.a; }
 SRV_INLINE __m256 upper(Vector x) { return x.b; }

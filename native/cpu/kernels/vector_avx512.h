@@ -81,6 +81,9 @@ SRV_INLINE void store_bf16(uint16_t* p, Vector x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(high));
 }
 
+// Sixteen whole numbers of -128 … 127 as bytes.
+SRV_INLINE void store_int8(int8_t* p, Vector x) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x.v))); }
+
 // The halves, for the trees that reduce across lanes.
 SRV_INLINE __m256 lower(Vector x) { return _mm512_castps512_ps256(x.v); }
 SRV_INLINE __m256 upper(Vector x) { return _mm512_extractf32x8_ps(x.v, 1); }

@@ -2,6 +2,7 @@ using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu.Interop;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cpu;
@@ -17,6 +18,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
 
     private readonly ModelProgram _program;
     private readonly NativeEngineHandle _handle;
+    private readonly RowQuantizer _quantizer;
     private PoolShape? _pool;
 
     /// <summary>Creates the backend and starts its threads.</summary>
@@ -37,14 +39,24 @@ public sealed unsafe class CpuBackend : IComputeBackend
             throw new PlatformNotSupportedException($"instruction set '{options.InstructionSet}' does not run here; this machine has {string.Join(", ", SupportedInstructionSets)}");
         }
 
+        var integers = Array.IndexOf(InstructionSets.IntegerNames, options.IntegerInstructionSet);
+        if (integers < 0 || (integers > 0 && !IntegerInstructionSets.Contains(options.IntegerInstructionSet)))
+        {
+            throw new PlatformNotSupportedException($"'{options.IntegerInstructionSet}' does not multiply integers here; this machine has {string.Join(", ", IntegerInstructionSets)}");
+        }
+
         _program = program;
         InstructionSet = InstructionSets.Names[number];
-        _handle = NativeEngineHandle.Create(program, number, options.Threads);
+        _handle = NativeEngineHandle.Create(program, number, integers, options.Threads);
         ThreadCount = NativeMethods.ThreadCount(_handle.Engine);
+        _quantizer = new RowQuantizer(ThreadCount);
     }
 
     /// <summary>The instruction sets that run here, "amx-emulated" (for tests) included; empty where the library is missing.</summary>
     public static IReadOnlyList<string> SupportedInstructionSets { get; } = Cpu.InstructionSets.Supported();
+
+    /// <summary>What multiplies integers here: "avx2", "avx-vnni", "avx512-vnni"; empty where the library is missing.</summary>
+    public static IReadOnlyList<string> IntegerInstructionSets { get; } = Cpu.InstructionSets.SupportedForIntegers();
 
     /// <inheritdoc/>
     public string Name => "cpu";
@@ -85,6 +97,12 @@ public sealed unsafe class CpuBackend : IComputeBackend
     /// <inheritdoc/>
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
     {
+        if (_program.Weights[weight] is { Format: not WeightFormat.BFloat16 } matrix)
+        {
+            LoadIntegers(matrix, firstRow, values);
+            return;
+        }
+
         fixed (ushort* first = values)
         {
             NativeMethods.LoadWeight(_handle.Engine, weight, firstRow, first, values.Length).ThrowIfFailed($"load weight {_program.Weights[weight].Name}");
@@ -173,6 +191,17 @@ public sealed unsafe class CpuBackend : IComputeBackend
 
     /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
+
+    private void LoadIntegers(WeightSpec weight, int firstRow, ReadOnlySpan<ushort> rows)
+    {
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+        var (values, scales) = _quantizer.Quantize(weight, rows);
+        fixed (sbyte* first = values.Span)
+        fixed (ushort* firstScale = scales.Span)
+        {
+            NativeMethods.LoadIntegers(_handle.Engine, weight.Index, firstRow, rows.Length / weight.Columns, first, firstScale).ThrowIfFailed($"load weight {weight.Name}");
+        }
+    }
 
     private static NativeStep Counts(StepInputs inputs) => new()
     {

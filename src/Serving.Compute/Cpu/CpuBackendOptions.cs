@@ -11,4 +11,10 @@ public sealed record CpuBackendOptions
 
     /// <summary>"avx2", "avx512", "avx512-bf16" or "amx" forces one, "amx-emulated" computes AMX's arithmetic in plain C++ for tests, "auto" takes what the library finds fastest on this machine.</summary>
     public string InstructionSet { get; init; } = AutomaticInstructionSet;
+
+    /// <summary>
+    /// What multiplies matrices of integers: "avx2", "avx-vnni" or "avx512-vnni"; "auto" takes the fastest that runs here and is no wider than <see cref="InstructionSet"/>.
+    /// All give the same bits.
+    /// </summary>
+    public string IntegerInstructionSet { get; init; } = AutomaticInstructionSet;
 }

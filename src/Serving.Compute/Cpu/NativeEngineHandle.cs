@@ -19,12 +19,19 @@ internal sealed unsafe class NativeEngineHandle : SafeHandleZeroOrMinusOneIsInva
 
     /// <summary>Hands the program over; the library copies it.</summary>
     /// <exception cref="ComputeException">The library refused it.</exception>
-    public static NativeEngineHandle Create(ModelProgram program, int instructionSet, int threads)
+    public static NativeEngineHandle Create(ModelProgram program, int instructionSet, int integerInstructionSet, int threads)
     {
         var shape = program.Shape;
         var (ops, buffers) = (NativeProgramWriter.Ops(program), NativeProgramWriter.Buffers(program));
         var (weights, slices) = (NativeProgramWriter.Weights(program), NativeProgramWriter.Slices(program));
-        var options = new NativeOptions { StructSize = (uint)sizeof(NativeOptions), AbiVersion = NativeMethods.ExpectedAbiVersion, Isa = instructionSet, ThreadCount = threads };
+        var options = new NativeOptions
+        {
+            StructSize = (uint)sizeof(NativeOptions),
+            AbiVersion = NativeMethods.ExpectedAbiVersion,
+            Isa = instructionSet,
+            ThreadCount = threads,
+            IntegerIsa = integerInstructionSet,
+        };
         fixed (NativeOp* opTable = ops)
         fixed (NativeBufferInfo* bufferTable = buffers)
         fixed (NativeWeight* weightTable = weights)

@@ -15,7 +15,7 @@ internal static class NativeProgramWriter
 
     /// <summary>The weights.</summary>
     public static NativeWeight[] Weights(ModelProgram program) =>
-        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind })];
+        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind, Format = (int)weight.Format })];
 
     /// <summary>The slices.</summary>
     public static NativeSlice[] Slices(ModelProgram program) =>

@@ -103,7 +103,9 @@ public sealed class CudaBackend : IAsynchronousBackend
     {
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
-        reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}" : string.Empty;
+        reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
+            : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "weights of integers are computed on CPUs only"
+            : string.Empty;
         return reason.Length == 0;
     }
 

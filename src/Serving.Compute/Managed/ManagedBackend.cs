@@ -6,6 +6,7 @@ using Serving.Compute.Managed.Memory;
 using Serving.Compute.Managed.Steps;
 using Serving.Compute.Managed.Threads;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Steps;
 
 namespace Serving.Compute.Managed;
@@ -36,8 +37,9 @@ public sealed class ManagedBackend : IComputeBackend
         _program = program;
         _options = options;
         _vectorBits = ChooseWidth(options.VectorBits);
-        _weights = [.. program.Weights.Select(weight => new PackedWeight(weight))];
         _pool = new WorkerPool(options.Threads > 0 ? options.Threads : WorkerPool.DefaultWorkers(Environment.ProcessorCount));
+        var quantizer = new RowQuantizer(_pool.WorkerCount);
+        _weights = [.. program.Weights.Select(weight => new PackedWeight(weight, quantizer))];
     }
 
     /// <inheritdoc/>

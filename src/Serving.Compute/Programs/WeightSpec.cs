@@ -20,7 +20,11 @@ public enum WeightKind
 /// <param name="Columns">Input width, or the length of a vector.</param>
 /// <param name="Kind">How it is used.</param>
 /// <param name="Parts">The tensors it is made of, in row order, together covering all rows (a bias vector's parts cover its columns).</param>
-public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, WeightKind Kind, IReadOnlyList<WeightPart> Parts);
+public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, WeightKind Kind, IReadOnlyList<WeightPart> Parts)
+{
+    /// <summary>How its elements are kept; vectors are always as they come.</summary>
+    public WeightFormat Format { get; init; } = WeightFormat.BFloat16;
+}
 
 /// <summary>One tensor of a checkpoint and where it goes in a <see cref="WeightSpec"/>.</summary>
 /// <param name="TensorName">The tensor's name in the safetensors files.</param>

@@ -38,7 +38,7 @@ internal sealed record LoadedModel(
         return new LoadedModel(
             name,
             folder,
-            ModelRegistry.Build(name, folder.Config, length),
+            ProgramQuantization.Apply(ModelRegistry.Build(name, folder.Config, length), FormatOf(options.Quantization)),
             tokenizer,
             tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
             options.UseGenerationConfig ? folder.Generation : folder.Generation.WithoutDefaults());
@@ -49,6 +49,17 @@ internal sealed record LoadedModel(
 
     /// <summary>Bytes of the weights as a backend packs them.</summary>
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
+
+    /// <summary>The format of the matrices.</summary>
+    public WeightFormat WeightFormat => Program.Weights.Where(weight => weight.Kind == WeightKind.Matrix).Select(weight => weight.Format).DefaultIfEmpty().Max();
+
+    private static WeightFormat FormatOf(string quantization) => quantization switch
+    {
+        "none" => WeightFormat.BFloat16,
+        "int8" => WeightFormat.Int8,
+        "int4" => WeightFormat.Int4,
+        _ => throw new ModelFormatException($"Unknown quantization '{quantization}'; it is none, int8 or int4."),
+    };
 
     private static int MaxModelLength(EngineOptions options, int positions)
     {

@@ -1,23 +1,25 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Serving.Compute.Programs;
 using Serving.Core.Memory;
 
 namespace Serving.Engine.Loading;
 
 /// <summary>
 /// The identity of a loaded model, at the root of every cached prefix. Reading all weights twice for it would double the time of loading, so it
-/// is SHA-256 over <c>config.json</c> and, per weights file in order of names, its name, size, time of change and header: any save of other weights
+/// is SHA-256 over the format of the matrices, <c>config.json</c> and, per weights file in order of names, its name, size, time of change and header: any save of other weights
 /// changes one of them. It may differ between copies of one model, which costs a cache miss and never a wrong hit.
 /// </summary>
 public static class CheckpointRevision
 {
-    /// <summary>The revision of an open checkpoint.</summary>
-    public static Digest Of(ModelFolder folder, Checkpoint checkpoint)
+    /// <summary>The revision of an open checkpoint whose matrices are kept in a format.</summary>
+    public static Digest Of(ModelFolder folder, Checkpoint checkpoint, WeightFormat format)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(checkpoint);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, (long)format);
         Append(hash, folder.ConfigText.Span);
         foreach (var (name, shard) in checkpoint.Shards)
         {

@@ -15,6 +15,9 @@ public sealed record ServerStatus
     /// <summary>Parameters of the base model.</summary>
     public required long Parameters { get; init; }
 
+    /// <summary>How the base model's matrices are kept: bf16, int8 or int4.</summary>
+    public required string Weights { get; init; }
+
     /// <summary>Longest context in tokens.</summary>
     public required int MaxModelLen { get; init; }
 

@@ -40,6 +40,9 @@ internal sealed class ModelOptions
     /// <summary>Root of the adapters; null is the bundled ones with the bundled model, none otherwise.</summary>
     public string? Adapters { get; set; }
 
+    /// <summary>none, int8 or int4.</summary>
+    public string Quantization { get; set; } = "none";
+
     /// <summary>auto or none.</summary>
     public string GenerationConfig { get; set; } = "auto";
 

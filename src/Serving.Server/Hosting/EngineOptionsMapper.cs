@@ -15,6 +15,7 @@ internal static class EngineOptionsMapper
             Model = options.Model.Model ?? BundledFiles.Find("models", "demo", "model")
                 ?? throw new EngineStartException("The bundled model is not beside the program; name one with --model."),
             ServedModelName = options.Model.ServedModelName ?? (bundled ? "tiny-chat-5m" : null),
+            Quantization = options.Model.Quantization,
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
             Deterministic = options.Engine.Deterministic,

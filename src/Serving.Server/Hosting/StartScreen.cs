@@ -40,7 +40,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         var pool = about.PoolPages * about.PageBytes / (double)(1 << 20);
         var anyone = tenants.Current.Anonymous;
         yield return ("Serving", ProductVersion.Number);
-        yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters, context of {about.MaxModelLength} tokens)"));
+        yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters in {about.Weights}, context of {about.MaxModelLength} tokens)"));
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");
         yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
         yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));

@@ -24,6 +24,7 @@ internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addres
             State = access.State.ToString().ToLowerInvariant(),
             Model = about.ModelName,
             Parameters = about.ParameterCount,
+            Weights = about.Weights,
             MaxModelLen = about.MaxModelLength,
             Device = about.Device,
             InstructionSet = about.InstructionSet,

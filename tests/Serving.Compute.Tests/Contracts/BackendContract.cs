@@ -19,6 +19,9 @@ public abstract partial class BackendContract
     /// <summary>Shapes with every head grouping and head size, widths that are no multiple of anything, and every optional part.</summary>
     public static TheoryData<string> Shapes => [.. ShapeTable.Keys];
 
+    /// <summary>What a few roundings to the other side amount to, as a part of the logits' spread: of inputs rounded to eight bits they amount to more than of bf16.</summary>
+    private double RoundingTolerance => Adjust(new TestShape()).Format == WeightFormat.BFloat16 ? 0.03 : 0.07;
+
     /// <summary>The table behind <see cref="Shapes"/>.</summary>
     protected static IReadOnlyDictionary<string, TestShape> ShapeTable { get; } = new Dictionary<string, TestShape>
     {
@@ -33,6 +36,9 @@ public abstract partial class BackendContract
 
     /// <summary>A shape of the table as this backend can run it.</summary>
     protected virtual TestShape Adjust(TestShape shape) => shape;
+
+    /// <summary>The root mean square of logits.</summary>
+    protected static double Spread(double[] logits) => Math.Sqrt(logits.Average(value => value * value));
 
     /// <summary>A shape of the table, adjusted.</summary>
     protected TestShape ShapeOf(string name) => Adjust(ShapeTable[name]);
@@ -90,10 +96,12 @@ public abstract partial class BackendContract
     }
 
     /// <summary>Logits agree: closely where nothing is rounded, within what a few roundings to the other side amount to elsewhere.</summary>
-    protected void AssertClose(double[] expected, float[] actual, string what)
+    protected void AssertClose(double[] expected, float[] actual, string what) => AssertClose(expected, actual, what, Factory.Rounds ? RoundingTolerance : 2e-5);
+
+    /// <summary>Logits agree within a part of their spread.</summary>
+    protected static void AssertClose(double[] expected, float[] actual, string what, double part)
     {
-        var spread = Math.Sqrt(expected.Average(value => value * value));
-        var tolerance = (Factory.Rounds ? 0.03 : 2e-5) * spread;
+        var tolerance = part * Spread(expected);
         for (var i = 0; i < expected.Length; i++)
         {
             Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"{what}, logit {i}: expected {expected[i]}, got {actual[i]}, tolerance {tolerance}");

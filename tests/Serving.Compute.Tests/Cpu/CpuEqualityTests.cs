@@ -1,3 +1,6 @@
+using Serving.Compute.Cpu;
+using Serving.Compute.Programs;
+
 namespace Serving.Compute.Tests.Cpu;
 
 /// <summary>Things that change no bit of an answer on the native backend.</summary>
@@ -28,6 +31,25 @@ public sealed class CpuEqualityTests
     /// <summary>Both are the same chains of fused multiply-adds, in vectors of other widths.</summary>
     [Fact]
     public void Execute_Avx2AndAvx512_SameBits() => Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2")), CpuScenario.Run(CpuFactory.Of("avx512")));
+
+    /// <summary>What multiplies integers changes no bit, nor do threads or what pages held before; integers do change the result, or the test would show nothing.</summary>
+    [Theory]
+    [InlineData(WeightFormat.Int8, "avx2")]
+    [InlineData(WeightFormat.Int8, "avx-vnni")]
+    [InlineData(WeightFormat.Int8, "avx512-vnni")]
+    [InlineData(WeightFormat.Int4, "avx2")]
+    [InlineData(WeightFormat.Int4, "avx-vnni")]
+    [InlineData(WeightFormat.Int4, "avx512-vnni")]
+    public void Execute_MatricesOfIntegers_SameBitsWhateverMultiplies(WeightFormat format, string integers)
+    {
+        var expected = CpuScenario.Run(CpuFactory.Of("avx2", threads: 1, integers: "avx2"), format: format);
+        foreach (var instructionSet in new[] { "avx2", "avx512" }.Where(CpuBackend.SupportedInstructionSets.Contains))
+        {
+            Assert.Equal(expected, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 3, integers: integers), poison: true, format: format));
+        }
+
+        Assert.NotEqual(expected, CpuScenario.Run(CpuFactory.Of("avx2")));
+    }
 
     /// <summary>The emulated tiles are the real ones, and FMAs in the tiles' order are both.</summary>
     [Fact]

@@ -1,5 +1,6 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
+using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Contracts;
 using Serving.Compute.Tests.Programs;
@@ -98,6 +99,35 @@ public sealed class CpuLifetimeTests
     {
         using var backend = Create();
         Assert.Throws<ComputeException>(() => backend.LoadWeight(0, 96, new ushort[2 * 64]));
+    }
+
+    [Fact]
+    public void LoadWeight_OfIntegers_RowsBeyondTheWeight_Fails()
+    {
+        using var backend = CpuFactory.Of("avx2", threads: 2).Create(TestProgram.Create(new TestShape { Format = WeightFormat.Int4 }).Program);
+        Assert.Throws<ComputeException>(() => backend.LoadWeight(0, 96, new ushort[2 * 64]));
+    }
+
+    [Fact]
+    public void LoadWeight_OfIntegers_AfterDispose_IsRefused()
+    {
+        var backend = CpuFactory.Of("avx2", threads: 2).Create(TestProgram.Create(new TestShape { Format = WeightFormat.Int8 }).Program);
+        backend.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.LoadWeight(0, 0, new ushort[64]));
+    }
+
+    /// <summary>8.5 and 4.5 bits for each element of what is rounded.</summary>
+    [Theory]
+    [InlineData(WeightFormat.Int8, 8.5)]
+    [InlineData(WeightFormat.Int4, 4.5)]
+    public void PackedBytes_OfIntegers_AreThoseOfTheFormat(WeightFormat format, double bits)
+    {
+        var program = TestProgram.Create(new TestShape { Hidden = 256, Intermediate = 512, HeadSize = 64, Format = format }).Program;
+        using var backend = CpuFactory.Of("avx2", threads: 1).Create(program);
+        foreach (var weight in program.Weights.Where(weight => weight.Kind == WeightKind.Matrix))
+        {
+            Assert.Equal(weight.Rows * weight.Columns * bits / 8, backend.PackedBytes(weight.Index));
+        }
     }
 
     [Fact]

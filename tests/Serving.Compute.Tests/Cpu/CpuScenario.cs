@@ -1,4 +1,5 @@
 using Serving.Compute.Adapters;
+using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Contracts;
 using Serving.Compute.Tests.Programs;
@@ -15,9 +16,10 @@ internal static class CpuScenario
     /// <summary>The bits of every logit and the tokens, step after step.</summary>
     /// <param name="factory">The backend.</param>
     /// <param name="poison">Fill every page with NaN first, as an adapter may have left it.</param>
-    public static List<uint> Run(BackendFactory factory, bool poison = false)
+    /// <param name="format">The format of the matrices.</param>
+    public static List<uint> Run(BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16)
     {
-        var test = TestProgram.Create(Shape);
+        var test = TestProgram.Create(Shape with { Format = format });
         using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
         if (poison)
         {

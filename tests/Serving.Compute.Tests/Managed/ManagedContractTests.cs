@@ -1,5 +1,7 @@
 using Serving.Compute.Managed;
+using Serving.Compute.Programs;
 using Serving.Compute.Tests.Contracts;
+using Serving.Compute.Tests.Programs;
 
 namespace Serving.Compute.Tests.Managed;
 
@@ -64,4 +66,44 @@ public sealed class ManagedVector128SamplingTests : SamplingContract
 {
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed vector128", new ManagedBackendOptions { VectorBits = 128 });
+}
+
+/// <summary>The results over matrices of 8 bits, by the managed backend as it runs by default.</summary>
+public sealed class ManagedInt8ContractTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed", new ManagedBackendOptions());
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
+}
+
+/// <summary>The results over matrices of 4 bits, fp32 otherwise and so within 2e-5 of the formulas.</summary>
+public sealed class ManagedExactInt4ContractTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed exact", new ManagedBackendOptions { Exact = true });
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4 };
+}
+
+/// <summary>The results over matrices of 4 bits, by the managed backend as it runs by default.</summary>
+public sealed class ManagedInt4ContractTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed", new ManagedBackendOptions());
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4 };
+}
+
+/// <summary>Invariance over matrices of 8 bits, by the managed backend as it runs by default but with more threads than rows.</summary>
+public sealed class ManagedInt8InvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed", new ManagedBackendOptions { Threads = 3 });
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
 }

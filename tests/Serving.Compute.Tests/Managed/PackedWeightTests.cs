@@ -1,6 +1,7 @@
 using Serving.Compute.Managed.Memory;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Tests.Managed.Kernels;
 using Serving.Compute.Tests.Programs;
 
@@ -17,7 +18,7 @@ public sealed unsafe class PackedWeightTests
     public void Load_InPieces_ReadsBack(int rows, int columns, int piece)
     {
         var values = TestProgram.Normal(new Random(rows), rows * columns, 1);
-        using var weight = new PackedWeight(new WeightSpec(0, "w", rows, columns, WeightKind.Embedding, []));
+        using var weight = new PackedWeight(new WeightSpec(0, "w", rows, columns, WeightKind.Embedding, []), new RowQuantizer(1));
         for (var row = 0; row < rows; row += piece)
         {
             weight.Load(row, values.AsSpan(row * columns, Math.Min(piece, rows - row) * columns));
@@ -35,7 +36,7 @@ public sealed unsafe class PackedWeightTests
     public void Load_VectorInPieces_IsWidened()
     {
         var values = TestProgram.Normal(new Random(1), 45, 1);
-        using var weight = new PackedWeight(new WeightSpec(0, "w", 1, 45, WeightKind.Vector, []));
+        using var weight = new PackedWeight(new WeightSpec(0, "w", 1, 45, WeightKind.Vector, []), new RowQuantizer(1));
         weight.Load(0, values.AsSpan(0, 20));
         weight.Load(20, values.AsSpan(20));
         for (var i = 0; i < 64; i++)

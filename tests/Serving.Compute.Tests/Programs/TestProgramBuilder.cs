@@ -48,7 +48,8 @@ internal sealed class TestProgramBuilder
         AddHead(residual, embedding);
         var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary);
         var frequencies = Enumerable.Range(0, s.HeadSize / 2).Select(i => Math.Pow(10000, -2.0 * i / s.HeadSize)).ToArray();
-        return new ModelProgram("test", shape, RopeTable.Create(s.Positions, frequencies), _buffers, _weights, _slices, _ops);
+        var program = new ModelProgram("test", shape, RopeTable.Create(s.Positions, frequencies), _buffers, _weights, _slices, _ops);
+        return ProgramQuantization.Apply(program, s.Format);
     }
 
     private void AddAttention(int layer, int residual, int normed, int qkv, int queries, int attended)

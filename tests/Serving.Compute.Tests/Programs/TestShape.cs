@@ -1,3 +1,5 @@
+using Serving.Compute.Programs;
+
 namespace Serving.Compute.Tests.Programs;
 
 /// <summary>The sizes and features of a small random program.</summary>
@@ -32,6 +34,9 @@ public sealed record TestShape
 
     /// <summary>Queries and keys are normed per head (Qwen3).</summary>
     public bool HeadNorm { get; init; }
+
+    /// <summary>The format of the matrices.</summary>
+    public WeightFormat Format { get; init; }
 
     /// <summary>One weight for Embed and Logits.</summary>
     public bool Tied { get; init; } = true;

@@ -14,6 +14,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     private readonly Dictionary<int, AdapterSlice> _adapter = adapter?.Slices.ToDictionary(slice => slice.Slice) ?? [];
     private readonly Dictionary<int, double[][]> _buffers = [];
     private readonly Dictionary<int, double[][]> _keysAndValues = [];
+    private readonly Dictionary<int, double[]> _elements = [];
     private IReadOnlyList<int> _tokens = [];
     private IReadOnlyList<int> _positions = [];
 
@@ -69,9 +70,8 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 _buffers[gather.Output] = _buffers[gather.Input];
                 break;
             case LogitsOp logits:
-                var weight = program.Weights[logits.Weight];
-                var rows = Math.Min(ColumnsOf(logits.Output), weight.Rows - logits.FirstRow);
-                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Multiply(x, weights[weight.Index][(logits.FirstRow * weight.Columns)..], rows));
+                var rows = Math.Min(ColumnsOf(logits.Output), program.Weights[logits.Weight].Rows - logits.FirstRow);
+                _buffers[logits.Output] = Map(_buffers[logits.Input], x => Multiply(x, logits.Weight, logits.FirstRow, rows));
                 break;
         }
     }
@@ -98,8 +98,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
 
     private double[] Finish(LinearOp op, double[] x, IReadOnlyList<double[]> shrunk)
     {
-        var weight = program.Weights[op.Weight];
-        var y = ReferenceOps.Multiply(x, weights[weight.Index], weight.Rows);
+        var y = Multiply(x, op.Weight, 0, program.Weights[op.Weight].Rows);
         if (op.Bias is { } bias)
         {
             y = [.. y.Zip(Row(bias, 0), (a, b) => a + b)];
@@ -119,6 +118,29 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         }
 
         return op.Mode == LinearOutput.Round ? Rounded(y) : y;
+    }
+
+    private double[] Multiply(double[] x, int index, int firstRow, int rows)
+    {
+        var weight = program.Weights[index];
+        if (weight.Format == WeightFormat.BFloat16)
+        {
+            return ReferenceOps.Multiply(x, weights[index][(firstRow * weight.Columns)..], rows);
+        }
+
+        var inputs = round ? ReferenceIntegers.Round(x) : x;
+        var elements = Elements(weight);
+        return [.. Enumerable.Range(firstRow, rows).Select(row => inputs.Select((input, k) => input * elements[(row * weight.Columns) + k]).Sum())];
+    }
+
+    private double[] Elements(WeightSpec weight)
+    {
+        if (!_elements.TryGetValue(weight.Index, out var elements))
+        {
+            _elements.Add(weight.Index, elements = ReferenceIntegers.Dequantize(weight, weights[weight.Index]));
+        }
+
+        return elements;
     }
 
     private double[] Turned(RopeAndAppendOp op, double[] qkv, int position)
@@ -158,6 +180,11 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     private double[] Row(int weight, int row)
     {
         var columns = program.Weights[weight].Columns;
+        if (program.Weights[weight].Format != WeightFormat.BFloat16)
+        {
+            return Elements(program.Weights[weight])[(row * columns)..((row + 1) * columns)];
+        }
+
         return Array.ConvertAll(weights[weight][(row * columns)..((row + 1) * columns)], value => (double)BFloat16Bits.ToSingle(value));
     }
 

@@ -1,3 +1,4 @@
+using Serving.Compute.Programs;
 using Serving.Core.Memory;
 using Serving.Engine.Loading;
 using Serving.Testing;
@@ -17,6 +18,7 @@ public class CheckpointRevisionTests
         File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddDays(1));
         var first = Of(folder.Path);
         Assert.Equal(first, Of(folder.Path));
+        Assert.NotEqual(first, Of(folder.Path, WeightFormat.Int8));
 
         model.Tensors["model.norm.weight"].Values[0] += 1;
         model.Write(folder.Path);
@@ -29,9 +31,9 @@ public class CheckpointRevisionTests
         Assert.Equal(3, new HashSet<Digest> { first, otherWeights, otherConfig }.Count);
     }
 
-    private static Digest Of(string path)
+    private static Digest Of(string path, WeightFormat format = WeightFormat.BFloat16)
     {
         using var checkpoint = Checkpoint.Open(path);
-        return CheckpointRevision.Of(ModelFolder.Open(path), checkpoint);
+        return CheckpointRevision.Of(ModelFolder.Open(path), checkpoint, format);
     }
 }

@@ -32,6 +32,29 @@ public sealed class GenerationTests : IAsyncLifetime
         Assert.All(answers, answer => Assert.Contains(answer[0].Reason, new FinishReason?[] { FinishReason.Stop, FinishReason.Length }));
     }
 
+    /// <summary>Matrices of integers: the description says so, they take the memory that they should, and answers stay answers, adapters' too.</summary>
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public async Task Start_Quantized_AnswersAsTheReference(string quantization)
+    {
+        await using var engine = RunningEngine.Start("auto", change: options => options with { Quantization = quantization });
+        Assert.Equal(quantization, engine.Client.Description.Weights);
+        foreach (var model in new[] { "base", "french", "acme" })
+        {
+            var cases = ReferenceCase.Of(model).Take(10).ToList();
+            var answers = await Task.WhenAll(cases.Select(reference => engine.RunAsync(RunningEngine.Chat(model, reference.Messages))));
+            Assert.True(cases.Zip(answers, (reference, answer) => reference.OutputText == answer[0].Text).Count(equal => equal) >= 8, $"{model}: too few texts equal the reference.");
+        }
+    }
+
+    [Fact]
+    public void Start_UnknownQuantization_IsRefused()
+    {
+        var error = Assert.Throws<EngineStartException>(() => RunningEngine.Start(change: options => options with { Quantization = "int3" }));
+        Assert.Contains("int3", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Completion_StopString_EndsBeforeItAndNamesIt()
     {

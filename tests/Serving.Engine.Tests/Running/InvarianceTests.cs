@@ -16,15 +16,21 @@ public sealed class InvarianceTests
     private const int TightPages = 150;
     private const int PageBytes = 49152;
 
-    /// <summary>The managed backend and every instruction set that this machine has.</summary>
-    public static TheoryData<string, string> Backends()
+    /// <summary>The managed backend and every instruction set that this machine has; the fastest with matrices of integers, too.</summary>
+    public static TheoryData<string, string, string> Backends()
     {
-        var data = new TheoryData<string, string> { { "managed", "auto" } };
+        var data = new TheoryData<string, string, string> { { "managed", "auto", "none" } };
 
         // Emulated tiles are too slow for whole crowds; the backend contract holds them to the same law on small programs.
         foreach (var isa in CpuBackend.SupportedInstructionSets.Where(isa => !isa.Contains("emulated", StringComparison.Ordinal)))
         {
-            data.Add("cpu", isa);
+            data.Add("cpu", isa, "none");
+        }
+
+        if (data.Count > 1)
+        {
+            data.Add("cpu", "auto", "int8");
+            data.Add("cpu", "auto", "int4");
         }
 
         return data;
@@ -32,10 +38,10 @@ public sealed class InvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_InAnyCompany_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_InAnyCompany_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var requests = Requests();
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization });
         var alone = new List<IReadOnlyList<Answer>>();
         foreach (var request in requests)
         {
@@ -50,11 +56,11 @@ public sealed class InvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_InChunksOrCached_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_InChunksOrCached_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var requests = Requests();
-        var alone = await Alone(requests, device, isa);
-        await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16 });
+        var alone = await Alone(requests, device, isa, quantization);
+        await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16, Quantization = quantization });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(chunked.RunAsync)));
 
         // The second time every full page of every prompt is found.
@@ -66,16 +72,16 @@ public sealed class InvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         List<GenerationRequest> requests = [Crowding("base"), Crowding("pirate"), .. Requests()];
-        var alone = await Alone(requests, device, isa);
+        var alone = await Alone(requests, device, isa, quantization);
 
         // Room for the largest adapter and a handful of sequences. Whatever arrives when, the choices of a crowding request grow side by side beyond it: some are preempted.
         await using var tight = RunningEngine.Start(
             device,
             isa,
-            options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false });
+            options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false, Quantization = quantization });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(tight.RunAsync)));
         await tight.QuiesceAsync();
         Assert.True(tight.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
@@ -91,9 +97,9 @@ public sealed class InvarianceTests
         IgnoreEos = true,
     };
 
-    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa)
+    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa, string quantization)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization });
         var alone = new List<IReadOnlyList<Answer>>();
         foreach (var request in requests)
         {

@@ -18,13 +18,13 @@ public sealed class ModuleInvarianceTests
     private static readonly Tenant Other = RunningEngine.Tenant with { Id = new TenantId("other"), Salt = Digest.Of("other"u8) };
 
     /// <summary>The managed backend and every instruction set that this machine has.</summary>
-    public static TheoryData<string, string> Backends() => InvarianceTests.Backends();
+    public static TheoryData<string, string, string> Backends() => InvarianceTests.Backends();
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_PreambleAndOneModule_IsThePlainSequences(string device, string isa)
+    public async Task Answer_PreambleAndOneModule_IsThePlainSequences(string device, string isa, string quantization)
     {
-        await using var engine = RunningEngine.Start(device, isa);
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization });
         foreach (var model in new[] { "base", "pirate" })
         {
             var modules = new TestModules(RunningEngine.Tenant, model);
@@ -48,11 +48,11 @@ public sealed class ModuleInvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_InAnyCompanyOrCached_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_InAnyCompanyOrCached_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var work = Work();
-        var alone = await Alone(work, device, isa);
-        await using var crowded = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16 });
+        var alone = await Alone(work, device, isa, quantization);
+        await using var crowded = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, MaxBatchedTokens = 16 });
         var neighbours = Enumerable.Range(0, 24).Select(i => crowded.RunAsync(Neighbour(i))).ToArray();
         AssertSame(alone, await Task.WhenAll(work.Select(item => crowded.RunAsync(item.Request, item.Prompt))));
         await Task.WhenAll(neighbours);
@@ -63,13 +63,13 @@ public sealed class ModuleInvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_WithModulesThatComeAndGo_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_WithModulesThatComeAndGo_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var work = Work();
-        var alone = await Alone(work, device, isa);
+        var alone = await Alone(work, device, isa, quantization);
 
         // Room for one request with its modules and adapter, and little more.
-        await using var tight = RunningEngine.Start(device, isa, options => options with { PoolBytes = 100 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 100 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         for (var round = 0; round < 2; round++)
         {
             AssertSame(alone, await Task.WhenAll(work.Select(item => tight.RunAsync(item.Request, item.Prompt))));
@@ -83,10 +83,10 @@ public sealed class ModuleInvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_WithModulesFromHostMemory_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_WithModulesFromHostMemory_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var (request, prompt) = Work()[2];
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         var (first, _) = await engine.RunAsync(request, prompt);
         var bytes = prompt.Imports.Sum(import => PagePool.PagesFor(import.Tokens.Count)) * PageBytes;
         await engine.UntilAsync(snapshot => snapshot.ModuleHostBytes == bytes);
@@ -104,15 +104,15 @@ public sealed class ModuleInvarianceTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa)
+    public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         // Five choices that grow side by side beyond the pool, whenever they arrive.
         var modules = new TestModules(RunningEngine.Tenant, "base");
         var request = Requests("base")[1] with { Choices = 5, MaxTokens = 220 };
         var prompt = modules.Prompt("What is said?", modules.All[0]);
-        await using var roomy = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        await using var roomy = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
         var (alone, _) = await roomy.RunAsync(request, prompt);
-        await using var tight = RunningEngine.Start(device, isa, options => options with { PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         var (again, _) = await tight.RunAsync(request, prompt);
         Assert.Equal(alone, again);
         await tight.QuiesceAsync();
@@ -188,9 +188,9 @@ public sealed class ModuleInvarianceTests
         Assert.Equal(0, snapshot.EncodingModules);
     }
 
-    private static async Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)[]> Alone(List<(GenerationRequest Request, CompiledPrompt Prompt)> work, string device, string isa)
+    private static async Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)[]> Alone(List<(GenerationRequest Request, CompiledPrompt Prompt)> work, string device, string isa, string quantization)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
         var answers = new List<(IReadOnlyList<Answer>, GenerationUsage)>();
         foreach (var (request, prompt) in work)
         {

@@ -51,6 +51,7 @@ internal sealed class FakeEngine : IEngineClient
         MaxModelLength = 2048,
         VocabularySize = 1000,
         ParameterCount = 1,
+        Weights = "bf16",
         PoolPages = 100,
         PageBytes = 4096,
         AdapterSlots = 8,

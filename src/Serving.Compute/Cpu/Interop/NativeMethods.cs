@@ -9,7 +9,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "serving_cpu";
 
     /// <summary>SRV_CPU_ABI_VERSION.</summary>
-    public const int ExpectedAbiVersion = 2;
+    public const int ExpectedAbiVersion = 3;
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_abi_version")]
     public static partial int AbiVersion();
@@ -37,6 +37,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_load_weight")]
     public static partial NativeStatus LoadWeight(nint engine, int weight, int firstRow, ushort* values, long count);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_load_integers")]
+    public static partial NativeStatus LoadIntegers(nint engine, int weight, int firstRow, int rowCount, sbyte* values, ushort* scales);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_integer_isas")]
+    public static partial uint IntegerInstructionSets();
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_allocate_pool")]
     public static partial NativeStatus AllocatePool(nint engine, NativePool* pool);

@@ -11,6 +11,8 @@ internal struct NativeOptions
     public int AbiVersion;
     public int Isa;
     public int ThreadCount;
+    public int IntegerIsa;
+    public int Reserved;
 }
 
 /// <summary>srv_op.</summary>
@@ -62,6 +64,7 @@ internal struct NativeWeight
     public int Rows;
     public int Columns;
     public int Kind;
+    public int Format;
 }
 
 /// <summary>srv_slice.</summary>

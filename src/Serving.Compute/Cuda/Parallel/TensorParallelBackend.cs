@@ -33,7 +33,7 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(options);
         var ranks = options.Ordinals.Count;
-        if (!ProgramSharding.Supports(program, ranks, out var reason) || !CudaLibraries.TryLoadNccl(out reason))
+        if (!CudaBackend.Supports(program, out var reason) || !ProgramSharding.Supports(program, ranks, out reason) || !CudaLibraries.TryLoadNccl(out reason))
         {
             throw new PlatformNotSupportedException(reason);
         }

@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Managed.Memory;
 
 /// <summary>
 /// A weight as kernels read it. A matrix is cut into panels of 32 outputs: [panel][input][16 pairs] in bf16, pair i holding outputs i and i + 16 of the
-/// panel, so that a shift and a mask widen one load to two vectors. A vector is floats. Outputs past the end are zero.
+/// panel, so that a shift and a mask widen one load to two vectors. Outputs past the end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats.
 /// </summary>
 internal sealed unsafe class PackedWeight : IDisposable
 {
@@ -18,14 +19,21 @@ internal sealed unsafe class PackedWeight : IDisposable
     private readonly WeightSpec _spec;
     private readonly NativeBuffer<ushort>? _panels;
     private readonly NativeBuffer<float>? _vector;
+    private readonly IntegerMatrix? _integers;
 
     /// <summary>Takes zeroed memory for a weight.</summary>
-    public PackedWeight(WeightSpec spec)
+    /// <param name="spec">The weight.</param>
+    /// <param name="quantizer">Rounds what is loaded into a matrix of integers.</param>
+    public PackedWeight(WeightSpec spec, RowQuantizer quantizer)
     {
         _spec = spec;
         if (spec.Kind == WeightKind.Vector)
         {
             _vector = new NativeBuffer<float>(BytesOf(spec) / sizeof(float));
+        }
+        else if (spec.Format != WeightFormat.BFloat16)
+        {
+            _integers = new IntegerMatrix(spec, quantizer);
         }
         else
         {
@@ -45,9 +53,12 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>The elements of a vector, zero up to a whole number of panels.</summary>
     public float* Vector => _vector!.Pointer;
 
+    /// <summary>A matrix of integers, or null for one of bf16.</summary>
+    public IntegerMatrix? Integers => _integers;
+
     /// <summary>Bytes that a weight takes.</summary>
-    public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector
-        ? RoundUp(spec.Columns) * sizeof(float)
+    public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector ? RoundUp(spec.Columns) * sizeof(float)
+        : spec.Format != WeightFormat.BFloat16 ? IntegerMatrix.BytesOf(spec)
         : checked(RoundUp(spec.Rows) * spec.Columns * sizeof(ushort));
 
     /// <summary>A panel's elements.</summary>
@@ -66,6 +77,12 @@ internal sealed unsafe class PackedWeight : IDisposable
             return;
         }
 
+        if (_integers is not null)
+        {
+            _integers.Load(first, values);
+            return;
+        }
+
         var rows = values.Length / _spec.Columns;
         for (var row = 0; row < rows;)
         {
@@ -79,6 +96,12 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>Reads one row of a matrix as floats.</summary>
     public void ReadRow(int row, float* destination)
     {
+        if (_integers is not null)
+        {
+            _integers.ReadRow(row, destination);
+            return;
+        }
+
         var source = Panel(row / PanelWidth) + PositionOf(row % PanelWidth);
         for (var k = 0; k < _spec.Columns; k++)
         {
@@ -91,6 +114,7 @@ internal sealed unsafe class PackedWeight : IDisposable
     {
         _panels?.Dispose();
         _vector?.Dispose();
+        _integers?.Dispose();
     }
 
     /// <summary>Where output <paramref name="column"/> of a run of 32 lies among its 16 pairs.</summary>

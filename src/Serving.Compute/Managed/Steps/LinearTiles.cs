@@ -2,7 +2,7 @@ using Serving.Compute.Managed.Memory;
 
 namespace Serving.Compute.Managed.Steps;
 
-/// <summary>Scratch that all Linears of a program share: one product tile per worker, and the shrunk rows x·Aᵀ of the Linear that runs.</summary>
+/// <summary>Scratch that all Linears of a program share: one product tile per worker, and of the Linear that runs the shrunk rows x·Aᵀ and, over integers, its rounded input.</summary>
 internal sealed unsafe class LinearTiles : IDisposable
 {
     /// <summary>Rows of a tile.</summary>
@@ -21,13 +21,17 @@ internal sealed unsafe class LinearTiles : IDisposable
     private readonly NativeBuffer<float> _shrunk;
     private readonly int _slices;
 
-    /// <summary>Takes the memory for <paramref name="rows"/> rows of Linears with up to <paramref name="slices"/> slices.</summary>
-    public LinearTiles(int workers, int rows, int slices)
+    /// <summary>Takes the memory for <paramref name="rows"/> rows of Linears with up to <paramref name="slices"/> slices, those over integers with up to <paramref name="integerInputs"/> inputs.</summary>
+    public LinearTiles(int workers, int rows, int slices, int integerInputs)
     {
+        Integers = new IntegerRows(integerInputs == 0 ? 0 : rows, integerInputs);
         _slices = slices;
         _tiles = new NativeBuffer<float>((long)workers * MaxRows * Stride);
         _shrunk = new NativeBuffer<float>((long)rows * slices * MaxRank);
     }
+
+    /// <summary>The rounded input of the Linear that runs, where its matrix holds integers.</summary>
+    public IntegerRows Integers { get; }
 
     /// <summary>A worker's tile.</summary>
     public float* Tile(int worker) => _tiles.Pointer + ((long)worker * MaxRows * Stride);
@@ -38,6 +42,7 @@ internal sealed unsafe class LinearTiles : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Integers.Dispose();
         _tiles.Dispose();
         _shrunk.Dispose();
     }

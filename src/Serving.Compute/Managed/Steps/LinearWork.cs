@@ -17,6 +17,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
 
     private readonly LinearOp _op;
     private readonly ShrinkWork<TL, TV>? _shrink;
+    private readonly QuantizeWork? _quantize;
     private readonly LinearTiles _tiles;
     private readonly PackedWeight _weight;
     private readonly PackedWeight? _bias;
@@ -31,6 +32,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         _tiles = tiles;
         _weight = state.Weights[op.Weight];
         _bias = op.Bias is { } bias ? state.Weights[bias] : null;
+        _quantize = _weight.Integers is null || state.Exact ? null : new QuantizeWork(state, op.Input, tiles.Integers);
         _shrink = op.Slices.Count > 0 ? new ShrinkWork<TL, TV>(state, op, tiles) : null;
     }
 
@@ -38,6 +40,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
     public override void Run()
     {
         _shrink?.Run();
+        _quantize?.Run();
         var rows = State.RowsOf(_op.Input);
         _stripPanels = rows == 1 ? LinearTiles.MaxPanels : 1;
         _strips = (_weight.PanelCount + _stripPanels - 1) / _stripPanels;
@@ -53,11 +56,27 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         var firstPanel = item % _strips * _stripPanels;
         var panels = Math.Min(_stripPanels, _weight.PanelCount - firstPanel);
         var tile = _tiles.Tile(worker);
-        var x = State.Buffers[_op.Input];
-        GemmKernel<TL, TV>.Run(x.Row(firstRow), x.Stride, rows, _weight.Panel(firstPanel), panels, _weight.Columns, tile, LinearTiles.Stride);
+        Multiply(firstRow, rows, firstPanel, panels, tile);
         for (var row = 0; row < rows; row++)
         {
             Finish(firstRow + row, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
+        }
+    }
+
+    private void Multiply(int firstRow, int rows, int firstPanel, int panels, float* tile)
+    {
+        var x = State.Buffers[_op.Input];
+        if (_weight.Integers is not { } integers)
+        {
+            GemmKernel<TL, TV>.Run(x.Row(firstRow), x.Stride, rows, _weight.Panel(firstPanel), panels, _weight.Columns, tile, LinearTiles.Stride);
+        }
+        else if (_quantize is null)
+        {
+            IntegerKernel.RunExact(x.Row(firstRow), x.Stride, rows, x.Columns, integers, _weight.Rows, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
+        }
+        else
+        {
+            IntegerKernel.Run(_tiles.Integers, firstRow, rows, integers, _weight.Rows, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
         }
     }
 

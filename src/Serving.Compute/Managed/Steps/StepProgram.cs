@@ -34,7 +34,8 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         var shape = state.Program.Shape;
         var workers = state.Pool.WorkerCount;
         var slices = state.Program.Ops.OfType<LinearOp>().Select(op => op.Slices.Count).DefaultIfEmpty().Max();
-        _linearTiles = new LinearTiles(workers, state.Limits.MaxRows, slices);
+        var integerInputs = state.Program.Weights.Where(weight => weight.Format != WeightFormat.BFloat16).Select(weight => weight.Columns).DefaultIfEmpty().Max();
+        _linearTiles = new LinearTiles(workers, Math.Max(state.Limits.MaxRows, state.Limits.MaxOutputs), slices, integerInputs);
         _attentionTiles = new AttentionTiles(shape, state.Limits);
         _attention = new AttentionState[workers];
         for (var i = 0; i < workers; i++)

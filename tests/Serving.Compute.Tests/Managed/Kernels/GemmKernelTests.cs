@@ -3,6 +3,7 @@ using Serving.Compute.Managed.Lanes;
 using Serving.Compute.Managed.Memory;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Tests.Programs;
 
 namespace Serving.Compute.Tests.Managed.Kernels;
@@ -31,7 +32,7 @@ public sealed class GemmKernelTests
         {
             var random = new Random(rows + inputs + outputs);
             var values = TestProgram.Normal(random, inputs * outputs, 1);
-            using var weight = new PackedWeight(new WeightSpec(0, "w", outputs, inputs, WeightKind.Matrix, []));
+            using var weight = new PackedWeight(new WeightSpec(0, "w", outputs, inputs, WeightKind.Matrix, []), new RowQuantizer(1));
             weight.Load(0, values);
             using var x = new NativeBuffer<float>(rows * inputs);
             for (var i = 0; i < rows * inputs; i++)

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Serving.Compute.Backends;
+using Serving.Compute.Cpu;
+using Serving.Compute.Programs;
+using Serving.Engine.Loading;
+using Serving.Engine.Models;
+
+namespace Serving.Benchmarks;
+
+/// <summary>
+/// One model with its matrices in bf16, in eight and in four bits, on the native backend: decode of 1, 8 and 32 streams and prefill, in turns, beside the bytes of weights that a
+/// step reads and the rate at which the machine's memory gives as many bytes when they are only added up.
+/// </summary>
+internal static class FormatMode
+{
+    private const int Turns = 3;
+    private const int MillisecondsPerTurn = 400;
+    private const int Sequences = 32;
+
+    /// <summary>Arguments: <c>--model DIR</c> (weights and all; the bundled model by default) or <c>--config FILE</c> (random weights in its shape), <c>--threads N</c>, <c>--isa NAME</c>.</summary>
+    public static void Run(string[] args)
+    {
+        var threads = int.Parse(Option(args, "--threads") ?? "0");
+        var isa = Option(args, "--isa") ?? CpuBackendOptions.AutomaticInstructionSet;
+        var folder = Option(args, "--config") is null ? Option(args, "--model") ?? Path.Combine("config", "models", "demo", "model") : null;
+        var config = folder is null ? ModelConfig.Parse(File.ReadAllBytes(Option(args, "--config")!)) : ModelFolder.Open(folder).Config;
+        var program = ModelRegistry.Build("model", config, 2048);
+        var formats = Enum.GetValues<WeightFormat>();
+        var backends = formats.Select(format => Load(ProgramQuantization.Apply(program, format), folder, isa, threads)).ToArray();
+        var bytes = backends.Select(backend => program.Weights.Where(weight => IsRead(program, weight)).Sum(weight => backend.PackedBytes(weight.Index))).ToArray();
+        var sessions = backends.Select(backend => new StepSession(backend, program, [], Sequences)).ToArray();
+        Console.WriteLine($"{backends[0].Name} {backends[0].InstructionSet}, {backends[0].ThreadCount} threads, {program.Weights.Sum(weight => (long)weight.Rows * weight.Columns) / 1e6:F0} M parameters");
+        var rate = ReadRate(bytes.Max(), backends[0].ThreadCount);
+        foreach (var streams in new[] { 1, 8, Sequences })
+        {
+            Report($"decode of {streams} streams", streams, formats, bytes, rate, [.. sessions.Select(session => session.Decode(streams, _ => -1))]);
+        }
+
+        Report($"prefill of {StepSession.Context} tokens", StepSession.Context, formats, bytes, rate, [.. sessions.Select(session => (Action)(() => session.Prefill(0)))]);
+        Array.ForEach(backends, backend => backend.Dispose());
+    }
+
+    private static IComputeBackend Load(ModelProgram program, string? folder, string isa, int threads)
+    {
+        var backend = new CpuBackend(program, new CpuBackendOptions { InstructionSet = isa, Threads = threads });
+        var start = Stopwatch.GetTimestamp();
+        if (folder is null)
+        {
+            Cuda.BenchmarkShape.LoadWeights(backend, program);
+        }
+        else
+        {
+            WeightLoader.Load(backend, program, folder);
+        }
+
+        Console.WriteLine($"{program.Weights[^1].Format}: loaded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {program.Weights.Sum(weight => backend.PackedBytes(weight.Index)) / 1e9:F3} GB");
+        return backend;
+    }
+
+    /// <summary>A step reads every weight but an embedding that only ids look up.</summary>
+    private static bool IsRead(ModelProgram program, WeightSpec weight) => weight.Kind != WeightKind.Embedding || program.Ops.OfType<LogitsOp>().Any(op => op.Weight == weight.Index);
+
+    /// <summary>Bytes a second at which as many threads add up as many bytes of memory.</summary>
+    private static double ReadRate(long bytes, int threads)
+    {
+        var blocks = Enumerable.Range(0, threads).Select(_ => new ulong[Math.Max(1, bytes / threads / sizeof(ulong))]).ToArray();
+        Array.ForEach(blocks, block => Array.Fill(block, 3ul));
+        var sums = new ulong[threads];
+        var seconds = StepSession.Best(() => Parallel.For(0, threads, i => sums[i] = Sum(blocks[i])), 2 * MillisecondsPerTurn);
+        GC.KeepAlive(sums);
+        var rate = blocks.Sum(block => (long)block.Length * sizeof(ulong)) / seconds;
+        Console.WriteLine($"reading {bytes / 1e6:F0} MB on {threads} threads: {rate / 1e9:F1} GB/s");
+        return rate;
+    }
+
+    private static ulong Sum(ReadOnlySpan<ulong> values)
+    {
+        var lanes = MemoryMarshal.Cast<ulong, System.Numerics.Vector<ulong>>(values);
+        var (a, b, c, d) = (lanes[0], lanes[0], lanes[0], lanes[0]);
+        for (var i = 0; i + 4 <= lanes.Length; i += 4)
+        {
+            (a, b, c, d) = (a + lanes[i], b + lanes[i + 1], c + lanes[i + 2], d + lanes[i + 3]);
+        }
+
+        return System.Numerics.Vector.Sum(a + b + c + d);
+    }
+
+    private static void Report(string what, int tokens, WeightFormat[] formats, long[] bytes, double rate, Action[] steps)
+    {
+        var best = steps.Select(_ => double.MaxValue).ToArray();
+        for (var turn = 0; turn < Turns * steps.Length; turn++)
+        {
+            var i = turn % steps.Length;
+            best[i] = Math.Min(best[i], StepSession.Best(steps[i], MillisecondsPerTurn));
+        }
+
+        for (var i = 0; i < steps.Length; i++)
+        {
+            Console.WriteLine($"{what}, {formats[i],-8}: {tokens / best[i],9:F1} tokens/s ({best[i] * 1e3,8:F3} ms), {best[0] / best[i],5:F2} x bf16; weights alone at the rate of memory {bytes[i] / rate * 1e3,8:F3} ms");
+        }
+    }
+
+    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+}

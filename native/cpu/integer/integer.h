@@ -1,0 +1,42 @@
+// Products with matrices of integers. An instruction set brings two functions; which is taken changes no bit: of 32 inputs the integers' dot product is exact
+// whatever order it is added in, and groups form one chain per output, ascending: sum = fma(dot, weight scale × input scale, sum).
+#pragma once
+#include <cstdint>
+
+namespace serving {
+
+constexpr int kGroup = 32;          // inputs that share a scale
+constexpr int kBlockInputs = 64;    // two groups: their scales for 16 outputs fill a line
+constexpr int kScaleBytes = 64;     // bf16 [2 groups][16 outputs]
+constexpr int kInt8Bytes = 1024;    // [16 quads of inputs][16 outputs][4], each q + 128
+constexpr int kInt4Bytes = 512;     // [2 groups][4][16 outputs][4]: line l of a group has quad l in its lower and quad l + 4 in its upper nibbles, each q + 8
+
+// The input of a Linear, rounded: integers, per group its scale and the sum of its integers, which takes the weights' offset back out.
+struct IntegerRows {
+    int8_t* values;
+    float* scales;
+    int32_t* sums;
+    int32_t stride;  // integers of a row
+    int32_t groups;  // of a row
+};
+
+// c[row][16 panel …] = x · W for rows from `first` on. w holds the panels' first blocks, each of which is [blocks][scales, integers]; `panel_stride` is the
+// distance of neighbouring panels, for what is fetched ahead.
+using IntegerProduct = void (*)(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride);
+
+struct IntegerKernels {
+    IntegerProduct int8;
+    IntegerProduct int4;
+};
+
+namespace integer_avx2 {
+extern const IntegerKernels kKernels;
+}
+namespace integer_avx_vnni {
+extern const IntegerKernels kKernels;
+}
+namespace integer_avx512_vnni {
+extern const IntegerKernels kKernels;
+}
+
+}  // namespace serving

@@ -1,0 +1,151 @@
+// The product itself, over what an instruction set's file defines before it includes this: Vector (16 floats) and Integers (16 sums of 32 bits) with zero, scaled_add,
+// splat and add_products, kTileVectors and kTileRows.
+
+// A block's integers in the two formats: so many lines of 64 bytes a group, each of so many quads.
+struct Int8Format {
+    static constexpr int kBytes = kInt8Bytes;
+    static constexpr int kLines = 8;
+    static constexpr int kQuads = 1;
+    static constexpr int kOffset = 128;
+};
+
+struct Int4Format {
+    static constexpr int kBytes = kInt4Bytes;
+    static constexpr int kLines = 4;
+    static constexpr int kQuads = 2;
+    static constexpr int kOffset = 8;
+};
+
+template <typename Format, int Rows, int Panels>
+static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales, const int32_t* sums, int64_t groups, const uint8_t* const* w, int blocks, float* c, int c_stride,
+    int64_t ahead) {
+    constexpr int64_t kBlockBytes = kScaleBytes + Format::kBytes;
+    Vector sum[Rows][Panels];
+    for (int r = 0; r < Rows; r++) {
+        for (int j = 0; j < Panels; j++) {
+            sum[r][j] = zero();
+        }
+    }
+
+    for (int g = 0; g < 2 * blocks; g++) {
+        const int64_t at = g / 2 * kBlockBytes;
+        Integers dot[Rows][Panels];
+        for (int r = 0; r < Rows; r++) {
+            for (int j = 0; j < Panels; j++) {
+                dot[r][j] = splat(-Format::kOffset * sums[r * groups + g]);
+            }
+        }
+
+        for (int l = 0; l < Format::kLines; l++) {
+            Line lines[Panels];
+            for (int j = 0; j < Panels; j++) {
+                const uint8_t* line = w[j] + at + kScaleBytes + (g % 2) * (Format::kBytes / 2) + l * 64;
+                _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T1);
+                lines[j] = load_line(line);
+            }
+
+            for (int q = 0; q < Format::kQuads; q++) {
+                Line weights[Panels];
+                for (int j = 0; j < Panels; j++) {
+                    weights[j] = Format::kQuads == 1 ? lines[j] : q == 0 ? lower_nibbles(lines[j]) : upper_nibbles(lines[j]);
+                }
+
+                for (int r = 0; r < Rows; r++) {
+                    const Inputs inputs = splat_quad(x + r * x_stride + g * kGroup + (l + q * Format::kLines) * 4);
+                    for (int j = 0; j < Panels; j++) {
+                        dot[r][j] = add_products<Format::kQuads == 2>(weights[j], inputs, dot[r][j]);
+                    }
+                }
+            }
+        }
+
+        for (int j = 0; j < Panels; j++) {
+            const Vector weight_scales = load_scales(w[j] + at + (g % 2) * (kScaleBytes / 2));
+            for (int r = 0; r < Rows; r++) {
+                sum[r][j] = scaled_add(dot[r][j], weight_scales, scales[r * groups + g], sum[r][j]);
+            }
+        }
+    }
+
+    for (int r = 0; r < Rows; r++) {
+        for (int j = 0; j < Panels; j++) {
+            store(c + r * c_stride + j * 16, sum[r][j]);
+        }
+    }
+}
+
+using MultiplyTile = void (*)(const int8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t* const*, int, float*, int, int64_t);
+
+// How many panels a register tile of so many rows takes: 1, 2, 4 or 8. A row alone takes many, so that its chains cover each other's latency.
+constexpr int panels_beside(int rows) {
+    int panels = 1;
+    while (panels < 8 && rows * panels * 2 <= kTileVectors) {
+        panels *= 2;
+    }
+
+    return panels;
+}
+
+template <typename Format, int Rows>
+static MultiplyTile tile_of(int panels) {
+    constexpr int kMost = panels_beside(Rows);
+    if constexpr (kMost >= 8) {
+        if (panels == 8) {
+            return &multiply_tile<Format, Rows, 8>;
+        }
+    }
+
+    if constexpr (kMost >= 4) {
+        if (panels == 4) {
+            return &multiply_tile<Format, Rows, 4>;
+        }
+    }
+
+    if constexpr (kMost >= 2) {
+        if (panels == 2) {
+            return &multiply_tile<Format, Rows, 2>;
+        }
+    }
+
+    return &multiply_tile<Format, Rows, 1>;
+}
+
+constexpr int tile_rows(int rows) { return rows <= kTileRows ? rows : kTileRows; }
+
+template <typename Format>
+static MultiplyTile tile_of(int rows, int panels) {
+    switch (rows) {
+    case 1: return tile_of<Format, 1>(panels);
+    case 2: return tile_of<Format, tile_rows(2)>(panels);
+    case 3: return tile_of<Format, tile_rows(3)>(panels);
+    case 4: return tile_of<Format, tile_rows(4)>(panels);
+    case 5: return tile_of<Format, tile_rows(5)>(panels);
+    default: return tile_of<Format, tile_rows(6)>(panels);
+    }
+}
+
+template <typename Format>
+static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+    const int tiles = (rows + kTileRows - 1) / kTileRows;
+    for (int tile = 0, row = 0; tile < tiles; tile++) {
+        const int count = (rows - row) / (tiles - tile);
+        const int64_t from = first + row;
+        int width = panels_beside(count);
+        for (int j = 0; j < panels;) {
+            while (width > panels - j) {
+                width /= 2;
+            }
+
+            const MultiplyTile multiply_some = tile_of<Format>(count, width);
+            for (; j + width <= panels; j += width) {
+                multiply_some(x.values + from * x.stride, x.stride, x.scales + from * x.groups, x.sums + from * x.groups, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride,
+                    panel_stride * width);
+            }
+        }
+
+        row += count;
+    }
+}
+
+extern const IntegerKernels kKernels;
+const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>};

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Serving.Compute.Managed.Memory;
+using Serving.Compute.Quantization;
+
+namespace Serving.Compute.Managed.Kernels;
+
+/// <summary>
+/// Products with matrices of integers. Of every 32 inputs the integers' dot product is exact, whatever order it is added in; groups form one chain from zero, ascending:
+/// sum = fma(dot, weight scale × input scale, sum). The product of the scales is rounded once. So every backend and instruction set has the same bits.
+/// </summary>
+internal static unsafe class IntegerKernel
+{
+    /// <summary>Inputs whose largest magnitude is below this count as zero: the factor that spreads them over 127 steps would not be finite.</summary>
+    private const float Smallest = 1e-30f;
+
+    private const float Largest = 127;
+    private const int Group = BlockQuantizer.GroupSize;
+
+    /// <summary>Rounds a row's inputs: scale = largest magnitude ÷ 127, integer = input × (127 ÷ largest magnitude) to nearest even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Quantize(float* x, int columns, sbyte* values, float* scales)
+    {
+        for (var first = 0; first < BlockQuantizer.PaddedColumns(columns); first += Group)
+        {
+            var count = Math.Clamp(columns - first, 0, Group);
+            var largest = 0f;
+            for (var k = 0; k < count; k++)
+            {
+                largest = MathF.Max(largest, MathF.Abs(x[first + k]));
+            }
+
+            var factor = largest > Smallest ? Largest / largest : 0;
+            for (var k = 0; k < Group; k++)
+            {
+                values[first + k] = k < count ? (sbyte)MathF.Round(x[first + k] * factor, MidpointRounding.ToEven) : (sbyte)0;
+            }
+
+            scales[first / Group] = largest / Largest;
+        }
+    }
+
+    /// <summary>Rows times a panel of outputs into a tile of <paramref name="tileStride"/> floats a row; outputs past the matrix's end are zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(IntegerRows x, int firstRow, int rows, IntegerMatrix weight, int weightRows, int firstOutput, int outputs, float* tile, int tileStride)
+    {
+        for (var o = 0; o < outputs; o++)
+        {
+            var output = firstOutput + o;
+            if (output >= weightRows)
+            {
+                Clear(tile + o, rows, tileStride);
+                continue;
+            }
+
+            var values = weight.Values(output);
+            var scales = weight.Scales(output);
+            for (var row = 0; row < rows; row++)
+            {
+                tile[(row * tileStride) + o] = Dot(values, scales, x.Values(firstRow + row), x.Scales(firstRow + row), weight.Groups);
+            }
+        }
+    }
+
+    /// <summary>The same with inputs that are not rounded: one chain of fused multiply-adds over the inputs, ascending.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RunExact(float* x, int xStride, int rows, int columns, IntegerMatrix weight, int weightRows, int firstOutput, int outputs, float* tile, int tileStride)
+    {
+        for (var o = 0; o < outputs; o++)
+        {
+            var output = firstOutput + o;
+            if (output >= weightRows)
+            {
+                Clear(tile + o, rows, tileStride);
+                continue;
+            }
+
+            var values = weight.Values(output);
+            var scales = weight.Scales(output);
+            for (var row = 0; row < rows; row++)
+            {
+                var from = x + ((long)row * xStride);
+                var sum = 0f;
+                for (var k = 0; k < columns; k++)
+                {
+                    sum = MathF.FusedMultiplyAdd(from[k], scales[k / Group] * values[k], sum);
+                }
+
+                tile[(row * tileStride) + o] = sum;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Dot(sbyte* w, float* weightScales, sbyte* x, float* inputScales, int groups)
+    {
+        var sum = 0f;
+        for (var g = 0; g < groups; g++, w += Group, x += Group)
+        {
+            var (lowW, highW) = Vector256.Widen(Vector256.Load(w));
+            var (lowX, highX) = Vector256.Widen(Vector256.Load(x));
+
+            // Two products of at most 128 × 127 fit 16 bits.
+            var (first, second) = Vector256.Widen((lowW * lowX) + (highW * highX));
+            sum = MathF.FusedMultiplyAdd(Vector256.Sum(first + second), weightScales[g] * inputScales[g], sum);
+        }
+
+        return sum;
+    }
+
+    private static void Clear(float* column, int rows, int stride)
+    {
+        for (var row = 0; row < rows; row++)
+        {
+            column[row * stride] = 0;
+        }
+    }
+}

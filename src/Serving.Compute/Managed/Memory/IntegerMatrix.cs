@@ -1,0 +1,71 @@
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
+
+namespace Serving.Compute.Managed.Memory;
+
+/// <summary>A matrix of integers with their scales, row by row: integers [rows, padded columns], a byte each whatever the format, and scales [rows, groups] widened to fp32.</summary>
+internal sealed unsafe class IntegerMatrix : IDisposable
+{
+    private readonly WeightSpec _spec;
+    private readonly RowQuantizer _quantizer;
+    private readonly NativeBuffer<sbyte> _values;
+    private readonly NativeBuffer<float> _scales;
+
+    /// <summary>Takes zeroed memory for a weight.</summary>
+    public IntegerMatrix(WeightSpec spec, RowQuantizer quantizer)
+    {
+        _spec = spec;
+        _quantizer = quantizer;
+        Columns = BlockQuantizer.PaddedColumns(spec.Columns);
+        Groups = BlockQuantizer.GroupCount(spec.Columns);
+        _values = new NativeBuffer<sbyte>((long)spec.Rows * Columns);
+        _scales = new NativeBuffer<float>((long)spec.Rows * Groups);
+    }
+
+    /// <summary>Integers of a row.</summary>
+    public int Columns { get; }
+
+    /// <summary>Scales of a row.</summary>
+    public int Groups { get; }
+
+    /// <summary>Bytes that a weight takes.</summary>
+    public static long BytesOf(WeightSpec spec) =>
+        checked((long)spec.Rows * (BlockQuantizer.PaddedColumns(spec.Columns) + ((long)BlockQuantizer.GroupCount(spec.Columns) * sizeof(float))));
+
+    /// <summary>A row's integers.</summary>
+    public sbyte* Values(int row) => _values.Pointer + ((long)row * Columns);
+
+    /// <summary>A row's scales.</summary>
+    public float* Scales(int row) => _scales.Pointer + ((long)row * Groups);
+
+    /// <summary>Rounds and keeps whole rows of bf16 from <paramref name="first"/> on.</summary>
+    public void Load(int first, ReadOnlySpan<ushort> rows)
+    {
+        var (values, scales) = _quantizer.Quantize(_spec, rows);
+        values.Span.CopyTo(new Span<sbyte>(Values(first), values.Length));
+        var target = Scales(first);
+        for (var i = 0; i < scales.Length; i++)
+        {
+            target[i] = BFloat16Bits.ToSingle(scales.Span[i]);
+        }
+    }
+
+    /// <summary>Reads one row as floats, scale × integer, which fp32 holds exactly.</summary>
+    public void ReadRow(int row, float* destination)
+    {
+        var values = Values(row);
+        var scales = Scales(row);
+        for (var k = 0; k < _spec.Columns; k++)
+        {
+            destination[k] = scales[k / BlockQuantizer.GroupSize] * values[k];
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _values.Dispose();
+        _scales.Dispose();
+    }
+}

@@ -1,0 +1,31 @@
+namespace Serving.Compute.Programs;
+
+/// <summary>
+/// Says in which format the matrices of a program are kept. The ops stay as they are: a Linear over a matrix of integers quantises its input, too, row by row in groups of 32,
+/// and multiplies integers; LoRA deltas, norms, attention and sampling are what they were.
+/// </summary>
+public static class ProgramQuantization
+{
+    /// <summary>
+    /// The program with its matrices in a format. What ids go through, the embedding and the matrix of the logits, stays at eight bits at least: an error there meets
+    /// every token and is averaged away by no layer after it.
+    /// </summary>
+    public static ModelProgram Apply(ModelProgram program, WeightFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        if (format == WeightFormat.BFloat16)
+        {
+            return program;
+        }
+
+        var heads = program.Ops.OfType<LogitsOp>().Select(op => op.Weight).ToHashSet();
+        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, heads.Contains(weight.Index), format) })] };
+    }
+
+    private static WeightFormat FormatOf(WeightSpec weight, bool isHead, WeightFormat format) => weight.Kind switch
+    {
+        WeightKind.Vector => WeightFormat.BFloat16,
+        WeightKind.Matrix when !isHead => format,
+        _ => WeightFormat.Int8,
+    };
+}

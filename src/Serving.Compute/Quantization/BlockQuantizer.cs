@@ -1,0 +1,163 @@
+using System.Runtime.Intrinsics;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+
+namespace Serving.Compute.Quantization;
+
+/// <summary>
+/// Rounds rows of a matrix to integers with one scale for every 32 inputs: w ≈ scale × q. All backends get their integers from here, so that a model is the same one on all
+/// of them; sums are added in one order whatever the width of the machine's vectors.
+/// </summary>
+public static class BlockQuantizer
+{
+    /// <summary>Inputs that share a scale.</summary>
+    public const int GroupSize = 32;
+
+    /// <summary>Rows are filled up with zeros to a multiple of this many inputs: two groups, whose scales fill a cache line for 16 outputs.</summary>
+    public const int BlockSize = 64;
+
+    private const float LargestInt8 = 127;
+    private const int Lanes = 8;
+    private const int Vectors = GroupSize / Lanes;
+
+    // Where the largest magnitude of a group of four-bit integers may come to lie: −8 is the last integer, but a little clipping of one weight can be worth finer steps for 31.
+    private const float FirstExtreme = 5.5f;
+    private const float ExtremeStep = 0.25f;
+    private const int Extremes = 15;
+
+    /// <summary>Inputs of a row once filled up.</summary>
+    public static int PaddedColumns(int columns) => (columns + BlockSize - 1) / BlockSize * BlockSize;
+
+    /// <summary>Scales of a row.</summary>
+    public static int GroupCount(int columns) => PaddedColumns(columns) / GroupSize;
+
+    /// <summary>Rounds one row.</summary>
+    /// <param name="format">Int8 or Int4.</param>
+    /// <param name="row">bf16, [columns].</param>
+    /// <param name="values">Receives the integers, [<see cref="PaddedColumns"/>].</param>
+    /// <param name="scales">Receives the scales in bf16, [<see cref="GroupCount"/>].</param>
+    public static void Quantize(WeightFormat format, ReadOnlySpan<ushort> row, Span<sbyte> values, Span<ushort> scales)
+    {
+        Span<float> group = stackalloc float[GroupSize];
+        for (var i = 0; i < scales.Length; i++)
+        {
+            var first = i * GroupSize;
+            var count = Math.Clamp(row.Length - first, 0, GroupSize);
+            for (var k = 0; k < GroupSize; k++)
+            {
+                group[k] = k < count ? BFloat16Bits.ToSingle(row[first + k]) : 0;
+            }
+
+            var target = values.Slice(first, GroupSize);
+            scales[i] = format == WeightFormat.Int8 ? ToInt8(group, target) : ToInt4(group, target);
+        }
+    }
+
+    /// <summary>q = w ÷ scale to nearest even. The scale is the largest magnitude ÷ 127, rounded up to bf16, so that nothing is clipped.</summary>
+    private static ushort ToInt8(ReadOnlySpan<float> group, Span<sbyte> values)
+    {
+        var largest = MathF.Abs(Extreme(group));
+        var scale = (ushort)((BitConverter.SingleToUInt32Bits(largest / LargestInt8) + 0xFFFF) >> 16);
+        var divisor = BFloat16Bits.ToSingle(scale);
+        if (!float.IsNormal(divisor))
+        {
+            values.Clear();
+            return 0;
+        }
+
+        for (var k = 0; k < values.Length; k++)
+        {
+            values[k] = (sbyte)MathF.Round(group[k] / divisor, MidpointRounding.ToEven);
+        }
+
+        return scale;
+    }
+
+    /// <summary>
+    /// Tries several places for the largest magnitude, always on the side of −8, takes for each the scale of least squares, and keeps what leaves the smallest sum of squared
+    /// errors.
+    /// </summary>
+    private static ushort ToInt4(ReadOnlySpan<float> group, Span<sbyte> values)
+    {
+        values.Clear();
+        var extreme = Extreme(group);
+        if (!float.IsNormal(extreme) || !float.IsNormal(extreme / 16))
+        {
+            return 0;
+        }
+
+        var best = float.PositiveInfinity;
+        ushort kept = 0;
+        Span<float> integers = stackalloc float[GroupSize];
+        Span<float> chosen = stackalloc float[GroupSize];
+        chosen.Clear();
+        for (var i = 0; i < Extremes; i++)
+        {
+            var scale = BFloat16Bits.FromSingle(Fit(group, -(FirstExtreme + (i * ExtremeStep)) / extreme, integers));
+            var error = SquaredError(group, BFloat16Bits.ToSingle(scale), integers);
+            if (error < best)
+            {
+                (best, kept) = (error, scale);
+                integers.CopyTo(chosen);
+            }
+        }
+
+        for (var k = 0; k < values.Length; k++)
+        {
+            values[k] = (sbyte)chosen[k];
+        }
+
+        return kept;
+    }
+
+    /// <summary>Integers for a factor, and the scale that suits them best: Σ w q ÷ Σ q².</summary>
+    private static float Fit(ReadOnlySpan<float> group, float factor, Span<float> integers)
+    {
+        var factors = Vector256.Create(factor);
+        var (lowest, highest) = (Vector256.Create(-8f), Vector256.Create(7f));
+        var (products, squares) = (Vector256<float>.Zero, Vector256<float>.Zero);
+        for (var i = 0; i < Vectors; i++)
+        {
+            var w = Vector256.Create(group[(i * Lanes)..]);
+            var q = Vector256.Round(w * factors, MidpointRounding.ToEven);
+            q = Vector256.Min(Vector256.Max(q, lowest), highest);
+            q.CopyTo(integers[(i * Lanes)..]);
+            products += w * q;
+            squares += q * q;
+        }
+
+        return Sum(products) / Sum(squares);
+    }
+
+    private static float SquaredError(ReadOnlySpan<float> group, float scale, ReadOnlySpan<float> integers)
+    {
+        var scales = Vector256.Create(scale);
+        var sum = Vector256<float>.Zero;
+        for (var i = 0; i < Vectors; i++)
+        {
+            var error = Vector256.Create(group[(i * Lanes)..]) - (Vector256.Create(integers[(i * Lanes)..]) * scales);
+            sum += error * error;
+        }
+
+        return Sum(sum);
+    }
+
+    /// <summary>The sum of the lanes in one order: i with i + 4, then + 2, then + 1.</summary>
+    private static float Sum(Vector256<float> lanes)
+    {
+        var four = lanes.GetLower() + lanes.GetUpper();
+        return (four[0] + four[2]) + (four[1] + four[3]);
+    }
+
+    /// <summary>The element of largest magnitude with its sign, the first among equals.</summary>
+    private static float Extreme(ReadOnlySpan<float> group)
+    {
+        var extreme = 0f;
+        foreach (var value in group)
+        {
+            extreme = MathF.Abs(value) > MathF.Abs(extreme) ? value : extreme;
+        }
+
+        return extreme;
+    }
+}
