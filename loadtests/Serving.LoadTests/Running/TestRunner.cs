@@ -87,9 +87,16 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
         using var over = new CancellationTokenSource();
         var watch = new MemoryWatch(preparation.Daemon.MetricsAsync, warmUp, time);
         var watching = watch.RunAsync(over.Token);
-        await run();
-        await over.CancelAsync();
-        await watching;
+        try
+        {
+            await run();
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await watching;
+        }
+
         return watch.Meter;
     }
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Serving.EndToEnd.Tests.Daemon;
 using Serving.EndToEnd.Tests.Deployment;
@@ -13,6 +15,7 @@ public sealed class LoadTestToolTests(SharedDaemon daemon) : IClassFixture<Share
 {
     private const int Good = 0;
     private const int Missed = 1;
+    private const int Usage = 2;
     private const int Busy = 3;
     private const int NoDaemon = 4;
 
@@ -48,6 +51,36 @@ public sealed class LoadTestToolTests(SharedDaemon daemon) : IClassFixture<Share
         Assert.Equal(Metric(leaving, "requests"), Metric(leaving, "hung_up") + Metric(leaving, "ok"));
     }
 
+    /// <summary>The scenarios that need nothing but the daemon, or a trace, or keys. That they hold what they say about times is for a quiet machine; that they run and lose nothing holds on any.</summary>
+    [Theory]
+    [InlineData("modules", "0.02")]
+    [InlineData("shared-prefix", "0.02")]
+    [InlineData("soak", "0.02")]
+    [InlineData("noisy-neighbour", "0.03")]
+    [InlineData("replay-azure", "0.02", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,374,44\n2023-11-16 18:15:46.99,4000,109")]
+    [InlineData("replay-mooncake", "0.02", """{"timestamp": 0, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47]}""" + "\n" + """{"timestamp": 900, "input_length": 9000, "output_length": 99, "hash_ids": [46, 47]}""")]
+    public async Task AScenario_OfTheProgram_RunsAndLosesNothing(string scenario, string time, string? trace = null)
+    {
+        await File.WriteAllTextAsync(_folder.PathOf("trace"), trace ?? "");
+        await File.WriteAllTextAsync(_folder.PathOf("tenants.json"), $$"""
+            { "tenants": [{ "id": "quiet", "role": "tenant", "weight": 1, "keys": ["{{Digest("quiet-key")}}"] }, { "id": "flood", "role": "tenant", "weight": 1, "keys": ["{{Digest("flood-key")}}"] }] }
+            """);
+        await using var other = await DaemonProcess.StartAsync("--tenants", _folder.PathOf("tenants.json"));
+
+        var (code, output) = await ToolAsync(
+            scenario, "--time", time, "--trace", _folder.PathOf("trace"), "--url", other.Address.ToString(), "--key", "quiet=quiet-key", "--key", "flood-key", "--report", _folder.PathOf("reports"));
+
+        Assert.True(code is Good or Missed or Busy, output);
+        var report = Report();
+        var thresholds = report.GetProperty("thresholds").EnumerateArray().ToLookup(threshold => Text(threshold, "text").EndsWith("errors == 0", StringComparison.Ordinal)
+            || Text(threshold, "text").EndsWith("wrong_lengths == 0", StringComparison.Ordinal)
+            || Text(threshold, "text").EndsWith("settled == 1", StringComparison.Ordinal)
+            || Text(threshold, "text").EndsWith("pages_missing == 0", StringComparison.Ordinal));
+        Assert.True(thresholds[true].Count() >= 3, output);
+        Assert.All(thresholds[true], threshold => Assert.True(threshold.GetProperty("holds").GetBoolean(), output));
+        Assert.All(thresholds[false], threshold => Assert.True(threshold.GetProperty("value").ValueKind == JsonValueKind.Number || Text(threshold, "text").Contains("memory_growth", StringComparison.Ordinal), output));
+    }
+
     [Fact]
     public async Task AClosedLoop_OfAdaptersAndModules_EndsWith0AndWith1WhereAThresholdIsMissed()
     {
@@ -72,6 +105,15 @@ public sealed class LoadTestToolTests(SharedDaemon daemon) : IClassFixture<Share
         await File.WriteAllTextAsync(scenario, (await File.ReadAllTextAsync(scenario)).Replace("\"uniform\"", "\"distinct\"", StringComparison.Ordinal));
         (code, output) = await ToolAsync(scenario, "--url", other.Address.ToString());
         Assert.True(code == Good, output);
+
+        // Thirteen requests of Distinct ask thirteen adapters.
+        (code, output) = await ToolAsync("punica", "--time", "0.05", "--url", other.Address.ToString());
+        Assert.True(code == Usage, output);
+        Assert.Contains("13 requests of popularity distinct ask 13 models, and there are 12", output, StringComparison.Ordinal);
+        (code, output) = await ToolAsync("punica", "--time", "0.04", "--url", other.Address.ToString());
+        Assert.True(code is Good or Missed, output);
+        Assert.Contains("holds  distinct.errors == 0", output, StringComparison.Ordinal);
+        Assert.Contains("holds  distinct.pages_missing == 0", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,6 +135,8 @@ public sealed class LoadTestToolTests(SharedDaemon daemon) : IClassFixture<Share
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static string Digest(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
     private static Task<(int Code, string Output)> ToolAsync(params string[] args) =>
         Tool.RunAsync("dotnet", AppContext.BaseDirectory, [Path.Combine(AppContext.BaseDirectory, "Serving.LoadTests.dll"), .. args]);
