@@ -53,6 +53,9 @@ public sealed record EngineOptions
     /// </summary>
     public long AdapterCacheBytes { get; init; } = 1L << 30;
 
+    /// <summary>Seconds until an adapter whose files have not been read and prepared counts as unavailable, for those who wait for it; it is tried again later.</summary>
+    public int AdapterLoadTimeoutSeconds { get; init; } = 60;
+
     /// <summary>Bytes of host memory for copies of prompt modules that leave the pool; 0 keeps none.</summary>
     public long ModuleCacheBytes { get; init; } = 1L << 30;
 

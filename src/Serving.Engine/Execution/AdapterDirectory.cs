@@ -147,7 +147,7 @@ public sealed class AdapterDirectory
         return outcome.Failure switch
         {
             AdapterFailure.Unknown => Failures.ModelNotFound(name),
-            AdapterFailure.Io or AdapterFailure.Replaced => new RequestFailure(
+            AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => new RequestFailure(
                 RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", retry ?? TimeSpan.FromSeconds(1)),
             _ => new RequestFailure(RequestError.AdapterInvalid, $"The adapter `{name}` was found but could not be loaded: {outcome.Reason}.", "model", retry),
         };

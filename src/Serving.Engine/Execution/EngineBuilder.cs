@@ -147,6 +147,7 @@ internal sealed class EngineBuilder
         PreparedBytes = _backend.PreparedBytesOf,
         Prepare = weights => Prepare(weights, post),
         HostCacheBytes = _plan.AdapterCacheBytes,
+        LoadTimeout = TimeSpan.FromSeconds(_options.AdapterLoadTimeoutSeconds),
         Time = _time,
     });
 

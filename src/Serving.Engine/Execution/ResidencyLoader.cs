@@ -42,7 +42,7 @@ public sealed class ResidencyLoader
 
     private static RequestError ErrorOf(AdapterFailure failure) => failure switch
     {
-        AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced => RequestError.AdapterUnavailable,
+        AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => RequestError.AdapterUnavailable,
         _ => RequestError.AdapterInvalid,
     };
 

@@ -20,4 +20,7 @@ public enum AdapterFailure
 
     /// <summary>Its files changed while they were read, or no longer are what they were; a later try may succeed.</summary>
     Replaced,
+
+    /// <summary>Its files did not come within the time that a load may take; a later try may succeed.</summary>
+    TimedOut,
 }

@@ -136,6 +136,9 @@ internal sealed class ComputeOptions
     /// <summary>Bytes of host memory for adapters as the device takes them; on a GPU pinned, and taken at start.</summary>
     public long AdapterCacheSize { get; set; } = 1L << 30;
 
+    /// <summary>Seconds within which an adapter's files must have been read.</summary>
+    public int AdapterLoadTimeout { get; set; } = 60;
+
     /// <summary>Bytes of host memory for copies of prompt modules.</summary>
     public long ModuleCacheSize { get; set; } = 1L << 30;
 

@@ -28,6 +28,7 @@ internal static class EngineOptionsMapper
             PoolBytes = options.Engine.PoolSize,
             MaxResidentAdapters = options.Engine.MaxResidentAdapters,
             AdapterCacheBytes = options.Engine.AdapterCacheSize,
+            AdapterLoadTimeoutSeconds = options.Engine.AdapterLoadTimeout,
             ModuleCacheBytes = options.Engine.ModuleCacheSize,
             PrefixCaching = options.Engine.EnablePrefixCaching,
             SchemasRoot = options.PromptModules.PromptSchemas,

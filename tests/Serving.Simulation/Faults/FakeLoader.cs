@@ -15,6 +15,7 @@ internal sealed class FakeLoader(SwarmSettings settings)
 {
     private readonly Prng _random = new(settings.Seed, Streams.Loads);
     private readonly Prng _transferRandom = new(settings.Seed, Streams.Transfers);
+    private readonly Prng _hangRandom = new(settings.Seed, Streams.Hangs);
     private readonly List<Pending> _orders = [];
     private readonly List<PendingTransfer> _transfers = [];
 
@@ -22,7 +23,13 @@ internal sealed class FakeLoader(SwarmSettings settings)
     public void Order(World world, AdapterLoad load)
     {
         var delay = settings.Faults.LoadDelay == 0 ? 0 : _random.Below(settings.Faults.LoadDelay + 1);
-        _orders.Add(new Pending(load, delay, _random.Chance(settings.Faults.LoadFailure), world.Losses));
+        var pending = new Pending(load, delay, _random.Chance(settings.Faults.LoadFailure), world.Losses);
+        if (settings.Faults.LoadHang > 0 && _hangRandom.Chance(settings.Faults.LoadHang))
+        {
+            pending = pending with { Steps = settings.Faults.LoadTimeout, Fails = true, Hangs = true };
+        }
+
+        _orders.Add(pending);
         world.PendingLoads = _orders.Count + _transfers.Count;
     }
 
@@ -86,7 +93,7 @@ internal sealed class FakeLoader(SwarmSettings settings)
         world.Trace.Add(TraceKind.LoadFailed, name);
         if (world.Live.Exists(request => request.Request.Adapter?.Digest == order.Load.Digest))
         {
-            world.Marks.Hit(Mark.LoadFailed);
+            world.Marks.Hit(order.Hangs ? Mark.LoadHung : Mark.LoadFailed);
         }
 
         // What was ordered before the device was lost is nobody's answer any more: those who wait now get a load of their own.
@@ -133,5 +140,5 @@ internal sealed class FakeLoader(SwarmSettings settings)
 
     private readonly record struct PendingTransfer(ModuleTransfer Transfer, int Steps, bool Fails, int Losses);
 
-    private readonly record struct Pending(AdapterLoad Load, int Steps, bool Fails, int Losses);
+    private readonly record struct Pending(AdapterLoad Load, int Steps, bool Fails, int Losses, bool Hangs = false);
 }

@@ -61,7 +61,7 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
             RequestError.Cancelled => faults.Cancel > 0,
             RequestError.SlowReader => track.Owner.Aborted,
             RequestError.DeadlineExceeded => faults.Deadline > 0,
-            RequestError.AdapterUnavailable => faults.LoadFailure > 0 && track.Owner.Request.Adapter is not null,
+            RequestError.AdapterUnavailable => (faults.LoadFailure > 0 || faults.LoadHang > 0) && track.Owner.Request.Adapter is not null,
             RequestError.EngineFailed => faults.DeviceLost > 0,
             _ => false,
         };

@@ -44,7 +44,7 @@ internal sealed class FirstComeFirstServed() : Invariant("25 first come first se
     // The scheduler counts a pass while room is lacking, not while the adapter loads; one that is evicted while its request waits loads again and again. Beyond the
     // limit nobody passes while others run, but once they have drained those of other tenants whose turn it is still may.
     private static int Bound(SwarmSettings settings) =>
-        settings is { Adapters: 0, Imports: 0 } ? 0 : 4 * (Admission.MaxBypasses + (settings.MaxSequences * (1 + settings.Faults.LoadDelay)));
+        settings is { Adapters: 0, Imports: 0 } ? 0 : 4 * (Admission.MaxBypasses + (settings.MaxSequences * (1 + settings.Faults.LoadDelay + settings.Faults.LoadTimeout)));
 
     private void Pass(World world, SimRequest started)
     {

@@ -13,6 +13,7 @@ internal static class Shrinker
         static settings => settings with { Faults = settings.Faults with { Cancel = 0 } },
         static settings => settings with { Faults = settings.Faults with { LoadDelay = 0 } },
         static settings => settings with { Faults = settings.Faults with { LoadFailure = 0 } },
+        static settings => settings with { Faults = settings.Faults with { LoadHang = 0 } },
         static settings => settings with { Faults = settings.Faults with { Replace = 0 } },
         static settings => settings with { Faults = settings.Faults with { Preempt = 0 } },
         static settings => settings with { Faults = settings.Faults with { Evict = 0 } },

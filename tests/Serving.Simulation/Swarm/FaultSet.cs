@@ -15,6 +15,12 @@ internal sealed record FaultSet
     /// <summary>A load fails, per load.</summary>
     public double LoadFailure { get; init; }
 
+    /// <summary>A load hangs, per load: nothing is heard of it until whoever loads gives it up, and then it has failed.</summary>
+    public double LoadHang { get; init; }
+
+    /// <summary>Time until a load that hangs is given up, in steps.</summary>
+    public int LoadTimeout { get; init; }
+
     /// <summary>An adapter is replaced by other content under the same name.</summary>
     public double Replace { get; init; }
 

@@ -53,4 +53,7 @@ internal static class Streams
 
     /// <summary>Rate limits, and when they change.</summary>
     public const ulong Rates = 17;
+
+    /// <summary>Drawing how loads hang, and which do.</summary>
+    public const ulong Hangs = 18;
 }

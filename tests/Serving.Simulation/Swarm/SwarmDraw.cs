@@ -52,6 +52,7 @@ internal static class SwarmDraw
             Priorities = random.Chance(0.5) ? random.Unit() : 0,
             Faults = Faults(random),
         };
+        settings = WithHangs(settings, new Prng(seed, Streams.Hangs));
         settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
         return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
@@ -70,6 +71,11 @@ internal static class SwarmDraw
             Faults = settings.Faults with { Pin = random.Chance(0.5) ? random.Unit() * 0.05 : 0 },
         };
     }
+
+    // From a stream of their own too.
+    private static SwarmSettings WithHangs(SwarmSettings settings, Prng random) => random.Chance(0.7)
+        ? settings
+        : settings with { Faults = settings.Faults with { LoadHang = random.Unit() * 0.3, LoadTimeout = random.Spread(20, 400) } };
 
     // A quarter of the seeds, so that most runs keep the load that they are drawn for.
     private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with

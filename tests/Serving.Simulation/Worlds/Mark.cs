@@ -57,6 +57,9 @@ internal enum Mark
     /// <summary>A load failed with requests waiting for it.</summary>
     LoadFailed,
 
+    /// <summary>A load that hung was given up with requests waiting for it.</summary>
+    LoadHung,
+
     /// <summary>The queue was full.</summary>
     QueueFull,
 

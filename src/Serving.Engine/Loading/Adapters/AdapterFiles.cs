@@ -5,23 +5,19 @@ using Serving.Engine.Loading.Peft;
 namespace Serving.Engine.Loading.Adapters;
 
 /// <summary>Reads an adapter's two files into private memory, both of one moment. No file outside the owner's reach is read, whatever links change meanwhile.</summary>
-internal static class AdapterFiles
+internal sealed class AdapterFiles : IAdapterFiles
 {
     private const int MaxConfigBytes = Models.JsonFields.MaxBytes;
 
-    /// <summary>Reads both files.</summary>
-    /// <param name="folder">The adapter's real folder.</param>
-    /// <param name="reach">The real folder that links may not leave.</param>
-    /// <param name="stamp">How the files looked before; when they look different afterwards nothing is returned.</param>
-    /// <param name="maxWeightBytes">Largest weights file.</param>
-    /// <returns>The bytes, or null when the files changed meanwhile.</returns>
-    /// <exception cref="AdapterFormatException">A file is too large, empty, or leads outside.</exception>
-    /// <exception cref="IOException">A file cannot be read.</exception>
-    public static (byte[] Config, byte[] Weights)? Read(string folder, string reach, AdapterStamp stamp, long maxWeightBytes)
+    /// <inheritdoc/>
+    public AdapterStamp? Look(AdapterLocation location) => AdapterStamp.Of(location.Folder, location.Reach);
+
+    /// <inheritdoc/>
+    public (byte[] Config, byte[] Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
     {
-        var config = ReadOne(folder, PeftAdapterReader.ConfigName, reach, stamp.Config, MaxConfigBytes);
-        var weights = ReadOne(folder, PeftAdapterReader.WeightsName, reach, stamp.Weights, maxWeightBytes);
-        return config is null || weights is null || AdapterStamp.Of(folder, reach) != stamp ? null : (config, weights);
+        var config = ReadOne(location.Folder, PeftAdapterReader.ConfigName, location.Reach, stamp.Config, MaxConfigBytes);
+        var weights = ReadOne(location.Folder, PeftAdapterReader.WeightsName, location.Reach, stamp.Weights, maxWeightBytes);
+        return config is null || weights is null || Look(location) != stamp ? null : (config, weights);
     }
 
     private static byte[]? ReadOne(string folder, string name, string reach, FileStamp expected, long maxBytes)

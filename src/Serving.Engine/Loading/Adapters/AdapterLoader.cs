@@ -15,6 +15,8 @@ internal readonly record struct LoadedAdapter(AdapterStamp? Stamp, AdapterLoadOu
 /// </summary>
 internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache)
 {
+    private readonly DiskThreads _disk = new();
+
     /// <summary>
     /// Age below which a file may still be changing under the same stamp: file systems stamp changes with a clock that ticks every 1 to 10 ms.
     /// </summary>
@@ -28,13 +30,31 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     private readonly SemaphoreSlim _loads = new(options.ConcurrentLoads);
     private readonly long _maxWeightBytes = PeftAdapterReader.MaxWeightBytes(options.Program);
 
-    /// <summary>Reads an adapter from its folder; the outcome carries every failure.</summary>
-    public async Task<LoadedAdapter> LoadAsync(AdapterLocation location)
+    /// <summary>How long a look may take, with all that it leads to.</summary>
+    public TimeSpan Timeout => options.LoadTimeout;
+
+    /// <summary>Calls to the disk that are under way, those that hang included.</summary>
+    public int DiskCalls => _disk.Busy;
+
+    /// <summary>What those are told whose adapter has not come in time.</summary>
+    public LoadedAdapter Late => Failed(null, AdapterFailure.TimedOut, string.Create(CultureInfo.InvariantCulture, $"its files were not read within {options.LoadTimeout.TotalSeconds:0.###} s"));
+
+    /// <summary>Asks the disk something for an adapter, on a thread that may hang.</summary>
+    public Task<T> AskAsync<T>(DiskCaller caller, Func<T> work, CancellationToken cancellationToken) => _disk.RunAsync(caller, work, cancellationToken);
+
+    /// <summary>How an adapter's files look.</summary>
+    public Task<AdapterStamp?> LookAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken) =>
+        _disk.RunAsync(caller, () => options.Files.Look(location), cancellationToken);
+
+    /// <summary>Reads an adapter from its folder; the outcome carries every failure but the disk's silence.</summary>
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
+    /// <exception cref="TimeoutException">A call for this adapter hangs.</exception>
+    public async Task<LoadedAdapter> LoadAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var stamp = AdapterStamp.Of(location.Folder, location.Reach);
-            if (stamp is { } now && IsSettled(now) && await ReadAsync(location, now).ConfigureAwait(false) is { } loaded
+            var stamp = await LookAsync(caller, location, cancellationToken).ConfigureAwait(false);
+            if (stamp is { } now && IsSettled(now) && await ReadAsync(caller, location, now, cancellationToken).ConfigureAwait(false) is { } loaded
                 && (loaded.Outcome.Failure != AdapterFailure.Io || attempt >= PatientAttempts))
             {
                 return loaded;
@@ -42,16 +62,18 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
 
             if (stamp is null && attempt >= PatientAttempts)
             {
-                return Directory.Exists(location.Folder)
-                    ? Failed(null, AdapterFailure.Corrupt, MissingWeights(location.Folder))
-                    : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
+                return await _disk.RunAsync(caller, () => Missing(location), cancellationToken).ConfigureAwait(false);
             }
 
-            await Task.Delay(SettleTime, options.Time).ConfigureAwait(false);
+            await Task.Delay(SettleTime, options.Time, cancellationToken).ConfigureAwait(false);
         }
 
         return Failed(null, AdapterFailure.Replaced, "the adapter's files keep changing while they are read");
     }
+
+    private static LoadedAdapter Missing(AdapterLocation location) => Directory.Exists(location.Folder)
+        ? Failed(null, AdapterFailure.Corrupt, MissingWeights(location.Folder))
+        : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
 
     private static LoadedAdapter Failed(AdapterStamp? stamp, AdapterFailure failure, string reason)
     {
@@ -73,18 +95,19 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
 
     private bool IsSettled(AdapterStamp stamp) => (options.Time.GetUtcNow().UtcDateTime - stamp.Changed).Duration() >= SettleTime;
 
-    private async Task<LoadedAdapter?> ReadAsync(AdapterLocation location, AdapterStamp stamp)
+    // Who gives up leaves its place to the next: what hangs then is one of the disk's threads.
+    private async Task<LoadedAdapter?> ReadAsync(DiskCaller caller, AdapterLocation location, AdapterStamp stamp, CancellationToken cancellationToken)
     {
-        await _loads.WaitAsync().ConfigureAwait(false);
+        await _loads.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (AdapterFiles.Read(location.Folder, location.Reach, stamp, _maxWeightBytes) is not var (config, weights))
+            if (await _disk.RunAsync(caller, () => options.Files.Read(location, stamp, _maxWeightBytes), cancellationToken).ConfigureAwait(false) is not var (config, weights))
             {
                 return null;
             }
 
             var adapter = PeftAdapterReader.Read(config, weights, options.Program);
-            return await cache.AddAsync(adapter.Digest, adapter.Weights).ConfigureAwait(false) is { } lease
+            return await cache.AddAsync(adapter.Digest, adapter.Weights, cancellationToken).ConfigureAwait(false) is { } lease
                 ? new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(new AdapterRef(adapter.Digest, lease.Adapter.PageCount, adapter.SizeBytes), RankOf(adapter.Weights)), lease)
                 : Failed(stamp, AdapterFailure.TooLarge, TooLarge(adapter.Weights));
         }

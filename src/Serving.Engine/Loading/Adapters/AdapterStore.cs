@@ -41,6 +41,9 @@ public sealed class AdapterStore
     /// <summary>Adapters in host memory.</summary>
     public int HostCacheCount => _cache.Count;
 
+    /// <summary>Calls to the disk that are under way, those that hang included; 8 at most.</summary>
+    public int DiskCalls => _loader.DiskCalls;
+
     /// <summary>
     /// Finds what a name means to a tenant, its own before a shared one; null when there is none. Looks at the disk unless the name was opened
     /// within the last second; the files themselves are not checked.

@@ -27,6 +27,15 @@ public sealed record AdapterStoreOptions
     /// <summary>Adapters read from disk, checked and prepared at once; each takes its file and its matrices in memory meanwhile.</summary>
     public int ConcurrentLoads { get; init; } = 2;
 
+    /// <summary>
+    /// How long a look at an adapter's files, with the reading and preparing that it leads to and the wait for others that are read, may take before those who wait for it are told that the
+    /// files cannot be read now.
+    /// </summary>
+    public TimeSpan LoadTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The files.</summary>
+    internal IAdapterFiles Files { get; init; } = new AdapterFiles();
+
     /// <summary>Tells the time: wall-clock for the age of files, timestamps for everything else.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -37,7 +37,8 @@ internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesO
     /// than the whole cache is not kept: it goes with its lease, and a backend that takes its memory at start has none for it.
     /// </summary>
     /// <returns>Null where the backend has no memory for it.</returns>
-    public async Task<AdapterLease?> AddAsync(Digest digest, AdapterWeights weights)
+    /// <exception cref="OperationCanceledException">The wait was given up.</exception>
+    public async Task<AdapterLease?> AddAsync(Digest digest, AdapterWeights weights, CancellationToken cancellationToken = default)
     {
         var entry = new Entry(digest, bytesOf(weights));
         if (entry.Bytes > maxBytes)
@@ -67,7 +68,7 @@ internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesO
                 change = (_change ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
-            await change.ConfigureAwait(false);
+            await change.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         return Prepare(entry, weights);

@@ -13,6 +13,7 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
     private static readonly TimeSpan LookPatience = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
+    private readonly DiskCaller _caller = new();
     private Task<AdapterLoadOutcome>? _look;
     private AdapterLoadOutcome? _outcome;
     private AdapterStamp? _stamp;
@@ -80,26 +81,14 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
 
     private async Task<AdapterLoadOutcome> LookAsync()
     {
+        using var late = new CancellationTokenSource(loader.Timeout, time);
         try
         {
-            if (registry.Locate(handle) is not { } location)
-            {
-                return Keep(new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null));
-            }
-
-            var stamp = AdapterStamp.Of(location.Folder, location.Reach);
-            lock (_lock)
-            {
-                if (_outcome is { IsUnknown: false } && stamp == _stamp && (_outcome.Adapter is not null || Remaining() > TimeSpan.Zero))
-                {
-                    _lookedAt = time.GetTimestamp();
-                    return _outcome = _outcome with { RetryAfter = _outcome.Adapter is null ? Remaining() : TimeSpan.Zero };
-                }
-            }
-
-            var loaded = await loader.LoadAsync(location).ConfigureAwait(false);
-            loaded.Lease?.Dispose();
-            return Keep(loaded);
+            return await LookAsync(late.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsLate(e))
+        {
+            return KeepLate();
         }
         finally
         {
@@ -110,12 +99,63 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
         }
     }
 
+    private async Task<AdapterLoadOutcome> LookAsync(CancellationToken cancellationToken)
+    {
+        if (await LocateAsync(cancellationToken).ConfigureAwait(false) is not { } location)
+        {
+            return Keep(new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null));
+        }
+
+        var stamp = await loader.LookAsync(_caller, location, cancellationToken).ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (_outcome is { IsUnknown: false } && stamp == _stamp && (_outcome.Adapter is not null || Remaining() > TimeSpan.Zero))
+            {
+                _lookedAt = time.GetTimestamp();
+                return _outcome = _outcome with { RetryAfter = _outcome.Adapter is null ? Remaining() : TimeSpan.Zero };
+            }
+        }
+
+        var loaded = await loader.LoadAsync(_caller, location, cancellationToken).ConfigureAwait(false);
+        loaded.Lease?.Dispose();
+        return Keep(loaded);
+    }
+
     private async Task<LoadedAdapter> ReadAgainAsync()
     {
-        var loaded = registry.Locate(handle) is { } location
-            ? await loader.LoadAsync(location).ConfigureAwait(false)
-            : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
+        using var late = new CancellationTokenSource(loader.Timeout, time);
+        LoadedAdapter loaded;
+        try
+        {
+            loaded = await LocateAsync(late.Token).ConfigureAwait(false) is { } location
+                ? await loader.LoadAsync(_caller, location, late.Token).ConfigureAwait(false)
+                : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
+        }
+        catch (Exception e) when (IsLate(e))
+        {
+            loaded = loader.Late;
+        }
+
         return loaded with { Outcome = Keep(loaded) };
+    }
+
+    private Task<AdapterLocation?> LocateAsync(CancellationToken cancellationToken) => loader.AskAsync(_caller, () => registry.Locate(handle), cancellationToken);
+
+    private static bool IsLate(Exception exception) => exception is OperationCanceledException or TimeoutException;
+
+    /// <summary>What was read before is still served: only whether it has changed since is not known.</summary>
+    private AdapterLoadOutcome KeepLate()
+    {
+        lock (_lock)
+        {
+            if (_outcome?.Adapter is not null)
+            {
+                _lookedAt = time.GetTimestamp();
+                return _outcome;
+            }
+        }
+
+        return Keep(loader.Late);
     }
 
     private AdapterLoadOutcome Keep(LoadedAdapter loaded)
