@@ -143,18 +143,18 @@ class Run:
         gpu_check_report.write(self._out / 'stages.json', self.notes + [stage.summary() for stage in self.stages])
 
 
-def unpack():
-    """Unpacks the archive unless that has been done."""
-    with open(ARCHIVE, 'rb') as file:
+def unpack(packed, folder):
+    """Unpacks an archive of one folder below artifacts/, unless that has been done."""
+    with open(packed, 'rb') as file:
         digest = hashlib.sha256(file.read()).hexdigest()
-    stamp = HERE / 'unpacked'
+    stamp = folder / 'unpacked'
     if stamp.exists() and stamp.read_text() == digest:
         return
-    shutil.rmtree(HERE, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     # tar with xz's threads, which take the blocks that the archive was packed in.
     environment = dict(os.environ, XZ_DEFAULTS='-T0')
-    if subprocess.run(['tar', '-C', str(ARTIFACTS), '-xJf', str(ARCHIVE)], env=environment, stderr=subprocess.DEVNULL, check=False).returncode != 0:
-        with tarfile.open(ARCHIVE) as archive:
+    if subprocess.run(['tar', '-C', str(ARTIFACTS), '-xJf', str(packed)], env=environment, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        with tarfile.open(packed) as archive:
             archive.extractall(ARTIFACTS)
     stamp.write_text(digest)
 
@@ -218,11 +218,22 @@ def peers_of(run, out, shape, environment):
         yield Stage('peft', SHARES['peers'], lambda _: [python, str(here / 'peft_baseline.py'), str(out / 'peft.json'), '--shape', shape], out)
     else:
         run.note('peft', 'not at hand: Python has no PyTorch for this GPU')
-    server = os.environ.get('LLAMA_SERVER')
-    if not server:
-        run.note('llama', 'not at hand: LLAMA_SERVER names no server')
+    program = os.environ.get('LLAMA_SERVER') or llama_bench()
+    if not program:
+        run.note('llama', 'not at hand: artifacts/llama.tar.xz is not here (llama_fetch.py), nor does LLAMA_SERVER name a server')
         return
-    yield Stage('llama', SHARES['peers'], lambda _: [python, str(here / 'llama_baseline.py'), str(out / 'llama.json'), server], out)
+    model = os.environ.get('LLAMA_MODEL') or str(ARTIFACTS / f'gpu-check-{shape}.gguf')
+    processor = ['--cpu'] if shape == 'tiny' else []
+    yield Stage('llama', SHARES['peers'], lambda _: [python, str(here / 'llama_baseline.py'), str(out / 'llama.json'), program, model, '--shape', shape, *processor], out)
+
+
+def llama_bench():
+    """llama.cpp's own benchmark, where it was brought."""
+    packed = ARTIFACTS / 'llama.tar.xz'
+    if not packed.exists():
+        return None
+    unpack(packed, ARTIFACTS / 'llama')
+    return str(ARTIFACTS / 'llama' / 'llama-batched-bench')
 
 
 def groups_of(run, out, options, environment):
@@ -297,7 +308,7 @@ def main():
     run = Run(out, options.limit, environment)
     try:
         began = time.monotonic()
-        unpack()
+        unpack(ARCHIVE, HERE)
         if options.emulator:
             bring(options.emulator)
         run.note('unpack', 'ended', time.monotonic() - began)

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Decoding of the base model by llama.cpp's server on the same GPU, for as many streams as the benchmark's batch.
+"""Decoding of the base model by llama.cpp on the same GPU, for as many streams as the benchmark's batch.
 
-    llama_baseline.py OUT.json SERVER MODEL.gguf [--streams 32] [--prompt 256] [--tokens 128]
+    llama_baseline.py OUT.json PROGRAM MODEL.gguf [--shape 8b|tiny] [--cpu] [--streams 32] [--prompt 240] [--tokens 32]
 
-Starts SERVER (llama-server, built for CUDA) with MODEL, sends one request per stream at once, and writes the tokens per second that all of them got between the last
-first token and the first end: while all of them decode. A server batches no requests of different adapters, so only the base model is compared.
+MODEL is written first where it is missing, with random weights of the shape (random_gguf.py). PROGRAM is llama-batched-bench, which decodes with nothing around it, or llama-server,
+built for CUDA: then one request per stream is sent at once, and what counts are the tokens between the last first token and the first end, while all of them decode; a server needs a
+MODEL with a vocabulary, of that shape. The best of three runs. While they decode contexts are as long as the benchmark's on average. llama.cpp batches no
+requests of different adapters, so only the base model is compared. --cpu shows without a GPU that it runs.
 """
 import argparse
 import json
+import os
+import pathlib
 import socket
 import subprocess
 import threading
@@ -15,7 +19,10 @@ import time
 import urllib.error
 import urllib.request
 
+import random_gguf
+
 START_SECONDS = 600
+RUNS = 3
 
 
 def free_port():
@@ -58,24 +65,42 @@ def rate_of(streams):
     return sum(1 for times in streams for moment in times if first < moment <= last) / (last - first)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('out')
-    parser.add_argument('server')
-    parser.add_argument('model')
-    parser.add_argument('--streams', type=int, default=32)
-    parser.add_argument('--prompt', type=int, default=256)
-    parser.add_argument('--tokens', type=int, default=128)
-    options = parser.parse_args()
+def rate_in(lines):
+    """The best rate of decoding among llama-batched-bench's lines of JSON; other lines are left out."""
+    rates = []
+    for line in lines:
+        try:
+            rates.append(float(json.loads(line)['speed_tg']))
+        except (ValueError, KeyError, TypeError):
+            pass
+    if not rates:
+        raise SystemExit('llama-batched-bench printed no rate: is the GPU there, and CUDA 13 with libcudart and libcublas?')
+    return max(rates)
+
+
+def bench(options):
+    """The rate by llama-batched-bench. A GPU that it cannot use is an error, and not a run on the processor."""
+    device = ['--device', 'none'] if options.cpu else ['--device', 'CUDA0', '-ngl', '999', '-fa', 'on']
+    command = [
+        options.program, '-m', str(options.model), *device, '-c', str(options.streams * (options.prompt + options.tokens)), '-npl', ','.join([str(options.streams)] * RUNS),
+        '-npp', str(options.prompt), '-ntg', str(options.tokens), '--output-format', 'jsonl', '-lv', '4']
+    # Backends are looked for where it is started.
+    finished = subprocess.run(command, cwd=os.path.dirname(os.path.abspath(options.program)), stdout=subprocess.PIPE, text=True, check=False)
+    return rate_in(finished.stdout.splitlines())
+
+
+def serve(options):
+    """The rate by a server."""
     port = free_port()
     url = f'http://127.0.0.1:{port}'
     context = options.streams * (options.prompt + options.tokens + 16)
-    command = [options.server, '-m', options.model, '-ngl', '999', '-c', str(context), '-np', str(options.streams), '--host', '127.0.0.1', '--port', str(port)]
+    layers = '0' if options.cpu else '999'
+    command = [options.program, '-m', str(options.model), '-ngl', layers, '-c', str(context), '-np', str(options.streams), '--host', '127.0.0.1', '--port', str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(server, url)
         best = 0.0
-        for _ in range(3):
+        for _ in range(RUNS):
             streams = [[] for _ in range(options.streams)]
             threads = [
                 threading.Thread(target=stream, args=(url, [100 + (7 * i + k) % 1000 for k in range(options.prompt)], options.tokens, times))
@@ -85,11 +110,35 @@ def main():
             for thread in threads:
                 thread.join()
             best = max(best, rate_of(streams))
+        return best
     finally:
         server.terminate()
         server.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('out')
+    parser.add_argument('program')
+    parser.add_argument('model', type=pathlib.Path)
+    parser.add_argument('--shape', choices=random_gguf.SHAPES, default='8b')
+    parser.add_argument('--cpu', action='store_true')
+    parser.add_argument('--streams', type=int)
+    parser.add_argument('--prompt', type=int)
+    parser.add_argument('--tokens', type=int)
+    options = parser.parse_args()
+    shape = random_gguf.SHAPES[options.shape]
+    options.tokens = options.tokens or min(32, shape['context'])
+    options.prompt = options.prompt or shape['context'] - options.tokens // 2
+    options.streams = options.streams or shape['batch']
+    options.model = options.model.resolve()
+    if not options.model.exists():
+        began = time.monotonic()
+        random_gguf.write(options.model, shape)
+        print(f'{options.model.name} written in {time.monotonic() - began:.1f} s', flush=True)
+    best = (bench if os.path.basename(options.program) == 'llama-batched-bench' else serve)(options)
     with open(options.out, 'w', encoding='utf-8') as file:
-        json.dump({'model': options.model.rsplit('/', 1)[-1], 'streams': options.streams, 'tokensPerSecond': best}, file, indent=2)
+        json.dump({'model': options.model.name, 'shape': options.shape, 'streams': options.streams, 'tokensPerSecond': best}, file, indent=2)
     print(f'{options.streams} streams {best:10.1f} tokens/s')
 
 

@@ -33,7 +33,7 @@ class Writer:
         self._metadata.append(_string(key) + struct.pack("<IIQ", ARRAY, kind, len(values)) + body)
 
     def add(self, name, tensor):
-        """Adds a tensor."""
+        """Adds a tensor: `element`, `shape`, `size` in bytes, and `pieces()`, its bytes in order."""
         self._tensors.append((name, tensor))
 
     def write(self, path):
@@ -42,12 +42,14 @@ class Writer:
         for name, tensor in self._tensors:
             shape = tensor.shape[::-1]
             described.append(_string(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, TENSOR_TYPES[tensor.element], offset))
-            offset += _padded(len(tensor.data))
+            offset += _padded(tensor.size)
         head = b"GGUF" + struct.pack("<IQQ", 3, len(self._tensors), len(self._metadata)) + b"".join(self._metadata) + b"".join(described)
         with open(path, "wb") as file:
             file.write(head.ljust(_padded(len(head)), b"\0"))
             for _, tensor in self._tensors:
-                file.write(tensor.data.ljust(_padded(len(tensor.data)), b"\0"))
+                for piece in tensor.pieces():
+                    file.write(piece)
+                file.write(bytes(_padded(tensor.size) - tensor.size))
 
 
 def _padded(size):

@@ -16,6 +16,15 @@ class Tensor:
         if len(data) != self.rows * self.columns * ELEMENT_BYTES[element]:
             raise ValueError(f"{len(data)} bytes for {element} {shape}")
 
+    @property
+    def size(self):
+        """Its bytes."""
+        return len(self.data)
+
+    def pieces(self):
+        """Its bytes, in one piece."""
+        yield self.data
+
     def reordered(self, order):
         """The tensor whose row i is this one's row order[i]."""
         size = self.columns * ELEMENT_BYTES[self.element]

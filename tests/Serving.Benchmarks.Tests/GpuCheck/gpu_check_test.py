@@ -8,8 +8,10 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
@@ -20,9 +22,12 @@ import unittest
 SOURCES = pathlib.Path(__file__).resolve().parents[3] / 'native' / 'cuda'
 sys.path.insert(0, str(SOURCES))
 
+import fatbin  # noqa: E402
 import gpu_check  # noqa: E402
 import gpu_check_report  # noqa: E402
+import llama_baseline  # noqa: E402
 import peft_baseline  # noqa: E402
+import random_gguf  # noqa: E402
 
 PATIENCE_SECONDS = 60
 
@@ -207,12 +212,14 @@ class ReportTest(Folder):
         self.assertEqual((0, 2, ['A']), tuple(gpu_check_report.suite(path)[key] for key in ('passed', 'casesNotEnded', 'running')))
 
     def test_peers_are_held_against_the_rows_of_the_same_work(self):
-        benchmark = {'shape': '8b', 'rows': [{'key': 'mixes.all.distinct.rate', 'figure': 500.0}, {'key': 'decode.base.rate', 'figure': 300.0}]}
+        benchmark = {'shape': '8b', 'emulated': False, 'rows': [{'key': 'mixes.all.distinct.rate', 'figure': 500.0}, {'key': 'decode.base.rate', 'figure': 300.0}]}
         peft = {'shape': '8b', 'implementation': 'peft', 'tokensPerSecond': {'distinct': 40.0, 'skewed': 50.0}}
         llama = {'shape': '8b', 'model': 'm', 'streams': 32, 'tokensPerSecond': 600.0}
         rows, alone = gpu_check_report.peers(benchmark, peft, llama)
         self.assertEqual([('peers.peft.distinct', 12.5, True), ('peers.llama', 0.5, False)], [(row['key'], row['figure'], row['passed']) for row in rows])
         self.assertEqual(['peers.peft.skewed'], [row['key'] for row in alone])
+        rows, _ = gpu_check_report.peers(dict(benchmark, emulated=True), peft, llama)
+        self.assertEqual([None, None], [row['passed'] for row in rows])
         self.assertEqual(([], []), gpu_check_report.peers(benchmark, dict(peft, shape='tiny'), dict(llama, shape='tiny')))
 
     def test_a_run_that_was_killed_can_be_reported_afterwards(self):
@@ -230,6 +237,69 @@ class PeftTest(unittest.TestCase):
         self.assertEqual({32}, {sum(groups) for groups in mixes.values()})
         self.assertEqual([32], mixes['identical'])
         self.assertEqual([1] * 32, mixes['distinct'])
+
+
+def fat_binary(*entries):
+    """A fat binary of (kind, capability, code)."""
+    body = b''.join(fatbin.ENTRY.pack(kind, 0, 64, len(code), capability).ljust(64, b'\xff') + code for kind, capability, code in entries)
+    return fatbin.HEADER.pack(fatbin.MAGIC, 1, 16, len(body)) + body
+
+
+class FatbinTest(unittest.TestCase):
+    def test_only_the_ptx_that_is_wanted_stays_and_nothing_moves(self):
+        first = fat_binary((1, 80, b'a' * 8), (2, 90, b'b' * 24), (1, 90, b'c' * 16))
+        library = bytearray(b'elf' + first + b'between' + fatbin.MAGIC + fat_binary((1, 90, b'd' * 8)) + b'end')
+        size = len(library)
+        self.assertEqual(24, fatbin.thin(library, 90))
+        self.assertEqual(size, len(library))
+        self.assertEqual([False, False, True, True], [code in library for code in (b'a' * 8, b'b' * 24, b'c' * 16, b'd' * 8)])
+        self.assertTrue(library.startswith(b'elf' + first[:16 + 64]) and library.endswith(b'end'))
+
+    def test_a_library_without_it_is_refused(self):
+        for library in (b'', b'no code at all', fat_binary((2, 90, b'x' * 8)), fatbin.MAGIC):
+            with self.assertRaises(ValueError):
+                fatbin.thin(bytearray(library), 90)
+
+    def test_any_bytes_are_refused_or_thinned_and_never_more(self):
+        draw = random.Random(7)
+        whole = fat_binary((1, 90, b'c' * 16), (2, 86, b'b' * 24))
+        for _ in range(2000):
+            library = bytearray(whole)
+            for _ in range(draw.randrange(1, 4)):
+                library[draw.randrange(len(library))] = draw.randrange(256)
+            size = len(library)
+            try:
+                fatbin.thin(library, 90)
+            except ValueError:
+                pass
+            self.assertEqual(size, len(library))
+
+
+class LlamaTest(Folder):
+    def test_the_best_rate_counts_and_other_lines_do_not(self):
+        self.assertEqual(20.5, llama_baseline.rate_in(['ggml_cuda_init: found', '{"speed_tg": 10}', '[]', '{"speed_tg": 20.5}', '{"other": 1}']))
+        with self.assertRaises(SystemExit):
+            llama_baseline.rate_in(['no device'])
+
+    def test_a_model_of_the_shape_has_its_sizes(self):
+        shape, path = random_gguf.SHAPES['tiny'], self.folder / 'model.gguf'
+        random_gguf.write(path, shape)
+        data = path.read_bytes()
+        self.assertEqual((b'GGUF', 3, 3 + 9 * shape['layers']), (data[:4], *struct.unpack_from('<IQ', data, 4)))
+        weights = sum(tensor.size for _, tensor in random_gguf.tensors(shape, b'\0' * 64))
+        self.assertLess(weights, len(data))
+        self.assertLess(len(data), weights + 8192)
+        self.assertEqual([path], list(self.folder.iterdir()))
+
+    def test_the_8b_shape_is_that_of_the_benchmark(self):
+        parameters = sum(tensor.size // (2 if tensor.element == 'BF16' else 4) for _, tensor in random_gguf.tensors(random_gguf.SHAPES['8b'], b'\0' * 64))
+        self.assertEqual(8_030_261_248, parameters)
+
+    def test_random_weights_are_small_numbers_of_either_sign(self):
+        block = random_gguf.random_block()
+        values = [struct.unpack('<f', b'\0\0' + block[at:at + 2])[0] for at in range(0, 400, 2)]
+        self.assertTrue(all(2 ** -7 <= abs(value) < 2 ** -6 for value in values))
+        self.assertTrue(any(value < 0 for value in values) and any(value > 0 for value in values))
 
 
 if __name__ == '__main__':
