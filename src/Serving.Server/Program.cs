@@ -1,4 +1,5 @@
 using Serving.Server;
 using Serving.Server.Configuration;
+using Serving.Server.Metering;
 
-return await CommandLine.InvokeAsync(args, Daemon.RunAsync);
+return await CommandLine.InvokeAsync(args, Daemon.RunAsync, UsageCommand.Create());

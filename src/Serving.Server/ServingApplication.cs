@@ -29,7 +29,7 @@ internal static class ServingApplication
         builder.Services.AddRouting();
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(console).AddSingleton<StartScreen>();
-        builder.Services.AddHosting(options, starter).AddTenancy(tenants).AddTelemetry().AddEndpoints().AddGrpc();
+        builder.Services.AddHosting(options, starter).AddTenancy(tenants).AddMetering().AddTelemetry().AddEndpoints().AddGrpc();
         if (handleSignals)
         {
             builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();

@@ -5,6 +5,7 @@ using Serving.Server.Grpc.Calls;
 using Serving.Server.Health;
 using Serving.Server.Hosting;
 using Serving.Server.Http;
+using Serving.Server.Metering;
 using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
@@ -56,6 +57,9 @@ internal static class ServingServiceCollectionExtensions
 
     /// <summary>Counters and metrics.</summary>
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services.AddSingleton<RequestCounters>().AddSingleton<MetricsPage>();
+
+    /// <summary>What tenants used, written down.</summary>
+    public static IServiceCollection AddMetering(this IServiceCollection services) => services.AddSingleton<UsageLedger>();
 
     /// <summary>The endpoints.</summary>
     public static IServiceCollection AddEndpoints(this IServiceCollection services) => services

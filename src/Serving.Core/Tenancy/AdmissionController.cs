@@ -68,10 +68,10 @@ public sealed class AdmissionController
         var account = AccountOf(ticket);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         var decision = Reserve(ticket, account, tokens, now);
-        if (!decision.IsAdmitted && ticket.Request is { } charge)
+        if (!decision.IsAdmitted && ticket.RequestCharge is { } charge)
         {
             account.RequestBucket!.Settle(charge, 0, now);
-            ticket.Request = null;
+            ticket.RequestCharge = null;
         }
 
         return decision;
@@ -85,12 +85,12 @@ public sealed class AdmissionController
     {
         var account = AccountOf(ticket);
         ticket.HasLeft = true;
-        if (ticket.Request is { } request)
+        if (ticket.RequestCharge is { } request)
         {
             account.RequestBucket!.Settle(request, used: 1, now);
         }
 
-        if (ticket.Tokens is { } tokens)
+        if (ticket.TokenCharge is { } tokens)
         {
             account.TokenBucket!.Settle(tokens, usedTokens, now);
         }
@@ -108,10 +108,10 @@ public sealed class AdmissionController
     public void Withdraw(AdmissionTicket ticket, long now)
     {
         var account = AccountOf(ticket);
-        if (ticket.Request is { } charge)
+        if (ticket.RequestCharge is { } charge)
         {
             account.RequestBucket!.Settle(charge, 0, now);
-            ticket.Request = null;
+            ticket.RequestCharge = null;
         }
 
         Leave(ticket, 0, now);
@@ -149,8 +149,8 @@ public sealed class AdmissionController
         if (limits.TokensPerMinute is { } rate)
         {
             account.TokenBucket ??= new TokenBucket(rate, now);
-            ticket.Tokens = account.TokenBucket.TryCharge(tokens, rate, now, out var wait);
-            if (ticket.Tokens is null)
+            ticket.TokenCharge = account.TokenBucket.TryCharge(tokens, rate, now, out var wait);
+            if (ticket.TokenCharge is null)
             {
                 return new AdmissionDecision(AdmissionVerdict.RateLimit, TenantLimitKind.TokensPerMinute, rate, tokens, wait);
             }

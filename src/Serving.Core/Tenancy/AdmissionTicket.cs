@@ -7,7 +7,7 @@ public sealed class AdmissionTicket
     internal AdmissionTicket(Tenant tenant, BucketCharge? request)
     {
         Tenant = tenant;
-        Request = request;
+        RequestCharge = request;
     }
 
     /// <summary>Whose it is, with the limits that it came in under.</summary>
@@ -17,10 +17,10 @@ public sealed class AdmissionTicket
     public long ReservedTokens { get; internal set; }
 
     /// <summary>What was taken of the tenant's requests per minute.</summary>
-    internal BucketCharge? Request { get; set; }
+    internal BucketCharge? RequestCharge { get; set; }
 
     /// <summary>What was taken of the tenant's tokens per minute.</summary>
-    internal BucketCharge? Tokens { get; set; }
+    internal BucketCharge? TokenCharge { get; set; }
 
     /// <summary>Whether it was given back.</summary>
     internal bool HasLeft { get; set; }

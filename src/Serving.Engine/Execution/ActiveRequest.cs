@@ -83,13 +83,17 @@ public sealed class ActiveRequest
     public ChannelReader<GenerationEvent> Events => _channel.Reader;
 
     /// <summary>Counts so far.</summary>
-    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens), Volatile.Read(ref _modules));
+    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens), Volatile.Read(ref _modules), FirstScheduled != 0);
 
     /// <summary>Notes that rows of it are in a step.</summary>
-    public void OnScheduled(long now)
+    /// <param name="sequence">The first of its sequences, when nothing was scheduled before.</param>
+    /// <param name="now">The time.</param>
+    public void OnScheduled(Sequence sequence, long now)
     {
+        ArgumentNullException.ThrowIfNull(sequence);
         if (FirstScheduled == 0)
         {
+            _cachedTokens = sequence.CachedCount;
             FirstScheduled = now;
             _statistics.QueueTime.Observe(Seconds(Arrival, now));
         }

@@ -199,7 +199,7 @@ public sealed class EngineLoop : IDisposable
         {
             if (planned.Sequence.Module is null)
             {
-                _sink.StateOf(planned.Sequence).Active.OnScheduled(now);
+                _sink.StateOf(planned.Sequence).Active.OnScheduled(planned.Sequence, now);
             }
         }
     }

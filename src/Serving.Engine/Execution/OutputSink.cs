@@ -67,6 +67,7 @@ public sealed class OutputSink : ISchedulerSink
                 Choice = sequence.Choice,
                 Text = text,
                 Tokens = [token],
+                OutputTokens = state.OutputTokens,
                 Logprobs = count >= 0 ? [_logprobs.Read(token, output, count)] : null,
             };
             if (!active.TryWrite(generated))
@@ -117,6 +118,7 @@ public sealed class OutputSink : ISchedulerSink
             {
                 Choice = sequence.Choice,
                 Text = completed ? state.Flush() : "",
+                OutputTokens = state.OutputTokens,
                 FinishReason = state.MatchedStop is null ? reason : FinishReason.Stop,
                 StopReason = StopReason(state, stopToken),
                 Failure = error is { } failed ? Failures.Of(failed) : null,
@@ -154,6 +156,7 @@ public sealed class OutputSink : ISchedulerSink
     private void Count(SequenceState state)
     {
         GeneratedTokens++;
+        state.OutputTokens++;
         state.Active.CountToken(Now);
         if (state.LastToken != 0)
         {

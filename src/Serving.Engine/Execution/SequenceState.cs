@@ -29,6 +29,9 @@ public sealed class SequenceState
     /// <summary>The stop string that ended it, if one did.</summary>
     public string? MatchedStop { get; private set; }
 
+    /// <summary>Its output tokens so far, a stop token included.</summary>
+    public int OutputTokens { get; set; }
+
     /// <summary>When its last token came, for the time between tokens; 0 before.</summary>
     public long LastToken { get; set; }
 

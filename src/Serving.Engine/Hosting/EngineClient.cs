@@ -210,6 +210,7 @@ public sealed class EngineClient : IEngineClient
             new GenerationStream(source.Id, source.Model, prompt.Tokens, request.Choices, active.Events, () => active.Usage, () => Cancel(active))
             {
                 ReservedTokens = request.ReservedTokens,
+                AdapterDigest = adapter?.Digest.ToString(),
             },
             null);
     }

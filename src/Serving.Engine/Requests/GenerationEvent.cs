@@ -22,6 +22,9 @@ public sealed record GenerationEvent
     /// <summary>Ids of the tokens that this event covers.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];
 
+    /// <summary>Output tokens of the choice so far, as usage counts them: a stop token and tokens whose text is held back included.</summary>
+    public int OutputTokens { get; init; }
+
     /// <summary>Their logprobs, when asked for.</summary>
     public IReadOnlyList<TokenLogprob>? Logprobs { get; init; }
 

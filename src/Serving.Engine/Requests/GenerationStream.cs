@@ -7,7 +7,8 @@ namespace Serving.Engine.Requests;
 /// <param name="CompletionTokens">Tokens generated, over all choices.</param>
 /// <param name="CachedTokens">Prompt tokens taken from the prefix cache and from modules that were encoded already.</param>
 /// <param name="Modules">The imported modules in the schema's order; null for a prompt without a schema.</param>
-public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens, IReadOnlyList<ModuleUsage>? Modules = null);
+/// <param name="HasBegun">Whether any of the prompt was computed or found in the cache.</param>
+public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens, IReadOnlyList<ModuleUsage>? Modules = null, bool HasBegun = true);
 
 /// <summary>What an imported module was to its request.</summary>
 /// <param name="Path">Its path in the schema.</param>
@@ -65,6 +66,9 @@ public sealed class GenerationStream : IAsyncDisposable
 
     /// <summary>Tokens that it may come to hold: prompt + n × max_tokens.</summary>
     public long ReservedTokens { get; init; }
+
+    /// <summary>The adapter's digest, 64 hexadecimal digits; null for the base model.</summary>
+    public string? AdapterDigest { get; init; }
 
     /// <summary>Token counts so far; exact after the last event.</summary>
     public GenerationUsage Usage => _usage();

@@ -27,8 +27,9 @@ internal static class CommandLine
     /// <summary>Parses and, unless help or the version was asked for, runs.</summary>
     /// <param name="args">The arguments.</param>
     /// <param name="run">What to do with them.</param>
+    /// <param name="others">Commands other than to serve.</param>
     /// <returns>The exit code.</returns>
-    public static Task<int> InvokeAsync(string[] args, Func<CommandLineRequest, Task<int>> run)
+    public static Task<int> InvokeAsync(string[] args, Func<CommandLineRequest, Task<int>> run, params IEnumerable<Command> others)
     {
         var config = new Option<string?>("--config") { Description = "Configuration file. Default: config/serving.json beside the program.", HelpName = "FILE" };
         var check = new Option<bool>("--check-config") { Description = "Check the configuration, report every error, and end." };
@@ -38,6 +39,11 @@ internal static class CommandLine
         foreach (var option in options.Values)
         {
             command.Add(option);
+        }
+
+        foreach (var other in others)
+        {
+            command.Add(other);
         }
 
         CommandLineRequest Read(ParseResult parsed) => new()
@@ -55,7 +61,7 @@ internal static class CommandLine
 
         // Signals are the daemon's own affair: it drains.
         var result = command.Parse(args);
-        return result.Errors.Count > 0 ? run(Read(result)) : result.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+        return result.Errors.Count > 0 && result.CommandResult.Command == command ? run(Read(result)) : result.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
 
     private static IReadOnlyList<string> Complaints(ParseResult parsed, IReadOnlyList<string> names)

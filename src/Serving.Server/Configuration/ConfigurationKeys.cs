@@ -8,7 +8,7 @@ namespace Serving.Server.Configuration;
 internal static class ConfigurationKeys
 {
     /// <summary>Every key, in the order of the file.</summary>
-    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Grpc(), .. Engine(), .. PromptModules(), .. Tenancy(), .. Telemetry()];
+    public static IReadOnlyList<ConfigurationKey> All { get; } = [.. Model(), .. Server(), .. Grpc(), .. Engine(), .. PromptModules(), .. Tenancy(), .. Usage(), .. Telemetry()];
 
     private static IEnumerable<ConfigurationKey> Model() =>
     [
@@ -83,6 +83,13 @@ internal static class ConfigurationKeys
         Of("tenancy", "max_tokens_in_flight", Long(1, 1L << 40), o => o.Tenancy.MaxTokensInFlight, (o, v) => o.Tenancy.MaxTokensInFlight = v, "Tokens in flight (prompt + n x max_tokens) of a tenant that has no limit of its own."),
         Of("tenancy", "max_requests_per_minute", Long(0, TokenBucket.MaxRate), o => o.Tenancy.MaxRequestsPerMinute, (o, v) => o.Tenancy.MaxRequestsPerMinute = v, "Requests per minute of a tenant that has no limit of its own; so many may also come at once. 0: without limit."),
         Of("tenancy", "max_tokens_per_minute", Long(0, TokenBucket.MaxRate), o => o.Tenancy.MaxTokensPerMinute, (o, v) => o.Tenancy.MaxTokensPerMinute = v, "Tokens per minute of a tenant that has no limit of its own, prompt and output, cached ones included; prompt + n x max_tokens are taken at first. 0: without limit."),
+    ];
+
+    private static IEnumerable<ConfigurationKey> Usage() =>
+    [
+        Of("usage", "file", Text, o => o.Usage.File, (o, v) => o.Usage.File = v, "File that a line of JSON is appended to for every ended request: tenant, model, adapter, tokens. SIGHUP opens it anew. null: none.", "--usage-file"),
+        Of("usage", "max_size", Size(0, 1L << 40), o => o.Usage.MaxSize, (o, v) => o.Usage.MaxSize = v, "Bytes after which that file is renamed to FILE.N, N counting up, and a new one begun. 0: never, something else renames it and sends SIGHUP.", "--usage-max-size"),
+        Of("usage", "max_files", Integer(0, 1_000_000), o => o.Usage.MaxFiles, (o, v) => o.Usage.MaxFiles = v, "Renamed files that are kept; the oldest beyond are deleted.", "--usage-max-files"),
     ];
 
     private static IEnumerable<ConfigurationKey> Telemetry() =>

@@ -24,6 +24,9 @@ internal sealed class ServingOptions
     /// <summary>Who may use it.</summary>
     public TenancyOptions Tenancy { get; } = new();
 
+    /// <summary>What it writes down of what tenants use.</summary>
+    public UsageOptions Usage { get; } = new();
+
     /// <summary>What it tells about itself.</summary>
     public TelemetryOptions Telemetry { get; } = new();
 }
@@ -203,6 +206,19 @@ internal sealed class TenancyOptions
 
     /// <summary>max_tokens_per_minute; 0 is without limit.</summary>
     public long MaxTokensPerMinute { get; set; }
+}
+
+/// <summary>What it writes down of what tenants use.</summary>
+internal sealed class UsageOptions
+{
+    /// <summary>File that each ended request's usage is appended to; null is none.</summary>
+    public string? File { get; set; }
+
+    /// <summary>Bytes after which the file is renamed and a new one begun; 0 is never.</summary>
+    public long MaxSize { get; set; } = 64L << 20;
+
+    /// <summary>Renamed files that are kept.</summary>
+    public int MaxFiles { get; set; } = 64;
 }
 
 /// <summary>What it tells about itself.</summary>

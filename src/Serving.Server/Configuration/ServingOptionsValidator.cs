@@ -23,6 +23,11 @@ internal static class ServingOptionsValidator
             yield return "tenancy.secret and tenancy.secret_file: give one of them";
         }
 
+        if (options.Usage.File is { } usage && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(usage))))
+        {
+            yield return $"usage.file: the folder of {usage} does not exist";
+        }
+
         if (options.Grpc is { Enabled: true, Port: > 0 } && options.Grpc.Port == options.Server.Port)
         {
             yield return "grpc.port: must differ from server.port";

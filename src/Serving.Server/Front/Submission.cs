@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Serving.Core.Tenancy;
 using Serving.Engine;
 using Serving.Engine.Requests;
+using Serving.Server.Metering;
 
 namespace Serving.Server.Front;
 
@@ -15,6 +16,7 @@ internal readonly record struct IndexedEvent(int Index, GenerationEvent Event);
 internal sealed class Submission : IAsyncDisposable
 {
     private readonly IReadOnlyList<GenerationStream> _streams;
+    private UsageMeter? _meter;
 
     private Submission(IReadOnlyList<GenerationStream> streams) => _streams = streams;
 
@@ -37,6 +39,11 @@ internal sealed class Submission : IAsyncDisposable
     {
         var result = await SubmitAsync(engine, requests, cancellationToken);
         RateHeaders.Set(context, engine);
+        if (result.Submission is { } submission && context.RequestServices.GetRequiredService<UsageLedger>() is { IsOn: true } ledger)
+        {
+            submission._meter = new UsageMeter(ledger, context, submission._streams);
+        }
+
         return result;
     }
 
@@ -71,8 +78,17 @@ internal sealed class Submission : IAsyncDisposable
     }
 
     /// <summary>The events of all prompts as they come; those of one choice in order.</summary>
-    public IAsyncEnumerable<IndexedEvent> ReadAllAsync(CancellationToken cancellationToken) =>
-        _streams.Count == 1 ? ReadAsync(0, cancellationToken) : MergeAsync(cancellationToken);
+    public IAsyncEnumerable<IndexedEvent> ReadAllAsync(CancellationToken cancellationToken)
+    {
+        var events = _streams.Count == 1 ? ReadAsync(0, cancellationToken) : MergeAsync(cancellationToken);
+        return _meter is null ? events : MeterAsync(events, _meter);
+    }
+
+    /// <summary>Nothing is sent before everything is there: without <see cref="OnAnswered"/> the client has had nothing.</summary>
+    public void AnswerWhole() => _meter?.IsWhole();
+
+    /// <summary>The answer has been sent to its end.</summary>
+    public void OnAnswered() => _meter?.OnAnswered();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -80,6 +96,20 @@ internal sealed class Submission : IAsyncDisposable
         foreach (var stream in _streams)
         {
             await stream.DisposeAsync();
+        }
+
+        _meter?.End();
+        _meter = null;
+    }
+
+    // Who asks for the next event has sent the one before.
+    private static async IAsyncEnumerable<IndexedEvent> MeterAsync(IAsyncEnumerable<IndexedEvent> events, UsageMeter meter)
+    {
+        await foreach (var happened in events)
+        {
+            meter.OnEvent(happened.Event);
+            yield return happened;
+            meter.OnSent(happened.Index, happened.Event);
         }
     }
 

@@ -43,6 +43,7 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
 
         await using (submission)
         {
+            submission.AnswerWhole();
             var answer = new AnswerBuilder(submission.Choices);
             await foreach (var happened in submission.ReadAllAsync(call.Cancelled))
             {
@@ -54,6 +55,8 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
                 answer.Add(happened);
             }
 
+            // It is handed to the connection next.
+            submission.OnAnswered();
             return (answer.Build(call.Context.TraceIdentifier, time.GetUtcNow(), submission.Model, submission.Usage.Single()), null);
         }
     }
@@ -88,6 +91,7 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
 
             next.Usage = UsageMapper.Map(submission.Usage.Single());
             await call.WriteAsync(next);
+            submission.OnAnswered();
             return null;
         }
     }

@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
+using Serving.Server.Metering;
 
 namespace Serving.Server.Hosting;
 
-/// <summary>Lets SIGTERM and Ctrl-C drain the daemon instead of stopping it at once.</summary>
-internal sealed class SignalLifetime(DrainCoordinator drain) : IHostLifetime, IDisposable
+/// <summary>Lets SIGTERM and Ctrl-C drain the daemon instead of stopping it at once, and SIGHUP open the usage ledger anew, where there is one.</summary>
+internal sealed class SignalLifetime(DrainCoordinator drain, UsageLedger usage) : IHostLifetime, IDisposable
 {
     private readonly List<PosixSignalRegistration> _registrations = [];
 
@@ -13,6 +14,11 @@ internal sealed class SignalLifetime(DrainCoordinator drain) : IHostLifetime, ID
         foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT })
         {
             _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
+        }
+
+        if (usage.IsOn)
+        {
+            _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangUp));
         }
 
         return Task.CompletedTask;
@@ -28,5 +34,11 @@ internal sealed class SignalLifetime(DrainCoordinator drain) : IHostLifetime, ID
     {
         context.Cancel = true;
         _ = drain.RequestAsync();
+    }
+
+    private void OnHangUp(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        usage.Reopen();
     }
 }

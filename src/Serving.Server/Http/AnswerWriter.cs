@@ -9,6 +9,7 @@ internal static class AnswerWriter
     /// <summary>Collects everything, then writes one body.</summary>
     public static async Task WriteWholeAsync<TAnswer>(HttpContext context, Submission submission, IAnswerFormat<TAnswer> format)
     {
+        submission.AnswerWhole();
         await foreach (var happened in submission.ReadAllAsync(context.RequestAborted))
         {
             if (TerminalFailure.Of(happened.Event) is { } failure)
@@ -21,6 +22,7 @@ internal static class AnswerWriter
         }
 
         await context.WriteJsonAsync(format.Build(AnswerFormat.Total(submission.Usage)), format.Type);
+        submission.OnAnswered();
     }
 
     /// <summary>
@@ -58,5 +60,6 @@ internal static class AnswerWriter
         }
 
         await sse.SendDoneAsync();
+        submission.OnAnswered();
     }
 }

@@ -74,6 +74,9 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     /// <summary>Asks it to end, as a container's runtime does.</summary>
     public void Terminate() => Assert.Equal(0, Kill(_process.Id, 15));
 
+    /// <summary>Tells it to open its usage ledger anew, as logrotate does.</summary>
+    public void HangUp() => Assert.Equal(0, Kill(_process.Id, 1));
+
     /// <summary>Waits for the end and returns the exit code.</summary>
     public async Task<int> ExitAsync()
     {

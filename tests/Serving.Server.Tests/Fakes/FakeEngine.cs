@@ -194,12 +194,14 @@ internal sealed class FakeRequest
     private readonly Channel<GenerationEvent> _events = Channel.CreateUnbounded<GenerationEvent>();
     private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Action _onEnd;
+    private readonly int[] _outputs;
     private int _ended;
     private int _said;
 
     public FakeRequest(GenerationRequest request, Action onEnd, long reservation)
     {
         Request = request;
+        _outputs = new int[request.Choices];
         _onEnd = onEnd;
         Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules), Cancel)
         {
@@ -221,7 +223,8 @@ internal sealed class FakeRequest
     public void Send(GenerationEvent happened)
     {
         Interlocked.Add(ref _said, happened.Tokens.Count);
-        _events.Writer.TryWrite(happened);
+        _outputs[happened.Choice] += happened.Tokens.Count;
+        _events.Writer.TryWrite(happened with { OutputTokens = _outputs[happened.Choice] });
     }
 
     /// <summary>Sends words, the same for every choice, and ends.</summary>

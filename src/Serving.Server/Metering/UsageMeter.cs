@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Google.Protobuf.Reflection;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Server.Tenancy;
+
+namespace Serving.Server.Metering;
+
+/// <summary>
+/// Follows one request to its end and writes its record. A stream's tokens count when they have been sent; a whole answer's when it has. Used by the request's own
+/// thread of control only.
+/// </summary>
+internal sealed class UsageMeter
+{
+    private readonly UsageLedger _ledger;
+    private readonly HttpContext _context;
+    private readonly IReadOnlyList<GenerationStream> _streams;
+    private readonly int[] _sent;
+    private readonly Dictionary<string, int> _reasons = [];
+    private readonly long _started;
+    private TimeSpan? _firstToken;
+    private RequestError? _failure;
+    private bool _isWhole;
+    private bool _isAnswered;
+
+    /// <summary>Begins when a request has been accepted.</summary>
+    /// <param name="ledger">Where its record goes.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="streams">Its prompts.</param>
+    public UsageMeter(UsageLedger ledger, HttpContext context, IReadOnlyList<GenerationStream> streams)
+    {
+        _ledger = ledger;
+        _context = context;
+        _streams = streams;
+        _sent = new int[streams.Sum(stream => stream.Choices)];
+        _started = ledger.Time.GetTimestamp();
+    }
+
+    /// <summary>The answer is sent at once, when everything is there.</summary>
+    public void IsWhole() => _isWhole = true;
+
+    /// <summary>An event came.</summary>
+    public void OnEvent(GenerationEvent happened)
+    {
+        _firstToken ??= _ledger.Time.GetElapsedTime(_started);
+        _failure ??= happened.Failure?.Error;
+        if (happened.FinishReason is FinishReason.Stop or FinishReason.Length)
+        {
+            var word = JsonNamingPolicy.SnakeCaseLower.ConvertName(happened.FinishReason.Value.ToString());
+            _reasons[word] = _reasons.GetValueOrDefault(word) + 1;
+        }
+    }
+
+    /// <summary>What an event brought has been sent, or laid aside for a whole answer.</summary>
+    public void OnSent(int choice, GenerationEvent happened) => _sent[choice] = happened.OutputTokens;
+
+    /// <summary>The whole answer has been sent.</summary>
+    public void OnAnswered() => _isAnswered = true;
+
+    /// <summary>The request ends: writes its record.</summary>
+    public void End()
+    {
+        var isComplete = _isAnswered && !_context.RequestAborted.IsCancellationRequested;
+        var usages = _streams.Select(stream => stream.Usage).Where(usage => usage.HasBegun).ToList();
+        var elapsed = _ledger.Time.GetElapsedTime(_started);
+        _ledger.Add(new UsageRecord
+        {
+            Time = _ledger.Time.GetUtcNow().UtcDateTime,
+            Id = _context.TraceIdentifier,
+            Tenant = ApiCaller.Of(_context).Tenant.Id.Value,
+            Model = _streams[0].Model,
+            Adapter = _streams[0].AdapterDigest,
+            Protocol = _context.GetEndpoint()?.Metadata.GetMetadata<MethodDescriptor>() is null ? "http" : "grpc",
+            Endpoint = (_context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none",
+            Outcome = isComplete ? "completed" : JsonNamingPolicy.SnakeCaseLower.ConvertName((_failure ?? RequestError.Cancelled).ToString()),
+            FinishReasons = _reasons.Count > 0 ? _reasons : null,
+            PromptTokens = usages.Sum(usage => usage.PromptTokens),
+            CachedTokens = usages.Sum(usage => usage.CachedTokens),
+            CompletionTokens = _isWhole && !isComplete ? 0 : _sent.Sum(),
+            DurationMs = Math.Round(elapsed.TotalMilliseconds, 3),
+            FirstTokenMs = _firstToken is { } first ? Math.Round(first.TotalMilliseconds, 3) : null,
+        });
+    }
+}
