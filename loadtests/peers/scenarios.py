@@ -73,9 +73,9 @@ def shared_prefix(draw, streams, requests):
     return Scenario(f"shared 1k-token prefix, {streams} streams", [[ask() for _ in range(requests)] for _ in range(streams)], [ask()])
 
 
-def warm_up():
+def warm_up(streams, requests):
     """Brings a server up to speed before anything is measured."""
-    return chats(random.Random("warm"), 32, 3)
+    return chats(random.Random("warm"), streams, requests)
 
 
 def all_scenarios(seed):

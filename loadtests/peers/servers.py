@@ -75,11 +75,11 @@ def written_out(messages):
     return f"{turns}<|im_start|>assistant\n"
 
 
-def start_daemon(executable, threads, log):
-    """This repository's daemon, published, with its bundled model and adapters."""
+def start_daemon(executable, threads, log, name="serving", options=()):
+    """This repository's daemon, published, with its bundled model and adapters unless the options name another one."""
     port = free_port()
-    command = [executable, "--port", str(port), "--grpc-port", "0", "--device", "cpu", "--threads", str(threads), "--log-level", "warning"]
-    server = Server("serving", command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, log)
+    command = [executable, "--port", str(port), "--grpc-port", "0", "--device", "cpu", "--threads", str(threads), "--log-level", "warning", *options]
+    server = Server(name, command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, log)
     server.wait_until_ready("/health/ready")
     return server
 

@@ -96,7 +96,7 @@ def convert(model, adapters, output):
     os.makedirs(output, exist_ok=True)
     config, path = load(model, "config.json"), os.path.join(output, "model.gguf")
     convert_model(model, path)
-    by_name = {name: os.path.join(output, f"{name}.gguf") for name in sorted(os.listdir(adapters))}
+    by_name = {name: os.path.join(output, f"{name}.gguf") for name in (sorted(os.listdir(adapters)) if adapters else [])}
     for name, adapter_path in by_name.items():
         convert_adapter(os.path.join(adapters, name), config, adapter_path)
     return path, by_name

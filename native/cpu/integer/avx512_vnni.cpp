@@ -25,6 +25,8 @@ INLINE Vector zero() { return {_mm512_setzero_ps()}; }
 INLINE void store(float* p, Vector x) { _mm512_storeu_ps(p, x.v); }
 INLINE Integers splat(int32_t x) { return {_mm512_set1_epi32(x)}; }
 INLINE Line load_line(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+INLINE Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
+INLINE void store_line(uint8_t* p, Line x) { _mm512_storeu_si512(p, x.v); }
 INLINE Line lower_nibbles(Line x) { return {_mm512_and_si512(x.v, _mm512_set1_epi8(15))}; }
 INLINE Line upper_nibbles(Line x) { return {_mm512_and_si512(_mm512_srli_epi16(x.v, 4), _mm512_set1_epi8(15))}; }
 

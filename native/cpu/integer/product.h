@@ -16,14 +16,20 @@ struct Int4Format {
     static constexpr int kOffset = 8;
 };
 
+// Four bits that have been unpacked, in the lines of eight.
+struct UnpackedFormat : Int8Format {
+    static constexpr int kOffset = Int4Format::kOffset;
+};
+
+// With carry the chains go on from what c holds.
 template <typename Format, int Rows, int Panels>
 static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales, const int32_t* sums, int64_t groups, const uint8_t* const* w, int blocks, float* c, int c_stride,
-    int64_t ahead) {
+    bool carry, int64_t ahead) {
     constexpr int64_t kBlockBytes = kScaleBytes + Format::kBytes;
     Vector sum[Rows][Panels];
     for (int r = 0; r < Rows; r++) {
         for (int j = 0; j < Panels; j++) {
-            sum[r][j] = zero();
+            sum[r][j] = carry ? load(c + r * c_stride + j * 16) : zero();
         }
     }
 
@@ -53,7 +59,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
                 for (int r = 0; r < Rows; r++) {
                     const Inputs inputs = splat_quad(x + r * x_stride + g * kGroup + (l + q * Format::kLines) * 4);
                     for (int j = 0; j < Panels; j++) {
-                        dot[r][j] = add_products<Format::kQuads == 2>(weights[j], inputs, dot[r][j]);
+                        dot[r][j] = add_products<Format::kOffset == Int4Format::kOffset>(weights[j], inputs, dot[r][j]);
                     }
                 }
             }
@@ -74,7 +80,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
     }
 }
 
-using MultiplyTile = void (*)(const int8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t* const*, int, float*, int, int64_t);
+using MultiplyTile = void (*)(const int8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t* const*, int, float*, int, bool, int64_t);
 
 // How many panels a register tile of so many rows takes: 1, 2, 4 or 8. A row alone takes many, so that its chains cover each other's latency.
 constexpr int panels_beside(int rows) {
@@ -124,8 +130,10 @@ static MultiplyTile tile_of(int rows, int panels) {
     }
 }
 
+// Rows in tiles, from block `first_block` of their inputs on.
 template <typename Format>
-static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+static void multiply_rows(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int first_block, int blocks, float* c, int c_stride, bool carry,
+    int64_t panel_stride) {
     const int tiles = (rows + kTileRows - 1) / kTileRows;
     for (int tile = 0, row = 0; tile < tiles; tile++) {
         const int count = (rows - row) / (tiles - tile);
@@ -138,8 +146,8 @@ static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* c
 
             const MultiplyTile multiply_some = tile_of<Format>(count, width);
             for (; j + width <= panels; j += width) {
-                multiply_some(x.values + from * x.stride, x.stride, x.scales + from * x.groups, x.sums + from * x.groups, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride,
-                    panel_stride * width);
+                multiply_some(x.values + from * x.stride + first_block * kBlockInputs, x.stride, x.scales + from * x.groups + 2 * first_block,
+                    x.sums + from * x.groups + 2 * first_block, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride, carry, panel_stride * width);
             }
         }
 
@@ -147,5 +155,47 @@ static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* c
     }
 }
 
+static void multiply_int8(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+    multiply_rows<Int8Format>(x, first, rows, w, panels, 0, blocks, c, c_stride, false, panel_stride);
+}
+
+constexpr int kUnpackedPanels = 2;
+constexpr int kUnpackedBlocks = 16;  // of a panel: 34 KiB for two, which stay in the first cache beside the rows
+
+static void unpack_block(const uint8_t* from, uint8_t* to) {
+    __builtin_memcpy(to, from, kScaleBytes);
+    for (int line = 0; line < 8; line++) {
+        const Line packed = load_line(from + kScaleBytes + line * 64);
+        uint8_t* lower = to + kScaleBytes + (line / 4 * 8 + line % 4) * 64;
+        store_line(lower, lower_nibbles(packed));
+        store_line(lower + 4 * 64, upper_nibbles(packed));
+    }
+}
+
+// Few rows unpack as they go; for many the unpacked bytes are kept, a stretch of two panels at a time.
+static void multiply_int4(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+    if (rows <= 2 * kTileRows) {
+        multiply_rows<Int4Format>(x, first, rows, w, panels, 0, blocks, c, c_stride, false, panel_stride);
+        return;
+    }
+
+    alignas(64) uint8_t unpacked[kUnpackedPanels][kUnpackedBlocks * (kScaleBytes + kInt8Bytes)];
+    for (int panel = 0; panel < panels; panel += kUnpackedPanels) {
+        const int count = panels - panel < kUnpackedPanels ? panels - panel : kUnpackedPanels;
+        for (int from = 0; from < blocks; from += kUnpackedBlocks) {
+            const int length = blocks - from < kUnpackedBlocks ? blocks - from : kUnpackedBlocks;
+            const uint8_t* stretch[kUnpackedPanels];
+            for (int j = 0; j < count; j++) {
+                stretch[j] = unpacked[j];
+                for (int block = 0; block < length; block++) {
+                    unpack_block(w[panel + j] + (from + block) * int64_t{kScaleBytes + kInt4Bytes}, unpacked[j] + block * (kScaleBytes + kInt8Bytes));
+                }
+            }
+
+            multiply_rows<UnpackedFormat>(x, first, rows, stretch, count, from, length, c + panel * 16, c_stride, from > 0, 0);
+        }
+    }
+}
+
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>};
+const IntegerKernels kKernels = {&multiply_int8, &multiply_int4};

@@ -18,7 +18,6 @@ public static class BlockQuantizer
 
     private const float LargestInt8 = 127;
     private const int Lanes = 8;
-    private const int Vectors = GroupSize / Lanes;
 
     // Where the largest magnitude of a group of four-bit integers may come to lie: −8 is the last integer, but a little clipping of one weight can be worth finer steps for 31.
     private const float FirstExtreme = 5.5f;
@@ -75,7 +74,7 @@ public static class BlockQuantizer
 
     /// <summary>
     /// Tries several places for the largest magnitude, always on the side of −8, takes for each the scale of least squares, and keeps what leaves the smallest sum of squared
-    /// errors.
+    /// errors: Σ (w − s q)² = Σ w² − s (2 Σ w q − s Σ q²), of which only the last part differs.
     /// </summary>
     private static ushort ToInt4(ReadOnlySpan<float> group, Span<sbyte> values)
     {
@@ -86,60 +85,43 @@ public static class BlockQuantizer
             return 0;
         }
 
-        var best = float.PositiveInfinity;
-        ushort kept = 0;
-        Span<float> integers = stackalloc float[GroupSize];
-        Span<float> chosen = stackalloc float[GroupSize];
-        chosen.Clear();
+        // Scaled to one, so that no square is lost or too large.
+        var unit = Vector256.Create(extreme);
+        var (a, b, c, d) = (At(group, 0) / unit, At(group, 1) / unit, At(group, 2) / unit, At(group, 3) / unit);
+        var (best, kept, factor) = (float.NegativeInfinity, (ushort)0, 0f);
         for (var i = 0; i < Extremes; i++)
         {
-            var scale = BFloat16Bits.FromSingle(Fit(group, -(FirstExtreme + (i * ExtremeStep)) / extreme, integers));
-            var error = SquaredError(group, BFloat16Bits.ToSingle(scale), integers);
-            if (error < best)
+            var place = -(FirstExtreme + (i * ExtremeStep));
+            var (e, f, g, h) = (ToNibbles(a, place), ToNibbles(b, place), ToNibbles(c, place), ToNibbles(d, place));
+            var products = Sum((a * e) + (b * f) + ((c * g) + (d * h)));
+            var squares = Sum((e * e) + (f * f) + ((g * g) + (h * h)));
+            var scale = BFloat16Bits.FromSingle(products / squares * extreme);
+            var rounded = BFloat16Bits.ToSingle(scale) / extreme;
+            var gain = rounded * ((2 * products) - (rounded * squares));
+            if (gain > best)
             {
-                (best, kept) = (error, scale);
-                integers.CopyTo(chosen);
+                (best, kept, factor) = (gain, scale, place);
             }
         }
 
-        for (var k = 0; k < values.Length; k++)
-        {
-            values[k] = (sbyte)chosen[k];
-        }
-
+        Store(ToNibbles(a, factor), values);
+        Store(ToNibbles(b, factor), values[Lanes..]);
+        Store(ToNibbles(c, factor), values[(2 * Lanes)..]);
+        Store(ToNibbles(d, factor), values[(3 * Lanes)..]);
         return kept;
     }
 
-    /// <summary>Integers for a factor, and the scale that suits them best: Σ w q ÷ Σ q².</summary>
-    private static float Fit(ReadOnlySpan<float> group, float factor, Span<float> integers)
+    private static Vector256<float> At(ReadOnlySpan<float> group, int vector) => Vector256.Create(group[(vector * Lanes)..]);
+
+    private static Vector256<float> ToNibbles(Vector256<float> w, float place) =>
+        Vector256.Min(Vector256.Max(Vector256.Round(w * place, MidpointRounding.ToEven), Vector256.Create(-8f)), Vector256.Create(7f));
+
+    private static void Store(Vector256<float> integers, Span<sbyte> values)
     {
-        var factors = Vector256.Create(factor);
-        var (lowest, highest) = (Vector256.Create(-8f), Vector256.Create(7f));
-        var (products, squares) = (Vector256<float>.Zero, Vector256<float>.Zero);
-        for (var i = 0; i < Vectors; i++)
+        for (var i = 0; i < Lanes; i++)
         {
-            var w = Vector256.Create(group[(i * Lanes)..]);
-            var q = Vector256.Round(w * factors, MidpointRounding.ToEven);
-            q = Vector256.Min(Vector256.Max(q, lowest), highest);
-            q.CopyTo(integers[(i * Lanes)..]);
-            products += w * q;
-            squares += q * q;
+            values[i] = (sbyte)integers[i];
         }
-
-        return Sum(products) / Sum(squares);
-    }
-
-    private static float SquaredError(ReadOnlySpan<float> group, float scale, ReadOnlySpan<float> integers)
-    {
-        var scales = Vector256.Create(scale);
-        var sum = Vector256<float>.Zero;
-        for (var i = 0; i < Vectors; i++)
-        {
-            var error = Vector256.Create(group[(i * Lanes)..]) - (Vector256.Create(integers[(i * Lanes)..]) * scales);
-            sum += error * error;
-        }
-
-        return Sum(sum);
     }
 
     /// <summary>The sum of the lanes in one order: i with i + 4, then + 2, then + 1.</summary>

@@ -1,0 +1,92 @@
+"""Writes a Llama of a size of one's own with random weights and the bundled model's tokenizer, for comparing speeds where no real model is at hand.
+
+    python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64]
+
+The defaults are Llama 3.2 1B's shape but for the vocabulary, which is the tokenizer's: 0.97 billion parameters, 1.9 GB of bf16. What it says means nothing, and it says no special
+tokens: their rows of the embedding, which is the output's too, are zero.
+"""
+import argparse
+import json
+import os
+import shutil
+import struct
+
+TOKENIZER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "models", "demo", "model")
+ONE = b"\x80\x3f"  # 1 in bf16
+SIGNS = bytes(0x3C | (byte & 1) << 7 for byte in range(256))  # upper bytes of bf16: exponents of 2^-7 and 2^-6, either sign
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    for name, value in (("hidden", 2048), ("intermediate", 8192), ("layers", 16), ("heads", 32), ("kv-heads", 8), ("head-size", 64)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    return parser.parse_args()
+
+
+def random_matrix(rows, columns):
+    """Random bf16 of magnitudes from 2^-7 to 2^-5."""
+    values = bytearray(2 * rows * columns)
+    values[0::2], values[1::2] = os.urandom(rows * columns), os.urandom(rows * columns).translate(SIGNS)
+    return bytes(values)
+
+
+def shapes(args, vocabulary):
+    """Names and shapes of the tensors in the order of the file."""
+    hidden, query, kv = args.hidden, args.heads * args.head_size, args.kv_heads * args.head_size
+    yield "model.embed_tokens.weight", (vocabulary, hidden)
+    yield "model.norm.weight", (hidden,)
+    for layer in range(args.layers):
+        prefix = f"model.layers.{layer}."
+        yield prefix + "input_layernorm.weight", (hidden,)
+        yield prefix + "post_attention_layernorm.weight", (hidden,)
+        yield prefix + "self_attn.q_proj.weight", (query, hidden)
+        yield prefix + "self_attn.k_proj.weight", (kv, hidden)
+        yield prefix + "self_attn.v_proj.weight", (kv, hidden)
+        yield prefix + "self_attn.o_proj.weight", (hidden, query)
+        yield prefix + "mlp.gate_proj.weight", (args.intermediate, hidden)
+        yield prefix + "mlp.up_proj.weight", (args.intermediate, hidden)
+        yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
+
+
+def bytes_of(name, shape, special):
+    if len(shape) == 1:
+        return ONE * shape[0]
+    values = random_matrix(*shape)
+    if name != "model.embed_tokens.weight":
+        return values
+    row = 2 * shape[1]
+    return b"".join(bytes(row) if i in special else values[i * row:(i + 1) * row] for i in range(shape[0]))
+
+
+def main():
+    args = arguments()
+    os.makedirs(args.folder, exist_ok=True)
+    with open(os.path.join(TOKENIZER, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    with open(os.path.join(TOKENIZER, "tokenizer.json"), encoding="utf-8") as file:
+        special = {token["id"] for token in json.load(file)["added_tokens"]}
+    config |= {"hidden_size": args.hidden, "intermediate_size": args.intermediate, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
+               "num_key_value_heads": args.kv_heads, "head_dim": args.head_size}
+    for name in os.listdir(TOKENIZER):
+        if "token" in name or name == "generation_config.json":
+            shutil.copy(os.path.join(TOKENIZER, name), args.folder)
+    with open(os.path.join(args.folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2)
+
+    header, offset = {}, 0
+    tensors = list(shapes(args, config["vocab_size"]))
+    for name, shape in tensors:
+        size = 2 * shape[0] * (shape[1] if len(shape) == 2 else 1)
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    with open(os.path.join(args.folder, "model.safetensors"), "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name, shape in tensors:
+            file.write(bytes_of(name, shape, special))
+    print(f"{args.folder}: {offset / 2e6:.0f} million parameters")
+
+
+if __name__ == "__main__":
+    main()
