@@ -2,8 +2,8 @@
 
     python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64]
 
-The defaults are Llama 3.2 1B's shape but for the vocabulary, which is the tokenizer's: 0.97 billion parameters, 1.9 GB of bf16. What it says means nothing, and it says no special
-tokens: their rows of the embedding, which is the output's too, are zero.
+The defaults are Llama 3.2 1B's shape but for the vocabulary, which is the tokenizer's: 0.97 billion parameters, 1.9 GB of bf16. What it says means nothing, but it is made of
+plain letters, since llama-server ends a stream with an error where bytes are no text: all other tokens' rows of the embedding, which is the output's too, are zero.
 """
 import argparse
 import json
@@ -49,14 +49,22 @@ def shapes(args, vocabulary):
         yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
 
 
-def bytes_of(name, shape, special):
+def plain_tokens():
+    """Ids of tokens of ASCII letters, with a blank before them or not."""
+    with open(os.path.join(TOKENIZER, "tokenizer.json"), encoding="utf-8") as file:
+        tokenizer = json.load(file)
+    special = {token["content"] for token in tokenizer["added_tokens"]}
+    return {index for text, index in tokenizer["model"]["vocab"].items() if text not in special and text.removeprefix("\u0120").isascii() and text.removeprefix("\u0120").isalpha()}
+
+
+def bytes_of(name, shape, plain):
     if len(shape) == 1:
         return ONE * shape[0]
     values = random_matrix(*shape)
     if name != "model.embed_tokens.weight":
         return values
     row = 2 * shape[1]
-    return b"".join(bytes(row) if i in special else values[i * row:(i + 1) * row] for i in range(shape[0]))
+    return b"".join(values[i * row:(i + 1) * row] if i in plain else bytes(row) for i in range(shape[0]))
 
 
 def main():
@@ -64,8 +72,7 @@ def main():
     os.makedirs(args.folder, exist_ok=True)
     with open(os.path.join(TOKENIZER, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
-    with open(os.path.join(TOKENIZER, "tokenizer.json"), encoding="utf-8") as file:
-        special = {token["id"] for token in json.load(file)["added_tokens"]}
+    plain = plain_tokens()
     config |= {"hidden_size": args.hidden, "intermediate_size": args.intermediate, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
                "num_key_value_heads": args.kv_heads, "head_dim": args.head_size}
     for name in os.listdir(TOKENIZER):
@@ -84,7 +91,7 @@ def main():
     with open(os.path.join(args.folder, "model.safetensors"), "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, shape in tensors:
-            file.write(bytes_of(name, shape, special))
+            file.write(bytes_of(name, shape, plain))
     print(f"{args.folder}: {offset / 2e6:.0f} million parameters")
 
 

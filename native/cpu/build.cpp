@@ -149,7 +149,7 @@ void carve_integer_rows(Engine& engine, Carver& carver) {
     to.stride = kBlockInputs * blocks + (blocks > 0 ? kBlockInputs : 0);  // off power-of-two strides
     to.values = carver.take<int8_t>(rows * to.stride);
     to.scales = carver.take<float>(rows * to.groups);
-    to.sums = carver.take<int32_t>(rows * to.groups);
+    to.starts = carver.take<int32_t>(rows * to.groups);
 }
 
 void carve_pool(Engine& engine, Carver& carver) {

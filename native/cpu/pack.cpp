@@ -70,12 +70,12 @@ void pack_block(uint8_t* block, int format, int lane, const int8_t* values, cons
     for (int k = 0; k < kBlockInputs; k++) {
         const int quad = k % kGroup / 4;
         if (format == SRV_FORMAT_INT8) {
-            to[k / 4 * 64 + lane * 4 + k % 4] = static_cast<uint8_t>(values[k] + 128);
+            to[k / 4 * 64 + lane * 4 + k % 4] = static_cast<uint8_t>(values[k] + kInt8Offset);
             continue;
         }
 
         uint8_t& pair = to[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
-        const auto nibble = static_cast<uint8_t>((values[k] + 8) & 15);
+        const auto nibble = static_cast<uint8_t>((values[k] + kInt4Offset) & 15);
         pair = quad < 4 ? static_cast<uint8_t>((pair & 0xF0) | nibble) : static_cast<uint8_t>((pair & 0x0F) | nibble << 4);
     }
 }

@@ -17,6 +17,8 @@ internal static class FormatMode
     private const int Turns = 3;
     private const int MillisecondsPerTurn = 400;
     private const int Sequences = 32;
+    private const int Context = 32;  // short, as filling all sequences of a large model takes minutes otherwise
+    private const int Prompt = 256;
 
     /// <summary>Arguments: <c>--model DIR</c> (weights and all; the bundled model by default) or <c>--config FILE</c> (random weights in its shape), <c>--threads N</c>, <c>--isa NAME</c>.</summary>
     public static void Run(string[] args)
@@ -29,7 +31,7 @@ internal static class FormatMode
         var formats = Enum.GetValues<WeightFormat>();
         var backends = formats.Select(format => Load(ProgramQuantization.Apply(program, format), folder, isa, threads)).ToArray();
         var bytes = backends.Select(backend => program.Weights.Where(weight => IsRead(program, weight)).Sum(weight => backend.PackedBytes(weight.Index))).ToArray();
-        var sessions = backends.Select(backend => new StepSession(backend, program, [], Sequences)).ToArray();
+        var sessions = backends.Select(backend => new StepSession(backend, program, [], Sequences, Context, Prompt)).ToArray();
         Console.WriteLine($"{backends[0].Name} {backends[0].InstructionSet}, {backends[0].ThreadCount} threads, {program.Weights.Sum(weight => (long)weight.Rows * weight.Columns) / 1e6:F0} M parameters");
         var rate = ReadRate(bytes.Max(), backends[0].ThreadCount);
         foreach (var streams in new[] { 1, 8, Sequences })
@@ -37,7 +39,7 @@ internal static class FormatMode
             Report($"decode of {streams} streams", streams, formats, bytes, rate, [.. sessions.Select(session => session.Decode(streams, _ => -1))]);
         }
 
-        Report($"prefill of {StepSession.Context} tokens", StepSession.Context, formats, bytes, rate, [.. sessions.Select(session => (Action)(() => session.Prefill(0)))]);
+        Report($"prefill of {Prompt} tokens", Prompt, formats, bytes, rate, [.. sessions.Select(session => session.Prompt(Prompt, -1))]);
         Array.ForEach(backends, backend => backend.Dispose());
     }
 

@@ -11,11 +11,14 @@ constexpr int kScaleBytes = 64;     // bf16 [2 groups][16 outputs]
 constexpr int kInt8Bytes = 1024;    // [16 quads of inputs][16 outputs][4], each q + 128
 constexpr int kInt4Bytes = 512;     // [2 groups][4][16 outputs][4]: line l of a group has quad l in its lower and quad l + 4 in its upper nibbles, each q + 8
 
-// The input of a Linear, rounded: integers, per group its scale and the sum of its integers, which takes the weights' offset back out.
+constexpr int kInt8Offset = 128;
+constexpr int kInt4Offset = 8;
+
+// The input of a Linear, rounded: integers, per group its scale and where its dot products start, minus the sum of its integers times the offset of the weights that follow.
 struct IntegerRows {
     int8_t* values;
     float* scales;
-    int32_t* sums;
+    int32_t* starts;
     int32_t stride;  // integers of a row
     int32_t groups;  // of a row
 };

@@ -6,24 +6,24 @@ struct Int8Format {
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kLines = 8;
     static constexpr int kQuads = 1;
-    static constexpr int kOffset = 128;
+    static constexpr bool kNibbles = false;
 };
 
 struct Int4Format {
     static constexpr int kBytes = kInt4Bytes;
     static constexpr int kLines = 4;
     static constexpr int kQuads = 2;
-    static constexpr int kOffset = 8;
+    static constexpr bool kNibbles = true;
 };
 
 // Four bits that have been unpacked, in the lines of eight.
 struct UnpackedFormat : Int8Format {
-    static constexpr int kOffset = Int4Format::kOffset;
+    static constexpr bool kNibbles = true;
 };
 
 // With carry the chains go on from what c holds.
 template <typename Format, int Rows, int Panels>
-static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales, const int32_t* sums, int64_t groups, const uint8_t* const* w, int blocks, float* c, int c_stride,
+static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales, const int32_t* starts, int64_t groups, const uint8_t* const* w, int blocks, float* c, int c_stride,
     bool carry, int64_t ahead) {
     constexpr int64_t kBlockBytes = kScaleBytes + Format::kBytes;
     Vector sum[Rows][Panels];
@@ -38,7 +38,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
         Integers dot[Rows][Panels];
         for (int r = 0; r < Rows; r++) {
             for (int j = 0; j < Panels; j++) {
-                dot[r][j] = splat(-Format::kOffset * sums[r * groups + g]);
+                dot[r][j] = splat(starts[r * groups + g]);
             }
         }
 
@@ -59,7 +59,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
                 for (int r = 0; r < Rows; r++) {
                     const Inputs inputs = splat_quad(x + r * x_stride + g * kGroup + (l + q * Format::kLines) * 4);
                     for (int j = 0; j < Panels; j++) {
-                        dot[r][j] = add_products<Format::kOffset == Int4Format::kOffset>(weights[j], inputs, dot[r][j]);
+                        dot[r][j] = add_products<Format::kNibbles>(weights[j], inputs, dot[r][j]);
                     }
                 }
             }
@@ -147,7 +147,7 @@ static void multiply_rows(const IntegerRows& x, int first, int rows, const uint8
             const MultiplyTile multiply_some = tile_of<Format>(count, width);
             for (; j + width <= panels; j += width) {
                 multiply_some(x.values + from * x.stride + first_block * kBlockInputs, x.stride, x.scales + from * x.groups + 2 * first_block,
-                    x.sums + from * x.groups + 2 * first_block, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride, carry, panel_stride * width);
+                    x.starts + from * x.groups + 2 * first_block, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride, carry, panel_stride * width);
             }
         }
 

@@ -5,7 +5,7 @@ constexpr float kSmallest = 1e-30f;
 
 SRV_INLINE Vector magnitude(Vector x) { return larger(x, sub(zero(), x)); }
 
-SRV_INLINE void quantize_group(const Activation* x, int8_t* values, float* scale, int32_t* sum) {
+SRV_INLINE void quantize_group(const Activation* x, int8_t* values, float* scale, int offset, int32_t* start) {
     const Vector a = load_activation(x);
     const Vector b = load_activation(x + kLanes);
     const float largest = max_lanes(larger(magnitude(a), magnitude(b)));
@@ -15,13 +15,14 @@ SRV_INLINE void quantize_group(const Activation* x, int8_t* values, float* scale
     store_int8(values, qa);
     store_int8(values + kLanes, qb);
     *scale = largest / 127.0f;
-    *sum = static_cast<int32_t>(sum_lanes(add(qa, qb)));  // whole numbers below 2^13: exact
+    *start = -offset * static_cast<int32_t>(sum_lanes(add(qa, qb)));  // whole numbers below 2^13: exact
 }
 
 // Rows and columns both: units of 8 groups, so that one row keeps several workers busy. A row's padding is zero.
 static void quantize_rows(const Engine& engine, const Activation* x, int64_t x_stride, int rows, const Weight& weight, int worker) {
     constexpr int kChunk = 8;
     const IntegerRows& to = engine.integer_rows;
+    const int offset = weight.format == SRV_FORMAT_INT8 ? kInt8Offset : kInt4Offset;
     const int groups = 2 * weight.blocks;
     const int chunks = (groups + kChunk - 1) / kChunk;
     const Share share = share_of(engine, rows * chunks, worker);
@@ -29,7 +30,7 @@ static void quantize_rows(const Engine& engine, const Activation* x, int64_t x_s
         const int64_t row = unit / chunks;
         const int first = unit % chunks * kChunk;
         for (int g = first; g < groups && g < first + kChunk; g++) {
-            quantize_group(x + row * x_stride + g * kGroup, to.values + row * to.stride + g * kGroup, to.scales + row * to.groups + g, to.sums + row * to.groups + g);
+            quantize_group(x + row * x_stride + g * kGroup, to.values + row * to.stride + g * kGroup, to.scales + row * to.groups + g, offset, to.starts + row * to.groups + g);
         }
     }
 }

@@ -68,12 +68,12 @@ SRV_INLINE uint16_t narrow(float x) {
 // The integer of input k and an output in a block of 64 inputs; the layout is integer/integer.h's.
 SRV_INLINE int integer_of(const uint8_t* block, int format, int k, int lane) {
     if (format == SRV_FORMAT_INT8) {
-        return block[k / 4 * 64 + lane * 4 + k % 4] - 128;
+        return block[k / 4 * 64 + lane * 4 + k % 4] - kInt8Offset;
     }
 
     const int quad = k % kGroup / 4;
     const int pair = block[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
-    return (quad < 4 ? pair & 15 : pair >> 4) - 8;
+    return (quad < 4 ? pair & 15 : pair >> 4) - kInt4Offset;
 }
 
 // Activations are rounded floats where products are chains of fp32 FMAs, and bf16 elsewhere.
