@@ -40,53 +40,28 @@ internal static unsafe class IntegerKernel
         }
     }
 
-    /// <summary>Rows times a panel of outputs into a tile of <paramref name="tileStride"/> floats a row; outputs past the matrix's end are zero.</summary>
+    /// <summary>Rows times some outputs into a tile of <paramref name="tileStride"/> floats a row; outputs past the matrix's end are zero.</summary>
+    /// <param name="x">The inputs.</param>
+    /// <param name="rounded">The same, rounded; null multiplies them as they are.</param>
+    /// <param name="firstRow">The first row.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="firstOutput">The first output.</param>
+    /// <param name="outputs">Outputs; those of the last panel go on to its end.</param>
+    /// <param name="tile">Receives the products.</param>
+    /// <param name="tileStride">Floats of a row of it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(IntegerRows x, int firstRow, int rows, IntegerMatrix weight, int weightRows, int firstOutput, int outputs, float* tile, int tileStride)
+    public static void Run(ActivationBuffer x, IntegerRows? rounded, int firstRow, int rows, IntegerMatrix weight, int firstOutput, int outputs, float* tile, int tileStride)
     {
         for (var o = 0; o < outputs; o++)
         {
-            var output = firstOutput + o;
-            if (output >= weightRows)
-            {
-                Clear(tile + o, rows, tileStride);
-                continue;
-            }
-
-            var values = weight.Values(output);
-            var scales = weight.Scales(output);
+            var values = weight.Values(firstOutput + o);
+            var scales = weight.Scales(firstOutput + o);
             for (var row = 0; row < rows; row++)
             {
-                tile[(row * tileStride) + o] = Dot(values, scales, x.Values(firstRow + row), x.Scales(firstRow + row), weight.Groups);
-            }
-        }
-    }
-
-    /// <summary>The same with inputs that are not rounded: one chain of fused multiply-adds over the inputs, ascending.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void RunExact(float* x, int xStride, int rows, int columns, IntegerMatrix weight, int weightRows, int firstOutput, int outputs, float* tile, int tileStride)
-    {
-        for (var o = 0; o < outputs; o++)
-        {
-            var output = firstOutput + o;
-            if (output >= weightRows)
-            {
-                Clear(tile + o, rows, tileStride);
-                continue;
-            }
-
-            var values = weight.Values(output);
-            var scales = weight.Scales(output);
-            for (var row = 0; row < rows; row++)
-            {
-                var from = x + ((long)row * xStride);
-                var sum = 0f;
-                for (var k = 0; k < columns; k++)
-                {
-                    sum = MathF.FusedMultiplyAdd(from[k], scales[k / Group] * values[k], sum);
-                }
-
-                tile[(row * tileStride) + o] = sum;
+                tile[(row * tileStride) + o] = rounded is null
+                    ? DotExact(values, scales, x.Row(firstRow + row), x.Columns)
+                    : Dot(values, scales, rounded.Values(firstRow + row), rounded.Scales(firstRow + row), weight.Groups);
             }
         }
     }
@@ -108,11 +83,15 @@ internal static unsafe class IntegerKernel
         return sum;
     }
 
-    private static void Clear(float* column, int rows, int stride)
+    /// <summary>One chain of fused multiply-adds over the inputs, ascending.</summary>
+    private static float DotExact(sbyte* w, float* weightScales, float* x, int columns)
     {
-        for (var row = 0; row < rows; row++)
+        var sum = 0f;
+        for (var k = 0; k < columns; k++)
         {
-            column[row * stride] = 0;
+            sum = MathF.FusedMultiplyAdd(x[k], weightScales[k / Group] * w[k], sum);
         }
+
+        return sum;
     }
 }

@@ -4,7 +4,7 @@ using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Managed.Memory;
 
-/// <summary>A matrix of integers with their scales, row by row: integers [rows, padded columns], a byte each whatever the format, and scales [rows, groups] widened to fp32.</summary>
+/// <summary>A matrix of integers with their scales, row by row: integers [rows, padded columns], a byte each whatever the format, and scales [rows, groups] widened to fp32. Rows past the end are zero, up to a whole panel.</summary>
 internal sealed unsafe class IntegerMatrix : IDisposable
 {
     private readonly WeightSpec _spec;
@@ -19,8 +19,8 @@ internal sealed unsafe class IntegerMatrix : IDisposable
         _quantizer = quantizer;
         Columns = BlockQuantizer.PaddedColumns(spec.Columns);
         Groups = BlockQuantizer.GroupCount(spec.Columns);
-        _values = new NativeBuffer<sbyte>((long)spec.Rows * Columns);
-        _scales = new NativeBuffer<float>((long)spec.Rows * Groups);
+        _values = new NativeBuffer<sbyte>(RowsOf(spec) * Columns);
+        _scales = new NativeBuffer<float>(RowsOf(spec) * Groups);
     }
 
     /// <summary>Integers of a row.</summary>
@@ -31,7 +31,7 @@ internal sealed unsafe class IntegerMatrix : IDisposable
 
     /// <summary>Bytes that a weight takes.</summary>
     public static long BytesOf(WeightSpec spec) =>
-        checked((long)spec.Rows * (BlockQuantizer.PaddedColumns(spec.Columns) + ((long)BlockQuantizer.GroupCount(spec.Columns) * sizeof(float))));
+        checked(RowsOf(spec) * (BlockQuantizer.PaddedColumns(spec.Columns) + ((long)BlockQuantizer.GroupCount(spec.Columns) * sizeof(float))));
 
     /// <summary>A row's integers.</summary>
     public sbyte* Values(int row) => _values.Pointer + ((long)row * Columns);
@@ -61,6 +61,8 @@ internal sealed unsafe class IntegerMatrix : IDisposable
             destination[k] = scales[k / BlockQuantizer.GroupSize] * values[k];
         }
     }
+
+    private static long RowsOf(WeightSpec spec) => ((long)spec.Rows + PackedWeight.PanelWidth - 1) / PackedWeight.PanelWidth * PackedWeight.PanelWidth;
 
     /// <inheritdoc/>
     public void Dispose()

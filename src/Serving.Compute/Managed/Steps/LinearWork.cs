@@ -70,13 +70,9 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         {
             GemmKernel<TL, TV>.Run(x.Row(firstRow), x.Stride, rows, _weight.Panel(firstPanel), panels, _weight.Columns, tile, LinearTiles.Stride);
         }
-        else if (_quantize is null)
-        {
-            IntegerKernel.RunExact(x.Row(firstRow), x.Stride, rows, x.Columns, integers, _weight.Rows, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
-        }
         else
         {
-            IntegerKernel.Run(_tiles.Integers, firstRow, rows, integers, _weight.Rows, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
+            IntegerKernel.Run(x, State.Exact ? null : _tiles.Integers, firstRow, rows, integers, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
         }
     }
 
