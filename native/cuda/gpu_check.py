@@ -14,6 +14,7 @@ the most wanted first (`Serving.Benchmarks cuda`). --emulator runs the same with
 Exit status: 0 all that was asked for ran and no test failed, 1 a test or a stage failed, 2 the command line or the machine is not right, 3 something was cut off, 143 after SIGTERM.
 """
 import argparse
+import contextlib
 import glob
 import hashlib
 import json
@@ -103,8 +104,8 @@ class Stage:
 class Run:
     """Stages, one group after the other, those of a group side by side."""
 
-    def __init__(self, out, limit, environment):
-        self._out, self._limit, self._environment = out, limit, environment
+    def __init__(self, out, limit, environment, signals):
+        self._out, self._limit, self._environment, self._signals = out, limit, environment, signals
         self._began = time.monotonic()
         self.stages, self.notes = [], []
 
@@ -126,7 +127,8 @@ class Run:
             seconds = self.left(stage.share)
             if seconds is None or seconds > 1:
                 print(f'== {stage.name}', flush=True)
-                stage.start(seconds, self._environment)
+                with self._signals.held():
+                    stage.start(seconds, self._environment)
         self.write()
         while any([stage.poll() for stage in group]):
             time.sleep(POLL_SECONDS)
@@ -292,20 +294,39 @@ class Ended(Exception):
     """The run was asked to end."""
 
 
-def end(number, frame):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise Ended
+class Signals:
+    """The first of SIGTERM and SIGINT raises Ended, at once or after what must not be cut in two; later ones do nothing."""
+
+    def __init__(self):
+        self._held, self._came = False, False
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+
+    @contextlib.contextmanager
+    def held(self):
+        """A command that has been started and is not known yet could not be ended. Blocked signals would be inherited by it, so they are noted."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._came:
+            raise Ended
+
+    def _end(self, number, frame):
+        # Ignored from here on, a command about to be started would ignore them too.
+        first, self._came = not self._came, True
+        if first and not self._held:
+            raise Ended
 
 
 def main():
     options = read_options()
     out, ended = options.out.resolve(), False
     clean(out)
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    signals = Signals()
     environment = environment_for(options.emulator and os.path.abspath(options.emulator))
-    run = Run(out, options.limit, environment)
+    run = Run(out, options.limit, environment, signals)
     try:
         began = time.monotonic()
         unpack(ARCHIVE, HERE)

@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 SOURCES = pathlib.Path(__file__).resolve().parents[3] / 'native' / 'cuda'
 sys.path.insert(0, str(SOURCES))
@@ -62,7 +63,7 @@ esac
 def stage_of(folder, script, limit, share=100):
     """A stage that has run a shell script within a limit."""
     stage = gpu_check.Stage('name', share, lambda _: ['bash', '-c', script], folder)
-    run = gpu_check.Run(folder, limit, dict(os.environ))
+    run = gpu_check.Run(folder, limit, dict(os.environ), gpu_check.Signals())
     run.stages.append(stage)
     with contextlib.redirect_stdout(io.StringIO()):
         run.run([stage])
@@ -73,6 +74,8 @@ class Folder(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
 
 
 class StageTest(Folder):
@@ -95,6 +98,25 @@ class StageTest(Folder):
         self.assertEqual('not begun', stage.state)
         self.assertEqual('not begun', file[0]['state'])
         self.assertFalse((self.folder / 'ran').exists())
+
+
+    def test_a_signal_while_a_stage_starts_ends_it_once_it_is_known(self):
+        def popen(*arguments, **options):
+            process = start(*arguments, **options)
+            started.append(process)
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return process
+
+        start, started = subprocess.Popen, []
+        stage = gpu_check.Stage('name', 100, lambda _: ['sleep', '3600'], self.folder)
+        run = gpu_check.Run(self.folder, 0, dict(os.environ), gpu_check.Signals())
+        run.stages.append(stage)
+        with mock.patch.object(subprocess, 'Popen', popen), contextlib.redirect_stdout(io.StringIO()), self.assertRaises(gpu_check.Ended):
+            run.run([stage])
+        self.assertIsNone(started[0].poll())
+        run.end()
+        self.assertEqual(('ended by a signal', -signal.SIGTERM), (stage.state, stage.status))
 
 
 def ends(process):
