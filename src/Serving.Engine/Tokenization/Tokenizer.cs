@@ -1,4 +1,5 @@
 using System.Text;
+using Serving.Engine.Tokenization.Decoders;
 using Serving.Engine.Tokenization.Format;
 
 namespace Serving.Engine.Tokenization;
@@ -42,6 +43,9 @@ public sealed class Tokenizer
 
     /// <summary>The Jinja chat template: chat_template.jinja if it is there, else the config's (the one named "default" of a list).</summary>
     public string? ChatTemplate { get; }
+
+    /// <summary>Whether an answer is the bytes of its tokens, one after the other, but for a space that the first one may lose; else something is written between them.</summary>
+    public bool TokensJoinPlainly => !_parts.Decoders.Any(static decoder => decoder is SpaceJoinDecoder);
 
     /// <summary>The parts, for this assembly.</summary>
     internal TokenizerParts Parts => _parts;

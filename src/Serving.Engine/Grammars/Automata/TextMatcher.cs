@@ -23,6 +23,9 @@ public sealed class TextMatcher
     /// <summary>Whether a longer text may be one.</summary>
     public bool CanContinue => _waiting.Count > 0;
 
+    /// <summary>Whether it ended because the text can be read in more ways than are followed, not because it is wrong.</summary>
+    public bool IsTooAmbiguous { get; private set; }
+
     /// <summary>Takes a byte.</summary>
     /// <returns>False when no text of the grammar goes on with it; then nothing more is taken.</returns>
     public bool Take(byte value)
@@ -56,6 +59,7 @@ public sealed class TextMatcher
         {
             _waiting.Clear();
             ends = false;
+            IsTooAmbiguous = true;
         }
 
         IsComplete = ends;
