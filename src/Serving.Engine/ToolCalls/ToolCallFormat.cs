@@ -1,0 +1,103 @@
+namespace Serving.Engine.ToolCalls;
+
+/// <summary>
+/// How a model writes calls of functions: JSON objects with a name and arguments, between texts of its own. Names are vLLM's. The texts <see cref="First"/> to
+/// <see cref="Last"/> are what a model writes when nothing else is in the answer: First, calls (each within Before and After) with Between between them, Last. The
+/// parser takes white space anywhere around calls.
+/// </summary>
+public sealed record ToolCallFormat
+{
+    /// <summary>Characters of a function's name: OpenAI's number.</summary>
+    public const int MaxNameLength = 64;
+
+    /// <summary>Hermes 2 and 3, Qwen 2.5 and 3: each call an object inside &lt;tool_call&gt;.</summary>
+    public static ToolCallFormat Hermes { get; } = new()
+    {
+        Name = "hermes",
+        Marker = "<tool_call>",
+        EndMarker = "</tool_call>",
+        Before = "<tool_call>\n",
+        After = "\n</tool_call>",
+        Between = "\n",
+    };
+
+    /// <summary>Llama 3.1 to 3.3: the whole answer an object with "parameters", or several with semicolons, with or without a token before them.</summary>
+    public static ToolCallFormat Llama3Json { get; } = new()
+    {
+        Name = "llama3_json",
+        Marker = "<|python_tag|>",
+        IsBare = true,
+        Separator = ';',
+        ArgumentsKey = "parameters",
+        Between = "; ",
+    };
+
+    /// <summary>Mistral's models up to the tokenizer's version 7: a list of objects behind a token.</summary>
+    public static ToolCallFormat Mistral { get; } = new()
+    {
+        Name = "mistral",
+        Marker = "[TOOL_CALLS]",
+        IsList = true,
+        Separator = ',',
+        First = "[TOOL_CALLS][",
+        Between = ", ",
+        Last = "]",
+        HasShortIds = true,
+    };
+
+    /// <summary>Every format.</summary>
+    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, Llama3Json];
+
+    /// <summary>vLLM's name of its parser.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The text that announces a call, or a list of them; its first character does not come again in it.</summary>
+    public required string Marker { get; init; }
+
+    /// <summary>The text that may stand behind each call; like <see cref="Marker"/>. None where it is empty.</summary>
+    public string EndMarker { get; init; } = "";
+
+    /// <summary>Whether an answer may begin with a call that nothing announces.</summary>
+    public bool IsBare { get; init; }
+
+    /// <summary>Whether a list of calls may stand behind the marker.</summary>
+    public bool IsList { get; init; }
+
+    /// <summary>The character between two calls behind one marker; none where each has a marker.</summary>
+    public char? Separator { get; init; }
+
+    /// <summary>The key of the arguments as the model writes it; the parser takes "arguments" and "parameters".</summary>
+    public string ArgumentsKey { get; init; } = "arguments";
+
+    /// <summary>Stands before the first call.</summary>
+    public string First { get; init; } = "";
+
+    /// <summary>Stands before each call.</summary>
+    public string Before { get; init; } = "";
+
+    /// <summary>Stands behind each call.</summary>
+    public string After { get; init; } = "";
+
+    /// <summary>Stands between two calls.</summary>
+    public string Between { get; init; } = "";
+
+    /// <summary>Stands behind the last call.</summary>
+    public string Last { get; init; } = "";
+
+    /// <summary>Whether the model's templates take ids of nine letters and digits only.</summary>
+    public bool HasShortIds { get; init; }
+
+    /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
+    public IEnumerable<string> Markers => EndMarker.Length == 0 ? [Marker] : [Marker, EndMarker];
+
+    /// <summary>The format of a name, or null.</summary>
+    public static ToolCallFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
+
+    /// <summary>What stands before a call's arguments inside <see cref="Before"/> and <see cref="After"/>; a brace closes it.</summary>
+    public string Head(string name) => $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
+
+    /// <summary>An answer of nothing but calls, as the model writes it.</summary>
+    /// <param name="calls">Names and arguments, the latter JSON objects.</param>
+    public string Write(params IReadOnlyList<(string Name, string Arguments)> calls) =>
+        First + string.Join(Between, calls.Select(call => Before + Head(call.Name) + call.Arguments + "}" + After)) + Last;
+}

@@ -1,0 +1,334 @@
+using System.Text;
+
+namespace Serving.Engine.ToolCalls;
+
+/// <summary>
+/// Tells calls from content in an answer that comes in pieces. A call is an object of a <see cref="ToolCallFormat"/> that names one of the functions offered and whose
+/// arguments are a JSON object; its arguments are given as they come. Everything else is content, word for word: text that looked like a call, a call of something that
+/// was not offered, one that the end of the answer cuts off. Only marks, separators and white space beside calls are neither. How the text is cut into pieces changes
+/// nothing but the pieces. Never throws. Belongs to one answer, not thread-safe.
+/// </summary>
+public sealed class ToolCallParser
+{
+    /// <summary>Calls that an answer may make; what comes after the last is content.</summary>
+    public const int MaxCalls = 128;
+
+    /// <summary>Characters held back at most, while it is open what they are: longer arguments that stand before their name than this make no call.</summary>
+    public const int MaxHeld = 64 << 10;
+
+    private readonly ToolCallFormat _format;
+    private readonly IReadOnlySet<string> _names;
+    private readonly Func<string> _newId;
+    private readonly int _maxCalls;
+    private readonly StringBuilder _held = new();
+    private readonly PendingOutput _output = new();
+    private State _state = State.Gap;
+    private CallReader? _reader;
+    private int _markerAt = -1;
+    private int _begun;
+    private bool _isAfterCall;
+    private bool _isSeparated;
+    private bool _isInList;
+
+    /// <summary>Begins an answer.</summary>
+    /// <param name="format">How the model writes calls.</param>
+    /// <param name="names">The functions that were offered.</param>
+    /// <param name="maxCalls">Calls after which the answer is to end; what comes after them is dropped. 0: as many as it makes.</param>
+    /// <param name="newId">Draws the id of a call.</param>
+    public ToolCallParser(ToolCallFormat format, IReadOnlySet<string> names, int maxCalls, Func<string> newId)
+    {
+        _format = format;
+        _names = names;
+        _maxCalls = maxCalls;
+        _newId = newId;
+    }
+
+    private enum State
+    {
+        // Content; the marker is looked for.
+        Text,
+
+        // Before anything but white space has come, and behind calls.
+        Gap,
+
+        // Behind a marker.
+        Opening,
+
+        // Inside the object of a call.
+        Call,
+
+        // Inside it, behind name and arguments.
+        Tail,
+    }
+
+    /// <summary>Complete calls so far.</summary>
+    public int Calls { get; private set; }
+
+    /// <summary>Whether there are as many calls as there may be.</summary>
+    public bool IsDone => _maxCalls > 0 && Calls >= _maxCalls;
+
+    /// <summary>Takes more text; returns what has become certain.</summary>
+    public ToolCallOutput Append(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (_state == State.Text && _held.Length == 0 && !text.Contains(_format.Marker[0], StringComparison.Ordinal))
+        {
+            return new ToolCallOutput(text, []);
+        }
+
+        foreach (var c in text)
+        {
+            if (IsDone)
+            {
+                break;
+            }
+
+            Take(c);
+        }
+
+        return _output.Take();
+    }
+
+    /// <summary>Ends the answer; returns what was held back.</summary>
+    public ToolCallOutput Flush()
+    {
+        if (_output.IsOpen)
+        {
+            _output.Withdraw();
+        }
+        else if (_state is not State.Tail && !(_state == State.Gap && _isAfterCall && _markerAt < 0) && !IsDone)
+        {
+            _output.Add(_held);
+        }
+
+        _held.Clear();
+        _state = State.Text;
+        return _output.Take();
+    }
+
+    private void Take(char c)
+    {
+        switch (_state)
+        {
+            case State.Text:
+                InText(c);
+                break;
+            case State.Gap:
+                InGap(c);
+                break;
+            case State.Opening:
+                Opening(c);
+                break;
+            default:
+                InCall(c);
+                break;
+        }
+    }
+
+    private void InText(char c)
+    {
+        var marker = _format.Marker;
+        if (_begun < MaxCalls && c == marker[_held.Length])
+        {
+            _held.Append(c);
+            _state = _held.Length == marker.Length ? State.Opening : State.Text;
+            return;
+        }
+
+        Release();
+        if (_begun < MaxCalls && c == marker[0])
+        {
+            _held.Append(c);
+        }
+        else
+        {
+            _output.Add(c);
+        }
+    }
+
+    private void InGap(char c)
+    {
+        if (_markerAt >= 0)
+        {
+            InMarker(c);
+        }
+        else if (_begun == MaxCalls || _held.Length == MaxHeld)
+        {
+            BackToText(c);
+        }
+        else if (char.IsWhiteSpace(c))
+        {
+            _held.Append(c);
+        }
+        else if (c == '{' && (_isInList ? _isSeparated : _format.IsBare))
+        {
+            BeginCall(c);
+        }
+        else if (_isAfterCall && !_isSeparated && c == _format.Separator)
+        {
+            _isSeparated = true;
+            _held.Append(c);
+        }
+        else if (_isInList && !_isSeparated && c == ']')
+        {
+            _isInList = false;
+            _held.Clear();
+        }
+        else
+        {
+            _markerAt = _held.Length;
+            InMarker(c);
+        }
+    }
+
+    // The held text, from a place in it, may become the marker or the end marker.
+    private void InMarker(char c)
+    {
+        var at = _held.Length - _markerAt;
+        if (Continues(_format.Marker, at, c))
+        {
+            _held.Append(c);
+            if (at + 1 == _format.Marker.Length)
+            {
+                (_markerAt, _state) = (-1, State.Opening);
+            }
+        }
+        else if (_isAfterCall && Continues(_format.EndMarker, at, c))
+        {
+            _held.Append(c);
+            if (at + 1 == _format.EndMarker.Length)
+            {
+                _markerAt = -1;
+                _held.Clear();
+            }
+        }
+        else
+        {
+            BackToText(c);
+        }
+    }
+
+    // The held text agrees with this marker so far, and so does c.
+    private bool Continues(string marker, int at, char c)
+    {
+        for (var i = 0; i < at; i++)
+        {
+            if (i >= marker.Length || _held[_markerAt + i] != marker[i])
+            {
+                return false;
+            }
+        }
+
+        return at < marker.Length && c == marker[at];
+    }
+
+    private void Opening(char c)
+    {
+        if (char.IsWhiteSpace(c) && _held.Length < MaxHeld)
+        {
+            _held.Append(c);
+        }
+        else if (c == '[' && _format.IsList && !_isInList)
+        {
+            _isInList = true;
+            _held.Append(c);
+        }
+        else if (c == '{')
+        {
+            BeginCall(c);
+        }
+        else
+        {
+            BackToText(c);
+        }
+    }
+
+    private void BeginCall(char c)
+    {
+        _reader = new CallReader(_names);
+        _state = State.Call;
+        InCall(c);
+    }
+
+    private void InCall(char c)
+    {
+        var step = _held.Length < MaxHeld ? _reader!.Next(c) : CallStep.Wrong;
+        switch (step)
+        {
+            case CallStep.Wrong:
+                BackToText(c);
+                break;
+            case CallStep.Head or CallStep.Tail:
+                _held.Append(c);
+                break;
+            case CallStep.Arguments:
+                Announce();
+                _output.AddArguments(c);
+                break;
+            case CallStep.Complete:
+                Complete(c);
+                break;
+            default:
+                EndCall();
+                break;
+        }
+    }
+
+    private void Announce()
+    {
+        if (!_output.IsOpen)
+        {
+            _output.Begin(_begun++, _newId(), _reader!.Name!, _held.ToString());
+            _held.Clear();
+        }
+    }
+
+    private void Complete(char c)
+    {
+        Announce();
+        if (_reader!.Early is { } arguments)
+        {
+            _output.AddArguments(arguments);
+        }
+        else
+        {
+            _output.AddArguments(c);
+        }
+
+        _output.End();
+        Calls++;
+        _state = State.Tail;
+    }
+
+    private void EndCall()
+    {
+        _held.Clear();
+        _reader = null;
+        _state = State.Gap;
+        (_isAfterCall, _isSeparated, _markerAt) = (true, false, -1);
+    }
+
+    // What is held is content after all; c may begin something else.
+    private void BackToText(char c)
+    {
+        if (_output.IsOpen)
+        {
+            if (_output.Withdraw())
+            {
+                _begun--;
+            }
+        }
+
+        Release();
+        _reader = null;
+        (_isInList, _isAfterCall, _isSeparated, _markerAt) = (false, false, false, -1);
+        _state = State.Text;
+        InText(c);
+    }
+
+    private void Release()
+    {
+        _output.Add(_held);
+        _held.Clear();
+    }
+}

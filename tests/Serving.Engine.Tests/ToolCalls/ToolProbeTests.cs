@@ -1,0 +1,65 @@
+using Serving.Engine.Tokenization;
+using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.ToolCalls;
+
+public sealed class ToolProbeTests
+{
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(Repository.DemoModel);
+
+    [Theory]
+    [InlineData("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use", "hermes")]
+    [InlineData("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "hermes")]
+    [InlineData("Qwen-Qwen2.5-7B-Instruct", "hermes")]
+    [InlineData("Qwen-Qwen3-0.6B", "hermes")]
+    [InlineData("Reka-Edge", "hermes")]
+    [InlineData("meta-llama-Llama-3.2-3B-Instruct", "llama3_json")]
+    [InlineData("meta-llama-Llama-3.3-70B-Instruct", "llama3_json")]
+    [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "mistral")]
+    public void Look_TemplateOfAKnownFormat_FindsIt(string template, string format)
+    {
+        var support = Look(template);
+
+        Assert.Equal(format, support.Format?.Name);
+        Assert.Null(support.Refusal);
+        Assert.Equal(default, support.Style);
+    }
+
+    [Theory]
+    [InlineData("Qwen3.5-4B")]
+    [InlineData("GLM-4.6")]
+    [InlineData("openai-gpt-oss-120b")]
+    [InlineData("ibm-granite-granite-3.3-2B-Instruct")]
+    [InlineData("meetkai-functionary-medium-v3.2")]
+    public void Look_TemplateOfAnotherFormat_RefusesToolsUnlessTold(string template)
+    {
+        Assert.Contains("tool_call_parser", Look(template).Refusal, StringComparison.Ordinal);
+        Assert.Equal((null, null), (Look(template, "none").Refusal, Look(template, "none").Format));
+        Assert.Equal((null, ToolCallFormat.Hermes), (Look(template, "hermes").Refusal, Look(template, "hermes").Format));
+    }
+
+    [Theory]
+    [InlineData("google-gemma-2-2b-it")]
+    [InlineData("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B")]
+    public void Look_TemplateThatShowsNoTools_RefusesThemWhateverTheSetting(string template)
+    {
+        Assert.All(ToolSupport.Settings, setting => Assert.Contains("shows no tools", Look(template, setting).Refusal, StringComparison.Ordinal));
+        Assert.All(ToolSupport.Settings, setting => Assert.Null(Look(template, setting).Format));
+    }
+
+    [Theory]
+    [InlineData("meetkai-functionary-medium-v3.2", true, false)]
+    [InlineData("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", true, true)]
+    public void Look_TemplateThatWantsCallsInAnotherStyle_FindsTheStyle(string template, bool argumentsAsText, bool nullContent) =>
+        Assert.Equal(new CallStyle(argumentsAsText, nullContent), Look(template).Style);
+
+    [Fact]
+    public void Look_NoTemplate_RefusesTools() => Assert.Contains("no chat template", ToolProbe.Look(null, "hermes").Refusal, StringComparison.Ordinal);
+
+    private static ToolSupport Look(string template, string setting = ToolSupport.Automatic) =>
+        ToolProbe.Look(Renderer(File.ReadAllText(Path.Combine(Repository.SharedData("tokenizers", "chat-templates", "llama.cpp"), template + ".jinja"))), setting);
+
+    private static ConversationRenderer Renderer(string template) => new(Tokenizer, ChatTemplate.Parse(template), TimeProvider.System);
+}
