@@ -105,6 +105,8 @@ internal sealed class ModuleSession : ISchedulerSink
         },
         computes: false);
 
+    bool ISchedulerSink.IsReady(Sequence sequence) => true;
+
     TokenVerdict ISchedulerSink.OnToken(Sequence sequence, int token, int output)
     {
         _firstToken = Stopwatch.GetTimestamp();

@@ -57,6 +57,9 @@ public enum RequestError
     /// <summary>The client read its stream too slowly.</summary>
     SlowReader,
 
+    /// <summary>The constraint on the output allows no further token of the model's vocabulary, and is not satisfied by what is there.</summary>
+    ConstraintUnsatisfiable,
+
     /// <summary>The client went away.</summary>
     Cancelled,
 

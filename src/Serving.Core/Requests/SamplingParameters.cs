@@ -39,6 +39,15 @@ public sealed record SamplingParameters
     /// <summary>Tokens that end a sequence: the model's end-of-sequence ids (unless ignored) and the request's stop_token_ids.</summary>
     public IReadOnlyList<int> StopTokenIds { get; init; } = [];
 
+    /// <summary>
+    /// Only tokens that a constraint allows are sampled, and which those are follows from the tokens before. The scheduler asks <see cref="Scheduling.ISchedulerSink.IsReady"/> before such
+    /// a sequence gets rows.
+    /// </summary>
+    public bool IsConstrained { get; init; }
+
+    /// <summary>Whether logits are changed by how often their token came before.</summary>
+    public bool HasPenalties => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
+
     /// <summary>The next token depends on which tokens came before, beyond the model: such a sequence is never scheduled ahead of its last token.</summary>
-    public bool NeedsHistory => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
+    public bool NeedsHistory => HasPenalties || IsConstrained;
 }

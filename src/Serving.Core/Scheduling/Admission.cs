@@ -6,13 +6,13 @@ namespace Serving.Core.Scheduling;
 
 /// <summary>
 /// Who joins the running sequences: by the tenants' turns, as long as there are seats, rows, and pages for the first chunk. Who waits for its adapter or modules lets others pass;
-/// loads and encodings are ordered in the same turn, so that the first ones in the queue find theirs resident.
+/// loads and encodings are ordered in the same turn, so that the first ones in the queue find theirs resident. Who waits to know what its constraint allows lets others pass as well.
 /// </summary>
 internal sealed class Admission
 {
     /// <summary>
-    /// Waiting sequences of one tenant that a pass looks at while others run: enough to keep two loads under way behind a full batch. With nothing to
-    /// run a pass looks at all of them.
+    /// Waiting sequences of one tenant that a pass looks at while others run: enough to keep two loads under way behind a full batch. Those that lack nothing but to know what their
+    /// constraint allows do not count. With nothing to run a pass looks at all of them.
     /// </summary>
     public const int Lookahead = 8;
 
@@ -105,7 +105,11 @@ internal sealed class Admission
 
         if (HasAdapter(next, out var roomless) && _gathering.IsReady(next, out roomless))
         {
-            return true;
+            // Last: its adapter and modules come while it is found out what its constraint allows.
+            var ready = _state.KnowsAllowed(next);
+            next.Request.Tenant.Held += ready ? 0 : 1;
+            stop = !ready && _state.Faults.Has(PlantedBug.HeldStopsQueue);
+            return ready;
         }
 
         if (roomless)

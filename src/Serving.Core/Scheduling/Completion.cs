@@ -137,6 +137,10 @@ internal sealed class Completion
         {
             _endings.End(state, FinishReason.Length, null, null);
         }
+        else if (verdict == TokenVerdict.DeadEnd)
+        {
+            _endings.EndRequest(state.Request, FinishReason.Failed, RequestError.ConstraintUnsatisfiable);
+        }
     }
 
     // A request that only scores its prompt ends with it, every choice of it; so does the encoding of a module.

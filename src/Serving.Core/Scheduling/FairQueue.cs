@@ -83,18 +83,18 @@ internal sealed class FairQueue
     {
         foreach (var tenant in _tenants)
         {
-            tenant.Skipped = 0;
+            tenant.Skipped = tenant.Held = 0;
         }
     }
 
     /// <summary>The sequence whose turn it is among those that this pass has not skipped.</summary>
-    /// <param name="depth">How many waiting sequences of one tenant are looked at.</param>
+    /// <param name="depth">How many waiting sequences of one tenant are looked at, those that are held not counted.</param>
     public SequenceState? Next(int depth)
     {
         TenantQueue? next = null;
         foreach (var tenant in _tenants)
         {
-            if (tenant.Skipped < Math.Min(depth, tenant.Count) && (next is null || tenant.Counter < next.Counter))
+            if (tenant.Skipped < tenant.Count && tenant.Skipped - tenant.Held < depth && (next is null || tenant.Counter < next.Counter))
             {
                 next = tenant;
             }

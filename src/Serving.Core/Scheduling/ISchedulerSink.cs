@@ -15,6 +15,11 @@ public enum TokenVerdict
 
     /// <summary>Nobody takes the output any more (its reader is too slow): the request ends with <see cref="RequestError.SlowReader"/>.</summary>
     Abort,
+
+    /// <summary>
+    /// The sequence's constraint allows no token after this one: unless it ends with this one in any case, the request ends with <see cref="RequestError.ConstraintUnsatisfiable"/>.
+    /// </summary>
+    DeadEnd,
 }
 
 /// <summary>
@@ -23,6 +28,13 @@ public enum TokenVerdict
 /// </summary>
 public interface ISchedulerSink
 {
+    /// <summary>
+    /// Whether a constrained sequence may get rows: which tokens it allows next is known. Asked of no other sequence, and only when no token of it is pending; perhaps several times in one
+    /// <c>Schedule</c>. One that is not ready keeps its pages, its seat or its place in the queue, and its deadline; others go on. When nothing else runs <c>Schedule</c> returns null, and is to be called again
+    /// once the sequence is ready.
+    /// </summary>
+    bool IsReady(Sequence sequence);
+
     /// <summary>A token became part of a sequence's output (a stop token that ends the sequence is not reported here).</summary>
     /// <param name="sequence">Whose.</param>
     /// <param name="token">The token.</param>

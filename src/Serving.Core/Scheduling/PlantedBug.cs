@@ -95,4 +95,10 @@ internal enum PlantedBug
 
     /// <summary>Every import is said to have been found.</summary>
     ClaimHits,
+
+    /// <summary>A constrained sequence gets rows before it is known what its constraint allows.</summary>
+    IgnoreReadiness,
+
+    /// <summary>Nobody passes a waiting sequence that does not know yet what its constraint allows.</summary>
+    HeldStopsQueue,
 }

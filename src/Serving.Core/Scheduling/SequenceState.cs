@@ -107,6 +107,9 @@ internal sealed class SequenceState
     /// <summary>Whether it ends with its prompt: nothing is sampled.</summary>
     public bool ScoresOnly => Sequence.Request.Sampling.MaxTokens == 0;
 
+    /// <summary>Whether its next token is sampled under a constraint.</summary>
+    public bool IsConstrained => Sequence.Request.Sampling.IsConstrained && !ScoresOnly;
+
     /// <summary>Whether the pending token, whatever it is, is its last one.</summary>
     public bool EndsWithPending => Pending > 0 && Total >= Capacity;
 

@@ -31,6 +31,9 @@ internal sealed class TenantQueue
     /// <summary>Waiting sequences that the current admission pass has skipped, from the first.</summary>
     public int Skipped { get; set; }
 
+    /// <summary>Those of them that lack nothing but to know what their constraint allows.</summary>
+    public int Held { get; set; }
+
     /// <summary>Sequences waiting.</summary>
     public int Count => _waiting.Count;
 

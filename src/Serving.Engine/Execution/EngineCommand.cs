@@ -31,6 +31,9 @@ public sealed record ModuleTransferredCommand(long Number) : EngineCommand;
 /// <summary>A module's pages could not be copied.</summary>
 public sealed record ModuleTransferFailedCommand(long Number) : EngineCommand;
 
+/// <summary>It is known what a constrained sequence may sample next: the loop is to schedule again, and that is all.</summary>
+public sealed record MaskReadyCommand : EngineCommand;
+
 /// <summary>Keep modules in the pool, those of a schema in its order; the answer is how many of them fit.</summary>
 public sealed record PinModulesCommand(IReadOnlyList<ModuleRef> Modules, Tenant Tenant, AdapterRef? Adapter, TaskCompletionSource<int> Answer) : EngineCommand;
 

@@ -254,6 +254,8 @@ public sealed class EngineLoop : IDisposable
             case ModuleTransferFailedCommand failed:
                 _scheduler.ModuleTransferFailed(failed.Number);
                 break;
+            case MaskReadyCommand:
+                break; // It woke the loop.
             case PinModulesCommand pin:
                 pin.Answer.TrySetResult(pin.Modules.Count(module => _scheduler.PinModule(module, pin.Tenant, pin.Adapter)));
                 break;

@@ -48,6 +48,9 @@ public sealed class OutputSink : ISchedulerSink
     public long GeneratedTokens { get; private set; }
 
     /// <inheritdoc/>
+    public bool IsReady(Sequence sequence) => true;
+
+    /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         var state = StateOf(sequence);

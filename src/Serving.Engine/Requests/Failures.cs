@@ -20,6 +20,7 @@ public static class Failures
         RequestError.NotReady => new(error, "The model is still loading.", null, Retry),
         RequestError.DeadlineExceeded => new(error, "The request's deadline has passed."),
         RequestError.SlowReader => new(error, "The stream was read too slowly."),
+        RequestError.ConstraintUnsatisfiable => new(error, "The constraint on the output allows no further token of this model's vocabulary."),
         RequestError.Cancelled => new(error, "The request was cancelled."),
         RequestError.EngineFailed => new(error, "The engine failed; the request can be sent again.", null, Retry),
         _ => new(error, error.ToString()),

@@ -20,7 +20,7 @@ internal static class ErrorMapper
         RequestError.ModelNotFound or RequestError.SchemaNotFound => 404,
         RequestError.SlowReader => 408,
         RequestError.BodyTooLarge => 413,
-        RequestError.AdapterInvalid => 422,
+        RequestError.AdapterInvalid or RequestError.ConstraintUnsatisfiable => 422,
         RequestError.TenantLimit or RequestError.RateLimited or RequestError.QueueFull => 429,
         RequestError.Cancelled => 499,
         RequestError.Draining or RequestError.NotReady or RequestError.AdapterUnavailable or RequestError.EngineFailed => 503,
@@ -34,7 +34,7 @@ internal static class ErrorMapper
         RequestError.InvalidRequest or RequestError.ContextTooLong or RequestError.ExceedsTenantLimit => GrpcStatusCode.InvalidArgument,
         RequestError.NotSupported => GrpcStatusCode.Unimplemented,
         RequestError.ModelNotFound or RequestError.SchemaNotFound => GrpcStatusCode.NotFound,
-        RequestError.AdapterInvalid => GrpcStatusCode.FailedPrecondition,
+        RequestError.AdapterInvalid or RequestError.ConstraintUnsatisfiable => GrpcStatusCode.FailedPrecondition,
         RequestError.Unauthorized => GrpcStatusCode.Unauthenticated,
         RequestError.Forbidden => GrpcStatusCode.PermissionDenied,
         RequestError.BodyTooLarge or RequestError.TenantLimit or RequestError.RateLimited or RequestError.QueueFull or RequestError.SlowReader

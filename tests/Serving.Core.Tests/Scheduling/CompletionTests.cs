@@ -35,6 +35,26 @@ public sealed class CompletionTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
+    public void Complete_DeadEnd_EndsTheWholeRequest(int depth)
+    {
+        var harness = new SchedulerHarness { Verdict = static (sequence, _) => sequence.Choice == 1 && sequence.OutputCount == 2 ? TokenVerdict.DeadEnd : TokenVerdict.Continue };
+        harness.Submit(Constrained(1) with { Choices = 3 }).RunToEnd(depth);
+        Assert.All(harness.Ends.Values, end => Assert.Equal((FinishReason.Failed, null, RequestError.ConstraintUnsatisfiable), end));
+        Assert.Equal(3, harness.Ends.Count);
+        Assert.Equal(2, harness.Outputs[(1, 1)].Count);
+    }
+
+    [Fact]
+    public void Complete_DeadEndAfterTheLastToken_IsTheEnd()
+    {
+        var harness = new SchedulerHarness { Verdict = static (sequence, _) => sequence.OutputCount == 8 ? TokenVerdict.DeadEnd : TokenVerdict.Continue };
+        harness.Submit(Constrained(1)).RunToEnd();
+        Assert.Equal((FinishReason.Length, null, null), harness.Ends[(1, 0)]);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
     public void Complete_StopString_NothingFollowsTheEnd(int depth)
     {
         var harness = new SchedulerHarness { Verdict = static (sequence, _) => sequence.OutputCount == 3 ? TokenVerdict.Stop : TokenVerdict.Continue };

@@ -31,6 +31,8 @@ public sealed class HotPathTests : ISchedulerSink
         Assert.Equal(32, scheduler.Snapshot().Running);
     }
 
+    bool ISchedulerSink.IsReady(Sequence sequence) => true;
+
     TokenVerdict ISchedulerSink.OnToken(Sequence sequence, int token, int output) => TokenVerdict.Continue;
 
     void ISchedulerSink.OnPromptScored(Sequence sequence, int ordinal, int output)

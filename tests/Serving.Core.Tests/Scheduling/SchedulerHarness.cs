@@ -60,6 +60,9 @@ internal sealed class SchedulerHarness : ISchedulerSink
     /// <summary>Verdict after a token; goes on by default.</summary>
     public Func<Sequence, int, TokenVerdict> Verdict { get; set; } = static (_, _) => TokenVerdict.Continue;
 
+    /// <summary>Whether a constrained sequence may get rows; always by default.</summary>
+    public Func<Sequence, bool> Ready { get; set; } = static _ => true;
+
     /// <summary>Copies and rows of every plan so far.</summary>
     public List<PageCopy> Copies { get; } = [];
 
@@ -78,6 +81,13 @@ internal sealed class SchedulerHarness : ISchedulerSink
         Prompt = [.. Enumerable.Range(0, prompt).Select(i => (int)((((seed == 0 ? id : seed) * 7919) + (i * 104729)) % 1000))],
         Sampling = new SamplingParameters { MaxTokens = maxTokens },
     };
+
+    /// <summary>A request whose answers are constrained.</summary>
+    public static Request Constrained(long id, int prompt = 20, int maxTokens = 8, Tenant? tenant = null, AdapterRef? adapter = null)
+    {
+        var request = Request(id, prompt, maxTokens, tenant, adapter);
+        return request with { Sampling = request.Sampling with { IsConstrained = true } };
+    }
 
     public SchedulerHarness Submit(params Request[] requests)
     {
@@ -190,6 +200,13 @@ internal sealed class SchedulerHarness : ISchedulerSink
     public static List<int> Alone(Request request, int choice = 0) =>
         new SchedulerHarness(Small with { PageCount = 128, MaxModelLength = 2048 }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
 
+    public bool IsReady(Sequence sequence)
+    {
+        Assert.True(sequence.Request.Sampling.IsConstrained, "asked of one without a constraint");
+        Assert.DoesNotContain(_flight, flight => Samples(flight.Plan, sequence));
+        return Ready(sequence);
+    }
+
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         Assert.False(Ends.ContainsKey(KeyOf(sequence)), "a token after the end");
@@ -215,6 +232,19 @@ internal sealed class SchedulerHarness : ISchedulerSink
     public void OnModuleTransfer(ModuleTransfer transfer) => Transfers.Add(transfer);
 
     private static (long Request, int Choice) KeyOf(Sequence sequence) => (sequence.Request.Id.Value, sequence.Choice);
+
+    private static bool Samples(StepPlan plan, Sequence sequence)
+    {
+        foreach (var output in plan.Outputs)
+        {
+            if (output.TargetToken < 0 && plan.Sequences[output.SequenceIndex].Sequence == sequence)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static int FirstSlot(PageId page) => page.Value * PagePool.SlotsPerPage;
 

@@ -33,6 +33,7 @@ public sealed class GenerateTests
         [RequestError.NotReady] = GrpcStatusCode.Unavailable,
         [RequestError.DeadlineExceeded] = GrpcStatusCode.DeadlineExceeded,
         [RequestError.SlowReader] = GrpcStatusCode.ResourceExhausted,
+        [RequestError.ConstraintUnsatisfiable] = GrpcStatusCode.FailedPrecondition,
         [RequestError.Cancelled] = GrpcStatusCode.Cancelled,
         [RequestError.EngineFailed] = GrpcStatusCode.Unavailable,
     };

@@ -165,6 +165,7 @@ public sealed class BadInputTests
     [InlineData(RequestError.ModelNotFound, 404, "NotFoundError", false)]
     [InlineData(RequestError.ContextTooLong, 400, "BadRequestError", false)]
     [InlineData(RequestError.AdapterInvalid, 422, "UnprocessableEntityError", false)]
+    [InlineData(RequestError.ConstraintUnsatisfiable, 422, "UnprocessableEntityError", false)]
     [InlineData(RequestError.AdapterUnavailable, 503, "ServiceUnavailableError", true)]
     [InlineData(RequestError.Forbidden, 403, "PermissionDeniedError", false)]
     [InlineData(RequestError.TenantLimit, 429, "RateLimitError", true)]

@@ -21,6 +21,7 @@ internal sealed class Workload
     private readonly PromptLibrary _prompts;
     private readonly SchemaLibrary _schemas;
     private readonly Prng _imports;
+    private readonly Prng _constraints;
     private readonly Zipf? _popularity;
     private readonly Tenant[] _tenants;
     private bool _burst = true;
@@ -32,6 +33,7 @@ internal sealed class Workload
     {
         _schemas = schemas;
         _imports = new Prng(settings.Seed, Streams.Imports);
+        _constraints = new Prng(settings.Seed, Streams.Constraints);
         _settings = settings;
         _catalog = catalog;
         _random = new Prng(settings.Seed, Streams.Arrivals);
@@ -131,6 +133,11 @@ internal sealed class Workload
 
         var abortAt = maxTokens > 0 && _random.Chance(_settings.Faults.SlowReader) ? _random.Below(maxTokens) : -1;
         var tracked = new SimRequest(request, name, stops, abortAt, _settings.Vocabulary, _settings.MaxModelLength);
+        if (maxTokens > 0 && request.Sampling.IsConstrained && _constraints.Chance(_settings.Faults.DeadEnd))
+        {
+            tracked.Tracks[_constraints.Below(request.Choices)].DeadEndAt = _constraints.Below(maxTokens);
+        }
+
         _prompts.Remember(tracked, () => new OracleSequence(request, 0, stops[0], _settings.Vocabulary, _settings.MaxModelLength));
         return tracked;
     }
@@ -139,6 +146,7 @@ internal sealed class Workload
     {
         MaxTokens = score && _random.Chance(0.3) ? 0 : _random.Spread(1, _settings.OutputTokens),
         Seed = (ulong)_random.Below(1000),
+        IsConstrained = _constraints.Chance(_settings.Constrained),
         PresencePenalty = _random.Chance(_settings.History) ? 0.5f : 0,
         StopTokenIds = _random.Chance(0.5) ? [_random.Below(_settings.Vocabulary)] : [],
     };

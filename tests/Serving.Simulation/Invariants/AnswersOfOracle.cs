@@ -48,6 +48,11 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
             {
                 throw Violated($"{request.Request.Id.Value} was aborted by its reader and lives on");
             }
+
+            if (request.DeadEnded)
+            {
+                throw Violated($"{request.Request.Id.Value} came to a dead end and lives on");
+            }
         }
     }
 
@@ -60,6 +65,7 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
         {
             RequestError.Cancelled => faults.Cancel > 0,
             RequestError.SlowReader => track.Owner.Aborted,
+            RequestError.ConstraintUnsatisfiable => track.Owner.DeadEnded,
             RequestError.DeadlineExceeded => faults.Deadline > 0,
             RequestError.AdapterUnavailable => (faults.LoadFailure > 0 || faults.LoadHang > 0) && track.Owner.Request.Adapter is not null,
             RequestError.EngineFailed => faults.DeviceLost > 0,

@@ -1,4 +1,5 @@
 using Serving.Core.Scheduling;
+using Serving.Simulation.Model;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Swarm;
 using Serving.Simulation.Worlds;
@@ -7,7 +8,7 @@ namespace Serving.Simulation.Invariants;
 
 /// <summary>
 /// Within a tenant and a priority requests start in the order of their arrival. With adapters, a request may be passed while its own adapter loads, while others' loads hold the
-/// pages that it needs, and a bounded number of times while room for its adapter is lacking.
+/// pages that it needs, and a bounded number of times while room for its adapter is lacking; and any number of times while it is not known what its constraint allows.
 /// </summary>
 internal sealed class FirstComeFirstServed() : Invariant("25 first come first served")
 {
@@ -55,7 +56,7 @@ internal sealed class FirstComeFirstServed() : Invariant("25 first come first se
                 break; // Live is in the order of arrival.
             }
 
-            if (waiting.Started || waiting.Request.Tenant != started.Request.Tenant || waiting.Request.Priority > started.Request.Priority)
+            if (FakeMasks.Holds(world, waiting.Tracks[0]) || waiting.Started || waiting.Request.Tenant != started.Request.Tenant || waiting.Request.Priority > started.Request.Priority)
             {
                 continue;
             }

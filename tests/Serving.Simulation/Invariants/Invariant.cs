@@ -31,6 +31,11 @@ internal abstract class Invariant(string name)
     {
     }
 
+    /// <summary>The scheduler asks whether a sequence is ready.</summary>
+    public virtual void OnReadiness(World world, SequenceTrack track)
+    {
+    }
+
     /// <summary>A token was reported.</summary>
     public virtual void OnToken(World world, SequenceTrack track, int token, int output)
     {

@@ -19,6 +19,7 @@ internal static class InvariantSet
         new AnswersOfOracle(),
         new BatchLimits(),
         new WorkConserving(),
+        new HeldUntilReady(), // Before the next one, which notes who was preempted.
         new OldestNeverPreempted(),
         new AdmissionRules(),
         new DeadlinesHold(),

@@ -17,6 +17,9 @@ internal sealed class SequenceTrack(SimRequest owner, int choice, OracleSequence
     /// <summary>Output whose reader is too slow; −1 is none.</summary>
     public int AbortAt { get; } = abortAt;
 
+    /// <summary>Output after which its constraint allows no token; −1 is none.</summary>
+    public int DeadEndAt { get; set; } = -1;
+
     /// <summary>The scheduler's sequence, once it was seen.</summary>
     public Sequence? Sequence { get; set; }
 

@@ -44,6 +44,9 @@ internal sealed class SimRequest
     /// <summary>The reader gave up: every choice must end with SlowReader.</summary>
     public bool Aborted { get; set; }
 
+    /// <summary>A choice's constraint allows no further token: every choice must end with ConstraintUnsatisfiable.</summary>
+    public bool DeadEnded { get; set; }
+
     /// <summary>Keys of the modules that were encoded because it asked first.</summary>
     public HashSet<Digest> Encoded { get; } = [];
 

@@ -15,6 +15,18 @@ namespace Serving.Simulation.Runs;
 internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invariants) : ISchedulerSink
 {
     /// <inheritdoc/>
+    public bool IsReady(Sequence sequence)
+    {
+        var track = World.TrackOf(sequence);
+        foreach (var invariant in invariants)
+        {
+            invariant.OnReadiness(world, track);
+        }
+
+        return FakeMasks.IsReady(world, track);
+    }
+
+    /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         var track = World.TrackOf(sequence);
@@ -41,7 +53,20 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
             track.Oracle.Advance();
         }
 
-        return expected.StopString ? TokenVerdict.Stop : TokenVerdict.Continue;
+        if (expected.StopString)
+        {
+            return TokenVerdict.Stop;
+        }
+
+        return track.DeadEndAt == track.Emitted - 1 ? DeadEnd(track) : TokenVerdict.Continue;
+    }
+
+    // A sequence that ends with this token in any case needs no further one.
+    private TokenVerdict DeadEnd(SequenceTrack track)
+    {
+        track.Owner.DeadEnded = !track.Closing;
+        world.Marks.Hit(track.Closing ? Mark.DeadEndAtTheEnd : Mark.DeadEnd);
+        return TokenVerdict.DeadEnd;
     }
 
     /// <inheritdoc/>

@@ -23,6 +23,8 @@ internal static class Shrinker
         static settings => settings with { Faults = settings.Faults with { Bubble = 0 } },
         static settings => settings with { Faults = settings.Faults with { Drain = false } },
         static settings => settings with { Faults = settings.Faults with { DeviceLost = 0 } },
+        static settings => settings with { Faults = settings.Faults with { DeadEnd = 0 } },
+        static settings => settings with { Constrained = 0 },
         static settings => settings with { Depth = 0 },
         static settings => settings with { Choices = 0 },
         static settings => settings with { ScorePrompt = 0 },

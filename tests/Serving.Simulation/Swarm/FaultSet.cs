@@ -39,6 +39,9 @@ internal sealed record FaultSet
     /// <summary>A request has a deadline it may miss, per request.</summary>
     public double Deadline { get; init; }
 
+    /// <summary>A constraint comes to a point where it allows no token, per constrained request.</summary>
+    public double DeadEnd { get; init; }
+
     /// <summary>The engine does not schedule ahead although it may (depth 1).</summary>
     public double Bubble { get; init; }
 

@@ -56,4 +56,13 @@ internal static class Streams
 
     /// <summary>Drawing how loads hang, and which do.</summary>
     public const ulong Hangs = 18;
+
+    /// <summary>Drawing the settings of constraints.</summary>
+    public const ulong ConstraintSettings = 19;
+
+    /// <summary>Which requests are constrained, and which come to a dead end.</summary>
+    public const ulong Constraints = 20;
+
+    /// <summary>When it is known what a constraint allows.</summary>
+    public const ulong Readiness = 21;
 }

@@ -53,6 +53,7 @@ internal static class SwarmDraw
             Faults = Faults(random),
         };
         settings = WithHangs(settings, new Prng(seed, Streams.Hangs));
+        settings = WithConstraints(settings, new Prng(seed, Streams.ConstraintSettings));
         settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
         return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
@@ -76,6 +77,17 @@ internal static class SwarmDraw
     private static SwarmSettings WithHangs(SwarmSettings settings, Prng random) => random.Chance(0.7)
         ? settings
         : settings with { Faults = settings.Faults with { LoadHang = random.Unit() * 0.3, LoadTimeout = random.Spread(20, 400) } };
+
+    // And this one.
+    private static SwarmSettings WithConstraints(SwarmSettings settings, Prng random) => random.Chance(0.5)
+        ? settings
+        : settings with
+        {
+            Constrained = random.Unit(),
+            Readiness = random.Unit(),
+            ReadinessSpan = random.Spread(1, 40),
+            Faults = settings.Faults with { DeadEnd = Sometimes(random, 0.3) },
+        };
 
     // A quarter of the seeds, so that most runs keep the load that they are drawn for.
     private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with

@@ -90,6 +90,15 @@ internal sealed record SwarmSettings
     /// <summary>Share of requests with penalties: never scheduled ahead.</summary>
     public double History { get; init; } = 0.1;
 
+    /// <summary>Share of requests whose answers are constrained.</summary>
+    public double Constrained { get; init; }
+
+    /// <summary>Share of the time in which it is known what a constrained sequence may sample next.</summary>
+    public double Readiness { get; init; } = 1;
+
+    /// <summary>Steps for which it is known, or not, at a time.</summary>
+    public int ReadinessSpan { get; init; } = 1;
+
     /// <summary>Share of sequences that end at a stop string.</summary>
     public double StopStrings { get; init; } = 0.2;
 

@@ -123,6 +123,33 @@ internal enum Mark
     /// <summary>A request was larger than its tenant's tokens per minute.</summary>
     ExceedsRate,
 
+    /// <summary>A running sequence got no rows until it was known what its constraint allows; others ran meanwhile.</summary>
+    Held,
+
+    /// <summary>Nothing ran because of that.</summary>
+    HeldAlone,
+
+    /// <summary>A request was not begun because of that.</summary>
+    HeldInQueue,
+
+    /// <summary>A held sequence lost its pages to another one.</summary>
+    HeldPreempted,
+
+    /// <summary>A choice was held whose prompt another one had computed.</summary>
+    HeldFork,
+
+    /// <summary>Cancelled while held.</summary>
+    HeldCancelled,
+
+    /// <summary>A deadline passed while held.</summary>
+    HeldExpired,
+
+    /// <summary>A constraint allowed no further token.</summary>
+    DeadEnd,
+
+    /// <summary>It allowed none after the last one.</summary>
+    DeadEndAtTheEnd,
+
     /// <summary>The device was lost with requests in flight.</summary>
     DeviceLost,
 }

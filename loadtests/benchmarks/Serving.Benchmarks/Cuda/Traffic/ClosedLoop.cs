@@ -69,6 +69,9 @@ internal sealed class ClosedLoop : ISchedulerSink
     }
 
     /// <inheritdoc/>
+    public bool IsReady(Sequence sequence) => true;
+
+    /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         _tokens++;
