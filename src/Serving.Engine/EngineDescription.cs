@@ -48,6 +48,9 @@ public sealed record EngineDescription
     /// <summary>Sequences that run at once at most.</summary>
     public required int MaxSequences { get; init; }
 
+    /// <summary>The format in which calls of functions are looked for in answers; null when they are not.</summary>
+    public string? ToolCallParser { get; init; }
+
     /// <summary>Whether the model has a chat template.</summary>
     public required bool HasChatTemplate { get; init; }
 }

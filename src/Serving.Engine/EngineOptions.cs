@@ -14,6 +14,9 @@ public sealed record EngineOptions
     /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on CPUs only. Adapters are bf16 always.</summary>
     public string Quantization { get; init; } = "none";
 
+    /// <summary>auto (by the chat template), a format of tool calls (hermes, llama3_json, mistral), or none: tools are shown and answers stay text.</summary>
+    public string ToolCallParser { get; init; } = "auto";
+
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }
 

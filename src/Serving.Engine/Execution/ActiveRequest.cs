@@ -38,6 +38,7 @@ public sealed class ActiveRequest
         Request = request;
         Source = source;
         Prompt = prompt;
+        OfferedTools = source?.Prompt is ChatPrompt chat ? ToolRules.Names(chat) : null;
         _modules = prompt?.UsageOf([]);
         Arrival = arrival;
         _streamCapacity = streamCapacity;
@@ -60,6 +61,9 @@ public sealed class ActiveRequest
 
     /// <summary>What it imports; null for a prompt without a schema.</summary>
     public CompiledPrompt? Prompt { get; }
+
+    /// <summary>The functions that its answer may call; null when none were offered.</summary>
+    public IReadOnlySet<string>? OfferedTools { get; }
 
     /// <summary>When it arrived.</summary>
     public long Arrival { get; }

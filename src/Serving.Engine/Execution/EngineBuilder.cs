@@ -12,7 +12,7 @@ using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
-using Serving.Engine.Tokenization;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -76,23 +76,25 @@ internal sealed class EngineBuilder
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
         var loader = new ResidencyLoader(store, _work, Post);
         var outputs = new StepOutputs(_limits, description.VocabularySize);
-        var sink = new OutputSink(_model.Tokenizer, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
+        var renderer = _model.Renderer(_time);
+        var tools = ToolProbe.Look(renderer, _options.ToolCallParser);
+        var sink = new OutputSink(
+            _model.Tokenizer, new ToolAnswers(_model.Tokenizer, tools), new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
-        var renderer = _model.Template is { } template ? new ConversationRenderer(_model.Tokenizer, template, _time) : null;
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
         var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
         var modules = new ModulePromptEncoder(
-            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision);
+            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools);
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
-        var encoder = new PromptEncoder(_model.Tokenizer, renderer, modules);
+        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, modules);
         return new EngineParts(
             _options,
-            description,
+            description with { ToolCallParser = tools.Format?.Name },
             clock,
             loop,
-            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices)),
+            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices), tools),
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences), clock),
             directory,
             encoder,

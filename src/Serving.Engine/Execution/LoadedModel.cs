@@ -44,6 +44,10 @@ internal sealed record LoadedModel(
             options.UseGenerationConfig ? folder.Generation : folder.Generation.WithoutDefaults());
     }
 
+    /// <summary>Its chat templates, ready to render; null without any.</summary>
+    public ConversationRenderer? Renderer(TimeProvider time) => Template is null ? null : new ConversationRenderer(
+        Tokenizer, Template, time, Tokenizer.ToolChatTemplate is { } withTools ? ChatTemplate.Parse(withTools) : null);
+
     /// <summary>Parameters of the base model.</summary>
     public long ParameterCount => Program.Weights.Sum(weight => (long)weight.Rows * weight.Columns);
 

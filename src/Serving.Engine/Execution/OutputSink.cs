@@ -5,6 +5,7 @@ using Serving.Core.Scheduling;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.Tokenization;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -14,12 +15,14 @@ public sealed class OutputSink : ISchedulerSink
     private readonly Tokenizer _tokenizer;
     private readonly LogprobReader _logprobs;
     private readonly EngineStatistics _statistics;
+    private readonly ToolAnswers _tools;
     private readonly HashSet<int> _endOfSequence;
     private readonly Action<AdapterLoad> _load;
     private readonly Action<ModuleTransfer> _copy;
 
     /// <summary>Creates the sink.</summary>
     /// <param name="tokenizer">For token texts.</param>
+    /// <param name="tools">Reads calls of functions.</param>
     /// <param name="logprobs">Reads the step's outputs.</param>
     /// <param name="statistics">Where times between tokens are counted.</param>
     /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
@@ -27,6 +30,7 @@ public sealed class OutputSink : ISchedulerSink
     /// <param name="copy">Starts copying a module; must not block.</param>
     public OutputSink(
         Tokenizer tokenizer,
+        ToolAnswers tools,
         LogprobReader logprobs,
         EngineStatistics statistics,
         IEnumerable<int> endOfSequence,
@@ -34,6 +38,7 @@ public sealed class OutputSink : ISchedulerSink
         Action<ModuleTransfer> copy)
     {
         _tokenizer = tokenizer;
+        _tools = tools;
         _logprobs = logprobs;
         _statistics = statistics;
         _endOfSequence = [.. endOfSequence];
@@ -61,14 +66,15 @@ public sealed class OutputSink : ISchedulerSink
             return TokenVerdict.Abort;
         }
 
-        var text = state.Append(token);
+        var certain = state.Append(token);
         var count = sequence.Request.Sampling.TopLogprobs;
-        if (text.Length > 0 || count >= 0)
+        if (certain.Text.Length > 0 || certain.Calls.Count > 0 || count >= 0)
         {
             var generated = new GenerationEvent
             {
                 Choice = sequence.Choice,
-                Text = text,
+                Text = certain.Text,
+                ToolCalls = certain.Calls,
                 Tokens = [token],
                 OutputTokens = state.OutputTokens,
                 Logprobs = count >= 0 ? [_logprobs.Read(token, output, count)] : null,
@@ -79,7 +85,7 @@ public sealed class OutputSink : ISchedulerSink
             }
         }
 
-        return state.MatchedStop is null ? TokenVerdict.Continue : TokenVerdict.Stop;
+        return state.HasEnded ? TokenVerdict.Stop : TokenVerdict.Continue;
     }
 
     /// <inheritdoc/>
@@ -111,6 +117,7 @@ public sealed class OutputSink : ISchedulerSink
         }
 
         var completed = reason is FinishReason.Stop or FinishReason.Length;
+        var rest = completed ? state.Flush() : new ToolCallOutput("", []);
         if (completed)
         {
             SendPrompt(sequence, state);
@@ -120,9 +127,11 @@ public sealed class OutputSink : ISchedulerSink
             new GenerationEvent
             {
                 Choice = sequence.Choice,
-                Text = completed ? state.Flush() : "",
+                Text = rest.Text,
+                ToolCalls = rest.Calls,
+                CallsTools = state.CallsTools,
                 OutputTokens = state.OutputTokens,
-                FinishReason = state.MatchedStop is null ? reason : FinishReason.Stop,
+                FinishReason = state.HasEnded ? FinishReason.Stop : reason,
                 StopReason = StopReason(state, stopToken),
                 Failure = error is { } failed ? Failures.Of(failed) : null,
             },
@@ -145,7 +154,7 @@ public sealed class OutputSink : ISchedulerSink
             return state;
         }
 
-        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer);
+        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer, _tools);
         sequence.Tag = state;
         return state;
     }

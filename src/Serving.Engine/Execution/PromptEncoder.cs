@@ -5,6 +5,7 @@ using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -29,17 +30,20 @@ public sealed class PromptEncoder : IDisposable
 
     private readonly Tokenizer _tokenizer;
     private readonly ConversationRenderer? _renderer;
+    private readonly ToolSupport _tools;
     private readonly ModulePromptEncoder _modules;
     private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="renderer">The chat template, if it has one.</param>
+    /// <param name="tools">How the template takes calls of earlier messages.</param>
     /// <param name="modules">Encodes prompts that import modules.</param>
-    public PromptEncoder(Tokenizer tokenizer, ConversationRenderer? renderer, ModulePromptEncoder modules)
+    public PromptEncoder(Tokenizer tokenizer, ConversationRenderer? renderer, ToolSupport tools, ModulePromptEncoder modules)
     {
         _tokenizer = tokenizer;
         _renderer = renderer;
+        _tools = tools;
         _modules = modules;
     }
 
@@ -116,7 +120,7 @@ public sealed class PromptEncoder : IDisposable
 
         try
         {
-            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages), chat.Tools, chat.AddGenerationPrompt, chat.TemplateArguments);
+            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages, _tools), chat.ShownTools, chat.AddGenerationPrompt, chat.TemplateArguments);
             return text.Length > MaxCharacters
                 ? Failed("messages", $"A conversation has at most {MaxCharacters} characters.")
                 : new EncodedPrompt(_tokenizer.EncodeToIds(text, addSpecialTokens: false), null);

@@ -1,6 +1,7 @@
 using Serving.Compute.Steps;
 using Serving.Core.Requests;
 using Serving.Engine.Tokenization;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -11,14 +12,17 @@ public sealed class SequenceState
 {
     private readonly IncrementalDetokenizer _detokenizer;
     private readonly StopMatcher? _stops;
+    private readonly ToolCallParser? _calls;
     private readonly PenaltyCounts? _penalties;
 
     /// <summary>Starts the text of one choice.</summary>
-    public SequenceState(ActiveRequest active, Tokenizer tokenizer)
+    public SequenceState(ActiveRequest active, Tokenizer tokenizer, ToolAnswers tools)
     {
         ArgumentNullException.ThrowIfNull(active);
+        ArgumentNullException.ThrowIfNull(tools);
         Active = active;
-        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true);
+        _calls = tools.Begin(active);
+        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, _calls is null ? null : tools.Markers);
         _stops = active.Source.Stop.Count > 0 ? new StopMatcher(active.Source.Stop) : null;
         _penalties = active.Request.Sampling.NeedsHistory ? new PenaltyCounts(active.Request.Prompt) : null;
     }
@@ -28,6 +32,12 @@ public sealed class SequenceState
 
     /// <summary>The stop string that ended it, if one did.</summary>
     public string? MatchedStop { get; private set; }
+
+    /// <summary>Whether it calls functions.</summary>
+    public bool CallsTools => _calls is { Calls: > 0 };
+
+    /// <summary>Whether its text has ended it: by a stop string, or with the only call that it may make.</summary>
+    public bool HasEnded => MatchedStop is not null || _calls is { IsDone: true };
 
     /// <summary>Its output tokens so far, a stop token included.</summary>
     public int OutputTokens { get; set; }
@@ -45,15 +55,25 @@ public sealed class SequenceState
         return (SequenceState)sequence.Tag!;
     }
 
-    /// <summary>Takes a token and returns the text that is now certain.</summary>
-    public string Append(int token)
+    /// <summary>Takes a token and returns what is now certain.</summary>
+    public ToolCallOutput Append(int token)
     {
         _penalties?.AddOutput(token);
-        return Match(_detokenizer.Append(token));
+        var text = Match(_detokenizer.Append(token));
+        return _calls?.Append(text) ?? new ToolCallOutput(text, []);
     }
 
-    /// <summary>Returns the text that was held back, at the end of a sequence that no stop string ended.</summary>
-    public string Flush()
+    /// <summary>Returns what was held back, at the end of a sequence.</summary>
+    public ToolCallOutput Flush()
+    {
+        var rest = FlushText();
+        return _calls?.Flush(rest) ?? new ToolCallOutput(rest, []);
+    }
+
+    /// <summary>Adds the tokens seen to a step's penalties.</summary>
+    public void AddPenalties(StepInputs inputs) => _penalties?.CopyTo(inputs);
+
+    private string FlushText()
     {
         if (MatchedStop is not null)
         {
@@ -63,9 +83,6 @@ public sealed class SequenceState
         var text = Match(_detokenizer.Flush());
         return MatchedStop is null && _stops is not null ? text + _stops.Flush() : text;
     }
-
-    /// <summary>Adds the tokens seen to a step's penalties.</summary>
-    public void AddPenalties(StepInputs inputs) => _penalties?.CopyTo(inputs);
 
     private string Match(string text)
     {

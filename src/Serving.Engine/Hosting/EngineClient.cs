@@ -71,7 +71,7 @@ public sealed class EngineClient : IEngineClient
             return new TokenizeResult([], [], unknown);
         }
 
-        if (prompt is ChatPrompt chat && ChatMessages.Validate(chat) is { } invalid)
+        if (prompt is ChatPrompt chat && _parts.Validator.ValidateChat(chat) is { } invalid)
         {
             return new TokenizeResult([], [], invalid);
         }

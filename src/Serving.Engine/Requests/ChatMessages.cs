@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Serving.Core.Requests;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
 
@@ -12,7 +13,7 @@ public static class ChatMessages
     /// <summary>The type of a content part that imports a module of a prompt schema.</summary>
     public const string ModulePart = "prompt_module";
 
-    /// <summary>Checks messages and tools.</summary>
+    /// <summary>Checks messages.</summary>
     /// <param name="prompt">The conversation.</param>
     /// <param name="hasSchema">Whether its first message may import modules.</param>
     /// <returns>The first failure, or null.</returns>
@@ -46,27 +47,23 @@ public static class ChatMessages
             index++;
         }
 
-        return Tools(prompt.Tools);
+        return null;
     }
 
     /// <summary>
-    /// Copies validated messages with text parts joined by newlines and the role "developer", which templates do not know, as "system".
+    /// Copies validated messages with text parts joined by newlines, the role "developer", which templates do not know, as "system", and the calls of earlier messages
+    /// in the style of the model's template.
     /// </summary>
-    public static JsonElement Normalize(JsonElement messages)
+    public static JsonElement Normalize(JsonElement messages, ToolSupport support)
     {
+        ArgumentNullException.ThrowIfNull(support);
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartArray();
             foreach (var message in messages.EnumerateArray())
             {
-                writer.WriteStartObject();
-                foreach (var property in message.EnumerateObject())
-                {
-                    WriteProperty(writer, property);
-                }
-
-                writer.WriteEndObject();
+                WriteMessage(writer, message, support);
             }
 
             writer.WriteEndArray();
@@ -76,7 +73,30 @@ public static class ChatMessages
         return JsonElement.ParseValue(ref reader);
     }
 
-    private static void WriteProperty(Utf8JsonWriter writer, JsonProperty property)
+    private static void WriteMessage(Utf8JsonWriter writer, JsonElement message, ToolSupport support)
+    {
+        // A client sends back null, an empty text or nothing; a template knows one of them.
+        var isWithoutContent = AssistantCalls.Has(message) && (!message.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null || IsEmpty(content));
+        writer.WriteStartObject();
+        foreach (var property in message.EnumerateObject())
+        {
+            if (!(isWithoutContent && property.NameEquals("content")))
+            {
+                WriteProperty(writer, property, support);
+            }
+        }
+
+        if (isWithoutContent)
+        {
+            writer.WriteString("content", support.Style.NullContent ? null : "");
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static bool IsEmpty(JsonElement content) => content.ValueKind == JsonValueKind.String && content.ValueEquals("");
+
+    private static void WriteProperty(Utf8JsonWriter writer, JsonProperty property, ToolSupport support)
     {
         if (property.NameEquals("role"))
         {
@@ -85,6 +105,18 @@ public static class ChatMessages
         else if (property.NameEquals("content") && property.Value.ValueKind == JsonValueKind.Array)
         {
             writer.WriteString("content", string.Join('\n', property.Value.EnumerateArray().Where(part => !part.GetProperty("type").ValueEquals(ModulePart)).Select(part => part.GetProperty("text").GetString())));
+        }
+        else if (property.NameEquals("tool_calls"))
+        {
+            // Templates take a list that is there for one that is not empty.
+            if (property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() > 0)
+            {
+                AssistantCalls.Write(writer, property.Value, support);
+            }
+        }
+        else if (property.NameEquals("tool_call_id") && property.Value.ValueKind == JsonValueKind.String)
+        {
+            AssistantCalls.WriteId(writer, "tool_call_id", property.Value, support);
         }
         else
         {
@@ -110,10 +142,14 @@ public static class ChatMessages
             return Invalid(field + ".role", $"Unknown role; a role is one of {string.Join(", ", Roles)}.");
         }
 
-        var isAssistant = role.ValueEquals("assistant");
+        if (AssistantCalls.Check(message, field) is { } failure)
+        {
+            return failure;
+        }
+
         if (!message.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null)
         {
-            return isAssistant && message.TryGetProperty("tool_calls", out _)
+            return role.ValueEquals("assistant") && AssistantCalls.Has(message)
                 ? null
                 : Invalid(field + ".content", "A message must have content.");
         }
@@ -162,26 +198,6 @@ public static class ChatMessages
         }
 
         return null;
-    }
-
-    private static RequestFailure? Tools(JsonElement? tools)
-    {
-        if (tools is not { } list || list.ValueKind == JsonValueKind.Null)
-        {
-            return null;
-        }
-
-        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
-        {
-            return Invalid("tools", "tools must be an array of at least one tool.");
-        }
-
-        if (list.GetArrayLength() > RequestLimits.Tools)
-        {
-            return Invalid("tools", $"At most {RequestLimits.Tools} tools are accepted.");
-        }
-
-        return JsonStrings.AreText(list) ? null : Invalid("tools", "A string holds an unpaired surrogate.");
     }
 
     private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);

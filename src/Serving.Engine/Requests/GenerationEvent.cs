@@ -1,4 +1,5 @@
 using Serving.Core.Requests;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
 
@@ -16,8 +17,14 @@ public sealed record GenerationEvent
     /// <summary>Which choice.</summary>
     public required int Choice { get; init; }
 
-    /// <summary>New text; may be empty.</summary>
+    /// <summary>New content; may be empty.</summary>
     public string Text { get; init; } = "";
+
+    /// <summary>What is new of the functions that it calls. A call that is withdrawn is content before <see cref="Text"/>.</summary>
+    public IReadOnlyList<ToolCallDelta> ToolCalls { get; init; } = [];
+
+    /// <summary>Set on the choice's last event when it calls functions.</summary>
+    public bool CallsTools { get; init; }
 
     /// <summary>Ids of the tokens that this event covers.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];

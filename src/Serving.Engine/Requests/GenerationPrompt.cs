@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
 
@@ -13,11 +14,21 @@ public sealed record TokenPrompt(IReadOnlyList<int> Tokens) : GenerationPrompt;
 
 /// <summary>A conversation, rendered by the model's chat template and encoded without adding special tokens.</summary>
 /// <param name="Messages">A JSON array of messages (role, content as a string or as text parts, name, tool_calls …), validated by <c>RequestValidator</c>.</param>
-/// <param name="Tools">A JSON array of tools handed to the template, if any.</param>
+/// <param name="Tools">A JSON array of tools, if any are offered.</param>
 /// <param name="AddGenerationPrompt">Whether the template opens the assistant's turn.</param>
 /// <param name="TemplateArguments">chat_template_kwargs: extra variables of the template.</param>
 public sealed record ChatPrompt(
     JsonElement Messages,
     JsonElement? Tools = null,
     bool AddGenerationPrompt = true,
-    IReadOnlyDictionary<string, JsonElement>? TemplateArguments = null) : GenerationPrompt;
+    IReadOnlyDictionary<string, JsonElement>? TemplateArguments = null) : GenerationPrompt
+{
+    /// <summary>Whether tools may be called, or must.</summary>
+    public ToolChoice Choice { get; init; } = ToolChoice.Auto;
+
+    /// <summary>Whether an answer may make several calls; otherwise it ends with the first.</summary>
+    public bool ParallelCalls { get; init; } = true;
+
+    /// <summary>The tools that the template shows to the model.</summary>
+    public JsonElement? ShownTools => Choice.Kind == ToolChoiceKind.None ? null : Tools;
+}

@@ -9,8 +9,11 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>Messages of a conversation.</summary>
     public const int Messages = 1024;
 
-    /// <summary>Tools handed to a template.</summary>
+    /// <summary>Tools that a chat may offer: OpenAI's number.</summary>
     public const int Tools = 128;
+
+    /// <summary>Characters of the JSON Schema of a function's parameters.</summary>
+    public const int ToolSchemaLength = 64 << 10;
 
     /// <summary>Stop strings: OpenAI's number.</summary>
     public const int StopStrings = 4;

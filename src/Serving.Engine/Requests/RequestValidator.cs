@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using Serving.Core.Requests;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
 
@@ -8,9 +8,16 @@ namespace Serving.Engine.Requests;
 public sealed class RequestValidator
 {
     private readonly RequestLimits _limits;
+    private readonly ToolSupport _tools;
 
-    /// <summary>Creates a validator for a model's limits.</summary>
-    public RequestValidator(RequestLimits limits) => _limits = limits;
+    /// <summary>Creates a validator for a model.</summary>
+    /// <param name="limits">Its limits.</param>
+    /// <param name="tools">What it can do about tools.</param>
+    public RequestValidator(RequestLimits limits, ToolSupport tools)
+    {
+        _limits = limits;
+        _tools = tools;
+    }
 
     /// <summary>Checks every field that does not depend on the encoded prompt.</summary>
     /// <returns>The first failure, or null.</returns>
@@ -25,6 +32,12 @@ public sealed class RequestValidator
             ?? Bias(request.LogitBias)
             ?? Logprobs(request);
     }
+
+    /// <summary>Checks a conversation and the tools that it offers.</summary>
+    /// <param name="chat">The conversation.</param>
+    /// <param name="hasSchema">Whether its first message may import modules.</param>
+    /// <returns>The first failure, or null.</returns>
+    public RequestFailure? ValidateChat(ChatPrompt chat, bool hasSchema = false) => ChatMessages.Validate(chat, hasSchema) ?? ToolRules.Check(chat, _tools);
 
     /// <summary>Checks what depends on the length of the encoded prompt.</summary>
     /// <param name="request">The request.</param>
@@ -80,11 +93,11 @@ public sealed class RequestValidator
 
     private static string PromptField(GenerationRequest request) => request.Prompt is ChatPrompt ? "messages" : "prompt";
 
-    private static RequestFailure? Prompt(GenerationRequest request) => request.Prompt switch
+    private RequestFailure? Prompt(GenerationRequest request) => request.Prompt switch
     {
         TextPrompt { Text.Length: 0 } => Invalid("prompt", "The prompt is empty."),
         TokenPrompt { Tokens.Count: 0 } => Invalid("prompt", "The prompt is empty."),
-        ChatPrompt chat => ChatMessages.Validate(chat, request.SchemaName is not null),
+        ChatPrompt chat => ValidateChat(chat, request.SchemaName is not null),
         _ => null,
     };
 
@@ -92,7 +105,7 @@ public sealed class RequestValidator
     {
         { SchemaName: null } => null,
         { Prompt: TokenPrompt } => Invalid("prompt", "With prompt_schema a prompt is PML: <prompt schema=\"…\">."),
-        { Prompt: ChatPrompt { Tools: { ValueKind: not JsonValueKind.Null } } } => NotSupported("tools", "tools are not supported with prompt_schema."),
+        { Prompt: ChatPrompt { ShownTools: not null } } => NotSupported("tools", "tools are not supported with prompt_schema."),
         { Echo: true, TopLogprobs: not null } => NotSupported("echo", "echo with logprobs is not supported with prompt_schema."),
         _ => null,
     };

@@ -7,7 +7,8 @@ namespace Serving.Engine.Tokenization;
 /// <param name="tokenizer">For its special tokens.</param>
 /// <param name="template">The template.</param>
 /// <param name="time">For templates that print the date.</param>
-public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate template, TimeProvider time)
+/// <param name="withTools">The template of conversations that offer tools, where a model has one of its own for them.</param>
+public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate template, TimeProvider time, ChatTemplate? withTools = null)
 {
     /// <summary>Text of the token that begins a text, if there is one.</summary>
     public string? BosToken => tokenizer.BosToken;
@@ -24,7 +25,7 @@ public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate templ
         JsonElement? tools,
         bool addGenerationPrompt,
         IReadOnlyDictionary<string, JsonElement>? arguments,
-        Func<string, string>? guard = null) => template.Render(new ChatTemplateInput
+        Func<string, string>? guard = null) => (tools is null ? template : withTools ?? template).Render(new ChatTemplateInput
         {
             Messages = messages,
             Tools = tools,

@@ -10,15 +10,20 @@ public sealed class IncrementalDetokenizer
 {
     private readonly TokenTable _table;
     private readonly bool _skipSpecialTokens;
+    private readonly IReadOnlySet<int>? _kept;
     private readonly TextSink _text = new();
     private readonly TokenSink _first;
     private readonly ByteSink? _firstBytes;
 
     /// <summary>Begins an answer.</summary>
-    public IncrementalDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens)
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens have no text.</param>
+    /// <param name="kept">Special tokens that have theirs in any case.</param>
+    public IncrementalDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens, IReadOnlySet<int>? kept = null)
     {
         _table = tokenizer.Parts.Table;
         _skipSpecialTokens = skipSpecialTokens;
+        _kept = kept;
         _first = _text;
         for (var i = tokenizer.Parts.Decoders.Count - 1; i >= 0; i--)
         {
@@ -55,7 +60,7 @@ public sealed class IncrementalDetokenizer
 
     private void Push(int id)
     {
-        if (_table.Token(id) is not { } token || (_skipSpecialTokens && _table.IsSpecial(id)))
+        if (_table.Token(id) is not { } token || (_skipSpecialTokens && _table.IsSpecial(id) && _kept?.Contains(id) != true))
         {
             return;
         }

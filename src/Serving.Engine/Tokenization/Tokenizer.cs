@@ -22,6 +22,7 @@ public sealed class Tokenizer
         _encoder = new TextEncoder(parts);
         _guard = new SpecialTokenGuard(parts.Added.Values, _encoder);
         ChatTemplate = chatTemplate ?? config.ChatTemplate;
+        ToolChatTemplate = chatTemplate is null ? config.ToolChatTemplate : null;
         BosTokenId = BosToken is { } bos && TryGetId(bos, out var id) ? id : null;
         EosTokenId = EosToken is { } eos && TryGetId(eos, out id) ? id : null;
     }
@@ -46,6 +47,9 @@ public sealed class Tokenizer
 
     /// <summary>Whether an answer is the bytes of its tokens, one after the other, but for a space that the first one may lose; else something is written between them.</summary>
     public bool TokensJoinPlainly => !_parts.Decoders.Any(static decoder => decoder is SpaceJoinDecoder);
+
+    /// <summary>The template for conversations that offer tools, named "tool_use" in the config's list; null when there is none of its own.</summary>
+    public string? ToolChatTemplate { get; }
 
     /// <summary>The parts, for this assembly.</summary>
     internal TokenizerParts Parts => _parts;

@@ -19,6 +19,8 @@ internal sealed record TokenizerConfig
 
     public string? ChatTemplate { get; private init; }
 
+    public string? ToolChatTemplate { get; private init; }
+
     /// <summary>The tokens that the config gives a special role.</summary>
     public IReadOnlyList<string> SpecialTokens { get; private init; } = [];
 
@@ -36,7 +38,8 @@ internal sealed record TokenizerConfig
             AddBosToken = json.TryGet("add_bos_token", out var bos) ? bos.AsBool() : null,
             AddEosToken = json.TryGet("add_eos_token", out var eos) ? eos.AsBool() : null,
             TokenizerClass = json.OptionalString("tokenizer_class") ?? string.Empty,
-            ChatTemplate = json.TryGet("chat_template", out var template) ? ReadTemplate(template) : null,
+            ChatTemplate = json.TryGet("chat_template", out var template) ? template.IsString ? template.AsString() : Named(template, "default") : null,
+            ToolChatTemplate = json.TryGet("chat_template", out template) && !template.IsString ? Named(template, "tool_use") : null,
             SpecialTokens = ReadSpecialTokens(json),
         };
     }
@@ -56,14 +59,7 @@ internal sealed record TokenizerConfig
 
     private static string ReadToken(JsonView value) => value.IsObject ? value.Get("content").AsToken() : value.AsToken();
 
-    /// <summary>A template is a string, or a list of named ones of which "default" counts.</summary>
-    private static string? ReadTemplate(JsonView template)
-    {
-        if (template.IsString)
-        {
-            return template.AsString();
-        }
-
-        return template.Items().Where(item => item.String("name") == "default").Select(item => item.String("template")).FirstOrDefault();
-    }
+    /// <summary>One of a list of named templates.</summary>
+    private static string? Named(JsonView templates, string name) =>
+        templates.Items().Where(item => item.String("name") == name).Select(item => item.String("template")).FirstOrDefault();
 }

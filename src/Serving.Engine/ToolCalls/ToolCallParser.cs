@@ -21,7 +21,7 @@ public sealed class ToolCallParser
     private readonly Func<string> _newId;
     private readonly int _maxCalls;
     private readonly StringBuilder _held = new();
-    private readonly PendingOutput _output = new();
+    private readonly OutputBuffer _output = new();
     private State _state = State.Gap;
     private CallReader? _reader;
     private int _markerAt = -1;
@@ -76,22 +76,15 @@ public sealed class ToolCallParser
             return new ToolCallOutput(text, []);
         }
 
-        foreach (var c in text)
-        {
-            if (IsDone)
-            {
-                break;
-            }
-
-            Take(c);
-        }
-
+        Take(text);
         return _output.Take();
     }
 
-    /// <summary>Ends the answer; returns what was held back.</summary>
-    public ToolCallOutput Flush()
+    /// <summary>Ends the answer with the last of its text; returns what was held back.</summary>
+    public ToolCallOutput Flush(string rest = "")
     {
+        ArgumentNullException.ThrowIfNull(rest);
+        Take(rest);
         if (_output.IsOpen)
         {
             _output.Withdraw();
@@ -104,6 +97,19 @@ public sealed class ToolCallParser
         _held.Clear();
         _state = State.Text;
         return _output.Take();
+    }
+
+    private void Take(string text)
+    {
+        foreach (var c in text)
+        {
+            if (IsDone)
+            {
+                return;
+            }
+
+            Take(c);
+        }
     }
 
     private void Take(char c)

@@ -37,7 +37,7 @@ public sealed record ChatChoice
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ChatLogprobs? Logprobs { get; init; }
 
-    /// <summary>"stop" or "length".</summary>
+    /// <summary>"stop", "length" or "tool_calls".</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? FinishReason { get; init; }
 
@@ -52,8 +52,12 @@ public sealed record ChatMessage
     /// <summary>Always "assistant".</summary>
     public string Role { get; } = "assistant";
 
-    /// <summary>The text.</summary>
-    public required string Content { get; init; }
+    /// <summary>The text; null when there are calls and nothing else.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public required string? Content { get; init; }
+
+    /// <summary>The functions that it calls.</summary>
+    public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
 
     /// <summary>Always null: the daemon refuses nothing on the model's behalf.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]

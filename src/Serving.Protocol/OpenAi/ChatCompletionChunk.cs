@@ -48,4 +48,5 @@ public sealed record ChatChunkChoice
 /// <summary>What is added to a message.</summary>
 /// <param name="Role">"assistant" in a choice's first chunk.</param>
 /// <param name="Content">New text.</param>
-public sealed record ChatDelta(string? Role = null, string? Content = null);
+/// <param name="ToolCalls">What is new of calls.</param>
+public sealed record ChatDelta(string? Role = null, string? Content = null, IReadOnlyList<ChatToolCallPart>? ToolCalls = null);

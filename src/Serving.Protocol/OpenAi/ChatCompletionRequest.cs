@@ -17,11 +17,14 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>How many most likely tokens to report per position; needs logprobs.</summary>
     public int? TopLogprobs { get; init; }
 
-    /// <summary>Tools handed to the template; the answer stays text.</summary>
+    /// <summary>The functions that the answer may call.</summary>
     public JsonElement? Tools { get; init; }
 
-    /// <summary>"none" or "auto".</summary>
+    /// <summary>"none" or "auto"; "required" and an object that names a function are refused.</summary>
     public JsonElement? ToolChoice { get; init; }
+
+    /// <summary>Whether the answer may make several calls; false: it ends with the first.</summary>
+    public bool? ParallelToolCalls { get; init; }
 
     /// <summary>Whether the template opens the assistant's turn.</summary>
     public bool? AddGenerationPrompt { get; init; }

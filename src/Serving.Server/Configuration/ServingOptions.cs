@@ -46,6 +46,9 @@ internal sealed class ModelOptions
     /// <summary>none, int8 or int4.</summary>
     public string Quantization { get; set; } = "none";
 
+    /// <summary>auto, hermes, mistral, llama3_json or none.</summary>
+    public string ToolCallParser { get; set; } = "auto";
+
     /// <summary>auto or none.</summary>
     public string GenerationConfig { get; set; } = "auto";
 

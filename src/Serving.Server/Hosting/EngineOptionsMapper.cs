@@ -16,6 +16,7 @@ internal static class EngineOptionsMapper
                 ?? throw new EngineStartException("The bundled model is not beside the program; name one with --model."),
             ServedModelName = options.Model.ServedModelName ?? (bundled ? "tiny-chat-5m" : null),
             Quantization = options.Model.Quantization,
+            ToolCallParser = options.Model.ToolCallParser,
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
             Deterministic = options.Engine.Deterministic,

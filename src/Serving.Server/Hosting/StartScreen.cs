@@ -43,6 +43,11 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters in {about.Weights}, context of {about.MaxModelLength} tokens)"));
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");
         yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
+        if (about.ToolCallParser is { } format)
+        {
+            yield return ("Tools", $"calls are read in the format {format}");
+        }
+
         yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));
         yield return ("Tenants", anyone is null ? tenants.Current.TenantCount.ToString(CultureInfo.InvariantCulture) : "none: every request is served without a key");
         yield return ("Address", $"{Address()} (chat there with a browser)");

@@ -8,10 +8,10 @@ namespace Serving.Server.Http;
 internal static class AnswerFormat
 {
     /// <summary>The wire's word for why a choice ended.</summary>
-    public static string? Word(FinishReason? reason) => reason switch
+    public static string? Word(GenerationEvent happened) => happened.FinishReason switch
     {
         null => null,
-        FinishReason.Stop => "stop",
+        FinishReason.Stop => happened.CallsTools ? "tool_calls" : "stop",
         FinishReason.Length => "length",
         _ => "error",
     };

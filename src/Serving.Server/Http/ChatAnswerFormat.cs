@@ -25,10 +25,18 @@ internal sealed class ChatAnswerFormat(AnswerHead head, int choices) : IAnswerFo
         Choices = [.. _choices.Select((choice, index) => new ChatChoice
         {
             Index = index,
-            Message = new ChatMessage { Content = choice.Text },
+            Message = Message(choice),
             Logprobs = LogprobFormat.Chat(choice.Logprobs),
             FinishReason = choice.FinishReason,
             StopReason = choice.StopReason,
         })],
     };
+
+    private static ChatMessage Message(ChoiceBuilder choice)
+    {
+        var calls = choice.Calls.Select(call => new ChatToolCall(call.Id, new ChatFunctionCall(call.Name, call.Arguments))).ToList();
+        return calls.Count == 0
+            ? new ChatMessage { Content = choice.Text }
+            : new ChatMessage { Content = choice.Text.Length == 0 ? null : choice.Text, ToolCalls = calls };
+    }
 }

@@ -13,7 +13,8 @@ internal static class ChatRequestMapper
     /// <param name="blank">A request with id, tenant and the name of the base model.</param>
     public static (GenerationRequest? Request, RequestFailure? Failure) Map(ChatCompletionRequest body, GenerationRequest blank)
     {
-        var failure = CheckMessages(body.Messages) ?? ToolPolicy.Check(body) ?? CheckKwargs(body.ChatTemplateKwargs);
+        var (choice, failure) = ToolChoiceReader.Read(body.ToolChoice);
+        failure = CheckMessages(body.Messages) ?? failure ?? CheckKwargs(body.ChatTemplateKwargs);
         if (failure is null && body.Echo == true)
         {
             failure = new RequestFailure(RequestError.NotSupported, "echo is not supported in a chat.", "echo");
@@ -32,13 +33,20 @@ internal static class ChatRequestMapper
         return SamplingMapper.Apply(body, blank with
         {
             Model = body.Model ?? blank.Model,
-            Prompt = new ChatPrompt(body.Messages!.Value, ToolPolicy.Shown(body), body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs),
+            Prompt = new ChatPrompt(body.Messages!.Value, Given(body.Tools), body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs)
+            {
+                Choice = choice,
+                ParallelCalls = body.ParallelToolCalls ?? true,
+            },
             MaxTokens = body.MaxCompletionTokens ?? body.MaxTokens,
             MaxTokensField = body.MaxCompletionTokens is null ? "max_tokens" : "max_completion_tokens",
             TopLogprobs = body.Logprobs == true ? body.TopLogprobs ?? 0 : null,
             TopLogprobsField = "top_logprobs",
         });
     }
+
+    /// <summary>Tools that are there: null is what is not given.</summary>
+    public static JsonElement? Given(JsonElement? tools) => tools is { ValueKind: JsonValueKind.Null } ? null : tools;
 
     /// <summary>What is wrong when there are no messages; what they hold is checked by the engine.</summary>
     public static RequestFailure? CheckMessages(JsonElement? messages) =>

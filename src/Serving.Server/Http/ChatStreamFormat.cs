@@ -1,10 +1,11 @@
 using System.Text.Json.Serialization.Metadata;
+using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
-/// <summary>A streamed chat: a chunk with the role, chunks with text, a chunk with the finish reason, for each choice.</summary>
+/// <summary>A streamed chat: a chunk with the role, chunks with text or with parts of calls, a chunk with the finish reason, for each choice.</summary>
 internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFormat<ChatCompletionChunk>
 {
     private readonly bool[] _opened = new bool[choices];
@@ -27,7 +28,13 @@ internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFo
             yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(null, content.Text), Logprobs = LogprobFormat.Chat(content.Logprobs) });
         }
 
-        if (AnswerFormat.Word(content.FinishReason) is { } word)
+        // Clients look at text or calls, not at both in one chunk.
+        if (CallParts(content) is { Count: > 0 } calls)
+        {
+            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(ToolCalls: calls) });
+        }
+
+        if (AnswerFormat.Word(content) is { } word)
         {
             yield return Chunk(new ChatChunkChoice
             {
@@ -44,6 +51,17 @@ internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFo
 
     /// <inheritdoc/>
     public ChatCompletionChunk WithUsage(ChatCompletionChunk chunk, UsageInfo usage) => chunk with { Usage = usage };
+
+    private static List<ChatToolCallPart> CallParts(GenerationEvent content) =>
+    [
+        .. content.ToolCalls.Where(call => call.Name is not null || call.Arguments.Length > 0).Select(call => new ChatToolCallPart
+        {
+            Index = call.Index,
+            Id = call.Id,
+            Type = call.Name is null ? null : "function",
+            Function = new ChatFunctionPart(call.Name, call.Arguments),
+        }),
+    ];
 
     private ChatCompletionChunk Chunk(params ChatChunkChoice[] choices) => new()
     {

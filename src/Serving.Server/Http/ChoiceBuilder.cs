@@ -1,17 +1,20 @@
-using System.Text;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
 /// <summary>Gathers the events of one choice.</summary>
 internal sealed class ChoiceBuilder
 {
-    private readonly StringBuilder _text = new();
+    private readonly GatheredAnswer _answer = new();
     private List<TokenLogprob>? _logprobs;
 
     /// <summary>The text so far.</summary>
-    public string Text => _text.ToString();
+    public string Text => _answer.Text;
+
+    /// <summary>The calls so far.</summary>
+    public IEnumerable<(string Id, string Name, string Arguments)> Calls => _answer.Calls;
 
     /// <summary>Logprobs so far, when there are any.</summary>
     public IReadOnlyList<TokenLogprob>? Logprobs => _logprobs;
@@ -28,13 +31,13 @@ internal sealed class ChoiceBuilder
     /// <summary>Takes in an event.</summary>
     public void Add(GenerationEvent happened)
     {
-        _text.Append(happened.Text);
+        _answer.Add(happened);
         if (happened.Logprobs is { } logprobs)
         {
             (_logprobs ??= []).AddRange(logprobs);
         }
 
-        FinishReason ??= AnswerFormat.Word(happened.FinishReason);
+        FinishReason ??= AnswerFormat.Word(happened);
         StopReason ??= AnswerFormat.Stop(happened.StopReason);
     }
 }

@@ -27,7 +27,7 @@ internal sealed class CompletionStreamFormat(AnswerHead head, int choices) : ISt
             Index = index,
             Text = content.Text,
             Logprobs = LogprobFormat.Completion(content.Logprobs, ref _offsets[index]),
-            FinishReason = AnswerFormat.Word(content.FinishReason),
+            FinishReason = AnswerFormat.Word(content),
             StopReason = AnswerFormat.Stop(content.StopReason),
         })];
     }

@@ -9,6 +9,7 @@ using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
 using Serving.Testing;
 
 namespace Serving.Engine.Tests.PromptModules;
@@ -26,7 +27,7 @@ public sealed class ModulePromptEncoderTests
 
     public ModulePromptEncoderTests()
     {
-        _encoder = new ModulePromptEncoder(_store, new ModuleTableCache(1 << 20), Compiler, new PromptCompiler(Demo, 2048), Renderer, Digest.Of("model"u8));
+        _encoder = new ModulePromptEncoder(_store, new ModuleTableCache(1 << 20), Compiler, new PromptCompiler(Demo, 2048), Renderer, Digest.Of("model"u8), new ToolSupport());
         Put("<schema name='docs'><system>Use the documents.<module name='a'>Document A.</module><module name='b'>Document B.</module></system><user/></schema>");
         Put("<schema name='open'><user>Read: <module name='a'>Document A.</module></user></schema>");
         Put("<schema name='closed'><system>Be good.<module name='a'>Document A.</module></system></schema>");

@@ -11,6 +11,7 @@ using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Server.Tests.Fakes;
 
@@ -20,7 +21,10 @@ namespace Serving.Server.Tests.Fakes;
 /// </summary>
 internal sealed class FakeEngine : IEngineClient
 {
-    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8));
+    /// <summary>What the model does about tools.</summary>
+    public static ToolSupport Tools { get; } = new() { Format = ToolCallFormat.Hermes };
+
+    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8), Tools);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
 
@@ -129,7 +133,7 @@ internal sealed class FakeEngine : IEngineClient
             return new(new TokenizeResult([], [], unknown));
         }
 
-        if (prompt is ChatPrompt chat && ChatMessages.Validate(chat) is { } failure)
+        if (prompt is ChatPrompt chat && _validator.ValidateChat(chat) is { } failure)
         {
             return new(new TokenizeResult([], [], failure));
         }

@@ -20,6 +20,7 @@ internal static class Mutations
             },
             Tools = { new Tool { Name = "f", Description = "d", ParametersJson = """{"type":"object","properties":{"a":{"type":"string"}}}""" } },
             ToolChoice = ToolChoice.Auto,
+            ParallelToolCalls = false,
             AddGenerationPrompt = true,
             ChatTemplateKwargs = { ["enable_thinking"] = Value.ForBool(false), ["list"] = Value.ForList(Value.ForNumber(1), Value.ForNull()) },
         },

@@ -23,7 +23,7 @@ public sealed class SameRequestTests
               {"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
               {"role":"tool","content":"x","name":"f","tool_call_id":"1"}],
              "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}}}}],
-             "tool_choice":"auto","add_generation_prompt":true,"chat_template_kwargs":{"enable_thinking":false,"list":[1,null]},
+             "tool_choice":"auto","parallel_tool_calls":false,"add_generation_prompt":true,"chat_template_kwargs":{"enable_thinking":false,"list":[1,null]},
              "max_tokens":5,"n":2,"temperature":0.5,"top_p":0.9,"top_k":3,"min_p":0.1,"presence_penalty":0.1,"frequency_penalty":0.2,"repetition_penalty":1.1,
              "seed":-7,"logit_bias":{"5":-1.5},"stop":["a","b"],"stop_token_ids":[1],"ignore_eos":true,"logprobs":true,"top_logprobs":3,"priority":1,"user":"u"}
             """);
@@ -113,6 +113,11 @@ public sealed class SameRequestTests
         ["module without schema"] = (Chat(new ChatMessage { Role = "user", Parts = { new ContentPart { PromptModule = new PromptModule { Name = "a" } } } }), GrpcStatusCode.InvalidArgument, "messages[0].content"),
         ["echo in a chat"] = (With(request => request.Echo = true), GrpcStatusCode.Unimplemented, "echo"),
         ["tool choice"] = (With(request => request.Chat.ToolChoice = (ToolChoice)7), GrpcStatusCode.Unimplemented, "tool_choice"),
+        ["tool choice required"] = (With(request => { request.Chat.Tools.Add(new Tool { Name = "f" }); request.Chat.ToolChoice = ToolChoice.Required; }), GrpcStatusCode.Unimplemented, "tool_choice"),
+        ["tool choice without tools"] = (With(request => request.Chat.ToolChoice = ToolChoice.Required), GrpcStatusCode.InvalidArgument, "tool_choice"),
+        ["tool choice without function"] = (With(request => request.Chat.ToolChoice = ToolChoice.Function), GrpcStatusCode.InvalidArgument, "tool_choice_function"),
+        ["function without tool choice"] = (With(request => request.Chat.ToolChoiceFunction = "f"), GrpcStatusCode.InvalidArgument, "tool_choice_function"),
+        ["tool's name"] = (With(request => request.Chat.Tools.Add(new Tool { Name = "f g" })), GrpcStatusCode.InvalidArgument, "tools[0].function.name"),
         ["tool's schema"] = (With(request => request.Chat.Tools.Add(new Tool { Name = "f", ParametersJson = "{" })), GrpcStatusCode.InvalidArgument, "tools[0].parameters_json"),
         ["tool's schema is a list"] = (With(request => request.Chat.Tools.Add(new Tool { Name = "f", ParametersJson = "[]" })), GrpcStatusCode.InvalidArgument, "tools[0].parameters_json"),
         ["tool's schema has half a character"] = (With(request => request.Chat.Tools.Add(new Tool { Name = "f", ParametersJson = """{"a":"\ud800"}""" })), GrpcStatusCode.InvalidArgument, "tools"),
@@ -139,7 +144,7 @@ public sealed class SameRequestTests
 
         await client.CallAsync(GenerateTests.Generate, request);
 
-        Assert.Null(((ChatPrompt)daemon.Engine.Requests.Single().Request.Prompt).Tools);
+        Assert.Null(((ChatPrompt)daemon.Engine.Requests.Single().Request.Prompt).ShownTools);
     }
 
     private static GenerateRequest Chat(params ChatMessage[] messages) => new() { Chat = new Chat { Messages = { messages } } };

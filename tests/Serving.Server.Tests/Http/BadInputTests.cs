@@ -9,6 +9,7 @@ namespace Serving.Server.Tests.Http;
 public sealed class BadInputTests
 {
     private const string Chat = "/v1/chat/completions";
+    private const string Tool = "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]";
     private const string Hi = "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
 
     [Theory]
@@ -54,6 +55,26 @@ public sealed class BadInputTests
     [InlineData("{HI,\"stream_options\":{}}", "stream_options")]
     [InlineData("{HI,\"stream\":true,\"stream_options\":{\"include_usage\":1}}", "stream_options.include_usage")]
     [InlineData("{HI,\"tools\":{}}", "tools")]
+    [InlineData("{HI,\"tools\":[]}", "tools")]
+    [InlineData("{HI,\"tools\":[1]}", "tools[0]")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\"}]}", "tools[0].function")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\",\"function\":{}}]}", "tools[0].function.name")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\\n\"}}]}", "tools[0].function.name")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":[]}}]}", "tools[0].function.parameters")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":1}}]}", "tools[0].function.description")]
+    [InlineData("{HI,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":1}}]}", "tools[0].function.strict")]
+    [InlineData("{HI," + Tool + ",\"tool_choice\":\"sometimes\"}", "tool_choice")]
+    [InlineData("{HI," + Tool + ",\"tool_choice\":\"\\ud800\"}", "tool_choice")]
+    [InlineData("{HI," + Tool + ",\"tool_choice\":1}", "tool_choice")]
+    [InlineData("{HI," + Tool + ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}}", "tool_choice")]
+    [InlineData("{HI," + Tool + ",\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"}}", "tool_choice")]
+    [InlineData("{HI," + Tool + ",\"parallel_tool_calls\":\"no\"}", "parallel_tool_calls")]
+    [InlineData("{HI,\"tool_choice\":\"required\"}", "tool_choice")]
+    [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[]}]}", "messages[0].content")]
+    [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"1\"}]}]}", "messages[0].tool_calls")]
+    [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":1,\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}]}", "messages[0].tool_calls")]
+    [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":[]}}]}]}", "messages[0].tool_calls")]
+    [InlineData("{\"messages\":[{\"role\":\"tool\",\"content\":\"x\",\"tool_call_id\":1}]}", "messages[0].tool_call_id")]
     [InlineData("{HI,\"n\":1,\"n\":2}", null)]
     public async Task Chat_MalformedOrOutOfRange_Is400NamingTheField(string body, string? field)
     {
@@ -106,14 +127,16 @@ public sealed class BadInputTests
     [Theory]
     [InlineData("\"response_format\":{\"type\":\"json_object\"}", "response_format")]
     [InlineData("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{}}", "response_format")]
-    [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
-    [InlineData("\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}", "tool_choice")]
+    [InlineData(Tool + ",\"tool_choice\":\"required\"", "tool_choice")]
+    [InlineData(Tool + ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}", "tool_choice")]
+    [InlineData(Tool + ",\"tool_choice\":{\"type\":\"allowed_tools\"}", "tool_choice")]
+    [InlineData("\"tools\":[{\"type\":\"custom\",\"custom\":{}}]", "tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true}}]", "tools")]
     [InlineData("\"functions\":[{\"name\":\"f\"}]", "functions")]
     [InlineData("\"function_call\":{\"name\":\"f\"}", "function_call")]
     [InlineData("\"audio\":{}", "audio")]
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
     [InlineData("\"modalities\":[\"\\ud800\"]", "modalities")]
-    [InlineData("\"tool_choice\":\"\\ud800\"", "tool_choice")]
     [InlineData("\"best_of\":2", "best_of")]
     [InlineData("\"prompt_logprobs\":1", "prompt_logprobs")]
     [InlineData("\"suffix\":\"x\"", "suffix")]

@@ -74,7 +74,7 @@ public sealed class ChatCompletionsEndpointTests
 
         await daemon.PostAsync(Path, $$"""{ {{Messages}},"tools":[{"type":"function","function":{"name":"f"} }],"tool_choice":"none"}""");
 
-        Assert.Null(Assert.IsType<ChatPrompt>(Assert.Single(daemon.Engine.Requests).Request.Prompt).Tools);
+        Assert.Null(Assert.IsType<ChatPrompt>(Assert.Single(daemon.Engine.Requests).Request.Prompt).ShownTools);
     }
 
     [Fact]

@@ -137,7 +137,7 @@ public sealed class PromptSchemasEndpointTests
     [Theory]
     [InlineData("/v1/chat/completions", """{"messages": [{"role": "user", "content": [{"type": "prompt_module", "name": "a"}]}]}""", "messages[0].content", "prompt_schema")]
     [InlineData("/v1/chat/completions", """{"prompt_schema": "a", "messages": [{"role": "user", "content": "x"}, {"role": "user", "content": [{"type": "prompt_module", "name": "a"}]}]}""", "messages[1].content", "first message only")]
-    [InlineData("/v1/chat/completions", """{"prompt_schema": "a", "messages": [{"role": "user", "content": "x"}], "tools": [{}]}""", "tools", "not supported")]
+    [InlineData("/v1/chat/completions", """{"prompt_schema": "a", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": {"name": "f"}}]}""", "tools", "not supported")]
     [InlineData("/v1/chat/completions", """{"prompt_schema": 5, "messages": [{"role": "user", "content": "x"}]}""", "prompt_schema", "expected a string")]
     [InlineData("/v1/completions", """{"prompt_schema": "a", "prompt": [1, 2]}""", "prompt", "PML")]
     [InlineData("/v1/completions", """{"prompt_schema": "a", "prompt": "<prompt schema='a'/>", "echo": true, "logprobs": 1}""", "echo", "is not supported")]

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine.PromptModules.Schemas;
 using Serving.Engine.Requests;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.PromptModules.Prompts;
 
@@ -24,8 +25,9 @@ public static class ModuleParts
     /// <summary>Reads a conversation whose messages and parts <see cref="ChatMessages"/> has checked.</summary>
     /// <param name="messages">The messages.</param>
     /// <param name="mark">Put before the first message's remaining text.</param>
+    /// <param name="tools">How the template takes calls of earlier messages.</param>
     /// <returns>What was read, or a failure, one of the two.</returns>
-    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string mark)
+    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string mark, ToolSupport tools)
     {
         var index = 0;
         foreach (var message in messages.EnumerateArray())
@@ -45,7 +47,7 @@ public static class ModuleParts
         }
 
         var (references, text, failure) = ReadParts(messages[0].GetProperty("content"));
-        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages), mark + text)), null);
+        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages, tools), mark + text)), null);
     }
 
     private static (ModuleConversation?, RequestFailure) Failed(string field, string message) =>

@@ -11,6 +11,7 @@ using Serving.Engine.PromptModules.Schemas;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.PromptModules.Prompts;
 
@@ -29,6 +30,7 @@ public sealed class ModulePromptEncoder
     private readonly PromptCompiler _prompts;
     private readonly ConversationRenderer? _renderer;
     private readonly Digest _modelRevision;
+    private readonly ToolSupport _tools;
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="store">The schemas.</param>
@@ -37,7 +39,9 @@ public sealed class ModulePromptEncoder
     /// <param name="prompts">Puts prompts together.</param>
     /// <param name="renderer">The chat template, if the model has one.</param>
     /// <param name="modelRevision">Part of every module's key.</param>
-    public ModulePromptEncoder(SchemaStore store, ModuleTableCache tables, SchemaCompiler schemas, PromptCompiler prompts, ConversationRenderer? renderer, Digest modelRevision)
+    /// <param name="tools">How the template takes calls of earlier messages.</param>
+    public ModulePromptEncoder(
+        SchemaStore store, ModuleTableCache tables, SchemaCompiler schemas, PromptCompiler prompts, ConversationRenderer? renderer, Digest modelRevision, ToolSupport tools)
     {
         _store = store;
         _tables = tables;
@@ -45,6 +49,7 @@ public sealed class ModulePromptEncoder
         _prompts = prompts;
         _renderer = renderer;
         _modelRevision = modelRevision;
+        _tools = tools;
     }
 
     /// <summary>The runs of a schema for a tenant and an adapter. A public schema's are the same for every tenant.</summary>
@@ -99,7 +104,7 @@ public sealed class ModulePromptEncoder
             return Failed("messages", "The model has no chat template; use /v1/completions, or serve a model whose tokenizer_config.json has one.");
         }
 
-        var (conversation, failure) = ModuleParts.Read(chat.Messages, Mark);
+        var (conversation, failure) = ModuleParts.Read(chat.Messages, Mark, _tools);
         if (conversation is null)
         {
             return (null, failure);

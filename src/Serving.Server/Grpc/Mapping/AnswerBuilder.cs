@@ -1,4 +1,3 @@
-using System.Text;
 using Google.Protobuf.WellKnownTypes;
 using Serving.Engine.Requests;
 using Serving.Protocol.V1;
@@ -9,16 +8,16 @@ namespace Serving.Server.Grpc.Mapping;
 /// <summary>Gathers the events of a whole answer.</summary>
 internal sealed class AnswerBuilder
 {
-    private readonly (Choice Choice, StringBuilder Text)[] _choices;
+    private readonly (Choice Choice, GatheredAnswer Answer)[] _choices;
 
     /// <summary>Begins with a number of choices.</summary>
-    public AnswerBuilder(int choices) => _choices = [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new StringBuilder()))];
+    public AnswerBuilder(int choices) => _choices = [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new GatheredAnswer()))];
 
     /// <summary>Takes in an event.</summary>
     public void Add(IndexedEvent happened)
     {
-        var (choice, text) = _choices[happened.Index];
-        text.Append(happened.Event.Text);
+        var (choice, gathered) = _choices[happened.Index];
+        gathered.Add(happened.Event);
         ChoiceMapper.Finish(choice, happened.Event);
         ChoiceMapper.AddLogprobs(choice, happened.Event);
     }
@@ -27,9 +26,10 @@ internal sealed class AnswerBuilder
     public GenerateResponse Build(string id, DateTimeOffset created, string model, GenerationUsage usage)
     {
         var answer = new GenerateResponse { Id = id, CreateTime = Timestamp.FromDateTimeOffset(created), Model = model, Usage = UsageMapper.Map(usage) };
-        foreach (var (choice, text) in _choices)
+        foreach (var (choice, gathered) in _choices)
         {
-            choice.Text = text.ToString();
+            choice.Text = gathered.Text;
+            choice.ToolCalls.AddRange(gathered.Calls.Select((call, index) => new ToolCall { Index = index, Id = call.Id, Name = call.Name, Arguments = call.Arguments }));
             answer.Choices.Add(choice);
         }
 

@@ -2,7 +2,10 @@ using System.Text.Json;
 using Google.Protobuf.WellKnownTypes;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
+using Serving.Engine.ToolCalls;
 using Serving.Protocol.V1;
+using ToolChoice = Serving.Engine.ToolCalls.ToolChoice;
+using WireChoice = Serving.Protocol.V1.ToolChoice;
 
 namespace Serving.Server.Grpc.Mapping;
 
@@ -12,21 +15,45 @@ internal static class ChatMapper
     /// <summary>Maps a conversation. What its messages hold is checked by the engine.</summary>
     public static (ChatPrompt? Prompt, RequestFailure? Failure) Map(Chat chat)
     {
-        if (!System.Enum.IsDefined(chat.ToolChoice))
+        var (choice, failure) = Choice(chat);
+        if (failure is not null)
         {
-            return (null, new RequestFailure(RequestError.NotSupported, $"tool_choice {(int)chat.ToolChoice} is not supported.", "tool_choice"));
+            return (null, failure);
         }
 
-        var (messages, failure) = MessagesJson.Write(chat.Messages);
+        (var messages, failure) = MessagesJson.Write(chat.Messages);
         var tools = (JsonElement?)null;
-        if (failure is null && chat is { Tools.Count: > 0, ToolChoice: not ToolChoice.None })
+        if (failure is null && chat.Tools.Count > 0)
         {
             (tools, failure) = ToolsJson.Write(chat.Tools);
         }
 
         var (arguments, wrong) = Arguments(chat);
         failure ??= wrong;
-        return failure is not null ? (null, failure) : (new ChatPrompt(messages, tools, !chat.HasAddGenerationPrompt || chat.AddGenerationPrompt, arguments), null);
+        return failure is not null ? (null, failure) : (new ChatPrompt(messages, tools, !chat.HasAddGenerationPrompt || chat.AddGenerationPrompt, arguments)
+        {
+            Choice = choice,
+            ParallelCalls = !chat.HasParallelToolCalls || chat.ParallelToolCalls,
+        }, null);
+    }
+
+    private static (ToolChoice Choice, RequestFailure? Failure) Choice(Chat chat)
+    {
+        ToolChoiceKind? kind = chat.ToolChoice switch
+        {
+            WireChoice.Unspecified or WireChoice.Auto => ToolChoiceKind.Auto,
+            WireChoice.None => ToolChoiceKind.None,
+            WireChoice.Required => ToolChoiceKind.Required,
+            WireChoice.Function => ToolChoiceKind.Function,
+            _ => null,
+        };
+        return kind switch
+        {
+            null => (ToolChoice.Auto, new RequestFailure(RequestError.NotSupported, $"tool_choice {(int)chat.ToolChoice} is not supported.", "tool_choice")),
+            _ when chat.HasToolChoiceFunction != (kind == ToolChoiceKind.Function) => (ToolChoice.Auto, new RequestFailure(
+                RequestError.InvalidRequest, "tool_choice_function: with TOOL_CHOICE_FUNCTION, and only with it.", "tool_choice_function")),
+            { } known => (new ToolChoice(known, chat.HasToolChoiceFunction ? chat.ToolChoiceFunction : null), null),
+        };
     }
 
     private static (Dictionary<string, JsonElement>? Arguments, RequestFailure? Failure) Arguments(Chat chat)

@@ -14,12 +14,17 @@ internal static class ChoiceMapper
     public static Choice? New(IndexedEvent happened)
     {
         var content = happened.Event;
-        if (content.Text.Length == 0 && content.Logprobs is null or { Count: 0 } && content.FinishReason is null)
+        if (content.Text.Length == 0 && content.ToolCalls.Count == 0 && content.Logprobs is null or { Count: 0 } && content.FinishReason is null)
         {
             return null;
         }
 
         var choice = new Choice { Index = happened.Index, Text = content.Text };
+        foreach (var call in content.ToolCalls.Where(call => call.Name is not null || call.Arguments.Length > 0))
+        {
+            choice.ToolCalls.Add(new ToolCall { Index = call.Index, Id = call.Id ?? "", Name = call.Name ?? "", Arguments = call.Arguments });
+        }
+
         Finish(choice, content);
         AddLogprobs(choice, content);
         return choice;
@@ -30,7 +35,7 @@ internal static class ChoiceMapper
     {
         choice.FinishReason = content.FinishReason switch
         {
-            FinishReason.Stop => Protocol.V1.FinishReason.Stop,
+            FinishReason.Stop => content.CallsTools ? Protocol.V1.FinishReason.ToolCalls : Protocol.V1.FinishReason.Stop,
             FinishReason.Length => Protocol.V1.FinishReason.Length,
             _ => choice.FinishReason,
         };

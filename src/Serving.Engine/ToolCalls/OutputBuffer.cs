@@ -3,7 +3,7 @@ using System.Text;
 namespace Serving.Engine.ToolCalls;
 
 /// <summary>What a parser has found since it was last asked: content, and what is new of calls.</summary>
-internal sealed class PendingOutput
+internal sealed class OutputBuffer
 {
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _arguments = new();

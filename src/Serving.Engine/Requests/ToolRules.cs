@@ -1,0 +1,150 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Serving.Core.Requests;
+using Serving.Engine.ToolCalls;
+
+namespace Serving.Engine.Requests;
+
+/// <summary>Checks what a chat says of tools: the functions it offers and whether they may be called.</summary>
+public static partial class ToolRules
+{
+    /// <summary>Checks tools and tool_choice.</summary>
+    /// <param name="chat">The conversation.</param>
+    /// <param name="support">What the model that is served can do.</param>
+    /// <returns>The first failure, or null.</returns>
+    public static RequestFailure? Check(ChatPrompt chat, ToolSupport support)
+    {
+        ArgumentNullException.ThrowIfNull(chat);
+        ArgumentNullException.ThrowIfNull(support);
+        return Tools(chat.Tools)
+            ?? Choice(chat)
+            ?? Demands(chat)
+            ?? (chat.ShownTools is not null && support.Refusal is { } refusal ? new RequestFailure(RequestError.NotSupported, refusal, "tools") : null);
+    }
+
+    /// <summary>The names of the functions that the model is shown; null when it is shown none.</summary>
+    public static IReadOnlySet<string>? Names(ChatPrompt chat)
+    {
+        ArgumentNullException.ThrowIfNull(chat);
+        return chat.ShownTools?.EnumerateArray().Select(NameOf).ToHashSet();
+    }
+
+    // What can only be kept by constraining what the model writes.
+    private static RequestFailure? Demands(ChatPrompt chat)
+    {
+        if (chat.Choice.Kind is ToolChoiceKind.Required or ToolChoiceKind.Function)
+        {
+            return new RequestFailure(RequestError.NotSupported, "tool_choice: that a function is called is not supported as a demand; none and auto are there.", "tool_choice");
+        }
+
+        var isStrict = chat.ShownTools?.EnumerateArray().Any(tool => tool.GetProperty("function") is var function && Has(function, "strict", JsonValueKind.True)) == true;
+        return isStrict ? new RequestFailure(RequestError.NotSupported, "tools: strict true is not supported: arguments follow a function's schema as far as the model does.", "tools") : null;
+    }
+
+    private static RequestFailure? Choice(ChatPrompt chat)
+    {
+        if (chat.Choice.Kind == ToolChoiceKind.None || (chat.Tools is null && chat.Choice.Kind == ToolChoiceKind.Auto))
+        {
+            return null;
+        }
+
+        if (chat.Tools is not { } tools)
+        {
+            return Invalid("tool_choice", "tool_choice: only with tools.");
+        }
+
+        return chat.Choice.Function is null || tools.EnumerateArray().Any(tool => NameOf(tool) == chat.Choice.Function)
+            ? null
+            : Invalid("tool_choice", "tool_choice: names a function that is not among the tools.");
+    }
+
+    private static RequestFailure? Tools(JsonElement? tools)
+    {
+        if (tools is not { } list)
+        {
+            return null;
+        }
+
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+        {
+            return Invalid("tools", "tools must be an array of at least one tool.");
+        }
+
+        if (list.GetArrayLength() > RequestLimits.Tools)
+        {
+            return Invalid("tools", $"At most {RequestLimits.Tools} tools are accepted.");
+        }
+
+        if (!JsonStrings.AreText(list))
+        {
+            return Invalid("tools", "A string holds an unpaired surrogate.");
+        }
+
+        var names = new HashSet<string>();
+        var index = 0;
+        foreach (var tool in list.EnumerateArray())
+        {
+            var field = $"tools[{index++}]";
+            if ((Tool(tool, field) ?? (names.Add(NameOf(tool)) ? null : Invalid(field + ".function.name", "Two functions have the same name."))) is { } failure)
+            {
+                return failure;
+            }
+        }
+
+        return null;
+    }
+
+    private static RequestFailure? Tool(JsonElement tool, string field)
+    {
+        if (tool.ValueKind != JsonValueKind.Object || !Has(tool, "type", JsonValueKind.String))
+        {
+            return Invalid(field, "A tool must be an object with a type.");
+        }
+
+        if (!tool.GetProperty("type").ValueEquals("function"))
+        {
+            return new RequestFailure(RequestError.NotSupported, "A tool of this type is not supported; function is.", field + ".type");
+        }
+
+        return Has(tool, "function", JsonValueKind.Object) ? Function(tool.GetProperty("function"), field + ".function") : Invalid(field + ".function", "A tool must have a function.");
+    }
+
+    private static RequestFailure? Function(JsonElement function, string field)
+    {
+        if (!Has(function, "name", JsonValueKind.String) || !FunctionName().IsMatch(function.GetProperty("name").GetString()!))
+        {
+            return Invalid(field + ".name", $"A function's name has 1 to {ToolCallFormat.MaxNameLength} letters, digits, underscores and hyphens.");
+        }
+
+        if (!MayBe(function, "description", JsonValueKind.String))
+        {
+            return Invalid(field + ".description", "A function's description must be a string.");
+        }
+
+        if (!MayBe(function, "parameters", JsonValueKind.Object))
+        {
+            return Invalid(field + ".parameters", "A function's parameters must be an object: a JSON Schema.");
+        }
+
+        if (!MayBe(function, "strict", JsonValueKind.True, JsonValueKind.False))
+        {
+            return Invalid(field + ".strict", "strict must be true or false.");
+        }
+
+        return function.TryGetProperty("parameters", out var schema) && schema.GetRawText().Length > RequestLimits.ToolSchemaLength
+            ? Invalid(field + ".parameters", $"A function's parameters have at most {RequestLimits.ToolSchemaLength} characters.")
+            : null;
+    }
+
+    private static string NameOf(JsonElement tool) => tool.GetProperty("function").GetProperty("name").GetString()!;
+
+    private static bool Has(JsonElement element, string name, JsonValueKind kind) => element.TryGetProperty(name, out var value) && value.ValueKind == kind;
+
+    private static bool MayBe(JsonElement element, string name, params ReadOnlySpan<JsonValueKind> kinds) =>
+        !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null || kinds.Contains(value.ValueKind);
+
+    private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);
+
+    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}\\z", RegexOptions.NonBacktracking)]
+    private static partial Regex FunctionName();
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Serving.Engine.Requests;
+using Serving.Engine.Tokenization;
+using Serving.Engine.Tokenization.Templates;
+using Serving.Engine.ToolCalls;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.ToolCalls;
+
+/// <summary>Calls that a client sends back, in prompts of real templates.</summary>
+public sealed class EarlierCallsTests
+{
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(Repository.DemoModel);
+
+    private static readonly JsonElement Tools = JsonDocument.Parse("""[{"type":"function","function":{"name":"f","description":"d","parameters":{}}}]""").RootElement;
+
+    [Theory]
+    [InlineData("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use", "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}}\n</tool_call>")]
+    [InlineData("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}}\n</tool_call>")]
+    [InlineData("Qwen-Qwen2.5-7B-Instruct", "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}}\n</tool_call>")]
+    [InlineData("Qwen-Qwen3-0.6B", "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}}\n</tool_call>")]
+    [InlineData("meta-llama-Llama-3.2-3B-Instruct", "{\"name\": \"f\", \"parameters\": {\"city\": \"Köln\", \"n\": 1.0}}")]
+    [InlineData("meta-llama-Llama-3.3-70B-Instruct", "{\"name\": \"f\", \"parameters\": {\"city\": \"Köln\", \"n\": 1.0}}")]
+    [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}, \"id\": \"890123456\"}]")]
+    [InlineData("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "```json\n{\"city\":\"Köln\",\"n\":1.0}\n```")]
+    public void Normalize_CallAsClientsSendIt_IsWrittenAsTheModelWrites(string template, string call)
+    {
+        foreach (var content in new[] { "\"content\":null,", "\"content\":\"\",", "" })
+        {
+            var messages = $$"""
+                [{"role":"user","content":"x"},
+                 {"role":"assistant",{{content}}"tool_calls":[{"id":"call_567890123456","type":"function","function":{"name":"f","arguments":"{\"city\":\"Köln\",\"n\":1.0}"} }]},
+                 {"role":"tool","tool_call_id":"call_567890123456","content":"rain"}]
+                """;
+
+            var text = Render(template, messages);
+
+            Assert.Contains(call, text, StringComparison.Ordinal);
+            Assert.Contains("rain", text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"city\": \"Kö")]
+    [InlineData("not JSON")]
+    [InlineData("[1]")]
+    [InlineData("{\"a\":\"\\ud800\"}")]
+    public void Normalize_ArgumentsThatAreNoObject_StayText(string arguments)
+    {
+        var messages = JsonSerializer.SerializeToElement(new object[]
+        {
+            new { role = "assistant", tool_calls = new[] { new { function = new { name = "f", arguments } } } },
+        });
+
+        var normal = ChatMessages.Normalize(messages, new ToolSupport());
+
+        Assert.Equal(arguments, normal[0].GetProperty("tool_calls")[0].GetProperty("function").GetProperty("arguments").GetString());
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("null")]
+    public void Normalize_NoCalls_LeavesOutTheirList(string calls)
+    {
+        var messages = JsonDocument.Parse($$"""[{"role":"assistant","content":"x","tool_calls":{{calls}} }]""").RootElement;
+
+        Assert.Equal("""[{"role":"assistant","content":"x"}]""", ChatMessages.Normalize(messages, new ToolSupport()).GetRawText());
+    }
+
+    [Fact]
+    public void Render_ModelWithATemplateForTools_TakesItForConversationsThatOfferSome()
+    {
+        var tokenizer = Tokenizer.Parse(
+            """{"model":{"type":"BPE","merges":[],"vocab":{"a":0}}}"""u8,
+            """{"chat_template":[{"name":"default","template":"plain"},{"name":"tool_use","template":"with {{ tools | length }}"}]}"""u8);
+        var renderer = new ConversationRenderer(tokenizer, ChatTemplate.Parse(tokenizer.ChatTemplate!), TimeProvider.System, ChatTemplate.Parse(tokenizer.ToolChatTemplate!));
+        var messages = JsonDocument.Parse("[]").RootElement;
+
+        Assert.Equal("plain", renderer.Render(messages, null, addGenerationPrompt: true, arguments: null));
+        Assert.Equal("with 1", renderer.Render(messages, Tools, addGenerationPrompt: true, arguments: null));
+    }
+
+    private static string Render(string template, string messages)
+    {
+        var source = File.ReadAllText(Path.Combine(Repository.SharedData("tokenizers", "chat-templates", "llama.cpp"), template + ".jinja"));
+        var renderer = new ConversationRenderer(Tokenizer, ChatTemplate.Parse(source), TimeProvider.System);
+        var support = ToolProbe.Look(renderer, ToolSupport.Automatic);
+        return renderer.Render(ChatMessages.Normalize(JsonDocument.Parse(messages).RootElement, support), Tools, addGenerationPrompt: true, arguments: null);
+    }
+}
