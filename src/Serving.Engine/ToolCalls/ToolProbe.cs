@@ -30,7 +30,7 @@ public static class ToolProbe
         var support = new ToolSupport { Format = ToolCallFormat.Named(setting) ?? (setting == ToolSupport.Automatic ? format : null), Style = style };
         if (!isShown)
         {
-            return support with { Format = null, Refusal = "The model's chat template shows no tools to the model." };
+            return support with { Format = null, Refusal = "The model is shown no tools by its chat template, so that it cannot call any." };
         }
 
         return support.Format is null && setting != ToolSupport.Off

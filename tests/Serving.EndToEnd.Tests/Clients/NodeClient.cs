@@ -5,7 +5,7 @@ using Serving.Testing;
 namespace Serving.EndToEnd.Tests.Clients;
 
 /// <summary>A client in JavaScript, in a folder of its own beside this file, with its packages from npm.</summary>
-internal sealed class NodeClient(string name, string package)
+internal sealed class NodeClient(string name, string package, string script = "client.mjs")
 {
     private readonly string _folder = Repository.PathOf("tests", "Serving.EndToEnd.Tests", "Clients", name);
 
@@ -14,7 +14,7 @@ internal sealed class NodeClient(string name, string package)
     public async Task<JsonElement> RunAsync(params string[] arguments)
     {
         await InstallAsync();
-        var (code, output) = await Tool.RunAsync("node", _folder, ["client.mjs", .. arguments]);
+        var (code, output) = await Tool.RunAsync("node", _folder, [script, .. arguments]);
         Assert.True(code == 0, output);
         return JsonDocument.Parse(output.Split('\n').Last(line => line.StartsWith('{'))).RootElement;
     }

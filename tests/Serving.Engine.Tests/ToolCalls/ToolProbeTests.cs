@@ -45,7 +45,7 @@ public sealed class ToolProbeTests
     [InlineData("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B")]
     public void Look_TemplateThatShowsNoTools_RefusesThemWhateverTheSetting(string template)
     {
-        Assert.All(ToolSupport.Settings, setting => Assert.Contains("shows no tools", Look(template, setting).Refusal, StringComparison.Ordinal));
+        Assert.All(ToolSupport.Settings, setting => Assert.Contains("is shown no tools", Look(template, setting).Refusal, StringComparison.Ordinal));
         Assert.All(ToolSupport.Settings, setting => Assert.Null(Look(template, setting).Format));
     }
 

@@ -1,0 +1,103 @@
+using System.ClientModel;
+using System.Text;
+using OpenAI;
+using OpenAI.Chat;
+using Serving.EndToEnd.Tests.Daemon;
+using Serving.Testing;
+
+namespace Serving.EndToEnd.Tests.Clients;
+
+/// <summary>Calls of functions, as real clients see them.</summary>
+public sealed class ToolClientTests(ToolDaemon daemon) : IClassFixture<ToolDaemon>
+{
+    private static readonly ChatTool Weather = ChatTool.CreateFunctionTool(
+        "get_weather", "Tells the weather.", BinaryData.FromString("""{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"""));
+
+    private static readonly ChatTool Time = ChatTool.CreateFunctionTool("get_time");
+
+    private static readonly ChatMessage Question = new UserChatMessage("How is the weather?");
+
+    [Fact]
+    public async Task DotNet_Whole_HasCallsAndTakesTheirResults()
+    {
+        var first = (await Chat().CompleteChatAsync([Question], Options())).Value;
+
+        Assert.Equal(ChatFinishReason.ToolCalls, first.FinishReason);
+        Assert.Equal(ToolDaemon.Content, Assert.Single(first.Content).Text);
+        Assert.Equal(["get_weather", "get_time"], first.ToolCalls.Select(call => call.FunctionName));
+        Assert.Equal([ToolDaemon.Arguments, "{}"], first.ToolCalls.Select(call => call.FunctionArguments.ToString()));
+
+        ChatMessage[] messages = [Question, new AssistantChatMessage(first), .. first.ToolCalls.Select(call => new ToolChatMessage(call.Id, "rain"))];
+        var second = (await Chat().CompleteChatAsync(messages, Options())).Value;
+
+        Assert.Equal(2, second.ToolCalls.Count);
+        Assert.Equal(4, first.ToolCalls.Concat(second.ToolCalls).Select(call => call.Id).Distinct().Count());
+        Assert.True(second.Usage.InputTokenCount > first.Usage.InputTokenCount);
+    }
+
+    [Fact]
+    public async Task DotNet_Streamed_GivesTheSameCallsInParts()
+    {
+        var (text, reason, updates) = ("", (ChatFinishReason?)null, 0);
+        var calls = new SortedDictionary<int, (string Name, StringBuilder Arguments)>();
+        await foreach (var update in Chat().CompleteChatStreamingAsync([Question], Options()))
+        {
+            text += string.Concat(update.ContentUpdate.Select(part => part.Text));
+            reason = update.FinishReason ?? reason;
+            foreach (var part in update.ToolCallUpdates)
+            {
+                updates++;
+                calls.TryAdd(part.Index, (part.FunctionName, new StringBuilder()));
+                calls[part.Index].Arguments.Append(part.FunctionArgumentsUpdate);
+            }
+        }
+
+        Assert.Equal((ToolDaemon.Content, ChatFinishReason.ToolCalls), (text, reason));
+        Assert.Equal([("get_weather", ToolDaemon.Arguments), ("get_time", "{}")], calls.Values.Select(call => (call.Name, call.Arguments.ToString())));
+        Assert.Equal(4, updates);
+    }
+
+    [Fact]
+    public async Task DotNet_OneCallAtMostOrNoneOrOneDemanded_GetsThatOrAnError()
+    {
+        var one = Options();
+        one.AllowParallelToolCalls = false;
+        var none = Options();
+        none.ToolChoice = ChatToolChoice.CreateNoneChoice();
+        var demanded = Options();
+        demanded.ToolChoice = ChatToolChoice.CreateRequiredChoice();
+
+        Assert.Equal("get_weather", Assert.Single((await Chat().CompleteChatAsync([Question], one)).Value.ToolCalls).FunctionName);
+        var text = (await Chat().CompleteChatAsync([Question], none)).Value;
+        Assert.Empty(text.ToolCalls);
+        Assert.Contains("<tool_call>", text.Content[0].Text, StringComparison.Ordinal);
+        Assert.Equal(400, (await Assert.ThrowsAsync<ClientResultException>(() => Chat().CompleteChatAsync([Question], demanded))).Status);
+    }
+
+    [Fact]
+    public async Task JavaScript_StreamHelperAndFunctionRunner_TakeTheCalls()
+    {
+        var result = await new NodeClient("node", "openai", "tools.mjs").RunAsync(daemon.Api.ToString());
+
+        Assert.Equal($"[\"{ToolDaemon.Content}\",\"tool_calls\",\"get_weather\",{System.Text.Json.JsonSerializer.Serialize(ToolDaemon.Arguments, Relaxed)},\"get_time\",\"{{}}\"]", result.GetProperty("streamed").GetRawText());
+        Assert.Equal("""[{"city":"Oslo","days":[1,2.5]},{}]""", result.GetProperty("ran").GetRawText());
+        Assert.Equal("""["assistant","tool","tool","assistant","tool","tool"]""", result.GetProperty("roles").GetRawText());
+    }
+
+    [Fact]
+    public async Task Grpc_WholeAndStreamed_HaveTheSameCalls()
+    {
+        var result = await new NodeClient("grpc", "@grpc/grpc-js", "tools.mjs").RunAsync(daemon.Process.GrpcAddress.Authority, Repository.PathOf("src", "Serving.Protocol", "Proto"));
+
+        var expected = $"[\"{ToolDaemon.Content}\",\"FINISH_REASON_TOOL_CALLS\",\"get_weather\",{System.Text.Json.JsonSerializer.Serialize(ToolDaemon.Arguments, Relaxed)},\"get_time\",\"{{}}\"]";
+        Assert.Equal(expected, result.GetProperty("whole").GetRawText());
+        Assert.Equal(expected, result.GetProperty("streamed").GetRawText());
+        Assert.Equal(4, result.GetProperty("parts").GetInt32());
+    }
+
+    private static readonly System.Text.Json.JsonSerializerOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static ChatCompletionOptions Options() => new() { Temperature = 0, MaxOutputTokenCount = 64, Tools = { Weather, Time } };
+
+    private ChatClient Chat() => new OpenAIClient(new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = daemon.Api }).GetChatClient(ToolDaemon.Model);
+}
