@@ -41,6 +41,9 @@ internal sealed class JsonScanner
     /// <summary>Objects and lists that are open.</summary>
     public int Depth { get; private set; }
 
+    /// <summary>Whether the object is whole.</summary>
+    public bool HasEnded => _state == State.Done;
+
     /// <summary>Takes the next character. Nothing may come after <see cref="JsonPart.Wrong"/> or <see cref="JsonPart.End"/>.</summary>
     public JsonPart Next(char c) => _state switch
     {

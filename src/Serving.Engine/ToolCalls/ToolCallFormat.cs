@@ -1,7 +1,7 @@
 namespace Serving.Engine.ToolCalls;
 
 /// <summary>
-/// How a model writes calls of functions: JSON objects with a name and arguments, between texts of its own. Names are vLLM's. The texts <see cref="First"/> to
+/// How a model writes calls of functions: names and arguments, mostly as a JSON object, between texts of its own. Names are vLLM's. The texts <see cref="First"/> to
 /// <see cref="Last"/> are what a model writes when nothing else is in the answer: First, calls (each within Before and After) with Between between them, Last. The
 /// parser takes white space anywhere around calls.
 /// </summary>
@@ -45,8 +45,19 @@ public sealed record ToolCallFormat
         HasShortIds = true,
     };
 
+    /// <summary>Mistral's models from the tokenizer's version 11 on: a token before each name, another before its arguments.</summary>
+    public static ToolCallFormat MistralNamed { get; } = new()
+    {
+        Name = "mistral",
+        Marker = "[TOOL_CALLS]",
+        IsNamed = true,
+        Before = "[TOOL_CALLS]",
+        Close = "",
+        HasShortIds = true,
+    };
+
     /// <summary>Every format.</summary>
-    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, Llama3Json];
+    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, MistralNamed, Llama3Json];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }
@@ -63,6 +74,9 @@ public sealed record ToolCallFormat
     /// <summary>Whether a list of calls may stand behind the marker.</summary>
     public bool IsList { get; init; }
 
+    /// <summary>Whether a call is a name, a mark and arguments, and not an object.</summary>
+    public bool IsNamed { get; init; }
+
     /// <summary>The character between two calls behind one marker; none where each has a marker.</summary>
     public char? Separator { get; init; }
 
@@ -78,6 +92,9 @@ public sealed record ToolCallFormat
     /// <summary>Stands behind each call.</summary>
     public string After { get; init; } = "";
 
+    /// <summary>Stands behind a call's arguments, before <see cref="After"/>.</summary>
+    public string Close { get; init; } = "}";
+
     /// <summary>Stands between two calls.</summary>
     public string Between { get; init; } = "";
 
@@ -88,16 +105,17 @@ public sealed record ToolCallFormat
     public bool HasShortIds { get; init; }
 
     /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
-    public IEnumerable<string> Markers => EndMarker.Length == 0 ? [Marker] : [Marker, EndMarker];
+    public IEnumerable<string> Markers =>
+        [Marker, .. EndMarker.Length > 0 ? [EndMarker] : Array.Empty<string>(), .. IsNamed ? [NamedCallReader.ArgumentsMark, NamedCallReader.IdMark] : Array.Empty<string>()];
 
-    /// <summary>The format of a name, or null.</summary>
+    /// <summary>The format of a name, the first of two; null when there is none.</summary>
     public static ToolCallFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
 
-    /// <summary>What stands before a call's arguments inside <see cref="Before"/> and <see cref="After"/>; a brace closes it.</summary>
-    public string Head(string name) => $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
+    /// <summary>What stands before a call's arguments, behind <see cref="Before"/>; <see cref="Close"/> stands behind them.</summary>
+    public string Head(string name) => IsNamed ? name + NamedCallReader.ArgumentsMark : $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
 
     /// <summary>An answer of nothing but calls, as the model writes it.</summary>
     /// <param name="calls">Names and arguments, the latter JSON objects.</param>
     public string Write(params IReadOnlyList<(string Name, string Arguments)> calls) =>
-        First + string.Join(Between, calls.Select(call => Before + Head(call.Name) + call.Arguments + "}" + After)) + Last;
+        First + string.Join(Between, calls.Select(call => Before + Head(call.Name) + call.Arguments + Close + After)) + Last;
 }

@@ -3,7 +3,7 @@ using System.Text;
 namespace Serving.Engine.ToolCalls;
 
 /// <summary>
-/// Tells calls from content in an answer that comes in pieces. A call is an object of a <see cref="ToolCallFormat"/> that names one of the functions offered and whose
+/// Tells calls from content in an answer that comes in pieces. A call, in the form of a <see cref="ToolCallFormat"/>, names one of the functions offered, and its
 /// arguments are a JSON object; its arguments are given as they come. Everything else is content, word for word: text that looked like a call, a call of something that
 /// was not offered, one that the end of the answer cuts off. Only marks, separators and white space beside calls are neither. How the text is cut into pieces changes
 /// nothing but the pieces. Never throws. Belongs to one answer, not thread-safe.
@@ -54,7 +54,7 @@ public sealed class ToolCallParser
         // Behind a marker.
         Opening,
 
-        // Inside the object of a call.
+        // Inside a call.
         Call,
 
         // Inside it, behind name and arguments.
@@ -239,7 +239,7 @@ public sealed class ToolCallParser
             _isInList = true;
             _held.Append(c);
         }
-        else if (c == '{')
+        else if (c == '{' || _format.IsNamed)
         {
             BeginCall(c);
         }
@@ -251,7 +251,7 @@ public sealed class ToolCallParser
 
     private void BeginCall(char c)
     {
-        _reader = new CallReader(_names);
+        _reader = _format.IsNamed ? new NamedCallReader(_names) : new ObjectCallReader(_names);
         _state = State.Call;
         InCall(c);
     }
@@ -304,6 +304,10 @@ public sealed class ToolCallParser
         _output.End();
         Calls++;
         _state = State.Tail;
+        if (_reader.HasEnded)
+        {
+            EndCall();
+        }
     }
 
     private void EndCall()

@@ -27,7 +27,7 @@ public static class ToolProbe
 
         var isShown = Render(renderer, call: null)?.Contains(Offered, StringComparison.Ordinal) == true;
         var (format, style) = Find(renderer);
-        var support = new ToolSupport { Format = ToolCallFormat.Named(setting) ?? (setting == ToolSupport.Automatic ? format : null), Style = style };
+        var support = new ToolSupport { Format = setting == ToolSupport.Automatic || setting == format?.Name ? format : ToolCallFormat.Named(setting), Style = style };
         if (!isShown)
         {
             return support with { Format = null, Refusal = "The model is shown no tools by its chat template, so that it cannot call any." };

@@ -19,5 +19,5 @@ public sealed record ToolSupport
     public CallStyle Style { get; init; }
 
     /// <summary>The settings there are.</summary>
-    public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ToolCallFormat.All.Select(format => format.Name), Off];
+    public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ToolCallFormat.All.Select(format => format.Name).Distinct(), Off];
 }

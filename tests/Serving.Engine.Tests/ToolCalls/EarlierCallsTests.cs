@@ -22,6 +22,8 @@ public sealed class EarlierCallsTests
     [InlineData("meta-llama-Llama-3.2-3B-Instruct", "{\"name\": \"f\", \"parameters\": {\"city\": \"Köln\", \"n\": 1.0}}")]
     [InlineData("meta-llama-Llama-3.3-70B-Instruct", "{\"name\": \"f\", \"parameters\": {\"city\": \"Köln\", \"n\": 1.0}}")]
     [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}, \"id\": \"890123456\"}]")]
+    [InlineData("Mistral-Small-3.2-24B-Instruct-2506", "[TOOL_CALLS]f[CALL_ID]890123456[ARGS]{\"city\": \"Köln\", \"n\": 1.0}")]
+    [InlineData("unsloth-mistral-Devstral-Small-2507", "[TOOL_CALLS]f[ARGS]{\"city\": \"Köln\", \"n\": 1.0}")]
     [InlineData("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "```json\n{\"city\":\"Köln\",\"n\":1.0}\n```")]
     public void Normalize_CallAsClientsSendIt_IsWrittenAsTheModelWrites(string template, string call)
     {

@@ -11,7 +11,7 @@ public sealed class ToolCallFuzzTests
     // "ß" is what must not be lost; no key is here whose value a call leaves out.
     private static readonly string[] Pieces =
     [
-        "<tool_call>", "</tool_call>", "<tool_call>\n{\"name\": \"f\", \"arguments\": ", "}\n</tool_call>", "<|python_tag|>", "[TOOL_CALLS]", "[TOOL_CALLS] [", "; ", ", ", "]",
+        "<tool_call>", "</tool_call>", "<tool_call>\n{\"name\": \"f\", \"arguments\": ", "}\n</tool_call>", "<|python_tag|>", "[TOOL_CALLS]", "[TOOL_CALLS] [", "[TOOL_CALLS]f[ARGS]", "get_weather[CALL_ID]a1", "[ARGS]", "; ", ", ", "]",
         "{\"name\": \"f\", \"parameters\": ", "{\"name\": \"f\", \"arguments\": {\"a\": \"ß\"}}", "{\"name\": \"f\", \"parameters\": {\"b\": [1, {\"c\": null}]}}", "\"name\": \"f\"",
         "\"arguments\": {}", "{", "}", "{}", "{\"a\": ", "[", "\"", "\\", ":", ",", " ", "\n", "ß", "ß ß", "1", "-0.5e7", "true", "nul", "\\u00df", "name", "<", "<|", "[T", "é😀",
     ];

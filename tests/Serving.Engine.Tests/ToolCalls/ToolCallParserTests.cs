@@ -52,6 +52,18 @@ public sealed class ToolCallParserTests
     [InlineData("[1, 2, [TOOL", "[1, 2, [TOOL")]
     public void Mistral_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(ToolCallFormat.Mistral, text, content, calls);
 
+    [Theory]
+    [InlineData("[TOOL_CALLS]f[ARGS]{\"a\": 1}", "", "f {\"a\": 1}")]
+    [InlineData("See: [TOOL_CALLS]f[CALL_ID]abcdefghi[ARGS]{}[TOOL_CALLS]get_weather[ARGS] {\"b\":{}}", "See: ", "f {}", "get_weather {\"b\":{}}")]
+    [InlineData("[TOOL_CALLS]f[ARGS]{} and more", " and more", "f {}")]
+    [InlineData("[TOOL_CALLS]other[ARGS]{}", "[TOOL_CALLS]other[ARGS]{}")]
+    [InlineData("[TOOL_CALLS]f[CALL_ID]a[CALL_ID]b[ARGS]{}", "[TOOL_CALLS]f[CALL_ID]a[CALL_ID]b[ARGS]{}")]
+    [InlineData("[TOOL_CALLS]f[ARGS][]", "[TOOL_CALLS]f[ARGS][]")]
+    [InlineData("[TOOL_CALLS]f[ARG[TOOL_CALLS]f[ARGS]{}", "[TOOL_CALLS]f[ARG", "f {}")]
+    [InlineData("[TOOL_CALLS]f[ARGS]{\"a\":", "[TOOL_CALLS]f[ARGS]{\"a\":")]
+    [InlineData("[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}]", "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}]")]
+    public void MistralNamed_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(ToolCallFormat.MistralNamed, text, content, calls);
+
     [Fact]
     public void Append_OneCharacterAtATime_GivesArgumentsAsTheyCome()
     {

@@ -18,11 +18,15 @@ public sealed class ToolProbeTests
     [InlineData("meta-llama-Llama-3.2-3B-Instruct", "llama3_json")]
     [InlineData("meta-llama-Llama-3.3-70B-Instruct", "llama3_json")]
     [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "mistral")]
-    public void Look_TemplateOfAKnownFormat_FindsIt(string template, string format)
+    [InlineData("Mistral-Small-3.2-24B-Instruct-2506", "mistral", true)]
+    [InlineData("unsloth-mistral-Devstral-Small-2507", "mistral", true)]
+    [InlineData("mistralai-Ministral-3-14B-Reasoning-2512", "mistral", true)]
+    public void Look_TemplateOfAKnownFormat_FindsIt(string template, string format, bool isNamed = false)
     {
         var support = Look(template);
 
-        Assert.Equal(format, support.Format?.Name);
+        Assert.Equal((format, isNamed), (support.Format?.Name, support.Format?.IsNamed));
+        Assert.Equal(support.Format, Look(template, format).Format);
         Assert.Null(support.Refusal);
         Assert.Equal(default, support.Style);
     }

@@ -1,0 +1,121 @@
+using System.Text;
+
+namespace Serving.Engine.ToolCalls;
+
+/// <summary>
+/// Reads the object that a call is, character by character: a name that is among those offered, an object of arguments, in any order, and an id or a type, which are
+/// not looked at. Any other key, and any key twice, and it is no call: so a JSON answer is not held back for long.
+/// </summary>
+internal sealed class ObjectCallReader(IReadOnlySet<string> names) : CallReader
+{
+    private readonly JsonScanner _json = new();
+    private readonly StringBuilder _word = new();
+    private StringBuilder? _early;
+    private Member _member;
+    private Member _seen;
+    private bool _isComplete;
+
+    [Flags]
+    private enum Member
+    {
+        None = 0,
+        Name = 1,
+        Arguments = 2,
+        Id = 4,
+        Type = 8,
+    }
+
+    /// <inheritdoc/>
+    public override string? Early => _early?.ToString();
+
+    /// <inheritdoc/>
+    public override CallStep Next(char c)
+    {
+        var depth = _json.Depth;
+        var part = _json.Next(c);
+        if (part == JsonPart.Wrong || (depth <= 1 && !Outer(part, depth, c)))
+        {
+            return CallStep.Wrong;
+        }
+
+        if (_isComplete)
+        {
+            return part == JsonPart.End ? CallStep.End : CallStep.Tail;
+        }
+
+        if (_member == Member.Arguments && (_json.Depth > 1 || part == JsonPart.Close))
+        {
+            return InArguments(c, part == JsonPart.Close && _json.Depth == 1);
+        }
+
+        if (part == JsonPart.TextEnd && _early is not null && Name is not null)
+        {
+            return Completed();
+        }
+
+        return part == JsonPart.End ? CallStep.Wrong : CallStep.Head;
+    }
+
+    private CallStep Completed()
+    {
+        _isComplete = true;
+        return CallStep.Complete;
+    }
+
+    private CallStep InArguments(char c, bool isEnd)
+    {
+        if (Name is null)
+        {
+            (_early ??= new StringBuilder()).Append(c);
+            return CallStep.Head;
+        }
+
+        return isEnd ? Completed() : CallStep.Arguments;
+    }
+
+    // Keys and values of the call's own object, the beginning of a nested one included.
+    private bool Outer(JsonPart part, int depth, char c)
+    {
+        switch (part)
+        {
+            case JsonPart.KeyBegin:
+                _word.Clear();
+                return true;
+            case JsonPart.Key:
+            case JsonPart.Text when _member == Member.Name:
+                _word.Append(c);
+                return _word.Length <= ToolCallFormat.MaxNameLength;
+            case JsonPart.KeyEnd:
+                return Begin(MemberOf(_word.ToString()));
+            case JsonPart.ValueBegin when depth == 1:
+                _word.Clear();
+                return _member switch { Member.Name => c == '"', Member.Arguments => c == '{', _ => true };
+            case JsonPart.TextEnd when _member == Member.Name:
+                Name = _word.ToString();
+                return names.Contains(Name);
+            default:
+                return true;
+        }
+    }
+
+    private bool Begin(Member member)
+    {
+        if (member == Member.None || (_seen & member) != 0)
+        {
+            return false;
+        }
+
+        _member = member;
+        _seen |= member;
+        return true;
+    }
+
+    private static Member MemberOf(string key) => key switch
+    {
+        "name" => Member.Name,
+        "arguments" or "parameters" => Member.Arguments,
+        "id" => Member.Id,
+        "type" => Member.Type,
+        _ => Member.None,
+    };
+}
