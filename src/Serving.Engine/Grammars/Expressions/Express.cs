@@ -24,7 +24,7 @@ public static class Express
     }
 
     /// <summary>One after the other.</summary>
-    public static GrammarExpression Sequence(params IReadOnlyList<GrammarExpression> parts)
+    public static GrammarExpression Concat(params IReadOnlyList<GrammarExpression> parts)
     {
         var flat = new List<GrammarExpression>();
         foreach (var part in parts)

@@ -52,11 +52,11 @@ public static class JsonMultiples
 
         BigInteger[] endings = [.. Enumerable.Range(0, (int)(modulus / divisor)).Select(times => times * divisor)];
         var few = endings.Where(ending => !ending.IsZero).Select(ending => Express.Text(ending.ToString(CultureInfo.InvariantCulture)));
-        var many = Express.Sequence(
+        var many = Express.Concat(
             Express.Range("19"),
             JsonNumbers.Digits(0, JsonNumbers.MaxWhole - 1 - places - zeros),
             places == 0 ? GrammarExpression.Empty : Express.Choice([.. endings.Select(ending => Express.Text(ending.ToString(CultureInfo.InvariantCulture).PadLeft(places, '0')))]));
-        return Express.Choice(Express.Text("0"), Express.Sequence(Express.Optional(Express.Text("-")), Express.Choice([.. few, many]), Express.Text(new string('0', zeros))));
+        return Express.Choice(Express.Text("0"), Express.Concat(Express.Optional(Express.Text("-")), Express.Choice([.. few, many]), Express.Text(new string('0', zeros))));
     }
 
     private static GrammarExpression Fractions(BigInteger scaled, BigInteger unit, int places)
@@ -64,6 +64,6 @@ public static class JsonMultiples
         var endings = scaled.IsOne
             ? JsonNumbers.Digits(1, places)
             : Express.Choice([.. Enumerable.Range(1, (int)(unit / scaled) - 1).Select(times => Express.Text((times * scaled).ToString(CultureInfo.InvariantCulture).PadLeft(places, '0').TrimEnd('0')))]);
-        return Express.Sequence(JsonNumbers.AnyInteger, Express.Optional(Express.Sequence(Express.Text("."), endings)));
+        return Express.Concat(JsonNumbers.AnyInteger, Express.Optional(Express.Concat(Express.Text("."), endings)));
     }
 }

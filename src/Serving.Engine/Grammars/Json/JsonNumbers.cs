@@ -16,17 +16,17 @@ public static class JsonNumbers
 
     private static readonly GrammarExpression Digit = Express.Range("09");
     private static readonly GrammarExpression Minus = Express.Text("-");
-    private static readonly GrammarExpression Whole = Express.Choice(Express.Text("0"), Express.Sequence(Express.Range("19"), Digits(0, MaxWhole - 1)));
-    private static readonly GrammarExpression Fraction = Express.Optional(Express.Sequence(Express.Text("."), Digits(1, MaxFraction)));
+    private static readonly GrammarExpression Whole = Express.Choice(Express.Text("0"), Express.Concat(Express.Range("19"), Digits(0, MaxWhole - 1)));
+    private static readonly GrammarExpression Fraction = Express.Optional(Express.Concat(Express.Text("."), Digits(1, MaxFraction)));
 
     /// <summary>Any integer.</summary>
-    public static GrammarExpression AnyInteger { get; } = Express.Sequence(Express.Optional(Minus), Whole);
+    public static GrammarExpression AnyInteger { get; } = Express.Concat(Express.Optional(Minus), Whole);
 
     /// <summary>Any number.</summary>
-    public static GrammarExpression Any { get; } = Express.Sequence(AnyInteger, Fraction, Express.Optional(Express.Sequence(
+    public static GrammarExpression Any { get; } = Express.Concat(AnyInteger, Fraction, Express.Optional(Express.Concat(
         Express.Range("eeEE"),
         Express.Optional(Express.Range("++--")),
-        Express.Choice(Digits(1, 2), Express.Sequence(Express.Range("12"), Digits(2, 2))))));
+        Express.Choice(Digits(1, 2), Express.Concat(Express.Range("12"), Digits(2, 2))))));
 
     /// <summary>Digits, so many.</summary>
     public static GrammarExpression Digits(int least, int? most) => Express.Repeat(Digit, least, most);
@@ -36,7 +36,7 @@ public static class JsonNumbers
     /// <param name="isExclusive">Whether it is itself left out.</param>
     /// <param name="isInteger">Integers alone.</param>
     public static GrammarExpression AtLeast(JsonDecimal bound, bool isExclusive, bool isInteger) => bound.IsNegative
-        ? Express.Choice(MagnitudeAtLeast(JsonDecimal.Zero, false, isInteger), Express.Sequence(Minus, MagnitudeAtMost(bound, isExclusive, isInteger)))
+        ? Express.Choice(MagnitudeAtLeast(JsonDecimal.Zero, false, isInteger), Express.Concat(Minus, MagnitudeAtMost(bound, isExclusive, isInteger)))
         : MagnitudeAtLeast(bound, isExclusive, isInteger);
 
     /// <summary>The numbers below a bound.</summary>
@@ -44,15 +44,15 @@ public static class JsonNumbers
     /// <param name="isExclusive">Whether it is itself left out.</param>
     /// <param name="isInteger">Integers alone.</param>
     public static GrammarExpression AtMost(JsonDecimal bound, bool isExclusive, bool isInteger) => bound.IsNegative
-        ? Express.Sequence(Minus, MagnitudeAtLeast(bound, isExclusive, isInteger))
+        ? Express.Concat(Minus, MagnitudeAtLeast(bound, isExclusive, isInteger))
         : Express.Choice(
-            Express.Sequence(Minus, MagnitudeAtLeast(JsonDecimal.Zero, bound.IsZero && isExclusive, isInteger)),
+            Express.Concat(Minus, MagnitudeAtLeast(JsonDecimal.Zero, bound.IsZero && isExclusive, isInteger)),
             MagnitudeAtMost(bound, isExclusive, isInteger));
 
     private static GrammarExpression MagnitudeAtLeast(JsonDecimal bound, bool isExclusive, bool isInteger)
     {
         var fraction = isInteger ? GrammarExpression.Empty : Fraction;
-        var above = Express.Sequence(WholeAbove(bound.Whole), fraction);
+        var above = Express.Concat(WholeAbove(bound.Whole), fraction);
         if (bound.Whole.Length > MaxWhole)
         {
             return GrammarExpression.Never;
@@ -61,7 +61,7 @@ public static class JsonNumbers
         var same = isInteger
             ? bound.IsInteger && !isExclusive ? GrammarExpression.Empty : GrammarExpression.Never
             : FractionAtLeast(bound.Fraction, isExclusive);
-        return Express.Choice(above, Express.Sequence(Express.Text(bound.Whole), same));
+        return Express.Choice(above, Express.Concat(Express.Text(bound.Whole), same));
     }
 
     private static GrammarExpression MagnitudeAtMost(JsonDecimal bound, bool isExclusive, bool isInteger)
@@ -69,13 +69,13 @@ public static class JsonNumbers
         var fraction = isInteger ? GrammarExpression.Empty : Fraction;
         if (bound.Whole.Length > MaxWhole)
         {
-            return Express.Sequence(Whole, fraction);
+            return Express.Concat(Whole, fraction);
         }
 
         var same = isInteger
             ? bound.IsInteger && isExclusive ? GrammarExpression.Never : GrammarExpression.Empty
             : FractionAtMost(bound.Fraction, isExclusive);
-        return Express.Choice(Express.Sequence(WholeBelow(bound.Whole), fraction), Express.Sequence(Express.Text(bound.Whole), same));
+        return Express.Choice(Express.Concat(WholeBelow(bound.Whole), fraction), Express.Concat(Express.Text(bound.Whole), same));
     }
 
     private static GrammarExpression WholeAbove(string bound)
@@ -83,12 +83,12 @@ public static class JsonNumbers
         var options = new List<GrammarExpression>();
         if (bound.Length < MaxWhole)
         {
-            options.Add(Express.Sequence(Express.Range("19"), Digits(bound.Length, MaxWhole - 1)));
+            options.Add(Express.Concat(Express.Range("19"), Digits(bound.Length, MaxWhole - 1)));
         }
 
         for (var i = 0; i < bound.Length; i++)
         {
-            options.Add(Express.Sequence(Express.Text(bound[..i]), From(bound[i] + 1, '9'), Digits(bound.Length - i - 1, bound.Length - i - 1)));
+            options.Add(Express.Concat(Express.Text(bound[..i]), From(bound[i] + 1, '9'), Digits(bound.Length - i - 1, bound.Length - i - 1)));
         }
 
         return Express.Choice(options);
@@ -100,13 +100,13 @@ public static class JsonNumbers
         if (bound.Length > 1)
         {
             options.Add(Express.Text("0"));
-            options.Add(Express.Sequence(Express.Range("19"), Digits(0, bound.Length - 2)));
+            options.Add(Express.Concat(Express.Range("19"), Digits(0, bound.Length - 2)));
         }
 
         for (var i = 0; i < bound.Length; i++)
         {
             var lowest = i == 0 && bound.Length > 1 ? '1' : '0';
-            options.Add(Express.Sequence(Express.Text(bound[..i]), From(lowest, bound[i] - 1), Digits(bound.Length - i - 1, bound.Length - i - 1)));
+            options.Add(Express.Concat(Express.Text(bound[..i]), From(lowest, bound[i] - 1), Digits(bound.Length - i - 1, bound.Length - i - 1)));
         }
 
         return Express.Choice(options);
@@ -116,20 +116,20 @@ public static class JsonNumbers
     private static GrammarExpression FractionAtLeast(string bound, bool isExclusive)
     {
         var places = Math.Max(MaxFraction, bound.Length + 1);
-        var notZero = Express.Sequence(Express.Repeat(Express.Text("0"), 0, places - bound.Length - 1), Express.Range("19"), Digits(0, places - bound.Length - 1));
+        var notZero = Express.Concat(Express.Repeat(Express.Text("0"), 0, places - bound.Length - 1), Express.Range("19"), Digits(0, places - bound.Length - 1));
         if (bound.Length == 0)
         {
-            return isExclusive ? Express.Sequence(Express.Text("."), notZero) : Fraction;
+            return isExclusive ? Express.Concat(Express.Text("."), notZero) : Fraction;
         }
 
         var options = new List<GrammarExpression>();
         for (var i = 0; i < bound.Length; i++)
         {
-            options.Add(Express.Sequence(Express.Text(bound[..i]), From(bound[i] + 1, '9'), Digits(0, places - i - 1)));
+            options.Add(Express.Concat(Express.Text(bound[..i]), From(bound[i] + 1, '9'), Digits(0, places - i - 1)));
         }
 
-        options.Add(Express.Sequence(Express.Text(bound), isExclusive ? notZero : Digits(0, places - bound.Length)));
-        return Express.Sequence(Express.Text("."), Express.Choice(options));
+        options.Add(Express.Concat(Express.Text(bound), isExclusive ? notZero : Digits(0, places - bound.Length)));
+        return Express.Concat(Express.Text("."), Express.Choice(options));
     }
 
     private static GrammarExpression FractionAtMost(string bound, bool isExclusive)
@@ -140,15 +140,15 @@ public static class JsonNumbers
         {
             // Ends behind these digits, which is less since the bound has more of them, or goes on with a lower one.
             options.Add(i == 0 ? GrammarExpression.Never : Express.Text(bound[..i]));
-            options.Add(Express.Sequence(Express.Text(bound[..i]), From('0', bound[i] - 1), Digits(0, places - i - 1)));
+            options.Add(Express.Concat(Express.Text(bound[..i]), From('0', bound[i] - 1), Digits(0, places - i - 1)));
         }
 
         if (!isExclusive)
         {
-            options.Add(bound.Length == 0 ? Express.Repeat(Express.Text("0"), 1, places) : Express.Sequence(Express.Text(bound), Express.Repeat(Express.Text("0"), 0, places - bound.Length)));
+            options.Add(bound.Length == 0 ? Express.Repeat(Express.Text("0"), 1, places) : Express.Concat(Express.Text(bound), Express.Repeat(Express.Text("0"), 0, places - bound.Length)));
         }
 
-        var written = Express.Sequence(Express.Text("."), Express.Choice(options));
+        var written = Express.Concat(Express.Text("."), Express.Choice(options));
         return bound.Length > 0 || !isExclusive ? Express.Optional(written) : GrammarExpression.Never;
     }
 

@@ -55,7 +55,7 @@ internal sealed class AnchoredPattern
                     return null;
                 }
 
-                options.Add(Of(kind | other, Express.Sequence(first, second)));
+                options.Add(Of(kind | other, Express.Concat(first, second)));
             }
         }
 
@@ -66,7 +66,7 @@ internal sealed class AnchoredPattern
     public GrammarExpression Whole() => Express.Choice(_variants);
 
     /// <summary>The texts that hold a match somewhere.</summary>
-    public GrammarExpression Somewhere() => Express.Choice([.. Kinds().Select(kind => Express.Sequence(
+    public GrammarExpression Somewhere() => Express.Choice([.. Kinds().Select(kind => Express.Concat(
         (kind & Begins) != 0 ? GrammarExpression.Empty : Express.AnyText,
         _variants[kind],
         (kind & Ends) != 0 ? GrammarExpression.Empty : Express.AnyText))]);

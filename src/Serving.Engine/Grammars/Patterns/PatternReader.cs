@@ -64,11 +64,11 @@ public static class PatternReader
                 continue;
             }
 
-            result = Join(Join(result, AnchoredPattern.Of(Express.Sequence(run)), cursor), part, cursor);
+            result = Join(Join(result, AnchoredPattern.Of(Express.Concat(run)), cursor), part, cursor);
             run.Clear();
         }
 
-        return Join(result, AnchoredPattern.Of(Express.Sequence(run)), cursor);
+        return Join(result, AnchoredPattern.Of(Express.Concat(run)), cursor);
     }
 
     private static AnchoredPattern Join(AnchoredPattern first, AnchoredPattern second, PatternCursor cursor) =>

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Serving.Engine.Tests.Grammars.Json;
 
-public class JsonTextTests
+public class JsonGrammarTests
 {
     private static readonly CompiledGrammar Spaced = Compile(JsonStyle.Spaced, static json => json.Value);
     private static readonly CompiledGrammar Compact = Compile(JsonStyle.Compact, static json => json.Value);
@@ -69,10 +69,10 @@ public class JsonTextTests
     [Fact]
     public void Gap_IsBounded()
     {
-        Assert.True(TextMatcher.Accepts(Spaced, $"[\n{new string(' ', JsonText.MaxIndent)}1]"));
-        Assert.False(TextMatcher.Accepts(Spaced, $"[\n{new string(' ', JsonText.MaxIndent + 1)}1]"));
-        Assert.True(TextMatcher.Accepts(Spaced, $"[\n{new string('\t', JsonText.MaxTabs)}1]"));
-        Assert.False(TextMatcher.Accepts(Spaced, $"[\n{new string('\t', JsonText.MaxTabs + 1)}1]"));
+        Assert.True(TextMatcher.Accepts(Spaced, $"[\n{new string(' ', JsonGrammar.MaxIndent)}1]"));
+        Assert.False(TextMatcher.Accepts(Spaced, $"[\n{new string(' ', JsonGrammar.MaxIndent + 1)}1]"));
+        Assert.True(TextMatcher.Accepts(Spaced, $"[\n{new string('\t', JsonGrammar.MaxTabs)}1]"));
+        Assert.False(TextMatcher.Accepts(Spaced, $"[\n{new string('\t', JsonGrammar.MaxTabs + 1)}1]"));
     }
 
     [Fact]
@@ -81,11 +81,11 @@ public class JsonTextTests
         int[] characters = [.. Enumerable.Range(0, 0x180), 0x2028, 0xFFFF, 0x1F600];
         foreach (var character in characters)
         {
-            var one = JsonStrings.Written(Express.Character(CharacterSet.OfCharacters(character)));
-            var others = JsonStrings.Written(Express.Character(CharacterSet.OfCharacters(character).Complement()));
+            var one = WrittenStrings.Written(Express.Character(CharacterSet.OfCharacters(character)));
+            var others = WrittenStrings.Written(Express.Character(CharacterSet.OfCharacters(character).Complement()));
             Assert.Throws<GrammarException>(() => CompiledGrammar.Compile(new Grammar(new BothExpression(one, others), [])));
-            var text = JsonStrings.Quote(char.ConvertFromUtf32(character));
-            Assert.True(TextMatcher.Accepts(CompiledGrammar.Compile(new Grammar(JsonStrings.Quoted(one), [])), text));
+            var text = WrittenStrings.Quote(char.ConvertFromUtf32(character));
+            Assert.True(TextMatcher.Accepts(CompiledGrammar.Compile(new Grammar(WrittenStrings.Quoted(one), [])), text));
             Assert.Equal(char.ConvertFromUtf32(character), JsonSerializer.Deserialize<string>(text));
         }
     }
@@ -173,10 +173,10 @@ public class JsonTextTests
     private static CompiledGrammar? Compile(GrammarExpression expression) =>
         Express.IsNever(expression) ? null : CompiledGrammar.Compile(new Grammar(expression, []));
 
-    private static CompiledGrammar Compile(JsonStyle style, Func<JsonText, GrammarExpression> part)
+    private static CompiledGrammar Compile(JsonStyle style, Func<JsonGrammar, GrammarExpression> part)
     {
         var builder = new GrammarBuilder();
-        var start = part(new JsonText(builder, style));
+        var start = part(new JsonGrammar(builder, style));
         return CompiledGrammar.Compile(builder.Build(start));
     }
 }

@@ -7,7 +7,7 @@ namespace Serving.Engine.Grammars.Json;
 /// Strings as they are written in JSON. What a schema says of a string is said of what it means, and is carried over to how it is written:
 /// every character has one way or a few, and no two characters share one, so that products of sets stay what they were.
 /// </summary>
-public static class JsonStrings
+public static class WrittenStrings
 {
     private const string ShortEscapes = "\"\\\b\f\n\r\t";
     private const string ShortLetters = "\"\\bfnrt";
@@ -19,21 +19,21 @@ public static class JsonStrings
     /// <summary>Any character in any way to write it: by four hexadecimal digits too, and in pairs of surrogates.</summary>
     public static GrammarExpression AnyCharacter { get; } = Express.Choice(
         Express.Character(Plain),
-        Express.Sequence(Express.Text("\\"), Express.Choice(
+        Express.Concat(Express.Text("\\"), Express.Choice(
             Express.Character(CharacterSet.OfCharacters('"', '\\', '/', 'b', 'f', 'n', 'r', 't')),
-            Express.Sequence(Express.Text("u"), Express.Choice(
-                Express.Sequence(Express.Range("09acefACEF"), Hex, Hex, Hex),
-                Express.Sequence(Express.Range("ddDD"), Express.Choice(
-                    Express.Sequence(Express.Range("07"), Hex, Hex),
-                    Express.Sequence(Express.Range("89abAB"), Hex, Hex, Express.Text("\\u"), Express.Range("ddDD"), Express.Range("cfCF"), Hex, Hex))))))));
+            Express.Concat(Express.Text("u"), Express.Choice(
+                Express.Concat(Express.Range("09acefACEF"), Hex, Hex, Hex),
+                Express.Concat(Express.Range("ddDD"), Express.Choice(
+                    Express.Concat(Express.Range("07"), Hex, Hex),
+                    Express.Concat(Express.Range("89abAB"), Hex, Hex, Express.Text("\\u"), Express.Range("ddDD"), Express.Range("cfCF"), Hex, Hex))))))));
 
     /// <summary>How texts of a set are written, without the quotes: quotation mark, backslash and controls by escapes, all else as it is.</summary>
     /// <param name="meant">What the string means; without rules.</param>
     public static GrammarExpression Written(GrammarExpression meant) => meant switch
     {
-        LiteralExpression literal => Express.Sequence([.. literal.Text.EnumerateRunes().Select(rune => OfSet(CharacterSet.OfCharacters(rune.Value)))]),
+        LiteralExpression literal => Express.Concat([.. literal.Text.EnumerateRunes().Select(rune => OfSet(CharacterSet.OfCharacters(rune.Value)))]),
         CharacterExpression character => OfSet(character.Set),
-        SequenceExpression sequence => Express.Sequence([.. sequence.Parts.Select(Written)]),
+        SequenceExpression sequence => Express.Concat([.. sequence.Parts.Select(Written)]),
         ChoiceExpression choice => Express.Choice([.. choice.Options.Select(Written)]),
         RepeatExpression repeat => Express.Repeat(Written(repeat.Inner), repeat.Least, repeat.Most),
         BothExpression both => new BothExpression(Written(both.First), Written(both.Second)),
@@ -43,7 +43,7 @@ public static class JsonStrings
 
     /// <summary>A string with its quotes.</summary>
     /// <param name="written">What is between them, as it is written.</param>
-    public static GrammarExpression Quoted(GrammarExpression written) => Express.Sequence(Express.Text("\""), written, Express.Text("\""));
+    public static GrammarExpression Quoted(GrammarExpression written) => Express.Concat(Express.Text("\""), written, Express.Text("\""));
 
     /// <summary>One string with its quotes.</summary>
     /// <param name="meant">What it means.</param>
@@ -67,15 +67,15 @@ public static class JsonStrings
     {
         int[] letters = [.. ShortEscapes.Zip(ShortLetters).Where(pair => set.Contains(pair.First)).Select(pair => (int)pair.Second)];
         int[] controls = [.. Enumerable.Range(0, ' ').Where(code => set.Contains(code) && !ShortEscapes.Contains((char)code, StringComparison.Ordinal))];
-        return Express.Choice(Express.Character(set.Intersect(Plain)), Express.Sequence(Express.Text("\\"), Express.Choice(
+        return Express.Choice(Express.Character(set.Intersect(Plain)), Express.Concat(Express.Text("\\"), Express.Choice(
             Express.Character(CharacterSet.OfCharacters(letters)),
-            Express.Sequence(Express.Text("u00"), Express.Choice(OfControls('0', controls), OfControls('1', controls))))));
+            Express.Concat(Express.Text("u00"), Express.Choice(OfControls('0', controls), OfControls('1', controls))))));
     }
 
     private static GrammarExpression OfControls(char tens, int[] controls)
     {
         var digits = controls.Where(code => code / 16 == tens - '0').Select(code => (code % 16).ToString("x", System.Globalization.CultureInfo.InvariantCulture));
-        return Express.Sequence(Express.Text(tens.ToString()), Express.Character(CharacterSet.OfCharacters(
+        return Express.Concat(Express.Text(tens.ToString()), Express.Character(CharacterSet.OfCharacters(
             [.. digits.SelectMany(digit => new[] { (int)digit[0], char.ToUpperInvariant(digit[0]) })])));
     }
 }

@@ -6,7 +6,7 @@ namespace Serving.Engine.Grammars.Json;
 /// The grammar of JSON texts (RFC 8259), with white space as <see cref="JsonStyle"/> has it and none around the whole. What is used by many is a rule
 /// that is made when it is first asked for.
 /// </summary>
-public sealed class JsonText
+public sealed class JsonGrammar
 {
     /// <summary>Most spaces that begin a line.</summary>
     public const int MaxIndent = 40;
@@ -27,14 +27,14 @@ public sealed class JsonText
     /// <summary>Creates the grammar's parts.</summary>
     /// <param name="builder">Takes the rules.</param>
     /// <param name="style">Where white space may stand.</param>
-    public JsonText(GrammarBuilder builder, JsonStyle style)
+    public JsonGrammar(GrammarBuilder builder, JsonStyle style)
     {
         _builder = builder;
         var isSpaced = style == JsonStyle.Spaced;
-        Colon = isSpaced ? Express.Sequence(Express.Text(":"), Express.Optional(Express.Text(" "))) : Express.Text(":");
+        Colon = isSpaced ? Express.Concat(Express.Text(":"), Express.Optional(Express.Text(" "))) : Express.Text(":");
         _gap = new(() => isSpaced ? builder.Add(Gaps()) : GrammarExpression.Empty);
-        _comma = new(() => Express.Sequence(Express.Text(","), Gap));
-        _string = new(() => builder.Add(JsonStrings.Quoted(Express.Repeat(JsonStrings.AnyCharacter, 0, null))));
+        _comma = new(() => Express.Concat(Express.Text(","), Gap));
+        _string = new(() => builder.Add(WrittenStrings.Quoted(Express.Repeat(WrittenStrings.AnyCharacter, 0, null))));
         _number = new(() => builder.Add(JsonNumbers.Any));
         _integer = new(() => builder.Add(JsonNumbers.AnyInteger));
     }
@@ -69,7 +69,7 @@ public sealed class JsonText
 
     /// <summary>Any object.</summary>
     public GrammarExpression Object =>
-        _object ?? Defined(ref _object, () => InBrackets('{', '}', List(Express.Sequence(String, Colon, Value), 0, null), isOptional: true));
+        _object ?? Defined(ref _object, () => InBrackets('{', '}', List(Express.Concat(String, Colon, Value), 0, null), isOptional: true));
 
     /// <summary>Any array.</summary>
     public GrammarExpression Array =>
@@ -82,8 +82,8 @@ public sealed class JsonText
     /// <param name="isOptional">Whether nothing at all may be between them, not even white space.</param>
     public GrammarExpression InBrackets(char open, char close, GrammarExpression content, bool isOptional)
     {
-        var inner = Express.Sequence(Gap, content, Gap);
-        return Express.Sequence(Express.Text(open.ToString()), isOptional ? Express.Optional(inner) : inner, Express.Text(close.ToString()));
+        var inner = Express.Concat(Gap, content, Gap);
+        return Express.Concat(Express.Text(open.ToString()), isOptional ? Express.Optional(inner) : inner, Express.Text(close.ToString()));
     }
 
     /// <summary>One or more items with commas between them.</summary>
@@ -92,17 +92,17 @@ public sealed class JsonText
     /// <param name="most">At most so many; null is without end.</param>
     public GrammarExpression List(GrammarExpression item, int least, int? most) => most == 0
         ? GrammarExpression.Never
-        : Express.Sequence(item, Express.Repeat(Express.Sequence(Comma, item), Math.Max(least - 1, 0), most - 1));
+        : Express.Concat(item, Express.Repeat(Express.Concat(Comma, item), Math.Max(least - 1, 0), most - 1));
 
     /// <summary>A member of an object.</summary>
     /// <param name="name">Its name as it stands in the text, with quotes.</param>
     /// <param name="value">Its value.</param>
-    public GrammarExpression Member(GrammarExpression name, GrammarExpression value) => Express.Sequence(name, Colon, value);
+    public GrammarExpression Member(GrammarExpression name, GrammarExpression value) => Express.Concat(name, Colon, value);
 
     private static GrammarExpression Gaps() => Express.Choice(
         GrammarExpression.Empty,
         Express.Text(" "),
-        Express.Sequence(Express.Text("\n"), Express.Choice(Express.Repeat(Express.Text(" "), 0, MaxIndent), Express.Repeat(Express.Text("\t"), 1, MaxTabs))));
+        Express.Concat(Express.Text("\n"), Express.Choice(Express.Repeat(Express.Text(" "), 0, MaxIndent), Express.Repeat(Express.Text("\t"), 1, MaxTabs))));
 
     private RuleExpression Defined(ref RuleExpression? rule, Func<GrammarExpression> content)
     {
