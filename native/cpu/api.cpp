@@ -113,14 +113,16 @@ static void layout_of_step(Numbers& numbers) {
     FIELD(srv_sample_row, row); FIELD(srv_sample_row, target_token); FIELD(srv_sample_row, top_logprobs); FIELD(srv_sample_row, top_k);
     FIELD(srv_sample_row, temperature); FIELD(srv_sample_row, top_p); FIELD(srv_sample_row, min_p); FIELD(srv_sample_row, repetition_penalty);
     FIELD(srv_sample_row, presence_penalty); FIELD(srv_sample_row, frequency_penalty); FIELD(srv_sample_row, first_penalty);
-    FIELD(srv_sample_row, penalty_count); FIELD(srv_sample_row, first_bias); FIELD(srv_sample_row, bias_count); FIELD(srv_sample_row, seed);
+    FIELD(srv_sample_row, penalty_count); FIELD(srv_sample_row, first_bias); FIELD(srv_sample_row, bias_count); FIELD(srv_sample_row, first_mask);
+    FIELD(srv_sample_row, mask_words); FIELD(srv_sample_row, seed);
     FIELD(srv_sample_row, output_index); FIELD(srv_sample_row, choice_index);
     SIZE(srv_step);
     FIELD(srv_step, struct_size); FIELD(srv_step, row_count); FIELD(srv_step, sequence_count); FIELD(srv_step, entry_count);
     FIELD(srv_step, segment_count); FIELD(srv_step, copy_count); FIELD(srv_step, output_count); FIELD(srv_step, penalty_count);
-    FIELD(srv_step, bias_count); FIELD(srv_step, reserved); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
+    FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
     FIELD(srv_step, append_slots); FIELD(srv_step, sequences); FIELD(srv_step, entries); FIELD(srv_step, segments); FIELD(srv_step, copies);
     FIELD(srv_step, outputs); FIELD(srv_step, penalties); FIELD(srv_step, biases);
+    FIELD(srv_step, masks);
     SIZE(srv_outputs);
     FIELD(srv_outputs, struct_size); FIELD(srv_outputs, reserved); FIELD(srv_outputs, token_ids); FIELD(srv_outputs, logprobs);
     FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits);

@@ -79,6 +79,7 @@ typedef struct srv_sample_row {
     int row, target_token, top_logprobs, top_k;
     float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
     int first_penalty, penalty_count, first_bias, bias_count;
+    int first_mask, mask_words; /* words in masks: bit i of word w says that token 32 w + i may be taken; 0 words allow all */
     unsigned long long seed;
     unsigned output_index, choice_index;
 } srv_sample_row;
@@ -365,6 +366,7 @@ typedef struct srv_sample_params {
     srv_address sample_rows;  /* srv_sample_row [outputs] */
     srv_address penalties;    /* srv_penalty */
     srv_address biases;       /* srv_bias */
+    srv_address masks;        /* unsigned */
     srv_address token_ids;    /* int [outputs] */
     srv_address logprobs;     /* float [outputs] */
     srv_address top_ids;      /* int [outputs, 20] */

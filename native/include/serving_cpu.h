@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 3
+#define SRV_CPU_ABI_VERSION 4
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -199,14 +199,14 @@ typedef struct srv_sample_row {
     int32_t row, target_token, top_logprobs, top_k;
     float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
     int32_t first_penalty, penalty_count, first_bias, bias_count;
+    int32_t first_mask, mask_words; /* words in masks: bit i of word w says that token 32 w + i may be taken; 0 words allow all */
     uint64_t seed;
     uint32_t output_index, choice_index;
 } srv_sample_row;
 
 typedef struct srv_step {
     uint32_t struct_size;
-    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count;
-    int32_t reserved;
+    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count, mask_word_count;
     const int32_t* token_ids;
     const int32_t* positions;
     const int32_t* append_pages;
@@ -218,6 +218,7 @@ typedef struct srv_step {
     const srv_sample_row* outputs;
     const srv_penalty* penalties;
     const srv_bias* biases;
+    const uint32_t* masks;
 } srv_step;
 
 /* What a step writes, one entry per output. */

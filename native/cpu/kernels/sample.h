@@ -74,6 +74,22 @@ static float log_sum_exp(const float* values, int count) {
     return static_cast<float>(static_cast<double>(largest) + __builtin_log(total));
 }
 
+// Copies the logits of allowed tokens; others become -inf. Biases and penalties are finite and leave it that, so that this comes to the same before them as behind them.
+static void copy_allowed(float* values, const float* logits, int count, const srv_sample_row& row, const srv_step& step) {
+    if (row.mask_words == 0) {
+        __builtin_memcpy(values, logits, static_cast<size_t>(count) * sizeof *values);
+        return;
+    }
+
+    static_assert(32 % kLanes == 0, "a vector's bits are in one word");
+    const uint32_t* mask = step.masks + row.first_mask;
+    const Vector never = splat(kNoScore);
+    for (int i = 0; i < count; i += kLanes) {
+        const int lanes = count - i < kLanes ? count - i : kLanes;
+        store_first(values + i, where_bits(mask[i / 32] >> i % 32, load_first(logits + i, lanes), never), lanes);
+    }
+}
+
 static void adjust_logits(float* values, const srv_sample_row& row, const srv_step& step) {
     for (int i = 0; i < row.bias_count; i++) {
         const srv_bias& bias = step.biases[row.first_bias + i];
@@ -158,7 +174,7 @@ static int draw(const float* values, int count, float u, int best) {
 
 static int sample_row(const float* logits, int count, const srv_sample_row& row, const srv_step& step, const SampleScratch& scratch) {
     float* values = scratch.values;
-    __builtin_memcpy(values, logits, static_cast<size_t>(count) * sizeof *values);
+    copy_allowed(values, logits, count, row, step);
     adjust_logits(values, row, step);
     const int best = largest_id(values, count);
     if (row.temperature < kGreedyTemperature) {

@@ -58,6 +58,15 @@ SRV_INLINE Vector where_less(Vector a, Vector b, Vector x, Vector y) {
     return {_mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(a.a, b.a, _CMP_LT_OQ)), _mm256_blendv_ps(y.b, x.b, _mm256_cmp_ps(a.b, b.b, _CMP_LT_OQ))};
 }
 
+// Lane i of x where bit i is set, of y elsewhere.
+SRV_INLINE Vector where_bits(uint32_t bits, Vector x, Vector y) {
+    const __m256i all = _mm256_set1_epi32(static_cast<int>(bits));
+    const __m256i low = _mm256_setr_epi32(1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7);
+    const __m256i high = _mm256_slli_epi32(low, 8);
+    return {_mm256_blendv_ps(y.a, x.a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(all, low), low))),
+        _mm256_blendv_ps(y.b, x.b, _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(all, high), high)))};
+}
+
 // The first count lanes of x, the rest of fill.
 SRV_INLINE Vector keep_first(Vector x, int count, Vector fill) {
     return {_mm256_blendv_ps(fill.a, x.a, _mm256_castsi256_ps(first_lanes(count))),

@@ -38,6 +38,9 @@ SRV_INLINE Vector where_less(Vector a, Vector b, Vector x, Vector y) {
     return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
 }
 
+// Lane i of x where bit i is set, of y elsewhere.
+SRV_INLINE Vector where_bits(uint32_t bits, Vector x, Vector y) { return {_mm512_mask_blend_ps(static_cast<__mmask16>(bits), y.v, x.v)}; }
+
 // The first count lanes of x, the rest of fill.
 SRV_INLINE Vector keep_first(Vector x, int count, Vector fill) {
     return {_mm512_mask_blend_ps(first_lanes(count), fill.v, x.v)};

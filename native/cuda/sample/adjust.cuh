@@ -1,8 +1,16 @@
-// Bias and penalties, and the largest value of a row.
+// Mask, bias and penalties, and the largest value of a row.
 #pragma once
 #include "../common/exponential.cuh"
 #include "../common/reduce.cuh"
 #include "values.cuh"
+
+// Bit i of word w of a mask belongs to token 32 w + i.
+SRV_DEVICE bool allows(const uint32_t* mask, int id) { return (mask[id / 32] >> id % 32 & 1) != 0; }
+
+// The logits of allowed tokens; others become -inf. Biases and penalties are finite and leave it that, so that this comes to the same before them as behind them.
+SRV_DEVICE void copy_allowed(const float* logits, float* values, int count, const uint32_t* mask) {
+    each_own_value(logits, count, [&](int id, float value) { values[id] = allows(mask, id) ? value : kNoScore; });
+}
 
 // A token that is named twice gets the sum of its biases: its first entry adds all of them, in their order.
 SRV_DEVICE void add_biases(float* values, const srv_bias* biases, int count) {

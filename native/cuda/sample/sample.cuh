@@ -1,7 +1,8 @@
 // Sampling and logprobs of one output row, in the order that Serving.Compute/Steps/SampleRow.cs documents.
 //
 // Memory: a block per output; its row of probabilities stands in the scratch buffer and in L2, bins and partial sums in shared memory.
-// Bytes per output: 4 vocabulary for a greedy row; 8 more to make probabilities, 12 for each of top_k and top_p, 4 to draw, 8 for logprobs.
+// Bytes per output: 4 vocabulary for a greedy row; 8 more where a mask (an eighth besides), biases or penalties change it; 8 more to make probabilities, 12 for each of
+// top_k and top_p, 4 to draw, 8 for logprobs.
 // Operations: about 30 per token of the vocabulary.
 // Order: exponentials are polynomials, masses whole numbers, sums of the CDF chains: the same bits whatever else is in the step.
 #pragma once
@@ -9,14 +10,18 @@
 
 constexpr float kGreedyTemperature = 1e-5f;
 
-// The logits after bias and penalties, in the scratch row; the logits' own row where nothing changes them and nothing will be written.
+// The logits after mask, bias and penalties, in the scratch row; the logits' own row where nothing changes them and nothing will be written.
 SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values) {
     const bool greedy = row.temperature < kGreedyTemperature;
-    if (greedy && row.bias_count == 0 && row.penalty_count == 0) {
+    if (greedy && row.bias_count == 0 && row.penalty_count == 0 && row.mask_words == 0) {
         return logits;
     }
 
-    each_own_value(logits, p.vocabulary, [&](int id, float value) { values[id] = value; });
+    if (row.mask_words > 0) {
+        copy_allowed(logits, values, p.vocabulary, at<const uint32_t>(p.masks) + row.first_mask);
+    } else {
+        each_own_value(logits, p.vocabulary, [&](int id, float value) { values[id] = value; });
+    }
 
     ptx::barrier();
     add_biases(values, at<const srv_bias>(p.biases) + row.first_bias, row.bias_count);

@@ -129,6 +129,9 @@ plant(product.next-stage product/product.cuh product/product.cuh "plane * stages
 plant(product.next-unit product/product.cuh product/product.cuh "unit / p.planes * kProductOutputs" "unit % p.planes * kProductOutputs")
 plant(embed.next-row embed/embed.cuh embed/embed.cuh "p.weight, token," "p.weight, token + 1,")
 plant(gather.next-row gather/gather.cuh gather/gather.cuh "p.output, i," "p.output, i + 1,")
+plant(sample.next-bit sample/sample.cuh sample/adjust.cuh "id % 32 & 1" "(id + 1) % 32 & 1")
+plant(sample.next-word sample/sample.cuh sample/adjust.cuh "mask[id / 32]" "mask[(id + 1) / 32]")
+plant(sample.mask-of-the-first-row sample/sample.cuh sample/sample.cuh "at<const uint32_t>(p.masks) + row.first_mask" "at<const uint32_t>(p.masks)")
 plant(sum_planes.next-plane sum_planes/sum_planes.cuh sum_planes/sum_planes.cuh "int plane = 1;" "int plane = 2;")
 plant(join_planes.next-plane join_planes/join_planes.cuh join_planes/join_planes.cuh "column % p.input_stride" "(column + 4) % p.input_stride")
 

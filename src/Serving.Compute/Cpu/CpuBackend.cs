@@ -173,6 +173,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
         fixed (SampleRow* rows = inputs.Outputs)
         fixed (PenaltyToken* penalties = inputs.Penalties)
         fixed (TokenBias* biases = inputs.Biases)
+        fixed (uint* masks = inputs.Masks)
         {
             step.TokenIds = tokens;
             step.Positions = positions;
@@ -185,6 +186,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
             step.Outputs = rows;
             step.Penalties = penalties;
             step.Biases = biases;
+            step.Masks = masks;
             Run(&step, outputs);
         }
     }
@@ -214,6 +216,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
         OutputCount = inputs.OutputCount,
         PenaltyCount = inputs.PenaltyCount,
         BiasCount = inputs.BiasCount,
+        MaskWordCount = inputs.MaskWordCount,
     };
 
     private void Run(NativeStep* step, StepOutputs outputs)

@@ -4,8 +4,8 @@ namespace Serving.Compute.Steps;
 
 /// <summary>
 /// One output of a step: a position whose next token is sampled, or whose given next token is scored (echo with logprobs).
-/// Order of sampling: logit bias, repetition penalty (prompt + output), frequency and presence (output only), temperature
-/// (under 1e-5 is argmax, lowest id wins ties), min_p, top_k, top_p (keeps the token that crosses), then the inverse CDF in id order, fp32,
+/// Order of sampling: logit bias, repetition penalty (prompt + output), frequency and presence (output only), the mask (a token that may not be taken has the
+/// logit −∞), temperature (under 1e-5 is argmax, lowest id wins ties), min_p, top_k, top_p (keeps the token that crosses), then the inverse CDF in id order, fp32,
 /// in blocks of 1,024 ids, at u = Philox4x32-10(key = seed, counter = (output index, choice index)).
 /// Logprobs are the log-softmax of the raw logits, before any of this.
 /// </summary>
@@ -56,6 +56,12 @@ public struct SampleRow
 
     /// <summary>Number of this row's bias entries.</summary>
     public int BiasCount;
+
+    /// <summary>First of this row's words in <see cref="StepInputs.Masks"/>; rows may share them.</summary>
+    public int FirstMask;
+
+    /// <summary>Number of this row's mask words: one per 32 tokens of the vocabulary, the last one begun counted; 0 when every token may be taken.</summary>
+    public int MaskWords;
 
     /// <summary>Key of the random number.</summary>
     public ulong Seed;

@@ -17,6 +17,7 @@ public sealed class StepInputs
     private SampleRow[] _outputs = [];
     private PenaltyToken[] _penalties = [];
     private TokenBias[] _biases = [];
+    private uint[] _masks = [];
 
     /// <summary>Rows: tokens computed in this step.</summary>
     public int RowCount { get; private set; }
@@ -75,10 +76,18 @@ public sealed class StepInputs
     /// <summary>Number of bias entries.</summary>
     public int BiasCount { get; private set; }
 
+    /// <summary>
+    /// Masks of all outputs, mask after mask: bit i of a mask's word w says that token 32 w + i may be taken. At least one token of the vocabulary may; bits beyond it say nothing.
+    /// </summary>
+    public ReadOnlySpan<uint> Masks => _masks.AsSpan(0, MaskWordCount);
+
+    /// <summary>Number of mask words.</summary>
+    public int MaskWordCount { get; private set; }
+
     /// <summary>Empties the step.</summary>
     public void Clear()
     {
-        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = 0;
+        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = 0;
     }
 
     /// <summary>Adds a row.</summary>
@@ -121,7 +130,9 @@ public sealed class StepInputs
         Grow(ref _copies, CopyCount + 1)[CopyCount++] = new StepPageCopy { Source = source, Destination = destination, Tokens = tokens };
     }
 
-    /// <summary>Adds an output; its penalty and bias ranges refer to entries added with <see cref="AddPenalty"/> and <see cref="AddBias"/>.</summary>
+    /// <summary>
+    /// Adds an output; its ranges of penalties, biases and mask words refer to what is added with <see cref="AddPenalty"/>, <see cref="AddBias"/> and <see cref="AddMask"/>.
+    /// </summary>
     public void AddOutput(in SampleRow output)
     {
         Grow(ref _outputs, OutputCount + 1)[OutputCount++] = output;
@@ -137,6 +148,17 @@ public sealed class StepInputs
     public void AddBias(int token, float bias)
     {
         Grow(ref _biases, BiasCount + 1)[BiasCount++] = new TokenBias { Token = token, Bias = bias };
+    }
+
+    /// <summary>Adds a mask of allowed tokens, at most one for each sequence of the step.</summary>
+    /// <param name="words">One word per 32 tokens of the vocabulary, the last one begun counted.</param>
+    /// <returns>The <see cref="SampleRow.FirstMask"/> of the rows that sample under it.</returns>
+    public int AddMask(ReadOnlySpan<uint> words)
+    {
+        var first = MaskWordCount;
+        MaskWordCount += words.Length;
+        words.CopyTo(Grow(ref _masks, MaskWordCount).AsSpan(first));
+        return first;
     }
 
     private static T[] Grow<T>(ref T[] array, int count)

@@ -1,5 +1,6 @@
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Programs;
+using Serving.Compute.Tests.Vectors;
 
 namespace Serving.Compute.Tests.Contracts;
 
@@ -72,8 +73,16 @@ public sealed class InvarianceWorld : IDisposable
         for (var i = 0; i < others.Length; i++)
         {
             var length = others[i].Computed == 0 ? 1 + (i * 5 % 11) : 1;
-            others[i].AddChunk([.. Enumerable.Range(0, length).Select(j => (i + j) % Session.Test.Shape.Vocabulary)], last: _output);
+            others[i].AddChunk([.. Enumerable.Range(0, length).Select(j => (i + j) % Session.Test.Shape.Vocabulary)], last: i % 3 == 0 ? Masked(_output, i) : _output);
         }
+    }
+
+    /// <summary>An output of this step under a mask that allows about half of the tokens.</summary>
+    public SampleRow Masked(SampleRow output, int which)
+    {
+        var vocabulary = Session.Test.Shape.Vocabulary;
+        var mask = SamplingCaseRow.MaskOf(vocabulary, Enumerable.Range(0, vocabulary).Where(token => (token + which) * 7 % 11 < 6));
+        return output with { FirstMask = Session.Inputs.AddMask(mask), MaskWords = mask.Length };
     }
 
     /// <inheritdoc/>
@@ -82,7 +91,7 @@ public sealed class InvarianceWorld : IDisposable
     private int SlotOf(int adapter) => adapter < 0 ? -1 : _slots[adapter % _slots.Length];
 }
 
-/// <summary>One answer to the world's prompt: what was sampled, and the bits it was sampled from.</summary>
+/// <summary>One answer to the world's prompt: what was sampled, every second time under a mask, and the bits it was sampled from.</summary>
 /// <param name="world">The world.</param>
 /// <param name="sequence">Its sequence.</param>
 /// <param name="output">How it samples.</param>
@@ -139,6 +148,7 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
     private void Add(int[] tokens)
     {
         _output = world.Session.Inputs.OutputCount;
-        Sequence.AddChunk(tokens, last: output with { OutputIndex = (uint)Tokens.Count });
+        var next = output with { OutputIndex = (uint)Tokens.Count };
+        Sequence.AddChunk(tokens, last: Tokens.Count % 2 == 0 ? next : world.Masked(next, Tokens.Count));
     }
 }

@@ -12,10 +12,11 @@ public readonly record struct ReferenceChoice(int Token, double Margin);
 /// </summary>
 public static class ReferenceSampler
 {
-    /// <summary>The token that a row of logits gives at the random number <paramref name="u"/>.</summary>
-    public static ReferenceChoice Sample(double[] logits, SampleRow row, IReadOnlyList<PenaltyToken> penalties, IReadOnlyList<TokenBias> biases, double u)
+    /// <summary>The token that a row of logits gives at the random number <paramref name="u"/>; an empty mask allows all.</summary>
+    public static ReferenceChoice Sample(double[] logits, SampleRow row, IReadOnlyList<PenaltyToken> penalties, IReadOnlyList<TokenBias> biases, uint[] mask, double u)
     {
-        var values = Adjusted(logits, row, penalties, biases);
+        bool Allows(int id) => mask.Length == 0 || ((mask[id / 32] >> (id % 32)) & 1) != 0;
+        var values = Adjusted(logits, row, penalties, biases).Select((value, id) => Allows(id) ? value : double.NegativeInfinity).ToArray();
         var order = Enumerable.Range(0, values.Length).OrderByDescending(id => values[id]).ThenBy(id => id).ToArray();
         if (row.Temperature < 1e-5)
         {
@@ -24,7 +25,7 @@ public static class ReferenceSampler
 
         var margin = double.MaxValue;
         var p = values.Select(value => Math.Exp((value - values[order[0]]) / row.Temperature)).ToArray();
-        var kept = order.Where(id => p[id] >= row.MinP).ToArray();
+        var kept = order.Where(id => Allows(id) && p[id] >= row.MinP).ToArray();
         if (row.MinP > 0)
         {
             margin = p.Where(value => value < 1).Select(value => Math.Abs((value / row.MinP) - 1)).DefaultIfEmpty(1).Min();

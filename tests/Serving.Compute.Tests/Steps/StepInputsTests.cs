@@ -21,11 +21,22 @@ public sealed class StepInputsTests
         var inputs = new StepInputs();
         Fill(inputs);
         inputs.Clear();
-        Assert.Equal(0, inputs.RowCount + inputs.SequenceCount + inputs.EntryCount + inputs.SegmentCount + inputs.CopyCount + inputs.OutputCount + inputs.PenaltyCount + inputs.BiasCount);
+        Assert.Equal(0, inputs.RowCount + inputs.SequenceCount + inputs.EntryCount + inputs.SegmentCount + inputs.CopyCount + inputs.OutputCount + inputs.PenaltyCount + inputs.BiasCount + inputs.MaskWordCount);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Fill(inputs);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.Equal((99, 198, 297, 396), (inputs.TokenIds[^1], inputs.Positions[^1], inputs.AppendPages[^1], inputs.AppendSlots[^1]));
+    }
+
+    [Fact]
+    public void AddMask_OneAfterTheOther_ReturnsWhereEachBegins()
+    {
+        var inputs = new StepInputs();
+        Assert.Equal([0, 3, 4], new[] { inputs.AddMask([1, 2, 3]), inputs.AddMask([4]), inputs.AddMask([5, 6]) });
+        Assert.Equal([1u, 2, 3, 4, 5, 6], inputs.Masks.ToArray());
+        inputs.Clear();
+        Assert.Equal(0, inputs.AddMask([7]));
+        Assert.Equal([7u], inputs.Masks.ToArray());
     }
 
     private static void Fill(StepInputs inputs)
@@ -40,6 +51,7 @@ public sealed class StepInputsTests
             inputs.AddOutput(default);
             inputs.AddPenalty(i, 1);
             inputs.AddBias(i, 1);
+            inputs.AddMask([1, 2, 3]);
         }
     }
 }

@@ -109,6 +109,9 @@ public sealed record SamplingCase
     /// <summary>[token, bias].</summary>
     public IReadOnlyList<double[]>? Biases { get; init; }
 
+    /// <summary>[first, last, step] of the tokens that may be taken; all of them when there is none.</summary>
+    public IReadOnlyList<int[]>? Allowed { get; init; }
+
     /// <summary>Seed.</summary>
     public ulong Seed { get; init; }
 

@@ -19,6 +19,7 @@ internal static class SamplingVectorsGenerator
         "logits: sets over `vocabulary` ids. logit[id] = ((((id * multiplier) mod 2^32) / 65536) mod levels) / 64 - minus (whole-number divisions, but /64 exact), then set: [id, logit].",
         "Every logit is a multiple of 1/64 below 64 in size: exact as the sum of two bf16 values.",
         "cases: parameters under their names in the API (top_k 0, top_p 1, min_p 0, penalties 1, 0, 0 are off; temperature below 1e-5 is greedy), seen: [token, count in the output],",
+        "allowed: [first, last, step] of the tokens that may be taken (all when there is none).",
         "biases: [token, bias], target: token to score or -1. Expected: token, exactly; logprob of it and top_ids (exactly) with top_logprobs, log-softmax of the raw logits, within 1e-4.",
         "margin: relative distance of the closest decision from its alternative, at least 1e-4, so that fp32 cannot fall to the other side.",
     ];
@@ -47,9 +48,9 @@ internal static class SamplingVectorsGenerator
     private static IEnumerable<SamplingCase> Cases()
     {
         var seed = 1UL;
-        foreach (var set in Sets)
+        foreach (var shapes in (Func<string, IEnumerable<SamplingCase>>[])[Shapes, MaskedShapes])
         {
-            foreach (var shape in Shapes(set.Name))
+            foreach (var shape in Sets.SelectMany(set => shapes(set.Name)))
             {
                 for (var i = 0u; i < (shape.Temperature < 1e-5f || shape.Target >= 0 ? 1 : 3); i++)
                 {
@@ -81,20 +82,48 @@ internal static class SamplingVectorsGenerator
         yield return plain with { Name = "biased, greedy", Temperature = 0, Biases = [[1999, 40], [5, 40], [17, -20]] };
         yield return plain with { Name = "repetition, greedy", Temperature = 0, RepetitionPenalty = 1.5f, Seen = [[2999, 0], [0, 2], [17, 1], [2998, 1]] };
         yield return plain with { Name = "frequency and presence, greedy", Temperature = 0, FrequencyPenalty = 0.6f, PresencePenalty = 0.3f, Seen = [[2999, 4], [0, 0], [17, 1], [2998, 2]] };
-        yield return plain with
-        {
-            Name = "everything",
-            Temperature = 0.8f,
-            MinP = 0.0123f,
-            TopK = 700,
-            TopP = 0.95f,
-            RepetitionPenalty = 1.2f,
-            FrequencyPenalty = 0.37f,
-            PresencePenalty = -0.41f,
-            Seen = [[2999, 4], [0, 0], [17, 1], [2998, 2], [1023, 7], [1024, 0]],
-            Biases = [[3, 1.5], [2048, -2.25], [1023, 0.75]],
-        };
+        yield return Everything(logits);
     }
+
+    private static IEnumerable<SamplingCase> MaskedShapes(string logits)
+    {
+        var plain = new SamplingCase { Name = "masked", Logits = logits, Temperature = 1 };
+        int[] top = [.. new int[20]];
+        int[] thirds = [1, 2998, 3];
+        int[] lastWord = [2976, 2999, 1];
+        yield return plain with { Allowed = [thirds] };
+        yield return plain with { Name = "masked, greedy", Temperature = 0, Allowed = [thirds, lastWord], TopIds = top };
+        yield return plain with { Name = "masked, scored", Target = 1718, Allowed = [thirds], TopIds = top[..1] };
+        yield return plain with { Name = "masked, all but one", Temperature = 0.7f, Allowed = [[0, 1022, 1], [1024, 2999, 1]] };
+        yield return plain with { Name = "masked, whole words and ends of words", Temperature = 1.5f, Allowed = [[31, 96, 1], [1023, 1056, 1], [2047, 2048, 1], [2495, 2527, 2]], TopIds = top[..5] };
+        yield return plain with { Name = "masked, last word", Allowed = [lastWord] };
+        yield return plain with { Name = "masked, min_p", MinP = 0.23f, Allowed = [thirds, lastWord] };
+        yield return plain with { Name = "masked, top_k", TopK = 50, Allowed = [thirds] };
+        yield return plain with { Name = "masked, top_k above what is allowed", TopK = 50, Allowed = [[40, 60, 5], lastWord] };
+        yield return plain with { Name = "masked, top_p", TopP = 0.9f, Allowed = [thirds] };
+        yield return plain with { Name = "masked, all filters", MinP = 0.011f, TopK = 300, TopP = 0.8f, Temperature = 0.9f, Allowed = [thirds, [640, 1279, 1]] };
+        yield return plain with { Name = "one allowed", Temperature = 1.2f, Allowed = [[2976, 2976, 1]] };
+        yield return plain with { Name = "one allowed, all filters", MinP = 0.5f, TopK = 3, TopP = 0.5f, Allowed = [[1055, 1055, 1]] };
+        yield return plain with { Name = "one allowed, greedy", Temperature = 0, Allowed = [[31, 31, 1]] };
+        yield return plain with { Name = "biased towards what is forbidden", Biases = [[2000, 60], [2001, 60], [17, -20]], Allowed = [[0, 1999, 1], [2002, 2999, 1]] };
+        yield return plain with { Name = "biased towards what is forbidden, greedy", Temperature = 0, Biases = [[1999, 60], [5, 60]], Allowed = [[0, 4, 1], [6, 1998, 1]] };
+        yield return Everything(logits) with { Name = "everything, masked", Allowed = [[0, 2999, 17], thirds] };
+    }
+
+    private static SamplingCase Everything(string logits) => new()
+    {
+        Name = "everything",
+        Logits = logits,
+        Temperature = 0.8f,
+        MinP = 0.0123f,
+        TopK = 700,
+        TopP = 0.95f,
+        RepetitionPenalty = 1.2f,
+        FrequencyPenalty = 0.37f,
+        PresencePenalty = -0.41f,
+        Seen = [[2999, 4], [0, 0], [17, 1], [2998, 2], [1023, 7], [1024, 0]],
+        Biases = [[3, 1.5], [2048, -2.25], [1023, 0.75]],
+    };
 
     private static SamplingCase Answer(SamplingCase test)
     {
@@ -125,7 +154,7 @@ internal static class SamplingVectorsGenerator
             var topP = test.TopP < 1 ? test.TopP + (attempt / 8 * 0.00007f) : 1;
             var moved = test with { OutputIndex = test.OutputIndex + attempt, TopP = topP };
             var u = Philox4x32.Uniform(moved.Seed, moved.OutputIndex, moved.ChoiceIndex);
-            var choice = ReferenceSampler.Sample(logits, moved.ToRow(), moved.ToPenalties(), moved.ToBiases(), u);
+            var choice = ReferenceSampler.Sample(logits, moved.ToRow(), moved.ToPenalties(), moved.ToBiases(), moved.ToMask(Vocabulary), u);
             if (choice.Margin >= Margin)
             {
                 return (moved, choice);

@@ -156,7 +156,7 @@ internal unsafe struct NativeStep
     public int OutputCount;
     public int PenaltyCount;
     public int BiasCount;
-    public int Reserved;
+    public int MaskWordCount;
     public int* TokenIds;
     public int* Positions;
     public int* AppendPages;
@@ -168,6 +168,7 @@ internal unsafe struct NativeStep
     public SampleRow* Outputs;
     public PenaltyToken* Penalties;
     public TokenBias* Biases;
+    public uint* Masks;
 }
 
 /// <summary>srv_outputs: pinned arrays of a <see cref="StepOutputs"/>.</summary>

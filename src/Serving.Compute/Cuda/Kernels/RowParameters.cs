@@ -67,6 +67,7 @@ internal struct SampleParameters
     public ulong SampleRows;
     public ulong Penalties;
     public ulong Biases;
+    public ulong Masks;
     public ulong TokenIds;
     public ulong Logprobs;
     public ulong TopIds;

@@ -209,6 +209,7 @@ internal sealed class LaunchCompiler
         SampleRows = In(_context.Layout.SampleRows),
         Penalties = In(_context.Layout.Penalties),
         Biases = In(_context.Layout.Biases),
+        Masks = In(_context.Layout.Masks),
         TokenIds = _context.Memory.SampledIds.Address,
         Logprobs = _context.Memory.Logprobs.Address,
         TopIds = _context.Memory.TopIds.Address,

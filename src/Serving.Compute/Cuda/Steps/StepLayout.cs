@@ -49,6 +49,7 @@ internal sealed class StepLayout
         Entries = Add<StepPage>("page table entries", entries);
         ShrinkItems = Add<ShrinkItem>("shrinks", (int)Math.Min(int.MaxValue, ShrinkPlan.Capacity(Sites, tiles, LoraParameters.MaxRank)));
         Biases = Add<TokenBias>("biases", limits.MaxSequences * BiasesPerSequence);
+        Masks = Add<uint>("words of masks", checked(limits.MaxSequences * ((program.Shape.VocabularySize + 31) / 32)));
         Penalties = Add<PenaltyToken>("penalties", checked(limits.MaxSequences * Math.Min(limits.MaxContext, program.Shape.VocabularySize)));
     }
 
@@ -117,6 +118,9 @@ internal sealed class StepLayout
 
     /// <summary>Biases of all outputs.</summary>
     public BlockSection Biases { get; }
+
+    /// <summary>Masks of all outputs: a sequence is sampled once in a step.</summary>
+    public BlockSection Masks { get; }
 
     /// <summary>Penalties of all outputs.</summary>
     public BlockSection Penalties { get; }

@@ -28,7 +28,7 @@ internal sealed class StepWriter
     public StepWriter(ModelProgram program, StepLayout layout, int residentBlocks, int? attentionPieces = null)
     {
         _layout = layout;
-        _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties];
+        _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties, layout.Masks];
         _tailCounts = new int[_tails.Length];
         _modelSlices = program.Slices.Count;
         _rows = new RowTiles(layout.Limits);
@@ -54,6 +54,7 @@ internal sealed class StepWriter
         Copy(_layout.Entries, inputs.Entries);
         CopyTail(1, inputs.Biases);
         CopyTail(2, inputs.Penalties);
+        CopyTail(3, inputs.Masks);
         var hasAdapters = WriteRows(inputs, rankBlocks);
         WriteAttention(inputs);
         WriteHeader(inputs);

@@ -14,12 +14,13 @@ internal static unsafe class RowSampler<TL, TV>
     private const int Block = 1024;
 
     /// <summary>The sampled token.</summary>
-    public static int Sample(float* logits, in SampleRow row, ReadOnlySpan<PenaltyToken> penalties, ReadOnlySpan<TokenBias> biases, SamplerScratch scratch)
+    public static int Sample(float* logits, in SampleRow row, StepInputs inputs, SamplerScratch scratch)
     {
         var values = scratch.Values;
         var count = scratch.VocabularySize;
-        new ReadOnlySpan<float>(logits, count).CopyTo(new Span<float>(values, count));
-        Adjust(values, row, penalties, biases);
+        var mask = inputs.Masks.Slice(row.FirstMask, row.MaskWords);
+        TokenMask.CopyAllowed(new ReadOnlySpan<float>(logits, count), new Span<float>(values, count), mask);
+        Adjust(values, row, inputs.Penalties.Slice(row.FirstPenalty, row.PenaltyCount), inputs.Biases.Slice(row.FirstBias, row.BiasCount));
         var best = LogitKernel<TL, TV>.ArgMax(values, count);
         if (row.Temperature < GreedyTemperature)
         {

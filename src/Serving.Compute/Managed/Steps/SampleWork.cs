@@ -51,9 +51,7 @@ internal sealed unsafe class SampleWork<TL, TV> : OpWork
         var token = row.TargetToken;
         if (token < 0)
         {
-            var penalties = State.Inputs.Penalties.Slice(row.FirstPenalty, row.PenaltyCount);
-            var biases = State.Inputs.Biases.Slice(row.FirstBias, row.BiasCount);
-            token = RowSampler<TL, TV>.Sample(logits, row, penalties, biases, _scratch[worker]);
+            token = RowSampler<TL, TV>.Sample(logits, row, State.Inputs, _scratch[worker]);
         }
 
         outputs.TokenIds[item] = token;

@@ -18,7 +18,7 @@ public sealed class SampleKernelTests
         var outputs = Run(
             Values.Matrix(cases.Count, vectors.Vocabulary, (row, id) => rows[cases[row].Logits][id]),
             vectors.Vocabulary,
-            [.. cases.Select(test => (test.ToRow(), test.ToPenalties(), test.ToBiases()))]);
+            [.. cases.Select(test => new Case(test.ToRow()) { Penalties = test.ToPenalties(), Biases = test.ToBiases(), Mask = test.ToMask(vectors.Vocabulary) })]);
         for (var i = 0; i < cases.Count; i++)
         {
             var test = cases[i];
@@ -39,7 +39,7 @@ public sealed class SampleKernelTests
     {
         TokenBias[] biases = [new() { Token = 4, Bias = 3 }, new() { Token = 9, Bias = 5 }, new() { Token = 4, Bias = 3 }];
         var row = new SampleRow { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
-        Assert.Equal(4, Run(Values.Matrix(1, 50, (_, _) => 0), 50, [(row, [], biases)]).TokenIds[0]);
+        Assert.Equal(4, Run(Values.Matrix(1, 50, (_, _) => 0), 50, [new Case(row) { Biases = biases }]).TokenIds[0]);
     }
 
     /// <summary>Penalties come after biases, whatever threads they belong to: 4 is halved, so that 3 is more. Without the biases before it, it would stay 4.</summary>
@@ -49,7 +49,7 @@ public sealed class SampleKernelTests
         TokenBias[] biases = [new() { Token = 5, Bias = 0.5f }, new() { Token = 9, Bias = 4 }, new() { Token = 7, Bias = 3 }];
         PenaltyToken[] penalties = [new() { Token = 9 }, new() { Token = 5 }];
         var row = new SampleRow { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 2 };
-        (SampleRow, IReadOnlyList<PenaltyToken>, IReadOnlyList<TokenBias>) test = (row, penalties, biases);
+        var test = new Case(row) { Penalties = penalties, Biases = biases };
         Assert.All(Run(Values.Matrix(20, 50, (_, _) => 0), 50, [.. Enumerable.Repeat(test, 20)]).TokenIds, token => Assert.Equal(7, token));
     }
 
@@ -79,10 +79,8 @@ public sealed class SampleKernelTests
             id => id % 97 == 5 || vocabulary < 6 ? draws[id] : float.NegativeInfinity,
         ];
         var logits = Values.Matrix(shapes.Length * wanted.Length, vocabulary, (row, id) => shapes[row / wanted.Length](id));
-        var cases = Enumerable.Range(0, shapes.Length * wanted.Length).Select(row => (
-            new SampleRow { TargetToken = vocabulary / 2, TopLogprobs = wanted[row % wanted.Length], TopP = 1, RepetitionPenalty = 1 },
-            (IReadOnlyList<PenaltyToken>)[],
-            (IReadOnlyList<TokenBias>)[])).ToList();
+        var cases = Enumerable.Range(0, shapes.Length * wanted.Length)
+            .Select(row => new Case(new SampleRow { TargetToken = vocabulary / 2, TopLogprobs = wanted[row % wanted.Length], TopP = 1, RepetitionPenalty = 1 })).ToList();
         var outputs = Run(logits, vocabulary, cases);
         for (var row = 0; row < cases.Count; row++)
         {
@@ -120,21 +118,24 @@ public sealed class SampleKernelTests
             RepetitionPenalty = 1,
             Seed = (ulong)seed,
         });
-        var outputs = Run(Values.Matrix(40, vocabulary, (_, _) => 2), vocabulary, [.. rows.Select(row => (row, (IReadOnlyList<PenaltyToken>)[], (IReadOnlyList<TokenBias>)[]))]);
+        var outputs = Run(Values.Matrix(40, vocabulary, (_, _) => 2), vocabulary, [.. rows.Select(row => new Case(row))]);
         Assert.All(outputs.TokenIds, id => Assert.InRange(id, 0, kept - 1));
         Assert.Contains(outputs.TokenIds, id => id > kept * 0.9);
     }
 
-    private static StepOutputs Run(float[] logits, int vocabulary, IReadOnlyList<(SampleRow Row, IReadOnlyList<PenaltyToken> Penalties, IReadOnlyList<TokenBias> Biases)> cases)
+    private static StepOutputs Run(float[] logits, int vocabulary, IReadOnlyList<Case> cases)
     {
         using var session = new KernelSession();
         var penalties = new List<PenaltyToken>();
         var biases = new List<TokenBias>();
+        var masks = new List<uint>();
         var rows = cases.Select(test =>
         {
             var row = test.Row;
             (row.FirstPenalty, row.PenaltyCount) = (penalties.Count, test.Penalties.Count);
             (row.FirstBias, row.BiasCount) = (biases.Count, test.Biases.Count);
+            (row.FirstMask, row.MaskWords) = (masks.Count, test.Mask.Count);
+            masks.AddRange(test.Mask);
             penalties.AddRange(test.Penalties);
             biases.AddRange(test.Biases);
             return row;
@@ -147,6 +148,7 @@ public sealed class SampleKernelTests
             SampleRows = session.Upload<SampleRow>(rows),
             Penalties = session.Upload<PenaltyToken>([.. penalties]),
             Biases = session.Upload<TokenBias>([.. biases]),
+            Masks = session.Upload<uint>([.. masks]),
             TokenIds = session.Allocate<int>(outputs.TokenIds.Length),
             Logprobs = session.Upload<float>(outputs.Logprobs),
             TopIds = session.Upload<int>(outputs.TopIds),
@@ -161,5 +163,15 @@ public sealed class SampleKernelTests
         session.Download<int>(parameters.TopIds, outputs.TopIds.Length).CopyTo(outputs.TopIds, 0);
         session.Download<float>(parameters.TopLogprobs, outputs.TopLogprobs.Length).CopyTo(outputs.TopLogprobs, 0);
         return outputs;
+    }
+
+    /// <summary>A row and what its ranges hold.</summary>
+    private sealed record Case(SampleRow Row)
+    {
+        public IReadOnlyList<PenaltyToken> Penalties { get; init; } = [];
+
+        public IReadOnlyList<TokenBias> Biases { get; init; } = [];
+
+        public IReadOnlyList<uint> Mask { get; init; } = [];
     }
 }
