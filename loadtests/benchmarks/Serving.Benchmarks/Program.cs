@@ -8,6 +8,7 @@ internal static class Program
         ["gemm"] = ("[INPUTS OUTPUTS [THREADS]]  rate of Linear at 1, 8 and 64 rows beside the fp32 multiply-add peak", GemmMode.Run),
         ["compare"] = ("[--model DIR] [--threads N]  decode and prefill on the native backend beside the managed one, in turns", CompareMode.Run),
         ["cells"] = ("[ADAPTERS [ROUNDS]]  rate of cutting adapters of the 8B shape into cells for a GPU's host cache, beside copies of the same bytes", CellsMode.Run),
+        ["constraints"] = ("MODEL SCHEMAS [COUNT]  time of compiling JSON Schemas, and of finding which tokens may come next", ConstraintMode.Run),
         ["cuda"] = ("[--json FILE] [--shape 8b|tiny] [--device N] [--rows GLOB,...] [--limit SECONDS]  a GPU's attention, steps, adapters and traffic beside the bandwidth and matrix rate measured in the run", CudaMode.Run),
         ["cuda-products"] = ("[--shape 8b|tiny]  cuBLASLt's candidates for every product, with their times", CudaProductsMode.Run),
         ["cuda-profile"] = ("[--shape 8b|tiny]  single steps of two layers on a GPU, for ncu --profile-from-start off", CudaProfileMode.Run),

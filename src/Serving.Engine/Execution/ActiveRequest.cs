@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Serving.Core.Requests;
+using Serving.Engine.Execution.Constraints;
 using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
@@ -64,6 +65,9 @@ public sealed class ActiveRequest
 
     /// <summary>The functions that its answer may call; null when none were offered.</summary>
     public IReadOnlySet<string>? OfferedTools { get; }
+
+    /// <summary>What its answers have to be; null for any text.</summary>
+    public RequestConstraint? Constraint { get; init; }
 
     /// <summary>When it arrived.</summary>
     public long Arrival { get; }

@@ -5,6 +5,8 @@ using Serving.Compute.Steps;
 using Serving.Core.Memory;
 using Serving.Core.Scheduling;
 using Serving.Core.Tenancy;
+using Serving.Engine.Execution.Constraints;
+using Serving.Engine.Grammars.Masks;
 using Serving.Engine.Loading;
 using Serving.Engine.Loading.Adapters;
 using Serving.Engine.PromptModules.Compiling;
@@ -89,6 +91,7 @@ internal sealed class EngineBuilder
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
         var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, modules);
+        var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, () => Post(new MaskReadyCommand()));
         return new EngineParts(
             _options,
             description with { ToolCallParser = tools.Format?.Name },
@@ -98,6 +101,8 @@ internal sealed class EngineBuilder
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences), clock),
             directory,
             encoder,
+            new ConstraintCompiler(
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format, workers),
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,
@@ -109,6 +114,9 @@ internal sealed class EngineBuilder
         var tokens = options.MaxBatchedTokens ?? (backend is IAsynchronousBackend ? DeviceBatchedTokens : HostBatchedTokens);
         return new StepLimits(tokens, options.MaxSequences, tokens, maxModelLength);
     }
+
+    // They compete with the model for the processors, and are hardly ever needed.
+    private static int MaskThreads => Math.Clamp(Environment.ProcessorCount / 4, 1, 4);
 
     // Every admitted request posts one submission and one cancellation at most.
     private int CommandCapacity => (2 * (_options.MaxQueuedRequests + _options.MaxSequences)) + AdapterCommands;

@@ -1,3 +1,4 @@
+using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
@@ -13,6 +14,7 @@ internal sealed record EngineParts(
     AdmissionGate Admission,
     AdapterDirectory Adapters,
     PromptEncoder Encoder,
+    ConstraintCompiler Constraints,
     RequestFactory Requests,
     PromptSchemas Schemas,
     SnapshotPublisher Snapshots,

@@ -53,7 +53,7 @@ public sealed class OutputSink : ISchedulerSink
     public long GeneratedTokens { get; private set; }
 
     /// <inheritdoc/>
-    public bool IsReady(Sequence sequence) => true;
+    public bool IsReady(Sequence sequence) => StateOf(sequence).Constraint?.IsReady ?? true;
 
     /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
@@ -64,6 +64,12 @@ public sealed class OutputSink : ISchedulerSink
         if (!SendPrompt(sequence, state))
         {
             return TokenVerdict.Abort;
+        }
+
+        var verdict = state.Constraint?.Advance(token) ?? TokenVerdict.Continue;
+        if (verdict == TokenVerdict.DeadEnd)
+        {
+            return verdict;
         }
 
         var certain = state.Append(token);
@@ -85,7 +91,7 @@ public sealed class OutputSink : ISchedulerSink
             }
         }
 
-        return state.HasEnded ? TokenVerdict.Stop : TokenVerdict.Continue;
+        return state.HasEnded ? TokenVerdict.Stop : verdict;
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using Serving.Compute.Steps;
 using Serving.Core.Requests;
+using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Tokenization;
 using Serving.Engine.ToolCalls;
 
@@ -24,11 +25,15 @@ public sealed class SequenceState
         _calls = tools.Begin(active);
         _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, _calls is null ? null : tools.Markers);
         _stops = active.Source.Stop.Count > 0 ? new StopMatcher(active.Source.Stop) : null;
-        _penalties = active.Request.Sampling.NeedsHistory ? new PenaltyCounts(active.Request.Prompt) : null;
+        Constraint = active.Constraint?.Begin();
+        _penalties = active.Request.Sampling.HasPenalties ? new PenaltyCounts(active.Request.Prompt) : null;
     }
 
     /// <summary>The request it belongs to.</summary>
     public ActiveRequest Active { get; }
+
+    /// <summary>What its answer has to be; null for any text.</summary>
+    public SequenceConstraint? Constraint { get; }
 
     /// <summary>The stop string that ended it, if one did.</summary>
     public string? MatchedStop { get; private set; }

@@ -62,7 +62,7 @@ public static class StepInputsBuilder
         var firstPenalty = inputs.PenaltyCount;
         var firstBias = inputs.BiasCount;
         var samples = output.TargetToken < 0;
-        if (samples && sampling.NeedsHistory)
+        if (samples && sampling.HasPenalties)
         {
             SequenceState.Of(sequence).AddPenalties(inputs);
         }
@@ -75,6 +75,7 @@ public static class StepInputsBuilder
             }
         }
 
+        var constraint = samples && sampling.IsConstrained ? SequenceState.Of(sequence).Constraint : null;
         inputs.AddOutput(new SampleRow
         {
             Row = output.Row,
@@ -91,6 +92,8 @@ public static class StepInputsBuilder
             PenaltyCount = inputs.PenaltyCount - firstPenalty,
             FirstBias = firstBias,
             BiasCount = inputs.BiasCount - firstBias,
+            FirstMask = constraint is null ? 0 : inputs.AddMask(constraint.Mask),
+            MaskWords = constraint?.Mask.Length ?? 0,
             Seed = sampling.Seed,
             OutputIndex = (uint)output.OutputIndex,
             ChoiceIndex = (uint)sequence.Choice,

@@ -2,6 +2,7 @@ using Serving.Core.Adapters;
 using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine.Execution;
+using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
@@ -160,15 +161,20 @@ public sealed class EngineClient : IEngineClient
         }
 
         var prompt = encoded ?? await _parts.Encoder.EncodeAsync(request, adapter, cancellationToken);
-        return (prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure
-            ? Refused(failure)
-            : await QueueAsync(request, prompt, adapter, admission, arrival, cancellationToken);
+        if ((prompt.Failure ?? _parts.Validator.ValidateEncoded(request, prompt.Tokens, prompt.NextPosition)) is { } failure)
+        {
+            return Refused(failure);
+        }
+
+        var (constraint, wrong) = await _parts.Constraints.OpenAsync(request.Tenant, request.EffectiveConstraint, cancellationToken);
+        return wrong is not null ? Refused(wrong) : await QueueAsync(request, prompt, adapter, constraint, admission, arrival, cancellationToken);
     }
 
     private async ValueTask<SubmitResult> QueueAsync(
         GenerationRequest source,
         EncodedPrompt prompt,
         AdapterRef? adapter,
+        RequestConstraint? constraint,
         Admission admission,
         long arrival,
         CancellationToken cancellationToken)
@@ -179,7 +185,10 @@ public sealed class EngineClient : IEngineClient
             return Refused(overLimit!);
         }
 
-        var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep());
+        var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep())
+        {
+            Constraint = constraint,
+        };
         request.Owner = active;
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_parts.Loop.TryPost(new SubmitCommand(active, answer)))

@@ -68,6 +68,7 @@ public sealed class ServingEngine : IAsyncDisposable
     {
         await Task.Run(_parts.Loop.Dispose);
         _parts.Encoder.Dispose();
+        _parts.Constraints.Dispose();
         await _work.DisposeAsync();
     }
 

@@ -71,6 +71,12 @@ public sealed record GenerationRequest
     /// <summary>Go on past the model's end-of-sequence tokens.</summary>
     public bool IgnoreEos { get; init; }
 
+    /// <summary>What the answer has to be; null for any text.</summary>
+    public OutputConstraint? Constraint { get; init; }
+
+    /// <summary>What the answer has to be, for the sake of the tools too.</summary>
+    public OutputConstraint? EffectiveConstraint => Constraint ?? (Prompt is ChatPrompt chat ? ToolRules.Constraint(chat) : null);
+
     /// <summary>How many most likely tokens to report per position; 0 the chosen one only; null no logprobs.</summary>
     public int? TopLogprobs { get; init; }
 

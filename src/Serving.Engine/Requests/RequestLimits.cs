@@ -27,6 +27,12 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>Entries of logit_bias: OpenAI's number.</summary>
     public const int LogitBias = 300;
 
+    /// <summary>Texts of a choice.</summary>
+    public const int Choices = 1024;
+
+    /// <summary>Characters of a constraint: a schema with its descriptions, a pattern, choices together.</summary>
+    public const int ConstraintCharacters = 64 << 10;
+
     /// <summary>top_logprobs: a step's outputs have room for this many.</summary>
     public const int TopLogprobs = Compute.Steps.SampleRow.MaxTopLogprobs;
 

@@ -30,6 +30,7 @@ public sealed class RequestValidator
             ?? Ranges(request)
             ?? Stops(request)
             ?? Bias(request.LogitBias)
+            ?? Constraint(request)
             ?? Logprobs(request);
     }
 
@@ -107,6 +108,17 @@ public sealed class RequestValidator
         { Prompt: TokenPrompt } => Invalid("prompt", "With prompt_schema a prompt is PML: <prompt schema=\"…\">."),
         { Prompt: ChatPrompt { ShownTools: not null } } => NotSupported("tools", "tools are not supported with prompt_schema."),
         { Echo: true, TopLogprobs: not null } => NotSupported("echo", "echo with logprobs is not supported with prompt_schema."),
+        _ => null,
+    };
+
+    private static RequestFailure? Constraint(GenerationRequest request) => request switch
+    {
+        { EffectiveConstraint: null } => null,
+        { Constraint: not null, Prompt: ChatPrompt chat } when ToolRules.Constraint(chat) is { } calls => Invalid(calls.Field, $"{calls.Field}: calls cannot be demanded, or strict, together with {request.Constraint.Field}."),
+        { IgnoreEos: true } => Invalid("ignore_eos", $"ignore_eos: not with {request.EffectiveConstraint.Field}, whose answers end where they are complete."),
+        { Constraint: ChoiceConstraint { Choices: var choices } } when choices.Count is 0 or > RequestLimits.Choices =>
+            Invalid(request.Constraint.Field, $"{request.Constraint.Field}: 1 to {RequestLimits.Choices} choices are accepted."),
+        { Constraint: ChoiceConstraint { Choices: var choices } } when choices.Any(string.IsNullOrEmpty) => Invalid(request.Constraint.Field, $"{request.Constraint.Field}: a choice is empty."),
         _ => null,
     };
 

@@ -18,7 +18,7 @@ public static partial class ToolRules
         ArgumentNullException.ThrowIfNull(support);
         return Tools(chat.Tools)
             ?? Choice(chat)
-            ?? Demands(chat)
+            ?? Demands(chat, support)
             ?? (chat.ShownTools is not null && support.Refusal is { } refusal ? new RequestFailure(RequestError.NotSupported, refusal, "tools") : null);
     }
 
@@ -29,17 +29,20 @@ public static partial class ToolRules
         return chat.ShownTools?.EnumerateArray().Select(NameOf).ToHashSet();
     }
 
-    // What can only be kept by constraining what the model writes.
-    private static RequestFailure? Demands(ChatPrompt chat)
+    /// <summary>What a chat's answers have to be for the sake of its tools; null where calls are the model's affair.</summary>
+    public static ToolCallConstraint? Constraint(ChatPrompt chat)
     {
-        if (chat.Choice.Kind is ToolChoiceKind.Required or ToolChoiceKind.Function)
-        {
-            return new RequestFailure(RequestError.NotSupported, "tool_choice: that a function is called is not supported as a demand; none and auto are there.", "tool_choice");
-        }
-
-        var isStrict = chat.ShownTools?.EnumerateArray().Any(tool => tool.GetProperty("function") is var function && Has(function, "strict", JsonValueKind.True)) == true;
-        return isStrict ? new RequestFailure(RequestError.NotSupported, "tools: strict true is not supported: arguments follow a function's schema as far as the model does.", "tools") : null;
+        ArgumentNullException.ThrowIfNull(chat);
+        return chat.ShownTools is not { } tools ? null
+            : chat.Choice.Kind is ToolChoiceKind.Required or ToolChoiceKind.Function ? new ToolCallConstraint(chat, "tool_choice")
+            : tools.EnumerateArray().Any(static tool => Has(tool.GetProperty("function"), "strict", JsonValueKind.True)) ? new ToolCallConstraint(chat, "tools")
+            : null;
     }
+
+    // The answers of a model whose calls are not looked for stay text: it can be neither made to call nor held to a schema.
+    private static RequestFailure? Demands(ChatPrompt chat, ToolSupport support) => support.Format is null && Constraint(chat) is { } demand
+        ? new RequestFailure(RequestError.NotSupported, $"{demand.Field}: with this model calls are not looked for, so that they cannot be demanded.", demand.Field)
+        : null;
 
     private static RequestFailure? Choice(ChatPrompt chat)
     {

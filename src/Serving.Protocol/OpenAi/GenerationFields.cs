@@ -52,6 +52,21 @@ public abstract record GenerationFields
     /// <summary>Token id, written as a string, to what is added to its logit.</summary>
     public IReadOnlyDictionary<string, float>? LogitBias { get; init; }
 
+    /// <summary>OpenAI's: text, json_object or json_schema.</summary>
+    public JsonElement? ResponseFormat { get; init; }
+
+    /// <summary>vLLM's: one of json, json_object, regex and choice.</summary>
+    public JsonElement? StructuredOutputs { get; init; }
+
+    /// <summary>A JSON Schema, as older clients of vLLM send it.</summary>
+    public JsonElement? GuidedJson { get; init; }
+
+    /// <summary>A regular expression that the whole answer matches.</summary>
+    public JsonElement? GuidedRegex { get; init; }
+
+    /// <summary>The texts that the answer may be.</summary>
+    public JsonElement? GuidedChoice { get; init; }
+
     /// <summary>Number of choices.</summary>
     public int? N { get; init; }
 

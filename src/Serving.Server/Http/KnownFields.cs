@@ -20,7 +20,6 @@ internal static class KnownFields
     // Each with the values that ask for what is done anyway; null always does.
     private static readonly FrozenDictionary<string, Func<JsonElement, bool>> Refused = new Dictionary<string, Func<JsonElement, bool>>
     {
-        ["response_format"] = IsTextFormat,
         ["functions"] = IsEmptyList,
         ["function_call"] = value => IsText(value, "none", "auto"),
         ["audio"] = Never,
@@ -28,10 +27,6 @@ internal static class KnownFields
         ["best_of"] = value => IsNumber(value, 1),
         ["prompt_logprobs"] = Never,
         ["suffix"] = value => IsText(value, ""),
-        ["structured_outputs"] = Never,
-        ["guided_json"] = Never,
-        ["guided_regex"] = Never,
-        ["guided_choice"] = Never,
         ["guided_grammar"] = Never,
         ["guided_decoding_backend"] = Never,
         ["guided_whitespace_pattern"] = Never,
@@ -116,7 +111,4 @@ internal static class KnownFields
     private static bool IsNumber(JsonElement value, int number) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var given) && given == number;
 
     private static bool IsEmptyList(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0;
-
-    private static bool IsTextFormat(JsonElement value) =>
-        value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && IsText(type, "text");
 }

@@ -25,6 +25,12 @@ internal static class SamplingMapper
             return (request, new RequestFailure(RequestError.InvalidRequest, "stream_options: only with stream.", "stream_options"));
         }
 
+        var (constraint, unusable) = ConstraintMapper.Map(fields);
+        if (unusable is not null)
+        {
+            return (request, unusable);
+        }
+
         var (bias, failure) = Bias(fields.LogitBias);
         return (request with
         {
@@ -39,6 +45,7 @@ internal static class SamplingMapper
             FrequencyPenalty = fields.FrequencyPenalty,
             Seed = fields.Seed,
             LogitBias = bias,
+            Constraint = constraint,
             Stop = fields.Stop ?? [],
             StopTokenIds = fields.StopTokenIds ?? [],
             IgnoreEos = fields.IgnoreEos ?? false,

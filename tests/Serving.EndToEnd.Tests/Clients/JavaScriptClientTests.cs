@@ -21,7 +21,7 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         Assert.Equal("BadRequestError 400 messages[0].content[0].name", Text("noModule"));
         Assert.Equal("NotFoundError 404 model", Text("unknown"));
         Assert.Equal("BadRequestError 400 temperature", Text("wrong"));
-        Assert.Equal("BadRequestError 400 response_format", Text("unsupported"));
+        Assert.Equal("BadRequestError 400 modalities", Text("unsupported"));
         Assert.Equal("AuthenticationError 401", Text("keyless"));
 
         string Text(string name) => result.GetProperty(name).GetString()!;

@@ -137,7 +137,7 @@ public sealed class DaemonTests
             (new { messages = Messages(string.Join(' ', Enumerable.Repeat("word", 5000))) }, HttpStatusCode.BadRequest),
             (new { messages = Messages(Question), max_tokens = 100_000 }, HttpStatusCode.BadRequest),
             (new { messages = Messages(Question), n = 1000 }, HttpStatusCode.BadRequest),
-            (new { messages = Messages(Question), response_format = new { type = "json_object" } }, HttpStatusCode.BadRequest),
+            (new { messages = Messages(Question), response_format = new { type = "yaml" } }, HttpStatusCode.BadRequest),
         };
 
         foreach (var (body, status) in bodies)

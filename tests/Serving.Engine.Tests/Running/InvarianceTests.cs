@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Serving.Compute.Cpu;
 using Serving.Core.Memory;
 using Serving.Engine.Requests;
@@ -131,8 +132,20 @@ public sealed class InvarianceTests
             });
         }
 
+        foreach (var (index, constraint) in Constraints().Index())
+        {
+            requests.Add(RunningEngine.Chat("base", ReferenceCase.Of("base")[5].Messages, MaxTokens) with { TopLogprobs = 2, Temperature = 1, Seed = index, Choices = 2, Constraint = constraint });
+        }
+
         return requests;
     }
+
+    private static IEnumerable<OutputConstraint> Constraints() =>
+    [
+        new PatternConstraint("[a-z ]{4,40}[.!]", "guided_regex"),
+        new ChoiceConstraint(["yes", "no", "maybe, but not today"], "guided_choice"),
+        new JsonSchemaConstraint(JsonSerializer.SerializeToElement(new { type = "object", properties = new { a = new { type = "integer" }, b = new { type = "string" } } }), "guided_json"),
+    ];
 
     private static GenerationRequest Neighbour(int index)
     {

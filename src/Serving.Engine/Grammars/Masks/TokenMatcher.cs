@@ -72,6 +72,14 @@ public sealed class TokenMatcher
     /// <param name="mask">Gets a bit for every token; <see cref="MaskWords"/> words.</param>
     public MaskOutcome Fill(Span<uint> mask) => Fill(mask, workOut: true);
 
+    /// <summary>Fills a mask with one token, which does not end an answer: what to show where there is nothing to show.</summary>
+    public void FillDead(Span<uint> mask)
+    {
+        mask.Clear();
+        var token = Enumerable.Range(0, _masks.Vocabulary.Size).First(id => !_masks.Vocabulary.Ends.Contains(id));
+        mask[token >> 5] |= 1u << token;
+    }
+
     private MaskOutcome Fill(Span<uint> mask, bool workOut)
     {
         mask.Clear();

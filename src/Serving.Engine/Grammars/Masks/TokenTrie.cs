@@ -14,7 +14,7 @@ internal sealed class TokenTrie
 
     private static readonly Comparer<byte[]> ByteOrder = Comparer<byte[]>.Create(static (a, b) => a.AsSpan().SequenceCompareTo(b));
 
-    private readonly Node[] _nodes;
+    private readonly TrieNode[] _nodes;
     private readonly int[] _tokens;
 
     /// <summary>Builds the tree.</summary>
@@ -22,7 +22,7 @@ internal sealed class TokenTrie
     /// <param name="first">The same for a token that stands first, where a tokenizer leaves out a space there; null where they are the same.</param>
     public TokenTrie(IEnumerable<(int Id, byte[] Bytes)> tokens, IEnumerable<(int Id, byte[] Bytes)>? first)
     {
-        var nodes = new List<Node>();
+        var nodes = new List<TrieNode>();
         var ids = new List<int>();
         AddTree(tokens, nodes, ids);
         FirstRoot = first is null ? Root : AddTree(first, nodes, ids);
@@ -37,12 +37,12 @@ internal sealed class TokenTrie
     public int Count => _nodes.Length;
 
     /// <summary>A node.</summary>
-    public ref readonly Node this[int node] => ref _nodes[node];
+    public ref readonly TrieNode this[int node] => ref _nodes[node];
 
     /// <summary>The tokens whose bytes end at a node.</summary>
     public ReadOnlySpan<int> Tokens(int node) => _tokens.AsSpan(_nodes[node].FirstToken, _nodes[node].TokenCount);
 
-    private static int AddTree(IEnumerable<(int Id, byte[] Bytes)> tokens, List<Node> nodes, List<int> ids)
+    private static int AddTree(IEnumerable<(int Id, byte[] Bytes)> tokens, List<TrieNode> nodes, List<int> ids)
     {
         var root = nodes.Count;
         nodes.Add(default);
@@ -55,7 +55,7 @@ internal sealed class TokenTrie
             for (var i = common; i < bytes.Length; i++)
             {
                 path.Add(nodes.Count);
-                nodes.Add(new Node { Label = bytes[i], Depth = (byte)(i + 1), FirstToken = ids.Count });
+                nodes.Add(new TrieNode { Label = bytes[i], Depth = (byte)(i + 1), FirstToken = ids.Count });
             }
 
             nodes[path[^1]] = nodes[path[^1]] with { TokenCount = nodes[path[^1]].TokenCount + 1 };
@@ -67,7 +67,7 @@ internal sealed class TokenTrie
         return root;
     }
 
-    private static void Close(List<int> path, int keep, List<Node> nodes)
+    private static void Close(List<int> path, int keep, List<TrieNode> nodes)
     {
         for (; path.Count > keep; path.RemoveAt(path.Count - 1))
         {
@@ -76,7 +76,7 @@ internal sealed class TokenTrie
     }
 
     /// <summary>A node: what the bytes from the root to it spell.</summary>
-    public readonly record struct Node
+    public readonly record struct TrieNode
     {
         /// <summary>The node behind all nodes below this one.</summary>
         public int End { get; init; }

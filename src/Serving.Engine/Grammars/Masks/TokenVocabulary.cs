@@ -14,8 +14,9 @@ public sealed class TokenVocabulary
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="size">Tokens that the model has logits of; at least 1.</param>
     /// <param name="ends">Tokens that end an answer.</param>
+    /// <param name="spoken">Special tokens whose text is part of the answer nevertheless; null is none.</param>
     /// <exception cref="GrammarException">The tokenizer writes something between tokens: what a token adds depends on where it stands.</exception>
-    public TokenVocabulary(Tokenizer tokenizer, int size, IEnumerable<int> ends)
+    public TokenVocabulary(Tokenizer tokenizer, int size, IEnumerable<int> ends, IReadOnlySet<int>? spoken = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if (!tokenizer.TokensJoinPlainly)
@@ -26,7 +27,7 @@ public sealed class TokenVocabulary
         _tokenizer = tokenizer;
         Size = size;
         Ends = [.. ends.Where(end => end >= 0 && end < size).Distinct()];
-        var ids = Enumerable.Range(0, Math.Min(size, tokenizer.VocabularySize)).Where(id => !tokenizer.IsSpecial(id) && !Ends.Contains(id)).ToArray();
+        var ids = Enumerable.Range(0, Math.Min(size, tokenizer.VocabularySize)).Where(id => (!tokenizer.IsSpecial(id) || spoken?.Contains(id) == true) && !Ends.Contains(id)).ToArray();
         _first = ids.Select(id => (Id: id, Bytes: FirstBytes(id))).Where(token => !tokenizer.TokenBytes(token.Id).SequenceEqual(token.Bytes)).ToDictionary();
         Trie = new TokenTrie(
             ids.Select(id => (id, tokenizer.TokenBytes(id).ToArray())),

@@ -66,6 +66,6 @@ console.log(JSON.stringify({
   })),
   unknown: await kindOf(() => client.chat.completions.create({ model: "nobody", messages })),
   wrong: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, temperature: 9 })),
-  unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, response_format: { type: "json_object" } })),
+  unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, modalities: ["audio"] })),
   keyless: await kindOf(() => new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list()),
 }));

@@ -1,0 +1,67 @@
+using Serving.Core.Memory;
+using Serving.Engine.Grammars.Masks;
+
+namespace Serving.Engine.Execution.Constraints;
+
+/// <summary>
+/// Compiled constraints, by what they say and whose they are, the latest used ones within a number of bytes. What one tenant has used tells another nothing: the key has its salt. Thread-safe.
+/// </summary>
+internal sealed class ConstraintCache(long capacity)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Digest, LinkedListNode<(Digest Key, GrammarMasks Masks)>> _entries = [];
+    private readonly LinkedList<(Digest Key, GrammarMasks Masks)> _order = [];
+
+    /// <summary>Constraints kept.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
+    /// <summary>A constraint that is there, or null.</summary>
+    public GrammarMasks? Find(Digest key)
+    {
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(key, out var node))
+            {
+                return null;
+            }
+
+            _order.Remove(node);
+            _order.AddLast(node);
+            return node.Value.Masks;
+        }
+    }
+
+    /// <summary>Keeps a constraint, and lets go of those used longest ago until all fit: those grow while they are used.</summary>
+    /// <returns>The one to use: that which is there already, if somebody was faster.</returns>
+    public GrammarMasks Add(Digest key, GrammarMasks masks)
+    {
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(key, out var existing))
+            {
+                return existing.Value.Masks;
+            }
+
+            _entries.Add(key, _order.AddLast((key, masks)));
+            var bytes = _order.Sum(static entry => entry.Masks.Bytes);
+            while (bytes > capacity && _order.Count > 1)
+            {
+                var oldest = _order.First!.Value;
+                bytes -= oldest.Masks.Bytes;
+                _order.RemoveFirst();
+                _entries.Remove(oldest.Key);
+            }
+
+            return masks;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using System.Security.Cryptography;
+using System.Text;
+using Serving.Core.Memory;
+using Serving.Core.Requests;
+using Serving.Core.Tenancy;
+using Serving.Engine.Grammars.Automata;
+using Serving.Engine.Grammars.Expressions;
+using Serving.Engine.Grammars.Masks;
+using Serving.Engine.Requests;
+using Serving.Engine.ToolCalls;
+
+namespace Serving.Engine.Execution.Constraints;
+
+/// <summary>
+/// Makes requests' constraints ready on their callers' threads, a few at a time, so that no flood of schemas takes the cores from the engine: what a constraint may cost is bounded by the
+/// grammar's limits. Compiled ones are kept. Thread-safe.
+/// </summary>
+public sealed class ConstraintCompiler : IDisposable
+{
+    /// <summary>Memory for compiled constraints and their masks, in bytes: a usual schema takes some hundred KB beside a vocabulary of 128,000.</summary>
+    private const long CacheBytes = 256 << 20;
+
+    private readonly Lazy<TokenVocabulary> _vocabulary;
+    private readonly Lazy<TokenVocabulary> _callVocabulary;
+    private readonly ToolCallFormat? _calls;
+    private readonly MaskWorkers _workers;
+    private readonly ConstraintCache _cache = new(CacheBytes);
+    private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
+
+    /// <summary>Creates a compiler; the vocabulary is read when it is first needed.</summary>
+    /// <param name="vocabulary">Reads the model's tokens, with special ones whose text is part of an answer.</param>
+    /// <param name="tools">How calls of functions are written, some of it by special tokens.</param>
+    /// <param name="calls">The same as a format; null where there are no calls.</param>
+    /// <param name="workers">Works masks out; disposed with this.</param>
+    public ConstraintCompiler(Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, MaskWorkers workers)
+    {
+        ArgumentNullException.ThrowIfNull(tools);
+        _vocabulary = new Lazy<TokenVocabulary>(() => vocabulary(new HashSet<int>()));
+        _callVocabulary = new Lazy<TokenVocabulary>(() => vocabulary(tools.Markers));
+        _calls = calls;
+        _workers = workers;
+    }
+
+    /// <summary>Makes a constraint ready.</summary>
+    /// <returns>Null and no failure for a request without one.</returns>
+    public async ValueTask<(RequestConstraint? Constraint, RequestFailure? Failure)> OpenAsync(Tenant tenant, OutputConstraint? constraint, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        if (constraint is null)
+        {
+            return (null, null);
+        }
+
+        await _turns.WaitAsync(cancellationToken);
+        try
+        {
+            return (Open(tenant, constraint), null);
+        }
+        catch (GrammarException exception)
+        {
+            var error = exception.IsNotSupported ? RequestError.NotSupported : RequestError.InvalidRequest;
+            return (null, new RequestFailure(error, exception.Message, constraint.Field));
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _turns.Dispose();
+        _workers.Dispose();
+    }
+
+    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint)
+    {
+        var key = KeyOf(tenant, constraint);
+        var masks = _cache.Find(key) ?? _cache.Add(key, Compile(constraint));
+        var start = new TokenMatcher(masks);
+        var mask = new uint[start.MaskWords];
+        return start.Fill(mask) switch
+        {
+            MaskOutcome.Filled => new RequestConstraint(start, mask, _workers),
+            MaskOutcome.TooCostly => throw new GrammarException($"{constraint.Field}: the constraint is too ambiguous."),
+            _ => throw new GrammarException($"{constraint.Field}: this model has no token that an answer could begin with."),
+        };
+    }
+
+    private GrammarMasks Compile(OutputConstraint constraint) => new(
+        CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _calls)),
+        constraint is ToolCallConstraint ? _callVocabulary.Value : _vocabulary.Value);
+
+    private static Digest KeyOf(Tenant tenant, OutputConstraint constraint)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> salt = stackalloc byte[Digest.SizeBytes];
+        tenant.Salt.CopyTo(salt);
+        hash.AppendData(salt);
+        foreach (var part in ConstraintGrammar.Identity(constraint))
+        {
+            var bytes = Encoding.UTF8.GetBytes(part);
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+
+        return new Digest(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,41 @@
+using Serving.Engine.Grammars.Expressions;
+using Serving.Engine.Grammars.Json;
+using Serving.Engine.Grammars.JsonSchemas;
+using Serving.Engine.Grammars.Patterns;
+using Serving.Engine.Requests;
+using Serving.Engine.ToolCalls;
+
+namespace Serving.Engine.Execution.Constraints;
+
+/// <summary>What each kind of constraint is as a grammar.</summary>
+internal static class ConstraintGrammar
+{
+    /// <summary>The grammar of a constraint.</summary>
+    /// <param name="constraint">The constraint.</param>
+    /// <param name="calls">How the model writes calls; null where it writes none, and is not asked to.</param>
+    /// <exception cref="GrammarException">It is malformed or not supported.</exception>
+    public static Grammar Of(OutputConstraint constraint, ToolCallFormat? calls)
+    {
+        var builder = new GrammarBuilder();
+        return builder.Build(constraint switch
+        {
+            JsonObjectConstraint => new JsonGrammar(builder, JsonStyle.Spaced).Object,
+            JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
+            PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
+            ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
+            ToolCallConstraint tools => new ToolCallGrammar(calls!, builder).Of(tools.Chat),
+            _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
+        });
+    }
+
+    /// <summary>Texts that are equal for constraints with equal grammars only.</summary>
+    public static IEnumerable<string> Identity(OutputConstraint constraint) => constraint switch
+    {
+        JsonObjectConstraint => ["object"],
+        JsonSchemaConstraint schema => ["schema", schema.Schema.GetRawText()],
+        PatternConstraint pattern => ["pattern", pattern.Pattern],
+        ChoiceConstraint choice => ["choice", .. choice.Choices],
+        ToolCallConstraint { Chat: var chat } => ["tools", chat.Choice.ToString(), chat.ParallelCalls.ToString(), chat.ShownTools!.Value.GetRawText()],
+        _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
+    };
+}
