@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -24,13 +24,13 @@ internal static class ConstraintMapper
 
             if (!JsonStrings.AreText(given))
             {
-                return (null, Invalid(field, "a string holds an unpaired surrogate."));
+                return (null, ConstraintFields.Invalid(field, "a string holds an unpaired surrogate."));
             }
 
             var (constraint, failure) = read(given, field);
             if (failure is null && constraint is not null && found is not null)
             {
-                failure = Invalid(field, $"not together with {found.Field}.");
+                failure = ConstraintFields.Invalid(field, $"not together with {found.Field}.");
             }
 
             if (failure is not null)
@@ -57,7 +57,7 @@ internal static class ConstraintMapper
     {
         if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty("type", out var type))
         {
-            return (null, Invalid(field, "is an object with a type."));
+            return (null, ConstraintFields.Invalid(field, "is an object with a type."));
         }
 
         if (KnownFields.IsText(type, "text"))
@@ -72,19 +72,19 @@ internal static class ConstraintMapper
 
         if (!KnownFields.IsText(type, "json_schema"))
         {
-            return (null, KnownFields.IsText(type, "structural_tag") ? KnownFields.NotSupported("response_format.type", type) : Invalid(field, "type is text, json_object or json_schema."));
+            return (null, KnownFields.IsText(type, "structural_tag") ? KnownFields.NotSupported("response_format.type", type) : ConstraintFields.Invalid(field, "type is text, json_object or json_schema."));
         }
 
         return value.TryGetProperty("json_schema", out var named) && named.ValueKind == JsonValueKind.Object && named.TryGetProperty("schema", out var schema)
             ? Schema(schema, "response_format.json_schema.schema")
-            : (null, Invalid("response_format.json_schema", "is an object with a schema."));
+            : (null, ConstraintFields.Invalid("response_format.json_schema", "is an object with a schema."));
     }
 
     private static (OutputConstraint?, RequestFailure?) StructuredOutputs(JsonElement value, string field)
     {
         if (value.ValueKind != JsonValueKind.Object)
         {
-            return (null, Invalid(field, "is an object."));
+            return (null, ConstraintFields.Invalid(field, "is an object."));
         }
 
         OutputConstraint? found = null;
@@ -100,11 +100,11 @@ internal static class ConstraintMapper
                 "json_object" or "disable_any_whitespace" or "disable_additional_properties" when property.Value.ValueKind is JsonValueKind.False => (null, null),
                 "json_object" or "grammar" or "structural_tag" or "disable_any_whitespace" or "disable_additional_properties" or "whitespace_pattern" =>
                     (null, KnownFields.NotSupported(path, property.Value)),
-                _ => (null, Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex and choice.")),
+                _ => (null, ConstraintFields.Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex and choice.")),
             };
             if (failure is not null || (constraint is not null && found is not null))
             {
-                return (null, failure ?? Invalid(field, "takes one of json, json_object, regex and choice."));
+                return (null, failure ?? ConstraintFields.Invalid(field, "takes one of json, json_object, regex and choice."));
             }
 
             found ??= constraint;
@@ -114,47 +114,14 @@ internal static class ConstraintMapper
     }
 
     // vLLM takes a schema as text too.
-    private static (OutputConstraint?, RequestFailure?) Schema(JsonElement value, string field)
-    {
-        if (value.GetRawText().Length > RequestLimits.ConstraintCharacters)
-        {
-            return (null, TooLong(field));
-        }
+    private static (OutputConstraint?, RequestFailure?) Schema(JsonElement value, string field) =>
+        value.ValueKind == JsonValueKind.String ? ConstraintFields.Schema(value.GetString()!, field) : ConstraintFields.Schema(value, field);
 
-        if (value.ValueKind != JsonValueKind.String)
-        {
-            return (new JsonSchemaConstraint(value, field), null);
-        }
+    private static (OutputConstraint?, RequestFailure?) Pattern(JsonElement value, string field) =>
+        value.ValueKind == JsonValueKind.String ? ConstraintFields.Pattern(value.GetString()!, field) : (null, ConstraintFields.Invalid(field, "is a string."));
 
-        try
-        {
-            using var document = JsonDocument.Parse(value.GetString()!);
-            return JsonStrings.AreText(document.RootElement)
-                ? (new JsonSchemaConstraint(document.RootElement.Clone(), field), null)
-                : (null, Invalid(field, "a string holds an unpaired surrogate."));
-        }
-        catch (JsonException)
-        {
-            return (null, Invalid(field, "is not JSON."));
-        }
-    }
-
-    private static (OutputConstraint?, RequestFailure?) Pattern(JsonElement value, string field) => value switch
-    {
-        { ValueKind: not JsonValueKind.String } => (null, Invalid(field, "is a string.")),
-        _ when value.GetRawText().Length > RequestLimits.ConstraintCharacters => (null, TooLong(field)),
-        _ => (new PatternConstraint(value.GetString()!, field), null),
-    };
-
-    private static (OutputConstraint?, RequestFailure?) Choice(JsonElement value, string field) => value switch
-    {
-        { ValueKind: not JsonValueKind.Array } => (null, Invalid(field, "is a list of strings.")),
-        _ when value.EnumerateArray().Any(static item => item.ValueKind != JsonValueKind.String) => (null, Invalid(field, "is a list of strings.")),
-        _ when value.GetRawText().Length > RequestLimits.ConstraintCharacters => (null, TooLong(field)),
-        _ => (new ChoiceConstraint([.. value.EnumerateArray().Select(static item => item.GetString()!)], field), null),
-    };
-
-    private static RequestFailure TooLong(string field) => Invalid(field, $"is longer than {RequestLimits.ConstraintCharacters} characters.");
-
-    private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, $"{field}: {message}", field);
+    private static (OutputConstraint?, RequestFailure?) Choice(JsonElement value, string field) =>
+        value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(static item => item.ValueKind != JsonValueKind.String)
+            ? (null, ConstraintFields.Invalid(field, "is a list of strings."))
+            : ConstraintFields.Choice([.. value.EnumerateArray().Select(static item => item.GetString()!)], field);
 }

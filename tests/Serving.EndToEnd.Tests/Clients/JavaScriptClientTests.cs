@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Serving.EndToEnd.Tests.Daemon;
 
 namespace Serving.EndToEnd.Tests.Clients;
@@ -23,6 +24,8 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         Assert.Equal("BadRequestError 400 temperature", Text("wrong"));
         Assert.Equal("BadRequestError 400 modalities", Text("unsupported"));
         Assert.Equal("AuthenticationError 401", Text("keyless"));
+        using var structured = JsonDocument.Parse(Text("structured"));
+        Assert.Equal(["city", "sure"], structured.RootElement.EnumerateObject().Select(property => property.Name));
 
         string Text(string name) => result.GetProperty(name).GetString()!;
     }

@@ -51,6 +51,27 @@ public sealed class SameRequestTests
         AssertSame(requests[1], requests[3]);
     }
 
+    public static TheoryData<string, GenerateRequest> Constraints() => new()
+    {
+        { "\"response_format\":{\"type\":\"json_object\"}", new GenerateRequest { JsonObject = true } },
+        { "\"response_format\":{\"type\":\"text\"}", new GenerateRequest { JsonObject = false } },
+        { "\"guided_json\":{\"type\":\"null\"}", new GenerateRequest { JsonSchema = "{\"type\":\"null\"}" } },
+        { "\"guided_regex\":\"a+\"", new GenerateRequest { Regex = "a+" } },
+        { "\"guided_choice\":[\"a\",\"b\"]", new GenerateRequest { Choice = new TextChoices { Texts = { "a", "b" } } } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Constraints))]
+    public async Task Constraint_OfEveryKind_ComesToTheSameOne(string field, GenerateRequest message)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        using var client = daemon.Grpc();
+        Assert.Equal(200, (await daemon.PostAsync("/v1/completions", $$"""{"prompt":"x",{{field}}}""")).Code);
+        message.Text = "x";
+        Assert.Equal(GrpcStatusCode.Ok, (await client.CallAsync(GenerateTests.Generate, message)).Code);
+        Assert.Equal(Http.ConstraintMapperTests.Describe(daemon.Engine.Requests.First().Request.Constraint, withField: false), Http.ConstraintMapperTests.Describe(daemon.Engine.Requests.Last().Request.Constraint, withField: false));
+    }
+
     [Fact]
     public async Task NothingGiven_TakesTheModelsDefaultsAndTheRestOfTheContext()
     {
@@ -113,7 +134,10 @@ public sealed class SameRequestTests
         ["module without schema"] = (Chat(new ChatMessage { Role = "user", Parts = { new ContentPart { PromptModule = new PromptModule { Name = "a" } } } }), GrpcStatusCode.InvalidArgument, "messages[0].content"),
         ["echo in a chat"] = (With(request => request.Echo = true), GrpcStatusCode.Unimplemented, "echo"),
         ["tool choice"] = (With(request => request.Chat.ToolChoice = (ToolChoice)7), GrpcStatusCode.Unimplemented, "tool_choice"),
-        ["tool choice required"] = (With(request => { request.Chat.Tools.Add(new Tool { Name = "f" }); request.Chat.ToolChoice = ToolChoice.Required; }), GrpcStatusCode.Unimplemented, "tool_choice"),
+        ["schema is not JSON"] = (With(request => request.JsonSchema = "{"), GrpcStatusCode.InvalidArgument, "json_schema"),
+        ["regex is long"] = (With(request => request.Regex = new string('a', RequestLimits.ConstraintCharacters + 1)), GrpcStatusCode.InvalidArgument, "regex"),
+        ["no choices"] = (With(request => request.Choice = new TextChoices()), GrpcStatusCode.InvalidArgument, "choice"),
+        ["constraint and ignore_eos"] = (With(request => (request.JsonObject, request.IgnoreEos) = (true, true)), GrpcStatusCode.InvalidArgument, "ignore_eos"),
         ["tool choice without tools"] = (With(request => request.Chat.ToolChoice = ToolChoice.Required), GrpcStatusCode.InvalidArgument, "tool_choice"),
         ["tool choice without function"] = (With(request => request.Chat.ToolChoice = ToolChoice.Function), GrpcStatusCode.InvalidArgument, "tool_choice_function"),
         ["function without tool choice"] = (With(request => request.Chat.ToolChoiceFunction = "f"), GrpcStatusCode.InvalidArgument, "tool_choice_function"),

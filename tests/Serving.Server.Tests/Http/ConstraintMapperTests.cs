@@ -62,20 +62,24 @@ public sealed class ConstraintMapperTests
     public async Task Post_WithALongConstraint_Is400()
     {
         await using var daemon = await TestDaemon.StartAsync();
-        var text = new string('a', RequestLimits.ConstraintCharacters);
+        var text = new string('a', RequestLimits.ConstraintCharacters + 1);
         foreach (var value in new[] { $"\"guided_regex\":\"{text}\"", $"\"guided_choice\":[\"{text}\"]", $"\"guided_json\":{{\"title\":\"{text}\"}}" })
         {
             Assert.Equal(400, (await daemon.PostAsync("/v1/chat/completions", Body + value + "}")).Code);
         }
     }
 
-    private static string Describe(OutputConstraint? constraint) => constraint switch
+    internal static string Describe(OutputConstraint? constraint, bool withField = true)
     {
-        null => "",
-        JsonObjectConstraint => $"object {constraint.Field}",
-        JsonSchemaConstraint schema => $"schema {constraint.Field} {schema.Schema.GetRawText()}",
-        PatternConstraint pattern => $"pattern {constraint.Field} {pattern.Pattern}",
-        ChoiceConstraint choice => $"choice {constraint.Field} {string.Join(',', choice.Choices)}",
-        _ => "unknown",
-    };
+        var field = withField ? " " + constraint?.Field : "";
+        return constraint switch
+        {
+            null => "",
+            JsonObjectConstraint => $"object{field}",
+            JsonSchemaConstraint schema => $"schema{field} {schema.Schema.GetRawText()}",
+            PatternConstraint pattern => $"pattern{field} {pattern.Pattern}",
+            ChoiceConstraint choice => $"choice{field} {string.Join(',', choice.Choices)}",
+            _ => "unknown",
+        };
+    }
 }

@@ -2,6 +2,7 @@ using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.V1;
 using Serving.Server.Front;
+using ConstraintCase = Serving.Protocol.V1.GenerateRequest.ConstraintOneofCase;
 using PromptCase = Serving.Protocol.V1.GenerateRequest.PromptOneofCase;
 
 namespace Serving.Server.Grpc.Mapping;
@@ -16,6 +17,8 @@ internal static class GenerateRequestMapper
     {
         var (prompt, failure) = Prompt(message);
         failure ??= UserField.Check(message.User);
+        var (constraint, unusable) = Constraint(message);
+        failure ??= unusable;
         return failure is not null ? (null, failure) : (blank with
         {
             Model = message.Model.Length > 0 ? message.Model : blank.Model,
@@ -35,12 +38,22 @@ internal static class GenerateRequestMapper
             Stop = message.Stop,
             StopTokenIds = message.StopTokenIds,
             IgnoreEos = message.IgnoreEos,
+            Constraint = constraint,
             TopLogprobs = message.HasLogprobs ? message.Logprobs : null,
             TopLogprobsField = "logprobs",
             Echo = message.Echo,
             Priority = message.Priority,
         }, null);
     }
+
+    private static (OutputConstraint? Constraint, RequestFailure? Failure) Constraint(GenerateRequest message) => message.ConstraintCase switch
+    {
+        ConstraintCase.JsonObject => (message.JsonObject ? new JsonObjectConstraint("json_object") : null, null),
+        ConstraintCase.JsonSchema => ConstraintFields.Schema(message.JsonSchema, "json_schema"),
+        ConstraintCase.Regex => ConstraintFields.Pattern(message.Regex, "regex"),
+        ConstraintCase.Choice => ConstraintFields.Choice(message.Choice.Texts, "choice"),
+        _ => (null, null),
+    };
 
     private static (GenerationPrompt? Prompt, RequestFailure? Failure) Prompt(GenerateRequest message) => message.PromptCase switch
     {

@@ -66,6 +66,11 @@ console.log(JSON.stringify({
   })),
   unknown: await kindOf(() => client.chat.completions.create({ model: "nobody", messages })),
   wrong: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, temperature: 9 })),
+  structured: (await client.chat.completions.create({
+    model: "pirate", messages, max_tokens: 100,
+    response_format: { type: "json_schema", json_schema: { name: "answer", strict: true, schema: {
+      type: "object", properties: { city: { type: "string", maxLength: 12 }, sure: { type: "boolean" } }, required: ["city", "sure"], additionalProperties: false } } },
+  })).choices[0].message.content,
   unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, modalities: ["audio"] })),
   keyless: await kindOf(() => new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list()),
 }));

@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+
+namespace Serving.Server.Front;
+
+/// <summary>Constraints as both fronts take them, with the same bounds. What is wrong with a schema or a pattern itself is the engine's affair.</summary>
+internal static class ConstraintFields
+{
+    /// <summary>A JSON Schema.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Schema(JsonElement schema, string field) =>
+        schema.GetRawText().Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new JsonSchemaConstraint(schema, field), null);
+
+    /// <summary>A JSON Schema as text.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Schema(string text, string field)
+    {
+        if (text.Length > RequestLimits.ConstraintCharacters)
+        {
+            return (null, TooLong(field));
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return JsonStrings.AreText(document.RootElement)
+                ? (new JsonSchemaConstraint(document.RootElement.Clone(), field), null)
+                : (null, Invalid(field, "a string holds an unpaired surrogate."));
+        }
+        catch (JsonException)
+        {
+            return (null, Invalid(field, "is not JSON."));
+        }
+    }
+
+    /// <summary>A regular expression.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Pattern(string pattern, string field) =>
+        pattern.Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new PatternConstraint(pattern, field), null);
+
+    /// <summary>Texts to choose from.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Choice(IReadOnlyList<string> choices, string field) =>
+        choices.Sum(static choice => (long)choice.Length) > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new ChoiceConstraint(choices, field), null);
+
+    /// <summary>The failure of a field that is malformed.</summary>
+    public static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, $"{field}: {message}", field);
+
+    private static RequestFailure TooLong(string field) => Invalid(field, $"is longer than {RequestLimits.ConstraintCharacters} characters.");
+}
