@@ -91,7 +91,7 @@ internal sealed class EngineBuilder
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
         var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, modules);
-        var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, () => Post(new MaskReadyCommand()));
+        var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, () => Post(new MaskReadyCommand()));
         return new EngineParts(
             _options,
             description with { ToolCallParser = tools.Format?.Name },
@@ -102,7 +102,7 @@ internal sealed class EngineBuilder
             directory,
             encoder,
             new ConstraintCompiler(
-                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format, workers),
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format, workers, clock, statistics),
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,

@@ -18,8 +18,8 @@ public static partial class ToolRules
         ArgumentNullException.ThrowIfNull(support);
         return Tools(chat.Tools)
             ?? Choice(chat)
-            ?? Demands(chat, support)
-            ?? (chat.ShownTools is not null && support.Refusal is { } refusal ? new RequestFailure(RequestError.NotSupported, refusal, "tools") : null);
+            ?? (chat.ShownTools is not null && support.Refusal is { } refusal ? new RequestFailure(RequestError.NotSupported, refusal, "tools") : null)
+            ?? Demands(chat, support);
     }
 
     /// <summary>The names of the functions that the model is shown; null when it is shown none.</summary>

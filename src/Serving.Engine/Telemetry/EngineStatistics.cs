@@ -11,6 +11,7 @@ public sealed class EngineStatistics
     private static readonly double[] Tokens = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
     private readonly ConcurrentDictionary<(TenantId Tenant, TenantLimitKind Limit), long> _refused = new();
+    private long _constraintCacheHits;
     private readonly long[] _failed = new long[Enum.GetValues<RequestError>().Length];
 
     /// <summary>Seconds from arrival to the first token.</summary>
@@ -51,6 +52,18 @@ public sealed class EngineStatistics
 
     /// <summary>Rows per step.</summary>
     public Histogram IterationTokens { get; } = new(1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384);
+
+    /// <summary>Seconds of making a constraint that was not kept into an automaton, with the mask of its first token.</summary>
+    public Histogram ConstraintCompileTime { get; } = new(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5);
+
+    /// <summary>Seconds that sequences waited for a mask that nobody had needed before.</summary>
+    public Histogram MaskWaitTime { get; } = new(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5);
+
+    /// <summary>Requests whose constraint had been compiled before.</summary>
+    public long ConstraintCacheHits => Interlocked.Read(ref _constraintCacheHits);
+
+    /// <summary>Counts a request whose constraint had been compiled before.</summary>
+    public void CountConstraintCacheHit() => Interlocked.Increment(ref _constraintCacheHits);
 
     /// <summary>Choices that ended for a reason.</summary>
     public long Finished(FinishReason reason) => Interlocked.Read(ref _finished[(int)reason]);

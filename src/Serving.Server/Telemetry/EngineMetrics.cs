@@ -24,6 +24,7 @@ internal static class EngineMetrics
         WriteCounters(writer, snapshot, statistics, labels);
         WriteAdapters(writer, about, snapshot, names, now);
         WriteHistograms(writer, statistics, labels);
+        WriteConstraints(writer, statistics, labels);
         WriteOwn(writer, about, snapshot, labels);
     }
 
@@ -99,6 +100,13 @@ internal static class EngineMetrics
         writer.Histogram("vllm:request_params_n", "n per request.", labels, statistics.Choices);
         writer.Histogram("vllm:request_params_max_tokens", "max_tokens per request.", labels, statistics.MaxTokens);
         writer.Histogram("vllm:iteration_tokens_total", "Rows per step.", labels, statistics.IterationTokens);
+    }
+
+    private static void WriteConstraints(PrometheusWriter writer, EngineStatistics statistics, string labels)
+    {
+        writer.Histogram("serving_constraint_compile_seconds", "Making a constraint that was not kept into an automaton.", labels, statistics.ConstraintCompileTime);
+        writer.Single("serving_constraint_cache_hits_total", "counter", "Requests whose constraint had been compiled before.", labels, statistics.ConstraintCacheHits);
+        writer.Histogram("serving_mask_wait_seconds", "Sequences that waited for a mask that nobody had needed before.", labels, statistics.MaskWaitTime);
     }
 
     private static void WriteOwn(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, string labels)

@@ -1,8 +1,10 @@
 using Serving.Core.Scheduling;
+using Serving.Engine.Execution;
 using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Grammars.Automata;
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Masks;
+using Serving.Engine.Telemetry;
 using Serving.Engine.Tests.Grammars.Masks;
 using static Serving.Engine.Tests.Grammars.Automata.Expressions;
 
@@ -10,23 +12,28 @@ namespace Serving.Engine.Tests.Constraints;
 
 public sealed class SequenceConstraintTests
 {
+    private readonly EngineStatistics _statistics = new();
+
     [Fact]
     public async Task Advance_ToAMaskThatIsNotAtHand_WaitsForAWorker()
     {
         var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var workers = new MaskWorkers(1, 8, made.SetResult);
+        using var workers = Workers(1, 8, made.SetResult);
         var sequence = Begin("ab", Text("ab"), workers);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
         Assert.True(sequence.IsReady);
         Assert.Equal([1u << 2], sequence.Mask.ToArray());
         Assert.Equal(TokenVerdict.Stop, sequence.Advance(2));
+        var counts = new long[_statistics.MaskWaitTime.Bounds.Length + 1];
+        _statistics.MaskWaitTime.Read(counts);
+        Assert.Equal(1, counts.Sum());
     }
 
     [Fact]
     public void Advance_WhereTooManyWait_WorksItOutItself()
     {
-        using var workers = new MaskWorkers(0, 1, () => { });
+        using var workers = Workers(0, 1, () => { });
         Assert.True(workers.TryPost(Begin("ab", Text("ab"), workers)));
         var sequence = Begin("ab", Text("ab"), workers);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
@@ -39,7 +46,7 @@ public sealed class SequenceConstraintTests
     public async Task Advance_ToWhereNoTokenGoesOn_IsADeadEndOnceThatIsKnown()
     {
         var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var workers = new MaskWorkers(1, 8, made.SetResult);
+        using var workers = Workers(1, 8, made.SetResult);
         var sequence = Begin("ab", Text("ax"), workers);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
@@ -52,9 +59,11 @@ public sealed class SequenceConstraintTests
     [Fact]
     public void Advance_ByATokenThatIsNotAllowed_IsADeadEnd()
     {
-        using var workers = new MaskWorkers(1, 8, () => { });
+        using var workers = Workers(1, 8, () => { });
         Assert.Equal(TokenVerdict.DeadEnd, Begin("ab", Text("ab"), workers).Advance(2));
     }
+
+    private MaskWorkers Workers(int threads, int capacity, Action done) => new(threads, capacity, new EngineClock(TimeProvider.System), _statistics, done);
 
     private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers)
     {

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Serving.Core.Memory;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Engine.Tests.Demo;
@@ -43,6 +42,10 @@ public sealed class ConstraintTests
         Assert.All(answers, answer => Assert.Contains(answer[0].Text, choices));
         Assert.All(answers, answer => Assert.Equal((FinishReason.Stop, null), (answer[0].Reason, answer[0].Stop)));
         Assert.True(answers.Select(answer => answer[0].Text).Distinct().Count() > 1);
+        var compiled = new long[engine.Client.Statistics.ConstraintCompileTime.Bounds.Length + 1];
+        engine.Client.Statistics.ConstraintCompileTime.Read(compiled);
+        Assert.Equal(answers.Length, compiled.Sum() + engine.Client.Statistics.ConstraintCacheHits);
+        Assert.True(engine.Client.Statistics.ConstraintCacheHits > 0);
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Serving.Engine.Grammars.Automata;
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Masks;
 using Serving.Engine.Requests;
+using Serving.Engine.Telemetry;
 using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution.Constraints;
@@ -24,6 +25,8 @@ public sealed class ConstraintCompiler : IDisposable
     private readonly Lazy<TokenVocabulary> _callVocabulary;
     private readonly ToolCallFormat? _calls;
     private readonly MaskWorkers _workers;
+    private readonly EngineClock _clock;
+    private readonly EngineStatistics _statistics;
     private readonly ConstraintCache _cache = new(CacheBytes);
     private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
@@ -32,13 +35,18 @@ public sealed class ConstraintCompiler : IDisposable
     /// <param name="tools">How calls of functions are written, some of it by special tokens.</param>
     /// <param name="calls">The same as a format; null where there are no calls.</param>
     /// <param name="workers">Works masks out; disposed with this.</param>
-    public ConstraintCompiler(Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, MaskWorkers workers)
+    /// <param name="clock">Time.</param>
+    /// <param name="statistics">Where compiling is counted.</param>
+    public ConstraintCompiler(
+        Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
     {
         ArgumentNullException.ThrowIfNull(tools);
         _vocabulary = new Lazy<TokenVocabulary>(() => vocabulary(new HashSet<int>()));
         _callVocabulary = new Lazy<TokenVocabulary>(() => vocabulary(tools.Markers));
         _calls = calls;
         _workers = workers;
+        _clock = clock;
+        _statistics = statistics;
     }
 
     /// <summary>Makes a constraint ready.</summary>
@@ -77,7 +85,20 @@ public sealed class ConstraintCompiler : IDisposable
     private RequestConstraint Open(Tenant tenant, OutputConstraint constraint)
     {
         var key = KeyOf(tenant, constraint);
-        var masks = _cache.Find(key) ?? _cache.Add(key, Compile(constraint));
+        if (_cache.Find(key) is { } kept)
+        {
+            _statistics.CountConstraintCacheHit();
+            return Begin(constraint, kept);
+        }
+
+        var began = _clock.Now;
+        var opened = Begin(constraint, _cache.Add(key, Compile(constraint)));
+        _statistics.ConstraintCompileTime.Observe((_clock.Now - began) * 1e-6);
+        return opened;
+    }
+
+    private RequestConstraint Begin(OutputConstraint constraint, GrammarMasks masks)
+    {
         var start = new TokenMatcher(masks);
         var mask = new uint[start.MaskWords];
         return start.Fill(mask) switch

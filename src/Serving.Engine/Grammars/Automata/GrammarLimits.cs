@@ -18,11 +18,11 @@ internal static class GrammarLimits
     /// <summary>Nesting of an expression, without what rules add.</summary>
     public const int Depth = 400;
 
-    /// <summary>Ways in which a text so far can be read at once.</summary>
-    public const int Configurations = 2_048;
+    /// <summary>Ways in which a text so far can be read at once. The engine thread follows them: so many take it a millisecond for a token of twenty bytes, by arithmetic.</summary>
+    public const int Configurations = 512;
 
-    /// <summary>Steps of working out which tokens may come next in one place: some hundred milliseconds of one core, where a usual one takes one.</summary>
-    public const int MaskWork = 30_000_000;
+    /// <summary>Steps of working out which tokens may come next in one place: some hundred milliseconds of one core. A pass over 150,000 tokens is half a million.</summary>
+    public const int MaskWork = 10_000_000;
 
     /// <summary>Bytes of worked out masks that a grammar keeps; then it forgets them all.</summary>
     public const long MaskBytes = 64 << 20;
