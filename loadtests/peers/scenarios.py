@@ -11,12 +11,19 @@ LONG_TOKENS = 64
 LONG_FACTS = 95  # about 1,000 tokens of the bundled tokenizer
 TAIL_FACTS = 4
 
+# As long whatever the model would like to say: twelve entries, of a number, a word and a truth value.
+SCHEMA_TOKENS = 1000
+ENTRY = {"type": "object", "properties": {"id": {"type": "integer", "minimum": 100, "maximum": 999}, "thing": {"enum": list(THINGS)}, "found": {"type": "boolean"}},
+         "required": ["id", "thing", "found"], "additionalProperties": False}
+SCHEMA = {"type": "object", "properties": {"things": {"type": "array", "items": ENTRY, "minItems": 12, "maxItems": 12}}, "required": ["things"], "additionalProperties": False}
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     messages: list
     max_tokens: int
     adapter: str | None = None
+    schema: dict | None = None  # what the answer has to satisfy; else it goes on up to max_tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +65,10 @@ def long_prompts(draw, streams, requests):
     return Scenario(f"1k-token prompts, {streams} streams", [[Request(long_messages(draw), LONG_TOKENS) for _ in range(requests)] for _ in range(streams)])
 
 
+def by_schema(draw, streams, requests):
+    return Scenario(f"JSON by a schema, {streams} streams", [[Request(short_messages(draw), SCHEMA_TOKENS, schema=SCHEMA) for _ in range(requests)] for _ in range(streams)])
+
+
 def adapters(draw, streams, requests):
     return Scenario(f"chat, {streams} streams over {len(ADAPTERS)} adapters",
                     [[Request(short_messages(draw), SHORT_TOKENS, ADAPTERS[i % len(ADAPTERS)]) for _ in range(requests)] for i in range(streams)])
@@ -85,5 +96,6 @@ def all_scenarios(seed):
         chats(draw, 1, 4), chats(draw, 8, 2), chats(draw, 32, 2),
         long_prompts(draw, 1, 2), long_prompts(draw, 8, 1), long_prompts(draw, 32, 1),
         adapters(draw, 32, 2),
+        by_schema(draw, 1, 4), by_schema(draw, 8, 2), by_schema(draw, 32, 1),
         shared_prefix(draw, 1, 4), shared_prefix(draw, 8, 2), shared_prefix(draw, 32, 1),
     ]

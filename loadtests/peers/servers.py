@@ -14,9 +14,9 @@ STOP_SECONDS = 30
 class Server:
     """A running server. name is what the report calls it."""
 
-    def __init__(self, name, command, port, choice_of_model, log):
-        """choice_of_model(request) gives the fields by which this server is told the adapter."""
-        self.name, self.port, self._choice_of_model = name, port, choice_of_model
+    def __init__(self, name, command, port, choice_of_model, by_schema, log):
+        """choice_of_model(request) gives the fields by which this server is told the adapter, by_schema(schema) those by which it holds an answer to one."""
+        self.name, self.port, self._choice_of_model, self._by_schema = name, port, choice_of_model, by_schema
         self._log = open(log, "wb")
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
@@ -34,7 +34,8 @@ class Server:
 
     def timed_body(self, request):
         """The body of a completion in a stream, with the chat written out, so that neither side looks for tool calls in an answer that is forced past its end."""
-        return {**self._choice_of_model(request), "prompt": written_out(request.messages), "max_tokens": request.max_tokens, "temperature": 0, "ignore_eos": True,
+        ends = {"ignore_eos": True} if request.schema is None else self._by_schema(request.schema)
+        return {**self._choice_of_model(request), **ends, "prompt": written_out(request.messages), "max_tokens": request.max_tokens, "temperature": 0,
                 "stream": True, "stream_options": {"include_usage": True}}
 
     def ask(self, request):
@@ -79,7 +80,7 @@ def start_daemon(executable, threads, log, name="serving", options=()):
     """This repository's daemon, published, with its bundled model and adapters unless the options name another one."""
     port = free_port()
     command = [executable, "--port", str(port), "--grpc-port", "0", "--device", "cpu", "--threads", str(threads), "--log-level", "warning", *options]
-    server = Server(name, command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, log)
+    server = Server(name, command, port, lambda request: {"model": request.adapter or "tiny-chat-5m"}, lambda schema: {"structured_outputs": {"json": schema}}, log)
     server.wait_until_ready("/health/ready")
     return server
 
@@ -96,6 +97,6 @@ def start_llama(executable, name, model, adapters, threads, slots, context, log,
     def choice_of_model(request):
         return {"lora": [{"id": i, "scale": float(adapter == request.adapter)} for i, adapter in enumerate(order)]}
 
-    server = Server(name, command, port, choice_of_model, log)
+    server = Server(name, command, port, choice_of_model, lambda schema: {"json_schema": schema}, log)
     server.wait_until_ready("/health")
     return server
