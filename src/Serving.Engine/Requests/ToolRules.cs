@@ -35,9 +35,12 @@ public static partial class ToolRules
         ArgumentNullException.ThrowIfNull(chat);
         return chat.ShownTools is not { } tools ? null
             : chat.Choice.Kind is ToolChoiceKind.Required or ToolChoiceKind.Function ? new ToolCallConstraint(chat, "tool_choice")
-            : tools.EnumerateArray().Any(static tool => Has(tool.GetProperty("function"), "strict", JsonValueKind.True)) ? new ToolCallConstraint(chat, "tools")
+            : tools.EnumerateArray().Any(static tool => IsStrict(tool.GetProperty("function"))) ? new ToolCallConstraint(chat, "tools")
             : null;
     }
+
+    /// <summary>Whether a function's arguments have to follow its schema, whoever decides that it is called.</summary>
+    public static bool IsStrict(JsonElement function) => Has(function, "strict", JsonValueKind.True);
 
     // The answers of a model whose calls are not looked for stay text: it can be neither made to call nor held to a schema.
     private static RequestFailure? Demands(ChatPrompt chat, ToolSupport support) => support.Format is null && Constraint(chat) is { } demand

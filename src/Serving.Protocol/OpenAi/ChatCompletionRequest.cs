@@ -20,7 +20,7 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>The functions that the answer may call.</summary>
     public JsonElement? Tools { get; init; }
 
-    /// <summary>"none" or "auto"; "required" and an object that names a function are refused.</summary>
+    /// <summary>"none", "auto", "required", or an object that names a function.</summary>
     public JsonElement? ToolChoice { get; init; }
 
     /// <summary>Whether the answer may make several calls; false: it ends with the first.</summary>

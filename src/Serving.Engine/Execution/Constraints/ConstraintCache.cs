@@ -12,18 +12,6 @@ internal sealed class ConstraintCache(long capacity)
     private readonly Dictionary<Digest, LinkedListNode<(Digest Key, GrammarMasks Masks)>> _entries = [];
     private readonly LinkedList<(Digest Key, GrammarMasks Masks)> _order = [];
 
-    /// <summary>Constraints kept.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _entries.Count;
-            }
-        }
-    }
-
     /// <summary>A constraint that is there, or null.</summary>
     public GrammarMasks? Find(Digest key)
     {

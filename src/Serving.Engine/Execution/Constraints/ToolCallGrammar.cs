@@ -17,8 +17,6 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
     /// <summary>Most calls of one answer.</summary>
     private const int MaxCalls = 32;
 
-    private static readonly GrammarExpression AnyText = new RepeatExpression(new CharacterExpression(CharacterSet.All), 0, null);
-
     private readonly JsonGrammar _json = new(builder, JsonStyle.Spaced);
 
     /// <summary>The answers to a conversation.</summary>
@@ -28,62 +26,55 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
         var functions = chat.ShownTools!.Value.EnumerateArray()
             .Select((tool, index) => (Function: tool.GetProperty("function"), Field: $"tools[{index}].function.parameters"))
             .Where(tool => chat.Choice.Function is not { } only || tool.Function.GetProperty("name").ValueEquals(only));
-        var call = builder.Add(new ChoiceExpression([.. functions.Select(tool => Call(tool.Function, tool.Field))]));
+        var call = builder.Add(Express.Choice([.. functions.Select(tool => Call(tool.Function, tool.Field))]));
         var several = chat.ParallelCalls && chat.Choice.Kind != ToolChoiceKind.Function;
         return chat.Choice.Kind == ToolChoiceKind.Auto ? Optional(call, several) : Calls(call, several);
     }
 
-    private GrammarExpression Calls(GrammarExpression call, bool several) => new SequenceExpression(
-    [
-        new LiteralExpression(format.First),
+    private GrammarExpression Calls(GrammarExpression call, bool several) => Express.Concat(
+        Express.Text(format.First),
         call,
-        new RepeatExpression(new SequenceExpression([new LiteralExpression(format.Between), call]), 0, several ? MaxCalls - 1 : 0),
-        new LiteralExpression(format.Last),
-    ]);
+        Express.Repeat(Express.Concat(Express.Text(format.Between), call), 0, several ? MaxCalls - 1 : 0),
+        Express.Text(format.Last));
 
     // Text, then calls and text as long as it goes on. A model whose calls nothing announces makes them at the beginning, so that an answer that begins like one is one.
     private GrammarExpression Optional(GrammarExpression call, bool several)
     {
-        var text = Without(AnyText, Then(AnyText, new LiteralExpression(format.Marker), AnyText));
+        var text = Without(Express.AnyText, Express.Concat(Express.AnyText, Express.Text(format.Marker), Express.AnyText));
         if (format.IsBare)
         {
-            var space = new RepeatExpression(new CharacterExpression(CharacterSet.OfCharacters(' ', '\t', '\r', '\n')), 0, null);
-            return new ChoiceExpression([Calls(call, several), Without(text, Then(space, new LiteralExpression("{"), AnyText))]);
+            var space = Express.Repeat(Express.Character(CharacterSet.OfCharacters(' ', '\t', '\r', '\n')), 0, null);
+            return Express.Choice(Calls(call, several), Without(text, Express.Concat(space, Express.Text("{"), Express.AnyText)));
         }
 
         var free = builder.Add(text);
         return format.IsList
-            ? Then(free, new RepeatExpression(Calls(call, several), 0, 1))
-            : Then(free, new RepeatExpression(Then(call, free), 0, several ? MaxCalls : 1));
+            ? Express.Concat(free, Express.Optional(Calls(call, several)))
+            : Express.Concat(free, Express.Repeat(Express.Concat(call, free), 0, several ? MaxCalls : 1));
     }
 
-    private GrammarExpression Call(JsonElement function, string field) => new SequenceExpression(
-    [
-        new LiteralExpression(format.Before + format.Head(function.GetProperty("name").GetString()!)),
+    private GrammarExpression Call(JsonElement function, string field) => Express.Concat(
+        Express.Text(format.Before + format.Head(function.GetProperty("name").GetString()!)),
         Arguments(function, field),
-        new LiteralExpression(format.Close + format.After),
-    ]);
+        Express.Text(format.Close + format.After));
 
     // A function without parameters has none. One that is not strict and whose schema is of a kind that is not done is called with any object, as it would be without a demand.
     private GrammarExpression Arguments(JsonElement function, string field)
     {
         if (!function.TryGetProperty("parameters", out var schema) || schema.ValueKind == JsonValueKind.Null)
         {
-            return new LiteralExpression("{}");
+            return Express.Text("{}");
         }
 
         try
         {
             return JsonSchemaGrammar.Read(AsObject(schema, field), builder, field);
         }
-        catch (GrammarException exception) when (exception.IsNotSupported && !IsStrict(function))
+        catch (GrammarException exception) when (exception.IsNotSupported && !ToolRules.IsStrict(function))
         {
             return _json.Object;
         }
     }
-
-    /// <summary>Whether a function's arguments have to follow its schema, whoever decides that it is called.</summary>
-    public static bool IsStrict(JsonElement function) => function.TryGetProperty("strict", out var strict) && strict.ValueKind == JsonValueKind.True;
 
     // Arguments are an object, whether or not the schema says so.
     private static JsonElement AsObject(JsonElement schema, string field)
@@ -97,8 +88,6 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
         node["type"] = "object";
         return JsonSerializer.SerializeToElement(node);
     }
-
-    private static SequenceExpression Then(params GrammarExpression[] parts) => new(parts);
 
     private static ExceptExpression Without(GrammarExpression from, GrammarExpression without) => new(from, without);
 }

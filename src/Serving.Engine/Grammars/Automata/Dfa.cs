@@ -6,20 +6,6 @@ internal sealed class Dfa
     /// <summary>The states.</summary>
     public List<State> States { get; } = [];
 
-    /// <summary>The state that a byte leads to, or -1.</summary>
-    public int Next(int state, byte value)
-    {
-        foreach (var edge in States[state].Bytes)
-        {
-            if (value <= edge.Last)
-            {
-                return value >= edge.First ? edge.To : -1;
-            }
-        }
-
-        return -1;
-    }
-
     /// <summary>A state: edges over disjoint ranges of bytes in ascending order, edges over rules, whether a text may end here.</summary>
     public sealed record State(List<Nfa.ByteEdge> Bytes, List<Nfa.RuleEdge> Calls, bool Accepts);
 }

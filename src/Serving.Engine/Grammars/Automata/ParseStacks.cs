@@ -12,9 +12,6 @@ internal sealed class ParseStacks
     private readonly List<(int Return, int Below)> _stacks = [(-1, -1)];
     private readonly Dictionary<(int Return, int Below), int> _numbers = [];
 
-    /// <summary>How many there are.</summary>
-    public int Count => _stacks.Count;
-
     /// <summary>The state on top of a stack, and what is below it.</summary>
     public (int Return, int Below) this[int stack] => _stacks[stack];
 

@@ -30,9 +30,6 @@ public sealed class GrammarMasks
     /// <summary>The vocabulary.</summary>
     public TokenVocabulary Vocabulary { get; }
 
-    /// <summary>Masks kept.</summary>
-    public int Count => _masks.Count;
-
     /// <summary>About how much memory it takes, in bytes.</summary>
     public long Bytes => Grammar.Automaton.Bytes + Interlocked.Read(ref _bytes);
 

@@ -33,9 +33,6 @@ internal sealed class TokenTrie
     /// <summary>The root of the tokens that may stand first.</summary>
     public int FirstRoot { get; }
 
-    /// <summary>Number of nodes.</summary>
-    public int Count => _nodes.Length;
-
     /// <summary>A node.</summary>
     public ref readonly TrieNode this[int node] => ref _nodes[node];
 
