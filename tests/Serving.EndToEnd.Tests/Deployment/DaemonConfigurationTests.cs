@@ -35,7 +35,7 @@ public sealed partial class DaemonConfigurationTests
     [Fact]
     public async Task CheckConfig_ImageWithoutAKey_IsRefused()
     {
-        var variables = new ImageFile().Environment;
+        var variables = ImageFile.Of().Environment;
 
         var (code, output) = await RunDaemon(["--check-config"], variables);
 
@@ -66,7 +66,7 @@ public sealed partial class DaemonConfigurationTests
     /// <summary>The variables of the pod's container: the image's, and the deployment's with a key in the place of the Secret's.</summary>
     private static Dictionary<string, string> PodVariables()
     {
-        var variables = new ImageFile().Environment;
+        var variables = ImageFile.Of().Environment;
         variables["SERVING_MODEL__ADAPTERS"] = Repository.DemoAdapters;
         variables["SERVING_TENANCY__API_KEY"] = "a key for this test";
         return variables;

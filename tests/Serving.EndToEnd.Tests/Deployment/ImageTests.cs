@@ -8,7 +8,7 @@ namespace Serving.EndToEnd.Tests.Deployment;
 /// <summary>The Dockerfile, the compose file and the Kubernetes base describe one image.</summary>
 public sealed partial class ImageTests
 {
-    private static readonly ImageFile Image = new();
+    private static readonly ImageFile Image = ImageFile.Of();
 
     private static YamlFile Compose => YamlFile.Read("docker-compose.yml")["services/serving"];
 
@@ -50,7 +50,7 @@ public sealed partial class ImageTests
 
         Assert.Equal(["dotnet", "Serving.Server.dll"], command);
         Assert.True(File.Exists(Repository.PathOf("src", "Serving.Server", Path.ChangeExtension(command[1], ".csproj"))));
-        Assert.Contains(Image.All("RUN"), run => run.StartsWith("dotnet publish", StringComparison.Ordinal) && run.EndsWith("src/Serving.Server", StringComparison.Ordinal));
+        Assert.Contains(ImageFile.Of("publish").All("RUN"), run => run.StartsWith("dotnet publish", StringComparison.Ordinal) && run.EndsWith("src/Serving.Server", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -58,8 +58,8 @@ public sealed partial class ImageTests
     {
         var framework = XDocument.Load(Repository.PathOf("Directory.Build.props")).Descendants("TargetFramework").Single().Value;
 
-        Assert.Contains($"DOTNET={framework["net".Length..]}", Image.All("ARG"));
-        Assert.Equal("mcr.microsoft.com/dotnet/aspnet:${DOTNET} AS runtime", Image.Last("FROM"));
+        Assert.Contains($"DOTNET={framework["net".Length..]}", ImageFile.Whole.All("ARG"));
+        Assert.Equal("mcr.microsoft.com/dotnet/aspnet:${DOTNET}", Image.Base);
         Assert.Equal("0", Image.Environment["DOTNET_EnableDiagnostics"]);
         Assert.Empty(Image.All("HEALTHCHECK"));
     }
@@ -67,11 +67,14 @@ public sealed partial class ImageTests
     [Fact]
     public void NativeLibrary_OfItsOwnStage_HasTheNameThatTheLoaderLooksFor()
     {
-        var copy = Assert.Single(Image.All("COPY"), c => c.Contains("--from=native", StringComparison.Ordinal));
+        var published = ImageFile.Of("publish");
+        var copy = Assert.Single(published.Copies, c => c.Stage == "native");
 
-        Assert.Contains("/native/libserving_cpu.so", copy, StringComparison.Ordinal);
+        Assert.Equal(["/native/libserving_cpu.so"], copy.Paths);
+        Assert.Equal("/app/", copy.Place);
         Assert.Contains("libserving_cpu.so", File.ReadAllText(Repository.PathOf("native", "build.sh")), StringComparison.Ordinal);
-        Assert.Contains(Image.All("RUN"), run => run == "sh /src/native/build.sh /native");
+        Assert.Contains(ImageFile.Of("native").All("RUN"), run => run == "sh /src/native/build.sh /native");
+        Assert.Contains(Image.Copies, c => c.Stage == "publish" && c.Paths is ["/app"]);
     }
 
     [Fact]
@@ -79,8 +82,8 @@ public sealed partial class ImageTests
     {
         var kept = File.ReadAllLines(Repository.PathOf(".dockerignore")).Where(line => line.StartsWith('!')).Select(line => line[1..]).ToArray();
 
-        Assert.NotEmpty(Image.Sources);
-        Assert.All(Image.Sources, source =>
+        Assert.NotEmpty(ImageFile.Whole.Sources);
+        Assert.All(ImageFile.Whole.Sources, source =>
         {
             var top = source.Split('/')[0];
             Assert.Contains(top, kept);
@@ -105,6 +108,7 @@ public sealed partial class ImageTests
     {
         var names = Image.Environment.Keys
             .Concat(Compose["environment"].Texts.Keys)
+            .Concat(CudaImageTests.Compose["environment"].Texts.Keys)
             .Concat(KubernetesBase.Container["env"].Items.Select(e => e["name"].Text))
             .Where(name => name.StartsWith("SERVING_", StringComparison.Ordinal))
             .ToArray();
