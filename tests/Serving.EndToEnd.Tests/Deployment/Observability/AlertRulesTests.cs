@@ -19,6 +19,7 @@ public sealed partial class AlertRulesTests(EmittedMetrics emitted) : IClassFixt
     [InlineData("rate(serving_request_failures_total{error=\"no_such_error\"}[5m])", "has error=no_such_error")]
     [InlineData("sum by (tenant) (vllm:num_requests_running)", "has tenant")]
     [InlineData("vllm:inter_token_latency_seconds_bucket{le=\"0.33\"}", "has le=0.33")]
+    [InlineData("grpc_server_handled_total{grpc_code=\"INTERNAL\"}", "has grpc_code=INTERNAL")]
     public void Expression_OfWhatIsNotEmitted_IsFound(string expression, string missing) =>
         Assert.Contains(missing, Assert.Single(emitted.Missing(expression, AlertRules.Recorded)), StringComparison.Ordinal);
 

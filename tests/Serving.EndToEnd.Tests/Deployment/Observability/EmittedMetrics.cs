@@ -1,6 +1,8 @@
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
 using Serving.EndToEnd.Tests.Daemon;
+using Serving.Protocol.V1;
+using Serving.Testing;
 
 namespace Serving.EndToEnd.Tests.Deployment.Observability;
 
@@ -9,6 +11,9 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
 {
     /// <summary>Labels that the scrape adds.</summary>
     private static readonly string[] OfTheTarget = ["job", "instance", "namespace", "pod"];
+
+    private static readonly HashSet<string> GrpcCodes =
+        [.. EnumMember().Matches(File.ReadAllText(Repository.PathOf("src", "Serving.Server", "Front", "GrpcStatusCode.cs"))).Select(match => match.Groups[1].Value)];
 
     private readonly Dictionary<string, Dictionary<string, HashSet<string>>> _labels = [];
 
@@ -22,6 +27,9 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
             answer.EnsureSuccessStatusCode();
         }
 
+        // The series of constraints are there from the start, those of gRPC with the first call, whatever becomes of it.
+        using var calls = new GrpcCalls(daemon.GrpcAddress);
+        using var called = await calls.BeginAsync("serving.v1.InferenceService/Generate", new GenerateRequest { Text = "x", MaxTokens = 4 }, CancellationToken.None);
         using var refused = await client.PostAsJsonAsync("/v1/completions", new { model = "pirate", prompt = "x", max_tokens = 4 });
         Assert.Equal(System.Net.HttpStatusCode.TooManyRequests, refused.StatusCode);
 
@@ -31,7 +39,7 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
         {
             page = await client.GetStringAsync("/metrics");
         }
-        while (!page.Contains("handler=\"/v1/completions\"", StringComparison.Ordinal));
+        while (!page.Contains("handler=\"/v1/completions\"", StringComparison.Ordinal) || !page.Contains("grpc_method=\"Generate\"", StringComparison.Ordinal));
 
         Read(page);
         Read(await client.GetStringAsync("/metrics/tenants"));
@@ -61,7 +69,7 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
         }
     }
 
-    // Which statuses have been sent, and by which daemon, is chance.
+    // Which statuses have been sent, and by which daemon, is chance; which codes can be is not.
     private bool Has(string metric, LabelUse use, IReadOnlyDictionary<string, string[]> recorded)
     {
         if (recorded.TryGetValue(metric, out var kept))
@@ -70,7 +78,8 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
         }
 
         return _labels.TryGetValue(metric, out var labels)
-            && labels.TryGetValue(use.Label, out var values)
+            && labels.TryGetValue(use.Label, out var seen)
+            && (use.Label == "grpc_code" ? GrpcCodes : seen) is var values
             && (use.Label == "status" || use.Operator switch
             {
                 "=" => values.Contains(use.Value!),
@@ -93,6 +102,9 @@ public sealed partial class EmittedMetrics : IAsyncLifetime
 
     [GeneratedRegex("""^([a-zA-Z_:][a-zA-Z0-9_:]*)\{(.*)\} """, RegexOptions.Multiline)]
     private static partial Regex Series();
+
+    [GeneratedRegex(@"^    (\w+) = \d+,$", RegexOptions.Multiline)]
+    private static partial Regex EnumMember();
 
     [GeneratedRegex("""([a-z_]+)="((?:[^"\\]|\\.)*)",?""")]
     private static partial Regex Label();
