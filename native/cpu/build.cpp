@@ -175,6 +175,7 @@ void carve_pool(Engine& engine, Carver& carver) {
     engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);  // room for either form
     carve_integer_rows(engine, carver);
     engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
+    engine.pending_tokens = carver.take<int32_t>(pool.max_rows);
     engine.row_slots = carver.take<int32_t>(int64_t{pool.max_rows} + pool.max_outputs);
     engine.output_segments = carver.take<srv_segment>(pool.max_outputs);
     const int splits = static_cast<int>(round_up(pool.max_context, kSplit) / kSplit);

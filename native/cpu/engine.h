@@ -115,6 +115,7 @@ struct Engine {
     int32_t lora_stride = 0;
     IntegerRows integer_rows{};        // the rounded input of a Linear over integers
     int32_t* fed_tokens = nullptr;     // sampled by the previous step, one per output
+    int32_t* pending_tokens = nullptr; // by row: the token that it was fed from there; -1 where the caller named it
     float* partials = nullptr;
     int32_t partial_capacity = 0;      // in splits of one task
     AttentionTask* tasks = nullptr;

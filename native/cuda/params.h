@@ -133,12 +133,13 @@ typedef struct srv_page_rotation {
 
 /* ---- parameters of the kernels ---- */
 
-/* srv_embed: output[row] = weight[token of row]. A negative token id v is sampled[~v].
+/* srv_embed: output[row] = weight[token of row]. A negative token id v is sampled[~v], and pending[row] says which; otherwise pending[row] is -1.
    128 threads, no shared memory, a block per row. */
 typedef struct srv_embed_params {
     srv_address weight;    /* bf16 [vocabulary, weight_stride] */
     srv_address token_ids; /* int [rows] */
     srv_address sampled;   /* int [outputs of the previous step] */
+    srv_address pending;   /* int [rows] */
     srv_address output;    /* float [rows, output_stride] */
     srv_address row_count; /* int */
     int columns, weight_stride, output_stride, reserved;
@@ -359,7 +360,8 @@ typedef struct srv_finish_norm_params {
     srv_rms_norm_params norm;
 } srv_finish_norm_params;
 
-/* srv_sample: samples or scores every output row, and reports logprobs where asked. 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
+/* srv_sample: samples or scores every output row, and reports logprobs where asked. Where pending[row of the step] is a token, it is in the output once more than the
+   row's penalties say (srv_embed wrote it; token_ids is written over). 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {
     srv_address logits;       /* float [outputs, logits_stride] */
     srv_address scratch;      /* float [outputs, logits_stride] */
@@ -367,6 +369,7 @@ typedef struct srv_sample_params {
     srv_address penalties;    /* srv_penalty */
     srv_address biases;       /* srv_bias */
     srv_address masks;        /* unsigned */
+    srv_address pending;      /* int [rows] */
     srv_address token_ids;    /* int [outputs] */
     srv_address logprobs;     /* float [outputs] */
     srv_address top_ids;      /* int [outputs, 20] */

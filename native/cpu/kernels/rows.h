@@ -35,6 +35,7 @@ static void embed(const Engine& engine, const StepJob& job, const srv_op& op, in
     for (int row = share.first; row < share.end; row++) {
         const int given = job.step->token_ids[row];
         const int token = given < 0 ? engine.fed_tokens[~given] : given;
+        engine.pending_tokens[row] = given < 0 ? token : -1;
         const uint16_t* from = base + static_cast<int64_t>(token / kLanes) * weight.pairs * 2 * kLanes + token % kLanes * 2;
         float* to = reinterpret_cast<float*>(output.data) + static_cast<int64_t>(row) * output.stride;
         if (weight.format != SRV_FORMAT_BF16) {

@@ -90,23 +90,34 @@ static void copy_allowed(float* values, const float* logits, int count, const sr
     }
 }
 
-static void adjust_logits(float* values, const srv_sample_row& row, const srv_step& step) {
+static float penalised(float value, int output_count, const srv_sample_row& row) {
+    value = value > 0 ? value / row.repetition_penalty : value * row.repetition_penalty;
+    if (output_count > 0) {
+        const float repeated = static_cast<float>(output_count) * row.frequency_penalty;
+        value -= repeated;
+        value -= row.presence_penalty;
+    }
+
+    return value;
+}
+
+// The pending token (-1: there is none) is in the output once more than the entries say, and may have none.
+static void adjust_logits(float* values, const srv_sample_row& row, const srv_step& step, int pending) {
     for (int i = 0; i < row.bias_count; i++) {
         const srv_bias& bias = step.biases[row.first_bias + i];
         values[bias.token] += bias.bias;
     }
 
+    bool counted = pending < 0 || row.penalty_count == 0;
     for (int i = 0; i < row.penalty_count; i++) {
         const srv_penalty& seen = step.penalties[row.first_penalty + i];
-        float value = values[seen.token];
-        value = value > 0 ? value / row.repetition_penalty : value * row.repetition_penalty;
-        if (seen.output_count > 0) {
-            const float repeated = static_cast<float>(seen.output_count) * row.frequency_penalty;
-            value -= repeated;
-            value -= row.presence_penalty;
-        }
+        const bool again = seen.token == pending;
+        values[seen.token] = penalised(values[seen.token], seen.output_count + (again ? 1 : 0), row);
+        counted = counted || again;
+    }
 
-        values[seen.token] = value;
+    if (!counted) {
+        values[pending] = penalised(values[pending], 1, row);
     }
 }
 
@@ -172,10 +183,10 @@ static int draw(const float* values, int count, float u, int best) {
     return last;
 }
 
-static int sample_row(const float* logits, int count, const srv_sample_row& row, const srv_step& step, const SampleScratch& scratch) {
+static int sample_row(const float* logits, int count, const srv_sample_row& row, const srv_step& step, int pending, const SampleScratch& scratch) {
     float* values = scratch.values;
     copy_allowed(values, logits, count, row, step);
-    adjust_logits(values, row, step);
+    adjust_logits(values, row, step, pending);
     const int best = largest_id(values, count);
     if (row.temperature < kGreedyTemperature) {
         return best;
@@ -243,7 +254,7 @@ static void sample(const Engine& engine, const StepJob& job, const srv_op& op, i
             __builtin_memcpy(outputs.logits + static_cast<int64_t>(i) * count, logits, static_cast<size_t>(count) * sizeof *logits);
         }
 
-        const int token = row.target_token >= 0 ? row.target_token : sample_row(logits, count, row, *job.step, scratch);
+        const int token = row.target_token >= 0 ? row.target_token : sample_row(logits, count, row, *job.step, engine.pending_tokens[row.row], scratch);
         outputs.token_ids[i] = token;
         engine.fed_tokens[i] = token;
         if (row.top_logprobs >= 0) {

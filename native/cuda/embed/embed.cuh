@@ -2,6 +2,7 @@
 //
 // Memory: a block reads one row of the table, 16 bytes per thread and step, and writes it widened. Rows of one step are read where they are, in any order.
 // Bytes per row: 2 columns read, 4 columns written. Operations: none.
+// Sampling writes over what the previous step sampled while its blocks still ask for it: they read pending instead.
 #pragma once
 #include "../common/memory.cuh"
 
@@ -10,6 +11,10 @@ SRV_KERNEL(srv_embed, srv_embed_params, 128) {
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int given = at<const int>(p.token_ids)[row];
         const int token = given < 0 ? at<const int>(p.sampled)[~given] : given;
+        if (ptx::thread_index() == 0) {
+            at<int>(p.pending)[row] = given < 0 ? token : -1;
+        }
+
         const uint16_t* from = row_of<const uint16_t>(p.weight, token, p.weight_stride);
         float* to = row_of<float>(p.output, row, p.output_stride);
         for (int k = static_cast<int>(ptx::thread_index()) * 8; k < p.columns; k += 8 * 128) {

@@ -32,19 +32,28 @@ SRV_DEVICE void add_biases(float* values, const srv_bias* biases, int count) {
     }
 }
 
-// Tokens are distinct: every token that the sequence has seen once.
-SRV_DEVICE void add_penalties(float* values, const srv_sample_row& row, const srv_penalty* penalties) {
+SRV_DEVICE float penalised(float value, int output_count, const srv_sample_row& row) {
+    value = value > 0 ? ptx::div_rn(value, row.repetition_penalty) : value * row.repetition_penalty;
+    if (output_count > 0) {
+        value -= static_cast<float>(output_count) * row.frequency_penalty;
+        value -= row.presence_penalty;
+    }
+
+    return value;
+}
+
+// Tokens are distinct: every token that the sequence has seen once. The pending one (-1: there is none) is in the output once more than its entry says; says whether
+// this thread had that entry.
+SRV_DEVICE bool add_penalties(float* values, const srv_sample_row& row, const srv_penalty* penalties, int pending) {
+    bool counted = false;
     for (int i = static_cast<int>(ptx::thread_index()); i < row.penalty_count; i += kSampleThreads) {
         const srv_penalty seen = penalties[row.first_penalty + i];
-        float value = values[seen.token];
-        value = value > 0 ? ptx::div_rn(value, row.repetition_penalty) : value * row.repetition_penalty;
-        if (seen.output_count > 0) {
-            value -= static_cast<float>(seen.output_count) * row.frequency_penalty;
-            value -= row.presence_penalty;
-        }
-
-        values[seen.token] = value;
+        const bool again = seen.token == pending;
+        values[seen.token] = penalised(values[seen.token], seen.output_count + (again ? 1 : 0), row);
+        counted = counted || again;
     }
+
+    return counted;
 }
 
 struct Candidate {

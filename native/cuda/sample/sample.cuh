@@ -11,7 +11,7 @@
 constexpr float kGreedyTemperature = 1e-5f;
 
 // The logits after mask, bias and penalties, in the scratch row; the logits' own row where nothing changes them and nothing will be written.
-SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values) {
+SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values, SampleScratch& s) {
     const bool greedy = row.temperature < kGreedyTemperature;
     if (greedy && row.bias_count == 0 && row.penalty_count == 0 && row.mask_words == 0) {
         return logits;
@@ -23,11 +23,23 @@ SRV_DEVICE const float* adjusted(const srv_sample_params& p, const srv_sample_ro
         each_own_value(logits, p.vocabulary, [&](int id, float value) { values[id] = value; });
     }
 
+    if (ptx::thread_index() == 0) {
+        s.counted = 0;
+    }
+
     ptx::barrier();
     add_biases(values, at<const srv_bias>(p.biases) + row.first_bias, row.bias_count);
     ptx::barrier();
-    add_penalties(values, row, at<const srv_penalty>(p.penalties));
+    const int pending = row.penalty_count > 0 ? at<const int>(p.pending)[row.row] : -1;
+    if (add_penalties(values, row, at<const srv_penalty>(p.penalties), pending)) {
+        s.counted = 1;
+    }
+
     ptx::barrier();
+    if (pending >= 0 && s.counted == 0 && owns_value(pending)) {
+        values[pending] = penalised(values[pending], 1, row);
+    }
+
     return values;
 }
 
@@ -40,7 +52,7 @@ SRV_DEVICE void make_probabilities(float* values, int count, float largest, cons
 }
 
 SRV_DEVICE int sample_token(const srv_sample_params& p, const srv_sample_row& row, const float* logits, float* values, SampleScratch& s) {
-    const Candidate best = largest_of(adjusted(p, row, logits, values), p.vocabulary, s.candidates);
+    const Candidate best = largest_of(adjusted(p, row, logits, values, s), p.vocabulary, s.candidates);
     if (row.temperature < kGreedyTemperature) {
         return best.id;
     }

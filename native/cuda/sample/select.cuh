@@ -18,6 +18,7 @@ struct SampleScratch {
     uint64_t found_above;
     int found_bin;
     int drawn;
+    int counted;  // whether the pending token has an entry among the penalties
 };
 
 struct Selection {

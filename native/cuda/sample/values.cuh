@@ -12,6 +12,8 @@ constexpr int kSampleAhead = 4;                  // fours that are asked for tog
 
 SRV_DEVICE int first_own_value() { return static_cast<int>(ptx::thread_index()) * 4; }
 
+SRV_DEVICE bool owns_value(int id) { return id / 4 % kSampleThreads == static_cast<int>(ptx::thread_index()); }
+
 // Four values from id on; zeros behind the row's end. Rows begin at multiples of 16 bytes.
 SRV_DEVICE Float4 load_values_at(const float* values, int id, int count) {
     if (id + 4 <= count) {

@@ -4,6 +4,8 @@ namespace Serving.Compute.Steps;
 
 /// <summary>
 /// One output of a step: a position whose next token is sampled, or whose given next token is scored (echo with logprobs).
+/// Penalties count what their entries say, and the token of <see cref="Row"/> once more where the step does not name it (<see cref="StepInputs.TokenIds"/>): it is the one output
+/// that whoever made the entries could not know yet.
 /// Order of sampling: logit bias, repetition penalty (prompt + output), frequency and presence (output only), the mask (a token that may not be taken has the
 /// logit −∞), temperature (under 1e-5 is argmax, lowest id wins ties), min_p, top_k, top_p (keeps the token that crosses), then the inverse CDF in id order, fp32,
 /// in blocks of 1,024 ids, at u = Philox4x32-10(key = seed, counter = (output index, choice index)).
@@ -48,7 +50,7 @@ public struct SampleRow
     /// <summary>First of this row's entries in <see cref="StepInputs.Penalties"/>.</summary>
     public int FirstPenalty;
 
-    /// <summary>Number of this row's penalty entries (0 when all penalties are off).</summary>
+    /// <summary>Number of this row's penalty entries; 0 when all penalties are off, as a sequence under penalties has seen its prompt at least.</summary>
     public int PenaltyCount;
 
     /// <summary>First of this row's entries in <see cref="StepInputs.Biases"/>.</summary>

@@ -47,7 +47,4 @@ public sealed record SamplingParameters
 
     /// <summary>Whether logits are changed by how often their token came before.</summary>
     public bool HasPenalties => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
-
-    /// <summary>The next token depends on which tokens came before, beyond the model: such a sequence is never scheduled ahead of its last token.</summary>
-    public bool NeedsHistory => HasPenalties || IsConstrained;
 }

@@ -67,7 +67,7 @@ internal sealed class Packing
             return 0;
         }
 
-        var waits = state.Pending > 0 && state.Sequence.Request.Sampling.NeedsHistory && !_state.Faults.Has(PlantedBug.IgnoreHistory);
+        var waits = state.Pending > 0 && state.IsConstrained && !_state.Faults.Has(PlantedBug.IgnoreHistory);
         return waits || state.EndsWithPending || !_state.KnowsAllowed(state) ? 0 : state.Total - state.Scheduled;
     }
 

@@ -63,8 +63,11 @@ internal enum PlantedBug
     /// <summary>The slot of a failed adapter load is not given back.</summary>
     LeakOnLoadFailure,
 
-    /// <summary>A sequence whose next token depends on its history is scheduled ahead of its last token.</summary>
+    /// <summary>A constrained sequence is scheduled ahead of its last token.</summary>
     IgnoreHistory,
+
+    /// <summary>Penalties do not count a token that is pending when the plan is made; planted where the simulation's device counts.</summary>
+    DropPending,
 
     /// <summary>A request is accepted while the daemon drains.</summary>
     AcceptWhileDraining,

@@ -81,6 +81,62 @@ public abstract class SamplingContract
         }
     }
 
+    /// <summary>
+    /// A token that the host could not count yet, as it is fed from the step before, is counted by whoever samples: the same tokens as when it is named and counted, greedy and drawn,
+    /// whether it was seen in the prompt, in the output or never, and beside rows that know all of theirs.
+    /// </summary>
+    [Fact]
+    public void Sample_PendingToken_CountsAsIfItWereNamed()
+    {
+        const int Vocabulary = 70;
+        const int Rows = 48;
+        const int Sets = 16;
+        var logits = Enumerable.Range(0, Sets).Select(set => Enumerable.Range(0, Vocabulary).Select(id => id < Sets ? 1 + (id * (set + 3) % Sets / 16.0) : -40).ToArray());
+        using var session = new BackendSession(Factory, LogitProgram.Create([.. logits]), maxRows: Rows);
+        var changed = 0;
+        for (var step = 0; step < 8; step++)
+        {
+            var first = Enumerable.Range(0, Rows).Select(row => new PendingCase(row % Sets, Row(1) with { Seed = (ulong)((step * Rows) + row) }, [])).ToList();
+            var sampled = Run(session, first);
+            var pending = Enumerable.Range(0, Rows).Select(row => sampled[(row + 5) % Rows]).ToArray();
+            var unaware = Enumerable.Range(0, Rows).Select(row => new PendingCase(pending[row], Penalised(row) with { OutputIndex = (uint)step }, SeenBy(row, Sets))).ToList();
+            var named = unaware.Select(row => row with { Penalties = Counted(row.Penalties, row.Token) }).ToList();
+            var expected = Run(session, named);
+            changed += Run(session, unaware).Zip(expected).Count(pair => pair.First != pair.Second);
+            Run(session, first);
+            Assert.Equal(expected, Run(session, [.. named.Select((row, i) => i % 3 == 0 ? row : unaware[i] with { Token = ~((i + 5) % Rows) })]));
+        }
+
+        Assert.True(changed > Rows, $"only {changed} tokens depend on the count");
+    }
+
+    private static SampleRow Penalised(int row) => Row(row % 4 == 0 ? 0 : 0.5f) with
+    {
+        RepetitionPenalty = row % 3 == 0 ? 1.3f : 1,
+        PresencePenalty = row % 3 == 1 ? 0.75f : 0,
+        FrequencyPenalty = row % 3 == 0 ? 0 : 0.5f,
+        Seed = (ulong)row,
+    };
+
+    private static PenaltyToken[] SeenBy(int row, int tokens) =>
+        [.. Enumerable.Range(0, tokens).Where(id => (id + row) % 3 != 0).Select(id => new PenaltyToken { Token = id, OutputCount = (id + row) % 3 })];
+
+    private static PenaltyToken[] Counted(PenaltyToken[] seen, int token) => Array.Exists(seen, entry => entry.Token == token)
+        ? [.. seen.Select(entry => entry with { OutputCount = entry.OutputCount + (entry.Token == token ? 1 : 0) })]
+        : [.. seen, new PenaltyToken { Token = token, OutputCount = 1 }];
+
+    private static int[] Run(BackendSession session, IReadOnlyList<PendingCase> rows)
+    {
+        session.Inputs.Clear();
+        for (var i = 0; i < rows.Count; i++)
+        {
+            AddRow(session, rows[i].Sampling, rows[i].Token, i, rows[i].Penalties, [], []);
+        }
+
+        session.Execute();
+        return session.Outputs.TokenIds[..rows.Count];
+    }
+
     private static SampleRow Row(float temperature) => new() { TargetToken = -1, TopLogprobs = 0, TopP = 1, RepetitionPenalty = 1, Temperature = temperature };
 
     private static void AddRow(
@@ -130,4 +186,7 @@ public abstract class SamplingContract
             Assert.True(Math.Abs(test.TopLogprobs![i] - session.Outputs.TopLogprobs[at]) < 1e-4, $"{what}: top logprob {i} is {session.Outputs.TopLogprobs[at]}");
         }
     }
+
+    /// <summary>A row of a step: its token, how it samples, and what its entries say that the sequence has seen.</summary>
+    private sealed record PendingCase(int Token, SampleRow Sampling, PenaltyToken[] Penalties);
 }

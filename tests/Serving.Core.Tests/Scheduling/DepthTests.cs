@@ -28,15 +28,20 @@ public sealed class DepthTests
         Assert.Equal(0, harness.Scheduler.State.Marks.Discarded);
     }
 
+    /// <summary>One plan per token, as for everyone: penalties count the pending token where it is sampled.</summary>
     [Fact]
-    public void Schedule_NextTokenDependsOnHistory_WaitsForIt()
+    public void Schedule_UnderPenalties_HasARowInEveryPlan()
     {
-        var request = Request(1, 10, 5);
-        var harness = new SchedulerHarness().Submit(request with { Sampling = request.Sampling with { PresencePenalty = 1 } });
-        harness.Launch();
-        Assert.Null(harness.Launch());
-        harness.Land();
-        Assert.NotNull(harness.Launch());
+        const int Tokens = 30;
+        var request = Request(1, 10, Tokens);
+        var harness = new SchedulerHarness().Submit(request with { Sampling = request.Sampling with { PresencePenalty = 1 } }, Request(2, 10, 2 * Tokens));
+        var plans = 0;
+        while (!harness.Ends.ContainsKey((1, 0)))
+        {
+            plans += harness.Step(depth: 1) ? 1 : 0;
+        }
+
+        Assert.Equal(Tokens + 1, plans); // The last one was made before its last token was known.
     }
 
     [Fact]

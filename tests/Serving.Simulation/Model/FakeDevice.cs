@@ -10,7 +10,7 @@ namespace Serving.Simulation.Model;
 /// The device: computes plans in the order they were launched, at any time before they are completed. It reads every token back through the page table
 /// that the plan hands over, so a wrong page, length, adapter or copy changes what it samples.
 /// </summary>
-internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary)
+internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary, PlantedBug bug)
 {
     private readonly Flight[] _flights = [new Flight(), new Flight()];
     private readonly int[] _previousTokens = new int[4096];
@@ -63,7 +63,7 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
             Append(plan, in sequence);
         }
 
-        Read(plan, flight.Tokens);
+        Read(flight);
         flight.Tokens.CopyTo(_previousTokens);
         flight.Executed = true;
     }
@@ -93,8 +93,9 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
         }
     }
 
-    private void Read(StepPlan plan, Span<int> tokens)
+    private void Read(Flight flight)
     {
+        var plan = flight.Plan!;
         var current = -1;
         var cursor = default(TableCursor);
         var state = 0UL;
@@ -121,16 +122,21 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
                 cursor.Skip(1);
             }
 
-            tokens[index] = output.TargetToken >= 0 ? output.TargetToken : Sample(state, adapter, sequence.Sequence, output.OutputIndex);
+            flight.Tokens[index] = output.TargetToken >= 0 ? output.TargetToken
+                : Sample(state, adapter, flight.Counts[index] + PendingCount(plan.TokenIds[output.Row], sequence.Sequence), sequence.Sequence, output.OutputIndex);
         }
     }
 
     private ulong SaltOf(Sequence sequence) =>
         sequence.Module is { } module && schemas.IsPublic(module) ? FakePages.PublicSalt : Fingerprint.Of(sequence.Request.Tenant.Salt);
 
-    private int Sample(ulong state, ulong adapter, Sequence sequence, int outputIndex)
+    // The token of a row that the plan does not name: whoever counted did not know it.
+    private ulong PendingCount(int token, Sequence sequence) =>
+        token < 0 && sequence.Request.Sampling.HasPenalties && bug != PlantedBug.DropPending ? TokenRule.Count(_previousTokens[~token]) : 0;
+
+    private int Sample(ulong state, ulong adapter, ulong counts, Sequence sequence, int outputIndex)
     {
         Sampled++;
-        return TokenRule.Sample(state, adapter, sequence.Request.Sampling.Seed, sequence.Choice, outputIndex, vocabulary);
+        return TokenRule.Sample(state, adapter, counts, sequence.Request.Sampling.Seed, sequence.Choice, outputIndex, vocabulary);
     }
 }

@@ -2,7 +2,10 @@ using Serving.Simulation.Randomness;
 
 namespace Serving.Simulation.Model;
 
-/// <summary>The arithmetic of the fake model: a token follows from all tokens and positions before it, the adapter, the seed, the choice and the output's index.</summary>
+/// <summary>
+/// The arithmetic of the fake model: a token follows from all tokens and positions before it, the adapter, the seed, the choice and the output's index; under penalties from how often each token
+/// is in the output, too.
+/// </summary>
 internal static class TokenRule
 {
     /// <summary>The state before the first token.</summary>
@@ -14,10 +17,13 @@ internal static class TokenRule
     /// <summary>The state of a row that has read one more slot.</summary>
     public static ulong Read(ulong state, ulong content) => Mixing.Fold(state, content);
 
-    /// <summary>The token sampled from a state.</summary>
-    public static int Sample(ulong state, ulong adapter, ulong seed, int choice, int outputIndex, int vocabulary)
+    /// <summary>What an output token adds to the counts of a sequence's output; theirs is the sum.</summary>
+    public static ulong Count(int token) => Mixing.Finish((ulong)token + 1);
+
+    /// <summary>The token sampled from a state; without penalties the counts are 0.</summary>
+    public static int Sample(ulong state, ulong adapter, ulong counts, ulong seed, int choice, int outputIndex, int vocabulary)
     {
-        var mixed = Mixing.Fold(Mixing.Fold(state, adapter), seed);
+        var mixed = Mixing.Fold(Mixing.Fold(state, adapter), seed + counts);
         mixed = Mixing.Finish(Mixing.Fold(mixed, ((ulong)(uint)choice << 32) | (uint)outputIndex));
         return (int)(mixed % (ulong)vocabulary);
     }

@@ -15,6 +15,7 @@ internal sealed class OracleSequence
     private readonly ulong _adapter;
     private ulong _state = TokenRule.Start;
     private readonly int _firstOutput;
+    private ulong _counts;
     private int _count;
 
     /// <summary>The answer of <paramref name="choice"/>; a stop string is complete at output <paramref name="stopStringAt"/> (−1: never).</summary>
@@ -50,6 +51,7 @@ internal sealed class OracleSequence
     /// <summary>Goes on after a token that did not end the sequence.</summary>
     public void Advance()
     {
+        _counts += _request.Sampling.HasPenalties ? TokenRule.Count(Next.Token) : 0;
         Append(Next.Token);
         Next = Compute();
     }
@@ -69,7 +71,7 @@ internal sealed class OracleSequence
             return new Expected(-1, false, false, FinishReason.Length);
         }
 
-        var token = TokenRule.Sample(_state, _adapter, _request.Sampling.Seed, _choice, index, _vocabulary);
+        var token = TokenRule.Sample(_state, _adapter, _counts, _request.Sampling.Seed, _choice, index, _vocabulary);
         if (Contains(_request.Sampling.StopTokenIds, token))
         {
             return new Expected(token, false, false, FinishReason.Stop);

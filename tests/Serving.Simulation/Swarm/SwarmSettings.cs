@@ -87,7 +87,7 @@ internal sealed record SwarmSettings
     /// <summary>Share of requests that score their prompt.</summary>
     public double ScorePrompt { get; init; } = 0.05;
 
-    /// <summary>Share of requests with penalties: never scheduled ahead.</summary>
+    /// <summary>Share of requests with penalties.</summary>
     public double History { get; init; } = 0.1;
 
     /// <summary>Share of requests whose answers are constrained.</summary>

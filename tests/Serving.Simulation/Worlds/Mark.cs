@@ -33,6 +33,9 @@ internal enum Mark
     /// <summary>A plan was scheduled ahead of the previous one's results.</summary>
     ScheduledAhead,
 
+    /// <summary>One under penalties was.</summary>
+    PenalisedAhead,
+
     /// <summary>Cancelled in the queue.</summary>
     CancelledWaiting,
 

@@ -9,6 +9,7 @@ internal struct EmbedParameters
     public ulong Weight;
     public ulong TokenIds;
     public ulong Sampled;
+    public ulong Pending;
     public ulong Output;
     public ulong RowCount;
     public int Columns;
@@ -68,6 +69,7 @@ internal struct SampleParameters
     public ulong Penalties;
     public ulong Biases;
     public ulong Masks;
+    public ulong Pending;
     public ulong TokenIds;
     public ulong Logprobs;
     public ulong TopIds;

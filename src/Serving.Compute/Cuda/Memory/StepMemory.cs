@@ -22,6 +22,7 @@ internal sealed class StepMemory : IDisposable
         TokenSlots = _arena.Take(sizes.TokenSlots);
         States = _arena.Take(sizes.States);
         SampleScratch = _arena.Take(sizes.SampleScratch);
+        PendingIds = _arena.Take(sizes.PendingIds);
         SampledIds = _arena.Take(sizes.PerOutput);
         Logprobs = _arena.Take(sizes.PerOutput);
         TopIds = _arena.Take(sizes.PerTopToken);
@@ -51,6 +52,9 @@ internal sealed class StepMemory : IDisposable
 
     /// <summary>Logits as they are penalised and sorted out; before that, where logits of several ranks are gathered.</summary>
     public CudaDeviceBuffer SampleScratch { get; }
+
+    /// <summary>By row, the id that it was fed from the step before, or −1: what sampling counts beside the penalties' entries.</summary>
+    public CudaDeviceBuffer PendingIds { get; }
 
     /// <summary>Sampled ids: given back, and read by the next step.</summary>
     public CudaDeviceBuffer SampledIds { get; }

@@ -21,6 +21,7 @@ internal sealed class StepSizes
         TokenSlots = (long)layout.Entries.Capacity * ModelShape.PageTokens * sizeof(int);
         States = (long)layout.StateCapacity * program.Shape.HeadCount * (4 + program.Shape.HeadSize) * sizeof(float);
         SampleScratch = checked((long)limits.MaxOutputs * SampleFloats(program) * sizeof(float));
+        PendingIds = (long)limits.MaxRows * sizeof(int);
         PerOutput = (long)limits.MaxOutputs * sizeof(int);
         PerTopToken = PerOutput * SampleRow.MaxTopLogprobs;
     }
@@ -49,6 +50,9 @@ internal sealed class StepSizes
     /// <summary>Logits as they are penalised and sorted out.</summary>
     public long SampleScratch { get; }
 
+    /// <summary>Ids of the step before, by row.</summary>
+    public long PendingIds { get; }
+
     /// <summary>A number for each output: sampled ids, logprobs.</summary>
     public long PerOutput { get; }
 
@@ -56,7 +60,7 @@ internal sealed class StepSizes
     public long PerTopToken { get; }
 
     /// <summary>All of it.</summary>
-    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + (2 * (PerOutput + PerTopToken));
+    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + PendingIds + (2 * (PerOutput + PerTopToken));
 
     private static long MatrixBytes(long rows, int columns, int elementBytes) => checked(rows * Strides.Of(columns) * elementBytes);
 

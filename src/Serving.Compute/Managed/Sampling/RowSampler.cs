@@ -14,13 +14,23 @@ internal static unsafe class RowSampler<TL, TV>
     private const int Block = 1024;
 
     /// <summary>The sampled token.</summary>
-    public static int Sample(float* logits, in SampleRow row, StepInputs inputs, SamplerScratch scratch)
+    /// <param name="logits">[vocabulary].</param>
+    /// <param name="row">How.</param>
+    /// <param name="inputs">What its ranges refer to.</param>
+    /// <param name="pending">A token that is in the output once more than the penalties' entries say; −1 is none.</param>
+    /// <param name="scratch">The worker's.</param>
+    public static int Sample(float* logits, in SampleRow row, StepInputs inputs, int pending, SamplerScratch scratch)
     {
         var values = scratch.Values;
         var count = scratch.VocabularySize;
         var mask = inputs.Masks.Slice(row.FirstMask, row.MaskWords);
         TokenMask.CopyAllowed(new ReadOnlySpan<float>(logits, count), new Span<float>(values, count), mask);
-        Adjust(values, row, inputs.Penalties.Slice(row.FirstPenalty, row.PenaltyCount), inputs.Biases.Slice(row.FirstBias, row.BiasCount));
+        foreach (var bias in inputs.Biases.Slice(row.FirstBias, row.BiasCount))
+        {
+            values[bias.Token] += bias.Bias;
+        }
+
+        Penalise(values, row, inputs.Penalties.Slice(row.FirstPenalty, row.PenaltyCount), pending);
         var best = LogitKernel<TL, TV>.ArgMax(values, count);
         if (row.Temperature < GreedyTemperature)
         {
@@ -46,25 +56,32 @@ internal static unsafe class RowSampler<TL, TV>
         return Draw(values, count, Philox4x32.Uniform(row.Seed, row.OutputIndex, row.ChoiceIndex), best);
     }
 
-    private static void Adjust(float* values, in SampleRow row, ReadOnlySpan<PenaltyToken> penalties, ReadOnlySpan<TokenBias> biases)
+    private static void Penalise(float* values, in SampleRow row, ReadOnlySpan<PenaltyToken> penalties, int pending)
     {
-        foreach (var bias in biases)
-        {
-            values[bias.Token] += bias.Bias;
-        }
-
+        var counted = pending < 0 || penalties.IsEmpty;
         foreach (var seen in penalties)
         {
-            var value = values[seen.Token];
-            value = value > 0 ? value / row.RepetitionPenalty : value * row.RepetitionPenalty;
-            if (seen.OutputCount > 0)
-            {
-                value -= seen.OutputCount * row.FrequencyPenalty;
-                value -= row.PresencePenalty;
-            }
-
-            values[seen.Token] = value;
+            var again = seen.Token == pending;
+            values[seen.Token] = Penalised(values[seen.Token], seen.OutputCount + (again ? 1 : 0), row);
+            counted |= again;
         }
+
+        if (!counted)
+        {
+            values[pending] = Penalised(values[pending], 1, row);
+        }
+    }
+
+    private static float Penalised(float value, int outputCount, in SampleRow row)
+    {
+        value = value > 0 ? value / row.RepetitionPenalty : value * row.RepetitionPenalty;
+        if (outputCount > 0)
+        {
+            value -= outputCount * row.FrequencyPenalty;
+            value -= row.PresencePenalty;
+        }
+
+        return value;
     }
 
     private static double Mass(float* values, int count)

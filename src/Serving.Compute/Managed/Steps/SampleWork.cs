@@ -51,7 +51,7 @@ internal sealed unsafe class SampleWork<TL, TV> : OpWork
         var token = row.TargetToken;
         if (token < 0)
         {
-            token = RowSampler<TL, TV>.Sample(logits, row, State.Inputs, _scratch[worker]);
+            token = RowSampler<TL, TV>.Sample(logits, row, State.Inputs, State.PendingTokenOf(row.Row), _scratch[worker]);
         }
 
         outputs.TokenIds[item] = token;

@@ -66,6 +66,9 @@ internal sealed class StepState : IDisposable
     /// <summary>Token ids by row, those of the previous step filled in.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Inputs.RowCount);
 
+    /// <summary>The token of a row, where it is one of the previous step's that the inputs do not name; −1 where they do.</summary>
+    public int PendingTokenOf(int row) => Inputs.TokenIds[row] < 0 ? _tokens[row] : -1;
+
     /// <summary>Adapter slot by row, −1 for the base model.</summary>
     public ReadOnlySpan<int> RowSlots => _rowSlots.AsSpan(0, Inputs.RowCount);
 

@@ -106,6 +106,7 @@ public sealed class RowKernelTests
             Weight = session.Upload<ushort>(table),
             TokenIds = session.Upload<int>(tokens),
             Sampled = session.Upload<int>(sampled),
+            Pending = session.Allocate<int>(rows),
             Output = session.Allocate<float>(rows * Values.Stride(columns)),
             RowCount = session.Upload(rows),
             Columns = columns,
@@ -113,6 +114,7 @@ public sealed class RowKernelTests
             OutputStride = Values.Stride(columns),
         };
         session.Launch("srv_embed", new CudaGrid(blocks), 128, 0, parameters);
+        Assert.Equal(tokens.Select(token => token < 0 ? sampled[~token] : -1), session.Download<int>(parameters.Pending, rows));
         var y = session.Download<float>(parameters.Output, rows * Values.Stride(columns));
         for (var row = 0; row < rows; row++)
         {

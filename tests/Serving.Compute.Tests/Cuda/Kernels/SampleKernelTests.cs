@@ -53,6 +53,28 @@ public sealed class SampleKernelTests
         Assert.All(Run(Values.Matrix(20, 50, (_, _) => 0), 50, [.. Enumerable.Repeat(test, 20)]).TokenIds, token => Assert.Equal(7, token));
     }
 
+    /// <summary>A pending token counts as one output more than the entries say, with an entry (of the prompt, of the output) and without one, and only where there are penalties.</summary>
+    [Fact]
+    public void Sample_PendingToken_IsCountedOnceMore()
+    {
+        var logits = Values.Matrix(1, 50, (_, id) => id switch { 9 => 4, 5 => 2, _ => 0 });
+        var once = new SampleRow { TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1, FrequencyPenalty = 1.5f, PresencePenalty = 0.6f };
+        var twice = once with { FrequencyPenalty = 1, PresencePenalty = 0.5f }; // One output leaves 9 the largest, the second does not.
+        PenaltyToken[] prompt = [new() { Token = 9 }];
+        PenaltyToken[] output = [new() { Token = 9, OutputCount = 1 }];
+        PenaltyToken[] other = [new() { Token = 3, OutputCount = 7 }];
+        (Case Case, int Token)[] rows =
+        [
+            (new(once) { Penalties = prompt }, 9), (new(once) { Penalties = prompt, Pending = 9 }, 5), (new(once) { Penalties = prompt, Pending = 5 }, 9),
+            (new(twice) { Penalties = prompt, Pending = 9 }, 9), (new(twice) { Penalties = output }, 9), (new(twice) { Penalties = output, Pending = 9 }, 5),
+            (new(once) { Penalties = other }, 9), (new(once) { Penalties = other, Pending = 9 }, 5), (new(twice) { Penalties = other, Pending = 9 }, 9),
+            (new(once) { Pending = 9 }, 9),
+        ];
+        Case[] cases = [.. rows.Select(row => row.Case)];
+        var outputs = Run([.. Enumerable.Repeat(logits, cases.Length).SelectMany(values => values)], 50, cases);
+        Assert.Equal(rows.Select(row => row.Token), outputs.TokenIds);
+    }
+
     /// <summary>
     /// The top logprobs are the first of the row, higher ones first and lower ids first among equals, with the normaliser of the row's own token: random rows, rows with
     /// many equals, ascending and descending ones, rows of minus infinity; as many as are asked for.
@@ -129,9 +151,10 @@ public sealed class SampleKernelTests
         var penalties = new List<PenaltyToken>();
         var biases = new List<TokenBias>();
         var masks = new List<uint>();
-        var rows = cases.Select(test =>
+        var rows = cases.Select((test, index) =>
         {
             var row = test.Row;
+            row.Row = cases.Count - 1 - index;
             (row.FirstPenalty, row.PenaltyCount) = (penalties.Count, test.Penalties.Count);
             (row.FirstBias, row.BiasCount) = (biases.Count, test.Biases.Count);
             (row.FirstMask, row.MaskWords) = (masks.Count, test.Mask.Count);
@@ -149,6 +172,7 @@ public sealed class SampleKernelTests
             Penalties = session.Upload<PenaltyToken>([.. penalties]),
             Biases = session.Upload<TokenBias>([.. biases]),
             Masks = session.Upload<uint>([.. masks]),
+            Pending = session.Upload<int>([.. cases.Reverse().Select(test => test.Pending)]),
             TokenIds = session.Allocate<int>(outputs.TokenIds.Length),
             Logprobs = session.Upload<float>(outputs.Logprobs),
             TopIds = session.Upload<int>(outputs.TopIds),
@@ -173,5 +197,7 @@ public sealed class SampleKernelTests
         public IReadOnlyList<TokenBias> Biases { get; init; } = [];
 
         public IReadOnlyList<uint> Mask { get; init; } = [];
+
+        public int Pending { get; init; } = -1;
     }
 }

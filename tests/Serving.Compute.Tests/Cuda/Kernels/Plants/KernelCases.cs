@@ -44,6 +44,7 @@ internal static class KernelCases
             () => new SampleKernelTests().Sample_VectorFile_IsEqual(),
             () => new SampleKernelTests().Sample_BiasNamedTwice_AddsBoth(),
             () => new SampleKernelTests().Sample_BiasThenPenalty_KeepsTheOrder(),
+            () => new SampleKernelTests().Sample_PendingToken_IsCountedOnceMore(),
             () => new SampleKernelTests().TopLogprobs_AnyRow_AreTheFirst(257),
             () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.6f, 0, 9000, 5400),
         ],
