@@ -64,14 +64,14 @@ bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_RMS_NORM || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
     return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_SAMPLE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias)
-        && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0
+        && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
 }
 
 bool program_is_valid(const srv_program& program) {
     const bool sizes = program.hidden_size > 0 && program.layer_count > 0 && program.kv_head_count > 0 && program.head_count % program.kv_head_count == 0
         && program.head_size > 0 && program.head_size <= kMaxHead && program.head_size % 2 == 0 && program.vocabulary_size > 0
-        && program.rope_pairs * 2 == program.head_size && program.rope_positions > 0;
+        && program.rope_pairs * 2 == program.head_size && program.rope_positions > 0 && program.rope_tables > 0;
     if (!sizes || program.op_count <= 0 || program.buffer_count <= 0 || program.weight_count <= 0 || program.slice_count < 0) {
         return false;
     }
@@ -99,7 +99,7 @@ void carve_program(Engine& engine, const srv_program& from, Carver& carver, int 
     program.buffers = copy_table(carver, from.buffers, from.buffer_count);
     program.weights = copy_table(carver, from.weights, from.weight_count);
     program.slices = copy_table(carver, from.slices, from.slice_count);
-    const int64_t angles = int64_t{from.rope_positions} * from.rope_pairs;
+    const int64_t angles = int64_t{from.rope_tables} * from.rope_positions * from.rope_pairs;
     program.cosines = copy_table(carver, from.cosines, angles);
     program.sines = copy_table(carver, from.sines, angles);
     engine.weight_table = carver.take<Weight>(from.weight_count);
@@ -113,7 +113,7 @@ int64_t place_weights(Engine& engine) {
     int next_panel = 0;
     for (int i = 0; i < program.weight_count; i++) {
         Weight& weight = engine.weight_table[i];
-        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0, program.weights[i].format, 0};
+        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0, program.weights[i].format, 0, program.weights[i].offset};
         if (weight.kind == 2) {
             weight.bytes = round_up(int64_t{weight.columns} * 4, kAlign);
         } else {

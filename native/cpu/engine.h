@@ -42,6 +42,7 @@ struct Weight {
     int64_t bytes;
     int32_t format;  // srv_format
     int32_t blocks;  // of 64 inputs, for integers
+    float addend;    // of a vector's elements
 };
 
 // One activation buffer: Float32 as it is; BFloat16 as rounded floats or as bf16, whichever the instruction set's products read.

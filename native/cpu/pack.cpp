@@ -34,9 +34,12 @@ int slice_at(const srv_program& program, int weight, int column, int* border) {
 }
 
 void pack_vector(const Engine& engine, const Weight& weight, int first, const uint16_t* values, int64_t count) {
-    auto* to = reinterpret_cast<uint32_t*>(engine.weights.data + weight.offset) + first;
+    auto* to = reinterpret_cast<float*>(engine.weights.data + weight.offset) + first;
     for (int64_t i = 0; i < count; i++) {
-        to[i] = static_cast<uint32_t>(values[i]) << 16;
+        const uint32_t bits = static_cast<uint32_t>(values[i]) << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        to[i] = value + weight.addend;
     }
 }
 

@@ -3,6 +3,7 @@
 #include "attention/attention_merge.cuh"
 #include "attention/attention_plain.cuh"
 #include "attention/attention_prefill.cuh"
+#include "cap/cap.cuh"
 #include "copy_pages/copy_pages.cuh"
 #include "embed/embed.cuh"
 #include "gather/gather.cuh"

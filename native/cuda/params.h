@@ -52,6 +52,9 @@ enum {
 /* What a Linear does with its fp32 result: Serving.Compute.Programs.LinearOutput. */
 enum { SRV_LINEAR_ROUND = 0, SRV_LINEAR_KEEP = 1, SRV_LINEAR_ACCUMULATE = 2 };
 
+/* What a gate goes through: Serving.Compute.Programs.GateActivation. */
+enum { SRV_GATE_SILU = 0, SRV_GATE_GELU = 1 };
+
 /* ---- elements of arrays: the structs of Serving.Compute/Steps as they are ---- */
 
 typedef struct srv_sequence {
@@ -133,7 +136,7 @@ typedef struct srv_page_rotation {
 
 /* ---- parameters of the kernels ---- */
 
-/* srv_embed: output[row] = weight[token of row]. A negative token id v is sampled[~v], and pending[row] says which; otherwise pending[row] is -1.
+/* srv_embed: output[row] = weight[token of row] * scale. A negative token id v is sampled[~v], and pending[row] says which; otherwise pending[row] is -1.
    128 threads, no shared memory, a block per row. */
 typedef struct srv_embed_params {
     srv_address weight;    /* bf16 [vocabulary, weight_stride] */
@@ -142,27 +145,39 @@ typedef struct srv_embed_params {
     srv_address pending;   /* int [rows] */
     srv_address output;    /* float [rows, output_stride] */
     srv_address row_count; /* int */
-    int columns, weight_stride, output_stride, reserved;
+    int columns, weight_stride, output_stride;
+    float scale;
 } srv_embed_params;
 
-/* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * weight).
+/* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * (offset + weight)); added unrounded to output where accumulate is 1.
    256 threads, 64 bytes of shared memory, a block per row. */
 typedef struct srv_rms_norm_params {
     srv_address input;     /* float [rows, input_stride] */
     srv_address weight;    /* bf16 [columns] */
-    srv_address output;    /* bf16 [rows, output_stride] */
+    srv_address output;    /* bf16 (float where accumulate is 1) [rows, output_stride] */
     srv_address row_count; /* int */
     int columns, input_stride, output_stride;
-    float epsilon;
+    float epsilon, offset;
+    int accumulate;
 } srv_rms_norm_params;
 
-/* srv_silu_mul: output = round(silu(gate) * up), input being [gate | up] of columns each.
+/* srv_cap: values = cap * tanh(values / cap), in place. 256 threads, no shared memory, a block per row and 1,024 columns. */
+typedef struct srv_cap_params {
+    srv_address values;    /* float [rows, stride] */
+    srv_address row_count; /* int */
+    int columns, stride;
+    float cap;
+    int reserved;
+} srv_cap_params;
+
+/* srv_silu_mul: output = round(activation(gate) * up), input being [gate | up] of columns each.
    256 threads, no shared memory, a block per row and 2,048 columns. */
 typedef struct srv_silu_mul_params {
     srv_address input;     /* bf16 [rows, input_stride] */
     srv_address output;    /* bf16 [rows, output_stride] */
     srv_address row_count; /* int */
-    int columns, input_stride, output_stride, reserved;
+    int columns, input_stride, output_stride;
+    int activation;        /* SRV_GATE_... */
 } srv_silu_mul_params;
 
 /* srv_sum_planes: output[row] = the sum of the planes' rows, planes ascending; added to what the output holds where accumulate is 1. Rows are read and written up to
@@ -234,19 +249,19 @@ typedef struct srv_rope_append_params {
     srv_address positions;    /* int [rows] */
     srv_address append_pages; /* int [rows] */
     srv_address append_slots; /* int [rows] */
-    srv_address cosines;      /* float [positions, pair_count] */
+    srv_address cosines;      /* float [positions, pair_count] of the table that the layer turns by */
     srv_address sines;
     srv_address query_norm;   /* bf16 [head_size] or 0 */
     srv_address key_norm;     /* bf16 [head_size] or 0 */
     srv_address row_count;    /* int */
     int layer, head_count, kv_head_count, head_size, pair_count, input_stride, output_stride;
-    float epsilon;
+    float epsilon, query_offset, key_offset; /* added to the norms' weights */
 } srv_rope_append_params;
 
 /*
  * Attention; items of one launch come from one list. The second grid dimension is the kv head (grid.y = kv_head_count), but srv_attention_decode takes items and
  * heads in one (grid.y = 1).
- *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
+ *   srv_attention_plain    any head size up to 256, any number of rows per item, windows and caps; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
  *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 384 threads, SRV_ATTENTION_WGMMA_SHARED bytes
@@ -268,6 +283,8 @@ typedef struct srv_attention_params {
     srv_address row_count;    /* int */
     int layer, head_count, kv_head_count, head_size, query_stride, output_stride;
     float scale;
+    int window;               /* ordinals that a row sees, its own the last; 0 for all. srv_attention_plain only */
+    float cap;                /* scores become cap * tanh(score / cap); 0 for none. srv_attention_plain only */
     int reserved;
 } srv_attention_params;
 
@@ -324,7 +341,7 @@ typedef struct srv_shrink_params {
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
  *                            128 threads, SRV_FINISH_SHARED bytes, a block per tile and 512 columns of a slice
- *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what SiLU mul makes of the rounded end, bf16 [rows, output_stride]; mode is not used;
+ *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what gate mul makes of the rounded end, bf16 [rows, output_stride]; mode is SRV_GATE_...;
  *                            256 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  *   srv_finish_silu_mul_rows the same of rows one by one, whose deltas are there; 128 threads, no shared memory, a block per row and 512 columns of the output
  */

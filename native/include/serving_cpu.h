@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 4
+#define SRV_CPU_ABI_VERSION 5
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -69,7 +69,7 @@ typedef enum srv_op_kind {
     SRV_OP_LINEAR = 2,
     SRV_OP_ROPE_APPEND = 3,
     SRV_OP_ATTENTION = 4,
-    SRV_OP_SILU_MUL = 5,
+    SRV_OP_GATE_MUL = 5,
     SRV_OP_GATHER = 6,
     SRV_OP_LOGITS = 7,
     SRV_OP_SAMPLE = 8
@@ -84,12 +84,15 @@ typedef struct srv_op {
     int32_t bias;        /* weight index or -1 */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
     float epsilon;
-    float scale;
+    float scale;         /* of embeddings, of scores */
+    float cap;           /* bound of scores or logits, cap * tanh(x / cap); 0 for none */
+    int32_t window;      /* ordinals that a row attends to, its own the last; 0 for all */
+    int32_t table;       /* rotary table */
 } srv_op;
 
 typedef struct srv_buffer {
@@ -103,6 +106,7 @@ typedef struct srv_weight {
     int32_t columns;
     int32_t kind;   /* 0 matrix, 1 embedding, 2 vector */
     int32_t format; /* srv_format; a vector's is bf16 */
+    float offset;   /* added to a vector's elements as they are loaded, unrounded */
 } srv_weight;
 
 typedef struct srv_slice {
@@ -126,12 +130,12 @@ typedef struct srv_program {
     int32_t buffer_count;
     int32_t weight_count;
     int32_t slice_count;
-    int32_t reserved;
+    int32_t rope_tables;
     const srv_op* ops;
     const srv_buffer* buffers;
     const srv_weight* weights;
     const srv_slice* slices;
-    const float* cosines; /* [position, pair] */
+    const float* cosines; /* [table, position, pair] */
     const float* sines;
 } srv_program;
 

@@ -1,19 +1,42 @@
 // Paged attention, cut by ordinals: blocks of 32 inside splits of 512, both counted from ordinal 0, so that neither pages nor chunks nor sharing change
 // a bit. A task is up to 32 packed rows (token × group + head in group) of one sequence and kv head, over all splits or over one of them.
 
-// Scores → P, and the factor by which the output so far shrinks. A row sees `visible[r]` tokens of the block; rows that see none keep their state.
-static void soften_block(const AttentionScratch& s, float* scores, const int* visible, int rows, float scale) {
-    alignas(64) float raised[kAttentionRows] = {};
+// The tokens of a block that a row sees: from … end − 1; end is 0 where it sees none.
+struct Visible {
+    int from;
+    int end;
+};
+
+// What a row at an ordinal sees of the block that begins at `block`: what is at or before itself and, in a layer with a window, among the last so many.
+SRV_INLINE Visible visible_of(int ordinal, int window, int block) {
+    const int seen = ordinal + 1 - block;
+    const int end = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
+    const int from = window == 0 || seen <= window ? 0 : seen - window;
+    return from < end ? Visible{from, end} : Visible{0, 0};
+}
+
+// 16 scores: scaled, capped, those that are not seen −∞.
+SRV_INLINE Vector seen_scores(const float* scores, const srv_op& op, Visible seen, int first) {
     const Vector none = splat(kNoScore);
+    const int end = seen.end - first;
+    const int from = seen.from - first;
+    Vector x = mul(load(scores), splat(op.scale));
+    x = op.cap > 0 ? capped(x, op.cap) : x;
+    x = keep_first(x, end < 0 ? 0 : end < kLanes ? end : kLanes, none);
+    return from <= 0 ? x : keep_first(none, from < kLanes ? from : kLanes, x);
+}
+
+// Scores → P, and the factor by which the output so far shrinks. Rows that see none of the block keep their state.
+static void soften_block(const AttentionScratch& s, const srv_op& op, float* scores, const Visible* visible, int rows) {
+    alignas(64) float raised[kAttentionRows] = {};
     for (int r = 0; r < rows; r++) {
         float* row = scores + r * kScoreStride;
-        const int seen = visible[r];
-        const Vector a = keep_first(mul(load(row), splat(scale)), seen < kLanes ? seen : kLanes, none);
-        const Vector b = keep_first(mul(load(row + kLanes), splat(scale)), seen > kLanes ? seen - kLanes : 0, none);
+        const Vector a = seen_scores(row, op, visible[r], 0);
+        const Vector b = seen_scores(row + kLanes, op, visible[r], kLanes);
         store(row, a);
         store(row + kLanes, b);
         const float most = max_lanes(larger(a, b));
-        raised[r] = seen > 0 && most > s.split.maximum[r] ? most : s.split.maximum[r];
+        raised[r] = visible[r].end > 0 && most > s.split.maximum[r] ? most : s.split.maximum[r];
     }
 
     for (int r = 0; r < rows; r += kLanes) {
@@ -23,7 +46,7 @@ static void soften_block(const AttentionScratch& s, float* scores, const int* vi
     for (int r = 0; r < rows; r++) {
         float* row = scores + r * kScoreStride;
         Activation* p = s.weights + r * kBlock;
-        if (visible[r] <= 0) {
+        if (visible[r].end == 0) {
             store_rounded(p, zero());
             store_rounded(p + kLanes, zero());
             s.factor[r] = 1;
@@ -178,7 +201,11 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
     const int last = sequence.first_ordinal + (task.first_row + task.row_count - 1) / engine.group;
     const int end = (split + 1) * kSplit < last + 1 ? (split + 1) * kSplit : last + 1;
     clear_state(s.split, task.row_count, width);
-    for (int first = split * kSplit; first < end; first += kScoreStride) {
+
+    // Blocks before the window of the first row are before that of every row.
+    const int oldest = op.window == 0 ? 0 : sequence.first_ordinal + task.first_row / engine.group + 1 - op.window;
+    const int begin = oldest > split * kSplit ? oldest / kBlock * kBlock : split * kSplit;
+    for (int first = begin; first < end; first += kScoreStride) {
         BlockOperands operands[kBlockGroup];
         const uint16_t* keys[2 * kBlockGroup];
         int blocks = 0;
@@ -193,13 +220,12 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
 
         multiply<PageSource>(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false, 0);
         for (int block = 0; block < blocks; block++) {
-            int visible[kAttentionRows];
+            Visible visible[kAttentionRows];
             for (int r = 0; r < task.row_count; r++) {
-                const int seen = sequence.first_ordinal + (task.first_row + r) / engine.group + 1 - (first + block * kBlock);
-                visible[r] = seen < 0 ? 0 : seen > kBlock ? kBlock : seen;
+                visible[r] = visible_of(sequence.first_ordinal + (task.first_row + r) / engine.group, op.window, first + block * kBlock);
             }
 
-            soften_block(s, s.scores + block * kBlock, visible, task.row_count, op.scale);
+            soften_block(s, op, s.scores + block * kBlock, visible, task.row_count);
             multiply_values(s, operands[block], task.row_count, width);
         }
     }

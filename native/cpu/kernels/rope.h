@@ -68,7 +68,7 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
         const int row = unit / heads;
         const int head = unit % heads;
         const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride + head * head_size;
-        const int64_t angle = static_cast<int64_t>(job.step->positions[row]) * pairs;
+        const int64_t angle = (int64_t{op.table} * program.rope_positions + job.step->positions[row]) * pairs;
         const int page = job.step->append_pages[row];
         const int slot = job.step->append_slots[row];
         const int key_head = head - program.head_count;

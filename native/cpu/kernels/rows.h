@@ -1,4 +1,4 @@
-// Operations on single rows: embed, RMSNorm, SiLU·mul, gather. Rows are dealt to the workers in contiguous shares.
+// Operations on single rows: embed, RMSNorm, gate·mul, gather. Rows are dealt to the workers in contiguous shares.
 
 struct Share {
     int first;
@@ -15,14 +15,14 @@ SRV_INLINE const float* vector_weight(const Engine& engine, int index) {
 }
 
 // scale × integer, which fp32 holds exactly.
-static void embed_integers(const Engine& engine, const Weight& weight, int token, float* to) {
+static void embed_integers(const Engine& engine, const Weight& weight, int token, float by, float* to) {
     const int64_t panel_bytes = weight.bytes / weight.panel_count;
     const uint8_t* panel = engine.weights.data + weight.offset + token / kLanes * panel_bytes;
     for (int k = 0; k < weight.columns; k++) {
         const uint8_t* block = panel + k / kBlockInputs * (panel_bytes / weight.blocks);
         uint16_t scale;
         __builtin_memcpy(&scale, block + (k % kBlockInputs / kGroup * kLanes + token % kLanes) * 2, sizeof scale);
-        to[k] = widen(scale) * static_cast<float>(integer_of(block + kScaleBytes, weight.format, k % kBlockInputs, token % kLanes));
+        to[k] = widen(scale) * static_cast<float>(integer_of(block + kScaleBytes, weight.format, k % kBlockInputs, token % kLanes)) * by;
     }
 }
 
@@ -39,12 +39,12 @@ static void embed(const Engine& engine, const StepJob& job, const srv_op& op, in
         const uint16_t* from = base + static_cast<int64_t>(token / kLanes) * weight.pairs * 2 * kLanes + token % kLanes * 2;
         float* to = reinterpret_cast<float*>(output.data) + static_cast<int64_t>(row) * output.stride;
         if (weight.format != SRV_FORMAT_BF16) {
-            embed_integers(engine, weight, token, to);
+            embed_integers(engine, weight, token, op.scale, to);
             continue;
         }
 
         for (int k = 0; k < weight.columns; k++) {
-            to[k] = widen(from[k / 2 * 2 * kLanes + k % 2]);
+            to[k] = widen(from[k / 2 * 2 * kLanes + k % 2]) * op.scale;
         }
     }
 }
@@ -66,6 +66,19 @@ SRV_INLINE float mean_square(const float* x, int count) {
     return sum_lanes(sum) / static_cast<float>(count);
 }
 
+// output += norm(x) · weight, unrounded.
+SRV_INLINE void add_norm(const float* x, Vector scale, const float* weight, float* y, int columns) {
+    int k = 0;
+    for (; k + kLanes <= columns; k += kLanes) {
+        store(y + k, add(load(y + k), mul(mul(load(x + k), scale), load(weight + k))));
+    }
+
+    if (k < columns) {
+        const int left = columns - k;
+        store_first(y + k, add(load_first(y + k, left), mul(mul(load_first(x + k, left), scale), load_first(weight + k, left))), left);
+    }
+}
+
 static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worker) {
     const Buffer& input = engine.buffers[op.input];
     const Buffer& output = engine.buffers[op.output];
@@ -74,8 +87,14 @@ static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worke
     const Share share = share_of(engine, rows, worker);
     for (int row = share.first; row < share.end; row++) {
         const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride;
-        Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        const int64_t at = static_cast<int64_t>(row) * output.stride;
         const Vector scale = splat(1.0f / square_root(mean_square(x, columns) + op.epsilon));
+        if (op.mode == 2) {
+            add_norm(x, scale, weight, reinterpret_cast<float*>(output.data) + at, columns);
+            continue;
+        }
+
+        Activation* y = reinterpret_cast<Activation*>(output.data) + at;
         int k = 0;
         for (; k + kLanes <= columns; k += kLanes) {
             store_rounded(y + k, mul(mul(load(x + k), scale), load(weight + k)));
@@ -87,13 +106,26 @@ static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worke
     }
 }
 
-SRV_INLINE Vector silu_times(Vector gate, Vector up) {
+// gate · σ(z) · up: z is the gate itself for SiLU, and 2 √(2 / π) (x + 0.044715 x³) for GELU by tanh, as ½ (1 + tanh u) = σ(2u).
+SRV_INLINE Vector gate_times(Vector gate, Vector z, Vector up) {
     const Vector one = splat(1.0f);
-    return mul(div(gate, add(one, exponential(sub(zero(), gate)))), up);
+    return mul(div(gate, add(one, exponential(sub(zero(), z)))), up);
 }
 
+struct Silu {
+    SRV_INLINE Vector times(Vector gate, Vector up) { return gate_times(gate, gate, up); }
+};
+
+struct Gelu {
+    SRV_INLINE Vector times(Vector gate, Vector up) {
+        const Vector cubic = mul(mul(mul(gate, gate), splat(0.044715f)), gate);
+        return gate_times(gate, mul(add(gate, cubic), splat(1.5957691216f)), up);
+    }
+};
+
 // Rows and columns both: units of 256 columns, so that one row keeps several workers busy.
-static void silu_mul(const Engine& engine, const srv_op& op, int rows, int worker) {
+template <class Gate>
+static void gate_mul(const Engine& engine, const srv_op& op, int rows, int worker) {
     const Buffer& input = engine.buffers[op.input];
     const Buffer& output = engine.buffers[op.output];
     const int columns = output.columns;
@@ -109,12 +141,12 @@ static void silu_mul(const Engine& engine, const srv_op& op, int rows, int worke
         Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
         int k = first;
         for (; k + kLanes <= end; k += kLanes) {
-            store_rounded(y + k, silu_times(load_activation(gate + k), load_activation(up + k)));
+            store_rounded(y + k, Gate::times(load_activation(gate + k), load_activation(up + k)));
         }
 
         if (k < end) {
             // The row's padding makes whole vectors readable; only the row's own columns are written.
-            store_rounded_first(y + k, silu_times(load_activation(gate + k), load_activation(up + k)), end - k);
+            store_rounded_first(y + k, Gate::times(load_activation(gate + k), load_activation(up + k)), end - k);
         }
     }
 }

@@ -43,6 +43,13 @@ SRV_INLINE float exponential(float x) {
     return lanes[0];
 }
 
+// cap tanh(x / cap) as cap (1 - 2 / (1 + e^(2x / cap))).
+SRV_INLINE Vector capped(Vector x, float cap) {
+    const Vector one = splat(1.0f);
+    const Vector two = splat(2.0f);
+    return mul(splat(cap), sub(one, div(two, add(one, exponential(mul(div(x, splat(cap)), two))))));
+}
+
 SRV_INLINE float widen(uint16_t x) {
     const uint32_t bits = static_cast<uint32_t>(x) << 16;
     float value;

@@ -40,10 +40,13 @@ SRV_DEVICE float score_of(const uint16_t* query, const uint16_t* key, int head_s
     return score;
 }
 
-// Adds up to 32 tokens; lane l has token l's slot.
-SRV_DEVICE void attend_block(const SlotReader& slots, const uint16_t* query, float scale, int slot, int valid, RowState& state) {
+// A score as softmax takes it.
+SRV_DEVICE float softmax_score(const srv_attention_params& p, float score) { return p.cap > 0 ? capped(score * p.scale, p.cap) : score * p.scale; }
+
+// Adds the tokens of a block from `from` to before `valid`, one at least; lane l has token l's slot.
+SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader& slots, const uint16_t* query, int slot, int from, int valid, RowState& state) {
     const int lane = static_cast<int>(ptx::lane());
-    const float score = lane < valid ? score_of(query, slots.key(slot), slots.head_size) * scale : kNoScore;
+    const float score = lane >= from && lane < valid ? softmax_score(p, score_of(query, slots.key(slot), slots.head_size)) : kNoScore;
     const float most = warp_max(score);
     const float maximum = most > state.maximum ? most : state.maximum;
     const float factor = exponential(state.maximum - maximum);
@@ -55,7 +58,7 @@ SRV_DEVICE void attend_block(const SlotReader& slots, const uint16_t* query, flo
     }
 
     const float rounded = ptx::from_bf16(ptx::to_bf16(weight));
-    for (int token = 0; token < valid; token++) {
+    for (int token = from; token < valid; token++) {
         const float w = ptx::shuffle_index(rounded, token);
         const uint16_t* value = slots.value(ptx::shuffle_index(slot, token));
         for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < slots.head_size; i++) {
@@ -66,19 +69,27 @@ SRV_DEVICE void attend_block(const SlotReader& slots, const uint16_t* query, flo
     }
 }
 
-SRV_DEVICE RowState attend_split(const SlotReader& slots, const int* token_slots, const uint16_t* query, float scale, int split, int ordinal) {
+// Blocks are counted from ordinal 0 whatever the window: those before it are passed over, of the one that it begins in the tokens before it are masked.
+SRV_DEVICE RowState attend_split(const srv_attention_params& p, const SlotReader& slots, const int* token_slots, const uint16_t* query, int split, int ordinal) {
     RowState state = empty_state();
+    const int oldest = p.window == 0 ? 0 : larger(0, ordinal + 1 - p.window);
+    const int begin = larger(split * SRV_ATTENTION_SPLIT, oldest / SRV_ATTENTION_BLOCK * SRV_ATTENTION_BLOCK);
     const int end = smaller((split + 1) * SRV_ATTENTION_SPLIT, ordinal + 1);
-    for (int first = split * SRV_ATTENTION_SPLIT; first < end; first += SRV_ATTENTION_BLOCK) {
+    for (int first = begin; first < end; first += SRV_ATTENTION_BLOCK) {
         const int valid = smaller(SRV_ATTENTION_BLOCK, end - first);
         const int lane = static_cast<int>(ptx::lane());
-        attend_block(slots, query, scale, lane < valid ? token_slots[first + lane] : 0, valid, state);
+        attend_block(p, slots, query, lane < valid ? token_slots[first + lane] : 0, larger(0, oldest - first), valid, state);
     }
 
     return state;
 }
 
+// A split of which the row sees nothing, as it lies before its window, leaves no trace.
 SRV_DEVICE void merge_split(const RowState& split, RowState& merged) {
+    if (split.maximum == kNoScore) {
+        return;
+    }
+
     const MergeFactors by = merge_factors(merged.maximum, split.maximum);
     merged.maximum = by.maximum;
     merged.sum = ptx::fma(split.sum, by.now, merged.sum * by.before);
@@ -114,7 +125,7 @@ SRV_DEVICE void attend_row(const srv_attention_params& p, const srv_attention_it
     const int* token_slots = at<const int>(p.token_slots) + item.first_token;
     RowState merged = empty_state();
     for (int split = item.first_split; split < item.first_split + item.split_count && split * SRV_ATTENTION_SPLIT <= row.ordinal; split++) {
-        const RowState state = attend_split(slots, token_slots, query, p.scale, split, row.ordinal);
+        const RowState state = attend_split(p, slots, token_slots, query, split, row.ordinal);
         if (item.partial != 0) {
             write_state(p, state, state_of(p, at<const int>(p.row_partials)[row.row] + split, row.head));
         } else {

@@ -33,6 +33,9 @@ SRV_DEVICE float exponential(float x) {
     return x < -87.3f ? 0.0f : e * power_of_two(n);
 }
 
+// cap tanh(x / cap) as cap (1 - 2 / (1 + e^(2 x / cap))): the CPU kernels' arithmetic.
+SRV_DEVICE float capped(float x, float cap) { return cap * (1.0f - ptx::div_rn(2.0f, 1.0f + exponential(ptx::div_rn(x, cap) * 2.0f))); }
+
 // ln x for normal x > 0 within 1e-15: x = 2^n m with m in [1/2, 1) brought to [sqrt(1/2), sqrt(2)], ln m = 2 artanh((m - 1) / (m + 1)).
 SRV_DEVICE double natural_logarithm(double x) {
     uint64_t bits = __builtin_bit_cast(uint64_t, x);

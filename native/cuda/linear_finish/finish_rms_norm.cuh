@@ -107,8 +107,7 @@ SRV_DEVICE void finish_rows(const srv_finish_norm_params& p) {
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         add_row<Planes>(linear, row, row_delta(linear, row, 0), x);
         const float sum = block_sum(sum_of_squares(x, linear.columns), scratch);
-        write_normed(x, at<const uint16_t>(p.norm.weight), norm_factor(sum, linear.columns, p.norm.epsilon),
-            row_of<uint16_t>(p.norm.output, row, p.norm.output_stride), linear.columns);
+        write_normed(x, p.norm, norm_factor(sum, linear.columns, p.norm.epsilon), RoundedRow{row_of<uint16_t>(p.norm.output, row, p.norm.output_stride)}, linear.columns);
         ptx::barrier();
     }
 }

@@ -1,4 +1,4 @@
-// The end of a fused gate_up and SiLU·mul in one: round(silu(round(gate)) * round(up)), gate and up being product + bias + delta. The bits of
+// The end of a fused gate_up and gate·mul in one: round(activation(round(gate)) * round(up)), gate and up being product + bias + delta. The bits of
 // srv_linear_finish and srv_silu_mul after each other, without what one writes and the other reads.
 //
 // Memory: a unit is a tile of up to 64 rows of one adapter and 256 columns of the output, of both halves of the product: four warps make gate's delta, 64 columns
@@ -22,8 +22,10 @@ struct GateUp {
     Float4 gate, up;
 };
 
-// silu(gate) * up of values that are rounded as they would be in memory.
-SRV_DEVICE float activated(float gate, float up) { return silu(ptx::from_bf16(ptx::to_bf16(gate))) * ptx::from_bf16(ptx::to_bf16(up)); }
+// activation(gate) * up of values that are rounded as they would be in memory.
+SRV_DEVICE float activated(float gate, float up, int activation) {
+    return activation_of(ptx::from_bf16(ptx::to_bf16(gate)), activation) * ptx::from_bf16(ptx::to_bf16(up));
+}
 
 SRV_DEVICE bool is_adapted(const srv_linear_params& p, const srv_row_tile& tile, int slice) {
     return tile.slot >= 0 && p.lora.slice_count > 0 && binding_of(p.lora, tile.slot, slice).rank_blocks > 0;
@@ -46,8 +48,13 @@ SRV_DEVICE void add_delta(Float4& value, const float* delta) {
 }
 
 SRV_DEVICE void store_activated(const srv_linear_params& p, int row, int column, const GateUp& x) {
-    store_rounded(row_of<uint16_t>(p.output, row, p.output_stride) + column, {{activated(x.gate.v[0], x.up.v[0]), activated(x.gate.v[1], x.up.v[1]),
-        activated(x.gate.v[2], x.up.v[2]), activated(x.gate.v[3], x.up.v[3])}});
+    Float4 y;
+    SRV_UNROLL
+    for (int i = 0; i < 4; i++) {
+        y.v[i] = activated(x.gate.v[i], x.up.v[i], p.mode);
+    }
+
+    store_rounded(row_of<uint16_t>(p.output, row, p.output_stride) + column, y);
 }
 
 // A thread's columns one by one, of any width.
@@ -56,7 +63,7 @@ SRV_DEVICE void activate_columns(const srv_linear_params& p, int row, int column
     uint16_t* y = row_of<uint16_t>(p.output, row, p.output_stride);
     for (int i = 0; i < smaller(4, width - column); i++) {
         const float g = finished_one(p, row, column + i, gate ? gate_delta[i] : 0.0f, gate);
-        y[column + i] = ptx::to_bf16(activated(g, finished_one(p, row, width + column + i, up ? up_delta[i] : 0.0f, up)));
+        y[column + i] = ptx::to_bf16(activated(g, finished_one(p, row, width + column + i, up ? up_delta[i] : 0.0f, up), p.mode));
     }
 }
 

@@ -1,4 +1,4 @@
-// output = round(input * rsqrt(mean(input^2) + epsilon) * weight), in fp32.
+// output = round(input * rsqrt(mean(input^2) + epsilon) * (offset + weight)), in fp32; or added unrounded to an output in fp32.
 //
 // Memory: a block per row, 16 bytes per thread and step; the second pass over the row finds it in L1.
 // Bytes per row: 4 columns read, 2 columns written; the weight's 2 columns stay in L2. Operations: 4 per column.
@@ -25,15 +25,41 @@ SRV_DEVICE float sum_of_squares(const float* x, int columns) {
     return sum;
 }
 
-SRV_DEVICE void write_normed(const float* x, const uint16_t* weight, float factor, uint16_t* y, int columns) {
+// Where what is normed goes: rounded to its own buffer, or onto what is there.
+struct RoundedRow {
+    uint16_t* y;
+
+    SRV_DEVICE void put(int k, const Float4& value) const { store_rounded(y + k, value); }
+    SRV_DEVICE void put_one(int k, float value) const { y[k] = ptx::to_bf16(value); }
+};
+
+struct ResidualRow {
+    float* y;
+
+    SRV_DEVICE void put(int k, const Float4& value) const {
+        const Float4 before = load_floats(y + k);
+        store_floats(y + k, {{before.v[0] + value.v[0], before.v[1] + value.v[1], before.v[2] + value.v[2], before.v[3] + value.v[3]}});
+    }
+
+    SRV_DEVICE void put_one(int k, float value) const { y[k] += value; }
+};
+
+template <class Row>
+SRV_DEVICE void write_normed(const float* x, const srv_rms_norm_params& p, float factor, Row to, int columns) {
+    const uint16_t* weight = at<const uint16_t>(p.weight);
     for (int k = static_cast<int>(ptx::thread_index()) * 4; k < columns; k += 1024) {
         if (k + 4 <= columns) {
             const Float4 v = load_floats(x + k);
-            const Float4 w = load_widened(weight + k);
-            store_rounded(y + k, {{v.v[0] * factor * w.v[0], v.v[1] * factor * w.v[1], v.v[2] * factor * w.v[2], v.v[3] * factor * w.v[3]}});
+            Float4 w = load_widened(weight + k);
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                w.v[i] = v.v[i] * factor * (p.offset + w.v[i]);
+            }
+
+            to.put(k, w);
         } else {
             for (int i = k; i < columns; i++) {
-                y[i] = ptx::to_bf16(x[i] * factor * ptx::from_bf16(weight[i]));
+                to.put_one(i, x[i] * factor * (p.offset + ptx::from_bf16(weight[i])));
             }
         }
     }
@@ -45,7 +71,13 @@ SRV_KERNEL(srv_rms_norm, srv_rms_norm_params, 256) {
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const float* x = row_of<const float>(p.input, row, p.input_stride);
         const float sum = block_sum(sum_of_squares(x, p.columns), scratch);
-        write_normed(x, at<const uint16_t>(p.weight), norm_factor(sum, p.columns, p.epsilon), row_of<uint16_t>(p.output, row, p.output_stride), p.columns);
+        const float factor = norm_factor(sum, p.columns, p.epsilon);
+        if (p.accumulate == 0) {
+            write_normed(x, p, factor, RoundedRow{row_of<uint16_t>(p.output, row, p.output_stride)}, p.columns);
+        } else {
+            write_normed(x, p, factor, ResidualRow{row_of<float>(p.output, row, p.output_stride)}, p.columns);
+        }
+
         ptx::barrier();
     }
 }

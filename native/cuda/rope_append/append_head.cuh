@@ -12,9 +12,10 @@ struct HeadTurn {
     const float* cosines;
     const float* sines;
     float factor;          // of the norm
+    float offset;          // of its weight
 };
 
-SRV_DEVICE float normed(const float* x, int i, const HeadTurn& by) { return by.norm == nullptr ? x[i] : x[i] * by.factor * ptx::from_bf16(by.norm[i]); }
+SRV_DEVICE float normed(const float* x, int i, const HeadTurn& by) { return by.norm == nullptr ? x[i] : x[i] * by.factor * (by.offset + ptx::from_bf16(by.norm[i])); }
 
 SRV_DEVICE void turn_head(const float* x, HeadTurn by, float epsilon, int head_size, int pairs, uint16_t* y) {
     const int lane = static_cast<int>(ptx::lane());
@@ -42,7 +43,7 @@ SRV_DEVICE void turn_head(const float* x, HeadTurn by, float epsilon, int head_s
 // One head of a row's [q | k | v], x, to where it belongs.
 SRV_DEVICE void rope_append_head(const srv_rope_append_params& p, const float* x, int row, int head) {
     const int64_t angle = static_cast<int64_t>(at<const int>(p.positions)[row]) * p.pair_count;
-    HeadTurn by = {at<const uint16_t>(p.query_norm), at<const float>(p.cosines) + angle, at<const float>(p.sines) + angle, 1};
+    HeadTurn by = {at<const uint16_t>(p.query_norm), at<const float>(p.cosines) + angle, at<const float>(p.sines) + angle, 1, p.query_offset};
     if (head < p.head_count) {
         turn_head(x, by, p.epsilon, p.head_size, p.pair_count, row_of<uint16_t>(p.output, row, p.output_stride) + head * p.head_size);
         return;
@@ -55,6 +56,7 @@ SRV_DEVICE void rope_append_head(const srv_rope_append_params& p, const float* x
     uint16_t* y = page_head(p.pages, p.page_bytes, page, p.layer, which, p.kv_head_count, kv_head, p.head_size) + slot * p.head_size;
     if (which == 0) {
         by.norm = at<const uint16_t>(p.key_norm);
+        by.offset = p.key_offset;
         turn_head(x, by, p.epsilon, p.head_size, p.pair_count, y);
     } else {
         for (int i = static_cast<int>(ptx::lane()); i < p.head_size; i += 32) {

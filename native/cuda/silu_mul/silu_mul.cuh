@@ -1,20 +1,26 @@
-// output = round(silu(gate) * up) in fp32 on bf16 inputs that lie side by side.
+// output = round(activation(gate) * up) in fp32 on bf16 inputs that lie side by side.
 //
 // Memory: a unit is a row and 2,048 columns, 8 bytes per thread and step from both halves.
 // Bytes per column: 4 read, 2 written. Operations: about 20, most of them the exponential.
 #pragma once
 #include "silu.cuh"
 
-SRV_DEVICE void silu_mul_columns(const uint16_t* gate, const uint16_t* up, uint16_t* y, int first, int end) {
+SRV_DEVICE void silu_mul_columns(const uint16_t* gate, const uint16_t* up, int activation, uint16_t* y, int first, int end) {
     for (int k = first + static_cast<int>(ptx::thread_index()) * 4; k < end; k += 1024) {
         if (k + 4 <= end && (reinterpret_cast<uint64_t>(up) & 7) == 0) {
             const Float4 g = load_widened(gate + k);
             const Float4 u = load_widened(up + k);
-            store_rounded(y + k, {{silu(g.v[0]) * u.v[0], silu(g.v[1]) * u.v[1], silu(g.v[2]) * u.v[2], silu(g.v[3]) * u.v[3]}});
+            Float4 activated;
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                activated.v[i] = activation_of(g.v[i], activation) * u.v[i];
+            }
+
+            store_rounded(y + k, activated);
         } else {
             // The last columns, or a width that is no multiple of four, where up's row is not aligned.
             for (int i = k; i < smaller(k + 4, end); i++) {
-                y[i] = ptx::to_bf16(silu(ptx::from_bf16(gate[i])) * ptx::from_bf16(up[i]));
+                y[i] = ptx::to_bf16(activation_of(ptx::from_bf16(gate[i]), activation) * ptx::from_bf16(up[i]));
             }
         }
     }
@@ -28,6 +34,6 @@ SRV_KERNEL(srv_silu_mul, srv_silu_mul_params, 256) {
         const int row = unit / chunks;
         const int first = unit % chunks * kColumns;
         const uint16_t* gate = row_of<const uint16_t>(p.input, row, p.input_stride);
-        silu_mul_columns(gate, gate + p.columns, row_of<uint16_t>(p.output, row, p.output_stride), first, smaller(first + kColumns, p.columns));
+        silu_mul_columns(gate, gate + p.columns, p.activation, row_of<uint16_t>(p.output, row, p.output_stride), first, smaller(first + kColumns, p.columns));
     }
 }

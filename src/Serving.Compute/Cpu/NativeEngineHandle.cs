@@ -53,6 +53,7 @@ internal sealed unsafe class NativeEngineHandle : SafeHandleZeroOrMinusOneIsInva
                 BufferCount = buffers.Length,
                 WeightCount = weights.Length,
                 SliceCount = slices.Length,
+                RopeTables = program.Rope.TableCount,
                 Ops = opTable,
                 Buffers = bufferTable,
                 Weights = weightTable,

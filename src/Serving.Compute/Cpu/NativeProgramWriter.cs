@@ -6,6 +6,9 @@ namespace Serving.Compute.Cpu;
 /// <summary>Writes a program's lists as the arrays that the library reads once, at creation.</summary>
 internal static class NativeProgramWriter
 {
+    /// <summary>A norm that adds to its output, as a Linear that does.</summary>
+    private const int Accumulates = (int)LinearOutput.Accumulate;
+
     /// <summary>The operations, one srv_op each.</summary>
     public static NativeOp[] Ops(ModelProgram program) => [.. program.Ops.Select(Convert)];
 
@@ -15,7 +18,7 @@ internal static class NativeProgramWriter
 
     /// <summary>The weights.</summary>
     public static NativeWeight[] Weights(ModelProgram program) =>
-        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind, Format = (int)weight.Format })];
+        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind, Format = (int)weight.Format, Offset = weight.Offset })];
 
     /// <summary>The slices.</summary>
     public static NativeSlice[] Slices(ModelProgram program) =>
@@ -23,8 +26,8 @@ internal static class NativeProgramWriter
 
     private static NativeOp Convert(ProgramOp op) => op switch
     {
-        EmbedOp e => Op(NativeOpKind.Embed, -1, e.Output, e.Weight),
-        RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight) with { Epsilon = n.Epsilon },
+        EmbedOp e => Op(NativeOpKind.Embed, -1, e.Output, e.Weight) with { Scale = e.Scale },
+        RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight) with { Epsilon = n.Epsilon, Mode = n.Accumulate ? Accumulates : 0 },
         LinearOp l => Op(NativeOpKind.Linear, l.Input, l.Output, l.Weight) with
         {
             Bias = l.Bias ?? -1,
@@ -38,11 +41,12 @@ internal static class NativeProgramWriter
             QueryNorm = r.QueryNorm ?? -1,
             KeyNorm = r.KeyNorm ?? -1,
             Epsilon = r.Epsilon,
+            Table = r.Table,
         },
-        PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, -1) with { Layer = a.Layer, Scale = a.Scale },
-        SiluMulOp s => Op(NativeOpKind.SiluMul, s.Input, s.Output, -1),
+        PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
+        GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation },
         GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
-        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep },
+        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap },
         SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),
         _ => throw new ArgumentException($"The CPU backend has no kernel for {op.GetType().Name}.", nameof(op)),
     };

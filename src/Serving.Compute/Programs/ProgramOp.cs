@@ -6,7 +6,7 @@ public enum LinearOutput
     /// <summary>Rounded once to a bf16 buffer.</summary>
     Round,
 
-    /// <summary>Written unrounded to an fp32 buffer (RoPE follows and rounds).</summary>
+    /// <summary>Written unrounded to an fp32 buffer: RoPE follows and rounds, or a norm adds it to the residual stream (o and down of Gemma).</summary>
     Keep,
 
     /// <summary>Added unrounded to an fp32 buffer: the residual stream (o and down).</summary>
@@ -18,41 +18,70 @@ public enum LinearOutput
     Partial,
 }
 
+/// <summary>What a gate goes through before it multiplies.</summary>
+public enum GateActivation
+{
+    /// <summary>x ÷ (1 + e⁻ˣ) (Llama, Mistral, Qwen).</summary>
+    Silu,
+
+    /// <summary>GELU by tanh, ½x(1 + tanh(√(2 ÷ π)(x + 0.044715x³))) (arXiv 1606.08415; Gemma).</summary>
+    GeluTanh,
+}
+
 /// <summary>One operation of a <see cref="ModelProgram"/>. Buffers and weights are indices into the program's lists.</summary>
 public abstract record ProgramOp;
 
-/// <summary>output[row] (fp32) = weight[token of row].</summary>
-public sealed record EmbedOp(int Output, int Weight) : ProgramOp;
+/// <summary>output[row] (fp32) = weight[token of row] · <paramref name="Scale"/>, unrounded.</summary>
+public sealed record EmbedOp(int Output, int Weight, float Scale = 1) : ProgramOp;
 
-/// <summary>output (bf16) = x · rsqrt(mean(x²) + epsilon) · weight, in fp32, rounded once. Input fp32.</summary>
-public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon) : ProgramOp;
+/// <summary>
+/// output (bf16) = x · rsqrt(mean(x²) + epsilon) · weight, in fp32, rounded once. Input fp32. With <paramref name="Accumulate"/> it is added unrounded to output, fp32:
+/// the residual stream of models that norm what attention and MLP give back.
+/// </summary>
+public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon, bool Accumulate = false) : ProgramOp;
 
 /// <summary>output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>.</summary>
 public sealed record LinearOp(int Input, int Output, int Weight, int? Bias, LinearOutput Mode, IReadOnlyList<LoraSlice> Slices) : ProgramOp;
 
 /// <summary>
 /// Splits input (fp32, [q | k | v]) into heads; norms q and k per head where weights are given (Qwen3); rotates q and k by the row's
-/// position (half-split pairs: element i with element i + headSize/2); rounds q to output (bf16) and k, v once to the row's page slot of <paramref name="Layer"/>.
+/// position (half-split pairs: element i with element i + headSize/2) in table <paramref name="Table"/> of the program's <see cref="RopeTable"/>; rounds q to output (bf16)
+/// and k, v once to the row's page slot of <paramref name="Layer"/>.
 /// </summary>
-public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? QueryNorm, int? KeyNorm, float Epsilon) : ProgramOp;
+public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? QueryNorm, int? KeyNorm, float Epsilon, int Table = 0) : ProgramOp;
 
-/// <summary>Causal attention by ordinal of input (q, bf16) over the sequence's pages of <paramref name="Layer"/>; output bf16. Scores are multiplied by <paramref name="Scale"/>.</summary>
-public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Scale) : ProgramOp;
+/// <summary>
+/// Causal attention by ordinal of input (q, bf16) over the sequence's pages of <paramref name="Layer"/>; output bf16. Scores are multiplied by <paramref name="Scale"/>,
+/// and with a cap then made cap · tanh(score ÷ cap).
+/// </summary>
+/// <param name="Input">Queries.</param>
+/// <param name="Output">What they attended to.</param>
+/// <param name="Layer">Layer number.</param>
+/// <param name="Scale">Factor of the scores.</param>
+/// <param name="Window">
+/// A row attends to so many ordinals, its own the last of them; 0 for all up to its own. Blocks and splits are counted from ordinal 0 all the same, so that the window
+/// changes which are walked and masked, and no order of accumulation.
+/// </param>
+/// <param name="ScoreCap">Bound of the scores (Gemma 2); 0 for none.</param>
+public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Scale, int Window = 0, float ScoreCap = 0) : ProgramOp;
 
-/// <summary>output (bf16) = silu(gate) · up in fp32; input (bf16) is [gate | up].</summary>
-public sealed record SiluMulOp(int Input, int Output) : ProgramOp;
+/// <summary>output (bf16) = activation(gate) · up in fp32; input (bf16) is [gate | up].</summary>
+public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu) : ProgramOp;
 
 /// <summary>output[i] = input[row of output i], fp32: the rows that go on to logits.</summary>
 public sealed record GatherOp(int Input, int Output) : ProgramOp;
 
-/// <summary>output (fp32) = input (bf16) · weightᵀ, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes.</summary>
-public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0) : ProgramOp;
+/// <summary>
+/// output (fp32) = input (bf16) · weightᵀ, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes; with a <paramref name="Cap"/> above 0 then
+/// cap · tanh(logit ÷ cap).
+/// </summary>
+public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0, float Cap = 0) : ProgramOp;
 
 /// <summary>Samples or scores every output row of input (fp32 logits) as its <c>SampleRow</c> says.</summary>
 public sealed record SampleOp(int Input) : ProgramOp;
 
-/// <summary>output (fp32) += the sum of input (fp32) over all ranks, the same bits on each. Of a rank's program only.</summary>
-public sealed record AllReduceOp(int Input, int Output) : ProgramOp;
+/// <summary>output (fp32) += the sum of input (fp32) over all ranks, the same bits on each; or = that sum, without <paramref name="Accumulate"/>. Of a rank's program only.</summary>
+public sealed record AllReduceOp(int Input, int Output, bool Accumulate = true) : ProgramOp;
 
 /// <summary>output (fp32) = the inputs (fp32) of all ranks side by side, rank 0's first, as far as output's columns go. Of a rank's program only.</summary>
 public sealed record AllGatherOp(int Input, int Output) : ProgramOp;

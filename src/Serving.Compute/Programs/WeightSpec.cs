@@ -24,6 +24,9 @@ public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, W
 {
     /// <summary>How its elements are kept; vectors are always as they come.</summary>
     public WeightFormat Format { get; init; } = WeightFormat.BFloat16;
+
+    /// <summary>Added in fp32 to every element of a vector as it is loaded, and not rounded: 1 for norms whose checkpoint holds the difference from 1 (Gemma).</summary>
+    public float Offset { get; init; }
 }
 
 /// <summary>One tensor of a checkpoint and where it goes in a <see cref="WeightSpec"/>.</summary>

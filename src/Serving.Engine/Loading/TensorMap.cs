@@ -28,15 +28,17 @@ internal sealed partial class TensorMap
         var map = new TensorMap();
         var used = new HashSet<string>(StringComparer.Ordinal);
         var missing = new List<string>();
-        var tied = program.Weights.All(weight => weight.Parts.All(part => part.TensorName != TensorNames.Head));
+        var names = TensorSpelling.Of(program, checkpoint);
+        var tied = program.Weights.All(weight => weight.Parts.All(part => TensorNames.WithoutPrefix(part.TensorName) != TensorNames.Head));
         foreach (var weight in program.Weights)
         {
             foreach (var part in weight.Parts)
             {
-                used.Add(part.TensorName);
-                if (Find(checkpoint, part.TensorName, tied) is not { } location)
+                var name = names.Of(part.TensorName);
+                used.Add(name);
+                if (Find(checkpoint, names, part.TensorName, tied) is not { } location)
                 {
-                    missing.Add(part.TensorName);
+                    missing.Add(name);
                     continue;
                 }
 
@@ -46,14 +48,14 @@ internal sealed partial class TensorMap
         }
 
         Refuse("the checkpoint has no tensor", missing);
-        Refuse("the model has no place for tensor", [.. checkpoint.TensorNames.Where(name => !used.Contains(name) && !IsHarmless(name, tied)).Order(StringComparer.Ordinal)]);
+        Refuse("the model has no place for tensor", [.. checkpoint.TensorNames.Where(name => !used.Contains(name) && !names.IsOfOtherPart(name) && !IsHarmless(names, name, tied)).Order(StringComparer.Ordinal)]);
         return map;
     }
 
-    private static TensorLocation? Find(Checkpoint checkpoint, string name, bool tied)
+    private static TensorLocation? Find(Checkpoint checkpoint, TensorSpelling names, string name, bool tied)
     {
-        if (checkpoint.TryGet(name, out var reader, out var tensor)
-            || (tied && name == TensorNames.Embedding && checkpoint.TryGet(TensorNames.Head, out reader, out tensor)))
+        var isTied = tied && TensorNames.WithoutPrefix(name) == TensorNames.Embedding;
+        if (checkpoint.TryGet(names.Of(name), out var reader, out var tensor) || (isTied && checkpoint.TryGet(names.Head, out reader, out tensor)))
         {
             return new TensorLocation(reader, tensor);
         }
@@ -81,9 +83,9 @@ internal sealed partial class TensorMap
     }
 
     /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, and tables made from the config.</summary>
-    private static bool IsHarmless(string name, bool tied) => (tied && name == TensorNames.Head) || InverseFrequencies().IsMatch(name);
+    private static bool IsHarmless(TensorSpelling names, string name, bool tied) => (tied && name == names.Head) || InverseFrequencies().IsMatch(name);
 
-    [GeneratedRegex(@"^model\.(layers\.[0-9]{1,4}\.self_attn\.)?rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(language_model\.)?model\.(language_model\.)?(layers\.[0-9]{1,4}\.self_attn\.)?rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
     private static partial Regex InverseFrequencies();
 
     private static void Refuse(string what, List<string> names)

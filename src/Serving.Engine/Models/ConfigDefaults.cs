@@ -5,4 +5,29 @@ namespace Serving.Engine.Models;
 /// <param name="HeadSize">Elements of a head; null for hidden size ÷ heads.</param>
 /// <param name="SlidingWindow">Attention window in tokens; null for none.</param>
 /// <param name="UsesSlidingWindow">Whether a window that is given counts when <c>use_sliding_window</c> is left out.</param>
-public sealed record ConfigDefaults(int? KvHeads = null, int? HeadSize = null, int? SlidingWindow = null, bool UsesSlidingWindow = true);
+public sealed record ConfigDefaults(int? KvHeads = null, int? HeadSize = null, int? SlidingWindow = null, bool UsesSlidingWindow = true)
+{
+    /// <summary>Query heads; null where the key is required.</summary>
+    public int? Heads { get; init; }
+
+    /// <summary>Tokens of the vocabulary; null where the key is required.</summary>
+    public int? Vocabulary { get; init; }
+
+    /// <summary>Positions; null where the key is required.</summary>
+    public int? Positions { get; init; }
+
+    /// <summary>Whether the logits are made with the embedding table.</summary>
+    public bool Tied { get; init; }
+
+    /// <summary>Base of the rotary frequencies.</summary>
+    public double RopeTheta { get; init; } = 10_000;
+
+    /// <summary>Keys that change arithmetic in a way that this family's builder implements.</summary>
+    public IReadOnlyList<string> Implemented { get; init; } = [];
+
+    /// <summary>Names of the activation that the family has.</summary>
+    public IReadOnlyList<string> Activations { get; init; } = ["silu", "swish"];
+
+    /// <summary>Whether layers that have a window are run with it, so that it bounds no positions.</summary>
+    public bool RunsWindows { get; init; }
+}

@@ -5,30 +5,37 @@ namespace Serving.Engine.Models;
 /// <summary>Reads what all decoder families have in common in <c>config.json</c>. Sizes are bounded so that no product of them overflows later.</summary>
 public static class ConfigReader
 {
+    /// <summary>Most layers.</summary>
+    public const int MaxLayers = 1024;
+
+    /// <summary>Most tokens that end a sequence.</summary>
+    public const int MaxEosIds = 256;
+
     private const int MaxWidth = 1 << 16;
     private const int MaxIntermediate = 1 << 20;
-    private const int MaxLayers = 1024;
     private const int MaxHeads = 1024;
     private const int MaxHeadSize = 1024;
     private const int MaxVocabulary = 1 << 22;
-    private const int MaxEosIds = 256;
 
     /// <summary>Reads a config, refusing by name every key that changes arithmetic in a way that is not implemented.</summary>
-    public static ModelConfig Read(JsonFields fields, ConfigDefaults defaults)
+    /// <param name="fields">The file, or the part of it that describes the decoder.</param>
+    /// <param name="defaults">What the family takes for keys that are not there.</param>
+    /// <param name="architecture">The family's name where <paramref name="fields"/> do not say it.</param>
+    public static ModelConfig Read(JsonFields fields, ConfigDefaults defaults, string? architecture = null)
     {
-        RefusedKeys.Check(fields);
+        RefusedKeys.Check(fields, defaults);
         var shape = ReadShape(fields, defaults);
-        var declared = fields.Int("max_position_embeddings", 1, ModelConfig.MaxPositionsLimit);
-        var rope = RopeConfig.Parse(fields, declared);
+        var declared = fields.Int("max_position_embeddings", 1, ModelConfig.MaxPositionsLimit, defaults.Positions);
+        var rope = RopeConfig.Parse(fields, declared, defaults.RopeTheta);
         var positions = rope.Scaling is YarnRope yarn ? Math.Max(declared, Stretched(yarn)) : declared;
         return new ModelConfig
         {
-            Architecture = ModelRegistry.ArchitectureOf(fields),
+            Architecture = architecture ?? ModelRegistry.ArchitectureOf(fields),
             Shape = shape,
-            MaxPositions = Math.Min(positions, SlidingWindow(fields, defaults) ?? positions),
+            MaxPositions = defaults.RunsWindows ? positions : Math.Min(positions, SlidingWindow(fields, defaults) ?? positions),
             RmsEpsilon = (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, 1e-6),
             Rope = rope,
-            TiedEmbeddings = fields.Flag("tie_word_embeddings", false),
+            TiedEmbeddings = fields.Flag("tie_word_embeddings", defaults.Tied),
             EosIds = fields.Ints("eos_token_id", 0, shape.VocabularySize - 1, MaxEosIds),
         };
     }
@@ -36,7 +43,7 @@ public static class ConfigReader
     private static ModelShape ReadShape(JsonFields fields, ConfigDefaults defaults)
     {
         var hidden = fields.Int("hidden_size", 1, MaxWidth);
-        var heads = fields.Int("num_attention_heads", 1, MaxHeads);
+        var heads = fields.Int("num_attention_heads", 1, MaxHeads, defaults.Heads);
         var kvHeads = fields.Int("num_key_value_heads", 1, heads, defaults.KvHeads ?? heads);
         if (heads % kvHeads != 0)
         {
@@ -61,7 +68,7 @@ public static class ConfigReader
             heads,
             kvHeads,
             headSize,
-            fields.Int("vocab_size", 1, MaxVocabulary));
+            fields.Int("vocab_size", 1, MaxVocabulary, defaults.Vocabulary));
     }
 
     private static int? Derived(JsonFields fields, int hidden, int heads)

@@ -3,8 +3,9 @@ using Serving.Compute.Programs;
 namespace Serving.Engine.Models;
 
 /// <summary>
-/// The decoder that Llama, Mistral and Qwen share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
-/// norm, fused gate and up, SiLU·mul, down onto the residual; at the end gather, norm, logits, sample. Tensor names are Hugging Face's.
+/// The decoder that all families share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
+/// norm, fused gate and up, gate·mul, down onto the residual; at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
+/// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual. Tensor names are Hugging Face's.
 /// </summary>
 internal sealed class DecoderProgram
 {
@@ -18,6 +19,7 @@ internal sealed class DecoderProgram
     private readonly int _attended;
     private readonly int _gateUp;
     private readonly int _activated;
+    private readonly int _projected;
 
     private DecoderProgram(ModelConfig config)
     {
@@ -30,6 +32,7 @@ internal sealed class DecoderProgram
         _attended = _writer.Buffer("attended", _shape.QueryWidth, BufferElement.BFloat16);
         _gateUp = _writer.Buffer("gate_up", 2 * _shape.IntermediateSize, BufferElement.BFloat16);
         _activated = _writer.Buffer("activated", _shape.IntermediateSize, BufferElement.BFloat16);
+        _projected = config.PostNorms ? _writer.Buffer("projected", _shape.HiddenSize, BufferElement.Float32) : _residual;
     }
 
     /// <summary>Builds the program of a config for sequences of up to <paramref name="positions"/> positions.</summary>
@@ -38,8 +41,8 @@ internal sealed class DecoderProgram
         var shape = config.Shape;
         var program = new DecoderProgram(config);
         var embedding = program._writer.Matrix(
-            "embedding", shape.HiddenSize, WeightKind.Embedding, (TensorNames.Embedding, shape.VocabularySize));
-        program._writer.Op(new EmbedOp(program._residual, embedding));
+            "embedding", shape.HiddenSize, WeightKind.Embedding, (config.TensorPrefix + TensorNames.Embedding, shape.VocabularySize));
+        program._writer.Op(new EmbedOp(program._residual, embedding, config.EmbeddingScale));
         for (var layer = 0; layer < shape.LayerCount; layer++)
         {
             program.AddAttention(layer);
@@ -47,14 +50,22 @@ internal sealed class DecoderProgram
         }
 
         program.AddHead(embedding);
-        return program._writer.ToProgram(name, shape, RopeFrequencies.CreateTable(config.Rope, shape.HeadSize, positions));
+        return program._writer.ToProgram(name, shape, program.CreateRope(positions));
     }
+
+    private RopeTable CreateRope(int positions)
+    {
+        var table = RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions);
+        return _config.LocalRope is { } local ? RopeTable.Join(table, RopeFrequencies.CreateTable(local, _shape.HeadSize, positions)) : table;
+    }
+
+    private string LayerPrefix(int layer) => $"{_config.TensorPrefix}model.layers.{layer}.";
 
     private void AddAttention(int layer)
     {
-        var prefix = $"model.layers.{layer}.self_attn.";
+        var prefix = LayerPrefix(layer) + "self_attn.";
         var (hidden, queryWidth, kvWidth) = (_shape.HiddenSize, _shape.QueryWidth, _shape.KvWidth);
-        AddNorm($"model.layers.{layer}.input_layernorm.weight", _residual, _normed);
+        AddNorm(LayerPrefix(layer) + "input_layernorm.weight", _residual, _normed);
         var weight = _writer.Matrix(
             $"layer {layer} qkv",
             hidden,
@@ -70,16 +81,20 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Key, hidden, queryWidth, kvWidth),
             _writer.Slice(layer, Projection.Value, hidden, queryWidth + kvWidth, kvWidth),
         ]));
-        _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"), _config.RmsEpsilon));
-        _writer.Op(new PagedAttentionOp(_query, _attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize))));
+        var window = _config.Windows.Count == 0 ? 0 : _config.Windows[layer];
+        var table = window > 0 && _config.LocalRope is not null ? 1 : 0;
+        var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
+        _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table));
+        _writer.Op(new PagedAttentionOp(_query, _attended, layer, _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _config.ScoreCap));
         AddOntoResidual(layer, Projection.Output, prefix + "o_proj", _attended, queryWidth, _config.OutputBias);
+        AddPostNorm(LayerPrefix(layer) + "post_attention_layernorm.weight");
     }
 
     private void AddMlp(int layer)
     {
-        var prefix = $"model.layers.{layer}.mlp.";
+        var prefix = LayerPrefix(layer) + "mlp.";
         var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
-        AddNorm($"model.layers.{layer}.post_attention_layernorm.weight", _residual, _normed);
+        AddNorm(LayerPrefix(layer) + (_config.PostNorms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), _residual, _normed);
         var weight = _writer.Matrix(
             $"layer {layer} gate_up", hidden, WeightKind.Matrix, (prefix + "gate_proj.weight", width), (prefix + "up_proj.weight", width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(
@@ -89,8 +104,9 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Gate, hidden, 0, width),
             _writer.Slice(layer, Projection.Up, hidden, width, width),
         ]));
-        _writer.Op(new SiluMulOp(_gateUp, _activated));
+        _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation));
         AddOntoResidual(layer, Projection.Down, prefix + "down_proj", _activated, width, _config.MlpBias);
+        AddPostNorm(LayerPrefix(layer) + "post_feedforward_layernorm.weight");
     }
 
     /// <summary>The end of the network, for the rows that are sampled or scored.</summary>
@@ -100,21 +116,31 @@ internal sealed class DecoderProgram
         var lastNormed = _writer.Buffer("last_normed", _shape.HiddenSize, BufferElement.BFloat16, BufferRows.Output);
         var logits = _writer.Buffer("logits", _shape.VocabularySize, BufferElement.Float32, BufferRows.Output);
         _writer.Op(new GatherOp(_residual, last));
-        AddNorm("model.norm.weight", last, lastNormed);
+        AddNorm(_config.TensorPrefix + "model.norm.weight", last, lastNormed);
         var head = _config.TiedEmbeddings
             ? embedding
-            : _writer.Matrix("lm_head", _shape.HiddenSize, WeightKind.Matrix, (TensorNames.Head, _shape.VocabularySize));
-        _writer.Op(new LogitsOp(lastNormed, logits, head));
+            : _writer.Matrix("lm_head", _shape.HiddenSize, WeightKind.Matrix, (_config.TensorPrefix + TensorNames.Head, _shape.VocabularySize));
+        _writer.Op(new LogitsOp(lastNormed, logits, head, Cap: _config.LogitCap));
         _writer.Op(new SampleOp(logits));
     }
 
     private void AddNorm(string tensor, int input, int output)
     {
-        var weight = _writer.Vector(tensor, (tensor, _shape.HiddenSize));
-        _writer.Op(new RmsNormOp(input, output, weight, _config.RmsEpsilon));
+        _writer.Op(new RmsNormOp(input, output, NormWeight(tensor, _shape.HiddenSize), _config.RmsEpsilon));
     }
 
-    private int? HeadNorm(string tensor) => _config.QueryKeyNorm ? _writer.Vector(tensor, (tensor, _shape.HeadSize)) : null;
+    /// <summary>The norm between what attention or MLP give back and the residual stream.</summary>
+    private void AddPostNorm(string tensor)
+    {
+        if (_config.PostNorms)
+        {
+            _writer.Op(new RmsNormOp(_projected, _residual, NormWeight(tensor, _shape.HiddenSize), _config.RmsEpsilon, Accumulate: true));
+        }
+    }
+
+    private int? HeadNorm(string tensor) => _config.QueryKeyNorm ? NormWeight(tensor, _shape.HeadSize) : null;
+
+    private int NormWeight(string tensor, int length) => _writer.Vector(tensor, _config.NormOffset, (tensor, length));
 
     private void AddOntoResidual(int layer, Projection projection, string tensor, int input, int inputWidth, bool hasBias)
     {
@@ -122,6 +148,6 @@ internal sealed class DecoderProgram
         var weight = _writer.Matrix($"layer {layer} {projection}", inputWidth, WeightKind.Matrix, (tensor + ".weight", hidden));
         int? bias = hasBias ? _writer.Vector(tensor + ".bias", (tensor + ".bias", hidden)) : null;
         var slice = _writer.Slice(layer, projection, inputWidth, 0, hidden);
-        _writer.Op(new LinearOp(input, _residual, weight, bias, LinearOutput.Accumulate, [slice]));
+        _writer.Op(new LinearOp(input, _projected, weight, bias, _config.PostNorms ? LinearOutput.Keep : LinearOutput.Accumulate, [slice]));
     }
 }

@@ -38,6 +38,36 @@ public sealed record ModelConfig
     /// <summary>Whether the heads of q and k are normed before they are rotated.</summary>
     public bool QueryKeyNorm { get; init; }
 
+    /// <summary>What gates go through.</summary>
+    public GateActivation Activation { get; init; }
+
+    /// <summary>Factor of the embeddings.</summary>
+    public float EmbeddingScale { get; init; } = 1;
+
+    /// <summary>What the checkpoint's norms leave out of their weights: 1 for Gemma.</summary>
+    public float NormOffset { get; init; }
+
+    /// <summary>Whether what attention and MLP give back is normed before it is added to the residual stream.</summary>
+    public bool PostNorms { get; init; }
+
+    /// <summary>Factor of attention's scores; null for 1 ÷ √head size.</summary>
+    public float? AttentionScale { get; init; }
+
+    /// <summary>Bound of attention's scores, cap · tanh(score ÷ cap); 0 for none.</summary>
+    public float ScoreCap { get; init; }
+
+    /// <summary>Bound of the logits; 0 for none.</summary>
+    public float LogitCap { get; init; }
+
+    /// <summary>By layer, how many ordinals a token attends to, itself the last; 0 for all. Empty where no layer has a window.</summary>
+    public IReadOnlyList<int> Windows { get; init; } = [];
+
+    /// <summary>Rotary embedding of layers with a window, where it is not that of the others.</summary>
+    public RopeConfig? LocalRope { get; init; }
+
+    /// <summary>What stands before the decoder's tensor names in the checkpoint: empty, or <c>language_model.</c> where the decoder is a part of the model.</summary>
+    public string TensorPrefix { get; init; } = string.Empty;
+
     /// <summary>Tokens that end a sequence, as far as this file says; <see cref="GenerationConfig"/> may name more.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [];
 

@@ -11,6 +11,9 @@ public static class ModelRegistry
         new MistralProgramBuilder(),
         new Qwen2ProgramBuilder(),
         new Qwen3ProgramBuilder(),
+        new Gemma2ProgramBuilder(),
+        new Gemma3ProgramBuilder("Gemma3ForCausalLM", isPart: false),
+        new Gemma3ProgramBuilder("Gemma3ForConditionalGeneration", isPart: true),
     ];
 
     /// <summary>The supported architecture names.</summary>

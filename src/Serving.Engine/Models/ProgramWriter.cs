@@ -28,10 +28,13 @@ internal sealed class ProgramWriter
     }
 
     /// <summary>A vector joined from tensors of the given lengths.</summary>
-    public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors)
+    public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors) => Vector(name, 0, tensors);
+
+    /// <summary>A vector joined from tensors of the given lengths, with an offset added to every element.</summary>
+    public int Vector(string name, float offset, params ReadOnlySpan<(string Tensor, int Length)> tensors)
     {
         var (parts, columns) = Stack(tensors);
-        return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, parts));
+        return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, parts) { Offset = offset });
     }
 
     /// <summary>A LoRA slice.</summary>

@@ -21,18 +21,23 @@ internal static class RefusedKeys
         ("num_experts", 0), ("num_local_experts", 0), ("n_routed_experts", 0), ("moe_intermediate_size", 0), ("num_experts_per_tok", 0),
         ("kv_lora_rank", 0), ("q_lora_rank", 0), ("cross_attention_layers", 0), ("is_encoder_decoder", 0), ("add_cross_attention", 0),
         ("vision_config", 0), ("audio_config", 0), ("attention_sinks", 0), ("lm_head_bias", 0), ("rms_norm_add_unit_offset", 0),
-        ("layer_scale", 0), ("ssm_cfg", 0), ("attn_layer_indices", 0), ("use_alibi", 0),
+        ("use_bidirectional_attention", 0), ("layer_scale", 0), ("ssm_cfg", 0), ("attn_layer_indices", 0), ("use_alibi", 0),
     ];
 
-    /// <summary>Refuses the config if one of the keys is set, or if the MLP's activation is not SiLU.</summary>
-    public static void Check(JsonFields fields)
+    /// <summary>Refuses the config if one of the keys is set that the family does not implement, or if the MLP's activation is not the family's.</summary>
+    public static void Check(JsonFields fields, ConfigDefaults family)
     {
         foreach (var (key, neutral) in Keys)
         {
-            Refuse(fields, key, neutral);
+            if (!family.Implemented.Contains(key))
+            {
+                Refuse(fields, key, neutral);
+            }
         }
 
-        foreach (var rope in new[] { fields.Object("rope_parameters"), fields.Object("rope_scaling") })
+        var parameters = fields.Object("rope_parameters");
+        JsonFields?[] parts = [parameters, parameters?.Object(RopeConfig.FullAttention), parameters?.Object(RopeConfig.SlidingAttention), fields.Object("rope_scaling")];
+        foreach (var rope in parts)
         {
             if (rope is not null)
             {
@@ -43,10 +48,9 @@ internal static class RefusedKeys
 
         foreach (var key in new[] { "hidden_act", "hidden_activation" })
         {
-            var activation = fields.Text(key, "silu");
-            if (activation is not ("silu" or "swish"))
+            if (fields.Text(key) is { } activation && !family.Activations.Contains(activation))
             {
-                throw new MalformedFileException($"{key} {MalformedFileException.Quote(activation)} is not supported (silu is)");
+                throw new MalformedFileException($"{key} {MalformedFileException.Quote(activation)} is not supported ({family.Activations[0]} is)");
             }
         }
     }

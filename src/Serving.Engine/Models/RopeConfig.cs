@@ -5,13 +5,30 @@ namespace Serving.Engine.Models;
 /// <param name="Scaling">How they are stretched.</param>
 public sealed record RopeConfig(double Theta, RopeScaling Scaling)
 {
+    /// <summary>The part of <c>rope_parameters</c> for layers without a window.</summary>
+    public const string FullAttention = "full_attention";
+
+    /// <summary>The part for layers with one.</summary>
+    public const string SlidingAttention = "sliding_attention";
+
+    /// <summary>Least base of frequencies.</summary>
+    public const double MinTheta = 1.001;
+
+    /// <summary>Largest base of frequencies.</summary>
+    public const double MaxTheta = 1e12;
+
     private const double MaxFactor = 1024;
 
     /// <summary>Reads the rotary settings of a config, refusing kinds that are not implemented by name.</summary>
-    public static RopeConfig Parse(JsonFields config, int maxPositions)
+    public static RopeConfig Parse(JsonFields config, int maxPositions, double defaultTheta = 10_000)
     {
         var scaling = config.Object("rope_parameters") ?? config.Object("rope_scaling");
-        var theta = Positive(config, "rope_theta", 10_000);
+        return Parse(scaling, Positive(config, "rope_theta", defaultTheta), maxPositions);
+    }
+
+    /// <summary>Reads <c>rope_scaling</c>, or one part of <c>rope_parameters</c>; null is no scaling at all.</summary>
+    public static RopeConfig Parse(JsonFields? scaling, double theta, int maxPositions)
+    {
         if (scaling is null)
         {
             return new RopeConfig(theta, new DefaultRope());
@@ -69,5 +86,5 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
 
     private static double Factor(JsonFields scaling) => scaling.Number("factor", 1, MaxFactor);
 
-    private static double Positive(JsonFields fields, string name, double otherwise) => fields.Number(name, 1.001, 1e12, otherwise);
+    private static double Positive(JsonFields fields, string name, double otherwise) => fields.Number(name, MinTheta, MaxTheta, otherwise);
 }

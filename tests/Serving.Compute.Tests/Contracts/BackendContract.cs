@@ -31,6 +31,8 @@ public abstract partial class BackendContract
         ["qwen3"] = new TestShape { HeadNorm = true, Heads = 8, KvHeads = 1, HeadSize = 128 },
         ["head80"] = new TestShape { Heads = 3, KvHeads = 3, HeadSize = 80, Hidden = 240, Intermediate = 200 },
         ["odd"] = new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 33, Bias = true },
+        ["gemma2"] = TestShape.Gemma2,
+        ["gemma3"] = TestShape.Gemma3,
         ["wide"] = new TestShape { Hidden = 576, Intermediate = 300, Layers = 1, Heads = 9, KvHeads = 3, HeadSize = 64, Vocabulary = 1100 },
     };
 
@@ -68,30 +70,44 @@ public abstract partial class BackendContract
 
     /// <summary>Contexts that end before, at and behind the boundaries of attention's blocks of 32 and splits of 512, computed in one chunk and token by token.</summary>
     [Fact]
-    public void Execute_ContextOverSplits_MatchesReference()
+    public void Execute_ContextOverSplits_MatchesReference() => CompareLong(window: 0, [30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059], stepwise: 1022);
+
+    /// <summary>
+    /// Windows whose ends lie before, at and behind the boundaries of blocks and splits, shorter than a block and longer than a split, computed in one chunk, and stepwise
+    /// where whole splits lie before the window.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(33)]
+    [InlineData(512)]
+    [InlineData(545)]
+    public void Execute_Window_MatchesReference(int window) =>
+        CompareLong(window, [0, 31, 32, 33, 511, 512, 543, 544, 545, 576, 1022, 1023, 1024, 1056, 1057, 1059], stepwise: 1055);
+
+    private void CompareLong(int window, int[] positions, int stepwise)
     {
-        var test = TestProgram.Create(Adjust(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 }));
+        var test = TestProgram.Create(Adjust(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1, Window = window }));
         using var session = new BackendSession(Factory, test, maxRows: 1200);
         int[] tokens = Tokens(test, 1060, 8);
         var expected = new ReferenceModel(test, null, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);
         session.Inputs.Clear();
         new TestSequence(session).AddChunk(tokens, every: Greedy);
         session.Execute();
-        foreach (var position in new[] { 30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059 })
+        foreach (var position in positions)
         {
-            AssertClose(expected[position], session.Logits(position), $"position {position}");
+            AssertClose(expected[position], session.Logits(position), $"window {window}, position {position}");
         }
 
-        var stepwise = new TestSequence(session);
+        var sequence = new TestSequence(session);
         session.Inputs.Clear();
-        stepwise.AddChunk(tokens[..1022]);
+        sequence.AddChunk(tokens[..stepwise]);
         session.Execute();
-        for (var position = 1022; position < 1027; position++)
+        for (var position = stepwise; position < stepwise + 5; position++)
         {
             session.Inputs.Clear();
-            stepwise.AddChunk([tokens[position]], last: Greedy);
+            sequence.AddChunk([tokens[position]], last: Greedy);
             session.Execute();
-            AssertClose(expected[position], session.Logits(0), $"position {position}, stepwise");
+            AssertClose(expected[position], session.Logits(0), $"window {window}, position {position}, stepwise");
         }
     }
 

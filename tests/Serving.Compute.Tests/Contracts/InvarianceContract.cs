@@ -28,13 +28,16 @@ public abstract class InvarianceContract
         ["demo"] = (new TestShape { Hidden = 256, Intermediate = 704, HeadSize = 64, Vocabulary = 300, Tied = false }, 75),
         ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 133, Bias = true, Tied = false }, 41),
         ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
+        ["gemma2"] = (TestShape.Gemma2, 75),
+        ["gemma3"] = (TestShape.Gemma3, 75),
+        ["long window"] = (TestShape.Gemma3 with { Layers = 1, Window = 530 }, 1090),
         ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
     };
 
     /// <summary>The backend under test.</summary>
     protected abstract BackendFactory Factory { get; }
 
-    /// <summary>Tokens of the prompt of the case "long", which goes over more than one of attention's splits.</summary>
+    /// <summary>Tokens of the prompt of the cases "long", which go over more than one of attention's splits.</summary>
     protected virtual int LongPrompt => 1090;
 
     /// <summary>A shape of the table as this backend can run it.</summary>
@@ -121,7 +124,7 @@ public abstract class InvarianceContract
     private void Compare(string name, Func<InvarianceWorld, int, InvarianceAnswer> vary)
     {
         var (shape, length) = (Adjust(Cases[name].Shape), Cases[name].Prompt);
-        var prompt = name == "long" ? LongPrompt : length;
+        var prompt = name.StartsWith("long", StringComparison.Ordinal) ? LongPrompt : length;
         using var alone = new InvarianceWorld(Factory, shape, prompt, Seeded);
         using var varied = new InvarianceWorld(Factory, shape, prompt, Seeded);
         foreach (var adapter in new[] { -1, 0, 3 })

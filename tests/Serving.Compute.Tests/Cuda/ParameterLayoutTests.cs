@@ -27,6 +27,7 @@ public sealed class ParameterLayoutTests
         ["srv_page_rotation"] = typeof(PageRotation),
         ["srv_embed_params"] = typeof(EmbedParameters),
         ["srv_rms_norm_params"] = typeof(RmsNormParameters),
+        ["srv_cap_params"] = typeof(CapParameters),
         ["srv_silu_mul_params"] = typeof(SiluMulParameters),
         ["srv_sum_planes_params"] = typeof(SumPlanesParameters),
         ["srv_join_planes_params"] = typeof(JoinPlanesParameters),

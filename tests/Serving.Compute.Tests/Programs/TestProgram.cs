@@ -78,7 +78,7 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
         }
 
         var values = Normal(random, weight.Columns, 0.1);
-        var mean = weight.Name.EndsWith("norm", StringComparison.Ordinal) ? 1f : 0f;
+        var mean = weight.Name.EndsWith("norm", StringComparison.Ordinal) ? 1f - weight.Offset : 0f;
         return [.. values.Select(value => BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(value) + mean))];
     }
 }

@@ -2,7 +2,7 @@ using Serving.Compute.Programs;
 
 namespace Serving.Compute.Tests.Programs;
 
-/// <summary>Writes down the operations of a Llama-type model, with Qwen2's biases and Qwen3's head norms where the shape asks for them.</summary>
+/// <summary>Writes down the operations of a Llama-type model, with Qwen2's biases, Qwen3's head norms and what Gemma has where the shape asks for them.</summary>
 internal sealed class TestProgramBuilder
 {
     private readonly TestShape _shape;
@@ -34,33 +34,48 @@ internal sealed class TestProgramBuilder
         var gateUp = Buffer("gate_up", 2 * s.Intermediate, BufferElement.BFloat16);
         var activated = Buffer("activated", s.Intermediate, BufferElement.BFloat16);
         var embedding = Weight("embedding", s.Vocabulary, s.Hidden, WeightKind.Embedding);
-        _ops.Add(new EmbedOp(residual, embedding));
+        var projected = s.Gemma ? Buffer("projected", s.Hidden, BufferElement.Float32) : residual;
+        _ops.Add(new EmbedOp(residual, embedding, s.Gemma ? 1.75f : 1));
         for (var layer = 0; layer < s.Layers; layer++)
         {
             _ops.Add(new RmsNormOp(residual, normed, Vector("input_norm", s.Hidden), TestProgram.Epsilon));
-            AddAttention(layer, residual, normed, qkv, queries, attended);
+            AddAttention(layer, projected, normed, qkv, queries, attended);
+            AddOntoResidual("after_attention_norm", projected, residual);
             _ops.Add(new RmsNormOp(residual, normed, Vector("post_norm", s.Hidden), TestProgram.Epsilon));
             AddLinear(layer, normed, gateUp, "gate_up", null, LinearOutput.Round, (Projection.Gate, s.Intermediate), (Projection.Up, s.Intermediate));
-            _ops.Add(new SiluMulOp(gateUp, activated));
-            AddLinear(layer, activated, residual, "down", null, LinearOutput.Accumulate, (Projection.Down, s.Hidden));
+            _ops.Add(new GateMulOp(gateUp, activated, s.Gemma ? GateActivation.GeluTanh : GateActivation.Silu));
+            AddLinear(layer, activated, projected, "down", null, s.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Down, s.Hidden));
+            AddOntoResidual("after_mlp_norm", projected, residual);
         }
 
         AddHead(residual, embedding);
         var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary);
-        var frequencies = Enumerable.Range(0, s.HeadSize / 2).Select(i => Math.Pow(10000, -2.0 * i / s.HeadSize)).ToArray();
-        var program = new ModelProgram("test", shape, RopeTable.Create(s.Positions, frequencies), _buffers, _weights, _slices, _ops);
+        var program = new ModelProgram("test", shape, s.Window == 0 ? Rope(10_000) : RopeTable.Join(Rope(10_000), Rope(500)), _buffers, _weights, _slices, _ops);
         return ProgramQuantization.Apply(program, s.Format);
     }
 
-    private void AddAttention(int layer, int residual, int normed, int qkv, int queries, int attended)
+    private RopeTable Rope(double theta) =>
+        RopeTable.Create(_shape.Positions, [.. Enumerable.Range(0, _shape.HeadSize / 2).Select(i => Math.Pow(theta, -2.0 * i / _shape.HeadSize))]);
+
+    /// <summary>The norm between what a part of the layer gives back and the residual stream, where the shape has one.</summary>
+    private void AddOntoResidual(string name, int projected, int residual)
+    {
+        if (_shape.Gemma)
+        {
+            _ops.Add(new RmsNormOp(projected, residual, Vector(name, _shape.Hidden), TestProgram.Epsilon, Accumulate: true));
+        }
+    }
+
+    private void AddAttention(int layer, int projected, int normed, int qkv, int queries, int attended)
     {
         int? bias = _shape.Bias ? Vector("qkv_bias", QueryWidth + (2 * KvWidth)) : null;
         AddLinear(layer, normed, qkv, "qkv", bias, LinearOutput.Keep, (Projection.Query, QueryWidth), (Projection.Key, KvWidth), (Projection.Value, KvWidth));
         int? queryNorm = _shape.HeadNorm ? Vector("q_norm", _shape.HeadSize) : null;
         int? keyNorm = _shape.HeadNorm ? Vector("k_norm", _shape.HeadSize) : null;
-        _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon));
-        _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize))));
-        AddLinear(layer, attended, residual, "o", null, LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
+        var window = layer % 2 == 0 ? _shape.Window : 0;
+        _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0));
+        _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap));
+        AddLinear(layer, attended, projected, "o", null, _shape.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
     }
 
     private void AddHead(int residual, int embedding)
@@ -71,7 +86,7 @@ internal sealed class TestProgramBuilder
         var head = _shape.Tied ? embedding : Weight("lm_head", _shape.Vocabulary, _shape.Hidden, WeightKind.Matrix);
         _ops.Add(new GatherOp(residual, gathered));
         _ops.Add(new RmsNormOp(gathered, final, Vector("final_norm", _shape.Hidden), TestProgram.Epsilon));
-        _ops.Add(new LogitsOp(final, logits, head));
+        _ops.Add(new LogitsOp(final, logits, head, Cap: _shape.LogitCap));
         _ops.Add(new SampleOp(logits));
     }
 
@@ -101,7 +116,8 @@ internal sealed class TestProgramBuilder
     private int Weight(string name, int rows, int columns, WeightKind kind)
     {
         var length = kind == WeightKind.Vector ? columns : rows;
-        _weights.Add(new WeightSpec(_weights.Count, name, rows, columns, kind, [new WeightPart(name, 0, length)]));
+        var offset = _shape.Gemma && name.EndsWith("norm", StringComparison.Ordinal) ? 1 : 0;
+        _weights.Add(new WeightSpec(_weights.Count, name, rows, columns, kind, [new WeightPart(name, 0, length)]) { Offset = offset });
         return _weights.Count - 1;
     }
 }

@@ -5,6 +5,12 @@ namespace Serving.Compute.Tests.Programs;
 /// <summary>The sizes and features of a small random program.</summary>
 public sealed record TestShape
 {
+    /// <summary>Gemma 2 in small: a window on every second layer, bounded scores and logits.</summary>
+    public static TestShape Gemma2 { get; } = new() { Gemma = true, Window = 21, ScoreCap = 5, LogitCap = 12, Heads = 4, KvHeads = 2, HeadSize = 32 };
+
+    /// <summary>Gemma 3 in small: heads wider than their share of the residual stream, normed; two rotary tables.</summary>
+    public static TestShape Gemma3 { get; } = new() { Gemma = true, Window = 9, HeadNorm = true, Layers = 3, Heads = 4, KvHeads = 1, HeadSize = 64, Hidden = 80 };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -34,6 +40,18 @@ public sealed record TestShape
 
     /// <summary>Queries and keys are normed per head (Qwen3).</summary>
     public bool HeadNorm { get; init; }
+
+    /// <summary>Norms hold the difference from 1; what attention and MLP give back is normed, too; gates go through GELU; embeddings are scaled (Gemma 2 and 3).</summary>
+    public bool Gemma { get; init; }
+
+    /// <summary>Ordinals that layers of even number attend to, with a rotary table of their own; 0 for all.</summary>
+    public int Window { get; init; }
+
+    /// <summary>Bound of attention's scores; 0 for none.</summary>
+    public float ScoreCap { get; init; }
+
+    /// <summary>Bound of the logits; 0 for none.</summary>
+    public float LogitCap { get; init; }
 
     /// <summary>The format of the matrices.</summary>
     public WeightFormat Format { get; init; }

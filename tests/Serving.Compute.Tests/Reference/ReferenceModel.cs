@@ -46,7 +46,7 @@ public sealed class ReferenceModel
         {
             case AllReduceOp reduce:
                 var sums = _ranks.Select(rank => rank[reduce.Input]).Aggregate(ReferenceRank.Sum);
-                Each(rank => rank[reduce.Output] = ReferenceRank.Sum(rank[reduce.Output], sums));
+                Each(rank => rank[reduce.Output] = reduce.Accumulate ? ReferenceRank.Sum(rank[reduce.Output], sums) : sums);
                 break;
             case AllGatherOp gather:
                 var columns = _ranks[0].ColumnsOf(gather.Output);

@@ -45,9 +45,9 @@ public static class ReferenceOps
     }
 
     /// <summary>Softmax attention of one query; with <paramref name="round"/> the weights of the values are rounded to bf16 and their sum is not.</summary>
-    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, bool round)
+    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, double cap, bool round)
     {
-        var scores = keys.Select(key => key.Zip(query, (a, b) => a * b).Sum() * scale).ToArray();
+        var scores = Cap([.. keys.Select(key => key.Zip(query, (a, b) => a * b).Sum() * scale)], cap);
         var largest = scores.Max();
         var weights = scores.Select(score => Math.Exp(score - largest)).ToArray();
         var total = weights.Sum();
@@ -62,6 +62,16 @@ public static class ReferenceOps
         }
 
         return result;
+    }
+
+    /// <summary>cap · tanh(value ÷ cap); the values themselves where there is no cap.</summary>
+    public static double[] Cap(double[] values, double cap) => cap == 0 ? values : Array.ConvertAll(values, value => cap * Math.Tanh(value / cap));
+
+    /// <summary>gelu(gate) · up of [gate | up], GELU in its form with tanh.</summary>
+    public static double[] GeluMul(double[] gateUp)
+    {
+        var width = gateUp.Length / 2;
+        return [.. gateUp.Take(width).Select((x, i) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))) * gateUp[width + i])];
     }
 
     /// <summary>silu(gate) · up of [gate | up].</summary>

@@ -51,10 +51,11 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         switch (program.Ops[index])
         {
             case EmbedOp embed:
-                _buffers[embed.Output] = [.. _tokens.Select(token => Row(embed.Weight, token))];
+                _buffers[embed.Output] = [.. _tokens.Select(token => Array.ConvertAll(Row(embed.Weight, token), value => value * embed.Scale))];
                 break;
             case RmsNormOp norm:
-                _buffers[norm.Output] = Map(_buffers[norm.Input], x => Rounded(ReferenceOps.RmsNorm(x, Row(norm.Weight, 0), norm.Epsilon)));
+                var normed = Map(_buffers[norm.Input], x => ReferenceOps.RmsNorm(x, Row(norm.Weight, 0), norm.Epsilon));
+                _buffers[norm.Output] = norm.Accumulate ? Sum(_buffers[norm.Output], normed) : Map(normed, Rounded);
                 break;
             case RopeAndAppendOp rope:
                 _keysAndValues[rope.Layer] = [.. _buffers[rope.Input].Select((x, row) => Turned(rope, x, _positions[row]))];
@@ -63,15 +64,15 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             case PagedAttentionOp attention:
                 _buffers[attention.Output] = Attend(attention, _keysAndValues[attention.Layer]);
                 break;
-            case SiluMulOp silu:
-                _buffers[silu.Output] = Map(_buffers[silu.Input], x => Rounded(ReferenceOps.SiluMul(x)));
+            case GateMulOp gate:
+                _buffers[gate.Output] = Map(_buffers[gate.Input], x => Rounded(gate.Activation == GateActivation.Silu ? ReferenceOps.SiluMul(x) : ReferenceOps.GeluMul(x)));
                 break;
             case GatherOp gather:
                 _buffers[gather.Output] = _buffers[gather.Input];
                 break;
             case LogitsOp logits:
                 var rows = Math.Min(ColumnsOf(logits.Output), program.Weights[logits.Weight].Rows - logits.FirstRow);
-                _buffers[logits.Output] = Map(_buffers[logits.Input], x => Multiply(x, logits.Weight, logits.FirstRow, rows));
+                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Cap(Multiply(x, logits.Weight, logits.FirstRow, rows), logits.Cap));
                 break;
         }
     }
@@ -154,7 +155,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             {
                 var norm = head < shape.HeadCount ? op.QueryNorm : op.KeyNorm;
                 x = norm is { } weight ? ReferenceOps.RmsNorm(x, Row(weight, 0), op.Epsilon) : x;
-                x = ReferenceOps.Rotate(x, program.Rope, position);
+                x = ReferenceOps.Rotate(x, program.Rope, (op.Table * program.Rope.PositionCount) + position);
             }
 
             result.AddRange(Rounded(x));
@@ -171,9 +172,10 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         return [.. Enumerable.Range(0, qkv.Length).Select(row => Enumerable.Range(0, shape.HeadCount).SelectMany(head =>
         {
             var keyHead = shape.HeadCount + (head / group);
-            var keys = Enumerable.Range(0, row + 1).Select(j => Head(j, keyHead)).ToArray();
-            var values = Enumerable.Range(0, row + 1).Select(j => Head(j, keyHead + shape.KvHeadCount)).ToArray();
-            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, round));
+            var seen = Enumerable.Range(0, row + 1).Where(j => op.Window == 0 || row - j < op.Window).ToList();
+            var keys = seen.Select(j => Head(j, keyHead)).ToArray();
+            var values = seen.Select(j => Head(j, keyHead + shape.KvHeadCount)).ToArray();
+            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, op.ScoreCap, round));
         }).ToArray())];
     }
 
@@ -185,7 +187,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             return Elements(program.Weights[weight])[(row * columns)..((row + 1) * columns)];
         }
 
-        return Array.ConvertAll(weights[weight][(row * columns)..((row + 1) * columns)], value => (double)BFloat16Bits.ToSingle(value));
+        return Array.ConvertAll(weights[weight][(row * columns)..((row + 1) * columns)], value => (double)BFloat16Bits.ToSingle(value) + program.Weights[weight].Offset);
     }
 
     private static double[][] Map(double[][] rows, Func<double[], double[]> map) => [.. rows.Select(map)];

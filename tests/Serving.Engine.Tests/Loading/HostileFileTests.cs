@@ -50,6 +50,20 @@ public class HostileFileTests
     }
 
     [Fact]
+    public void GemmaConfig_Mutated30000Times_IsReadOrRefused()
+    {
+        var file = Encoding.UTF8.GetBytes(MakeGemmaConfig());
+        Run<ModelFormatException>(30_000, file, file.Length, mutated =>
+        {
+            var config = ModelConfig.Parse(mutated);
+            if (config.Shape.LayerCount < 10)
+            {
+                ModelRegistry.Build("mutated", config, 1);
+            }
+        });
+    }
+
+    [Fact]
     public void GenerationConfig_Mutated10000Times_IsReadOrRefused()
     {
         var file = """{"bos_token_id":0,"eos_token_id":[3,1],"do_sample":true,"temperature":0.7,"top_p":0.9,"top_k":20,"min_p":0.05,"repetition_penalty":1.1}"""u8.ToArray();
@@ -91,6 +105,17 @@ public class HostileFileTests
         config["layer_types"] = new JsonArray("full_attention");
         config["eos_token_id"] = new JsonArray(1, 2);
         return config.ToJsonString();
+    }
+
+    private static string MakeGemmaConfig()
+    {
+        var model = new TinyModel("Gemma3ForConditionalGeneration");
+        model.MakeGemma(3);
+        model.Config.Remove("rope_scaling");
+        model.Config["layer_types"] = new JsonArray("full_attention", "sliding_attention");
+        model.Config["rope_parameters"] = JsonNode.Parse("""{"full_attention":{"rope_type":"linear","factor":8.0},"sliding_attention":{"rope_theta":500.0}}""");
+        var text = model.Config.DeepClone();
+        return new JsonObject { ["architectures"] = new JsonArray("Gemma3ForConditionalGeneration"), ["text_config"] = text, ["vision_config"] = new JsonObject() }.ToJsonString();
     }
 
     private static string MakeAdapterConfig()

@@ -162,6 +162,16 @@ public class WeightLoaderTests
             model.AddHeadNorms();
         }
 
+        if (architecture.StartsWith("Gemma", StringComparison.Ordinal))
+        {
+            model.MakeGemma(architecture[5] - '0');
+        }
+
+        if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal))
+        {
+            model.MakePart();
+        }
+
         return model;
     }
 

@@ -7,7 +7,7 @@ namespace Serving.Engine.Tests.Models;
 public class FamilyTests
 {
     public static TheoryData<string, bool, bool> Variants => new(
-        from architecture in new[] { "LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM" }
+        from architecture in new[] { "LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM" }
         from tied in new[] { false, true }
         from biased in new[] { false, true }
         where !biased || architecture is "LlamaForCausalLM" or "Qwen3ForCausalLM"
@@ -27,6 +27,23 @@ public class FamilyTests
         Compare(plain.Logits(tokens[..33]), runner.Logits(32));
         runner.Append(tokens[33..]);
         Compare(plain.Logits(tokens), runner.Logits(6));
+    }
+
+    /// <summary>The decoder of a checkpoint that sees images, too, in both spellings of its tensors' names, with tensors of the parts that are not served.</summary>
+    [Theory]
+    [InlineData("language_model.model.", "vision_tower.")]
+    [InlineData("model.language_model.", "model.vision_tower.")]
+    public void Program_OfADecoderThatIsAPart_ComputesTheDecoder(string prefix, string vision)
+    {
+        var model = Make("Gemma3ForCausalLM", tied: true, biased: false);
+        int[] tokens = [.. Enumerable.Range(0, 20).Select(i => (i * 37 % 127) + 1)];
+        var expected = new PlainDecoder(model).Logits(tokens);
+        model.MakePart(prefix, vision);
+        using var folder = new TemporaryFolder();
+        model.Write(folder.Path);
+        using var runner = new ModelRunner(folder.Path, 48);
+        runner.Append(tokens);
+        Compare(expected, runner.Logits(19));
     }
 
     private static void Compare(double[] expected, ReadOnlySpan<float> actual)
@@ -62,6 +79,11 @@ public class FamilyTests
         {
             model.Config["mlp_bias"] = true;
             model.AddMlpBiases();
+        }
+
+        if (architecture.StartsWith("Gemma", StringComparison.Ordinal))
+        {
+            model.MakeGemma(architecture[5] - '0');
         }
 
         if (architecture == "Qwen3ForCausalLM")

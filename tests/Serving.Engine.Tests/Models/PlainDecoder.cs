@@ -4,7 +4,7 @@ using Serving.Testing.Models;
 namespace Serving.Engine.Tests.Models;
 
 /// <summary>
-/// The decoder of the four families written down once more, plainly and in double, from their published descriptions: what a program built from
+/// The decoder of all families written down once more, plainly and in double, from their published descriptions: what a program built from
 /// the same config must compute.
 /// </summary>
 internal sealed class PlainDecoder(TinyModel model)
@@ -14,24 +14,40 @@ internal sealed class PlainDecoder(TinyModel model)
     private readonly int _kvHeads = Int(model.Config, "num_key_value_heads");
     private readonly int _headSize = Int(model.Config, "head_dim");
     private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
-    private readonly double _theta = (double)model.Config["rope_theta"]!;
+    private readonly bool _gemma = ((string)model.Config["architectures"]![0]!).StartsWith("Gemma", StringComparison.Ordinal);
 
     /// <summary>Logits after the last of some tokens.</summary>
     public double[] Logits(params int[] tokens)
     {
-        var states = tokens.Select(token => Row("model.embed_tokens.weight", token)).ToArray();
+        var factor = _gemma ? Math.Sqrt(_hidden) : 1;
+        var states = tokens.Select(token => Row("model.embed_tokens.weight", token).Select(value => value * factor).ToArray()).ToArray();
         for (var layer = 0; layer < Int(model.Config, "num_hidden_layers"); layer++)
         {
             var name = $"model.layers.{layer}";
             var normed = states.Select(state => Norm(state, $"{name}.input_layernorm.weight")).ToArray();
-            var attended = Attend(name + ".self_attn", normed);
-            states = [.. states.Select((state, i) => Add(state, Linear(name + ".self_attn.o_proj", attended[i])))];
+            var attended = Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + ".self_attn.o_proj", x)).ToArray();
+            if (_gemma)
+            {
+                states = [.. states.Select((state, i) => Add(state, Norm(attended[i], $"{name}.post_attention_layernorm.weight")))];
+                var given = states.Select(state => Mlp(name + ".mlp", Norm(state, $"{name}.pre_feedforward_layernorm.weight"))).ToArray();
+                states = [.. states.Select((state, i) => Add(state, Norm(given[i], $"{name}.post_feedforward_layernorm.weight")))];
+                continue;
+            }
+
+            states = [.. states.Select((state, i) => Add(state, attended[i]))];
             states = [.. states.Select(state => Add(state, Mlp(name + ".mlp", Norm(state, $"{name}.post_attention_layernorm.weight"))))];
         }
 
         var tied = (bool)model.Config["tie_word_embeddings"]!;
-        return Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], "model.norm.weight"));
+        var logits = Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], "model.norm.weight"));
+        return [.. logits.Select(logit => Bounded(logit, "final_logit_softcapping"))];
     }
+
+    /// <summary>cap · tanh(x ÷ cap), where the config has such a cap.</summary>
+    private double Bounded(double x, string key) => model.Config[key] is { } cap ? (double)cap * Math.Tanh(x / (double)cap) : x;
+
+    /// <summary>Of Gemma's layers the first and every second after it slide.</summary>
+    private bool Slides(int layer) => _gemma && layer % 2 == 0;
 
     private static int Int(JsonObject config, string name) => (int)config[name]!;
 
@@ -40,40 +56,48 @@ internal sealed class PlainDecoder(TinyModel model)
     private double[] Mlp(string name, double[] x)
     {
         var up = Linear(name + ".up_proj", x);
-        return Linear(name + ".down_proj", [.. Linear(name + ".gate_proj", x).Select((gate, i) => gate / (1 + Math.Exp(-gate)) * up[i])]);
+        return Linear(name + ".down_proj", [.. Linear(name + ".gate_proj", x).Select((gate, i) => Activated(gate) * up[i])]);
     }
 
-    private double[][] Attend(string name, double[][] inputs)
+    private double Activated(double x) => _gemma ? 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * Math.Pow(x, 3))))) : x / (1 + Math.Exp(-x));
+
+    private double[][] Attend(string name, double[][] inputs, int layer)
     {
-        var queries = inputs.Select((x, position) => Heads(name, "q", x, position, _heads)).ToArray();
-        var keys = inputs.Select((x, position) => Heads(name, "k", x, position, _kvHeads)).ToArray();
+        var queries = inputs.Select((x, position) => Heads(name, "q", x, position, _heads, layer)).ToArray();
+        var keys = inputs.Select((x, position) => Heads(name, "k", x, position, _kvHeads, layer)).ToArray();
+        var window = Slides(layer) ? Int(model.Config, "sliding_window") : int.MaxValue;
+        var scale = 1 / Math.Sqrt(_gemma ? Int(model.Config, "query_pre_attn_scalar") : _headSize);
         var values = inputs.Select(x => Linear(name + ".v_proj", x)).ToArray();
         return [.. queries.Select((heads, position) => heads.SelectMany((query, head) =>
         {
             var group = head / (_heads / _kvHeads);
-            var scores = Enumerable.Range(0, position + 1).Select(past => Math.Exp(Dot(query, keys[past][group]) / Math.Sqrt(_headSize))).ToArray();
+            var scores = Enumerable.Range(0, position + 1)
+                .Select(past => position - past < window ? Math.Exp(Bounded(Dot(query, keys[past][group]) * scale, "attn_logit_softcapping")) : 0).ToArray();
             return Enumerable.Range(0, _headSize).Select(i => scores.Select((score, past) => score * values[past][(group * _headSize) + i]).Sum() / scores.Sum());
         }).ToArray())];
     }
 
     /// <summary>Projects, norms each head where the model has such norms, and rotates pairs (i, i + half).</summary>
-    private double[][] Heads(string name, string projection, double[] x, int position, int count)
+    private double[][] Heads(string name, string projection, double[] x, int position, int count, int layer)
     {
         var projected = Linear($"{name}.{projection}_proj", x);
         return [.. Enumerable.Range(0, count).Select(head =>
         {
             var part = projected.Skip(head * _headSize).Take(_headSize).ToArray();
             var norm = $"{name}.{projection}_norm.weight";
-            return Rotate(model.Tensors.ContainsKey(norm) ? Norm(part, norm) : part, position);
+            return Rotate(model.Tensors.ContainsKey(norm) ? Norm(part, norm) : part, position, layer);
         })];
     }
 
-    private double[] Rotate(double[] x, int position)
+    private double[] Rotate(double[] x, int position, int layer)
     {
         var half = _headSize / 2;
+        var local = Slides(layer) ? model.Config["rope_local_base_freq"] : null;
+        var theta = (double)(local ?? model.Config["rope_theta"])!;
+        var stretch = local is null && model.Config["rope_scaling"] is { } scaling ? (double)scaling["factor"]! : 1;
         return [.. x.Select((value, i) =>
         {
-            var angle = position * Math.Pow(_theta, -2.0 * (i % half) / _headSize);
+            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / _headSize);
             return (value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half]));
         })];
     }
@@ -81,7 +105,7 @@ internal sealed class PlainDecoder(TinyModel model)
     private double[] Norm(double[] x, string name)
     {
         var scale = 1 / Math.Sqrt((Dot(x, x) / x.Length) + _epsilon);
-        return [.. x.Select((value, i) => value * scale * model.Tensors[name].Values[i])];
+        return [.. x.Select((value, i) => value * scale * (model.Tensors[name].Values[i] + (_gemma ? 1 : 0)))];
     }
 
     private double[] Linear(string name, double[] x)

@@ -99,6 +99,54 @@ public sealed class TinyModel
         Add($"{layer}.self_attn.k_norm.weight", HeadSize);
     });
 
+    /// <summary>
+    /// Makes it one of Gemma's families: norms after attention and before and after the MLP, a window of 7 on the first layer, scores by a number of their own, bounds that bite;
+    /// Gemma 3 has norms of heads and rotary tables for both kinds of layers in the place of the bounds.
+    /// </summary>
+    public void MakeGemma(int version)
+    {
+        Config.Remove("hidden_act");
+        Config["hidden_activation"] = "gelu_pytorch_tanh";
+        Config["sliding_window"] = 7;
+        Config["query_pre_attn_scalar"] = 24;
+        ForEachLayer(layer =>
+        {
+            Add($"{layer}.pre_feedforward_layernorm.weight", Hidden);
+            Add($"{layer}.post_feedforward_layernorm.weight", Hidden);
+        });
+        if (version == 2)
+        {
+            Config["attn_logit_softcapping"] = 2.5;
+            Config["final_logit_softcapping"] = 4.0;
+            return;
+        }
+
+        Config["sliding_window_pattern"] = 2;
+        Config["rope_theta"] = 50_000.0;
+        Config["rope_local_base_freq"] = 500.0;
+        Config["rope_scaling"] = new JsonObject { ["rope_type"] = "linear", ["factor"] = 8.0 };
+        AddHeadNorms();
+    }
+
+    /// <summary>Makes the decoder a part of a model that sees images, whose tensors have names of either spelling, and adds one tensor of the part that does.</summary>
+    public void MakePart(string decoder = "language_model.model.", string vision = "vision_tower.")
+    {
+        var text = Config.DeepClone().AsObject();
+        text.Remove("architectures");
+        Config.Clear();
+        Config["architectures"] = new JsonArray("Gemma3ForConditionalGeneration");
+        Config["eos_token_id"] = new JsonArray(1, 106);
+        Config["vision_config"] = new JsonObject { ["hidden_size"] = 1152 };
+        Config["text_config"] = text;
+        foreach (var name in Tensors.Keys.ToList())
+        {
+            Tensors.Remove(name, out var tensor);
+            Tensors[name == "lm_head.weight" ? (decoder.StartsWith("model.", StringComparison.Ordinal) ? name : "language_model." + name) : decoder + name["model.".Length..]] = tensor;
+        }
+
+        Add(vision + "vision_model.embeddings.patch_embedding.weight", 4, 3, 2, 2);
+    }
+
     /// <summary>Writes the folder, in one file or in as many shards as given, tensors dealt in turn.</summary>
     public void Write(string folder, int shards = 1)
     {

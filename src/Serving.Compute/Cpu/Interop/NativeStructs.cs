@@ -32,6 +32,9 @@ internal struct NativeOp
     public int SliceCount;
     public float Epsilon;
     public float Scale;
+    public float Cap;
+    public int Window;
+    public int Table;
 }
 
 /// <summary>srv_op_kind.</summary>
@@ -42,7 +45,7 @@ internal enum NativeOpKind
     Linear,
     RopeAppend,
     Attention,
-    SiluMul,
+    GateMul,
     Gather,
     Logits,
     Sample,
@@ -65,6 +68,7 @@ internal struct NativeWeight
     public int Columns;
     public int Kind;
     public int Format;
+    public float Offset;
 }
 
 /// <summary>srv_slice.</summary>
@@ -93,7 +97,7 @@ internal unsafe struct NativeProgram
     public int BufferCount;
     public int WeightCount;
     public int SliceCount;
-    public int Reserved;
+    public int RopeTables;
     public NativeOp* Ops;
     public NativeBufferInfo* Buffers;
     public NativeWeight* Weights;

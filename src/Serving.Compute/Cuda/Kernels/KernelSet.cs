@@ -63,6 +63,7 @@ internal sealed class KernelSet
         Embed = Find("srv_embed", 128);
         RmsNorm = Find("srv_rms_norm", 256, 64);
         SiluMul = Find("srv_silu_mul", 256);
+        Cap = Find("srv_cap", 256);
         Gather = Find("srv_gather", 128);
         SumPlanes = Find("srv_sum_planes", 256);
         JoinPlanes = Find("srv_join_planes", 256);
@@ -100,8 +101,11 @@ internal sealed class KernelSet
     /// <summary>RMSNorm.</summary>
     public StepKernel RmsNorm { get; }
 
-    /// <summary>SiLU·mul.</summary>
+    /// <summary>Gate·mul.</summary>
     public StepKernel SiluMul { get; }
+
+    /// <summary>Bounded logits.</summary>
+    public StepKernel Cap { get; }
 
     /// <summary>Rows that have outputs.</summary>
     public StepKernel Gather { get; }
@@ -121,7 +125,7 @@ internal sealed class KernelSet
     /// <summary>Head norms, rotation, append.</summary>
     public StepKernel RopeAppend { get; }
 
-    /// <summary>Attention of any head size, without tensor cores.</summary>
+    /// <summary>Attention of any head size, with or without window and cap, without tensor cores.</summary>
     public StepKernel AttentionPlain { get; }
 
     /// <summary>Attention of few rows.</summary>

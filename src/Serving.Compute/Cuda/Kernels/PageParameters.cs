@@ -66,6 +66,8 @@ internal struct RopeAppendParameters
     public int InputStride;
     public int OutputStride;
     public float Epsilon;
+    public float QueryOffset;
+    public float KeyOffset;
 }
 
 /// <summary>srv_attention_params.</summary>
@@ -91,5 +93,7 @@ internal struct AttentionParameters
     public int QueryStride;
     public int OutputStride;
     public float Scale;
+    public int Window;
+    public float Cap;
     public int Reserved;
 }

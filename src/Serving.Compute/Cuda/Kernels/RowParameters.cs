@@ -15,7 +15,7 @@ internal struct EmbedParameters
     public int Columns;
     public int WeightStride;
     public int OutputStride;
-    public int Reserved;
+    public float Scale;
 }
 
 /// <summary>srv_rms_norm_params.</summary>
@@ -30,6 +30,20 @@ internal struct RmsNormParameters
     public int InputStride;
     public int OutputStride;
     public float Epsilon;
+    public float Offset;
+    public int Accumulate;
+}
+
+/// <summary>srv_cap_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct CapParameters
+{
+    public ulong Values;
+    public ulong RowCount;
+    public int Columns;
+    public int Stride;
+    public float Cap;
+    public int Reserved;
 }
 
 /// <summary>srv_silu_mul_params.</summary>
@@ -42,7 +56,7 @@ internal struct SiluMulParameters
     public int Columns;
     public int InputStride;
     public int OutputStride;
-    public int Reserved;
+    public int Activation;
 }
 
 /// <summary>srv_gather_params.</summary>

@@ -13,12 +13,12 @@ internal sealed class CollectiveCompiler(LaunchContext context, KernelSet kernel
 
     private RankContext Ranks => context.Ranks ?? throw new ComputeException("This program is one rank's part: it needs the other ranks.");
 
-    /// <summary>Sums a buffer over the ranks and adds the sum to another.</summary>
+    /// <summary>Sums a buffer over the ranks and writes the sum to another, or adds it.</summary>
     public void Add(AllReduceOp op)
     {
         var stride = context.StrideOf(op.Input);
         var input = context.AddressOf(op.Input);
-        Sum(works, GridUnit.Rows, stride, input, input, new SumPlanesParameters { Columns = Columns(op.Input), Output = context.AddressOf(op.Output), OutputStride = context.StrideOf(op.Output), Accumulate = 1 });
+        Sum(works, GridUnit.Rows, stride, input, input, new SumPlanesParameters { Columns = Columns(op.Input), Output = context.AddressOf(op.Output), OutputStride = context.StrideOf(op.Output), Accumulate = op.Accumulate ? 1 : 0 });
     }
 
     /// <summary>Puts the ranks' parts of every output row side by side. They are gathered where sampling has its scratch.</summary>

@@ -26,8 +26,8 @@ internal static class Fusion
         var takes = next switch
         {
             // The residual stream is written all the same: who reads it later finds it.
-            RmsNormOp norm => norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
-            SiluMulOp silu => silu.Input == linear.Output && IsGateUp(linear, program.Buffers[silu.Output].Columns),
+            RmsNormOp norm => !norm.Accumulate && norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
+            GateMulOp gate => gate.Input == linear.Output && IsGateUp(linear, program.Buffers[gate.Output].Columns),
             RopeAndAppendOp rope => rope.Input == linear.Output && IsQueryKeyValue(linear, program.Shape),
             _ => false,
         };
@@ -80,15 +80,17 @@ internal static class Fusion
     private static (int[] Reads, int? Writes) UseOf(ProgramOp op) => op switch
     {
         EmbedOp embed => ([], embed.Output),
+        RmsNormOp { Accumulate: true } norm => ([norm.Input, norm.Output], norm.Output),
         RmsNormOp norm => ([norm.Input], norm.Output),
         LinearOp { Mode: LinearOutput.Accumulate } linear => ([linear.Input, linear.Output], linear.Output),
         LinearOp linear => ([linear.Input], linear.Output),
         RopeAndAppendOp rope => ([rope.Input], rope.Output),
         PagedAttentionOp attention => ([attention.Input], attention.Output),
-        SiluMulOp silu => ([silu.Input], silu.Output),
+        GateMulOp gate => ([gate.Input], gate.Output),
         GatherOp gather => ([gather.Input], gather.Output),
         LogitsOp logits => ([logits.Input], logits.Output),
         SampleOp sample => ([sample.Input], null),
+        AllReduceOp { Accumulate: false } reduce => ([reduce.Input], reduce.Output),
         AllReduceOp reduce => ([reduce.Input, reduce.Output], reduce.Output),
         AllGatherOp gather => ([gather.Input], gather.Output),
         _ => throw new ArgumentException($"What {op.GetType().Name} reads is not known here."),

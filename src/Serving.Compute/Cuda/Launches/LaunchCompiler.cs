@@ -10,8 +10,11 @@ namespace Serving.Compute.Cuda.Launches;
 /// <summary>Turns a program into what is queued for every step, in order.</summary>
 internal sealed class LaunchCompiler
 {
-    /// <summary>Columns that a block of the SiLU·mul kernel takes.</summary>
+    /// <summary>Columns that a block of the gate·mul kernel takes.</summary>
     private const int SiluColumns = 2048;
+
+    /// <summary>Columns that a block of the kernel that bounds logits takes.</summary>
+    private const int CapColumns = 1024;
 
     /// <summary>Heads that a block of the append kernel takes.</summary>
     private const int HeadsPerBlock = 4;
@@ -76,14 +79,15 @@ internal sealed class LaunchCompiler
             case PagedAttentionOp attention:
                 Add(attention);
                 break;
-            case SiluMulOp silu:
-                Add(silu);
+            case GateMulOp gate:
+                Add(gate);
                 break;
             case GatherOp gather:
                 Add(gather);
                 break;
             case LogitsOp logits:
                 _linears.Add(logits);
+                AddCap(logits);
                 break;
             case SampleOp sample:
                 Add(sample);
@@ -135,6 +139,7 @@ internal sealed class LaunchCompiler
         Columns = Columns(op.Output),
         WeightStride = _context.Weights.StrideOf(op.Weight),
         OutputStride = Stride(op.Output),
+        Scale = op.Scale,
     });
 
     private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, new GridRule(UnitOf(op.Output)), _context.Parameters(op));
@@ -164,8 +169,12 @@ internal sealed class LaunchCompiler
             QueryStride = Stride(op.Input),
             OutputStride = Stride(op.Output),
             Scale = op.Scale,
+            Window = op.Window,
+            Cap = op.ScoreCap,
         };
-        if (_context.PlainKernels || Shape.HeadSize is not (64 or 128))
+
+        // The kernels on tensor cores, that for compute capability 9.0 among them, know neither windows nor bounded scores, and heads of two sizes only.
+        if (_context.PlainKernels || op.Window > 0 || op.ScoreCap > 0 || Shape.HeadSize is not (64 or 128))
         {
             parameters.ItemRange = Count(nameof(StepHeader.AttentionItems));
             Add(_kernels.AttentionPlain, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
@@ -182,7 +191,7 @@ internal sealed class LaunchCompiler
         Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows, Y: Blocks(Shape.HeadCount, HeadsPerMerge)), parameters);
     }
 
-    private void Add(SiluMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
+    private void Add(GateMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
     {
         Input = Address(op.Input),
         Output = Address(op.Output),
@@ -190,7 +199,24 @@ internal sealed class LaunchCompiler
         Columns = Columns(op.Output),
         InputStride = Stride(op.Input),
         OutputStride = Stride(op.Output),
+        Activation = (int)op.Activation,
     });
+
+    /// <summary>Bounds the logits where the model does; of several ranks each its own part.</summary>
+    private void AddCap(LogitsOp op)
+    {
+        if (op.Cap > 0)
+        {
+            Add(_kernels.Cap, new GridRule(GridUnit.Outputs, Blocks(Columns(op.Output), CapColumns)), new CapParameters
+            {
+                Values = Address(op.Output),
+                RowCount = Count(nameof(StepHeader.OutputCount)),
+                Columns = Columns(op.Output),
+                Stride = Stride(op.Output),
+                Cap = op.Cap,
+            });
+        }
+    }
 
     private void Add(GatherOp op) => Add(_kernels.Gather, new GridRule(GridUnit.Outputs), new GatherParameters
     {

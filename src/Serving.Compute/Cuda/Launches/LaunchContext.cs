@@ -53,8 +53,8 @@ internal sealed record LaunchContext(
         Positions = AddressOf(Layout.Positions),
         AppendPages = AddressOf(Layout.AppendPages),
         AppendSlots = AddressOf(Layout.AppendSlots),
-        Cosines = Weights.Cosines.Address,
-        Sines = Weights.Sines.Address,
+        Cosines = Weights.Cosines.Address + TableOffset(op),
+        Sines = Weights.Sines.Address + TableOffset(op),
         QueryNorm = Weights.AddressOf(op.QueryNorm),
         KeyNorm = Weights.AddressOf(op.KeyNorm),
         RowCount = CountAddress(nameof(StepHeader.RowCount)),
@@ -66,6 +66,8 @@ internal sealed record LaunchContext(
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),
         Epsilon = op.Epsilon,
+        QueryOffset = OffsetOf(op.QueryNorm),
+        KeyOffset = OffsetOf(op.KeyNorm),
     };
 
     /// <summary>What the norm kernel takes for an op.</summary>
@@ -79,5 +81,13 @@ internal sealed record LaunchContext(
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),
         Epsilon = op.Epsilon,
+        Offset = OffsetOf(op.Weight),
+        Accumulate = op.Accumulate ? 1 : 0,
     };
+
+    /// <summary>Bytes from the rotary tables' first element to that of the table that an op turns by.</summary>
+    private ulong TableOffset(RopeAndAppendOp op) => (ulong)Program.Rope.FirstOf(op.Table) * (ulong)Program.Rope.PairCount * sizeof(float);
+
+    /// <summary>What kernels add to a weight's elements: vectors are bf16 on the device, and their offset would be rounded with them.</summary>
+    private float OffsetOf(int? weight) => weight is { } index ? Program.Weights[index].Offset : 0;
 }

@@ -52,7 +52,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     public IStepWork Of(LinearEnd end) => end.Next switch
     {
         RmsNormOp norm => Normed(end, norm),
-        SiluMulOp silu => Tiled(kernels.FinishSiluMul, Blocks(context.Program.Buffers[silu.Output].Columns, SliceColumns), Activated(end, silu)),
+        GateMulOp gate => Tiled(kernels.FinishSiluMul, Blocks(context.Program.Buffers[gate.Output].Columns, SliceColumns), Activated(end, gate)),
         RopeAndAppendOp rope => Tiled(kernels.FinishRopeAppend, Units(end.Op), Appended(end, rope)),
         _ => Alone(end),
     };
@@ -60,7 +60,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     /// <summary>The end of steps of few rows.</summary>
     public IStepWork OfFew(LinearEnd end) => end.Next switch
     {
-        SiluMulOp silu => RowByRow(kernels.FinishSiluMulRows, Blocks(context.Program.Buffers[silu.Output].Columns, SiluRowColumns), Activated(end, silu)),
+        GateMulOp gate => RowByRow(kernels.FinishSiluMulRows, Blocks(context.Program.Buffers[gate.Output].Columns, SiluRowColumns), Activated(end, gate)),
         RopeAndAppendOp rope => RowByRow(
             kernels.FinishRopeAppendRows with { SharedBytes = KernelSet.FinishRopeRowsSharedBytes / CudaBackend.MaxHeadSize * context.Program.Shape.HeadSize },
             Blocks(context.Program.Shape.HeadCount + (2 * context.Program.Shape.KvHeadCount), HeadsPerBlock),
@@ -78,7 +78,7 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     private static KernelLaunch<T> RowByRow<T>(StepKernel kernel, int units, T parameters)
         where T : unmanaged => new(kernel, new GridRule(GridUnit.Rows, Y: units), parameters, joins: true);
 
-    private FinishParameters Activated(LinearEnd end, SiluMulOp silu) => Parameters(end) with { Output = context.AddressOf(silu.Output), OutputStride = context.StrideOf(silu.Output) };
+    private FinishParameters Activated(LinearEnd end, GateMulOp gate) => Parameters(end) with { Output = context.AddressOf(gate.Output), OutputStride = context.StrideOf(gate.Output), Mode = (int)gate.Activation };
 
     private FinishRopeParameters Appended(LinearEnd end, RopeAndAppendOp rope) => new() { Linear = Parameters(end), Rope = context.Parameters(rope) };
 

@@ -55,25 +55,29 @@ internal static unsafe class AttentionKernel<TL, TV>
 
     /// <summary>
     /// Turns a query's scores into probabilities relative to the running maximum, rounded to bf16 where <paramref name="round"/>; adds the unrounded ones to
-    /// <paramref name="weight"/> and rescales <paramref name="sums"/> where the maximum rose.
+    /// <paramref name="weight"/> and rescales <paramref name="sums"/> where the maximum rose. At least one of the scores counts.
     /// </summary>
     /// <param name="scores">The query's 32 scores.</param>
+    /// <param name="from">The first of them within the query's window.</param>
     /// <param name="valid">How many of them are at or before the query's own ordinal.</param>
     /// <param name="scale">Factor of the scores.</param>
+    /// <param name="cap">Their bound, or 0.</param>
     /// <param name="maximum">Running maximum.</param>
     /// <param name="weight">Running sum of exponentials.</param>
     /// <param name="sums">Running weighted sums.</param>
     /// <param name="sumCount">Their number, whole vectors.</param>
     /// <param name="round">Round the probabilities.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softmax(float* scores, int valid, float scale, float* maximum, float* weight, float* sums, int sumCount, bool round)
+    public static void Softmax(float* scores, int from, int valid, float scale, float cap, float* maximum, float* weight, float* sums, int sumCount, bool round)
     {
         var scales = TL.Broadcast(scale);
         var none = TL.Broadcast(float.NegativeInfinity);
         var largest = none;
         for (var c = 0; c < Block; c += TL.Count)
         {
-            var score = TL.KeepFirst(TL.Multiply(TL.Load(scores + c), scales), valid - c, none);
+            var score = TL.Multiply(TL.Load(scores + c), scales);
+            score = TL.KeepFirst(cap > 0 ? LaneMath<TL, TV>.Cap(score, TL.Broadcast(cap)) : score, valid - c, none);
+            score = from > c ? TL.KeepFirst(none, from - c, score) : score;
             TL.Store(score, scores + c);
             largest = TL.Max(largest, score);
         }

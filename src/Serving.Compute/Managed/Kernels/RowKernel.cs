@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Serving.Compute.Managed.Lanes;
 using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
 
 namespace Serving.Compute.Managed.Kernels;
 
@@ -13,7 +14,7 @@ internal static unsafe class RowKernel<TL, TV>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* weight, float* y, int columns, float epsilon, bool round)
     {
-        var factor = 1f / MathF.Sqrt((SumOfSquares(x, columns) / columns) + epsilon);
+        var factor = NormFactor(x, columns, epsilon);
         var factors = TL.Broadcast(factor);
         var i = 0;
         for (; i <= columns - TL.Count; i += TL.Count)
@@ -29,21 +30,40 @@ internal static unsafe class RowKernel<TL, TV>
         }
     }
 
-    /// <summary>y = silu(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side.</summary>
+    /// <summary>y += x · rsqrt(mean(x²) + epsilon) · weight, unrounded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SiluMul(float* gateUp, float* y, int columns, bool round)
+    public static void AddRmsNorm(float* x, float* weight, float* y, int columns, float epsilon)
+    {
+        var factor = NormFactor(x, columns, epsilon);
+        var factors = TL.Broadcast(factor);
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Multiply(TL.Multiply(TL.Load(x + i), factors), TL.Load(weight + i));
+            TL.Store(TL.Add(TL.Load(y + i), value), y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            y[i] += x[i] * factor * weight[i];
+        }
+    }
+
+    /// <summary>y = activation(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void GateMul(float* gateUp, float* y, int columns, GateActivation activation, bool round)
     {
         var up = gateUp + columns;
         var i = 0;
         for (; i <= columns - TL.Count; i += TL.Count)
         {
-            var value = TL.Multiply(Silu(TL.Load(gateUp + i)), TL.Load(up + i));
+            var value = TL.Multiply(Activated(TL.Load(gateUp + i), activation), TL.Load(up + i));
             TL.Store(round ? TL.Round(value) : value, y + i);
         }
 
         for (; i < columns; i++)
         {
-            var value = TL.First(Silu(TL.Broadcast(gateUp[i]))) * up[i];
+            var value = TL.First(Activated(TL.Broadcast(gateUp[i]), activation)) * up[i];
             y[i] = round ? BFloat16Bits.Round(value) : value;
         }
     }
@@ -105,9 +125,22 @@ internal static unsafe class RowKernel<TL, TV>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TV Silu(TV x)
+    private static float NormFactor(float* x, int columns, float epsilon) => 1f / MathF.Sqrt((SumOfSquares(x, columns) / columns) + epsilon);
+
+    /// <summary>SiLU is x · σ(x). GELU by tanh, ½x(1 + tanh(u)) with u = √(2 ÷ π)(x + 0.044715x³), is x · σ(2u).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Activated(TV x, GateActivation activation)
     {
-        var one = TL.Broadcast(1);
-        return TL.Divide(x, TL.Add(one, LaneMath<TL, TV>.Exp(TL.Subtract(TL.Broadcast(0), x))));
+        if (activation == GateActivation.Silu)
+        {
+            return Gate(x, x);
+        }
+
+        var cubic = TL.Multiply(TL.Multiply(TL.Multiply(x, x), TL.Broadcast(0.044715f)), x);
+        return Gate(x, TL.Multiply(TL.Add(x, cubic), TL.Broadcast(1.5957691216f)));
     }
+
+    /// <summary>x · σ(z) as x ÷ (1 + e⁻ᶻ).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Gate(TV x, TV z) => TL.Divide(x, TL.Add(TL.Broadcast(1), LaneMath<TL, TV>.Exp(TL.Subtract(TL.Broadcast(0), z))));
 }

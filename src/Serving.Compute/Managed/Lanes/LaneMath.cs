@@ -52,6 +52,15 @@ internal static class LaneMath<TL, TV>
         return TL.ZeroBelow(TL.Multiply(p, TL.PowerOfTwo(biased)), x, TL.Broadcast(Smallest));
     }
 
+    /// <summary>cap · tanh(x ÷ cap), as cap · (1 − 2 ÷ (1 + e^(2x ÷ cap))): within a few units in the last place of cap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV Cap(TV x, TV cap)
+    {
+        var (one, two) = (TL.Broadcast(1), TL.Broadcast(2));
+        var raised = Exp(TL.Multiply(TL.Divide(x, cap), two));
+        return TL.Multiply(cap, TL.Subtract(one, TL.Divide(two, TL.Add(one, raised))));
+    }
+
     /// <summary>eˣ of one float, by the vectors' arithmetic.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Exp(float x) => TL.First(Exp(TL.Broadcast(x)));

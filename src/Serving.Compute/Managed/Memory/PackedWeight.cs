@@ -71,7 +71,7 @@ internal sealed unsafe class PackedWeight : IDisposable
         {
             for (var i = 0; i < values.Length; i++)
             {
-                _vector.Pointer[first + i] = BFloat16Bits.ToSingle(values[i]);
+                _vector.Pointer[first + i] = BFloat16Bits.ToSingle(values[i]) + _spec.Offset;
             }
 
             return;

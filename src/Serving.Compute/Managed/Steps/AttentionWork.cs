@@ -45,13 +45,15 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         new Span<float>(scratch.TotalWeights, queries).Clear();
         new Span<float>(scratch.TotalSums, queries * scratch.HeadStride).Clear();
         var cursor = new PageCursor(State.Inputs.Entries.Slice(sequence.FirstEntry, sequence.EntryCount));
-        for (var split = 0; split <= lastOrdinal; split += AttentionState.Split)
+        var firstBlock = FirstOrdinal(sequence, tile, 0) / AttentionState.Block * AttentionState.Block;
+        cursor.Skip(firstBlock);
+        for (var split = firstBlock / AttentionState.Split * AttentionState.Split; split <= lastOrdinal; split += AttentionState.Split)
         {
             new Span<float>(scratch.Maxima, queries).Fill(float.NegativeInfinity);
             new Span<float>(scratch.Weights, queries).Clear();
             new Span<float>(scratch.Sums, queries * scratch.HeadStride).Clear();
             var end = Math.Min(split + AttentionState.Split, lastOrdinal + 1);
-            for (var block = split; block < end; block += AttentionState.Block)
+            for (var block = Math.Max(split, firstBlock); block < end; block += AttentionState.Block)
             {
                 Gather(ref cursor, Math.Min(AttentionState.Block, end - block), kvHead, scratch);
                 AddBlock(scratch, sequence, tile, kvHead, block);
@@ -92,18 +94,19 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         for (var query = 0; query < queries;)
         {
             var valid = Valid(sequence, tile, query, block);
-            var two = query + 1 < queries && Valid(sequence, tile, query + 1, block) == valid;
-            if (valid > 0)
+            var two = query + 1 < queries && Valid(sequence, tile, query + 1, block) == valid && Sees(sequence, tile, query + 1, block);
+            if (Sees(sequence, tile, query, block))
             {
-                AddQueries(scratch, query, two ? 2 : 1, valid);
+                AddQueries(scratch, sequence, tile, query, two ? 2 : 1, block);
             }
 
             query += two ? 2 : 1;
         }
     }
 
-    private void AddQueries(AttentionState scratch, int first, int count, int valid)
+    private void AddQueries(AttentionState scratch, in StepSequence sequence, in AttentionTile tile, int first, int count, int block)
     {
+        var valid = Valid(sequence, tile, first, block);
         var scores = scratch.Scores + (first * AttentionState.Block);
         var stride = scratch.HeadStride;
         var sums = scratch.Sums + (first * stride);
@@ -111,8 +114,10 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         {
             AttentionKernel<TL, TV>.Softmax(
                 scores + (i * AttentionState.Block),
+                FirstOrdinal(sequence, tile, first + i) - block,
                 valid,
                 _op.Scale,
+                _op.ScoreCap,
                 scratch.Maxima + first + i,
                 scratch.Weights + first + i,
                 sums + (i * stride),
@@ -130,6 +135,14 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         }
     }
 
+    /// <summary>The first ordinal that a query attends to.</summary>
+    private int FirstOrdinal(in StepSequence sequence, in AttentionTile tile, int query) =>
+        _op.Window == 0 ? 0 : Math.Max(0, sequence.FirstOrdinal + tile.FirstRow + (query / _group) + 1 - _op.Window);
+
+    /// <summary>Whether a query attends to any ordinal of a block; others leave its state as it is.</summary>
+    private bool Sees(in StepSequence sequence, in AttentionTile tile, int query, int block) =>
+        Valid(sequence, tile, query, block) > 0 && FirstOrdinal(sequence, tile, query) < block + AttentionState.Block;
+
     /// <summary>How many ordinals of a block are at or before the query's own.</summary>
     private int Valid(in StepSequence sequence, in AttentionTile tile, int query, int block) =>
         Math.Min(AttentionState.Block, sequence.FirstOrdinal + tile.FirstRow + (query / _group) + 1 - block);
@@ -138,7 +151,7 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
     {
         for (var query = 0; query < tile.RowCount * _group; query++)
         {
-            if (sequence.FirstOrdinal + tile.FirstRow + (query / _group) >= split)
+            if (sequence.FirstOrdinal + tile.FirstRow + (query / _group) >= split && FirstOrdinal(sequence, tile, query) < split + AttentionState.Split)
             {
                 var at = query * scratch.HeadStride;
                 AttentionKernel<TL, TV>.Merge(

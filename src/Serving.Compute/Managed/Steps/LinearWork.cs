@@ -21,8 +21,16 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
     private readonly LinearTiles _tiles;
     private readonly PackedWeight _weight;
     private readonly PackedWeight? _bias;
+    private readonly float _cap;
     private int _stripPanels;
     private int _strips;
+
+    /// <summary>Prepares the operation; <paramref name="tiles"/> is scratch that all Linears share, one tile per worker.</summary>
+    public LinearWork(StepState state, LogitsOp op, LinearTiles tiles)
+        : this(state, new LinearOp(op.Input, op.Output, op.Weight, null, LinearOutput.Keep, []), tiles)
+    {
+        _cap = op.Cap;
+    }
 
     /// <summary>Prepares the operation; <paramref name="tiles"/> is scratch that all Linears share, one tile per worker.</summary>
     public LinearWork(StepState state, LinearOp op, LinearTiles tiles)
@@ -119,6 +127,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
                 value = TL.Add(TL.Load(output + c), value);
             }
 
+            value = _cap > 0 ? LaneMath<TL, TV>.Cap(value, TL.Broadcast(_cap)) : value;
             TL.Store(round ? TL.Round(value) : value, output + c);
         }
     }

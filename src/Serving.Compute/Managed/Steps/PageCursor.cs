@@ -9,6 +9,15 @@ internal ref struct PageCursor(ReadOnlySpan<StepPage> entries)
     private int _entry;
     private int _slot;
 
+    /// <summary>Passes over slots.</summary>
+    public void Skip(int count)
+    {
+        for (var passed = 0; passed < count;)
+        {
+            passed += Take(count - passed, out _, out _);
+        }
+    }
+
     /// <summary>Takes up to <paramref name="wanted"/> slots of the current page, at least one; returns how many.</summary>
     public int Take(int wanted, out int page, out int slot)
     {

@@ -34,7 +34,15 @@ internal abstract class RowWork(StepState state, int output, int rowCost) : OpWo
 internal sealed unsafe class EmbedWork(StepState state, EmbedOp op) : RowWork(state, op.Output, state.Buffers[op.Output].Columns)
 {
     /// <inheritdoc/>
-    protected override void ExecuteRow(int row) => State.Weights[op.Weight].ReadRow(State.Tokens[row], State.Buffers[op.Output].Row(row));
+    protected override void ExecuteRow(int row)
+    {
+        var output = State.Buffers[op.Output];
+        State.Weights[op.Weight].ReadRow(State.Tokens[row], output.Row(row));
+        for (var i = 0; op.Scale != 1 && i < output.Columns; i++)
+        {
+            output.Row(row)[i] *= op.Scale;
+        }
+    }
 }
 
 /// <summary>Runs a <see cref="GatherOp"/>.</summary>
@@ -58,12 +66,19 @@ internal sealed unsafe class RmsNormWork<TL, TV>(StepState state, RmsNormOp op) 
     protected override void ExecuteRow(int row)
     {
         var (input, output) = (State.Buffers[op.Input], State.Buffers[op.Output]);
-        RowKernel<TL, TV>.RmsNorm(input.Row(row), State.Weights[op.Weight].Vector, output.Row(row), input.Columns, op.Epsilon, !State.Exact);
+        var weight = State.Weights[op.Weight].Vector;
+        if (op.Accumulate)
+        {
+            RowKernel<TL, TV>.AddRmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon);
+            return;
+        }
+
+        RowKernel<TL, TV>.RmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon, !State.Exact);
     }
 }
 
-/// <summary>Runs a <see cref="SiluMulOp"/>.</summary>
-internal sealed unsafe class SiluMulWork<TL, TV>(StepState state, SiluMulOp op) : RowWork(state, op.Output, 16 * state.Buffers[op.Output].Columns)
+/// <summary>Runs a <see cref="GateMulOp"/>.</summary>
+internal sealed unsafe class GateMulWork<TL, TV>(StepState state, GateMulOp op) : RowWork(state, op.Output, 16 * state.Buffers[op.Output].Columns)
     where TL : struct, ILanes<TV>
     where TV : struct
 {
@@ -71,7 +86,7 @@ internal sealed unsafe class SiluMulWork<TL, TV>(StepState state, SiluMulOp op) 
     protected override void ExecuteRow(int row)
     {
         var output = State.Buffers[op.Output];
-        RowKernel<TL, TV>.SiluMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, !State.Exact);
+        RowKernel<TL, TV>.GateMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, !State.Exact);
     }
 }
 
@@ -101,7 +116,7 @@ internal sealed unsafe class RopeAndAppendWork<TL, TV>(StepState state, RopeAndA
     {
         var size = State.Program.Shape.HeadSize;
         var rope = State.Program.Rope;
-        var first = (long)State.Inputs.Positions[row] * rope.PairCount;
+        var first = (long)(rope.FirstOf(op.Table) + State.Inputs.Positions[row]) * rope.PairCount;
         fixed (float* cosines = rope.Cosines, sines = rope.Sines)
         {
             for (var head = 0; head < count; head++)

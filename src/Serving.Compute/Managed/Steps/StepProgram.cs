@@ -88,9 +88,9 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         LinearOp linear => new LinearWork<TL, TV>(_state, linear, _linearTiles),
         RopeAndAppendOp rope => new RopeAndAppendWork<TL, TV>(_state, rope),
         PagedAttentionOp attention => new AttentionWork<TL, TV>(_state, attention, _attentionTiles, _attention),
-        SiluMulOp silu => new SiluMulWork<TL, TV>(_state, silu),
+        GateMulOp silu => new GateMulWork<TL, TV>(_state, silu),
         GatherOp gather => new GatherWork(_state, gather),
-        LogitsOp logits => new LinearWork<TL, TV>(_state, new LinearOp(logits.Input, logits.Output, logits.Weight, null, LinearOutput.Keep, []), _linearTiles),
+        LogitsOp logits => new LinearWork<TL, TV>(_state, logits, _linearTiles),
         SampleOp sample => new SampleWork<TL, TV>(_state, sample),
         _ => throw new ArgumentException($"The managed backend has no operation {op.GetType().Name}."),
     };

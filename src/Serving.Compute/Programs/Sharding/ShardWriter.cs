@@ -44,7 +44,7 @@ internal sealed class ShardWriter
     {
         switch (op)
         {
-            case LinearOp { Mode: LinearOutput.Accumulate } linear:
+            case LinearOp linear when ProgramSharding.IsByInputs(linear):
                 WriteByInputs(linear);
                 break;
             case LinearOp linear:
@@ -58,7 +58,7 @@ internal sealed class ShardWriter
                 Resize(attention.Output, RangeOf(Projection.Query).Count);
                 _ops.Add(op);
                 break;
-            case SiluMulOp silu:
+            case GateMulOp silu:
                 Resize(silu.Output, _intermediate.Count);
                 _ops.Add(op);
                 break;
@@ -108,7 +108,7 @@ internal sealed class ShardWriter
 
         _partial ??= AddBuffer(new ProgramBuffer("partial", _shape.HiddenSize, BufferElement.Float32, BufferRows.Step));
         _ops.Add(op with { Output = _partial.Value, Mode = LinearOutput.Partial, Slices = SlicesOf(op) });
-        _ops.Add(new AllReduceOp(_partial.Value, op.Output));
+        _ops.Add(new AllReduceOp(_partial.Value, op.Output, Accumulate: op.Mode == LinearOutput.Accumulate));
     }
 
     /// <summary>The rank's part of the vocabulary; the buffer is as wide on every rank.</summary>

@@ -20,14 +20,27 @@ internal static class PeftPairs
     {
         CheckNames(config.Targets);
         var tensors = new Dictionary<(int Layer, Projection Projection, bool IsA), TensorEntry>();
+        var isPart = program.Weights.Any(weight => weight.Parts.Any(part => part.TensorName.StartsWith(TensorNames.LanguageModel, StringComparison.Ordinal)));
+        var layers = PeftTensorName.LayersOf(isPart);
         foreach (var tensor in header.Tensors.Values)
         {
+            if (isPart && PeftTensorName.IsOfImages(tensor.Name))
+            {
+                continue;
+            }
+
             var name = PeftTensorName.Parse(tensor.Name);
             if (!config.Targets.Contains(name.Module, name.Layer))
             {
                 throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} is not of a targeted module");
             }
 
+            if (PeftTensorName.IsOfPart(name.Layers) != isPart)
+            {
+                throw new AdapterFormatException(AdapterFailure.Unsupported, $"tensor {MalformedFileException.Quote(tensor.Name)} is not of a projection that this model has");
+            }
+
+            layers = name.Layers;
             if (!tensors.TryAdd((name.Layer, name.Projection, name.IsA), tensor))
             {
                 throw new MalformedFileException($"the matrix of tensor {MalformedFileException.Quote(tensor.Name)} appears twice");
@@ -37,7 +50,7 @@ internal static class PeftPairs
         var pairs = new List<PeftPair>();
         foreach (var slice in program.Slices)
         {
-            var module = PeftTensorName.ModuleOf(slice.Layer, slice.Projection);
+            var module = PeftTensorName.ModuleOf(layers, slice.Layer, slice.Projection);
             if (config.Targets.Contains(module, slice.Layer))
             {
                 pairs.Add(Pair(config, slice, module, tensors));

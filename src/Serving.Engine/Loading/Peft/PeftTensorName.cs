@@ -4,15 +4,21 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading.Peft;
 
-/// <summary>What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>.</summary>
+/// <summary>
+/// What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>. Of a model whose decoder is a part of it
+/// the layers are under <c>language_model.model.</c> or <c>model.language_model.</c>.
+/// </summary>
 /// <param name="Module">The module's name in the base model.</param>
+/// <param name="Layers">What stands before N in it.</param>
 /// <param name="Layer">N.</param>
 /// <param name="Projection">Which projection MODULE is.</param>
 /// <param name="IsA">lora_A; otherwise lora_B.</param>
-internal readonly record struct PeftTensorName(string Module, int Layer, Projection Projection, bool IsA)
+internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, Projection Projection, bool IsA)
 {
     private const string Prefix = "base_model.model.";
-    private const string Layers = "model.layers.";
+
+    /// <summary>Where the layers are: of a decoder that is the whole model, and of one that is a part of it, in either spelling.</summary>
+    private static readonly string[] LayerPrefixes = ["model.layers.", "language_model.model.layers.", "model.language_model.layers."];
 
     private static readonly (Projection Projection, string Module)[] Modules =
     [
@@ -26,11 +32,20 @@ internal readonly record struct PeftTensorName(string Module, int Layer, Project
     ];
 
     /// <summary>The module's name in the base model of a projection.</summary>
-    public static string ModuleOf(int layer, Projection projection)
+    public static string ModuleOf(string layers, int layer, Projection projection)
     {
         var module = Array.Find(Modules, entry => entry.Projection == projection).Module;
-        return string.Create(CultureInfo.InvariantCulture, $"{Layers}{layer}.{module}");
+        return string.Create(CultureInfo.InvariantCulture, $"{layers}{layer}.{module}");
     }
+
+    /// <summary>How the layers of a decoder that is the whole model are spelled, or of one that is a part, where nothing says which way.</summary>
+    public static string LayersOf(bool isPart) => LayerPrefixes[isPart ? 1 : 0];
+
+    /// <summary>Whether layers are spelled as those of a decoder that is a part of a model.</summary>
+    public static bool IsOfPart(string layers) => layers != LayerPrefixes[0];
+
+    /// <summary>Whether a tensor changes a part that looks at images: suffixes as <c>q_proj</c> are those of its modules, too, and no text depends on it.</summary>
+    public static bool IsOfImages(string name) => TensorNames.IsOfImages(name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name);
 
     /// <summary>Reads a tensor's name.</summary>
     /// <exception cref="AdapterFormatException">It is no matrix of a LoRA of the seven projections; known kinds are named.</exception>
@@ -58,18 +73,19 @@ internal readonly record struct PeftTensorName(string Module, int Layer, Project
             throw Unsupported(name, "is not a lora_A or lora_B weight");
         }
 
-        var (layer, projection) = Locate(module) ?? throw Unsupported(name, "is not of a projection that this model has");
-        return new PeftTensorName(module, layer, projection, isA);
+        var layers = Array.Find(LayerPrefixes, prefix => module.StartsWith(prefix, StringComparison.Ordinal)) ?? string.Empty;
+        var (layer, projection) = Locate(module, layers) ?? throw Unsupported(name, "is not of a projection that this model has");
+        return new PeftTensorName(module, layers, layer, projection, isA);
     }
 
-    private static (int Layer, Projection Projection)? Locate(string module)
+    private static (int Layer, Projection Projection)? Locate(string module, string layers)
     {
-        if (!module.StartsWith(Layers, StringComparison.Ordinal))
+        if (layers.Length == 0)
         {
             return null;
         }
 
-        var rest = module.AsSpan(Layers.Length);
+        var rest = module.AsSpan(layers.Length);
         var dot = rest.IndexOf('.');
 
         // One spelling per layer: no sign, no leading zero, so that no module can be named twice.

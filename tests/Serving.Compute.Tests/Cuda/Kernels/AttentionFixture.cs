@@ -62,6 +62,12 @@ internal sealed class AttentionFixture
     /// <summary>Splits of a piece at most.</summary>
     public int MostSplits { get; init; } = 1;
 
+    /// <summary>Ordinals that a row sees, 0 for all.</summary>
+    public int Window { get; init; }
+
+    /// <summary>Bound of the scores, 0 for none.</summary>
+    public float Cap { get; init; }
+
     /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
     public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
     {
@@ -131,6 +137,8 @@ internal sealed class AttentionFixture
             QueryStride = Shape.QueryWidth,
             OutputStride = Shape.QueryWidth,
             Scale = scale,
+            Window = Window,
+            Cap = Cap,
         };
         var grid = new CudaGrid(3, Shape.KvHeadCount);
         if (variant == AttentionVariant.Plain)

@@ -71,10 +71,45 @@ public sealed class AttentionKernelTests
             var query = queries.AsSpan(at, headSize).ToArray().ToSingles().Select(value => (double)value).ToArray();
             var keys = Enumerable.Range(0, ordinal + 1).Select(token => fixture.Key(sequence, token, kvHead)).ToArray();
             var values = Enumerable.Range(0, ordinal + 1).Select(token => fixture.Value(sequence, token, kvHead)).ToArray();
-            var expected = ReferenceOps.Attend(query, keys, values, scale, round: false);
+            var expected = ReferenceOps.Attend(query, keys, values, scale, cap: 0, round: false);
             for (var d = 0; d < headSize; d++)
             {
                 Values.AssertRounded(expected[d], actual[at + d], $"row {row}, head {head}, element {d}", absolute: 0.006);
+            }
+        });
+    }
+
+    /// <summary>
+    /// Windows and bounded scores, of the kernel that has them: contexts in pieces too, so that splits before a window are merged as nothing, and windows that begin before,
+    /// at and behind the boundaries of blocks and splits.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 0, 1)]
+    [InlineData(20, 3, 1)]
+    [InlineData(32, 0, 2)]
+    [InlineData(513, 0, 1)]
+    [InlineData(540, 1.5, AttentionShares.Whole)]
+    [InlineData(0, 2, 1)]
+    public void AttentionPlain_WindowOrCap_MatchesFormula(int window, float cap, int pieces)
+    {
+        using var session = new KernelSession();
+        var fixture = new AttentionFixture(4, 2, 18, Normal, Normal) { Window = window, Cap = cap, MostSplits = pieces };
+        fixture.Add(1100, 2);
+        fixture.Add(530, 34, fill: 13);
+        fixture.Add(0, 40);
+        var queries = Queries(fixture);
+        var actual = fixture.Run(session, queries, 0.4f, AttentionVariant.Plain);
+        ForEachRow(fixture, (sequence, row, ordinal, head) =>
+        {
+            var at = (row * fixture.Shape.QueryWidth) + (head * 18);
+            var query = queries.AsSpan(at, 18).ToArray().ToSingles().Select(value => (double)value).ToArray();
+            var seen = Enumerable.Range(0, ordinal + 1).Where(token => window == 0 || token > ordinal - window).ToList();
+            var keys = seen.Select(token => fixture.Key(sequence, token, head / 2)).ToArray();
+            var values = seen.Select(token => fixture.Value(sequence, token, head / 2)).ToArray();
+            var expected = ReferenceOps.Attend(query, keys, values, 0.4, cap, round: false);
+            for (var d = 0; d < 18; d++)
+            {
+                Values.AssertRounded(expected[d], actual[at + d], $"window {window}, row {row}, head {head}, element {d}", absolute: 0.006);
             }
         });
     }

@@ -19,7 +19,14 @@ public sealed class FusedKernelTests
     [InlineData(128)]
     [InlineData(70)]
     [InlineData(300)]
-    public void SiluMul_AnyWidth_EqualsTheTwo(int width)
+    public void SiluMul_AnyWidth_EqualsTheTwo(int width) => GateMul_AnyWidth_EqualsTheTwo(width, GateActivation.Silu);
+
+    [Theory]
+    [InlineData(128)]
+    [InlineData(70)]
+    public void GeluMul_AnyWidth_EqualsTheTwo(int width) => GateMul_AnyWidth_EqualsTheTwo(width, GateActivation.GeluTanh);
+
+    private static void GateMul_AnyWidth_EqualsTheTwo(int width, GateActivation gate)
     {
         using var session = new KernelSession();
         var test = new LoraCase(64, [(0, width), (width, width)], [[16, 3], [0, 40], [8, 0]], Mixed);
@@ -35,9 +42,10 @@ public sealed class FusedKernelTests
             Columns = width,
             InputStride = rounded.OutputStride,
             OutputStride = stride,
+            Activation = (int)gate,
         };
         session.Launch("srv_silu_mul", new CudaGrid(5), 256, 0, activation);
-        var fused = rounded with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]), OutputStride = stride };
+        var fused = rounded with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]), OutputStride = stride, Mode = (int)gate };
         session.Launch("srv_finish_silu_mul", new CudaGrid(3, 2), 256, KernelSet.FinishSiluSharedBytes, fused);
         var rows = Expanded(session, test, fused with { Output = session.Upload<ushort>(new ushort[test.RowCount * stride]) });
         session.Launch("srv_finish_silu_mul_rows", new CudaGrid(5, 2), 128, 0, rows);

@@ -53,6 +53,8 @@ public sealed class RopeAppendTests
             InputStride = Values.Stride(width),
             OutputStride = Values.Stride(shape.QueryWidth),
             Epsilon = Epsilon,
+            QueryOffset = 1,
+            KeyOffset = 0.5f,
         };
         session.Launch("srv_rope_append", new CudaGrid(blocks), 128, 0, parameters);
         var queries = session.Download<ushort>(parameters.Output, rows * Values.Stride(shape.QueryWidth));
@@ -64,7 +66,7 @@ public sealed class RopeAppendTests
                 var values = x.Row(row, width)[(head * headSize)..((head + 1) * headSize)];
                 var isValue = head >= heads + kvHeads;
                 var norm = !norms || isValue ? null : head < heads ? queryNorm : keyNorm;
-                var expected = norm is null ? values : ReferenceOps.RmsNorm(values, norm.ToSingles().Row(0, headSize), Epsilon);
+                var expected = norm is null ? values : ReferenceOps.RmsNorm(values, [.. norm.ToSingles().Row(0, headSize).Select(weight => weight + (head < heads ? 1 : 0.5))], Epsilon);
                 expected = isValue ? expected : ReferenceOps.Rotate(expected, rope, positions[row]);
                 var actual = head < heads
                     ? queries.AsSpan((row * Values.Stride(shape.QueryWidth)) + (head * headSize), headSize)

@@ -1,6 +1,7 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Reference;
 
@@ -43,6 +44,62 @@ public sealed class RowKernelTests
         }
     }
 
+    /// <summary>Weights with an offset that is not rounded, added to what is there.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void RmsNorm_WithOffset_IsAddedUnrounded(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 4, rows);
+        var before = Values.Random(rows, columns, 3, columns);
+        var weight = Values.Random(1, columns, 0.01f, columns).ToBFloat16();
+        var parameters = new RmsNormParameters
+        {
+            Input = session.Upload<float>(x),
+            Weight = session.Upload<ushort>(weight.AsSpan(0, columns)),
+            Output = session.Upload<float>(before),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(columns),
+            OutputStride = Values.Stride(columns),
+            Epsilon = 1e-5f,
+            Offset = 1,
+            Accumulate = 1,
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(blocks), 256, 64, parameters);
+        var y = session.Download<float>(parameters.Output, rows * Values.Stride(columns));
+        for (var row = 0; row < rows; row++)
+        {
+            double[] weights = [.. weight[..columns].ToSingles().Row(0, columns).Select(value => value + 1)];
+            var expected = ReferenceOps.RmsNorm(x.Row(row, columns), weights, 1e-5).Zip(before.Row(row, columns), (a, b) => a + b).ToArray();
+            for (var i = 0; i < columns; i++)
+            {
+                Assert.Equal(expected[i], y.Row(row, columns)[i], 3e-6);
+            }
+        }
+    }
+
+    /// <summary>Bounded values; what lies behind a row's columns stays.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Cap_AnySize_MatchesFormula(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 200, rows);
+        for (var row = 0; row < rows; row++)
+        {
+            x.AsSpan((row * Values.Stride(columns)) + columns, Values.Stride(columns) - columns).Fill(99);
+        }
+
+        var parameters = new CapParameters { Values = session.Upload<float>(x), RowCount = session.Upload(rows), Columns = columns, Stride = Values.Stride(columns), Cap = 30 };
+        session.Launch("srv_cap", new CudaGrid(blocks), 256, 0, parameters);
+        var y = session.Download<float>(parameters.Values, x.Length);
+        for (var i = 0; i < x.Length; i++)
+        {
+            Assert.Equal(i % Values.Stride(columns) < columns ? 30 * Math.Tanh(x[i] / 30) : 99, y[i], 1e-5);
+        }
+    }
+
     /// <summary>A row gives the same bits alone and among others.</summary>
     [Fact]
     public void RmsNorm_RowAlone_IsEqual()
@@ -71,26 +128,11 @@ public sealed class RowKernelTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void SiluMul_AnySize_MatchesFormula(int rows, int columns, int blocks)
-    {
-        using var session = new KernelSession();
-        var x = Values.Random(rows, 2 * columns, 20, rows).ToBFloat16();
-        var parameters = new SiluMulParameters
-        {
-            Input = session.Upload<ushort>(x),
-            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
-            RowCount = session.Upload(rows),
-            Columns = columns,
-            InputStride = Values.Stride(2 * columns),
-            OutputStride = Values.Stride(columns),
-        };
-        session.Launch("srv_silu_mul", new CudaGrid(blocks), 256, 0, parameters);
-        var y = Rows(session, parameters.Output, rows, columns);
-        for (var row = 0; row < rows; row++)
-        {
-            AssertRow(ReferenceOps.SiluMul(x.ToSingles().Row(row, 2 * columns)), y[row], $"row {row}");
-        }
-    }
+    public void SiluMul_AnySize_MatchesFormula(int rows, int columns, int blocks) => GateMul_MatchesFormula(rows, columns, blocks, GateActivation.Silu, ReferenceOps.SiluMul);
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void GeluMul_AnySize_MatchesFormula(int rows, int columns, int blocks) => GateMul_MatchesFormula(rows, columns, blocks, GateActivation.GeluTanh, ReferenceOps.GeluMul);
 
     /// <summary>Token ids, and negative ones that stand for what the previous step sampled.</summary>
     [Theory]
@@ -112,6 +154,7 @@ public sealed class RowKernelTests
             Columns = columns,
             WeightStride = Values.Stride(columns),
             OutputStride = Values.Stride(columns),
+            Scale = 1.5f,
         };
         session.Launch("srv_embed", new CudaGrid(blocks), 128, 0, parameters);
         Assert.Equal(tokens.Select(token => token < 0 ? sampled[~token] : -1), session.Download<int>(parameters.Pending, rows));
@@ -119,7 +162,7 @@ public sealed class RowKernelTests
         for (var row = 0; row < rows; row++)
         {
             var token = tokens[row] < 0 ? sampled[~tokens[row]] : tokens[row];
-            Assert.Equal(table.ToSingles().Row(token, columns), y.Row(row, columns));
+            Assert.Equal(table.ToSingles().Row(token, columns).Select(value => value * 1.5), y.Row(row, columns));
         }
     }
 
@@ -145,6 +188,28 @@ public sealed class RowKernelTests
         for (var i = 0; i < outputs; i++)
         {
             Assert.Equal(x.Row(i * 5 % 11, columns), y.Row(i, columns));
+        }
+    }
+
+    private static void GateMul_MatchesFormula(int rows, int columns, int blocks, GateActivation activation, Func<double[], double[]> formula)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, 2 * columns, 20, rows).ToBFloat16();
+        var parameters = new SiluMulParameters
+        {
+            Input = session.Upload<ushort>(x),
+            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(2 * columns),
+            OutputStride = Values.Stride(columns),
+            Activation = (int)activation,
+        };
+        session.Launch("srv_silu_mul", new CudaGrid(blocks), 256, 0, parameters);
+        var y = Rows(session, parameters.Output, rows, columns);
+        for (var row = 0; row < rows; row++)
+        {
+            AssertRow(formula(x.ToSingles().Row(row, 2 * columns)), y[row], $"row {row}");
         }
     }
 

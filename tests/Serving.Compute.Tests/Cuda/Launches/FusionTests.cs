@@ -15,11 +15,34 @@ public sealed class FusionTests
     {
         var program = TestProgram.Create(new TestShape { HeadSize = headSize, Bias = true }).Program;
         var taken = Taken(program).ToList();
-        Assert.Equal(2, taken.OfType<SiluMulOp>().Count());
+        Assert.Equal(2, taken.OfType<GateMulOp>().Count());
         Assert.Equal(takesHeads ? 2 : 0, taken.OfType<RopeAndAppendOp>().Count());
 
         // Two of each layer but the last down, which the rows that have outputs follow.
         Assert.Equal(3, taken.OfType<RmsNormOp>().Count());
+    }
+
+    /// <summary>Where norms stand behind o and down, the end of neither norms: the norm that follows adds, and the one after it reads the residual stream.</summary>
+    [Fact]
+    public void NextOf_GemmaType_TakesNoNorms()
+    {
+        var program = TestProgram.Create(TestShape.Gemma2).Program;
+        Assert.Equal(4, program.Ops.OfType<RmsNormOp>().Count(norm => norm.Accumulate));
+        Assert.Empty(Taken(program).OfType<RmsNormOp>());
+        Assert.All(Taken(program).OfType<GateMulOp>(), gate => Assert.Equal(GateActivation.GeluTanh, gate.Activation));
+        Assert.Equal(2, Taken(program).OfType<GateMulOp>().Count());
+    }
+
+    /// <summary>A norm that adds to a buffer reads it: who wrote there before is not done with.</summary>
+    [Fact]
+    public void NextOf_OutputThatANormAddsTo_TakesNothing()
+    {
+        var program = TestProgram.Create(new TestShape { Layers = 1 }).Program;
+        var gate = program.Ops.OfType<GateMulOp>().Single();
+        var at = program.Ops.ToList().FindIndex(op => op is GatherOp);
+        var norm = program.Ops.OfType<RmsNormOp>().First();
+        var added = program with { Ops = [.. program.Ops.Take(at), norm with { Output = gate.Input, Accumulate = true }, .. program.Ops.Skip(at)] };
+        Assert.DoesNotContain(Taken(added), op => op is GateMulOp);
     }
 
     /// <summary>What somebody reads later has to be written.</summary>
@@ -27,11 +50,11 @@ public sealed class FusionTests
     public void NextOf_OutputReadAgain_TakesNothing()
     {
         var program = TestProgram.Create(new TestShape { Layers = 1 }).Program;
-        var gateUp = program.Ops.OfType<SiluMulOp>().Single().Input;
+        var gateUp = program.Ops.OfType<GateMulOp>().Single().Input;
         var at = program.Ops.ToList().FindIndex(op => op is GatherOp);
         var read = program with { Ops = [.. program.Ops.Take(at), new GatherOp(gateUp, gateUp), .. program.Ops.Skip(at)] };
-        Assert.Contains(Taken(program), op => op is SiluMulOp);
-        Assert.DoesNotContain(Taken(read), op => op is SiluMulOp);
+        Assert.Contains(Taken(program), op => op is GateMulOp);
+        Assert.DoesNotContain(Taken(read), op => op is GateMulOp);
     }
 
     /// <summary>An op between the two keeps them apart, and so does an end of another kind.</summary>

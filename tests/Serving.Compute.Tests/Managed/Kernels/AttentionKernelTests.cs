@@ -52,7 +52,7 @@ public sealed unsafe class AttentionKernelTests
             using var memory = new NativeBuffer<float>(Block + Sums);
             Fill(memory.Pointer, 1, 0);
             var (maximum, weight) = (float.NegativeInfinity, 0f);
-            AttentionKernel<TL, TV>.Softmax(memory.Pointer, 29, 0.5f, &maximum, &weight, memory.Pointer + Block, Sums, round);
+            AttentionKernel<TL, TV>.Softmax(memory.Pointer, 0, 29, 0.5f, 0, &maximum, &weight, memory.Pointer + Block, Sums, round);
             return (new ReadOnlySpan<float>(memory.Pointer, Block).ToArray(), weight);
         }
     }
@@ -72,7 +72,7 @@ public sealed unsafe class AttentionKernelTests
             {
                 Fill(memory.Pointer, block, 5 * block);
                 expected.AddRange(new ReadOnlySpan<float>(memory.Pointer, Block).ToArray().Select(score => score * 0.5));
-                AttentionKernel<TL, TV>.Softmax(memory.Pointer, Block, 0.5f, &maximum, &weight, memory.Pointer + Block, Sums, round: false);
+                AttentionKernel<TL, TV>.Softmax(memory.Pointer, 0, Block, 0.5f, 0, &maximum, &weight, memory.Pointer + Block, Sums, round: false);
                 AttentionKernel<TL, TV>.Accumulate(memory.Pointer, Block, values.Pointer, Sums, memory.Pointer + Block, Sums);
             }
 
@@ -90,16 +90,16 @@ public sealed unsafe class AttentionKernelTests
             where TV : struct
         {
             using var memory = new NativeBuffer<float>(Block + Sums);
-            foreach (var valid in new[] { 1, 3, 4, 8, 15, 16, 17, 31 })
+            foreach (var (from, valid) in new[] { (0, 1), (-40, 3), (0, 4), (0, 8), (3, 15), (15, 16), (8, 17), (17, 31), (30, 31) })
             {
                 Fill(memory.Pointer, valid, 0);
                 memory.Pointer[valid] = float.NaN;
                 memory.Pointer[Block - 1] = valid < Block - 1 ? 1e30f : float.PositiveInfinity;
                 var (maximum, weight) = (float.NegativeInfinity, 0f);
-                AttentionKernel<TL, TV>.Softmax(memory.Pointer, valid, 1, &maximum, &weight, memory.Pointer + Block, Sums, round: false);
+                AttentionKernel<TL, TV>.Softmax(memory.Pointer, from, valid, 1, 0, &maximum, &weight, memory.Pointer + Block, Sums, round: false);
                 for (var i = 0; i < Block; i++)
                 {
-                    Assert.Equal(i < valid, memory.Pointer[i] > 0);
+                    Assert.Equal(i >= from && i < valid, memory.Pointer[i] > 0);
                 }
             }
         }

@@ -18,7 +18,18 @@ public sealed class RowKernelTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void SiluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new SiluTest(size));
+    public void SiluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new GateTest(size, GateActivation.Silu, ReferenceOps.SiluMul));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void AddRmsNorm_AnySize_AddsFormula(int size) => Widths.RunAll(new AddNormTest(size));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void GeluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new GateTest(size, GateActivation.GeluTanh, ReferenceOps.GeluMul));
+
+    [Fact]
+    public void Cap_FromZeroToFarBeyond_MatchesFormula() => Widths.RunAll(new CapTest());
 
     [Theory]
     [MemberData(nameof(Sizes))]
@@ -62,7 +73,36 @@ public sealed class RowKernelTests
         }
     }
 
-    private sealed unsafe class SiluTest(int size) : IWidthTest
+    private sealed unsafe class AddNormTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(size, 4);
+            using var weight = Random(size + 1, 2);
+            using var y = Random(size + 2, 3);
+            var expected = ReferenceOps.RmsNorm(x.ToDoubles(), weight.ToDoubles()[..size], 1e-5).Zip(y.ToDoubles(), (a, b) => a + b).ToArray();
+            RowKernel<TL, TV>.AddRmsNorm(x.Pointer, weight.Pointer, y.Pointer, size, 1e-5f);
+            AssertClose(expected, y, 3e-6);
+        }
+    }
+
+    private sealed class CapTest : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            foreach (var value in new[] { 0f, 1e-3f, -0.4f, 12f, -49f, 50f, 700f, -1e6f, 1e30f })
+            {
+                var capped = TL.First(LaneMath<TL, TV>.Cap(TL.Broadcast(value), TL.Broadcast(50)));
+                Assert.Equal(50 * Math.Tanh(value / 50), capped, 1e-5);
+            }
+        }
+    }
+
+    private sealed unsafe class GateTest(int size, GateActivation activation, Func<double[], double[]> formula) : IWidthTest
     {
         public void Run<TL, TV>()
             where TL : struct, ILanes<TV>
@@ -70,8 +110,8 @@ public sealed class RowKernelTests
         {
             using var x = Random(2 * size, 20);
             using var y = new NativeBuffer<float>(size);
-            RowKernel<TL, TV>.SiluMul(x.Pointer, y.Pointer, size, round: false);
-            AssertClose(ReferenceOps.SiluMul(x.ToDoubles()), y, 3e-5);
+            RowKernel<TL, TV>.GateMul(x.Pointer, y.Pointer, size, activation, round: false);
+            AssertClose(formula(x.ToDoubles()), y, 3e-5);
         }
     }
 

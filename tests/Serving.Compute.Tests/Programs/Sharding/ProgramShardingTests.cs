@@ -19,6 +19,8 @@ public sealed class ProgramShardingTests
         ["normed"] = (new TestShape { HeadNorm = true, Heads = 8, KvHeads = 4, HeadSize = 8 }, 4),
         ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 3, HeadSize = 18, Vocabulary = 33, Bias = true }, 3),
         ["odd untied"] = (new TestShape { Hidden = 100, Intermediate = 52, Heads = 4, KvHeads = 4, HeadSize = 10, Vocabulary = 59, Tied = false }, 4),
+        ["gemma2"] = (TestShape.Gemma2, 2),
+        ["gemma3"] = (TestShape.Gemma3 with { KvHeads = 2 }, 2),
         ["alone"] = (new TestShape { Layers = 1 }, 1),
     };
 

@@ -57,6 +57,44 @@ public class PeftAdapterReaderTests
         Assert.Equal(2f, slice.Scale);
     }
 
+    /// <summary>An adapter of a model that sees images, too: the decoder's tensors in either spelling; those of the part that is not served are passed over.</summary>
+    [Theory]
+    [InlineData("language_model.model.layers.", "vision_tower.")]
+    [InlineData("model.language_model.layers.", "model.vision_tower.")]
+    public void Read_AdapterOfADecoderThatIsAPart_HasTheDecodersMatrices(string layers, string vision)
+    {
+        var config = AdapterGenerator.Config(2, ["k_proj"]);
+        config["target_modules"] = "(?:.*?(?:language|vision).*?(?:self_attn).*?(?:k_proj).*?)";
+        config["layers_to_transform"] = new JsonArray(1);
+        var writer = new SafetensorsWriter();
+        foreach (var module in new[] { layers + "1.self_attn.k_proj", vision + "vision_model.encoder.layers.1.self_attn.k_proj" })
+        {
+            writer.Add($"base_model.model.{module}.lora_A.weight", "F32", [2, 64], new float[128]);
+            writer.Add($"base_model.model.{module}.lora_B.weight", "F32", [32, 2], new float[64]);
+        }
+
+        var adapter = PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), writer.ToArray(), PartProgram());
+        Assert.Equal((1, Projection.Key), (Program.Slices[adapter.Weights.Slices.Single().Slice].Layer, Program.Slices[adapter.Weights.Slices.Single().Slice].Projection));
+        var error = Assert.Throws<AdapterFormatException>(() => Read(config, writer.ToArray()));
+        Assert.Contains("not of a projection that this model has", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>An adapter of a decoder that is the whole model is none of one that is a part.</summary>
+    [Fact]
+    public void Read_AdapterOfAWholeDecoderForAPart_IsRefused()
+    {
+        var config = AdapterGenerator.Config(2, ["k_proj"]);
+        var error = Assert.Throws<AdapterFormatException>(() => PeftAdapterReader.Read(
+            Encoding.UTF8.GetBytes(config.ToJsonString()), AdapterGenerator.Weights(Tiny, 1, 2, ["k_proj"]), PartProgram()));
+        Assert.Contains("not of a projection that this model has", error.Message, StringComparison.Ordinal);
+    }
+
+    private static ModelProgram PartProgram()
+    {
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(new TinyModel("LlamaForCausalLM").Config.ToJsonString()));
+        return ModelRegistry.Build("part", config with { TensorPrefix = TensorNames.LanguageModel }, 32);
+    }
+
     [Fact]
     public void Read_RankAndAlphaPatterns_FirstMatchingKeyDecides()
     {

@@ -1,0 +1,23 @@
+// values = cap tanh(values / cap), in place: the logits of models that bound them.
+//
+// Memory: 16 bytes per thread, read and written.
+// Bytes per element: 8. Operations: about 25.
+#pragma once
+#include "../common/exponential.cuh"
+
+SRV_KERNEL(srv_cap, srv_cap_params, 256) {
+    const int rows = count_at(p.row_count);
+    const int chunks = ceil_div(p.columns, 1024);
+    for (int unit = static_cast<int>(ptx::block_index()); unit < rows * chunks; unit += static_cast<int>(ptx::block_count())) {
+        float* x = row_of<float>(p.values, unit / chunks, p.stride);
+        const int k = unit % chunks * 1024 + static_cast<int>(ptx::thread_index()) * 4;
+        if (k + 4 <= p.columns) {
+            const Float4 v = load_floats(x + k);
+            store_floats(x + k, {{capped(v.v[0], p.cap), capped(v.v[1], p.cap), capped(v.v[2], p.cap), capped(v.v[3], p.cap)}});
+        } else {
+            for (int i = k; i < p.columns; i++) {
+                x[i] = capped(x[i], p.cap);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>
+/// Gemma 3 (arXiv 2503.19786): Gemma 2's layer with the heads of q and k normed and no bounds, five layers with a window to one without, which rotate by tables of their own.
+/// A checkpoint that sees images, too (<c>Gemma3ForConditionalGeneration</c>), has the decoder under <c>text_config</c> and <c>language_model.</c>; that part of it is served.
+/// </summary>
+/// <param name="architecture">One of the family's two names.</param>
+/// <param name="isPart">Whether the decoder is a part of the model.</param>
+public sealed class Gemma3ProgramBuilder(string architecture, bool isPart) : IProgramBuilder
+{
+    private const int Window = 4096;
+    private const double Theta = 1_000_000;
+    private const double LocalTheta = 10_000;
+
+    private static readonly ConfigDefaults TextDefaults = GemmaConfig.Defaults with
+    {
+        Heads = 8,
+        Vocabulary = 262_208,
+        Positions = 131_072,
+        RopeTheta = Theta,
+        Implemented = [.. GemmaConfig.Defaults.Implemented, "rope_local_base_freq"],
+    };
+
+    /// <summary>What the whole model's file may say beside the decoder: what the parts that are not served are.</summary>
+    private static readonly ConfigDefaults WholeDefaults = new() { Implemented = ["vision_config"] };
+
+    /// <inheritdoc/>
+    public string Architecture => architecture;
+
+    /// <inheritdoc/>
+    public ModelConfig ReadConfig(JsonFields fields)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        if (!isPart)
+        {
+            return ReadDecoder(fields);
+        }
+
+        RefusedKeys.Check(fields, WholeDefaults);
+        var text = fields.Object("text_config") ?? throw fields.Wrong("text_config", "the decoder's configuration");
+        var config = ReadDecoder(text);
+        var ends = fields.Ints("eos_token_id", 0, config.Shape.VocabularySize - 1, ConfigReader.MaxEosIds);
+        return config with
+        {
+            EosIds = [.. config.EosIds.Concat(ends).Distinct()],
+            TiedEmbeddings = fields.Flag("tie_word_embeddings", config.TiedEmbeddings),
+            TensorPrefix = TensorNames.LanguageModel,
+        };
+    }
+
+    /// <inheritdoc/>
+    public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
+
+    private ModelConfig ReadDecoder(JsonFields fields)
+    {
+        var config = ConfigReader.Read(fields, TextDefaults, architecture);
+        var (rope, local) = ReadRope(fields, config);
+        return GemmaConfig.Complete(config, fields) with
+        {
+            QueryKeyNorm = true,
+            Rope = rope,
+            LocalRope = local,
+            ScoreCap = GemmaConfig.Cap(fields, "attn_logit_softcapping", 0),
+            LogitCap = GemmaConfig.Cap(fields, "final_logit_softcapping", 0),
+            Windows = GemmaConfig.Windows(fields, config.Shape.LayerCount, Window, 6),
+        };
+    }
+
+    /// <summary>The rotary embeddings of layers without and with a window: newer files have one part for each under <c>rope_parameters</c>.</summary>
+    private static (RopeConfig Rope, RopeConfig Local) ReadRope(JsonFields fields, ModelConfig config)
+    {
+        if (fields.Object("rope_parameters") is { } parts && (parts.Has(RopeConfig.FullAttention) || parts.Has(RopeConfig.SlidingAttention)))
+        {
+            return (
+                RopeConfig.Parse(parts.Object(RopeConfig.FullAttention), Theta, config.MaxPositions),
+                RopeConfig.Parse(parts.Object(RopeConfig.SlidingAttention), LocalTheta, config.MaxPositions));
+        }
+
+        return (config.Rope, new RopeConfig(fields.Number("rope_local_base_freq", RopeConfig.MinTheta, RopeConfig.MaxTheta, LocalTheta), new DefaultRope()));
+    }
+}
