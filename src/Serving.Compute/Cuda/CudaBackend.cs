@@ -188,6 +188,14 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
+    public void Sample(StepInputs inputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        (_runner ?? throw NoPool()).Sample(inputs);
+    }
+
+    /// <inheritdoc/>
     public void End()
     {
         (_runner ?? throw NoPool()).End();

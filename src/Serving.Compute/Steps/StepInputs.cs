@@ -84,9 +84,16 @@ public sealed class StepInputs
     /// <summary>Number of mask words.</summary>
     public int MaskWordCount { get; private set; }
 
+    /// <summary>
+    /// Whether some masks are not known when the step is begun: a device that runs by itself (<see cref="Backends.IAsynchronousBackend"/>) computes everything up to the logits, and samples when it is told
+    /// to. Other backends run no such step.
+    /// </summary>
+    public bool HasLateMasks { get; private set; }
+
     /// <summary>Empties the step.</summary>
     public void Clear()
     {
+        HasLateMasks = false;
         RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = 0;
     }
 
@@ -160,6 +167,21 @@ public sealed class StepInputs
         words.CopyTo(Grow(ref _masks, MaskWordCount).AsSpan(first));
         return first;
     }
+
+    /// <summary>Adds a mask that is not known yet: it allows everything until it is filled in.</summary>
+    /// <param name="words">Its words.</param>
+    /// <returns>The <see cref="SampleRow.FirstMask"/> of the rows that sample under it.</returns>
+    public int AddLateMask(int words)
+    {
+        var first = MaskWordCount;
+        MaskWordCount += words;
+        Grow(ref _masks, MaskWordCount).AsSpan(first, words).Fill(uint.MaxValue);
+        HasLateMasks = true;
+        return first;
+    }
+
+    /// <summary>Fills a late mask in.</summary>
+    public void FillMask(int first, ReadOnlySpan<uint> words) => words.CopyTo(_masks.AsSpan(first, words.Length));
 
     private static T[] Grow<T>(ref T[] array, int count)
     {

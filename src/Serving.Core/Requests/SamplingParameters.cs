@@ -41,7 +41,7 @@ public sealed record SamplingParameters
 
     /// <summary>
     /// Only tokens that a constraint allows are sampled, and which those are follows from the tokens before. The scheduler asks <see cref="Scheduling.ISchedulerSink.IsReady"/> before such
-    /// a sequence gets rows.
+    /// a sequence gets rows, or, for one planned ahead of its last token, before what it samples counts.
     /// </summary>
     public bool IsConstrained { get; init; }
 

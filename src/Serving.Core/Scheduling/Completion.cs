@@ -5,7 +5,7 @@ namespace Serving.Core.Scheduling;
 
 /// <summary>
 /// Records what a step did: computed tokens, full pages into the prefix cache, forks, scored prompts, sampled tokens and the ends they bring. What was computed
-/// for a sequence that ended meanwhile is discarded; a token sampled for one that was preempted meanwhile is as good as any.
+/// for a sequence that ended meanwhile is discarded, and so are withdrawn outputs (<see cref="LateOutputs"/>); a token sampled for one that was preempted meanwhile is as good as any.
 /// </summary>
 internal sealed class Completion
 {
@@ -35,12 +35,13 @@ internal sealed class Completion
                 continue;
             }
 
-            if (part.Epoch == state.Epoch)
+            var counts = !part.IsWithdrawn || _state.Faults.Has(PlantedBug.SealUnmasked);
+            if (counts && part.Epoch == state.Epoch)
             {
                 Compute(state, plan.Sequences[i].RowCount);
             }
 
-            for (var output = part.FirstOutput; output < part.FirstOutput + part.OutputCount; output++)
+            for (var output = part.FirstOutput; !part.IsWithdrawn && output < part.FirstOutput + part.OutputCount; output++)
             {
                 Record(plan, state, output, tokens[output]);
             }

@@ -29,9 +29,9 @@ public enum TokenVerdict
 public interface ISchedulerSink
 {
     /// <summary>
-    /// Whether a constrained sequence may get rows: which tokens it allows next is known. Asked of no other sequence, and only when no token of it is pending; perhaps several times in one
-    /// <c>Schedule</c>. One that is not ready keeps its pages, its seat or its place in the queue, and its deadline; others go on. When nothing else runs <c>Schedule</c> returns null, and is to be called again
-    /// once the sequence is ready.
+    /// Whether it is known which tokens a constrained sequence allows behind those that it has: then it may get rows, and what was planned ahead counts. Asked of no other sequence, perhaps several
+    /// times in one <c>Schedule</c>, and once in the <c>Complete</c> that has brought a token behind which an output was planned ahead (<see cref="StepPlan.LateOutputs"/>). One that is not ready keeps its
+    /// pages, its seat or its place in the queue, and its deadline; others go on. When nothing else runs <c>Schedule</c> returns null, and is to be called again once the sequence is ready.
     /// </summary>
     bool IsReady(Sequence sequence);
 

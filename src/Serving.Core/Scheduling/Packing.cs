@@ -4,7 +4,7 @@ namespace Serving.Core.Scheduling;
 
 /// <summary>
 /// Which running sequences get how many rows of a step: first those that need one row, then partly computed prompts, the oldest first, under the token budget.
-/// A sequence that lacks a page for its first row takes it from what is idle, then from who is preempted. One that waits to know what its constraint allows gets no rows and keeps its pages.
+/// A sequence that lacks a page for its first row takes it from what is idle, then from who is preempted. One that waits to know what its constraint allows after its last token gets no rows and keeps its pages.
 /// </summary>
 internal sealed class Packing
 {
@@ -67,8 +67,9 @@ internal sealed class Packing
             return 0;
         }
 
-        var waits = state.Pending > 0 && state.IsConstrained && !_state.Faults.Has(PlantedBug.IgnoreHistory);
-        return waits || state.EndsWithPending || !_state.KnowsAllowed(state) ? 0 : state.Total - state.Scheduled;
+        // Ahead of its last token that is asked once the token is there: see LateOutputs.
+        var waits = state.Pending == 0 && !_state.KnowsAllowed(state);
+        return waits || state.EndsWithPending ? 0 : state.Total - state.Scheduled;
     }
 
     private void Pack(SequenceState state, int wanted)

@@ -75,6 +75,11 @@ internal sealed class PlanWriter
         var scores = sequence.Request.ScorePrompt && sequence.Choice == 0;
         if (ordinal + 1 == state.Total && !state.ScoresOnly)
         {
+            if (state.Pending > 0 && state.IsConstrained)
+            {
+                plan.AddLateOutput(plan.Outputs.Length);
+            }
+
             plan.AddOutput(new PlannedOutput(index, plan.RowCount, -1, state.Total - sequence.PromptCount));
         }
         else if (scores && ordinal + 1 < sequence.PromptCount && ordinal + 1 >= state.Scored)

@@ -63,8 +63,14 @@ internal enum PlantedBug
     /// <summary>The slot of a failed adapter load is not given back.</summary>
     LeakOnLoadFailure,
 
-    /// <summary>A constrained sequence is scheduled ahead of its last token.</summary>
-    IgnoreHistory,
+    /// <summary>What was sampled ahead counts though it was not known in time what the constraint allows.</summary>
+    KeepUnmasked,
+
+    /// <summary>The row of an output that does not count is not computed again.</summary>
+    SkipResample,
+
+    /// <summary>The row of an output that does not count is computed for the prefix cache before it is computed again.</summary>
+    SealUnmasked,
 
     /// <summary>Penalties do not count a token that is pending when the plan is made; planted where the simulation's device counts.</summary>
     DropPending,

@@ -21,6 +21,7 @@ public sealed class Scheduler
     private readonly ModulePins _pins;
     private readonly PlanWriter _writer;
     private readonly Completion _completion;
+    private readonly LateOutputs _late;
     private readonly StepPlan[] _plans;
     private long _scheduled;
     private long _completed;
@@ -42,6 +43,7 @@ public sealed class Scheduler
         _pins = new ModulePins(_state, _admission);
         _writer = new PlanWriter(_state);
         _completion = new Completion(_state, _endings, new Forks(_state));
+        _late = new LateOutputs(_state);
         _plans = [new StepPlan(options), new StepPlan(options)];
     }
 
@@ -192,7 +194,7 @@ public sealed class Scheduler
         return plan;
     }
 
-    /// <summary>Records what a plan did.</summary>
+    /// <summary>Records what a plan did, and settles which of the <see cref="StepPlan.LateOutputs"/> of the plan behind it count.</summary>
     /// <param name="plan">The oldest plan in flight.</param>
     /// <param name="tokens">One token per output of the plan; those of scored ones are not looked at.</param>
     /// <param name="now">The time.</param>
@@ -212,6 +214,10 @@ public sealed class Scheduler
         _completed = plan.Number;
         _state.Releases.End(plan.Number);
         _completion.Complete(plan, tokens);
+        if (_scheduled > _completed)
+        {
+            _late.Settle(_plans[_scheduled & 1]);
+        }
     }
 
     /// <summary>The device is lost with all it held: every request ends with <paramref name="error"/>, plans in flight are forgotten, pages are free except those that a load or a copy still uses.</summary>

@@ -27,6 +27,9 @@ internal sealed class SchedulerMarks
     /// <summary>Outputs of plans that nobody wanted any more.</summary>
     public long Discarded { get; set; }
 
+    /// <summary>Outputs that did not count because it was not known in time what their constraints allow.</summary>
+    public long Withdrawn { get; set; }
+
     /// <summary>Admissions past an earlier one that lacked room for its adapter.</summary>
     public long Bypassed { get; set; }
 

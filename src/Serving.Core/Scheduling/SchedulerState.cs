@@ -96,7 +96,7 @@ internal sealed class SchedulerState
     /// <summary>Sequences running that compute a module.</summary>
     public int Encoding { get; private set; }
 
-    /// <summary>Whether it is known what a sequence may sample next; no token of it is pending.</summary>
+    /// <summary>Whether it is known what a sequence may sample behind the tokens that it has.</summary>
     public bool KnowsAllowed(SequenceState state) => !state.IsConstrained || Faults.Has(PlantedBug.IgnoreReadiness) || Sink.IsReady(state.Sequence);
 
     /// <summary>Puts a sequence that holds its pages and its adapter's pin among the running ones.</summary>

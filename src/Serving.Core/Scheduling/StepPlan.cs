@@ -14,6 +14,7 @@ public sealed class StepPlan
     private readonly List<PageEntry> _pages = [];
     private readonly List<PageCopy> _copies = [];
     private readonly List<PlannedOutput> _outputs = [];
+    private readonly List<int> _lateOutputs = [];
     private readonly List<PlanPart> _parts = [];
 
     internal StepPlan(SchedulerOptions options)
@@ -24,6 +25,7 @@ public sealed class StepPlan
         _sequences.EnsureCapacity(options.Seats);
         _copies.EnsureCapacity(options.Seats);
         _parts.EnsureCapacity(options.Seats);
+        _lateOutputs.EnsureCapacity(options.Seats);
         _pages.EnsureCapacity(options.PageCount);
     }
 
@@ -51,6 +53,12 @@ public sealed class StepPlan
     /// <summary>Rows whose next token is sampled or scored, in ascending order.</summary>
     public ReadOnlySpan<PlannedOutput> Outputs => CollectionsMarshal.AsSpan(_outputs);
 
+    /// <summary>
+    /// Outputs, in ascending order, of constrained sequences whose last token is pending: what they may sample is known once the plan before is complete, which need not keep anybody from
+    /// computing everything up to their logits. That <c>Complete</c> leaves those here for which it is known then; what the others sample counts for nothing, whatever it is.
+    /// </summary>
+    public ReadOnlySpan<int> LateOutputs => CollectionsMarshal.AsSpan(_lateOutputs);
+
     /// <summary>What the scheduler keeps with each sequence of the plan.</summary>
     internal ReadOnlySpan<PlanPart> Parts => CollectionsMarshal.AsSpan(_parts);
 
@@ -64,6 +72,7 @@ public sealed class StepPlan
         _copies.Clear();
         _outputs.Clear();
         _parts.Clear();
+        _lateOutputs.Clear();
     }
 
     internal void AddRow(int token, int position)
@@ -85,6 +94,17 @@ public sealed class StepPlan
 
     internal void AddOutput(PlannedOutput output) => _outputs.Add(output);
 
+    internal void AddLateOutput(int output) => _lateOutputs.Add(output);
+
+    /// <summary>Keeps one of the late outputs as the <paramref name="place"/>th.</summary>
+    internal void KeepLateOutput(int place, int output) => _lateOutputs[place] = output;
+
+    /// <summary>Drops the late outputs behind the first so many.</summary>
+    internal void TrimLateOutputs(int count) => CollectionsMarshal.SetCount(_lateOutputs, count);
+
+    /// <summary>The one output of a part does not count, nor does its row.</summary>
+    internal void Withdraw(int part) => _parts[part] = _parts[part] with { IsWithdrawn = true };
+
     internal void AddSequence(PlannedSequence sequence, PlanPart part)
     {
         _sequences.Add(sequence);
@@ -96,5 +116,6 @@ public sealed class StepPlan
     /// <param name="Epoch">Its epoch then: another one now means that its pages were taken meanwhile.</param>
     /// <param name="FirstOutput">First of its outputs.</param>
     /// <param name="OutputCount">Number of its outputs.</param>
-    internal readonly record struct PlanPart(SequenceState State, int Epoch, int FirstOutput, int OutputCount);
+    /// <param name="IsWithdrawn">What its one row and output come to counts for nothing: both are computed again.</param>
+    internal readonly record struct PlanPart(SequenceState State, int Epoch, int FirstOutput, int OutputCount, bool IsWithdrawn = false);
 }

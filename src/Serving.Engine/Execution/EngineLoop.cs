@@ -158,6 +158,13 @@ public sealed class EngineLoop : IDisposable
         {
             Complete(done);
         }
+
+        if (_device is not null && plan is not null && _inputs.HasLateMasks)
+        {
+            // The plan before is complete: what its tokens allow next is known, or does not count.
+            StepInputsBuilder.FillLateMasks(plan, _inputs);
+            _device.Sample(_inputs);
+        }
     }
 
     /// <summary>Executes a plan, or begins it on a device that runs by itself and waits for the one begun before. Returns the plan whose outputs are there.</summary>

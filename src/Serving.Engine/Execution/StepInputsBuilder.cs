@@ -23,9 +23,25 @@ public static class StepInputsBuilder
             AddSequence(plan, in sequence, inputs);
         }
 
-        foreach (ref readonly var output in plan.Outputs)
+        var late = plan.LateOutputs;
+        for (var i = 0; i < plan.Outputs.Length; i++)
         {
-            AddOutput(plan.Sequences[output.SequenceIndex].Sequence, in output, inputs);
+            var output = plan.Outputs[i];
+            var isLate = late.Length > 0 && late[0] == i;
+            AddOutput(plan.Sequences[output.SequenceIndex].Sequence, in output, isLate, inputs);
+            late = isLate ? late[1..] : late;
+        }
+    }
+
+    /// <summary>Fills in the masks that were not known when the plan was made, as far as they are there now that the plan before is complete.</summary>
+    public static void FillLateMasks(StepPlan plan, StepInputs inputs)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(inputs);
+        foreach (var output in plan.LateOutputs)
+        {
+            var sequence = plan.Sequences[plan.Outputs[output].SequenceIndex].Sequence;
+            inputs.FillMask(inputs.Outputs[output].FirstMask, SequenceState.Of(sequence).Constraint!.Mask);
         }
     }
 
@@ -56,7 +72,7 @@ public static class StepInputsBuilder
         }
     }
 
-    private static void AddOutput(Sequence sequence, in PlannedOutput output, StepInputs inputs)
+    private static void AddOutput(Sequence sequence, in PlannedOutput output, bool isLate, StepInputs inputs)
     {
         var sampling = sequence.Request.Sampling;
         var firstPenalty = inputs.PenaltyCount;
@@ -92,8 +108,8 @@ public static class StepInputsBuilder
             PenaltyCount = inputs.PenaltyCount - firstPenalty,
             FirstBias = firstBias,
             BiasCount = inputs.BiasCount - firstBias,
-            FirstMask = constraint is null ? 0 : inputs.AddMask(constraint.Mask),
-            MaskWords = constraint?.Mask.Length ?? 0,
+            FirstMask = constraint is null ? 0 : isLate ? inputs.AddLateMask(constraint.MaskWords) : inputs.AddMask(constraint.Mask),
+            MaskWords = constraint?.MaskWords ?? 0,
             Seed = sampling.Seed,
             OutputIndex = (uint)output.OutputIndex,
             ChoiceIndex = (uint)sequence.Choice,

@@ -78,14 +78,125 @@ public sealed class ConstraintTests
         Assert.Equal(2, harness.Scheduler.Snapshot().Running);
     }
 
+    /// <summary>One plan per token, as for everyone: its row is planned ahead, and what it may sample is asked when the token before is there.</summary>
     [Fact]
-    public void Schedule_DepthOne_NeverAheadOfItsLastToken()
+    public void Schedule_DepthOne_HasARowInEveryPlan()
     {
-        var harness = new SchedulerHarness().Submit(Constrained(1));
-        Assert.NotNull(harness.Launch());
+        const int Tokens = 30;
+        var harness = new SchedulerHarness().Submit(Constrained(1, maxTokens: Tokens), Request(2, maxTokens: 2 * Tokens));
+        var plans = 0;
+        while (!harness.Ends.ContainsKey((1, 0)))
+        {
+            plans += harness.Step(depth: 1) ? 1 : 0;
+        }
+
+        Assert.Equal(Tokens + 1, plans); // The last one was made before its last token was known.
+        Assert.Equal(Alone(Request(1, maxTokens: Tokens)), harness.Outputs[(1, 0)]);
+        Assert.Equal(0, harness.Scheduler.State.Marks.Withdrawn);
+    }
+
+    [Fact]
+    public void Complete_NotReadyBehindItsToken_WithdrawsTheOutputAndPlansTheRowAgain()
+    {
+        var ready = true;
+        var harness = new SchedulerHarness { Ready = _ => ready }.Submit(Constrained(1, maxTokens: 4));
+        harness.Launch();
+        var ahead = harness.Launch()!;
+        Assert.Equal([0], ahead.LateOutputs.ToArray());
+        Assert.Equal([~0], ahead.TokenIds.ToArray());
+        ready = false;
+        harness.Land();
+        Assert.Equal([], ahead.LateOutputs.ToArray());
         Assert.Null(harness.Launch());
         harness.Land();
-        Assert.Equal(harness.Outputs[(1, 0)][^1], harness.Launch()!.TokenIds[0]);
+        Assert.Single(harness.Outputs[(1, 0)]);
+        Assert.Null(harness.Launch());
+        ready = true;
+        var again = harness.Launch()!;
+        Assert.Equal([], again.LateOutputs.ToArray());
+        Assert.Equal((harness.Outputs[(1, 0)][0], 20), (again.TokenIds[0], again.Sequences[0].FirstOrdinal));
+        harness.RunToEnd(depth: 1);
+        Assert.Equal(Alone(Request(1, maxTokens: 4)), harness.Outputs[(1, 0)]);
+        Assert.Equal(1, harness.Scheduler.State.Marks.Withdrawn);
+    }
+
+    /// <summary>It is ready again while the plan whose output does not count is still under way: the row is planned behind it.</summary>
+    [Fact]
+    public void Schedule_ReadyBeforeTheWithdrawnPlanIsComplete_GivesTheSameAnswer()
+    {
+        var ready = true;
+        var harness = new SchedulerHarness { Ready = _ => ready }.Submit(Constrained(1, prompt: 30, maxTokens: 40), Request(2, maxTokens: 60));
+        for (var step = 0; !harness.Ends.ContainsKey((1, 0)); step++)
+        {
+            ready = step % 3 != 0;
+            harness.Step(depth: 1);
+            ready = true;
+        }
+
+        Assert.Equal(Alone(Request(1, prompt: 30, maxTokens: 40)), harness.Outputs[(1, 0)]);
+        Assert.InRange(harness.Scheduler.State.Marks.Withdrawn, 10, 40);
+        harness.RunToEnd(depth: 1);
+        Assert.Equal(Alone(Request(2, maxTokens: 60)), harness.Outputs[(2, 0)]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Cancel_AfterItsOutputWasWithdrawn_FreesItsPagesWithThePlan(bool completeFirst)
+    {
+        var ready = true;
+        var harness = new SchedulerHarness(Small with { PrefixCaching = false }) { Ready = _ => ready }.Submit(Constrained(1));
+        harness.Launch();
+        harness.Launch();
+        ready = false;
+        harness.Land();
+        if (completeFirst)
+        {
+            harness.Land();
+            harness.Scheduler.Cancel(new RequestId(1));
+        }
+        else
+        {
+            harness.Scheduler.Cancel(new RequestId(1));
+            harness.Land();
+        }
+
+        Assert.Single(harness.Outputs[(1, 0)]);
+        Assert.Equal(0, harness.Scheduler.State.Pool.LeasedCount);
+        harness.Scheduler.CheckIntegrity();
+    }
+
+    /// <summary>A row that fills a page, withdrawn: the page is sealed when the row is computed for good, once.</summary>
+    [Fact]
+    public void Complete_WithdrawnRowFillsAPage_IsSealedOnceItCounts()
+    {
+        var ready = true;
+        var harness = new SchedulerHarness { Ready = _ => ready }.Submit(Constrained(1, prompt: 15, maxTokens: 6));
+        harness.Launch();
+        harness.Launch();
+        ready = false;
+        harness.Land();
+        harness.Land();
+        Assert.Equal((15, 0), (harness.Scheduler.State.Running[0].Sequence.ComputedCount, harness.Scheduler.State.Running[0].Sealed));
+        ready = true;
+        harness.Launch();
+        harness.Land();
+        Assert.Equal((16, 1), (harness.Scheduler.State.Running[0].Sequence.ComputedCount, harness.Scheduler.State.Running[0].Sealed));
+        harness.RunToEnd();
+        Assert.Equal(Alone(Request(1, prompt: 15, maxTokens: 6)), harness.Outputs[(1, 0)]);
+    }
+
+    [Fact]
+    public void Complete_DeadEndOrStop_DiscardsWhatWasPlannedAhead()
+    {
+        foreach (var (verdict, reason) in ((TokenVerdict, FinishReason)[])[(TokenVerdict.DeadEnd, FinishReason.Failed), (TokenVerdict.Stop, FinishReason.Stop)])
+        {
+            var harness = new SchedulerHarness { Verdict = (sequence, _) => sequence.OutputCount == 3 ? verdict : TokenVerdict.Continue }.Submit(Constrained(1, maxTokens: 10));
+            harness.RunToEnd(depth: 1);
+            Assert.Equal(reason, harness.Ends[(1, 0)].Reason);
+            Assert.Equal(Alone(Request(1, maxTokens: 10)).Take(3), harness.Outputs[(1, 0)]);
+            Assert.Equal(0, harness.Scheduler.State.Pool.LeasedCount);
+        }
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class CudaGenerationTests
         Assert.Empty(CudaEmulator.Findings());
     }
 
-    /// <summary>Alone, with everyone else in chunks of 16 tokens, and found in the prefix cache.</summary>
+    /// <summary>Alone, with everyone else in chunks of 16 tokens, and found in the prefix cache; under constraints whose masks are there in time the second time only.</summary>
     [Fact]
     public async Task Answer_InAnyCompany_IsTheAnswerAlone()
     {
@@ -72,6 +72,29 @@ public sealed class CudaGenerationTests
         }
 
         Assert.Equal(roomy, tight);
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
+    /// <summary>Masks that come too late, a pool that is too small, a client that goes away: every answer satisfies its constraint, and every page comes back.</summary>
+    [Theory]
+    [InlineData("cuda")]
+    [InlineData("cuda:0,1")]
+    public async Task Answer_UnderAConstraint_KeepsItWhateverHappens(string device)
+    {
+        var ranks = device.Split(',').Length;
+        await using var engine = Start(options => options with { Device = device, PoolBytes = TightPages * PageBytes / ranks, MaxModelLength = 256, PrefixCaching = false, AdaptersRoot = null });
+        var request = RunningEngine.Chat("base", "Hello", 150) with { Temperature = 1, Choices = 4, FrequencyPenalty = 0.5f };
+        var (stream, _) = await engine.Client.SubmitAsync(request with { Constraint = new PatternConstraint("[a-z]{600}", "guided_regex") }, TestContext.Current.CancellationToken);
+        var patterns = Enumerable.Range(0, 3).Select(i => $"([a-{(char)('m' + i)}][0-9]){{3{i},3{i + 4}}}[.!]").ToList(); // A token is hardly ever more than a character of it.
+        var answers = await Task.WhenAll(patterns.Select((pattern, i) => engine.RunAsync(request with { Seed = i, Constraint = new PatternConstraint(pattern, "guided_regex") })));
+        await stream!.DisposeAsync();
+        for (var i = 0; i < answers.Length; i++)
+        {
+            Assert.All(answers[i], answer => Assert.Matches($"^{patterns[i]}$", answer.Text));
+        }
+
+        await engine.QuiesceAsync();
+        Assert.True(engine.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
         Assert.Empty(CudaEmulator.Findings());
     }
 
@@ -187,6 +210,20 @@ public sealed class CudaGenerationTests
             requests.Add(RunningEngine.Chat(model, cases[4].Messages, 8) with { Temperature = 1.2f, Seed = 11, TopK = 40, Choices = 2, FrequencyPenalty = 0.3f, IgnoreEos = true });
         }
 
+        foreach (var (index, constraint) in Constraints().Index())
+        {
+            var model = ReferenceCase.Models[index % ReferenceCase.Models.Count];
+            requests.Add(RunningEngine.Chat(model, "Which color is a banana?", 14) with { TopLogprobs = 1, Temperature = 1, Seed = index, Choices = 2, RepetitionPenalty = 1.3f, Constraint = constraint });
+        }
+
         return requests;
     }
+
+    // The first has another mask at every place, which nobody has needed before: what is planned ahead of it does not count.
+    private static OutputConstraint[] Constraints() =>
+    [
+        new PatternConstraint("[a-z ]{30}", "guided_regex"),
+        new ChoiceConstraint(["yes", "no", "maybe, but not today"], "guided_choice"),
+        new JsonObjectConstraint("response_format"),
+    ];
 }

@@ -1,4 +1,5 @@
 using Serving.Compute.Backends;
+using Serving.Engine.Requests;
 using Serving.Engine.Tests.Demo;
 using Serving.Testing;
 
@@ -32,8 +33,12 @@ public sealed class ParallelGenerationTests
         await using var engine = Start(options => options with { Deterministic = true, MaxBatchedTokens = 16 });
         var request = RunningEngine.Chat("pirate", "What is the capital of France?", 6) with { TopLogprobs = 2, Temperature = 0.9f, Seed = 7, TopP = 0.95f, IgnoreEos = true };
         var alone = await engine.RunAsync(request);
+        var constrained = request with { Model = "base", Seed = 8, FrequencyPenalty = 0.5f, IgnoreEos = false, Constraint = new PatternConstraint("[a-z]{3,9}, [0-9]{2}", "guided_regex") };
+        var aloneConstrained = await engine.RunAsync(constrained);
         var company = ReferenceCase.Models.Select(model => engine.RunAsync(RunningEngine.Chat(model, "Which color is a banana?", 6))).ToList();
+        var again = engine.RunAsync(constrained);
         Assert.Equal(alone, await engine.RunAsync(request));
+        Assert.Equal(aloneConstrained, await again);
         await Task.WhenAll(company);
         Assert.Empty(CudaEmulator.Findings());
     }

@@ -88,7 +88,7 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
     private void CheckPending(World world, StepPlan plan, in PlannedSequence planned, int ordinal, int output)
     {
         var sequence = planned.Sequence;
-        if (world.Device.InFlight != 1 || sequence.Request.Sampling.IsConstrained || ordinal != sequence.TokenCount)
+        if (world.Device.InFlight != 1 || ordinal != sequence.TokenCount)
         {
             throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} runs ahead at ordinal {ordinal} of {sequence.TokenCount}, plans in flight {world.Device.InFlight}");
         }
@@ -104,7 +104,8 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
             throw Violated($"plan {plan.Number}: {sequence.Request.Id.Value} waits for output {output}, which is not its own");
         }
 
-        world.Marks.Hit(sequence.Request.Sampling.HasPenalties ? Mark.PenalisedAhead : Mark.ScheduledAhead);
+        var sampling = sequence.Request.Sampling;
+        world.Marks.Hit(sampling.IsConstrained ? Mark.ConstrainedAhead : sampling.HasPenalties ? Mark.PenalisedAhead : Mark.ScheduledAhead);
     }
 
     private void CheckOutput(StepPlan plan, PlannedOutput output)

@@ -12,6 +12,9 @@ namespace Serving.Simulation.Model;
 /// </summary>
 internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary, PlantedBug bug)
 {
+    /// <summary>What an output is that was sampled without its mask: no token of the vocabulary.</summary>
+    private const int Unmasked = int.MaxValue;
+
     private readonly Flight[] _flights = [new Flight(), new Flight()];
     private readonly int[] _previousTokens = new int[4096];
 
@@ -30,7 +33,7 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
     /// <summary>Takes a plan.</summary>
     public void Launch(StepPlan plan) => _flights[InFlight++].Begin(plan);
 
-    /// <summary>Computes everything launched so far.</summary>
+    /// <summary>Computes everything launched so far; a plan that lacks masks up to its logits.</summary>
     public void Execute()
     {
         for (var index = 0; index < InFlight; index++)
@@ -39,6 +42,15 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
             {
                 Execute(_flights[index]);
             }
+        }
+    }
+
+    /// <summary>The masks that the newest plan lacked are there, as far as they will be.</summary>
+    public void Release(Func<Sequence, bool> isReady)
+    {
+        if (InFlight > 0)
+        {
+            Newest.Release(isReady);
         }
     }
 
@@ -52,7 +64,24 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
 
     private void Execute(Flight flight)
     {
-        var plan = flight.Plan!;
+        if (!flight.Forwarded)
+        {
+            Forward(flight.Plan!);
+            flight.Forwarded = true;
+        }
+
+        if (flight.Masked is null)
+        {
+            return;
+        }
+
+        Read(flight);
+        flight.Tokens.CopyTo(_previousTokens);
+        flight.Executed = true;
+    }
+
+    private void Forward(StepPlan plan)
+    {
         foreach (var copy in plan.Copies)
         {
             pages.Copy(copy);
@@ -62,10 +91,6 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
         {
             Append(plan, in sequence);
         }
-
-        Read(flight);
-        flight.Tokens.CopyTo(_previousTokens);
-        flight.Executed = true;
     }
 
     private void Append(StepPlan plan, in PlannedSequence sequence)
@@ -123,6 +148,7 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
             }
 
             flight.Tokens[index] = output.TargetToken >= 0 ? output.TargetToken
+                : flight.Late.Contains(index) && !flight.Masked.Contains(index) ? Unmasked
                 : Sample(state, adapter, flight.Counts[index] + PendingCount(plan.TokenIds[output.Row], sequence.Sequence), sequence.Sequence, output.OutputIndex);
         }
     }

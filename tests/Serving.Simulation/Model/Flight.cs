@@ -12,8 +12,17 @@ internal sealed class Flight
     /// <summary>The plan; null while this flight is idle.</summary>
     public StepPlan? Plan { get; private set; }
 
+    /// <summary>Whether the device has computed everything up to its logits.</summary>
+    public bool Forwarded { get; set; }
+
     /// <summary>Whether the device has computed it.</summary>
     public bool Executed { get; set; }
+
+    /// <summary>Outputs that were planned ahead of their masks.</summary>
+    public int[] Late { get; private set; } = [];
+
+    /// <summary>The masks that were there when the plan before was complete, by output; null as long as it is not.</summary>
+    public int[]? Masked { get; private set; }
 
     /// <summary>One per output of the plan.</summary>
     public Span<int> Tokens => _tokens.AsSpan(0, Plan!.Outputs.Length);
@@ -25,7 +34,9 @@ internal sealed class Flight
     public void Begin(StepPlan plan)
     {
         Plan = plan;
-        Executed = false;
+        Forwarded = Executed = false;
+        Late = plan.LateOutputs.ToArray();
+        Masked = Late.Length == 0 ? [] : null;
         if (_tokens.Length < plan.Outputs.Length)
         {
             _tokens = new int[plan.Outputs.Length * 2];
@@ -37,6 +48,10 @@ internal sealed class Flight
             _counts[output] = CountsOf(plan.Sequences[plan.Outputs[output].SequenceIndex].Sequence);
         }
     }
+
+    /// <summary>The plan before is complete: sampling may begin, with the masks that are there of those that count.</summary>
+    public void Release(Func<Sequence, bool> isReady) =>
+        Masked ??= [.. Plan!.LateOutputs.ToArray().Where(output => isReady(Plan.Sequences[Plan.Outputs[output].SequenceIndex].Sequence))];
 
     /// <summary>Ends it.</summary>
     public void End() => Plan = null;

@@ -3,6 +3,7 @@ using Serving.Core.Scheduling;
 using Serving.Simulation.Failures;
 using Serving.Simulation.Faults;
 using Serving.Simulation.Invariants;
+using Serving.Simulation.Model;
 using Serving.Simulation.Oracle;
 using Serving.Simulation.Randomness;
 using Serving.Simulation.Swarm;
@@ -230,6 +231,7 @@ internal sealed class Simulator
         _world.Trace.Add(TraceKind.Complete, flight.Plan!.Number);
         _world.Scheduler.Complete(flight.Plan, flight.Tokens, _world.Now);
         device.Retire();
+        device.Release(sequence => FakeMasks.IsReady(_world, World.TrackOf(sequence)));
     }
 
     private RunResult Result(string? violation, string message) => new()

@@ -36,6 +36,21 @@ internal enum Mark
     /// <summary>One under penalties was.</summary>
     PenalisedAhead,
 
+    /// <summary>One under a constraint was.</summary>
+    ConstrainedAhead,
+
+    /// <summary>What was sampled ahead did not count, as it was not known in time what the constraint allows.</summary>
+    Withdrawn,
+
+    /// <summary>Its row was computed again while the plan that it did not count in was still in flight.</summary>
+    WithdrawnAgain,
+
+    /// <summary>It ended while that plan was in flight.</summary>
+    WithdrawnEnded,
+
+    /// <summary>It lost its pages while that plan was in flight.</summary>
+    WithdrawnPreempted,
+
     /// <summary>Cancelled in the queue.</summary>
     CancelledWaiting,
 

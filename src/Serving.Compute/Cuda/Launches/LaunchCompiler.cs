@@ -27,6 +27,7 @@ internal sealed class LaunchCompiler
     private readonly LinearCompiler _linears;
     private readonly CollectiveCompiler _collectives;
     private readonly List<IStepWork> _works = [];
+    private readonly List<IStepWork> _sampling = [];
     private IStepWork? _copies;
 
     private LaunchCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, ProductChoices choices)
@@ -60,7 +61,7 @@ internal sealed class LaunchCompiler
             }
         }
 
-        return new CompiledProgram(compiler._copies!, [.. compiler._works]);
+        return new CompiledProgram(compiler._copies!, [.. compiler._works], [.. compiler._sampling]);
     }
 
     private void Add(ProgramOp op)
@@ -229,7 +230,8 @@ internal sealed class LaunchCompiler
         OutputStride = Stride(op.Output),
     });
 
-    private void Add(SampleOp op) => Add(_kernels.Sample, new GridRule(GridUnit.Outputs), new SampleParameters
+    // The last op of every program.
+    private void Add(SampleOp op) => _sampling.Add(new KernelLaunch<SampleParameters>(_kernels.Sample, new GridRule(GridUnit.Outputs), new SampleParameters
     {
         Logits = Address(op.Input),
         Scratch = _context.Memory.SampleScratch.Address,
@@ -245,7 +247,7 @@ internal sealed class LaunchCompiler
         OutputCount = Count(nameof(StepHeader.OutputCount)),
         Vocabulary = Shape.VocabularySize,
         LogitsStride = Stride(op.Input),
-    });
+    }));
 
     private void Add<T>(StepKernel kernel, GridRule grid, T parameters)
         where T : unmanaged => _works.Add(new KernelLaunch<T>(kernel, grid, parameters));

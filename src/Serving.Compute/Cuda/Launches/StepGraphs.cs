@@ -5,7 +5,7 @@ using Serving.Compute.Cuda.Steps;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>
-/// Steps of a batch that decodes, recorded once for batches of up to so many rows. Kernels read the true counts from the step's block, so that a recording serves every
+/// Steps of a batch that decodes up to their logits, recorded once for batches of up to so many rows. Kernels read the true counts from the step's block, so that a recording serves every
 /// batch that is not larger, whatever its adapters, contexts and pages.
 /// </summary>
 internal sealed class StepGraphs : IDisposable

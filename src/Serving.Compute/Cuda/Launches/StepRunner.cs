@@ -7,7 +7,8 @@ using Serving.Compute.Steps;
 namespace Serving.Compute.Cuda.Launches;
 
 /// <summary>
-/// Queues steps on one stream: the block is copied, the works are launched, the results are copied back. Two steps can be under way; the second one's block waits
+/// Queues steps on one stream: the block is copied, the works are launched, the results are copied back. A step whose masks come late waits in front of sampling, on the host: nothing
+/// on the stream waits. Two steps can be under way; the second one's block waits
 /// in pinned memory of its own, and the stream's order keeps them apart on the device.
 /// </summary>
 internal sealed class StepRunner : IDisposable
@@ -42,9 +43,9 @@ internal sealed class StepRunner : IDisposable
     public void Begin(StepInputs inputs, StepOutputs outputs)
     {
         var turn = _turns[_begun % _turns.Length];
-        if (turn.Outputs is not null)
+        if (turn.Outputs is not null || Newest is { Outputs: not null, Unsampled: not null })
         {
-            throw new ComputeException("Two steps are under way; one must end before the next begins.");
+            throw new ComputeException(turn.Outputs is not null ? "Two steps are under way; one must end before the next begins." : "The step before waits for its masks.");
         }
 
         _stream.Context.MakeCurrent();
@@ -52,10 +53,31 @@ internal sealed class StepRunner : IDisposable
         _context.Adapters.Await(inputs, _stream);
         _writer.Queue(_context.Memory.Block, _stream);
         Queue(in size);
-        turn.Readback.Queue(inputs, outputs.Logits is null ? null : _logits, _stream);
-        turn.Ended.Record(_stream);
         turn.Outputs = outputs;
         _begun++;
+        if (inputs.HasLateMasks)
+        {
+            turn.Unsampled = size;
+        }
+        else
+        {
+            QueueSampling(turn, inputs, in size);
+        }
+    }
+
+    /// <summary>Lets the newest step sample, whose masks are there now.</summary>
+    public void Sample(StepInputs inputs)
+    {
+        var turn = Newest;
+        if (turn.Unsampled is not { } size)
+        {
+            throw new ComputeException("No step waits for masks.");
+        }
+
+        _stream.Context.MakeCurrent();
+        _writer.QueueMasks(inputs.Masks, _context.Memory.Block, _stream);
+        QueueSampling(turn, inputs, in size);
+        turn.Unsampled = null;
     }
 
     /// <summary>Waits for the oldest step and fills its outputs.</summary>
@@ -63,6 +85,11 @@ internal sealed class StepRunner : IDisposable
     {
         var turn = _turns[_ended % _turns.Length];
         var outputs = turn.Outputs ?? throw new ComputeException("No step is under way.");
+        if (turn.Unsampled is not null)
+        {
+            throw new ComputeException("The step waits for its masks.");
+        }
+
         turn.AwaitEnd();
         turn.Readback.Read(outputs, _context.Program.Shape.VocabularySize);
         turn.Outputs = null;
@@ -77,6 +104,19 @@ internal sealed class StepRunner : IDisposable
         {
             turn.Dispose();
         }
+    }
+
+    private StepTurn Newest => _turns[(_begun + _turns.Length - 1) % _turns.Length];
+
+    private void QueueSampling(StepTurn turn, StepInputs inputs, in StepSize size)
+    {
+        foreach (var work in _program.Sampling)
+        {
+            work.Queue(_stream, in size);
+        }
+
+        turn.Readback.Queue(inputs, turn.Outputs!.Logits is null ? null : _logits, _stream);
+        turn.Ended.Record(_stream);
     }
 
     private void Queue(in StepSize size)

@@ -18,11 +18,13 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     private readonly CudaBackend[] _ranks;
     private readonly RankThreads _threads;
     private readonly Action<int> _begin;
+    private readonly Action<int> _sample;
     private readonly Action<int> _end;
     private StepOutputs[] _outputs = [];
     private StepInputs _inputs = new();
     private volatile ComputeException? _failure;
     private int _underWay;
+    private bool _awaitsMasks;
     private bool _disposed;
 
     /// <summary>Opens the devices, compiles the kernels for them and joins them.</summary>
@@ -43,6 +45,7 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         _ranks = Open(_shards, options);
         _threads = new RankThreads(ranks, Abort);
         _begin = rank => _ranks[rank].Begin(_inputs, _outputs[rank]);
+        _sample = rank => _ranks[rank].Sample(_inputs);
         _end = rank => _ranks[rank].End();
         try
         {
@@ -178,24 +181,39 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(outputs);
-        if (_outputs.Length == 0 || _underWay == IAsynchronousBackend.MaxStepsUnderWay)
+        if (_outputs.Length == 0 || _awaitsMasks || _underWay == IAsynchronousBackend.MaxStepsUnderWay)
         {
             // Said here, before any rank has gone ahead of the others.
-            throw new ComputeException(_outputs.Length == 0 ? "The pool was not taken yet." : "Two steps are under way; one must end before the next begins.");
+            throw new ComputeException(
+                _outputs.Length == 0 ? "The pool was not taken yet." : _awaitsMasks ? "The step before waits for its masks." : "Two steps are under way; one must end before the next begins.");
         }
 
         _inputs = inputs;
         _outputs[0] = outputs;
         Run(_begin);
         _underWay++;
+        _awaitsMasks = inputs.HasLateMasks;
+    }
+
+    /// <inheritdoc/>
+    public void Sample(StepInputs inputs)
+    {
+        if (!_awaitsMasks)
+        {
+            throw new ComputeException("No step waits for masks.");
+        }
+
+        _inputs = inputs;
+        Run(_sample);
+        _awaitsMasks = false;
     }
 
     /// <inheritdoc/>
     public void End()
     {
-        if (_underWay == 0)
+        if (_underWay == 0 || (_underWay == 1 && _awaitsMasks))
         {
-            throw new ComputeException("No step is under way.");
+            throw new ComputeException(_underWay == 0 ? "No step is under way." : "The step waits for its masks.");
         }
 
         Run(_end);

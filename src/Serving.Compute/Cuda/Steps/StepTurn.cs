@@ -34,6 +34,9 @@ internal sealed class StepTurn : IDisposable
     /// <summary>Where the results go; null when no step has this turn.</summary>
     public StepOutputs? Outputs { get; set; }
 
+    /// <summary>How much there is to sample, while the step waits for masks; null when it does not.</summary>
+    public StepSize? Unsampled { get; set; }
+
     /// <summary>Waits until the results have arrived.</summary>
     public void AwaitEnd()
     {

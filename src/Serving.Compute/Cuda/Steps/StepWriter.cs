@@ -10,6 +10,8 @@ namespace Serving.Compute.Cuda.Steps;
 /// <summary>Writes a step's inputs, and the lists that the host makes of them for the kernels, into a block of pinned memory, and copies what is used of it.</summary>
 internal sealed class StepWriter
 {
+    private const int MaskTail = 3;
+
     private readonly StepLayout _layout;
     private readonly BlockSection[] _tails;
     private readonly int[] _tailCounts;
@@ -54,7 +56,7 @@ internal sealed class StepWriter
         Copy(_layout.Entries, inputs.Entries);
         CopyTail(1, inputs.Biases);
         CopyTail(2, inputs.Penalties);
-        CopyTail(3, inputs.Masks);
+        WriteMasks(inputs.HasLateMasks ? [] : inputs.Masks);
         var hasAdapters = WriteRows(inputs, rankBlocks);
         WriteAttention(inputs);
         WriteHeader(inputs);
@@ -78,10 +80,24 @@ internal sealed class StepWriter
         device.CopyFromAsync(0, _block, 0, _headBytes, stream);
         for (var i = 0; i < _tails.Length; i++)
         {
-            if (_tailCounts[i] > 0)
-            {
-                device.CopyFromAsync(_tails[i].Offset, _block, _tails[i].Offset, (long)_tailCounts[i] * _tails[i].ElementBytes, stream);
-            }
+            QueueTail(i, device, stream);
+        }
+    }
+
+    /// <summary>Writes the last step's masks where they came late, and queues their copy.</summary>
+    public void QueueMasks(ReadOnlySpan<uint> masks, CudaDeviceBuffer device, CudaStream stream)
+    {
+        WriteMasks(masks);
+        QueueTail(MaskTail, device, stream);
+    }
+
+    private void WriteMasks(ReadOnlySpan<uint> masks) => CopyTail(MaskTail, masks);
+
+    private void QueueTail(int tail, CudaDeviceBuffer device, CudaStream stream)
+    {
+        if (_tailCounts[tail] > 0)
+        {
+            device.CopyFromAsync(_tails[tail].Offset, _block, _tails[tail].Offset, (long)_tailCounts[tail] * _tails[tail].ElementBytes, stream);
         }
     }
 

@@ -5,7 +5,7 @@ namespace Serving.Engine.Execution.Constraints;
 
 /// <summary>
 /// Threads that work out masks which nobody has needed before: milliseconds with a large vocabulary, more for a hostile grammar. The engine thread does not wait for them; the sequence
-/// whose mask it is does, and gets no rows until then.
+/// whose mask it is does: it gets no rows until then, and what was computed ahead for it does not count.
 /// </summary>
 public sealed class MaskWorkers : IDisposable
 {

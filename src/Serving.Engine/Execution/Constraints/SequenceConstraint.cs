@@ -36,6 +36,9 @@ public sealed class SequenceConstraint
     /// <summary>Whether the mask is there.</summary>
     public bool IsReady => _state != State.Working;
 
+    /// <summary>Words of a mask: known before the mask is.</summary>
+    public int MaskWords => _mask.Length;
+
     /// <summary>A bit for each token that may come next.</summary>
     public ReadOnlySpan<uint> Mask => _mask;
 
