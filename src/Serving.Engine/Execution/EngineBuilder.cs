@@ -102,7 +102,8 @@ internal sealed class EngineBuilder
             directory,
             encoder,
             new ConstraintCompiler(
-                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format, workers, clock, statistics),
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format,
+                new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds), workers, clock, statistics),
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,

@@ -77,7 +77,7 @@ public sealed class RequestFactory
         Seed = source.Seed is { } seed ? unchecked((ulong)seed) : DrawSeed(),
         LogitBias = source.LogitBias is null ? [] : [.. source.LogitBias.OrderBy(entry => entry.Key).Select(entry => (entry.Key, entry.Value))],
         TopLogprobs = source.TopLogprobs ?? -1,
-        IsConstrained = source.EffectiveConstraint is not null,
+        IsConstrained = source.EffectiveConstraint is not null || source.RulesTokensOut,
         StopTokenIds = source.IgnoreEos ? source.StopTokenIds : [.. _endOfSequence, .. source.StopTokenIds],
     };
 

@@ -91,7 +91,7 @@ public sealed class SequenceState
 
     private string Match(string text)
     {
-        if (_stops is null || text.Length == 0)
+        if (_stops is null || text.Length == 0 || OutputTokens <= Active.Source.MinTokens)
         {
             return text;
         }

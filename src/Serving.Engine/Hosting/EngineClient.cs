@@ -166,7 +166,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(failure);
         }
 
-        var (constraint, wrong) = await _parts.Constraints.OpenAsync(request.Tenant, request.EffectiveConstraint, cancellationToken);
+        var (constraint, wrong) = await _parts.Constraints.OpenAsync(request, cancellationToken);
         return wrong is not null ? Refused(wrong) : await QueueAsync(request, prompt, adapter, constraint, admission, arrival, cancellationToken);
     }
 

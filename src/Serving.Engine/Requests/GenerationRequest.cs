@@ -68,6 +68,21 @@ public sealed record GenerationRequest
     /// <summary>stop_token_ids.</summary>
     public IReadOnlyList<int> StopTokenIds { get; init; } = [];
 
+    /// <summary>min_tokens: no end token and no stop token id, and no stop string, among this many tokens of an answer.</summary>
+    public int MinTokens { get; init; }
+
+    /// <summary>bad_words: texts whose tokens may not be in an answer.</summary>
+    public IReadOnlyList<string> BadWords { get; init; } = [];
+
+    /// <summary>allowed_token_ids: the only tokens that may be in an answer, one that ends it included; null is all.</summary>
+    public IReadOnlyList<int>? AllowedTokenIds { get; init; }
+
+    /// <summary>Whether any of the three above asks for something.</summary>
+    public bool RulesTokensOut => MinTokens > 0 || BadWords.Count > 0 || AllowedTokenIds is not null;
+
+    /// <summary>Which of them, for messages.</summary>
+    public string RulesField => AllowedTokenIds is not null ? "allowed_token_ids" : BadWords.Count > 0 ? "bad_words" : "min_tokens";
+
     /// <summary>Go on past the model's end-of-sequence tokens.</summary>
     public bool IgnoreEos { get; init; }
 

@@ -24,6 +24,12 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>Stop token ids.</summary>
     public const int StopTokenIds = 64;
 
+    /// <summary>Texts of bad_words: each token's mask looks for all of them at the end of an answer.</summary>
+    public const int BadWords = 256;
+
+    /// <summary>Characters of one of them.</summary>
+    public const int BadWordLength = 128;
+
     /// <summary>Entries of logit_bias: OpenAI's number.</summary>
     public const int LogitBias = 300;
 

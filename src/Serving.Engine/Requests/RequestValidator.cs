@@ -29,6 +29,7 @@ public sealed class RequestValidator
             ?? Lengths(request)
             ?? Ranges(request)
             ?? Stops(request)
+            ?? TokenRules(request)
             ?? Bias(request.LogitBias)
             ?? Constraint(request)
             ?? Logprobs(request);
@@ -179,6 +180,32 @@ public sealed class RequestValidator
         return request.StopTokenIds.Count > RequestLimits.StopTokenIds
             ? Invalid("stop_token_ids", $"At most {RequestLimits.StopTokenIds} stop token ids are accepted.")
             : ValidateTokens(request.StopTokenIds, "stop_token_ids");
+    }
+
+    private RequestFailure? TokenRules(GenerationRequest request)
+    {
+        if (Range("min_tokens", request.MinTokens, 0, request.MaxTokens ?? _limits.MaxModelLength) is { } failure)
+        {
+            return failure;
+        }
+
+        if (request.BadWords.Count > RequestLimits.BadWords)
+        {
+            return Invalid("bad_words", $"At most {RequestLimits.BadWords} words are accepted.");
+        }
+
+        if (request.BadWords.Any(static word => string.IsNullOrWhiteSpace(word) || word.Length > RequestLimits.BadWordLength))
+        {
+            return Invalid("bad_words", $"A word has 1 to {RequestLimits.BadWordLength} characters, and not white space alone.");
+        }
+
+        return request.AllowedTokenIds switch
+        {
+            null => null,
+            { Count: 0 } => Invalid("allowed_token_ids", "allowed_token_ids names no token."),
+            { Count: var count } when count > _limits.VocabularySize => Invalid("allowed_token_ids", $"allowed_token_ids has more entries than the vocabulary of {_limits.VocabularySize}."),
+            var tokens => ValidateTokens(tokens, "allowed_token_ids"),
+        };
     }
 
     private RequestFailure? Bias(IReadOnlyDictionary<int, float>? bias)

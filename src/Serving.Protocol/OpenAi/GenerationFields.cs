@@ -37,6 +37,15 @@ public abstract record GenerationFields
     /// <summary>Token ids that end a choice.</summary>
     public IReadOnlyList<int>? StopTokenIds { get; init; }
 
+    /// <summary>Tokens of a choice before it may end.</summary>
+    public int? MinTokens { get; init; }
+
+    /// <summary>Texts whose tokens may not be in a choice.</summary>
+    public IReadOnlyList<string>? BadWords { get; init; }
+
+    /// <summary>The only tokens that may be in a choice.</summary>
+    public IReadOnlyList<int>? AllowedTokenIds { get; init; }
+
     /// <summary>Key of the random numbers: equal requests with equal seeds have equal answers.</summary>
     public long? Seed { get; init; }
 

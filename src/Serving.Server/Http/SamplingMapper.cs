@@ -48,6 +48,9 @@ internal static class SamplingMapper
             Constraint = constraint,
             Stop = fields.Stop ?? [],
             StopTokenIds = fields.StopTokenIds ?? [],
+            MinTokens = fields.MinTokens ?? 0,
+            BadWords = fields.BadWords ?? [],
+            AllowedTokenIds = fields.AllowedTokenIds,
             IgnoreEos = fields.IgnoreEos ?? false,
             Priority = fields.Priority ?? 0,
         }, failure);

@@ -27,6 +27,10 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         using var structured = JsonDocument.Parse(Text("structured"));
         Assert.Equal(["city", "sure"], structured.RootElement.EnumerateObject().Select(property => property.Name));
 
+        Assert.InRange(result.GetProperty("least").GetInt32(), 40, 60);
+        Assert.DoesNotContain("Paris", Text("withoutParis"), StringComparison.Ordinal);
+        Assert.Equal(3, result.GetProperty("onlyOne").GetInt32());
+
         string Text(string name) => result.GetProperty(name).GetString()!;
     }
 }

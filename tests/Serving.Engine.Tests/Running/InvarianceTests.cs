@@ -137,6 +137,20 @@ public sealed class InvarianceTests
             requests.Add(RunningEngine.Chat("base", ReferenceCase.Of("base")[5].Messages, MaxTokens) with { TopLogprobs = 2, Temperature = 1, Seed = index, Choices = 2, Constraint = constraint });
         }
 
+        foreach (var (index, constraint) in Constraints().Prepend(null).Index())
+        {
+            requests.Add(RunningEngine.Chat("base", ReferenceCase.Of("base")[6].Messages, MaxTokens) with
+            {
+                TopLogprobs = 1,
+                Temperature = 1,
+                Seed = index,
+                Choices = 2,
+                Constraint = constraint,
+                MinTokens = 12,
+                BadWords = ["the", "an", "is", "a b"],
+            });
+        }
+
         return requests;
     }
 

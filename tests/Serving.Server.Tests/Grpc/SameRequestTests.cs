@@ -25,7 +25,7 @@ public sealed class SameRequestTests
              "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}}}}],
              "tool_choice":"auto","parallel_tool_calls":false,"add_generation_prompt":true,"chat_template_kwargs":{"enable_thinking":false,"list":[1,null]},
              "max_tokens":5,"n":2,"temperature":0.5,"top_p":0.9,"top_k":3,"min_p":0.1,"presence_penalty":0.1,"frequency_penalty":0.2,"repetition_penalty":1.1,
-             "seed":-7,"logit_bias":{"5":-1.5},"stop":["a","b"],"stop_token_ids":[1],"ignore_eos":true,"logprobs":true,"top_logprobs":3,"priority":1,"user":"u"}
+             "seed":-7,"logit_bias":{"5":-1.5},"stop":["a","b"],"stop_token_ids":[1],"min_tokens":2,"bad_words":["x","y z"],"allowed_token_ids":[1,2],"ignore_eos":true,"logprobs":true,"top_logprobs":3,"priority":1,"user":"u"}
             """);
         Assert.Equal(200, http.Code);
 
@@ -154,6 +154,12 @@ public sealed class SameRequestTests
         ["logprobs"] = (With(request => request.Logprobs = 21), GrpcStatusCode.InvalidArgument, "logprobs"),
         ["logit_bias"] = (With(request => request.LogitBias[-1] = 1), GrpcStatusCode.InvalidArgument, "logit_bias"),
         ["stop"] = (With(request => request.Stop.Add("")), GrpcStatusCode.InvalidArgument, "stop"),
+        ["min_tokens"] = (With(request => (request.MaxTokens, request.MinTokens) = (3, 4)), GrpcStatusCode.InvalidArgument, "min_tokens"),
+        ["min_tokens below 0"] = (With(request => request.MinTokens = -1), GrpcStatusCode.InvalidArgument, "min_tokens"),
+        ["bad_words of white space"] = (With(request => request.BadWords.Add(" \n")), GrpcStatusCode.InvalidArgument, "bad_words"),
+        ["a long bad word"] = (With(request => request.BadWords.Add(new string('x', RequestLimits.BadWordLength + 1))), GrpcStatusCode.InvalidArgument, "bad_words"),
+        ["too many bad_words"] = (With(request => request.BadWords.AddRange(Enumerable.Repeat("x", RequestLimits.BadWords + 1))), GrpcStatusCode.InvalidArgument, "bad_words"),
+        ["allowed_token_ids"] = (With(request => request.AllowedTokenIds.Add(-1)), GrpcStatusCode.InvalidArgument, "allowed_token_ids"),
         ["user"] = (With(request => request.User = new string('u', 513)), GrpcStatusCode.InvalidArgument, "user"),
         ["model"] = (With(request => request.Model = "nobody"), GrpcStatusCode.NotFound, "model"),
     };

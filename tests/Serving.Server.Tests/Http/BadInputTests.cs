@@ -75,6 +75,14 @@ public sealed class BadInputTests
     [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":1,\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}]}", "messages[0].tool_calls")]
     [InlineData("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":[]}}]}]}", "messages[0].tool_calls")]
     [InlineData("{\"messages\":[{\"role\":\"tool\",\"content\":\"x\",\"tool_call_id\":1}]}", "messages[0].tool_call_id")]
+    [InlineData("{HI,\"max_tokens\":3,\"min_tokens\":4}", "min_tokens")]
+    [InlineData("{HI,\"min_tokens\":-1}", "min_tokens")]
+    [InlineData("{HI,\"min_tokens\":\"2\"}", "min_tokens")]
+    [InlineData("{HI,\"bad_words\":\"x\"}", "bad_words")]
+    [InlineData("{HI,\"bad_words\":[null]}", "bad_words")]
+    [InlineData("{HI,\"bad_words\":[\"x\",\"\"]}", "bad_words")]
+    [InlineData("{HI,\"allowed_token_ids\":[]}", "allowed_token_ids")]
+    [InlineData("{HI,\"allowed_token_ids\":[1,1000]}", "allowed_token_ids")]
     [InlineData("{HI,\"n\":1,\"n\":2}", null)]
     public async Task Chat_MalformedOrOutOfRange_Is400NamingTheField(string body, string? field)
     {
@@ -140,7 +148,6 @@ public sealed class BadInputTests
     [InlineData("\"guided_grammar\":\"root ::= x\"", "guided_grammar")]
     [InlineData("\"use_beam_search\":true", "use_beam_search")]
     [InlineData("\"cache_salt\":\"x\"", "cache_salt")]
-    [InlineData("\"min_tokens\":3", "min_tokens")]
     [InlineData("\"echo\":true", "echo")]
     public async Task Chat_KnownAndNotDone_Is400SayingSo(string field, string name)
     {

@@ -24,6 +24,7 @@ public sealed class ConstraintCompiler : IDisposable
     private readonly Lazy<TokenVocabulary> _vocabulary;
     private readonly Lazy<TokenVocabulary> _callVocabulary;
     private readonly ToolCallFormat? _calls;
+    private readonly TokenRulesReader _rules;
     private readonly MaskWorkers _workers;
     private readonly EngineClock _clock;
     private readonly EngineStatistics _statistics;
@@ -34,16 +35,18 @@ public sealed class ConstraintCompiler : IDisposable
     /// <param name="vocabulary">Reads the model's tokens, with special ones whose text is part of an answer.</param>
     /// <param name="tools">How calls of functions are written, some of it by special tokens.</param>
     /// <param name="calls">The same as a format; null where there are no calls.</param>
+    /// <param name="rules">Reads what requests say of token ids.</param>
     /// <param name="workers">Works masks out; disposed with this.</param>
     /// <param name="clock">Time.</param>
     /// <param name="statistics">Where compiling is counted.</param>
     public ConstraintCompiler(
-        Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
+        Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
     {
         ArgumentNullException.ThrowIfNull(tools);
         _vocabulary = new Lazy<TokenVocabulary>(() => vocabulary(new HashSet<int>()));
         _callVocabulary = new Lazy<TokenVocabulary>(() => vocabulary(tools.Markers));
         _calls = calls;
+        _rules = rules;
         _workers = workers;
         _clock = clock;
         _statistics = statistics;
@@ -51,10 +54,11 @@ public sealed class ConstraintCompiler : IDisposable
 
     /// <summary>Makes a constraint ready.</summary>
     /// <returns>Null and no failure for a request without one.</returns>
-    public async ValueTask<(RequestConstraint? Constraint, RequestFailure? Failure)> OpenAsync(Tenant tenant, OutputConstraint? constraint, CancellationToken cancellationToken)
+    public async ValueTask<(RequestConstraint? Constraint, RequestFailure? Failure)> OpenAsync(GenerationRequest request, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(tenant);
-        if (constraint is null)
+        ArgumentNullException.ThrowIfNull(request);
+        var constraint = request.EffectiveConstraint;
+        if (constraint is null && !request.RulesTokensOut)
         {
             return (null, null);
         }
@@ -62,12 +66,13 @@ public sealed class ConstraintCompiler : IDisposable
         await _turns.WaitAsync(cancellationToken);
         try
         {
-            return (Open(tenant, constraint), null);
+            var rules = _rules.Read(request);
+            return (constraint is null ? Begin(request.RulesField, null, rules) : Open(request.Tenant, constraint, rules), null);
         }
         catch (GrammarException exception)
         {
             var error = exception.IsNotSupported ? RequestError.NotSupported : RequestError.InvalidRequest;
-            return (null, new RequestFailure(error, exception.Message, constraint.Field));
+            return (null, new RequestFailure(error, exception.Message, constraint?.Field ?? request.RulesField));
         }
         finally
         {
@@ -82,32 +87,25 @@ public sealed class ConstraintCompiler : IDisposable
         _workers.Dispose();
     }
 
-    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint)
+    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint, TokenRules? rules)
     {
         var key = KeyOf(tenant, constraint);
         if (_cache.Find(key) is { } kept)
         {
             _statistics.CountConstraintCacheHit();
-            return Begin(constraint, kept);
+            return Begin(constraint.Field, kept, rules);
         }
 
         var began = _clock.Now;
-        var opened = Begin(constraint, _cache.Add(key, Compile(constraint)));
+        var opened = Begin(constraint.Field, _cache.Add(key, Compile(constraint)), rules);
         _statistics.ConstraintCompileTime.Observe((_clock.Now - began) * 1e-6);
         return opened;
     }
 
-    private RequestConstraint Begin(OutputConstraint constraint, GrammarMasks masks)
-    {
-        var start = new TokenMatcher(masks);
-        var mask = new uint[start.MaskWords];
-        return start.Fill(mask) switch
-        {
-            MaskOutcome.Filled => new RequestConstraint(start, mask, _workers),
-            MaskOutcome.TooCostly => throw new GrammarException($"{constraint.Field}: the constraint is too ambiguous."),
-            _ => throw new GrammarException($"{constraint.Field}: this model has no token that an answer could begin with."),
-        };
-    }
+    private RequestConstraint Begin(string field, GrammarMasks? masks, TokenRules? rules) =>
+        RequestConstraint.Open(masks is null ? null : new TokenMatcher(masks), rules, _workers, out var outcome) ?? throw (outcome == MaskOutcome.TooCostly
+            ? new GrammarException($"{field}: the constraint is too ambiguous.")
+            : new GrammarException($"{field}: this model has no token that an answer could begin with."));
 
     private GrammarMasks Compile(OutputConstraint constraint) => new(
         CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _calls)),

@@ -1,27 +1,31 @@
+using System.Runtime.InteropServices;
 using Serving.Core.Scheduling;
 using Serving.Engine.Grammars.Masks;
 
 namespace Serving.Engine.Execution.Constraints;
 
 /// <summary>
-/// One choice under a constraint: where its answer stands, and which tokens may come next. The engine thread takes tokens and reads the mask; where the mask is not at hand a worker has
+/// One choice under a constraint: where its answer stands, and which tokens may come next. The engine thread takes tokens and reads the mask; where a grammar's mask is not at hand a worker has
 /// the matcher until <see cref="IsReady"/>.
 /// </summary>
 public sealed class SequenceConstraint
 {
-    private readonly TokenMatcher _matcher;
+    private readonly TokenMatcher? _matcher;
+    private readonly TokenRules? _rules;
+    private readonly List<int> _answer = [];
     private readonly MaskWorkers _workers;
     private readonly uint[] _mask;
     private volatile State _state;
 
     /// <summary>Begins a choice.</summary>
-    /// <param name="start">Where all choices of the request begin; stays as it is.</param>
+    /// <param name="start">Where all choices of the request begin; stays as it is. Null is any text.</param>
+    /// <param name="rules">Rules on token ids; null where there are none.</param>
     /// <param name="mask">The mask there.</param>
     /// <param name="workers">Who works masks out.</param>
-    public SequenceConstraint(TokenMatcher start, ReadOnlySpan<uint> mask, MaskWorkers workers)
+    internal SequenceConstraint(TokenMatcher? start, TokenRules? rules, ReadOnlySpan<uint> mask, MaskWorkers workers)
     {
-        ArgumentNullException.ThrowIfNull(start);
-        _matcher = start.Fork();
+        _matcher = start?.Fork();
+        _rules = rules;
         _mask = mask.ToArray();
         _workers = workers;
     }
@@ -42,24 +46,50 @@ public sealed class SequenceConstraint
     /// <summary>A bit for each token that may come next.</summary>
     public ReadOnlySpan<uint> Mask => _mask;
 
+    private ReadOnlySpan<int> Answer => CollectionsMarshal.AsSpan(_answer);
+
     /// <summary>Takes the token that came, not one that ended the answer, and has the next mask made.</summary>
     /// <returns>Whether the answer goes on, is complete, or cannot go on.</returns>
     public TokenVerdict Advance(int token)
     {
-        if (_state == State.Dead || !_matcher.Advance(token))
+        if (_rules is not null)
+        {
+            _answer.Add(token);
+        }
+
+        return _matcher is null ? Restrict() : Follow(_matcher, token);
+    }
+
+    /// <summary>Works the mask out, on a thread of its own.</summary>
+    internal void WorkOut()
+    {
+        if (_matcher!.Fill(_mask) == MaskOutcome.Filled && CanGoOn(_matcher))
+        {
+            _state = State.Ready;
+            return;
+        }
+
+        // One more token, whatever it is, and the engine thread is told; not one that would end the answer as if it were whole.
+        _matcher.FillDead(_mask);
+        _state = State.Dead;
+    }
+
+    private TokenVerdict Follow(TokenMatcher matcher, int token)
+    {
+        if (_state == State.Dead || !matcher.Advance(token))
         {
             return TokenVerdict.DeadEnd;
         }
 
-        if (!_matcher.CanContinue)
+        if (!matcher.CanContinue)
         {
             return TokenVerdict.Stop;
         }
 
-        switch (_matcher.TryFill(_mask))
+        switch (matcher.TryFill(_mask))
         {
             case MaskOutcome.Filled:
-                return TokenVerdict.Continue;
+                return CanGoOn(matcher) ? TokenVerdict.Continue : TokenVerdict.DeadEnd;
             case MaskOutcome.Missing:
                 _state = State.Working;
                 if (!_workers.TryPost(this))
@@ -73,17 +103,25 @@ public sealed class SequenceConstraint
         }
     }
 
-    /// <summary>Works the mask out, on a thread of its own.</summary>
-    internal void WorkOut()
+    // Where the rules leave nothing of what the grammar allows, an answer that is whole may end: an end token is all that can come.
+    private bool CanGoOn(TokenMatcher matcher)
     {
-        if (_matcher.Fill(_mask) == MaskOutcome.Filled)
+        if (_rules?.Restrict(Answer, _mask) != false)
         {
-            _state = State.Ready;
-            return;
+            return true;
         }
 
-        // One more token, whatever it is, and the engine thread is told; not one that would end the answer as if it were whole.
-        _matcher.FillDead(_mask);
-        _state = State.Dead;
+        if (matcher.IsComplete)
+        {
+            matcher.FillEnds(_mask);
+        }
+
+        return matcher.IsComplete;
+    }
+
+    private TokenVerdict Restrict()
+    {
+        _rules!.Fill(_mask);
+        return _rules.Restrict(Answer, _mask) ? TokenVerdict.Continue : TokenVerdict.DeadEnd;
     }
 }

@@ -80,6 +80,13 @@ public sealed class TokenMatcher
         mask[token >> 5] |= 1u << token;
     }
 
+    /// <summary>Fills a mask with the tokens that end an answer, whether or not this one may end.</summary>
+    public void FillEnds(Span<uint> mask)
+    {
+        mask.Clear();
+        AddEnds(mask);
+    }
+
     private MaskOutcome Fill(Span<uint> mask, bool workOut)
     {
         mask.Clear();

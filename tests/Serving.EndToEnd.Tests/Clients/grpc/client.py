@@ -80,6 +80,8 @@ print(json.dumps({
     "cancelled": code_of(cancel_in_mid_stream),
     "deadline": code_of(lambda: list(stream(long_request(), metadata=metadata, timeout=0.15))),
     "keyless": code_of(lambda: unary(request())),
+    "least": unary(request(min_tokens=40), metadata=metadata).usage.completion_tokens,
+    "withoutParis": unary(request(bad_words=["Paris"]), metadata=metadata).choices[0].text,
     "wrong": code_of(lambda: unary(request(top_p=2), metadata=metadata)),
     "tooLarge": code_of(lambda: unary(Request(text="x" * (5 << 20)), metadata=metadata)),
     "compressed": code_of(lambda: unary(Request(text="x" * 5000), metadata=metadata, compression=grpc.Compression.Gzip)),

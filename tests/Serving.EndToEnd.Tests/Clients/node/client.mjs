@@ -71,6 +71,9 @@ console.log(JSON.stringify({
     response_format: { type: "json_schema", json_schema: { name: "answer", strict: true, schema: {
       type: "object", properties: { city: { type: "string", maxLength: 12 }, sure: { type: "boolean" } }, required: ["city", "sure"], additionalProperties: false } } },
   })).choices[0].message.content,
+  least: (await client.completions.create({ model: "terse", prompt: "Paris", temperature: 0, max_tokens: 60, min_tokens: 40 })).usage.completion_tokens,
+  withoutParis: (await client.chat.completions.create({ model: "pirate", messages, temperature: 0, bad_words: ["Paris"] })).choices[0].message.content,
+  onlyOne: (await client.completions.create({ model: "pirate", prompt: "x", max_tokens: 3, logprobs: 0, allowed_token_ids: [300] })).choices[0].logprobs.token_logprobs.length,
   unsupported: await kindOf(() => client.chat.completions.create({ model: "pirate", messages, modalities: ["audio"] })),
   keyless: await kindOf(() => new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list()),
 }));
