@@ -33,7 +33,7 @@ public sealed record RopeTable(int PositionCount, int PairCount, float[] Cosines
     /// <summary>Builds the table from the angle per position step of each pair (after any scaling of the frequencies).</summary>
     /// <param name="positionCount">Positions to cover.</param>
     /// <param name="frequencies">Radians per position, one per pair.</param>
-    /// <param name="amplitude">Multiplies cosines and sines before they are rounded (YaRN's attention factor); 1 for all other models.</param>
+    /// <param name="amplitude">Multiplies cosines and sines before they are rounded (YaRN's and LongRoPE's attention factor); 1 for all other models. A pair whose angle is always zero is left alone.</param>
     public static RopeTable Create(int positionCount, ReadOnlySpan<double> frequencies, double amplitude = 1)
     {
         var cosines = new float[checked(positionCount * frequencies.Length)];
@@ -44,8 +44,9 @@ public sealed record RopeTable(int PositionCount, int PairCount, float[] Cosines
             {
                 var (sine, cosine) = Math.SinCos(position * frequencies[pair]);
                 var index = (position * frequencies.Length) + pair;
-                cosines[index] = (float)(cosine * amplitude);
-                sines[index] = (float)(sine * amplitude);
+                var scale = frequencies[pair] == 0 ? 1 : amplitude;
+                cosines[index] = (float)(cosine * scale);
+                sines[index] = (float)(sine * scale);
             }
         }
 

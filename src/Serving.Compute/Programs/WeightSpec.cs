@@ -33,4 +33,18 @@ public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, W
 /// <param name="TensorName">The tensor's name in the safetensors files.</param>
 /// <param name="Offset">First row (first column for a vector) that it fills.</param>
 /// <param name="Length">Rows (columns for a vector) that it fills.</param>
-public sealed record WeightPart(string TensorName, int Offset, int Length);
+public sealed record WeightPart(string TensorName, int Offset, int Length)
+{
+    /// <summary>The tensor's first row (first element of a vector) that is taken: above 0 where a checkpoint keeps several projections in one tensor.</summary>
+    public int FirstRow { get; init; }
+
+    /// <summary>The order of its rows; null as in the checkpoint.</summary>
+    public HeadOrder? Order { get; init; }
+
+    /// <summary>Where one of its rows is in the tensor, and for how many rows it goes on so.</summary>
+    public (int Source, int Count) RunAt(int row)
+    {
+        var (source, count) = Order?.RunAt(row) ?? (row, Length - row);
+        return (FirstRow + source, count);
+    }
+}

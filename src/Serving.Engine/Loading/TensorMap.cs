@@ -38,7 +38,7 @@ internal sealed partial class TensorMap
                 used.Add(name);
                 if (Find(checkpoint, names, part.TensorName, tied) is not { } location)
                 {
-                    missing.Add(name);
+                    missing.AddRange(missing.Contains(name) ? [] : [name]);
                     continue;
                 }
 
@@ -67,13 +67,14 @@ internal sealed partial class TensorMap
     {
         try
         {
+            var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
             if (weight.Kind == WeightKind.Vector)
             {
-                tensor.Expect(part.Length);
+                tensor.Expect(length);
             }
             else
             {
-                tensor.Expect(part.Length, weight.Columns);
+                tensor.Expect(length, weight.Columns);
             }
         }
         catch (MalformedFileException e)

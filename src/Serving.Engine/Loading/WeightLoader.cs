@@ -71,10 +71,23 @@ public sealed class WeightLoader
         {
             var rows = Math.Min(rowsPerChunk, part.Length - row);
             var values = Buffer(checked(rows * width), TensorTypes.SizeOf(location.Tensor.Type));
-            location.Reader.Read(location.Tensor, (long)row * width, _scratch, values);
+            ReadRows(part, location, row, width, values);
             _backend.LoadWeight(weight.Index, part.Offset + row, values);
             _doneBytes += (long)values.Length * sizeof(ushort);
             _progress?.Report(new LoadProgress(_doneBytes, _totalBytes));
+        }
+    }
+
+    /// <summary>Rows of a part in its order, run by run of those that lie behind each other in the file.</summary>
+    private void ReadRows(WeightPart part, TensorLocation location, int row, int width, Span<ushort> values)
+    {
+        while (values.Length > 0)
+        {
+            var (source, count) = part.RunAt(row);
+            var run = values[..Math.Min(values.Length, checked(count * width))];
+            location.Reader.Read(location.Tensor, (long)source * width, _scratch, run);
+            row += run.Length / width;
+            values = values[run.Length..];
         }
     }
 

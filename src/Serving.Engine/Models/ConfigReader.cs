@@ -27,6 +27,11 @@ public static class ConfigReader
         var shape = ReadShape(fields, defaults);
         var declared = fields.Int("max_position_embeddings", 1, ModelConfig.MaxPositionsLimit, defaults.Positions);
         var rope = RopeConfig.Parse(fields, declared, defaults.RopeTheta);
+        if (rope.Scaling is LongRope && !defaults.Implemented.Contains("longrope"))
+        {
+            throw new MalformedFileException("rope type longrope is not supported in this family");
+        }
+
         var positions = rope.Scaling is YarnRope yarn ? Math.Max(declared, Stretched(yarn)) : declared;
         return new ModelConfig
         {

@@ -55,7 +55,7 @@ internal sealed class DecoderProgram
 
     private RopeTable CreateRope(int positions)
     {
-        var table = RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions);
+        var table = RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions, _config.RotatedSize);
         return _config.LocalRope is { } local ? RopeTable.Join(table, RopeFrequencies.CreateTable(local, _shape.HeadSize, positions)) : table;
     }
 
@@ -66,13 +66,14 @@ internal sealed class DecoderProgram
         var prefix = LayerPrefix(layer) + "self_attn.";
         var (hidden, queryWidth, kvWidth) = (_shape.HiddenSize, _shape.QueryWidth, _shape.KvWidth);
         AddNorm(LayerPrefix(layer) + "input_layernorm.weight", _residual, _normed);
+        var order = _config.RotatedSize is { } rotated && rotated < _shape.HeadSize ? new HeadOrder(_shape.HeadSize, rotated) : null;
         var weight = _writer.Matrix(
             $"layer {layer} qkv",
             hidden,
             WeightKind.Matrix,
-            (prefix + "q_proj.weight", queryWidth),
-            (prefix + "k_proj.weight", kvWidth),
-            (prefix + "v_proj.weight", kvWidth));
+            Part(prefix, "qkv_proj", "q_proj", 0, queryWidth) with { Order = order },
+            Part(prefix, "qkv_proj", "k_proj", queryWidth, kvWidth) with { Order = order },
+            Part(prefix, "qkv_proj", "v_proj", queryWidth + kvWidth, kvWidth));
         int? bias = !_config.QkvBias ? null : _writer.Vector(
             $"layer {layer} qkv bias", (prefix + "q_proj.bias", queryWidth), (prefix + "k_proj.bias", kvWidth), (prefix + "v_proj.bias", kvWidth));
         _writer.Op(new LinearOp(_normed, _qkv, weight, bias, LinearOutput.Keep,
@@ -96,7 +97,7 @@ internal sealed class DecoderProgram
         var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
         AddNorm(LayerPrefix(layer) + (_config.PostNorms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), _residual, _normed);
         var weight = _writer.Matrix(
-            $"layer {layer} gate_up", hidden, WeightKind.Matrix, (prefix + "gate_proj.weight", width), (prefix + "up_proj.weight", width));
+            $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, "gate_up_proj", "gate_proj", 0, width), Part(prefix, "gate_up_proj", "up_proj", width, width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(
             $"layer {layer} gate_up bias", (prefix + "gate_proj.bias", width), (prefix + "up_proj.bias", width));
         _writer.Op(new LinearOp(_normed, _gateUp, weight, bias, LinearOutput.Round,
@@ -108,6 +109,10 @@ internal sealed class DecoderProgram
         AddOntoResidual(layer, Projection.Down, prefix + "down_proj", _activated, width, _config.MlpBias);
         AddPostNorm(LayerPrefix(layer) + "post_feedforward_layernorm.weight");
     }
+
+    /// <summary>A projection's rows: of a tensor of its own, or of one that holds its neighbours too.</summary>
+    private WeightPart Part(string prefix, string fused, string name, int firstRow, int rows) =>
+        _config.FusedProjections ? new WeightPart($"{prefix}{fused}.weight", 0, rows) { FirstRow = firstRow } : new WeightPart($"{prefix}{name}.weight", 0, rows);
 
     /// <summary>The end of the network, for the rows that are sampled or scored.</summary>
     private void AddHead(int embedding)

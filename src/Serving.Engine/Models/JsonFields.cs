@@ -138,6 +138,23 @@ public sealed class JsonFields(JsonElement element, string path = "")
         return numbers;
     }
 
+    /// <summary>A list of finite numbers within [<paramref name="min"/>, <paramref name="max"/>], at most <paramref name="most"/>; empty when absent.</summary>
+    public IReadOnlyList<double> Numbers(string name, double min, double max, int most)
+    {
+        if (!TryGet(name, out var value))
+        {
+            return [];
+        }
+
+        var expected = FormattableString.Invariant($"a list of at most {most} numbers from {min} to {max}");
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() > most)
+        {
+            throw Wrong(name, expected);
+        }
+
+        return [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var number) && number >= min && number <= max ? number : throw Wrong(name, expected))];
+    }
+
     /// <summary>A list of strings, at most <paramref name="most"/>; empty when absent.</summary>
     public IReadOnlyList<string> Texts(string name, int most)
     {

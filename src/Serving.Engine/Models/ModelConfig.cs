@@ -68,6 +68,12 @@ public sealed record ModelConfig
     /// <summary>What stands before the decoder's tensor names in the checkpoint: empty, or <c>language_model.</c> where the decoder is a part of the model.</summary>
     public string TensorPrefix { get; init; } = string.Empty;
 
+    /// <summary>Whether q, k and v are one tensor of the checkpoint, and gate and up another.</summary>
+    public bool FusedProjections { get; init; }
+
+    /// <summary>Elements of a q or k head that are rotated, from the first on; null for all.</summary>
+    public int? RotatedSize { get; init; }
+
     /// <summary>Tokens that end a sequence, as far as this file says; <see cref="GenerationConfig"/> may name more.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [];
 

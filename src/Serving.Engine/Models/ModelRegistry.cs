@@ -14,6 +14,7 @@ public static class ModelRegistry
         new Gemma2ProgramBuilder(),
         new Gemma3ProgramBuilder("Gemma3ForCausalLM", isPart: false),
         new Gemma3ProgramBuilder("Gemma3ForConditionalGeneration", isPart: true),
+        new Phi3ProgramBuilder(),
     ];
 
     /// <summary>The supported architecture names.</summary>

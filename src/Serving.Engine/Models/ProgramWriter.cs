@@ -27,6 +27,20 @@ internal sealed class ProgramWriter
         return Add(new WeightSpec(_weights.Count, name, rows, columns, kind, parts));
     }
 
+    /// <summary>A matrix stacked by rows from parts of tensors, whose offsets follow from their lengths.</summary>
+    public int Matrix(string name, int columns, WeightKind kind, params ReadOnlySpan<WeightPart> parts)
+    {
+        var stacked = new List<WeightPart>(parts.Length);
+        var rows = 0;
+        foreach (var part in parts)
+        {
+            stacked.Add(part with { Offset = rows });
+            rows = checked(rows + part.Length);
+        }
+
+        return Add(new WeightSpec(_weights.Count, name, rows, columns, kind, stacked));
+    }
+
     /// <summary>A vector joined from tensors of the given lengths.</summary>
     public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors) => Vector(name, 0, tensors);
 

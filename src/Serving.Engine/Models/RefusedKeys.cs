@@ -41,7 +41,11 @@ internal static class RefusedKeys
         {
             if (rope is not null)
             {
-                Refuse(rope, "partial_rotary_factor", 1);
+                if (!family.Implemented.Contains("partial_rotary_factor"))
+                {
+                    Refuse(rope, "partial_rotary_factor", 1);
+                }
+
                 Refuse(rope, "mrope_section", 0);
             }
         }

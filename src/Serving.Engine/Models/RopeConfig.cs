@@ -18,6 +18,8 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
     public const double MaxTheta = 1e12;
 
     private const double MaxFactor = 1024;
+    private const int MaxPairs = 512;
+    private const string OriginalLength = "original_max_position_embeddings";
 
     /// <summary>Reads the rotary settings of a config, refusing kinds that are not implemented by name.</summary>
     public static RopeConfig Parse(JsonFields config, int maxPositions, double defaultTheta = 10_000)
@@ -42,7 +44,8 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
             "linear" => new LinearRope(Factor(scaling)),
             "llama3" => ParseLlama3(scaling),
             "yarn" => ParseYarn(scaling, maxPositions),
-            _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, llama3 and yarn are)"),
+            "longrope" or "su" => ParseLongRope(config, scaling, maxPositions),
+            _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, llama3, yarn and longrope are)"),
         });
     }
 
@@ -80,6 +83,24 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
             slow,
             scaling.Number("attention_factor", 1e-3, MaxFactor, amplitude),
             scaling.Flag("truncate", true));
+    }
+
+    // The original length stands beside the scaling in the models' own files, and in it in newer ones.
+    private static LongRope ParseLongRope(JsonFields config, JsonFields scaling, int maxPositions)
+    {
+        var original = (scaling.Has(OriginalLength) ? scaling : config).Int(OriginalLength, 2, ModelConfig.MaxPositionsLimit);
+        var factor = (double)maxPositions / original;
+        return new LongRope(
+            Factors("short_factor"),
+            Factors("long_factor"),
+            original,
+            scaling.Number("attention_factor", 1e-3, MaxFactor, factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(original)))));
+
+        IReadOnlyList<double> Factors(string name)
+        {
+            var factors = scaling.Numbers(name, 1e-3, 1e6, MaxPairs);
+            return factors.Count > 0 ? factors : throw scaling.Wrong(name, "a list of numbers");
+        }
     }
 
     private static double YarnAmplitude(double factor, double mscale) => factor <= 1 ? 1 : (0.1 * mscale * Math.Log(factor)) + 1;

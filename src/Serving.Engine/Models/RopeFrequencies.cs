@@ -6,14 +6,25 @@ namespace Serving.Engine.Models;
 public static class RopeFrequencies
 {
     /// <summary>Builds the table of a model: positions 0 … <paramref name="positions"/> − 1, headSize / 2 pairs.</summary>
-    public static RopeTable CreateTable(RopeConfig rope, int headSize, int positions)
+    /// <param name="rope">The rotary embedding.</param>
+    /// <param name="headSize">Elements of a head.</param>
+    /// <param name="positions">Positions to cover: the longest sequence that is served.</param>
+    /// <param name="rotatedSize">Elements of a head that are rotated; the pairs behind them get angle zero (see <see cref="HeadOrder"/>). Null for all.</param>
+    public static RopeTable CreateTable(RopeConfig rope, int headSize, int positions, int? rotatedSize = null)
     {
-        var frequencies = Of(rope, headSize);
-        return RopeTable.Create(positions, frequencies, rope.Scaling is YarnRope yarn ? yarn.Amplitude : 1);
+        var frequencies = new double[headSize / 2];
+        Of(rope, rotatedSize ?? headSize, positions).CopyTo(frequencies, 0);
+        var amplitude = rope.Scaling switch
+        {
+            YarnRope yarn => yarn.Amplitude,
+            LongRope longRope => longRope.Amplitude,
+            _ => 1,
+        };
+        return RopeTable.Create(positions, frequencies, amplitude);
     }
 
     /// <summary>Radians per position, one per pair: theta^(−2i ÷ headSize), then scaled.</summary>
-    public static double[] Of(RopeConfig rope, int headSize)
+    public static double[] Of(RopeConfig rope, int headSize, int positions = 0)
     {
         var frequencies = new double[headSize / 2];
         for (var pair = 0; pair < frequencies.Length; pair++)
@@ -24,6 +35,7 @@ public static class RopeFrequencies
                 LinearRope linear => frequency / linear.Factor,
                 Llama3Rope llama3 => Scale(llama3, frequency),
                 YarnRope yarn => Scale(yarn, frequency, pair, headSize, rope.Theta),
+                LongRope longRope => frequency / longRope.FactorsFor(positions)[pair],
                 _ => frequency,
             };
         }

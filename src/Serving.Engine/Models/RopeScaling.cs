@@ -16,6 +16,20 @@ public sealed record LinearRope(double Factor) : RopeScaling;
 /// <param name="OriginalPositions">Positions before stretching.</param>
 public sealed record Llama3Rope(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalPositions) : RopeScaling;
 
+/// <summary>
+/// LongRoPE (arXiv 2402.13753): every frequency divided by a factor of its own, of two lists of which the longer context takes the long one, and cosines and sines multiplied
+/// by <paramref name="Amplitude"/>. Which list it is, is a matter of the longest sequence that is served, and not of each sequence's length: keys are rotated once.
+/// </summary>
+/// <param name="Short">Factors up to <paramref name="OriginalPositions"/>, one for each rotated pair.</param>
+/// <param name="Long">Factors beyond.</param>
+/// <param name="OriginalPositions">Positions before stretching.</param>
+/// <param name="Amplitude">Multiplies cosines and sines, with either list.</param>
+public sealed record LongRope(IReadOnlyList<double> Short, IReadOnlyList<double> Long, int OriginalPositions, double Amplitude) : RopeScaling
+{
+    /// <summary>The factors for sequences of up to so many positions.</summary>
+    public IReadOnlyList<double> FactorsFor(int positions) => positions > OriginalPositions ? Long : Short;
+}
+
 /// <summary>YaRN (arXiv 2309.00071): a ramp by number of rotations, and cosines and sines multiplied by <paramref name="Amplitude"/>.</summary>
 /// <param name="Factor">Divides frequencies that rotate little.</param>
 /// <param name="OriginalPositions">Positions before stretching.</param>

@@ -23,6 +23,8 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public ReadOnlySpan<ushort> this[string name] => _weights[program.Weights.Single(weight => weight.Name == name).Index];
 
+    public IReadOnlyList<ushort[]> Values => _weights;
+
     public bool IsComplete => program.Weights.All(weight => _elements[weight.Index] == weight.Rows * weight.Columns);
 
     public long PackedBytes(int weight) => 2L * _weights[weight].Length;

@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Serving.Engine.Models;
 using Serving.Testing;
 using Serving.Testing.Models;
 
@@ -44,6 +47,68 @@ public class FamilyTests
         using var runner = new ModelRunner(folder.Path, 48);
         runner.Append(tokens);
         Compare(expected, runner.Logits(19));
+    }
+
+    /// <summary>Whole and partial rotation, each without stretching and with LongRoPE below and beyond its original length.</summary>
+    [Theory]
+    [InlineData(1.0, 0)]
+    [InlineData(0.75, 0)]
+    [InlineData(0.25, 0)]
+    [InlineData(1.0, 32)]
+    [InlineData(0.75, 32)]
+    [InlineData(0.75, 64)]
+    public void Program_OfPhi3_ComputesThePublishedModel(double rotatedShare, int originalLength)
+    {
+        using var folder = new TemporaryFolder();
+        var model = Phi3(rotatedShare, originalLength);
+        model.Write(folder.Path);
+        using var runner = new ModelRunner(folder.Path, 48);
+        int[] tokens = [.. Enumerable.Range(0, 40).Select(i => (i * 37 % 127) + 1)];
+        runner.Append(tokens);
+        Compare(new PlainDecoder(model) { Positions = 48 }.Logits(tokens), runner.Logits(39));
+    }
+
+    [Fact]
+    public void Program_OfPhi3_IsServedUpToItsWindow()
+    {
+        var model = Phi3(1, 0);
+        model.Config["sliding_window"] = 100;
+        Assert.Equal(100, ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())).MaxPositions);
+    }
+
+    [Theory]
+    [InlineData("attention_bias", "true", "attention_bias")]
+    [InlineData("partial_rotary_factor", "0.07", "partial_rotary_factor")]
+    [InlineData("partial_rotary_factor", "1.5", "partial_rotary_factor")]
+    [InlineData("original_max_position_embeddings", "null", "original_max_position_embeddings")]
+    [InlineData("rope_scaling", """{"type":"longrope","short_factor":[1,1],"long_factor":[1,1]}""", "short_factor")]
+    [InlineData("rope_scaling", """{"type":"longrope","short_factor":[1,1,1,1,1,1],"long_factor":[1,1,1,1,1,0]}""", "long_factor")]
+    [InlineData("rope_scaling", """{"type":"longrope","short_factor":[1,1,1,1,1,1]}""", "long_factor")]
+    public void Config_OfPhi3ThatIsWrong_NamesTheKey(string key, string value, string named)
+    {
+        var model = Phi3(0.75, 64);
+        model.Config[key] = JsonNode.Parse(value);
+        var error = Assert.Throws<ModelFormatException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())));
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    internal static TinyModel Phi3(double rotatedShare, int originalLength)
+    {
+        var model = new TinyModel("Phi3ForCausalLM", seed: 9) { Config = { ["partial_rotary_factor"] = rotatedShare } };
+        model.FuseProjections();
+        if (originalLength > 0)
+        {
+            var pairs = (int)(16 * rotatedShare) / 2;
+            model.Config["original_max_position_embeddings"] = originalLength;
+            model.Config["rope_scaling"] = new JsonObject
+            {
+                ["type"] = "longrope",
+                ["short_factor"] = new JsonArray([.. Enumerable.Range(0, pairs).Select(i => JsonValue.Create(1 + (0.1 * i)))]),
+                ["long_factor"] = new JsonArray([.. Enumerable.Range(0, pairs).Select(i => JsonValue.Create(1.5 + (0.5 * i)))]),
+            };
+        }
+
+        return model;
     }
 
     private static void Compare(double[] expected, ReadOnlySpan<float> actual)

@@ -69,7 +69,7 @@ public class ModelConfigTests
     [InlineData("quantization_config", "{\"quant_method\":\"gptq\"}")]
     [InlineData("num_local_experts", "8")]
     [InlineData("num_experts", "64")]
-    [InlineData("rope_scaling", "{\"rope_type\":\"longrope\",\"factor\":4}")]
+    [InlineData("rope_scaling", "{\"rope_type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1],\"original_max_position_embeddings\":64}")]
     [InlineData("rope_scaling", "{\"type\":\"dynamic\",\"factor\":2}")]
     [InlineData("rope_scaling", "{\"type\":\"mrope\",\"mrope_section\":[16,24,24]}")]
     [InlineData("rope_parameters", "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.25}")]

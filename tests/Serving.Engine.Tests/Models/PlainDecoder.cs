@@ -16,6 +16,15 @@ internal sealed class PlainDecoder(TinyModel model)
     private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
     private readonly bool _gemma = ((string)model.Config["architectures"]![0]!).StartsWith("Gemma", StringComparison.Ordinal);
 
+    /// <summary>The longest sequence that is served, for models whose rotation depends on it.</summary>
+    public int Positions { get; init; }
+
+    private JsonArray? LongFactors => model.Config["original_max_position_embeddings"] is null ? null : (JsonArray?)model.Config["rope_scaling"]?[Positions > Int(model.Config, "original_max_position_embeddings") ? "long_factor" : "short_factor"];
+
+    private double Amplitude => LongFactors is null
+        ? 1
+        : Math.Sqrt(1 + (Math.Log((double)Int(model.Config, "max_position_embeddings") / Int(model.Config, "original_max_position_embeddings")) / Math.Log(Int(model.Config, "original_max_position_embeddings"))));
+
     /// <summary>Logits after the last of some tokens.</summary>
     public double[] Logits(params int[] tokens)
     {
@@ -89,16 +98,23 @@ internal sealed class PlainDecoder(TinyModel model)
         })];
     }
 
+    /// <summary>Rotates the first elements of a head, as many as partial_rotary_factor says, in pairs (i, i + half of them); LongRoPE stretches each angle by its factor.</summary>
     private double[] Rotate(double[] x, int position, int layer)
     {
-        var half = _headSize / 2;
+        var rotated = (int)(_headSize * ((double?)model.Config["partial_rotary_factor"] ?? 1));
+        var half = rotated / 2;
         var local = Slides(layer) ? model.Config["rope_local_base_freq"] : null;
         var theta = (double)(local ?? model.Config["rope_theta"])!;
-        var stretch = local is null && model.Config["rope_scaling"] is { } scaling ? (double)scaling["factor"]! : 1;
+        var stretch = local is null && model.Config["rope_scaling"]?["factor"] is { } factor ? (double)factor : 1;
         return [.. x.Select((value, i) =>
         {
-            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / _headSize);
-            return (value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half]));
+            if (i >= rotated)
+            {
+                return value;
+            }
+
+            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / rotated) / (LongFactors is { } factors ? (double)factors[i % half]! : 1);
+            return Amplitude * ((value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half])));
         })];
     }
 
@@ -110,9 +126,30 @@ internal sealed class PlainDecoder(TinyModel model)
 
     private double[] Linear(string name, double[] x)
     {
+        if (Fused(name) is var (fused, first, count))
+        {
+            return Linear(fused, x)[first..(first + count)];
+        }
+
         var (shape, values) = model.Tensors[name + ".weight"];
         var bias = model.Tensors.TryGetValue(name + ".bias", out var tensor) ? tensor.Values : null;
         return [.. Enumerable.Range(0, (int)shape[0]).Select(row => Enumerable.Range(0, x.Length).Sum(i => x[i] * values[(row * x.Length) + i]) + (bias?[row] ?? 0))];
+    }
+
+    /// <summary>Which rows of which tensor a projection is, where the checkpoint keeps it beside others.</summary>
+    private (string Tensor, int First, int Count)? Fused(string name)
+    {
+        var (layer, projection) = (name[..(name.LastIndexOf('.') + 1)], name[(name.LastIndexOf('.') + 1)..]);
+        var (query, kv, width) = (_heads * _headSize, _kvHeads * _headSize, Int(model.Config, "intermediate_size"));
+        return model.Tensors.ContainsKey(name + ".weight") ? null : projection switch
+        {
+            "q_proj" => (layer + "qkv_proj", 0, query),
+            "k_proj" => (layer + "qkv_proj", query, kv),
+            "v_proj" => (layer + "qkv_proj", query + kv, kv),
+            "gate_proj" => (layer + "gate_up_proj", 0, width),
+            "up_proj" => (layer + "gate_up_proj", width, width),
+            _ => null,
+        };
     }
 
     private double[] Row(string name, int row) => [.. model.Tensors[name].Values.Skip(row * _hidden).Take(_hidden).Select(value => (double)value)];

@@ -147,6 +147,26 @@ public sealed class TinyModel
         Add(vision + "vision_model.embeddings.patch_embedding.weight", 4, 3, 2, 2);
     }
 
+    /// <summary>Makes q, k and v one tensor, and gate and up another, as Phi-3 has them.</summary>
+    public void FuseProjections() => ForEachLayer(layer =>
+    {
+        Fuse($"{layer}.self_attn.qkv_proj.weight", $"{layer}.self_attn.q_proj.weight", $"{layer}.self_attn.k_proj.weight", $"{layer}.self_attn.v_proj.weight");
+        Fuse($"{layer}.mlp.gate_up_proj.weight", $"{layer}.mlp.gate_proj.weight", $"{layer}.mlp.up_proj.weight");
+    });
+
+    private void Fuse(string name, params ReadOnlySpan<string> parts)
+    {
+        var (rows, values) = (0L, new List<float>());
+        foreach (var part in parts)
+        {
+            rows += Tensors[part].Shape[0];
+            values.AddRange(Tensors[part].Values);
+            Tensors.Remove(part);
+        }
+
+        Tensors[name] = ([rows, values.Count / rows], [.. values]);
+    }
+
     /// <summary>Writes the folder, in one file or in as many shards as given, tensors dealt in turn.</summary>
     public void Write(string folder, int shards = 1)
     {

@@ -58,26 +58,48 @@ public static class PeftAdapterReader
     private static List<AdapterSlice> Convert(PeftConfig adapter, SafetensorsHeader header, ReadOnlyMemory<byte> file, IReadOnlyList<PeftPair> pairs)
     {
         // One array for all matrices: an adapter is one object to the collector, however many slices it has.
-        var values = GC.AllocateUninitializedArray<ushort>(checked((int)pairs.Sum(pair => pair.A.Length + pair.B.Length)));
+        var values = GC.AllocateUninitializedArray<ushort>(checked((int)pairs.Sum(pair => pair.A.Length + ((long)pair.Rows.Length * pair.Rank))));
         var rest = values.AsMemory();
         var slices = new List<AdapterSlice>(pairs.Count);
         foreach (var pair in pairs)
         {
-            var a = Take(header, file.Span, pair.A, ref rest);
-            var b = Take(header, file.Span, pair.B, ref rest);
+            var a = Take(ref rest, (int)pair.A.Length);
+            Convert(header, file.Span, pair.A, 0, a.Span);
+            var b = Take(ref rest, pair.Rows.Length * pair.Rank);
+            ConvertRows(header, file.Span, pair, b.Span);
             slices.Add(new AdapterSlice(pair.Slice, pair.Rank, adapter.ScaleOf(pair.Module, pair.Rank), a, b));
         }
 
         return slices;
     }
 
-    private static Memory<ushort> Take(SafetensorsHeader header, ReadOnlySpan<byte> file, TensorEntry tensor, ref Memory<ushort> rest)
+    private static Memory<ushort> Take(ref Memory<ushort> rest, int length)
     {
-        var values = rest[..(int)tensor.Length];
-        rest = rest[values.Length..];
-        var bytes = file.Slice(checked((int)(header.DataOffset + tensor.Begin)), checked((int)(tensor.End - tensor.Begin)));
-        return TensorConversion.TryToBFloat16(tensor.Type, bytes, values.Span) ? values : throw new MalformedFileException(
-            $"tensor {MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");
+        var values = rest[..length];
+        rest = rest[length..];
+        return values;
+    }
+
+    /// <summary>The rows of B that are the slice's, in the order in which the model's weights are kept.</summary>
+    private static void ConvertRows(SafetensorsHeader header, ReadOnlySpan<byte> file, PeftPair pair, Span<ushort> values)
+    {
+        for (var row = 0; row < pair.Rows.Length;)
+        {
+            var (source, count) = pair.Rows.RunAt(row);
+            count = Math.Min(count, pair.Rows.Length - row);
+            Convert(header, file, pair.B, source * pair.Rank, values.Slice(row * pair.Rank, count * pair.Rank));
+            row += count;
+        }
+    }
+
+    private static void Convert(SafetensorsHeader header, ReadOnlySpan<byte> file, TensorEntry tensor, int first, Span<ushort> values)
+    {
+        var size = TensorTypes.SizeOf(tensor.Type);
+        var bytes = file.Slice(checked((int)(header.DataOffset + tensor.Begin) + (first * size)), checked(values.Length * size));
+        if (!TensorConversion.TryToBFloat16(tensor.Type, bytes, values))
+        {
+            throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");
+        }
     }
 
     private static T At<T>(string file, Func<T> read)

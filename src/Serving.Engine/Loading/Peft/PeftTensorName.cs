@@ -1,5 +1,4 @@
 using System.Globalization;
-using Serving.Compute.Programs;
 using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading.Peft;
@@ -11,32 +10,23 @@ namespace Serving.Engine.Loading.Peft;
 /// <param name="Module">The module's name in the base model.</param>
 /// <param name="Layers">What stands before N in it.</param>
 /// <param name="Layer">N.</param>
-/// <param name="Projection">Which projection MODULE is.</param>
+/// <param name="Part">MODULE, as <c>self_attn.q_proj</c>.</param>
 /// <param name="IsA">lora_A; otherwise lora_B.</param>
-internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, Projection Projection, bool IsA)
+internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, string Part, bool IsA)
 {
     private const string Prefix = "base_model.model.";
 
     /// <summary>Where the layers are: of a decoder that is the whole model, and of one that is a part of it, in either spelling.</summary>
     private static readonly string[] LayerPrefixes = ["model.layers.", "language_model.model.layers.", "model.language_model.layers."];
 
-    private static readonly (Projection Projection, string Module)[] Modules =
+    // The seven projections, and those that some checkpoints have as one module.
+    private static readonly string[] Modules =
     [
-        (Projection.Query, "self_attn.q_proj"),
-        (Projection.Key, "self_attn.k_proj"),
-        (Projection.Value, "self_attn.v_proj"),
-        (Projection.Output, "self_attn.o_proj"),
-        (Projection.Gate, "mlp.gate_proj"),
-        (Projection.Up, "mlp.up_proj"),
-        (Projection.Down, "mlp.down_proj"),
+        "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.gate_up_proj", "mlp.down_proj",
     ];
 
-    /// <summary>The module's name in the base model of a projection.</summary>
-    public static string ModuleOf(string layers, int layer, Projection projection)
-    {
-        var module = Array.Find(Modules, entry => entry.Projection == projection).Module;
-        return string.Create(CultureInfo.InvariantCulture, $"{layers}{layer}.{module}");
-    }
+    /// <summary>A module's name in the base model.</summary>
+    public static string ModuleOf(string layers, int layer, string part) => string.Create(CultureInfo.InvariantCulture, $"{layers}{layer}.{part}");
 
     /// <summary>How the layers of a decoder that is the whole model are spelled, or of one that is a part, where nothing says which way.</summary>
     public static string LayersOf(bool isPart) => LayerPrefixes[isPart ? 1 : 0];
@@ -51,7 +41,7 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     /// <exception cref="AdapterFormatException">It is no matrix of a LoRA of the seven projections; known kinds are named.</exception>
     public static PeftTensorName Parse(string name)
     {
-        foreach (var (part, what) in new[]
+        foreach (var (mark, what) in new[]
         {
             ("lora_embedding_", "a LoRA of embeddings"),
             ("lora_magnitude_vector", "DoRA"),
@@ -60,7 +50,7 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
             (".base_layer.", "a saved base layer"),
         })
         {
-            if (name.Contains(part, StringComparison.Ordinal))
+            if (name.Contains(mark, StringComparison.Ordinal))
             {
                 throw Unsupported(name, $"is {what}, which is not supported");
             }
@@ -74,11 +64,11 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
         }
 
         var layers = Array.Find(LayerPrefixes, prefix => module.StartsWith(prefix, StringComparison.Ordinal)) ?? string.Empty;
-        var (layer, projection) = Locate(module, layers) ?? throw Unsupported(name, "is not of a projection that this model has");
-        return new PeftTensorName(module, layers, layer, projection, isA);
+        var (layer, part) = Locate(module, layers) ?? throw Unsupported(name, "is not of a projection that this model has");
+        return new PeftTensorName(module, layers, layer, part, isA);
     }
 
-    private static (int Layer, Projection Projection)? Locate(string module, string layers)
+    private static (int Layer, string Part)? Locate(string module, string layers)
     {
         if (layers.Length == 0)
         {
@@ -95,15 +85,8 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
         }
 
         var layer = int.Parse(rest[..dot], NumberStyles.None, CultureInfo.InvariantCulture);
-        foreach (var (projection, name) in Modules)
-        {
-            if (rest[(dot + 1)..].SequenceEqual(name))
-            {
-                return (layer, projection);
-            }
-        }
-
-        return null;
+        var part = rest[(dot + 1)..].ToString();
+        return Modules.Contains(part) ? (layer, part) : null;
     }
 
     private static bool TryCut(ref string name, string end)

@@ -1,0 +1,49 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>
+/// Phi-3, Phi-3.5 and Phi-4 (mini and the 14B ones): q, k and v are one tensor, gate and up another; mini of Phi-4 rotates three quarters of a head; contexts beyond the
+/// original length by LongRoPE. Where a sliding window is shorter than the context, the model is served up to the window.
+/// </summary>
+public sealed class Phi3ProgramBuilder : IProgramBuilder
+{
+    private const string RotatedShare = "partial_rotary_factor";
+
+    /// <inheritdoc/>
+    public string Architecture => "Phi3ForCausalLM";
+
+    /// <inheritdoc/>
+    public ModelConfig ReadConfig(JsonFields fields)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        foreach (var bias in new[] { "attention_bias", "mlp_bias" })
+        {
+            if (fields.Flag(bias, false))
+            {
+                throw new MalformedFileException($"{bias} is not supported");
+            }
+        }
+
+        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [RotatedShare, "longrope"] });
+        var rotated = RotatedSizeOf(fields, config.Shape.HeadSize);
+        if (config.Rope.Scaling is LongRope rope && (rope.Short.Count != rotated / 2 || rope.Long.Count != rotated / 2))
+        {
+            throw new MalformedFileException($"short_factor and long_factor do not have {rotated / 2} numbers each, one for each rotated pair");
+        }
+
+        return config with { FusedProjections = true, RotatedSize = rotated };
+    }
+
+    /// <inheritdoc/>
+    public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
+
+    private static int RotatedSizeOf(JsonFields fields, int headSize)
+    {
+        var share = fields.Number(RotatedShare, 0.01, 1, 1);
+        share = fields.Object("rope_parameters")?.Number(RotatedShare, 0.01, 1, share) ?? share;
+        share = fields.Object("rope_scaling")?.Number(RotatedShare, 0.01, 1, share) ?? share;
+        var rotated = (int)(headSize * share);
+        return rotated >= 2 && rotated % 2 == 0 ? rotated : throw fields.Wrong(RotatedShare, "a share that rotates an even number of elements");
+    }
+}
