@@ -41,6 +41,9 @@ public sealed record WeightPart(string TensorName, int Offset, int Length)
     /// <summary>The order of its rows; null as in the checkpoint.</summary>
     public HeadOrder? Order { get; init; }
 
+    /// <summary>A power of two by which every element is multiplied as it is loaded, which is exact.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <summary>Where one of its rows is in the tensor, and for how many rows it goes on so.</summary>
     public (int Source, int Count) RunAt(int row)
     {

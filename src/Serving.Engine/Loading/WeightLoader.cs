@@ -1,4 +1,5 @@
 using Serving.Compute.Backends;
+using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Engine.Models;
 
@@ -72,6 +73,7 @@ public sealed class WeightLoader
             var rows = Math.Min(rowsPerChunk, part.Length - row);
             var values = Buffer(checked(rows * width), TensorTypes.SizeOf(location.Tensor.Type));
             ReadRows(part, location, row, width, values);
+            Multiply(values, part.Scale);
             _backend.LoadWeight(weight.Index, part.Offset + row, values);
             _doneBytes += (long)values.Length * sizeof(ushort);
             _progress?.Report(new LoadProgress(_doneBytes, _totalBytes));
@@ -88,6 +90,14 @@ public sealed class WeightLoader
             location.Reader.Read(location.Tensor, (long)source * width, _scratch, run);
             row += run.Length / width;
             values = values[run.Length..];
+        }
+    }
+
+    private static void Multiply(Span<ushort> values, float scale)
+    {
+        for (var i = 0; scale != 1 && i < values.Length; i++)
+        {
+            values[i] = BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(values[i]) * scale);
         }
     }
 

@@ -53,10 +53,31 @@ internal sealed class DecoderProgram
         return program._writer.ToProgram(name, shape, program.CreateRope(positions));
     }
 
+    /// <summary>The model's table; then that of layers with a window, if it is another; then one that turns nothing, if layers want it.</summary>
     private RopeTable CreateRope(int positions)
     {
-        var table = RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions, _config.RotatedSize);
-        return _config.LocalRope is { } local ? RopeTable.Join(table, RopeFrequencies.CreateTable(local, _shape.HeadSize, positions)) : table;
+        var tables = new List<RopeTable> { RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions, _config.RotatedSize) };
+        if (_config.LocalRope is { } local)
+        {
+            tables.Add(RopeFrequencies.CreateTable(local, _shape.HeadSize, positions));
+        }
+
+        if (_config.UnrotatedLayers.Count > 0)
+        {
+            tables.Add(RopeTable.Create(positions, new double[_shape.HeadSize / 2]));
+        }
+
+        return tables.Count == 1 ? tables[0] : RopeTable.Join([.. tables]);
+    }
+
+    private int TableOf(int layer, int window)
+    {
+        if (_config.UnrotatedLayers.Contains(layer))
+        {
+            return _config.LocalRope is null ? 1 : 2;
+        }
+
+        return window > 0 && _config.LocalRope is not null ? 1 : 0;
     }
 
     private string LayerPrefix(int layer) => $"{_config.TensorPrefix}model.layers.{layer}.";
@@ -83,7 +104,7 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Value, hidden, queryWidth + kvWidth, kvWidth),
         ]));
         var window = _config.Windows.Count == 0 ? 0 : _config.Windows[layer];
-        var table = window > 0 && _config.LocalRope is not null ? 1 : 0;
+        var table = TableOf(layer, window);
         var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
         _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table));
         _writer.Op(new PagedAttentionOp(_query, _attended, layer, _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _config.ScoreCap));
@@ -121,7 +142,8 @@ internal sealed class DecoderProgram
         var lastNormed = _writer.Buffer("last_normed", _shape.HiddenSize, BufferElement.BFloat16, BufferRows.Output);
         var logits = _writer.Buffer("logits", _shape.VocabularySize, BufferElement.Float32, BufferRows.Output);
         _writer.Op(new GatherOp(_residual, last));
-        AddNorm(_config.TensorPrefix + "model.norm.weight", last, lastNormed);
+        var norm = _writer.Vector(_config.TensorPrefix + "model.norm.weight", _shape.HiddenSize, _config.NormOffset, _config.LogitScale);
+        _writer.Op(new RmsNormOp(last, lastNormed, norm, _config.RmsEpsilon));
         var head = _config.TiedEmbeddings
             ? embedding
             : _writer.Matrix("lm_head", _shape.HiddenSize, WeightKind.Matrix, (_config.TensorPrefix + TensorNames.Head, _shape.VocabularySize));

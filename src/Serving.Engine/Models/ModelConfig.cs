@@ -68,6 +68,15 @@ public sealed record ModelConfig
     /// <summary>What stands before the decoder's tensor names in the checkpoint: empty, or <c>language_model.</c> where the decoder is a part of the model.</summary>
     public string TensorPrefix { get; init; } = string.Empty;
 
+    /// <summary>Factor of what attention and MLP add to the residual stream, which is kept divided by it; embeddings and epsilon here are those of the stream as it is kept.</summary>
+    public float ResidualScale { get; init; } = 1;
+
+    /// <summary>Factor of the logits; a power of two.</summary>
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>Layers that do not rotate q and k.</summary>
+    public IReadOnlySet<int> UnrotatedLayers { get; init; } = new HashSet<int>();
+
     /// <summary>Whether q, k and v are one tensor of the checkpoint, and gate and up another.</summary>
     public bool FusedProjections { get; init; }
 

@@ -15,6 +15,8 @@ public static class ModelRegistry
         new Gemma3ProgramBuilder("Gemma3ForCausalLM", isPart: false),
         new Gemma3ProgramBuilder("Gemma3ForConditionalGeneration", isPart: true),
         new Phi3ProgramBuilder(),
+        new GraniteProgramBuilder(),
+        new SmolLm3ProgramBuilder(),
     ];
 
     /// <summary>The supported architecture names.</summary>

@@ -25,11 +25,12 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
     public static RopeConfig Parse(JsonFields config, int maxPositions, double defaultTheta = 10_000)
     {
         var scaling = config.Object("rope_parameters") ?? config.Object("rope_scaling");
-        return Parse(scaling, Positive(config, "rope_theta", defaultTheta), maxPositions);
+        int? original = config.Has(OriginalLength) ? OriginalPositions(config) : null;
+        return Parse(scaling, Positive(config, "rope_theta", defaultTheta), maxPositions, original);
     }
 
     /// <summary>Reads <c>rope_scaling</c>, or one part of <c>rope_parameters</c>; null is no scaling at all.</summary>
-    public static RopeConfig Parse(JsonFields? scaling, double theta, int maxPositions)
+    public static RopeConfig Parse(JsonFields? scaling, double theta, int maxPositions, int? originalPositions = null)
     {
         if (scaling is null)
         {
@@ -44,7 +45,7 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
             "linear" => new LinearRope(Factor(scaling)),
             "llama3" => ParseLlama3(scaling),
             "yarn" => ParseYarn(scaling, maxPositions),
-            "longrope" or "su" => ParseLongRope(config, scaling, maxPositions),
+            "longrope" or "su" => ParseLongRope(scaling, maxPositions, originalPositions),
             _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, llama3, yarn and longrope are)"),
         });
     }
@@ -86,9 +87,9 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
     }
 
     // The original length stands beside the scaling in the models' own files, and in it in newer ones.
-    private static LongRope ParseLongRope(JsonFields config, JsonFields scaling, int maxPositions)
+    private static LongRope ParseLongRope(JsonFields scaling, int maxPositions, int? outside)
     {
-        var original = (scaling.Has(OriginalLength) ? scaling : config).Int(OriginalLength, 2, ModelConfig.MaxPositionsLimit);
+        var original = scaling.Has(OriginalLength) || outside is null ? OriginalPositions(scaling) : outside.Value;
         var factor = (double)maxPositions / original;
         return new LongRope(
             Factors("short_factor"),
@@ -102,6 +103,8 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
             return factors.Count > 0 ? factors : throw scaling.Wrong(name, "a list of numbers");
         }
     }
+
+    private static int OriginalPositions(JsonFields fields) => fields.Int(OriginalLength, 2, ModelConfig.MaxPositionsLimit);
 
     private static double YarnAmplitude(double factor, double mscale) => factor <= 1 ? 1 : (0.1 * mscale * Math.Log(factor)) + 1;
 

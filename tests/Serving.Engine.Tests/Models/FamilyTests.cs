@@ -62,10 +62,7 @@ public class FamilyTests
         using var folder = new TemporaryFolder();
         var model = Phi3(rotatedShare, originalLength);
         model.Write(folder.Path);
-        using var runner = new ModelRunner(folder.Path, 48);
-        int[] tokens = [.. Enumerable.Range(0, 40).Select(i => (i * 37 % 127) + 1)];
-        runner.Append(tokens);
-        Compare(new PlainDecoder(model) { Positions = 48 }.Logits(tokens), runner.Logits(39));
+        AssertIsPublished(model, folder.Path);
     }
 
     [Fact]
@@ -90,6 +87,81 @@ public class FamilyTests
         model.Config[key] = JsonNode.Parse(value);
         var error = Assert.Throws<ModelFormatException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())));
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Factors as far from 1 as published ones; those of the logits are powers of two.</summary>
+    [Theory]
+    [InlineData(12.0, 0.22, 0.015625, 8.0, true)]
+    [InlineData(3.0, 1.7, 0.4, 0.5, false)]
+    [InlineData(1.0, 1.0, 1.0, 1.0, false)]
+    public void Program_OfGranite_ComputesThePublishedModel(double embedding, double residual, double attention, double logits, bool tied)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel("GraniteForCausalLM", seed: 11)
+        {
+            Config =
+            {
+                ["embedding_multiplier"] = embedding,
+                ["residual_multiplier"] = residual,
+                ["attention_multiplier"] = attention,
+                ["logits_scaling"] = logits,
+                ["rms_norm_eps"] = 1e-3,
+                ["tie_word_embeddings"] = tied,
+            },
+        };
+        if (tied)
+        {
+            model.Tensors.Remove("lm_head.weight");
+        }
+
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    [Theory]
+    [InlineData("logits_scaling", "6.0")]
+    [InlineData("logits_scaling", "0")]
+    [InlineData("residual_multiplier", "0")]
+    [InlineData("embedding_multiplier", "\"12\"")]
+    [InlineData("attention_multiplier", "-1")]
+    public void Config_OfGraniteThatIsWrong_NamesTheKey(string key, string value)
+    {
+        var model = new TinyModel("GraniteForCausalLM") { Config = { [key] = JsonNode.Parse(value) } };
+        var error = Assert.Throws<ModelFormatException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())));
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(0, 1)]
+    [InlineData(0, 0)]
+    public void Program_OfSmolLm3_ComputesThePublishedModel(int first, int second)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel("SmolLM3ForCausalLM", seed: 12) { Config = { ["no_rope_layers"] = new JsonArray(first, second) } };
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    [Fact]
+    public void Config_OfSmolLm3_EveryFourthLayerUnlessItSaysOtherwise()
+    {
+        var model = new TinyModel("SmolLM3ForCausalLM") { Config = { ["num_hidden_layers"] = 9 } };
+        Assert.Equal([3, 7], Parse().UnrotatedLayers.Order());
+        model.Config["no_rope_layer_interval"] = 3;
+        Assert.Equal([2, 5, 8], Parse().UnrotatedLayers.Order());
+        model.Config["no_rope_layers"] = new JsonArray(1, 0);
+        Assert.Contains("no_rope_layers", Assert.Throws<ModelFormatException>(Parse).Message, StringComparison.Ordinal);
+
+        ModelConfig Parse() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+    }
+
+    private static void AssertIsPublished(TinyModel model, string folder)
+    {
+        using var runner = new ModelRunner(folder, 48);
+        int[] tokens = [.. Enumerable.Range(0, 40).Select(i => (i * 37 % 127) + 1)];
+        runner.Append(tokens);
+        Compare(new PlainDecoder(model) { Positions = 48 }.Logits(tokens), runner.Logits(39));
     }
 
     internal static TinyModel Phi3(double rotatedShare, int originalLength)

@@ -28,7 +28,8 @@ internal sealed class PlainDecoder(TinyModel model)
     /// <summary>Logits after the last of some tokens.</summary>
     public double[] Logits(params int[] tokens)
     {
-        var factor = _gemma ? Math.Sqrt(_hidden) : 1;
+        var factor = _gemma ? Math.Sqrt(_hidden) : Factor("embedding_multiplier");
+        var added = Factor("residual_multiplier");
         var states = tokens.Select(token => Row("model.embed_tokens.weight", token).Select(value => value * factor).ToArray()).ToArray();
         for (var layer = 0; layer < Int(model.Config, "num_hidden_layers"); layer++)
         {
@@ -43,13 +44,13 @@ internal sealed class PlainDecoder(TinyModel model)
                 continue;
             }
 
-            states = [.. states.Select((state, i) => Add(state, attended[i]))];
-            states = [.. states.Select(state => Add(state, Mlp(name + ".mlp", Norm(state, $"{name}.post_attention_layernorm.weight"))))];
+            states = [.. states.Select((state, i) => Add(state, Times(attended[i], added)))];
+            states = [.. states.Select(state => Add(state, Times(Mlp(name + ".mlp", Norm(state, $"{name}.post_attention_layernorm.weight")), added)))];
         }
 
         var tied = (bool)model.Config["tie_word_embeddings"]!;
         var logits = Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], "model.norm.weight"));
-        return [.. logits.Select(logit => Bounded(logit, "final_logit_softcapping"))];
+        return [.. logits.Select(logit => Bounded(logit / Factor("logits_scaling"), "final_logit_softcapping"))];
     }
 
     /// <summary>cap · tanh(x ÷ cap), where the config has such a cap.</summary>
@@ -57,6 +58,10 @@ internal sealed class PlainDecoder(TinyModel model)
 
     /// <summary>Of Gemma's layers the first and every second after it slide.</summary>
     private bool Slides(int layer) => _gemma && layer % 2 == 0;
+
+    private double Factor(string key) => (double?)model.Config[key] ?? 1;
+
+    private static double[] Times(double[] x, double factor) => [.. x.Select(value => value * factor)];
 
     private static int Int(JsonObject config, string name) => (int)config[name]!;
 
@@ -75,7 +80,7 @@ internal sealed class PlainDecoder(TinyModel model)
         var queries = inputs.Select((x, position) => Heads(name, "q", x, position, _heads, layer)).ToArray();
         var keys = inputs.Select((x, position) => Heads(name, "k", x, position, _kvHeads, layer)).ToArray();
         var window = Slides(layer) ? Int(model.Config, "sliding_window") : int.MaxValue;
-        var scale = 1 / Math.Sqrt(_gemma ? Int(model.Config, "query_pre_attn_scalar") : _headSize);
+        var scale = (double?)model.Config["attention_multiplier"] ?? (1 / Math.Sqrt(_gemma ? Int(model.Config, "query_pre_attn_scalar") : _headSize));
         var values = inputs.Select(x => Linear(name + ".v_proj", x)).ToArray();
         return [.. queries.Select((heads, position) => heads.SelectMany((query, head) =>
         {
@@ -101,6 +106,11 @@ internal sealed class PlainDecoder(TinyModel model)
     /// <summary>Rotates the first elements of a head, as many as partial_rotary_factor says, in pairs (i, i + half of them); LongRoPE stretches each angle by its factor.</summary>
     private double[] Rotate(double[] x, int position, int layer)
     {
+        if (model.Config["no_rope_layers"] is JsonArray rotates && (int)rotates[layer]! == 0)
+        {
+            return x;
+        }
+
         var rotated = (int)(_headSize * ((double?)model.Config["partial_rotary_factor"] ?? 1));
         var half = rotated / 2;
         var local = Slides(layer) ? model.Config["rope_local_base_freq"] : null;

@@ -1,0 +1,52 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>
+/// Granite 3 (dense): a Llama whose embeddings, scores, additions to the residual stream and logits have factors. No op has the last two: the residual stream is kept divided by its
+/// factor m, so that o and down are added to it as they are, and what is not changed by it, since norms see the ratio of its elements alone, is
+/// <code>
+///   r' = r ÷ m      embedding × (e ÷ m)      norm(r) with ε  =  norm(r') with ε ÷ m²      logits ÷ s  =  final norm's weight ÷ s, exact for a power of two
+/// </code>
+/// </summary>
+public sealed class GraniteProgramBuilder : IProgramBuilder
+{
+    private const double Least = 1e-4;
+    private const double Most = 1e4;
+    private const string Embedding = "embedding_multiplier";
+    private const string Residual = "residual_multiplier";
+    private const string Attention = "attention_multiplier";
+    private const string Logits = "logits_scaling";
+
+    /// <inheritdoc/>
+    public string Architecture => "GraniteForCausalLM";
+
+    /// <inheritdoc/>
+    public ModelConfig ReadConfig(JsonFields fields)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        var attentionBias = fields.Flag("attention_bias", false);
+        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [Embedding, Residual, Attention, Logits] });
+        var residual = fields.Number(Residual, Least, Most, 1);
+        return config with
+        {
+            QkvBias = attentionBias,
+            OutputBias = attentionBias,
+            MlpBias = fields.Flag("mlp_bias", false),
+            ResidualScale = (float)residual,
+            RmsEpsilon = (float)(config.RmsEpsilon / (residual * residual)),
+            EmbeddingScale = (float)(fields.Number(Embedding, Least, Most, 1) / residual),
+            AttentionScale = (float)fields.Number(Attention, Least, Most, 1),
+            LogitScale = LogitScaleOf(fields),
+        };
+    }
+
+    /// <inheritdoc/>
+    public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
+
+    private static float LogitScaleOf(JsonFields fields)
+    {
+        var divisor = (float)fields.Number(Logits, Least, Most, 1);
+        return float.IsPow2(divisor) ? 1 / divisor : throw new MalformedFileException($"{Logits} other than a power of two is not supported");
+    }
+}
