@@ -65,6 +65,9 @@ public sealed record EngineOptions
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool PrefixCaching { get; init; } = true;
 
+    /// <summary>Guesses of coming tokens that a sequence may compute in a step beside its next one; null is 15 on a CPU and 0 on a GPU, where it is not done.</summary>
+    public int? MaxDraftTokens { get; init; }
+
     /// <summary>Folder of prompt schemas; null is none.</summary>
     public string? SchemasRoot { get; init; }
 

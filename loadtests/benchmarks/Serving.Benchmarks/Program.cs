@@ -12,6 +12,7 @@ internal static class Program
         ["cuda"] = ("[--json FILE] [--shape 8b|tiny] [--device N] [--rows GLOB,...] [--limit SECONDS]  a GPU's attention, steps, adapters and traffic beside the bandwidth and matrix rate measured in the run", CudaMode.Run),
         ["cuda-products"] = ("[--shape 8b|tiny]  cuBLASLt's candidates for every product, with their times", CudaProductsMode.Run),
         ["cuda-profile"] = ("[--shape 8b|tiny]  single steps of two layers on a GPU, for ncu --profile-from-start off", CudaProfileMode.Run),
+        ["drafts"] = ("[--model DIR] [--threads N] [--isa NAME] [--rounds N] [--tokens N] [--streams N,N]  tokens per second with tokens guessed ahead and without, in turns", DraftMode.Run),
         ["formats"] = ("[--model DIR | --config FILE] [--threads N] [--isa NAME]  decode and prefill with matrices in bf16, int8 and int4, in turns", FormatMode.Run),
         ["modules"] = ("[--threads N] [--isa NAME]  time to the first token with prompt modules: none cached, prefix hit, resident, from host memory", ModuleMode.Run),
         ["module-quality"] = ("[--questions N] [--device NAME]  right answers about documents with and without prompt modules, base and adapters", ModuleQuality.QualityMode.Run),

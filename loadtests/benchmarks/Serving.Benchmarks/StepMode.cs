@@ -26,6 +26,7 @@ internal static class StepMode
         Console.WriteLine($"{backend.Name} {backend.InstructionSet}, {backend.ThreadCount} threads, context {StepSession.Context}");
         var prefill = StepSession.Best(() => session.Prefill(0));
         Console.WriteLine($"prefill {StepSession.Context} rows: {StepSession.Context / prefill,9:F0} tokens/s ({prefill * 1e3:F2} ms)");
+        Rows(session);
         foreach (var sequences in Option(args, "--sequences") is { } only ? [int.Parse(only)] : new[] { 1, 8, 32, 64 })
         {
             foreach (var withAdapters in new[] { false, true })
@@ -34,6 +35,17 @@ internal static class StepMode
                 var label = withAdapters ? $"{sequences} adapters of rank {Rank}" : "no adapter";
                 Console.WriteLine($"decode {sequences,3} sequences, {label,-22}: {sequences / seconds,9:F0} tokens/s ({seconds * 1e3:F2} ms)");
             }
+        }
+    }
+
+    // What a step costs by the rows that are sampled in it: one sequence with drafts beside as many sequences without.
+    private static void Rows(StepSession session)
+    {
+        foreach (var rows in new[] { 1, 2, 3, 4, 6, 8, 12, 16 })
+        {
+            var drafts = StepSession.Best(session.Drafts(1, rows));
+            var sequences = StepSession.Best(session.Decode(rows, _ => -1));
+            Console.WriteLine($"sampled rows {rows,3}: of one sequence {drafts * 1e3,8:F2} ms, of {rows,2} sequences {sequences * 1e3,8:F2} ms");
         }
     }
 

@@ -83,6 +83,23 @@ internal sealed class StepSession
         return () => _backend.Execute(inputs, outputs);
     }
 
+    /// <summary>A step of several rows for each of some sequences, every one of them sampled: a token and drafts of those that may follow it. At most <see cref="ModelShape.PageTokens"/> rows.</summary>
+    public Action Drafts(int sequences, int rows)
+    {
+        var inputs = new StepInputs();
+        for (var i = 0; i < sequences; i++)
+        {
+            AddSequence(inputs, i, _context, rows, -1);
+            for (var row = 0; row < rows; row++)
+            {
+                inputs.AddOutput(Output((i * rows) + row));
+            }
+        }
+
+        var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
+        return () => _backend.Execute(inputs, outputs);
+    }
+
     /// <summary>A step of one prompt, computed over and over in the pages of the first sequences, whose contents are lost.</summary>
     public Action Prompt(int rows, int slot)
     {

@@ -157,7 +157,7 @@ public sealed class StepInputs
         Grow(ref _biases, BiasCount + 1)[BiasCount++] = new TokenBias { Token = token, Bias = bias };
     }
 
-    /// <summary>Adds a mask of allowed tokens, at most one for each sequence of the step.</summary>
+    /// <summary>Adds a mask of allowed tokens, at most one for each output of the step.</summary>
     /// <param name="words">One word per 32 tokens of the vocabulary, the last one begun counted.</param>
     /// <returns>The <see cref="SampleRow.FirstMask"/> of the rows that sample under it.</returns>
     public int AddMask(ReadOnlySpan<uint> words)

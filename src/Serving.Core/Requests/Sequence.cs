@@ -58,7 +58,7 @@ public sealed class Sequence
     public object? Tag { get; set; }
 
     /// <summary>All tokens, once it has begun.</summary>
-    internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, TokenCount);
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, TokenCount);
 
     /// <summary>Positions of all the tokens it may come to hold, once it has begun.</summary>
     internal ReadOnlySpan<int> Positions => _positions;

@@ -35,20 +35,56 @@ internal sealed class Completion
                 continue;
             }
 
+            var drafts = plan.Sequences[i].DraftCount;
             var counts = !part.IsWithdrawn || _state.Faults.Has(PlantedBug.SealUnmasked);
             if (counts && part.Epoch == state.Epoch)
             {
-                Compute(state, plan.Sequences[i].RowCount);
+                Compute(state, plan.Sequences[i].RowCount - drafts);
             }
 
-            for (var output = part.FirstOutput; !part.IsWithdrawn && output < part.FirstOutput + part.OutputCount; output++)
+            for (var output = part.FirstOutput; !part.IsWithdrawn && output < part.FirstOutput + part.OutputCount - drafts; output++)
             {
                 Record(plan, state, output, tokens[output]);
+            }
+
+            if (drafts > 0)
+            {
+                RecordDrafts(plan, part, drafts, tokens);
             }
 
             EndScored(state);
         }
     }
+
+    // The row of a draft is what a row of the sequence would have been if the token sampled before it is the draft; then its output is the sequence's next token.
+    private void RecordDrafts(StepPlan plan, StepPlan.PlanPart part, int count, ReadOnlySpan<int> tokens)
+    {
+        var state = part.State;
+        state.DraftsInFlight = 0; // Here and not for every plan: its rows before may lie in a plan of their own.
+        var output = part.FirstOutput + part.OutputCount - count;
+        var end = output + count;
+        for (; output < end && state.Sequence.Status != SequenceStatus.Finished && IsRight(plan, output, tokens[output - 1]); output++)
+        {
+            _state.AcceptedDrafts++;
+            state.Pending++;
+            if (part.Epoch == state.Epoch)
+            {
+                state.Scheduled++;
+                Compute(state, 1);
+            }
+
+            Record(plan, state, output, tokens[output]);
+        }
+
+        _state.DraftedTokens += count;
+        if (output < end && part.Epoch == state.Epoch && _state.Faults.Has(PlantedBug.KeepWrongDraft))
+        {
+            Compute(state, 1);
+        }
+    }
+
+    private bool IsRight(StepPlan plan, int output, int token) =>
+        plan.TokenIds[plan.Outputs[output].Row] == token || _state.Faults.Has(PlantedBug.TrustDrafts);
 
     private void Discard(StepPlan.PlanPart part, ReadOnlySpan<int> tokens)
     {

@@ -35,6 +35,15 @@ public interface ISchedulerSink
     /// </summary>
     bool IsReady(Sequence sequence);
 
+    /// <summary>
+    /// Guesses the tokens that follow a sequence's last one. Asked when its one row in the step being made samples the next token; how many of the guesses get a row is up to the scheduler, and what is sampled does
+    /// not depend on them: a guess that is wrong costs time and nothing else.
+    /// </summary>
+    /// <param name="sequence">Whose; no token of it is pending.</param>
+    /// <param name="drafts">Room for as many as its length leaves, and <see cref="SchedulerOptions.MaxDraftTokens"/> at most.</param>
+    /// <returns>How many there are.</returns>
+    int Propose(Sequence sequence, Span<Draft> drafts) => 0;
+
     /// <summary>A token became part of a sequence's output (a stop token that ends the sequence is not reported here).</summary>
     /// <param name="sequence">Whose.</param>
     /// <param name="token">The token.</param>

@@ -61,10 +61,12 @@ internal sealed class PlanWriter
             plan.AddRow(known ? state.Sequence.Tokens[ordinal] : ~state.PendingOutput, state.Sequence.Positions[ordinal]);
         }
 
+        AddDrafts(plan, state, index);
+        var drafts = state.PlannedDrafts;
         var firstPage = plan.Pages.Length;
-        var pages = plan.AddPages(state.Table, first + rows);
+        var pages = plan.AddPages(state.Table, first + rows + drafts);
         plan.AddSequence(
-            new PlannedSequence(state.Sequence, firstRow, rows, first, firstPage, pages, SlotOf(state)),
+            new PlannedSequence(state.Sequence, firstRow, rows + drafts, first, firstPage, pages, SlotOf(state), drafts),
             new StepPlan.PlanPart(state, state.Epoch, firstOutput, plan.Outputs.Length - firstOutput));
         NoteScheduled(plan, state, first + rows);
     }
@@ -89,16 +91,28 @@ internal sealed class PlanWriter
         }
     }
 
+    // Behind the row of the last token, whose output is the first that a draft guesses.
+    private static void AddDrafts(StepPlan plan, SequenceState state, int index)
+    {
+        for (var i = 0; i < state.PlannedDrafts; i++)
+        {
+            plan.AddOutput(new PlannedOutput(index, plan.RowCount, -1, state.Total - state.Sequence.PromptCount + i + 1));
+            plan.AddRow(state.Drafts[i], state.Sequence.Positions[state.Total + i]);
+        }
+    }
+
     private static void NoteScheduled(StepPlan plan, SequenceState state, int end)
     {
         if (end == state.Total && !state.ScoresOnly)
         {
             state.Pending++;
-            state.PendingOutput = plan.Outputs.Length - 1;
+            state.PendingOutput = plan.Outputs.Length - 1 - state.PlannedDrafts;
         }
 
         state.Scheduled = end;
         state.InFlight++;
         state.PlannedRows = 0;
+        state.DraftsInFlight = state.PlannedDrafts;
+        state.PlannedDrafts = 0;
     }
 }

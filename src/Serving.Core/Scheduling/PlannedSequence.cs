@@ -10,4 +10,6 @@ namespace Serving.Core.Scheduling;
 /// <param name="FirstPage">First of its entries in <see cref="StepPlan.Pages"/>.</param>
 /// <param name="PageCount">Number of its entries; their valid lengths sum to FirstOrdinal + RowCount.</param>
 /// <param name="AdapterSlot">Slot of its adapter; -1 is the base model.</param>
-public readonly record struct PlannedSequence(Sequence Sequence, int FirstRow, int RowCount, int FirstOrdinal, int FirstPage, int PageCount, int AdapterSlot);
+/// <param name="DraftCount">The last ones of its rows that are guesses: a row counts if it holds what the row before it samples.</param>
+public readonly record struct PlannedSequence(
+    Sequence Sequence, int FirstRow, int RowCount, int FirstOrdinal, int FirstPage, int PageCount, int AdapterSlot, int DraftCount = 0);

@@ -110,4 +110,13 @@ internal enum PlantedBug
 
     /// <summary>Nobody passes a waiting sequence that does not know yet what its constraint allows.</summary>
     HeldStopsQueue,
+
+    /// <summary>A draft counts whether or not it is what was sampled before it.</summary>
+    TrustDrafts,
+
+    /// <summary>The row of a wrong draft counts as computed.</summary>
+    KeepWrongDraft,
+
+    /// <summary>A sequence is scheduled ahead before it is known how many of its drafts were right.</summary>
+    AheadOfDrafts,
 }

@@ -19,6 +19,8 @@ public sealed class Scheduler
     private readonly Packing _packing;
     private readonly Admission _admission;
     private readonly ModulePins _pins;
+    private readonly Drafting _drafting;
+    private readonly StepCost _cost = new();
     private readonly PlanWriter _writer;
     private readonly Completion _completion;
     private readonly LateOutputs _late;
@@ -41,6 +43,7 @@ public sealed class Scheduler
         _packing = new Packing(_state, _preemption);
         _admission = new Admission(_state, _packing, new ModuleEncodings(_state, _packing));
         _pins = new ModulePins(_state, _admission);
+        _drafting = new Drafting(_state, _packing, _cost);
         _writer = new PlanWriter(_state);
         _completion = new Completion(_state, _endings, new Forks(_state));
         _late = new LateOutputs(_state);
@@ -187,8 +190,9 @@ public sealed class Scheduler
             return null;
         }
 
+        _drafting.Run();
         var plan = _plans[++_scheduled & 1];
-        plan.Begin(_scheduled);
+        plan.Begin(_scheduled, now);
         _state.Releases.Begin(_scheduled);
         _writer.Write(plan);
         return plan;
@@ -212,6 +216,7 @@ public sealed class Scheduler
         }
 
         _completed = plan.Number;
+        _cost.Observe(plan.RowCount, now - plan.ScheduledAt);
         _state.Releases.End(plan.Number);
         _completion.Complete(plan, tokens);
         if (_scheduled > _completed)

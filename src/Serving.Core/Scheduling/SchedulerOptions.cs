@@ -17,6 +17,9 @@ public sealed record SchedulerOptions
     /// <summary>Tokens computed per step; at most that many sequences run at once, too, so that each gets a row.</summary>
     public int MaxBatchedTokens { get; init; } = 256;
 
+    /// <summary>Guesses of coming tokens that a sequence may compute in a step beside its next one; 0 is none.</summary>
+    public int MaxDraftTokens { get; init; }
+
     /// <summary>Requests that wait for their first admission; one more is refused.</summary>
     public int MaxQueuedRequests { get; init; } = 1024;
 
@@ -67,6 +70,7 @@ public sealed record SchedulerOptions
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxSequences);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxBatchedTokens);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxQueuedRequests);
+        ArgumentOutOfRangeException.ThrowIfNegative(MaxDraftTokens);
         ArgumentOutOfRangeException.ThrowIfNegative(AdapterSlots);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxAdaptersPerStep);
         ArgumentOutOfRangeException.ThrowIfNegative(HostPageCount);

@@ -67,6 +67,12 @@ public sealed record SchedulerSnapshot
     /// <summary>Preemptions so far.</summary>
     public required long Preemptions { get; init; }
 
+    /// <summary>Guesses of coming tokens computed so far.</summary>
+    public required long DraftedTokens { get; init; }
+
+    /// <summary>Those that came true: tokens that took no step of their own.</summary>
+    public required long AcceptedDrafts { get; init; }
+
     /// <summary>Prompt tokens looked up in the prefix cache so far; imported ones are not.</summary>
     public required long PrefixQueries { get; init; }
 

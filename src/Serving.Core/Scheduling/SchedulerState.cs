@@ -78,6 +78,12 @@ internal sealed class SchedulerState
     /// <summary>Requests that wait for their first admission.</summary>
     public int QueuedRequests { get; set; }
 
+    /// <summary>Drafts that were computed.</summary>
+    public long DraftedTokens { get; set; }
+
+    /// <summary>Those that came true before anything ended their sequence: so many tokens came without a step of their own.</summary>
+    public long AcceptedDrafts { get; set; }
+
     /// <summary>Prompt tokens that admissions looked up in the prefix cache.</summary>
     public long PrefixQueries { get; set; }
 
@@ -140,6 +146,7 @@ internal sealed class SchedulerState
         state.Imports = [];
         state.Epoch++;
         state.PlannedRows = 0;
+        state.PlannedDrafts = 0;
         state.Scheduled = 0;
         state.Sealed = 0;
         state.Private = false;

@@ -8,6 +8,8 @@ namespace Serving.Core.Scheduling;
 /// <summary>The scheduler's side of a sequence: its pages, what plans in flight will have done for it, and what was decided about it.</summary>
 internal sealed class SequenceState
 {
+    private int[] _drafts = [];
+
     /// <summary>A sequence that waits.</summary>
     public SequenceState(RequestState request, int choice)
     {
@@ -86,6 +88,15 @@ internal sealed class SequenceState
     /// <summary>Rows it gets in the plan being made; 0 is none.</summary>
     public int PlannedRows { get; set; }
 
+    /// <summary>Drafts of the plan being made, in order.</summary>
+    public ReadOnlySpan<int> Drafts => _drafts.AsSpan(0, PlannedDrafts);
+
+    /// <summary>Rows behind the certain ones that drafts get in the plan being made.</summary>
+    public int PlannedDrafts { get; set; }
+
+    /// <summary>Rows of drafts in the plan in flight that names it: until its completion nobody knows how far it is computed.</summary>
+    public int DraftsInFlight { get; set; }
+
     /// <summary>Whether it is in its tenant's queue.</summary>
     public bool Queued { get; set; }
 
@@ -114,6 +125,15 @@ internal sealed class SequenceState
     public bool EndsWithPending => Pending > 0 && Total >= Capacity;
 
     private static PageTable Empty { get; } = new(0);
+
+    /// <summary>Adds a draft to the plan being made.</summary>
+    /// <param name="token">The token that may come behind those before.</param>
+    /// <param name="most">Drafts of a sequence and step at most.</param>
+    public void AddDraft(int token, int most)
+    {
+        _drafts = _drafts.Length == 0 ? new int[most] : _drafts;
+        _drafts[PlannedDrafts++] = token;
+    }
 
     /// <summary>Takes room for all its tokens and pages, once.</summary>
     /// <returns>False when it had begun before.</returns>

@@ -48,6 +48,8 @@ internal static class Snapshots
             ModuleEvictions = state.Modules.Evictions,
             Steps = steps,
             Preemptions = state.Marks.Preempted,
+            DraftedTokens = state.DraftedTokens,
+            AcceptedDrafts = state.AcceptedDrafts,
             PrefixQueries = state.PrefixQueries,
             PrefixHits = state.PrefixHits,
             PrefixEvictions = state.Cache.Evictions,

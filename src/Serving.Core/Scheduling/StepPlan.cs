@@ -32,6 +32,9 @@ public sealed class StepPlan
     /// <summary>Its number; the plan before has the number before.</summary>
     public long Number { get; private set; }
 
+    /// <summary>When it was made.</summary>
+    internal long ScheduledAt { get; private set; }
+
     /// <summary>Rows: tokens computed.</summary>
     public int RowCount => _tokenIds.Count;
 
@@ -62,9 +65,10 @@ public sealed class StepPlan
     /// <summary>What the scheduler keeps with each sequence of the plan.</summary>
     internal ReadOnlySpan<PlanPart> Parts => CollectionsMarshal.AsSpan(_parts);
 
-    internal void Begin(long number)
+    internal void Begin(long number, long now)
     {
         Number = number;
+        ScheduledAt = now;
         _tokenIds.Clear();
         _positions.Clear();
         _sequences.Clear();

@@ -30,6 +30,9 @@ internal sealed class EngineBuilder
     /// <summary>A GPU is busy with so many.</summary>
     private const int DeviceBatchedTokens = 2048;
 
+    /// <summary>With its last token a sequence has a tile of sixteen rows then.</summary>
+    private const int HostDraftTokens = 15;
+
     /// <summary>Entries of the lists that say which run of a schema attends to which, kept for schemas in use: eight bytes each.</summary>
     private const long MaxTableWeight = 4 << 20;
 
@@ -110,9 +113,16 @@ internal sealed class EngineBuilder
             statistics);
     }
 
+    /// <summary>Whether the options ask for what the backend does not do: several rows of a sequence are a chunk of a prompt on a GPU, whose bits are not those of single rows.</summary>
+    public static string? Refusal(EngineOptions options, IComputeBackend backend) => options.MaxDraftTokens > 0 && RunsByItself(backend)
+        ? "Tokens are not guessed ahead on a GPU: set engine.max_draft_tokens to 0, or to null."
+        : null;
+
+    private static bool RunsByItself(IComputeBackend backend) => backend is IAsynchronousBackend;
+
     private static StepLimits LargestStep(EngineOptions options, IComputeBackend backend, int maxModelLength)
     {
-        var tokens = options.MaxBatchedTokens ?? (backend is IAsynchronousBackend ? DeviceBatchedTokens : HostBatchedTokens);
+        var tokens = options.MaxBatchedTokens ?? (RunsByItself(backend) ? DeviceBatchedTokens : HostBatchedTokens);
         return new StepLimits(tokens, options.MaxSequences, tokens, maxModelLength);
     }
 
@@ -128,6 +138,7 @@ internal sealed class EngineBuilder
         MaxModelLength = _maxModelLength,
         MaxSequences = _options.MaxSequences,
         MaxBatchedTokens = _limits.MaxRows,
+        MaxDraftTokens = _options.MaxDraftTokens ?? (RunsByItself(_backend) ? 0 : HostDraftTokens),
         MaxQueuedRequests = _options.MaxQueuedRequests,
         AdapterSlots = _adapterSlots,
         PinnedModuleShare = _options.PinnedModuleShare,

@@ -56,6 +56,13 @@ public sealed class OutputSink : ISchedulerSink
     public bool IsReady(Sequence sequence) => StateOf(sequence).Constraint?.IsReady ?? true;
 
     /// <inheritdoc/>
+    public int Propose(Sequence sequence, Span<Draft> drafts)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        return StateOf(sequence).Propose(sequence.Tokens, drafts);
+    }
+
+    /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         var state = StateOf(sequence);

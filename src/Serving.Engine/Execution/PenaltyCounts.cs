@@ -23,9 +23,33 @@ public sealed class PenaltyCounts
     public void AddOutput(int token) => Add(token, 1);
 
     /// <summary>Adds all entries to a step, in order of first appearance.</summary>
-    public void CopyTo(StepInputs inputs)
+    /// <param name="inputs">The step.</param>
+    /// <param name="drafts">Output tokens that count in these entries only.</param>
+    public void CopyTo(StepInputs inputs, ReadOnlySpan<int> drafts)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        var known = _tokens.Count;
+        foreach (var draft in drafts)
+        {
+            Add(draft, 1);
+        }
+
+        CopyTo(inputs);
+        foreach (var draft in drafts)
+        {
+            CollectionsMarshal.AsSpan(_tokens)[_index[draft]].OutputCount--;
+        }
+
+        for (var i = known; i < _tokens.Count; i++)
+        {
+            _index.Remove(_tokens[i].Token);
+        }
+
+        _tokens.RemoveRange(known, _tokens.Count - known);
+    }
+
+    private void CopyTo(StepInputs inputs)
+    {
         foreach (ref readonly var entry in CollectionsMarshal.AsSpan(_tokens))
         {
             inputs.AddPenalty(entry.Token, entry.OutputCount);

@@ -1,6 +1,8 @@
 using Serving.Compute.Steps;
 using Serving.Core.Requests;
+using Serving.Core.Scheduling;
 using Serving.Engine.Execution.Constraints;
+using Serving.Engine.Execution.Drafts;
 using Serving.Engine.Tokenization;
 using Serving.Engine.ToolCalls;
 
@@ -15,6 +17,7 @@ public sealed class SequenceState
     private readonly StopMatcher? _stops;
     private readonly ToolCallParser? _calls;
     private readonly PenaltyCounts? _penalties;
+    private readonly SequenceDrafts _drafts = new();
 
     /// <summary>Starts the text of one choice.</summary>
     public SequenceState(ActiveRequest active, Tokenizer tokenizer, ToolAnswers tools)
@@ -60,9 +63,16 @@ public sealed class SequenceState
         return (SequenceState)sequence.Tag!;
     }
 
+    /// <summary>Guesses the tokens behind a sequence's last one.</summary>
+    /// <param name="tokens">All its tokens.</param>
+    /// <param name="drafts">Room.</param>
+    /// <returns>How many there are.</returns>
+    public int Propose(ReadOnlySpan<int> tokens, Span<Draft> drafts) => _drafts.Propose(tokens, Constraint, drafts);
+
     /// <summary>Takes a token and returns what is now certain.</summary>
     public ToolCallOutput Append(int token)
     {
+        _drafts.OnToken(token);
         _penalties?.AddOutput(token);
         var text = Match(_detokenizer.Append(token));
         return _calls?.Append(text) ?? new ToolCallOutput(text, []);
@@ -76,7 +86,9 @@ public sealed class SequenceState
     }
 
     /// <summary>Adds the tokens seen to a step's penalties.</summary>
-    public void AddPenalties(StepInputs inputs) => _penalties?.CopyTo(inputs);
+    /// <param name="inputs">The step.</param>
+    /// <param name="drafts">Guesses behind which an output stands: it counts only if they come true.</param>
+    public void AddPenalties(StepInputs inputs, ReadOnlySpan<int> drafts) => _penalties?.CopyTo(inputs, drafts);
 
     private string FlushText()
     {

@@ -115,6 +115,8 @@ public sealed class SnapshotPublisher
             AdapterPageWaste = state.AdapterPages == 0 ? 0 : 1 - (used / ((double)state.AdapterPages * _pageBytes)),
             Steps = state.Steps,
             Preemptions = state.Preemptions,
+            DraftedTokens = state.DraftedTokens,
+            AcceptedDrafts = state.AcceptedDrafts,
             PrefixCacheQueries = state.PrefixQueries,
             PrefixCacheHits = state.PrefixHits,
             PromptTokens = state.Tenants.Sum(tenant => tenant.InputTokens) + state.PrefixHits + state.ModuleHitTokens,

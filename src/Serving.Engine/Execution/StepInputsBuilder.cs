@@ -28,7 +28,7 @@ public static class StepInputsBuilder
         {
             var output = plan.Outputs[i];
             var isLate = late.Length > 0 && late[0] == i;
-            AddOutput(plan.Sequences[output.SequenceIndex].Sequence, in output, isLate, inputs);
+            AddOutput(plan, in plan.Sequences[output.SequenceIndex], in output, isLate, inputs);
             late = isLate ? late[1..] : late;
         }
     }
@@ -41,7 +41,7 @@ public static class StepInputsBuilder
         foreach (var output in plan.LateOutputs)
         {
             var sequence = plan.Sequences[plan.Outputs[output].SequenceIndex].Sequence;
-            inputs.FillMask(inputs.Outputs[output].FirstMask, SequenceState.Of(sequence).Constraint!.Mask);
+            inputs.FillMask(inputs.Outputs[output].FirstMask, SequenceState.Of(sequence).Constraint!.MaskBehind(0));
         }
     }
 
@@ -72,15 +72,18 @@ public static class StepInputsBuilder
         }
     }
 
-    private static void AddOutput(Sequence sequence, in PlannedOutput output, bool isLate, StepInputs inputs)
+    private static void AddOutput(StepPlan plan, in PlannedSequence planned, in PlannedOutput output, bool isLate, StepInputs inputs)
     {
+        var sequence = planned.Sequence;
         var sampling = sequence.Request.Sampling;
         var firstPenalty = inputs.PenaltyCount;
         var firstBias = inputs.BiasCount;
         var samples = output.TargetToken < 0;
+        var firstDraft = planned.FirstRow + planned.RowCount - planned.DraftCount;
+        var drafts = plan.TokenIds[Math.Min(firstDraft, output.Row + 1)..(output.Row + 1)]; // The guesses that this output stands behind.
         if (samples && sampling.HasPenalties)
         {
-            SequenceState.Of(sequence).AddPenalties(inputs);
+            SequenceState.Of(sequence).AddPenalties(inputs, drafts);
         }
 
         if (samples)
@@ -108,7 +111,7 @@ public static class StepInputsBuilder
             PenaltyCount = inputs.PenaltyCount - firstPenalty,
             FirstBias = firstBias,
             BiasCount = inputs.BiasCount - firstBias,
-            FirstMask = constraint is null ? 0 : isLate ? inputs.AddLateMask(constraint.MaskWords) : inputs.AddMask(constraint.Mask),
+            FirstMask = constraint is null ? 0 : isLate ? inputs.AddLateMask(constraint.MaskWords) : inputs.AddMask(constraint.MaskBehind(drafts.Length)),
             MaskWords = constraint?.MaskWords ?? 0,
             Seed = sampling.Seed,
             OutputIndex = (uint)output.OutputIndex,

@@ -91,9 +91,9 @@ public sealed class ServingEngine : IAsyncDisposable
             notice(line);
         }
 
-        if (plan.Refusal is not null)
+        if ((plan.Refusal ?? EngineBuilder.Refusal(options, backend)) is { } refusal)
         {
-            throw new EngineStartException(plan.Refusal);
+            throw new EngineStartException(refusal);
         }
 
         var revision = LoadWeights(model, backend, progress);

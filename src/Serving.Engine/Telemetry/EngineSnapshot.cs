@@ -73,6 +73,12 @@ public sealed record EngineSnapshot
     /// <summary>Preemptions so far.</summary>
     public long Preemptions { get; init; }
 
+    /// <summary>Guesses of coming tokens computed so far.</summary>
+    public long DraftedTokens { get; init; }
+
+    /// <summary>Those that came true.</summary>
+    public long AcceptedDrafts { get; init; }
+
     /// <summary>Prompt tokens looked up in the prefix cache so far.</summary>
     public long PrefixCacheQueries { get; init; }
 

@@ -25,6 +25,7 @@ internal static class EngineOptionsMapper
             MaxModelLength = options.Model.MaxModelLen,
             MaxSequences = options.Engine.MaxNumSeqs,
             MaxBatchedTokens = options.Engine.MaxNumBatchedTokens,
+            MaxDraftTokens = options.Engine.MaxDraftTokens,
             MaxQueuedRequests = options.Engine.MaxQueuedRequests,
             PoolBytes = options.Engine.PoolSize,
             MaxResidentAdapters = options.Engine.MaxResidentAdapters,

@@ -48,6 +48,8 @@ internal static class EngineMetrics
         writer.Single("vllm:prompt_tokens_total", "counter", "Prompt tokens computed or found in the cache.", labels, snapshot.PromptTokens);
         writer.Single("vllm:generation_tokens_total", "counter", "Tokens generated.", labels, snapshot.GenerationTokens);
         writer.Single("vllm:num_preemptions_total", "counter", "Preemptions.", labels, snapshot.Preemptions);
+        writer.Single("vllm:spec_decode_num_draft_tokens_total", "counter", "Guesses of coming tokens computed beside the next one.", labels, snapshot.DraftedTokens);
+        writer.Single("vllm:spec_decode_num_accepted_tokens_total", "counter", "Those that came true: tokens that took no step of their own.", labels, snapshot.AcceptedDrafts);
         writer.Single("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", labels, snapshot.PrefixCacheQueries);
         writer.Single("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found there.", labels, snapshot.PrefixCacheHits);
         writer.Family("vllm:request_success_total", "counter", "Choices that ended, by reason.");

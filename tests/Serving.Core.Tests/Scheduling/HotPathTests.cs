@@ -7,19 +7,20 @@ namespace Serving.Core.Tests.Scheduling;
 
 public sealed class HotPathTests : ISchedulerSink
 {
-    private readonly int[] _tokens = new int[64];
+    private readonly int[] _tokens = new int[128];
     private readonly Queue<AdapterLoad> _loads = [];
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth)
+    [InlineData(0, 0)]
+    [InlineData(1, 0)]
+    [InlineData(0, 3)]
+    public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth, int drafts)
     {
-        var options = SchedulerHarness.Small with { PageCount = 600, MaxSequences = 32, MaxBatchedTokens = 128 };
+        var options = SchedulerHarness.Small with { PageCount = 600 * (drafts + 1), MaxModelLength = 2048, MaxSequences = 32, MaxBatchedTokens = 128, MaxDraftTokens = drafts };
         var scheduler = new Scheduler(options, this);
         for (var i = 0; i < 40; i++)
         {
-            Assert.Null(scheduler.Submit(SchedulerHarness.Request(i, 20, 400, adapter: i % 3 == 0 ? null : SchedulerHarness.Adapter(i % 3)), 0));
+            Assert.Null(scheduler.Submit(SchedulerHarness.Request(i, 20, 400 * (drafts + 1), adapter: i % 3 == 0 ? null : SchedulerHarness.Adapter(i % 3)), 0));
         }
 
         // The batch fills, adapters load, the queue holds eight more; then every step is 32 decodes and a page for two of them.
@@ -29,6 +30,14 @@ public sealed class HotPathTests : ISchedulerSink
         Run(scheduler, flight, depth, steps: 100);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.Equal(32, scheduler.Snapshot().Running);
+        Assert.Equal(drafts > 0, scheduler.Snapshot().AcceptedDrafts > 0);
+    }
+
+    // The tokens that this device samples: every guess comes true.
+    int ISchedulerSink.Propose(Sequence sequence, Span<Draft> drafts)
+    {
+        drafts.Fill(new Draft(0, 1));
+        return drafts.Length;
     }
 
     bool ISchedulerSink.IsReady(Sequence sequence) => true;

@@ -67,6 +67,9 @@ internal sealed class SchedulerHarness : ISchedulerSink
     /// <summary>Whether a constrained sequence may get rows; always by default.</summary>
     public Func<Sequence, bool> Ready { get; set; } = static _ => true;
 
+    /// <summary>Guesses of coming tokens, with their chances; none by default.</summary>
+    public Func<Sequence, IReadOnlyList<(int Token, float Chance)>> Guess { get; set; } = static _ => [];
+
     /// <summary>Copies and rows of every plan so far.</summary>
     public List<PageCopy> Copies { get; } = [];
 
@@ -221,6 +224,18 @@ internal sealed class SchedulerHarness : ISchedulerSink
         Assert.True(sequence.Request.Sampling.IsConstrained, "asked of one without a constraint");
         Assert.True(!_scheduling || !_flight.Any(flight => Samples(flight, sequence)), "asked in Schedule of one whose token is pending");
         return Ready(sequence);
+    }
+
+    public int Propose(Sequence sequence, Span<Draft> drafts)
+    {
+        Assert.DoesNotContain(_flight, flight => Samples(flight, sequence));
+        var guesses = Guess(sequence);
+        for (var i = 0; i < Math.Min(guesses.Count, drafts.Length); i++)
+        {
+            drafts[i] = new Draft(guesses[i].Token, guesses[i].Chance);
+        }
+
+        return Math.Min(guesses.Count, drafts.Length);
     }
 
     public TokenVerdict OnToken(Sequence sequence, int token, int output)

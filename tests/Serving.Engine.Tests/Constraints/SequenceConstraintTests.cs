@@ -1,6 +1,7 @@
 using Serving.Core.Scheduling;
 using Serving.Engine.Execution;
 using Serving.Engine.Execution.Constraints;
+using Serving.Engine.Execution.Drafts;
 using Serving.Engine.Grammars.Automata;
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Masks;
@@ -12,6 +13,8 @@ namespace Serving.Engine.Tests.Constraints;
 
 public sealed class SequenceConstraintTests
 {
+    private static readonly string[] Letters = ["a", "b", "c", "d", "e"];
+
     private readonly EngineStatistics _statistics = new();
 
     [Fact]
@@ -23,7 +26,7 @@ public sealed class SequenceConstraintTests
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
         Assert.True(sequence.IsReady);
-        Assert.Equal([1u << 2], sequence.Mask.ToArray());
+        Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Stop, sequence.Advance(2));
         var counts = new long[_statistics.MaskWaitTime.Bounds.Length + 1];
         _statistics.MaskWaitTime.Read(counts);
@@ -38,7 +41,7 @@ public sealed class SequenceConstraintTests
         var sequence = Begin("ab", Text("ab"), workers);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         Assert.True(sequence.IsReady);
-        Assert.Equal([1u << 2], sequence.Mask.ToArray());
+        Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
     }
 
     /// <summary>The vocabulary has no x. The sequence is shown one more token, which is none that would end it, and then it fails.</summary>
@@ -51,8 +54,8 @@ public sealed class SequenceConstraintTests
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
         Assert.True(sequence.IsReady);
-        Assert.NotEqual(0u, sequence.Mask[0]);
-        Assert.Equal(0u, sequence.Mask[0] & 1);
+        Assert.NotEqual(0u, sequence.MaskBehind(0)[0]);
+        Assert.Equal(0u, sequence.MaskBehind(0)[0] & 1);
         Assert.Equal(TokenVerdict.DeadEnd, sequence.Advance(1));
     }
 
@@ -70,14 +73,14 @@ public sealed class SequenceConstraintTests
         var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var workers = Workers(1, 8, () => made.TrySetResult());
         var sequence = Begin("ab", Then(Text("a"), Many(Text("b"))), workers, new TokenRules(3, 3, [0], [], null));
-        Assert.Equal([1u << 1], sequence.Mask.ToArray());
+        Assert.Equal([1u << 1], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal([1u << 2], sequence.Mask.ToArray());
+        Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(2));
-        Assert.Equal([1u << 2], sequence.Mask.ToArray());
+        Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(2));
-        Assert.Equal([1u | (1u << 2)], sequence.Mask.ToArray());
+        Assert.Equal([1u | (1u << 2)], sequence.MaskBehind(0).ToArray());
     }
 
     /// <summary>Rules that leave nothing of a grammar: an answer that is whole may end, one that is not is a dead end.</summary>
@@ -92,7 +95,7 @@ public sealed class SequenceConstraintTests
         var sequence = Begin("ab", Then(Text("a"), more ? Then(Text("b"), tail) : tail), workers, new TokenRules(3, 5, [0], [[1, 2]], null));
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         await made.Task.WaitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal([mask], sequence.Mask.ToArray());
+        Assert.Equal([mask], sequence.MaskBehind(0).ToArray());
         Assert.Equal(then, more ? sequence.Advance(1) : TokenVerdict.Continue);
     }
 
@@ -101,13 +104,13 @@ public sealed class SequenceConstraintTests
     {
         using var workers = Workers(0, 1, () => { });
         var sequence = RequestConstraint.Open(null, new TokenRules(4, 1, [0], [[2, 3]], null), workers, out _)!.Begin();
-        Assert.Equal([0b1110u], sequence.Mask.ToArray());
+        Assert.Equal([0b1110u], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
-        Assert.Equal([0b1111u], sequence.Mask.ToArray());
+        Assert.Equal([0b1111u], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(2));
-        Assert.Equal([0b0111u], sequence.Mask.ToArray());
+        Assert.Equal([0b0111u], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(0));
-        Assert.Equal([0b1111u], sequence.Mask.ToArray());
+        Assert.Equal([0b1111u], sequence.MaskBehind(0).ToArray());
         Assert.True(sequence.IsReady);
     }
 
@@ -121,12 +124,108 @@ public sealed class SequenceConstraintTests
         Assert.Equal(TokenVerdict.DeadEnd, sequence.Advance(2));
     }
 
+    /// <summary>Tokens 1 to 5 are a to e: behind ab the grammar wants c, then d or e.</summary>
+    [Fact]
+    public void Follow_WhereTheGrammarLeavesNoChoice_GivesItsTokensAndTheMasksBehindThem()
+    {
+        using var workers = Workers(0, 1, () => { });
+        var sequence = Known(Letters, Then(Text("abc"), Either(Text("da"), Text("eb"))), workers, 1, 2, 3, 4);
+        Assert.Equal([(1, GuessKind.OnlyToken), (2, GuessKind.OnlyToken), (3, GuessKind.OnlyToken)], Follow(sequence));
+        Assert.Equal([1u << 2], sequence.MaskBehind(1).ToArray());
+        Assert.Equal([(1u << 4) | (1u << 5)], sequence.MaskBehind(3).ToArray());
+        Assert.Equal([1u << 1], sequence.MaskBehind(0).ToArray());
+    }
+
+    [Fact]
+    public void Follow_GuessesThatTheGrammarTakes_KeepsThemAndDropsThoseBehindAnother()
+    {
+        using var workers = Workers(0, 1, () => { });
+        var sequence = Known(Letters, Then(Text("abc"), Either(Text("dac"), Text("eb"))), workers, 1, 2, 3, 4, 1);
+        var forced = new[] { 1, 2, 3 }.Select(static token => (token, GuessKind.OnlyToken));
+        Assert.Equal([.. forced, (4, GuessKind.AfterTwo), (1, GuessKind.OnlyToken)], Follow(sequence, 1, 2, 3, 4, 5));
+        Assert.Equal(forced, Follow(sequence, 1, 2, 3, 1));
+        Assert.Equal(forced, Follow(sequence, 1, 5, 3, 4));
+    }
+
+    /// <summary>Rules look at the guesses as if they had come: behind a and b the word ab c may not go on with c.</summary>
+    [Fact]
+    public void Follow_UnderRules_KeepsThemBehindEachGuess()
+    {
+        using var workers = Workers(0, 1, () => { });
+        var rules = new TokenRules(6, 2, [0], [[1, 2, 3]], null);
+        var sequence = RequestConstraint.Open(null, rules, workers, out _)!.Begin();
+        Assert.Equal([(1, GuessKind.AfterTwo), (2, GuessKind.AfterTwo)], Follow(sequence, 1, 2, 3, 4));
+        Assert.Equal([0b111110u, 0b110111u], [sequence.MaskBehind(1)[0], sequence.MaskBehind(2)[0]]);
+        Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
+        Assert.Equal([(2, GuessKind.AfterTwo), (4, GuessKind.AfterTwo)], Follow(sequence, 2, 4));
+        var both = Known(Letters, Then(Text("ab"), Either(Text("ca"), Text("da"))), workers, rules, 1, 2, 4);
+        Assert.Equal([(1, GuessKind.OnlyToken), (2, GuessKind.OnlyToken), (4, GuessKind.OnlyToken)], Follow(both, 1, 2, 3));
+    }
+
+    /// <summary>The answer is complete with the last token: nothing is sampled behind it, so it needs no row.</summary>
+    [Fact]
+    public void Follow_ToTheEndOfTheAnswer_StopsBeforeIt()
+    {
+        using var workers = Workers(0, 1, () => { });
+        var sequence = Known(Letters, Text("ab"), workers, 1);
+        Assert.Equal([(1, GuessKind.OnlyToken)], Follow(sequence));
+    }
+
+    /// <summary>Nobody has been at the place behind the first token yet: what may come there is not known, and nobody waits for it.</summary>
+    [Fact]
+    public void Follow_ToAMaskThatIsNotAtHand_StopsBeforeIt()
+    {
+        using var workers = Workers(0, 1, () => { });
+        Assert.Empty(Follow(Begin("abcde", Text("abc"), workers)));
+    }
+
+    [Fact]
+    public void Follow_TextThatTokensCutInSeveralWays_GuessesTheLongestToken()
+    {
+        using var workers = Workers(0, 1, () => { });
+        var sequence = Known(["a", "b", "ab", "abc", "c", "d"], Then(Text("abc"), Either(Text("a"), Text("da"))), workers, 4);
+        Assert.Equal([(4, GuessKind.OnlyText)], Follow(sequence));
+    }
+
+    // A choice behind another one that went these tokens ahead: the masks on their way are at hand.
+    private static SequenceConstraint Known(string[] tokens, GrammarExpression expression, MaskWorkers workers, params int[] path) => Known(tokens, expression, workers, null, path);
+
+    private static SequenceConstraint Known(string[] tokens, GrammarExpression expression, MaskWorkers workers, TokenRules? rules, params int[] path)
+    {
+        var request = Start(tokens, expression, workers, rules);
+        var ahead = request.Begin();
+        foreach (var token in path)
+        {
+            Assert.Equal(TokenVerdict.Continue, ahead.Advance(token));
+            if (!ahead.IsReady)
+            {
+                ahead.WorkOut();
+            }
+        }
+
+        return request.Begin();
+    }
+
+    private static (int, GuessKind)[] Follow(SequenceConstraint sequence, params int[] guesses)
+    {
+        var room = new Guess[8];
+        for (var i = 0; i < guesses.Length; i++)
+        {
+            room[i] = new Guess(guesses[i], GuessKind.AfterTwo);
+        }
+
+        return [.. room[..sequence.Follow(room, guesses.Length)].Select(static guess => (guess.Token, guess.Kind))];
+    }
+
     private MaskWorkers Workers(int threads, int capacity, Action done) => new(threads, capacity, new EngineClock(TimeProvider.System), _statistics, done);
 
-    private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null)
+    private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null) =>
+        Start([.. letters.Select(static letter => letter.ToString())], expression, workers, rules).Begin();
+
+    private static RequestConstraint Start(string[] tokens, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null)
     {
-        var vocabulary = new TokenVocabulary(RandomTokenizers.Letters(letters), letters.Length + 1, [0]);
+        var vocabulary = new TokenVocabulary(RandomTokenizers.Of(tokens), tokens.Length + 1, [0]);
         var start = new TokenMatcher(new GrammarMasks(CompiledGrammar.Compile(new Grammar(expression, [])), vocabulary));
-        return RequestConstraint.Open(start, rules, workers, out _)!.Begin();
+        return RequestConstraint.Open(start, rules, workers, out _)!;
     }
 }

@@ -8,7 +8,7 @@ namespace Serving.Engine.Tests.Running;
 
 /// <summary>
 /// The answer is a pure function of the request: the same text, ids and logprob bits alone, in a crowd of other adapters, in chunks of 16 tokens, with a warm
-/// prefix cache and after preemption, on every backend that this machine has.
+/// prefix cache, after preemption, and with coming tokens guessed ahead or not, on every backend that this machine has.
 /// </summary>
 public sealed class InvarianceTests
 {
@@ -88,6 +88,27 @@ public sealed class InvarianceTests
         Assert.True(tight.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
     }
 
+    /// <summary>Texts that repeat themselves, for which guesses come true, and some that do not; in a crowd there are more rows than without guesses, and never the same ones.</summary>
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public async Task Answer_WithTokensGuessedAhead_IsTheAnswerWithout(string device, string isa, string quantization)
+    {
+        List<GenerationRequest> requests = [Crowding("base") with { Temperature = 0.5f, Choices = 2 }, Crowding("pirate") with { Temperature = 0, Choices = 1, RepetitionPenalty = 1.05f }, .. Requests()];
+        var without = await Alone(requests, device, isa, quantization, drafts: 0);
+        await using var engine = RunningEngine.Start(device, isa, options => options with { MaxDraftTokens = 15, Quantization = quantization });
+        foreach (var (index, request) in requests.Index())
+        {
+            Assert.Equal(without[index], await engine.RunAsync(request));
+        }
+
+        var crowd = Enumerable.Range(0, Crowd / 4).Select(i => engine.RunAsync(Neighbour(i))).ToArray();
+        AssertSame(requests, without, await Task.WhenAll(requests.Select(engine.RunAsync)));
+        await Task.WhenAll(crowd);
+        await engine.QuiesceAsync();
+        var snapshot = engine.Client.Snapshot;
+        Assert.InRange(snapshot.AcceptedDrafts, 100, snapshot.DraftedTokens - 1);
+    }
+
     // Eight choices that come to twenty pages of output each.
     private static GenerationRequest Crowding(string model) => RunningEngine.Chat(model, "Tell me a story.", 20 * PagePool.SlotsPerPage) with
     {
@@ -98,9 +119,9 @@ public sealed class InvarianceTests
         IgnoreEos = true,
     };
 
-    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa, string quantization)
+    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa, string quantization, int? drafts = null)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization, MaxDraftTokens = drafts });
         var alone = new List<IReadOnlyList<Answer>>();
         foreach (var request in requests)
         {

@@ -77,6 +77,7 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
             && snapshot.AdapterPages == adapterPages
             && inPool <= world.Settings.AdapterSlots
             && snapshot.PrefixHits <= snapshot.PrefixQueries
+            && snapshot.AcceptedDrafts <= snapshot.DraftedTokens
             && IsTrueOfModules(world, snapshot);
     }
 

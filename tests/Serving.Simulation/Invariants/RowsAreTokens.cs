@@ -19,6 +19,7 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
         {
             CheckCached(plan, in planned);
             CheckRows(world, plan, in planned);
+            CheckDrafts(world, plan, in planned);
         }
 
         foreach (var output in plan.Outputs)
@@ -73,15 +74,56 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
                 throw Violated($"plan {plan.Number}: ordinal {ordinal} of {sequence.Request.Id.Value} at position {plan.Positions[planned.FirstRow + index]}");
             }
 
-            if (token >= 0 && (ordinal >= sequence.TokenCount || sequence[ordinal] != token))
+            var drafted = index >= planned.RowCount - planned.DraftCount;
+            if (drafted ? ordinal < sequence.TokenCount || token < 0 : token >= 0 && (ordinal >= sequence.TokenCount || sequence[ordinal] != token))
             {
                 throw Violated($"plan {plan.Number}: ordinal {ordinal} of {sequence.Request.Id.Value} is not token {token}");
             }
 
-            if (token < 0)
+            if (token < 0 && !drafted)
             {
                 CheckPending(world, plan, in planned, ordinal, ~token);
             }
+        }
+    }
+
+    // Guesses stand behind the last token, each has an output, the last output is within the sequence's length; and nothing is scheduled while guesses of it are in flight.
+    private void CheckDrafts(World world, StepPlan plan, in PlannedSequence planned)
+    {
+        var (sequence, drafts) = (planned.Sequence, planned.DraftCount);
+        var name = $"plan {plan.Number}: {sequence.Request.Id.Value} with {drafts} drafts";
+        if (world.Device.InFlight > 0)
+        {
+            foreach (ref readonly var before in world.Device.Newest.Plan!.Sequences)
+            {
+                if (before.Sequence == sequence && before.DraftCount > 0)
+                {
+                    throw Violated($"{name} runs ahead of its guesses");
+                }
+            }
+        }
+
+        if (drafts == 0)
+        {
+            return;
+        }
+
+        var index = 0;
+        while (plan.Sequences[index].Sequence != sequence)
+        {
+            index++;
+        }
+
+        var outputs = 0;
+        foreach (var output in plan.Outputs)
+        {
+            outputs += output.SequenceIndex == index ? 1 : 0;
+        }
+
+        var length = sequence.OutputCount + drafts + 1;
+        if (drafts > world.Settings.MaxDrafts || planned.RowCount != drafts + 1 || outputs != drafts + 1 || planned.FirstOrdinal + 1 != sequence.TokenCount || length > sequence.Request.Sampling.MaxTokens)
+        {
+            throw Violated($"{name} of {world.Settings.MaxDrafts}, {planned.RowCount} rows, {outputs} outputs at ordinal {planned.FirstOrdinal} of {sequence.TokenCount}");
         }
     }
 

@@ -45,7 +45,7 @@ internal sealed class Flight
 
         for (var output = 0; output < plan.Outputs.Length; output++)
         {
-            _counts[output] = CountsOf(plan.Sequences[plan.Outputs[output].SequenceIndex].Sequence);
+            _counts[output] = CountsOf(plan, plan.Outputs[output]);
         }
     }
 
@@ -56,12 +56,25 @@ internal sealed class Flight
     /// <summary>Ends it.</summary>
     public void End() => Plan = null;
 
-    private static ulong CountsOf(Sequence sequence)
+    // And the guesses that the output stands behind: it counts only if they come true.
+    private static ulong CountsOf(StepPlan plan, PlannedOutput output)
     {
+        var planned = plan.Sequences[output.SequenceIndex];
+        var sequence = planned.Sequence;
         var counts = 0UL;
-        for (var ordinal = sequence.PromptCount; sequence.Request.Sampling.HasPenalties && ordinal < sequence.TokenCount; ordinal++)
+        if (!sequence.Request.Sampling.HasPenalties)
+        {
+            return counts;
+        }
+
+        for (var ordinal = sequence.PromptCount; ordinal < sequence.TokenCount; ordinal++)
         {
             counts += TokenRule.Count(sequence[ordinal]);
+        }
+
+        for (var row = planned.FirstRow + planned.RowCount - planned.DraftCount; row <= output.Row; row++)
+        {
+            counts += TokenRule.Count(plan.TokenIds[row]);
         }
 
         return counts;

@@ -63,6 +63,9 @@ internal sealed class OracleSequence
         return ordinal >= prompt ? firstOutput + ordinal - prompt : request.Positions is { } positions ? positions[ordinal] : ordinal;
     }
 
+    /// <summary>The same answer at the same place, to look ahead in.</summary>
+    public OracleSequence Fork() => (OracleSequence)MemberwiseClone();
+
     private Expected Compute()
     {
         var index = OutputCount;

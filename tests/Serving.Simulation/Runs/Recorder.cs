@@ -27,6 +27,9 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
     }
 
     /// <inheritdoc/>
+    public int Propose(Sequence sequence, Span<Draft> drafts) => FakeDrafts.Propose(world, World.TrackOf(sequence), drafts);
+
+    /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         var track = World.TrackOf(sequence);
@@ -48,6 +51,7 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
         }
 
         track.Closing = expected.End is not null;
+        DraftNotes.Take(world, track, token, output);
         if (!track.Closing)
         {
             track.Oracle.Advance();

@@ -65,4 +65,10 @@ internal static class Streams
 
     /// <summary>When it is known what a constraint allows.</summary>
     public const ulong Readiness = 21;
+
+    /// <summary>Drawing the settings of drafts.</summary>
+    public const ulong DraftSettings = 22;
+
+    /// <summary>What is guessed.</summary>
+    public const ulong Drafts = 23;
 }

@@ -54,6 +54,7 @@ internal static class SwarmDraw
         };
         settings = WithHangs(settings, new Prng(seed, Streams.Hangs));
         settings = WithConstraints(settings, new Prng(seed, Streams.ConstraintSettings));
+        settings = WithDrafts(settings, new Prng(seed, Streams.DraftSettings));
         settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
         return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
@@ -88,6 +89,11 @@ internal static class SwarmDraw
             ReadinessSpan = random.Spread(1, 40),
             Faults = settings.Faults with { DeadEnd = Sometimes(random, 0.3) },
         };
+
+    // And this one.
+    private static SwarmSettings WithDrafts(SwarmSettings settings, Prng random) => random.Chance(0.5)
+        ? settings
+        : settings with { MaxDrafts = random.Spread(1, 20), DraftAccuracy = random.Unit() };
 
     // A quarter of the seeds, so that most runs keep the load that they are drawn for.
     private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with

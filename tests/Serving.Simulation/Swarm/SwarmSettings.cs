@@ -99,6 +99,12 @@ internal sealed record SwarmSettings
     /// <summary>Steps for which it is known, or not, at a time.</summary>
     public int ReadinessSpan { get; init; } = 1;
 
+    /// <summary>Guesses of coming tokens in a sequence's step at most.</summary>
+    public int MaxDrafts { get; init; }
+
+    /// <summary>Share of the guesses that are right where those before them are.</summary>
+    public double DraftAccuracy { get; init; }
+
     /// <summary>Share of sequences that end at a stop string.</summary>
     public double StopStrings { get; init; } = 0.2;
 

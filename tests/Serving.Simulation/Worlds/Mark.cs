@@ -168,6 +168,18 @@ internal enum Mark
     /// <summary>It allowed none after the last one.</summary>
     DeadEndAtTheEnd,
 
+    /// <summary>A guess came true.</summary>
+    DraftRight,
+
+    /// <summary>A guess did not.</summary>
+    DraftWrong,
+
+    /// <summary>A sequence ended with a token that was sampled behind a guess.</summary>
+    EndedByDraft,
+
+    /// <summary>A guess came true whose sequence had lost its pages meanwhile.</summary>
+    DraftPreempted,
+
     /// <summary>The device was lost with requests in flight.</summary>
     DeviceLost,
 }

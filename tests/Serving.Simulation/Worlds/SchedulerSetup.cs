@@ -16,6 +16,7 @@ internal static class SchedulerSetup
         PageCount = settings.Pages,
         MaxSequences = settings.MaxSequences,
         MaxBatchedTokens = settings.MaxBatchedTokens,
+        MaxDraftTokens = settings.MaxDrafts,
         MaxQueuedRequests = settings.MaxQueued,
         MaxModelLength = settings.MaxModelLength,
         AdapterSlots = settings.AdapterSlots,

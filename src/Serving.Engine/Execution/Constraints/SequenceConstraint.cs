@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Serving.Core.Scheduling;
+using Serving.Engine.Execution.Drafts;
 using Serving.Engine.Grammars.Masks;
 
 namespace Serving.Engine.Execution.Constraints;
@@ -8,13 +9,14 @@ namespace Serving.Engine.Execution.Constraints;
 /// One choice under a constraint: where its answer stands, and which tokens may come next. The engine thread takes tokens and reads the mask; where a grammar's mask is not at hand a worker has
 /// the matcher until <see cref="IsReady"/>.
 /// </summary>
-public sealed class SequenceConstraint
+public sealed class SequenceConstraint : IGuessFilter
 {
     private readonly TokenMatcher? _matcher;
     private readonly TokenRules? _rules;
     private readonly List<int> _answer = [];
     private readonly MaskWorkers _workers;
     private readonly uint[] _mask;
+    private MasksAhead? _ahead;
     private volatile State _state;
 
     /// <summary>Begins a choice.</summary>
@@ -43,10 +45,23 @@ public sealed class SequenceConstraint
     /// <summary>Words of a mask: known before the mask is.</summary>
     public int MaskWords => _mask.Length;
 
-    /// <summary>A bit for each token that may come next.</summary>
-    public ReadOnlySpan<uint> Mask => _mask;
-
     private ReadOnlySpan<int> Answer => CollectionsMarshal.AsSpan(_answer);
+
+    /// <summary>A bit for each token that may come behind so many of the guesses that were followed last; behind none of them that is the next one.</summary>
+    public ReadOnlySpan<uint> MaskBehind(int guesses) => guesses == 0 ? _mask : _ahead!.Behind(guesses);
+
+    /// <summary>The masks behind those that were followed can be read until the next token comes.</summary>
+    /// <inheritdoc/>
+    public int Follow(Span<Guess> guesses, int count)
+    {
+        if (_state != State.Ready)
+        {
+            return 0;
+        }
+
+        _ahead ??= new MasksAhead(_matcher, _rules);
+        return _ahead.Follow(guesses, count, _mask, _answer);
+    }
 
     /// <summary>Takes the token that came, not one that ended the answer, and has the next mask made.</summary>
     /// <returns>Whether the answer goes on, is complete, or cannot go on.</returns>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Serving.Engine.Grammars.Automata;
 
@@ -9,6 +10,9 @@ namespace Serving.Engine.Grammars.Masks;
 /// </summary>
 public sealed class TokenMatcher
 {
+    /// <summary>Tokens that <see cref="OnlyToken"/> looks at: ways of cutting a text are as many as its first token has letters, and more where the vocabulary has a text twice.</summary>
+    private const int MostSpellings = 24;
+
     private readonly GrammarMasks _masks;
     private readonly ParseSteps _steps;
     private readonly List<Configuration> _open;
@@ -27,13 +31,12 @@ public sealed class TokenMatcher
         Close();
     }
 
-    private TokenMatcher(TokenMatcher other)
+    private TokenMatcher(TokenMatcher other, ParseStacks stacks)
     {
         _masks = other._masks;
-        _steps = new ParseSteps(_masks.Grammar.Automaton, other._steps.Stacks.Copy());
-        _open = [.. other._open];
-        _isFirst = other._isFirst;
-        Close();
+        _steps = new ParseSteps(_masks.Grammar.Automaton, stacks);
+        _open = [];
+        Follow(other);
     }
 
     /// <summary>Words of 32 bits in a mask.</summary>
@@ -46,13 +49,54 @@ public sealed class TokenMatcher
     public bool CanContinue => _waiting.Count > 0;
 
     /// <summary>A matcher of its own at the same place.</summary>
-    public TokenMatcher Fork() => new(this);
+    public TokenMatcher Fork() => new(this, _steps.Stacks.Copy());
+
+    /// <summary>A matcher at the same place that looks ahead on behalf of this one: it shares its stacks, and goes back to where this one is with <see cref="Follow"/>.</summary>
+    public TokenMatcher Scout() => new(this, _steps.Stacks);
+
+    /// <summary>Goes to where another one is whose stacks it shares, or has a copy of.</summary>
+    public void Follow(TokenMatcher other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        _open.Clear();
+        _open.AddRange(other._open);
+        _isFirst = other._isFirst;
+        Close();
+    }
+
+    /// <summary>The one token that a mask leaves, or the longest of a few that are each a beginning of it: the text is certain, not how the model cuts it. Null when there is a choice, or the answer may end.</summary>
+    /// <param name="mask">The mask here.</param>
+    /// <param name="certain">Whether it is the only one.</param>
+    public int? OnlyToken(ReadOnlySpan<uint> mask, out bool certain)
+    {
+        certain = false;
+        Span<int> tokens = stackalloc int[MostSpellings];
+        var count = 0;
+        for (var word = mask.IndexOfAnyExcept(0u); word >= 0 && word < mask.Length;)
+        {
+            for (var bits = mask[word]; bits != 0; bits &= bits - 1)
+            {
+                if (count == tokens.Length)
+                {
+                    return null;
+                }
+
+                tokens[count++] = (word << 5) + BitOperations.TrailingZeroCount(bits);
+            }
+
+            var next = mask[(word + 1)..].IndexOfAnyExcept(0u);
+            word = next < 0 ? mask.Length : word + 1 + next;
+        }
+
+        certain = count == 1;
+        return LongestOf(tokens[..count]);
+    }
 
     /// <summary>Takes a token; not one that ends an answer.</summary>
     /// <returns>False when no answer goes on with it; the matcher is of no use then.</returns>
     public bool Advance(int token)
     {
-        var bytes = _masks.Vocabulary.BytesOf(token, _isFirst);
+        var bytes = BytesOf(token);
         _isFirst = false;
         foreach (var value in bytes)
         {
@@ -86,6 +130,27 @@ public sealed class TokenMatcher
         mask.Clear();
         AddEnds(mask);
     }
+
+    private int? LongestOf(ReadOnlySpan<int> tokens)
+    {
+        var longest = tokens[0];
+        foreach (var token in tokens)
+        {
+            longest = BytesOf(token).Length > BytesOf(longest).Length ? token : longest;
+        }
+
+        foreach (var token in tokens)
+        {
+            if (_masks.Vocabulary.Ends.Contains(token) || !BytesOf(longest).StartsWith(BytesOf(token)))
+            {
+                return null;
+            }
+        }
+
+        return longest;
+    }
+
+    private ReadOnlySpan<byte> BytesOf(int token) => _masks.Vocabulary.BytesOf(token, _isFirst);
 
     private MaskOutcome Fill(Span<uint> mask, bool workOut)
     {
