@@ -47,4 +47,18 @@ public sealed record SamplingParameters
 
     /// <summary>Whether logits are changed by how often their token came before.</summary>
     public bool HasPenalties => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
+
+    /// <summary>Whether a token ends a sequence.</summary>
+    public bool StopsAt(int token)
+    {
+        for (var i = 0; i < StopTokenIds.Count; i++)
+        {
+            if (StopTokenIds[i] == token)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

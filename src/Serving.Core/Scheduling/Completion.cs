@@ -151,7 +151,7 @@ internal sealed class Completion
         state.Pending--;
         state.Sequence.Append(token);
         _state.Queue.ChargeOutput(state.Request.Tenant);
-        if (IsStopToken(state.Sequence.Request.Sampling, token))
+        if (state.Sequence.Request.Sampling.StopsAt(token))
         {
             _endings.End(state, FinishReason.Stop, token, null);
             return;
@@ -196,18 +196,5 @@ internal sealed class Completion
         {
             _endings.EndRequest(state.Request, FinishReason.Length, null);
         }
-    }
-
-    private static bool IsStopToken(SamplingParameters sampling, int token)
-    {
-        for (var i = 0; i < sampling.StopTokenIds.Count; i++)
-        {
-            if (sampling.StopTokenIds[i] == token)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -79,6 +79,7 @@ internal sealed class Drafting
             ? state.Capacity - state.Total - 1
             : 0;
 
+    // Nothing is sampled behind a token that ends the sequence: it needs no row, nor does what was guessed behind it.
     private bool Accepts(int asker, int depth, double rows, double brought)
     {
         if (depth >= _counts[asker])
@@ -90,7 +91,7 @@ internal sealed class Drafting
         var draft = _drafts[(asker * Most) + depth];
         _chances[asker] *= draft.Chance;
         var each = _cost.RowShare;
-        if (_chances[asker] * (1 + (each * rows)) < brought * each || !HasSlot(state))
+        if (_chances[asker] * (1 + (each * rows)) < brought * each || state.Sequence.Request.Sampling.StopsAt(draft.Token) || !HasSlot(state))
         {
             _counts[asker] = 0;
             return false;

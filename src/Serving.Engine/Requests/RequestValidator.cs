@@ -29,7 +29,7 @@ public sealed class RequestValidator
             ?? Lengths(request)
             ?? Ranges(request)
             ?? Stops(request)
-            ?? TokenRules(request)
+            ?? ValidateTokenRules(request)
             ?? Bias(request.LogitBias)
             ?? Constraint(request)
             ?? Logprobs(request);
@@ -182,7 +182,7 @@ public sealed class RequestValidator
             : ValidateTokens(request.StopTokenIds, "stop_token_ids");
     }
 
-    private RequestFailure? TokenRules(GenerationRequest request)
+    private RequestFailure? ValidateTokenRules(GenerationRequest request)
     {
         if (Range("min_tokens", request.MinTokens, 0, request.MaxTokens ?? _limits.MaxModelLength) is { } failure)
         {

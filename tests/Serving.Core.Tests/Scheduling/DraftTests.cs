@@ -67,6 +67,19 @@ public sealed class DraftTests
         Assert.Equal((FinishReason.Stop, answer[at], null), harness.Ends[(1, 0)]);
     }
 
+    /// <summary>Nothing is sampled behind it.</summary>
+    [Fact]
+    public void Schedule_GuessOfAStopToken_GetsNoRow()
+    {
+        var request = Request(1, 10, 20);
+        var answer = Alone(request);
+        var (harness, _) = Guessing(request with { Sampling = request.Sampling with { StopTokenIds = [answer[3]] } }, Drafting, count: 4, answer: answer);
+        harness.Step();
+        Assert.Equal(2, harness.Launch()!.Sequences[0].DraftCount);
+        harness.Land();
+        Assert.Equal((FinishReason.Stop, answer[3], null), harness.Ends[(1, 0)]);
+    }
+
     [Fact]
     public void Complete_StopStringAmongRightGuesses_ReportsNothingBehindIt()
     {

@@ -162,6 +162,18 @@ public sealed class SequenceConstraintTests
         Assert.Equal([(1, GuessKind.OnlyToken), (2, GuessKind.OnlyToken), (4, GuessKind.OnlyToken)], Follow(both, 1, 2, 3));
     }
 
+    /// <summary>Many words begin alike: each is a way of reading the text so far, and every guess would cost all of them.</summary>
+    [Fact]
+    public void Follow_TextThatCanBeReadInManyWays_FollowsNothing()
+    {
+        using var workers = Workers(0, 1, () => { });
+        Assert.NotEmpty(Follow(Known(Letters, Words(16), workers, null, 1), 1));
+        Assert.Empty(Follow(Known(Letters, Words(17), workers, null, 1), 1));
+
+        static Grammar Words(int count) =>
+            new(Either([.. Enumerable.Range(0, count).Select(static i => new RuleExpression(i))]), [.. Enumerable.Range(0, count).Select(static i => Then(Many(Text("a"), 1), Text(new string('b', i + 1))))]);
+    }
+
     /// <summary>The answer is complete with the last token: nothing is sampled behind it, so it needs no row.</summary>
     [Fact]
     public void Follow_ToTheEndOfTheAnswer_StopsBeforeIt()
@@ -190,9 +202,12 @@ public sealed class SequenceConstraintTests
     // A choice behind another one that went these tokens ahead: the masks on their way are at hand.
     private static SequenceConstraint Known(string[] tokens, GrammarExpression expression, MaskWorkers workers, params int[] path) => Known(tokens, expression, workers, null, path);
 
-    private static SequenceConstraint Known(string[] tokens, GrammarExpression expression, MaskWorkers workers, TokenRules? rules, params int[] path)
+    private static SequenceConstraint Known(string[] tokens, GrammarExpression expression, MaskWorkers workers, TokenRules? rules, params int[] path) =>
+        Known(tokens, new Grammar(expression, []), workers, rules, path);
+
+    private static SequenceConstraint Known(string[] tokens, Grammar grammar, MaskWorkers workers, TokenRules? rules, params int[] path)
     {
-        var request = Start(tokens, expression, workers, rules);
+        var request = Start(tokens, grammar, workers, rules);
         var ahead = request.Begin();
         foreach (var token in path)
         {
@@ -220,12 +235,12 @@ public sealed class SequenceConstraintTests
     private MaskWorkers Workers(int threads, int capacity, Action done) => new(threads, capacity, new EngineClock(TimeProvider.System), _statistics, done);
 
     private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null) =>
-        Start([.. letters.Select(static letter => letter.ToString())], expression, workers, rules).Begin();
+        Start([.. letters.Select(static letter => letter.ToString())], new Grammar(expression, []), workers, rules).Begin();
 
-    private static RequestConstraint Start(string[] tokens, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null)
+    private static RequestConstraint Start(string[] tokens, Grammar grammar, MaskWorkers workers, TokenRules? rules)
     {
         var vocabulary = new TokenVocabulary(RandomTokenizers.Of(tokens), tokens.Length + 1, [0]);
-        var start = new TokenMatcher(new GrammarMasks(CompiledGrammar.Compile(new Grammar(expression, [])), vocabulary));
+        var start = new TokenMatcher(new GrammarMasks(CompiledGrammar.Compile(grammar), vocabulary));
         return RequestConstraint.Open(start, rules, workers, out _)!;
     }
 }

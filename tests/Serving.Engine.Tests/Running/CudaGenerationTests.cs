@@ -177,6 +177,11 @@ public sealed class CudaGenerationTests
         }
     }
 
+    /// <summary>Tokens are not guessed ahead on a GPU: whoever asks for it is told, and nobody else notices.</summary>
+    [Fact]
+    public void Start_WithTokensGuessedAhead_IsRefused() =>
+        Assert.Contains("engine.max_draft_tokens", Assert.Throws<EngineStartException>(() => Start(options => options with { MaxDraftTokens = 4 })).Message, StringComparison.Ordinal);
+
     /// <summary>A device that has failed says of what to everyone who comes later: where only the last of a log is left, that is there.</summary>
     [Fact]
     public void Start_OnADeviceThatHasFailed_SaysOfWhat()
@@ -216,6 +221,8 @@ public sealed class CudaGenerationTests
             requests.Add(RunningEngine.Chat(model, "Which color is a banana?", 14) with { TopLogprobs = 1, Temperature = 1, Seed = index, Choices = 2, RepetitionPenalty = 1.3f, Constraint = constraint });
         }
 
+        // Rules on token ids are kept ahead of the last token, too.
+        requests.Add(RunningEngine.Chat("base", "Which color is a banana?", 14) with { TopLogprobs = 1, Temperature = 1, Seed = 5, Choices = 2, MinTokens = 6, BadWords = ["the", "is"] });
         return requests;
     }
 

@@ -10,6 +10,9 @@ namespace Serving.Engine.Execution.Constraints;
 /// </summary>
 internal sealed class MasksAhead
 {
+    /// <summary>A text that can be read in more ways is not followed: the engine thread would pay for each of them at every guess.</summary>
+    private const int MostWays = 16;
+
     private readonly TokenMatcher? _matcher;
     private readonly TokenRules? _rules;
     private readonly TokenMatcher? _scout;
@@ -84,7 +87,7 @@ internal sealed class MasksAhead
             _scout.Follow(_matcher!);
         }
 
-        return _scout.Advance(token) && _scout.CanContinue && _scout.TryFill(_masks[index]) == MaskOutcome.Filled;
+        return _scout.Ways <= MostWays && _scout.Advance(token) && _scout.CanContinue && _scout.TryFill(_masks[index]) == MaskOutcome.Filled;
     }
 
     private bool TryFollowRules(int token, int index, List<int> answer)

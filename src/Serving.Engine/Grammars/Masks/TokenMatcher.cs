@@ -48,6 +48,9 @@ public sealed class TokenMatcher
     /// <summary>Whether it may go on.</summary>
     public bool CanContinue => _waiting.Count > 0;
 
+    /// <summary>Ways of reading the answer so far that go on: what a token and a mask cost goes with them.</summary>
+    public int Ways => _waiting.Count;
+
     /// <summary>A matcher of its own at the same place.</summary>
     public TokenMatcher Fork() => new(this, _steps.Stacks.Copy());
 
