@@ -18,4 +18,16 @@ public sealed record ModelProgram(
     IReadOnlyList<ProgramBuffer> Buffers,
     IReadOnlyList<WeightSpec> Weights,
     IReadOnlyList<LoraSlice> Slices,
-    IReadOnlyList<ProgramOp> Ops);
+    IReadOnlyList<ProgramOp> Ops)
+{
+    /// <summary>The experts of its layers; null where no layer has any.</summary>
+    public MixtureShape? Mixture { get; init; }
+
+    /// <summary>Rows of the largest buffer of a kind, in a step of so many rows and outputs.</summary>
+    public int RowsOf(BufferRows kind, int rows, int outputs) => kind switch
+    {
+        BufferRows.Output => outputs,
+        BufferRows.Choice => checked(rows * (Mixture?.ChoiceCount ?? 1)),
+        _ => rows,
+    };
+}

@@ -8,6 +8,9 @@ public enum BufferRows
 
     /// <summary>One row per output (sampled or scored position) of the step.</summary>
     Output,
+
+    /// <summary>One row per token of the step and expert that it chose (<see cref="RouteOp"/>), sorted by expert, then by token.</summary>
+    Choice,
 }
 
 /// <summary>The element type of a buffer.</summary>

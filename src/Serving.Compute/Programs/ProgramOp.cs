@@ -40,7 +40,10 @@ public sealed record EmbedOp(int Output, int Weight, float Scale = 1) : ProgramO
 /// </summary>
 public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon, bool Accumulate = false) : ProgramOp;
 
-/// <summary>output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>.</summary>
+/// <summary>
+/// output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>. Of rows per choice every one meets its
+/// expert's matrix (<see cref="WeightSpec.Experts"/>); such a Linear has neither bias nor deltas.
+/// </summary>
 public sealed record LinearOp(int Input, int Output, int Weight, int? Bias, LinearOutput Mode, IReadOnlyList<LoraSlice> Slices) : ProgramOp;
 
 /// <summary>
@@ -67,6 +70,19 @@ public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Sc
 
 /// <summary>output (bf16) = activation(gate) · up in fp32; input (bf16) is [gate | up].</summary>
 public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu) : ProgramOp;
+
+/// <summary>
+/// Chooses the experts of every row by input, fp32 [rows, experts]: those with the largest logits, as many as <see cref="MixtureShape.ChoiceCount"/> says, the lowest expert
+/// first where two are equal. A choice's weight is its share of the softmax over all experts, in fp32, or with <paramref name="Renormalize"/> over the chosen. What it finds
+/// holds for the operations that follow, up to the next of its kind.
+/// </summary>
+public sealed record RouteOp(int Input, bool Renormalize) : ProgramOp;
+
+/// <summary>output (a row per choice) = the input row (bf16) of the token whose choice it is.</summary>
+public sealed record DispatchOp(int Input, int Output) : ProgramOp;
+
+/// <summary>output (fp32) += Σ weight · input (fp32, a row per choice) over the row's choices in the order of their logits, summed from zero and added unrounded.</summary>
+public sealed record CombineOp(int Input, int Output) : ProgramOp;
 
 /// <summary>output[i] = input[row of output i], fp32: the rows that go on to logits.</summary>
 public sealed record GatherOp(int Input, int Output) : ProgramOp;

@@ -8,7 +8,8 @@ public static class ProgramQuantization
 {
     /// <summary>
     /// The program with its matrices in a format. What ids go through, the embedding and the matrix of the logits, stays at eight bits at least: an error there meets
-    /// every token and is averaged away by no layer after it.
+    /// every token and is averaged away by no layer after it. What chooses experts is left as it is: it is small, and a token that goes to another expert is computed otherwise
+    /// altogether.
     /// </summary>
     public static ModelProgram Apply(ModelProgram program, WeightFormat format)
     {
@@ -19,7 +20,17 @@ public static class ProgramQuantization
         }
 
         var heads = program.Ops.OfType<LogitsOp>().Select(op => op.Weight).ToHashSet();
-        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, heads.Contains(weight.Index), format) })] };
+        var routers = RoutersOf(program);
+        return program with
+        {
+            Weights = [.. program.Weights.Select(weight => routers.Contains(weight.Index) ? weight : weight with { Format = FormatOf(weight, heads.Contains(weight.Index), format) })],
+        };
+    }
+
+    private static HashSet<int> RoutersOf(ModelProgram program)
+    {
+        var logits = program.Ops.OfType<RouteOp>().Select(op => op.Input).ToHashSet();
+        return [.. program.Ops.OfType<LinearOp>().Where(op => logits.Contains(op.Output)).Select(op => op.Weight)];
     }
 
     private static WeightFormat FormatOf(WeightSpec weight, bool isHead, WeightFormat format) => weight.Kind switch

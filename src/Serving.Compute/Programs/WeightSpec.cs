@@ -25,6 +25,15 @@ public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, W
     /// <summary>How its elements are kept; vectors are always as they come.</summary>
     public WeightFormat Format { get; init; } = WeightFormat.BFloat16;
 
+    /// <summary>
+    /// Matrices of so many experts, one behind the other, each with an equal share of the rows. A Linear multiplies a row of its input with the matrix of the expert that
+    /// the row was sorted to.
+    /// </summary>
+    public int Experts { get; init; } = 1;
+
+    /// <summary>Rows of one expert's matrix: all of them where there is only one.</summary>
+    public int RowsPerExpert => Rows / Experts;
+
     /// <summary>Added in fp32 to every element of a vector as it is loaded, and not rounded: 1 for norms whose checkpoint holds the difference from 1 (Gemma).</summary>
     public float Offset { get; init; }
 }

@@ -68,6 +68,42 @@ public abstract partial class BackendContract
         }
     }
 
+    /// <summary>
+    /// Experts, with an adapter on attention and without. Of random models the first is taken in which no choice is so close that roundings could make it another, since
+    /// then the rest is another model.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Execute_Mixture_MatchesReference(bool renormalize)
+    {
+        for (var seed = 1; ; seed++)
+        {
+            var test = TestProgram.Create(Adjust(TestShape.Mixture with { Renormalize = renormalize }), seed);
+            var adapter = test.CreateAdapter(5, slice => 1 + (slice.Index * 5 % 23));
+            int[] tokens = Tokens(test, 12, seed);
+            int[] positions = [.. Enumerable.Range(0, tokens.Length)];
+            ReferenceModel[] references = [new(test, null, Factory.Rounds), new(test, adapter, Factory.Rounds)];
+            double[][][] expected = [.. references.Select(reference => reference.Run(tokens, positions))];
+            if (references.Min(reference => reference.ClosestChoice) < 0.04)
+            {
+                continue;
+            }
+
+            using var session = new BackendSession(Factory, test);
+            int[] slots = [-1, session.AddAdapter(adapter)];
+            for (var i = 0; i < slots.Length; i++)
+            {
+                session.Inputs.Clear();
+                new TestSequence(session, slots[i]).AddChunk(tokens, every: Greedy);
+                session.Execute();
+                Array.ForEach(positions, position => AssertClose(expected[i][position], session.Logits(position), $"seed {seed} position {position} adapter {slots[i]}"));
+            }
+
+            return;
+        }
+    }
+
     /// <summary>Contexts that end before, at and behind the boundaries of attention's blocks of 32 and splits of 512, computed in one chunk and token by token.</summary>
     [Fact]
     public void Execute_ContextOverSplits_MatchesReference() => CompareLong(window: 0, [30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059], stepwise: 1022);

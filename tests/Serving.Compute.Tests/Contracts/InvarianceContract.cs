@@ -30,6 +30,7 @@ public abstract class InvarianceContract
         ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
         ["gemma2"] = (TestShape.Gemma2, 75),
         ["gemma3"] = (TestShape.Gemma3, 75),
+        ["mixture"] = (TestShape.Mixture with { Experts = 7, Choices = 3 }, 75),
         ["long window"] = (TestShape.Gemma3 with { Layers = 1, Window = 530 }, 1090),
         ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
     };

@@ -42,6 +42,12 @@ internal sealed class TestProgramBuilder
             AddAttention(layer, projected, normed, qkv, queries, attended);
             AddOntoResidual("after_attention_norm", projected, residual);
             _ops.Add(new RmsNormOp(residual, normed, Vector("post_norm", s.Hidden), TestProgram.Epsilon));
+            if (s.Experts > 0)
+            {
+                AddMixture(normed, residual);
+                continue;
+            }
+
             AddLinear(layer, normed, gateUp, "gate_up", null, LinearOutput.Round, (Projection.Gate, s.Intermediate), (Projection.Up, s.Intermediate));
             _ops.Add(new GateMulOp(gateUp, activated, s.Gemma ? GateActivation.GeluTanh : GateActivation.Silu));
             AddLinear(layer, activated, projected, "down", null, s.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Down, s.Hidden));
@@ -50,7 +56,10 @@ internal sealed class TestProgramBuilder
 
         AddHead(residual, embedding);
         var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary);
-        var program = new ModelProgram("test", shape, s.Window == 0 ? Rope(10_000) : RopeTable.Join(Rope(10_000), Rope(500)), _buffers, _weights, _slices, _ops);
+        var program = new ModelProgram("test", shape, s.Window == 0 ? Rope(10_000) : RopeTable.Join(Rope(10_000), Rope(500)), _buffers, _weights, _slices, _ops)
+        {
+            Mixture = s.Experts > 0 ? new MixtureShape(s.Experts, s.Choices) : null,
+        };
         return ProgramQuantization.Apply(program, s.Format);
     }
 
@@ -64,6 +73,31 @@ internal sealed class TestProgramBuilder
         {
             _ops.Add(new RmsNormOp(projected, residual, Vector(name, _shape.Hidden), TestProgram.Epsilon, Accumulate: true));
         }
+    }
+
+    /// <summary>An MLP of experts, its buffers shared by the layers.</summary>
+    private void AddMixture(int normed, int residual)
+    {
+        var s = _shape;
+        var routed = Buffer("routed", s.Experts, BufferElement.Float32);
+        _ops.Add(new LinearOp(normed, routed, Weight("router", s.Experts, s.Hidden, WeightKind.Matrix), null, LinearOutput.Keep, []));
+        _ops.Add(new RouteOp(routed, s.Renormalize));
+        var input = Buffer("dispatched", s.Hidden, BufferElement.BFloat16, BufferRows.Choice);
+        var gateUp = Buffer("experts_gate_up", 2 * s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
+        var activated = Buffer("experts_activated", s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
+        var projected = Buffer("experts_down", s.Hidden, BufferElement.Float32, BufferRows.Choice);
+        _ops.Add(new DispatchOp(normed, input));
+        _ops.Add(new LinearOp(input, gateUp, Experts("experts_gate_up", 2 * s.Intermediate, s.Hidden), null, LinearOutput.Round, []));
+        _ops.Add(new GateMulOp(gateUp, activated));
+        _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), null, LinearOutput.Keep, []));
+        _ops.Add(new CombineOp(projected, residual));
+    }
+
+    private int Experts(string name, int rows, int columns)
+    {
+        var weight = Weight(name, _shape.Experts * rows, columns, WeightKind.Matrix);
+        _weights[weight] = _weights[weight] with { Experts = _shape.Experts };
+        return weight;
     }
 
     private void AddAttention(int layer, int projected, int normed, int qkv, int queries, int attended)
@@ -107,6 +141,11 @@ internal sealed class TestProgramBuilder
 
     private int Buffer(string name, int columns, BufferElement element, BufferRows rows = BufferRows.Step)
     {
+        if (_buffers.FindIndex(buffer => buffer.Name == name) is >= 0 and var there)
+        {
+            return there;
+        }
+
         _buffers.Add(new ProgramBuffer(name, columns, element, rows));
         return _buffers.Count - 1;
     }

@@ -11,6 +11,9 @@ public sealed record TestShape
     /// <summary>Gemma 3 in small: heads wider than their share of the residual stream, normed; two rotary tables.</summary>
     public static TestShape Gemma3 { get; } = new() { Gemma = true, Window = 9, HeadNorm = true, Layers = 3, Heads = 4, KvHeads = 1, HeadSize = 64, Hidden = 80 };
 
+    /// <summary>Experts whose width is no multiple of anything, and more of them than a few rows choose.</summary>
+    public static TestShape Mixture { get; } = new() { Experts = 5, Intermediate = 44, Hidden = 72 };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -52,6 +55,15 @@ public sealed record TestShape
 
     /// <summary>Bound of the logits; 0 for none.</summary>
     public float LogitCap { get; init; }
+
+    /// <summary>Experts of every layer's MLP, each as wide as <see cref="Intermediate"/> says; 0 for an MLP of one.</summary>
+    public int Experts { get; init; }
+
+    /// <summary>Experts that a token goes through.</summary>
+    public int Choices { get; init; } = 2;
+
+    /// <summary>Whether the weights of a token's choices add up to 1.</summary>
+    public bool Renormalize { get; init; } = true;
 
     /// <summary>The format of the matrices.</summary>
     public WeightFormat Format { get; init; }

@@ -21,6 +21,9 @@ public sealed class ReferenceModel
     /// <summary>A pass of several ranks over their parts.</summary>
     public ReferenceModel(IReadOnlyList<ReferenceRank> ranks) => _ranks = ranks;
 
+    /// <summary>How near any choice of an expert was to being another, see <see cref="ReferenceRank.ClosestChoice"/>.</summary>
+    public double ClosestChoice => _ranks.Min(rank => rank.ClosestChoice);
+
     /// <summary>The logits of every position of a sequence, as the first rank has them.</summary>
     public double[][] Run(IReadOnlyList<int> tokens, IReadOnlyList<int> positions) => RunAll(tokens, positions)[0];
 

@@ -15,6 +15,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     private readonly Dictionary<int, double[][]> _buffers = [];
     private readonly Dictionary<int, double[][]> _keysAndValues = [];
     private readonly Dictionary<int, double[]> _elements = [];
+    private (int Expert, double Weight)[][] _choices = [];
     private IReadOnlyList<int> _tokens = [];
     private IReadOnlyList<int> _positions = [];
 
@@ -23,6 +24,9 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
 
     /// <summary>What is sampled from.</summary>
     public double[][] Logits => _buffers[((SampleOp)program.Ops[^1]).Input];
+
+    /// <summary>How near any row's last choice came to the expert that it did not choose, as a part of its logits' spread.</summary>
+    public double ClosestChoice { get; private set; } = double.PositiveInfinity;
 
     /// <summary>The rows of a buffer.</summary>
     public double[][] this[int buffer]
@@ -67,6 +71,18 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             case GateMulOp gate:
                 _buffers[gate.Output] = Map(_buffers[gate.Input], x => Rounded(gate.Activation == GateActivation.Silu ? ReferenceOps.SiluMul(x) : ReferenceOps.GeluMul(x)));
                 break;
+            case RouteOp route:
+                _choices = [.. _buffers[route.Input].Select(logits => Choose(logits, route.Renormalize))];
+                break;
+            case DispatchOp dispatch:
+                _buffers[dispatch.Output] = [.. _buffers[dispatch.Input].SelectMany((x, row) => _choices[row].Select(_ => x))];
+                break;
+            case CombineOp combine:
+                var parts = _buffers[combine.Input];
+                _buffers[combine.Output] = Sum(_buffers[combine.Output], [.. _choices.Select((choices, row) => choices
+                    .Select((choice, i) => Array.ConvertAll(parts[(row * choices.Length) + i], value => value * choice.Weight))
+                    .Aggregate((a, b) => [.. a.Zip(b, (u, v) => u + v)]))]);
+                break;
             case GatherOp gather:
                 _buffers[gather.Output] = _buffers[gather.Input];
                 break;
@@ -90,16 +106,31 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     public void Finish(int index, IReadOnlyList<double[][]> shrunk)
     {
         var op = (LinearOp)program.Ops[index];
-        double[][] sums = [.. _buffers[op.Input].Select((x, row) => Finish(op, x, [.. shrunk.Select(slice => slice[row])]))];
+        double[][] sums = [.. _buffers[op.Input].Select((x, row) => Finish(op, x, ExpertOf(op, row), [.. shrunk.Select(slice => slice[row])]))];
         _buffers[op.Output] = op.Mode == LinearOutput.Accumulate ? Sum(_buffers[op.Output], sums) : sums;
     }
 
     /// <summary>Row by row and column by column.</summary>
     public static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => u + v).ToArray())];
 
-    private double[] Finish(LinearOp op, double[] x, IReadOnlyList<double[]> shrunk)
+    /// <summary>The experts with the largest logits, and what the softmax gives them.</summary>
+    private (int Expert, double Weight)[] Choose(double[] logits, bool renormalize)
     {
-        var y = Multiply(x, op.Weight, 0, program.Weights[op.Weight].Rows);
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(expert => logits[expert]).ToArray();
+        var count = program.Mixture!.ChoiceCount;
+        var spread = Math.Sqrt(logits.Average(value => value * value));
+        ClosestChoice = count < order.Length ? Math.Min(ClosestChoice, (logits[order[count - 1]] - logits[order[count]]) / spread) : ClosestChoice;
+        var total = order.Take(renormalize ? count : order.Length).Sum(expert => Math.Exp(logits[expert]));
+        return [.. order.Take(count).Select(expert => (expert, Math.Exp(logits[expert]) / total))];
+    }
+
+    private int ExpertOf(LinearOp op, int row) =>
+        program.Buffers[op.Input].Rows == BufferRows.Choice ? _choices[row / program.Mixture!.ChoiceCount][row % program.Mixture.ChoiceCount].Expert : 0;
+
+    private double[] Finish(LinearOp op, double[] x, int expert, IReadOnlyList<double[]> shrunk)
+    {
+        var rows = program.Weights[op.Weight].RowsPerExpert;
+        var y = Multiply(x, op.Weight, expert * rows, rows);
         if (op.Bias is { } bias)
         {
             y = [.. y.Zip(Row(bias, 0), (a, b) => a + b)];

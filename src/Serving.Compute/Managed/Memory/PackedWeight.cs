@@ -7,7 +7,7 @@ namespace Serving.Compute.Managed.Memory;
 
 /// <summary>
 /// A weight as kernels read it. A matrix is cut into panels of 32 outputs: [panel][input][16 pairs] in bf16, pair i holding outputs i and i + 16 of the
-/// panel, so that a shift and a mask widen one load to two vectors. Outputs past the end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats.
+/// panel, so that a shift and a mask widen one load to two vectors. Every expert begins a panel; outputs past its end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats.
 /// </summary>
 internal sealed unsafe class PackedWeight : IDisposable
 {
@@ -41,13 +41,16 @@ internal sealed unsafe class PackedWeight : IDisposable
         }
     }
 
-    /// <summary>Number of panels.</summary>
-    public int PanelCount => (_spec.Rows + PanelWidth - 1) / PanelWidth;
+    /// <summary>Number of panels of one expert's matrix: of the whole where it is the only one.</summary>
+    public int PanelCount => (_spec.RowsPerExpert + PanelWidth - 1) / PanelWidth;
+
+    /// <summary>Outputs of one expert's matrix.</summary>
+    public int RowsPerExpert => _spec.RowsPerExpert;
 
     /// <summary>Inputs of a matrix, elements of a vector.</summary>
     public int Columns => _spec.Columns;
 
-    /// <summary>Outputs.</summary>
+    /// <summary>Outputs, of all experts.</summary>
     public int Rows => _spec.Rows;
 
     /// <summary>The elements of a vector, zero up to a whole number of panels.</summary>
@@ -59,7 +62,7 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>Bytes that a weight takes.</summary>
     public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector ? RoundUp(spec.Columns) * sizeof(float)
         : spec.Format != WeightFormat.BFloat16 ? IntegerMatrix.BytesOf(spec)
-        : checked(RoundUp(spec.Rows) * spec.Columns * sizeof(ushort));
+        : checked(RoundUp(spec.RowsPerExpert) * spec.Experts * spec.Columns * sizeof(ushort));
 
     /// <summary>A panel's elements.</summary>
     public ushort* Panel(int panel) => _panels!.Pointer + ((long)panel * _spec.Columns * PanelWidth);
@@ -86,9 +89,9 @@ internal sealed unsafe class PackedWeight : IDisposable
         var rows = values.Length / _spec.Columns;
         for (var row = 0; row < rows;)
         {
-            var inPanel = (first + row) % PanelWidth;
-            var count = Math.Min(PanelWidth - inPanel, rows - row);
-            PackPanel(Panel((first + row) / PanelWidth), inPanel, count, values[(row * _spec.Columns)..]);
+            var (panel, inPanel, left) = PlaceOf(first + row);
+            var count = Math.Min(left, rows - row);
+            PackPanel(Panel(panel), inPanel, count, values[(row * _spec.Columns)..]);
             row += count;
         }
     }
@@ -102,7 +105,8 @@ internal sealed unsafe class PackedWeight : IDisposable
             return;
         }
 
-        var source = Panel(row / PanelWidth) + PositionOf(row % PanelWidth);
+        var (panel, inPanel, _) = PlaceOf(row);
+        var source = Panel(panel) + PositionOf(inPanel);
         for (var k = 0; k < _spec.Columns; k++)
         {
             destination[k] = BFloat16Bits.ToSingle(source[(long)k * PanelWidth]);
@@ -120,6 +124,14 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>Where output <paramref name="column"/> of a run of 32 lies among its 16 pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int PositionOf(int column) => (column % Half * 2) + (column / Half);
+
+    /// <summary>The panel of an output, where it is in it, and how many outputs of its expert the panel holds from there on.</summary>
+    private (int Panel, int InPanel, int Left) PlaceOf(int row)
+    {
+        var (expert, output) = (row / _spec.RowsPerExpert, row % _spec.RowsPerExpert);
+        var inPanel = output % PanelWidth;
+        return ((expert * PanelCount) + (output / PanelWidth), inPanel, Math.Min(PanelWidth - inPanel, _spec.RowsPerExpert - output));
+    }
 
     private static long RoundUp(int count) => ((long)count + PanelWidth - 1) / PanelWidth * PanelWidth;
 

@@ -50,37 +50,58 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         _shrink?.Run();
         _quantize?.Run();
         var rows = State.RowsOf(_op.Input);
-        _stripPanels = rows == 1 ? LinearTiles.MaxPanels : 1;
+        _stripPanels = rows == 1 || IsOfExperts ? LinearTiles.MaxPanels : 1;
         _strips = (_weight.PanelCount + _stripPanels - 1) / _stripPanels;
-        var blocks = (rows + LinearTiles.MaxRows - 1) / LinearTiles.MaxRows;
-        State.Pool.Run(this, _strips * blocks, (long)rows * _weight.Rows * _weight.Columns);
+        var blocks = IsOfExperts ? State.Choices.Blocks.Length : (rows + LinearTiles.MaxRows - 1) / LinearTiles.MaxRows;
+        State.Pool.Run(this, _strips * blocks, (long)rows * _weight.RowsPerExpert * _weight.Columns);
     }
+
+    private bool IsOfExperts => State.Program.Buffers[_op.Input].Rows == BufferRows.Choice;
 
     /// <inheritdoc/>
     public override void Execute(int item, int worker)
     {
-        var firstRow = item / _strips * LinearTiles.MaxRows;
-        var rows = Math.Min(LinearTiles.MaxRows, State.RowsOf(_op.Input) - firstRow);
+        var block = BlockAt(item / _strips);
         var firstPanel = item % _strips * _stripPanels;
         var panels = Math.Min(_stripPanels, _weight.PanelCount - firstPanel);
         var tile = _tiles.Tile(worker);
-        Multiply(firstRow, rows, firstPanel, panels, tile);
-        for (var row = 0; row < rows; row++)
+        Multiply(block, firstPanel, panels, tile);
+        for (var row = 0; row < block.Count; row++)
         {
-            Finish(firstRow + row, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
+            Finish(block.First + row, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
         }
     }
 
-    private void Multiply(int firstRow, int rows, int firstPanel, int panels, float* tile)
+    /// <summary>Up to 64 rows that meet one expert's matrix.</summary>
+    private ExpertRows BlockAt(int index)
+    {
+        if (IsOfExperts)
+        {
+            return State.Choices.Blocks[index];
+        }
+
+        var first = index * LinearTiles.MaxRows;
+        return new ExpertRows(0, first, Math.Min(LinearTiles.MaxRows, State.RowsOf(_op.Input) - first));
+    }
+
+    private void Multiply(ExpertRows block, int firstPanel, int panels, float* tile)
     {
         var x = State.Buffers[_op.Input];
         if (_weight.Integers is not { } integers)
         {
-            GemmKernel<TL, TV>.Run(x.Row(firstRow), x.Stride, rows, _weight.Panel(firstPanel), panels, _weight.Columns, tile, LinearTiles.Stride);
+            var panel = _weight.Panel((block.Expert * _weight.PanelCount) + firstPanel);
+            GemmKernel<TL, TV>.Run(x.Row(block.First), x.Stride, block.Count, panel, panels, _weight.Columns, tile, LinearTiles.Stride);
+            return;
         }
-        else
+
+        // The outputs behind an expert's last are the next expert's: they are not computed, and the row's padding stays zero.
+        var output = firstPanel * Width;
+        var outputs = Math.Min(panels * Width, _weight.RowsPerExpert - output);
+        var rounded = State.Exact ? null : _tiles.Integers;
+        IntegerKernel.Run(x, rounded, block.First, block.Count, integers, (block.Expert * _weight.RowsPerExpert) + output, outputs, tile, LinearTiles.Stride);
+        for (var row = 0; outputs < panels * Width && row < block.Count; row++)
         {
-            IntegerKernel.Run(x, State.Exact ? null : _tiles.Integers, firstRow, rows, integers, firstPanel * Width, panels * Width, tile, LinearTiles.Stride);
+            new Span<float>(tile + (row * LinearTiles.Stride) + outputs, (panels * Width) - outputs).Clear();
         }
     }
 

@@ -35,7 +35,8 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         var workers = state.Pool.WorkerCount;
         var slices = state.Program.Ops.OfType<LinearOp>().Select(op => op.Slices.Count).DefaultIfEmpty().Max();
         var integerInputs = state.Program.Weights.Where(weight => weight.Format != WeightFormat.BFloat16).Select(weight => weight.Columns).DefaultIfEmpty().Max();
-        _linearTiles = new LinearTiles(workers, Math.Max(state.Limits.MaxRows, state.Limits.MaxOutputs), slices, integerInputs);
+        var rows = Math.Max(state.Program.RowsOf(BufferRows.Choice, state.Limits.MaxRows, 0), state.Limits.MaxOutputs);
+        _linearTiles = new LinearTiles(workers, Math.Max(rows, state.Limits.MaxRows), slices, integerInputs);
         _attentionTiles = new AttentionTiles(shape, state.Limits);
         _attention = new AttentionState[workers];
         for (var i = 0; i < workers; i++)
@@ -89,6 +90,9 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         RopeAndAppendOp rope => new RopeAndAppendWork<TL, TV>(_state, rope),
         PagedAttentionOp attention => new AttentionWork<TL, TV>(_state, attention, _attentionTiles, _attention),
         GateMulOp silu => new GateMulWork<TL, TV>(_state, silu),
+        RouteOp route => new RouteWork<TL, TV>(_state, route),
+        DispatchOp dispatch => new DispatchWork(_state, dispatch),
+        CombineOp combine => new CombineWork(_state, combine),
         GatherOp gather => new GatherWork(_state, gather),
         LogitsOp logits => new LinearWork<TL, TV>(_state, logits, _linearTiles),
         SampleOp sample => new SampleWork<TL, TV>(_state, sample),

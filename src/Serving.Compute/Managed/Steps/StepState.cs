@@ -26,7 +26,8 @@ internal sealed class StepState : IDisposable
         Pool = pool;
         Limits = limits;
         Exact = exact;
-        Buffers = [.. program.Buffers.Select(buffer => new ActivationBuffer(buffer, buffer.Rows == BufferRows.Step ? limits.MaxRows : limits.MaxOutputs))];
+        Buffers = [.. program.Buffers.Select(buffer => new ActivationBuffer(buffer, program.RowsOf(buffer.Rows, limits.MaxRows, limits.MaxOutputs)))];
+        Choices = new ExpertChoices(program.Mixture ?? new MixtureShape(1, 0), limits.MaxRows);
         _rowSlots = new int[limits.MaxRows];
         _tokens = new int[limits.MaxRows];
         _sampled = new int[limits.MaxOutputs];
@@ -57,6 +58,9 @@ internal sealed class StepState : IDisposable
     /// <summary>fp32 throughout.</summary>
     public bool Exact { get; }
 
+    /// <summary>Which experts the rows of the step chose last.</summary>
+    public ExpertChoices Choices { get; }
+
     /// <summary>The step being run.</summary>
     public StepInputs Inputs { get; private set; } = new();
 
@@ -79,7 +83,7 @@ internal sealed class StepState : IDisposable
     public int AdapterRowsCount { get; private set; }
 
     /// <summary>Rows that a buffer uses in this step.</summary>
-    public int RowsOf(int buffer) => Program.Buffers[buffer].Rows == BufferRows.Step ? Inputs.RowCount : Inputs.OutputCount;
+    public int RowsOf(int buffer) => Program.RowsOf(Program.Buffers[buffer].Rows, Inputs.RowCount, Inputs.OutputCount);
 
     /// <summary>Makes the tables of a step.</summary>
     public void Begin(StepInputs inputs, StepOutputs outputs)
