@@ -76,13 +76,15 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_buffer, columns); FIELD(srv_buffer, element); FIELD(srv_buffer, rows);
     SIZE(srv_weight);
     FIELD(srv_weight, rows); FIELD(srv_weight, columns); FIELD(srv_weight, kind); FIELD(srv_weight, format); FIELD(srv_weight, offset);
+    FIELD(srv_weight, experts);
     SIZE(srv_slice);
     FIELD(srv_slice, input_width); FIELD(srv_slice, output_offset); FIELD(srv_slice, output_width);
     SIZE(srv_program);
     FIELD(srv_program, struct_size); FIELD(srv_program, hidden_size); FIELD(srv_program, layer_count); FIELD(srv_program, head_count);
     FIELD(srv_program, kv_head_count); FIELD(srv_program, head_size); FIELD(srv_program, vocabulary_size); FIELD(srv_program, rope_positions);
     FIELD(srv_program, rope_pairs); FIELD(srv_program, op_count); FIELD(srv_program, buffer_count); FIELD(srv_program, weight_count);
-    FIELD(srv_program, slice_count); FIELD(srv_program, rope_tables); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
+    FIELD(srv_program, slice_count); FIELD(srv_program, rope_tables); FIELD(srv_program, expert_count);
+    FIELD(srv_program, choice_count); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
     FIELD(srv_program, slices); FIELD(srv_program, cosines); FIELD(srv_program, sines);
     SIZE(srv_pool);
     FIELD(srv_pool, struct_size); FIELD(srv_pool, page_count); FIELD(srv_pool, page_bytes); FIELD(srv_pool, adapter_slots); FIELD(srv_pool, max_rows);

@@ -60,12 +60,30 @@ bool indexes(int index, int count) { return index >= 0 && index < count; }
 
 bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool reads = op.kind == SRV_OP_EMBED || indexes(op.input, program.buffer_count);
-    const bool writes = op.kind == SRV_OP_SAMPLE || indexes(op.output, program.buffer_count);
+    const bool writes = op.kind == SRV_OP_SAMPLE || op.kind == SRV_OP_ROUTE || indexes(op.output, program.buffer_count);
     const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_RMS_NORM || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
-    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_SAMPLE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias)
+    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_COMBINE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias)
         && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
+}
+
+// Rows per choice come from a routing by as many logits as there are experts, and meet weights of as many; everything else knows nothing of experts.
+bool mixture_is_valid(const srv_program& program, const srv_op& op) {
+    const auto rows_of = [&program](int buffer) { return program.buffers[buffer].rows; };
+    const bool any = program.expert_count > 0;
+    switch (op.kind) {
+    case SRV_OP_ROUTE: return any && program.buffers[op.input].columns == program.expert_count && rows_of(op.input) == 0;
+    case SRV_OP_DISPATCH: return any && rows_of(op.input) == 0 && rows_of(op.output) == 2 && program.buffers[op.input].columns == program.buffers[op.output].columns;
+    case SRV_OP_COMBINE: return any && rows_of(op.input) == 2 && rows_of(op.output) == 0 && program.buffers[op.input].columns == program.buffers[op.output].columns;
+    case SRV_OP_LINEAR: {
+        const bool per_choice = rows_of(op.input) == 2;
+        return per_choice == (rows_of(op.output) == 2) && program.weights[op.weight].experts == (per_choice ? program.expert_count : 1)
+            && (!per_choice || (op.slice_count == 0 && op.bias < 0));
+    }
+    case SRV_OP_GATE_MUL: return rows_of(op.input) == rows_of(op.output);
+    default: return op.kind == SRV_OP_EMBED || rows_of(op.input) != 2;
+    }
 }
 
 bool program_is_valid(const srv_program& program) {
@@ -76,8 +94,18 @@ bool program_is_valid(const srv_program& program) {
         return false;
     }
 
+    if (program.expert_count < 0 || program.choice_count < 0 || program.choice_count > program.expert_count || (program.expert_count > 0 && program.choice_count == 0)) {
+        return false;
+    }
+
+    for (int i = 0; i < program.buffer_count; i++) {
+        if (program.buffers[i].columns <= 0 || program.buffers[i].rows < 0 || program.buffers[i].rows > 2) {
+            return false;
+        }
+    }
+
     for (int i = 0; i < program.op_count; i++) {
-        if (!op_is_valid(program, program.ops[i])) {
+        if (!op_is_valid(program, program.ops[i]) || !mixture_is_valid(program, program.ops[i])) {
             return false;
         }
     }
@@ -85,7 +113,8 @@ bool program_is_valid(const srv_program& program) {
     for (int i = 0; i < program.weight_count; i++) {
         const srv_weight& weight = program.weights[i];
         const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : SRV_FORMAT_INT4;
-        if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most) {
+        const bool shared = weight.experts == 1 || (weight.experts > 1 && weight.kind == 0 && weight.rows % weight.experts == 0);
+        if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most || !shared) {
             return false;
         }
     }
@@ -113,11 +142,13 @@ int64_t place_weights(Engine& engine) {
     int next_panel = 0;
     for (int i = 0; i < program.weight_count; i++) {
         Weight& weight = engine.weight_table[i];
-        weight = Weight{program.weights[i].rows, program.weights[i].columns, program.weights[i].kind, 0, 0, next_panel, offset, 0, program.weights[i].format, 0, program.weights[i].offset};
+        const srv_weight& from = program.weights[i];
+        weight = Weight{from.rows, from.columns, from.kind, 0, 0, next_panel, offset, 0, from.format, 0, from.offset, from.experts, from.rows / from.experts, 0};
         if (weight.kind == 2) {
             weight.bytes = round_up(int64_t{weight.columns} * 4, kAlign);
         } else {
             weight.panel_count = cut_panels(program, i, engine.panels + next_panel);
+            weight.expert_panels = weight.panel_count / weight.experts;
             weight.pairs = static_cast<int32_t>(round_up(weight.columns, kBlock) / 2);
             weight.blocks = static_cast<int32_t>(round_up(weight.columns, kBlockInputs) / kBlockInputs);
             weight.bytes = weight.panel_count * panel_bytes(weight);
@@ -136,6 +167,22 @@ int task_bound(const Engine& engine) {
     return engine.program.kv_head_count * (pool.max_sequences + pool.max_rows * engine.group / kAttentionRows + 1);
 }
 
+// Rows of the largest step that a buffer of a kind has.
+int64_t rows_of_kind(const Engine& engine, int kind) {
+    const int64_t rows = engine.limits.max_rows;
+    return kind == 0 ? rows : kind == 1 ? engine.limits.max_outputs : rows * engine.program.choice_count;
+}
+
+void carve_choices(Engine& engine, Carver& carver) {
+    const int64_t choices = rows_of_kind(engine, 2);
+    ExpertChoices& to = engine.choices;
+    to.experts = carver.take<int32_t>(choices);
+    to.weights = carver.take<float>(choices);
+    to.places = carver.take<int32_t>(choices);
+    to.rows = carver.take<int32_t>(choices);
+    to.starts = carver.take<int32_t>(engine.program.expert_count + 1);
+}
+
 void carve_integer_rows(Engine& engine, Carver& carver) {
     int blocks = 0;
     for (int i = 0; i < engine.program.weight_count; i++) {
@@ -143,7 +190,8 @@ void carve_integer_rows(Engine& engine, Carver& carver) {
         blocks = weight.format != SRV_FORMAT_BF16 && weight.blocks > blocks ? weight.blocks : blocks;
     }
 
-    const int64_t rows = engine.limits.max_rows > engine.limits.max_outputs ? engine.limits.max_rows : engine.limits.max_outputs;
+    const int64_t step_rows = rows_of_kind(engine, engine.program.expert_count > 0 ? 2 : 0);
+    const int64_t rows = step_rows > engine.limits.max_outputs ? step_rows : engine.limits.max_outputs;
     IntegerRows& to = engine.integer_rows;
     to.groups = 2 * blocks;
     to.stride = kBlockInputs * blocks + (blocks > 0 ? kBlockInputs : 0);  // off power-of-two strides
@@ -161,7 +209,7 @@ void carve_pool(Engine& engine, Carver& carver) {
 
         // Rows of bf16 are kept off power-of-two strides, which would map all rows of a tile to one set of the cache.
         const auto stride = static_cast<int32_t>(round_up(from.columns, kCellColumns) + (narrow ? kBlock : 0));
-        const int64_t rows = round_up(from.rows == 0 ? pool.max_rows : pool.max_outputs, kLanes);  // tiles read rows in sixteens
+        const int64_t rows = round_up(rows_of_kind(engine, from.rows) + (from.rows == 2 ? kLanes : 0), kLanes);  // tiles read rows in sixteens, from any on
         uint8_t* data = carver.take<uint8_t>(rows * stride * (narrow ? 2 : 4) + kAlign);
         engine.buffers[i] = Buffer{data, from.columns, from.element, from.rows, stride};
     }
@@ -174,6 +222,7 @@ void carve_pool(Engine& engine, Carver& carver) {
     engine.lora_stride = widest * kMaxRank;
     engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);  // room for either form
     carve_integer_rows(engine, carver);
+    carve_choices(engine, carver);
     engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
     engine.pending_tokens = carver.take<int32_t>(pool.max_rows);
     engine.row_slots = carver.take<int32_t>(int64_t{pool.max_rows} + pool.max_outputs);

@@ -22,9 +22,9 @@ constexpr int kMaxRank = 256;
 constexpr int kMaxTop = 20;
 constexpr int kAttentionRows = 32;  // packed (token, head) rows of one attention task
 
-// 16 outputs side by side. A panel never crosses the border of a LoRA slice, so it may hold fewer than 16.
+// 16 outputs side by side. A panel never crosses the border of a LoRA slice or of an expert, so it may hold fewer than 16.
 struct Panel {
-    int32_t first;   // first output column
+    int32_t first;   // first output column, of its expert
     int32_t count;   // outputs in use
     int32_t slice;   // program slice that covers them, or -1
 };
@@ -43,6 +43,19 @@ struct Weight {
     int32_t format;  // srv_format
     int32_t blocks;  // of 64 inputs, for integers
     float addend;    // of a vector's elements
+    int32_t experts;
+    int32_t expert_rows;    // outputs of one expert
+    int32_t expert_panels;  // panels of one expert
+};
+
+// Which experts the rows of a step chose in the layer that runs. Choice i of a row has the number row × choices + i; its place, sorted by expert and then by row, is
+// its row in the buffers that have one per choice.
+struct ExpertChoices {
+    int32_t* experts;  // by choice
+    float* weights;    // by choice
+    int32_t* places;   // by choice
+    int32_t* rows;     // by place
+    int32_t* starts;   // by expert: its first place; one more behind the last
 };
 
 // One activation buffer: Float32 as it is; BFloat16 as rounded floats or as bf16, whichever the instruction set's products read.
@@ -115,6 +128,7 @@ struct Engine {
     void* lora_values = nullptr;       // [row][slice of the Linear][kMaxRank]: x·Aᵀ, scaled and rounded, in the form of activations
     int32_t lora_stride = 0;
     IntegerRows integer_rows{};        // the rounded input of a Linear over integers
+    ExpertChoices choices{};
     int32_t* fed_tokens = nullptr;     // sampled by the previous step, one per output
     int32_t* pending_tokens = nullptr; // by row: the token that it was fed from there; -1 where the caller named it
     float* partials = nullptr;

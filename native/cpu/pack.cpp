@@ -120,9 +120,30 @@ bool pack_slice(const Engine& engine, const srv_adapter_slice& slice, const srv_
     return next == slice.run_count;
 }
 
+// The first panel of the expert that a row belongs to.
+int first_panel_of(const Weight& weight, int row) { return row / weight.expert_rows * weight.expert_panels; }
+
+// A panel's first row, counted over all experts.
+int row_of_panel(const Weight& weight, const Panel* panels, int panel) { return panel / weight.expert_panels * weight.expert_rows + panels[panel].first; }
+
+int cut_experts(const srv_weight& weight, Panel* panels) {
+    const int rows = weight.rows / weight.experts;
+    const int each = divide_up(rows, kLanes);
+    for (int i = 0; panels != nullptr && i < each * weight.experts; i++) {
+        const int first = i % each * kLanes;
+        panels[i] = Panel{first, rows - first < kLanes ? rows - first : kLanes, -1};
+    }
+
+    return each * weight.experts;
+}
+
 }  // namespace
 
 int cut_panels(const srv_program& program, int weight, Panel* panels) {
+    if (program.weights[weight].experts > 1) {
+        return cut_experts(program.weights[weight], panels);
+    }
+
     int count = 0;
     for (int column = 0; column < program.weights[weight].rows;) {
         int border = 0;
@@ -149,9 +170,10 @@ void pack_rows(const Engine& engine, const Weight& weight, int first_row, const 
     const Panel* panels = engine.panels + weight.first_panel;
     const int end = first_row + static_cast<int>(count / weight.columns);
     auto* base = reinterpret_cast<uint16_t*>(engine.weights.data + weight.offset);
-    for (int p = 0; p < weight.panel_count; p++) {
-        const int from = panels[p].first > first_row ? panels[p].first : first_row;
-        const int to = panels[p].first + panels[p].count < end ? panels[p].first + panels[p].count : end;
+    for (int p = first_panel_of(weight, first_row); p < weight.panel_count && row_of_panel(weight, panels, p) < end; p++) {
+        const int first = row_of_panel(weight, panels, p);
+        const int from = first > first_row ? first : first_row;
+        const int to = first + panels[p].count < end ? first + panels[p].count : end;
         if (from >= to) {
             continue;
         }
@@ -159,7 +181,7 @@ void pack_rows(const Engine& engine, const Weight& weight, int first_row, const 
         uint16_t* panel = base + static_cast<int64_t>(p) * weight.pairs * 2 * kLanes;
         const uint16_t* rows = values + static_cast<int64_t>(from - first_row) * weight.columns;
         for (int pair = 0; pair < (weight.columns + 1) / 2; pair++) {
-            uint16_t* line = panel + pair * 2 * kLanes + (from - panels[p].first) * 2;
+            uint16_t* line = panel + pair * 2 * kLanes + (from - first) * 2;
             const bool whole = 2 * pair + 1 < weight.columns;
             for (int r = 0; r < to - from; r++) {
                 const uint16_t* pairs = rows + static_cast<int64_t>(r) * weight.columns + 2 * pair;
@@ -182,10 +204,10 @@ void pack_integers(const Engine& engine, const Weight& weight, int first_row, in
     const Panel* panels = engine.panels + weight.first_panel;
     const int64_t bytes = panel_bytes(weight);
     const int64_t block_bytes = bytes / weight.blocks;
-    for (int p = 0; p < weight.panel_count; p++) {
+    for (int p = first_panel_of(weight, first_row); p < weight.panel_count && row_of_panel(weight, panels, p) < first_row + row_count; p++) {
         uint8_t* panel = engine.weights.data + weight.offset + p * bytes;
         for (int lane = 0; lane < panels[p].count; lane++) {
-            const int64_t row = panels[p].first + lane - first_row;
+            const int64_t row = row_of_panel(weight, panels, p) + lane - first_row;
             if (row < 0 || row >= row_count) {
                 continue;
             }

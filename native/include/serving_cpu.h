@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 5
+#define SRV_CPU_ABI_VERSION 6
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -72,7 +72,10 @@ typedef enum srv_op_kind {
     SRV_OP_GATE_MUL = 5,
     SRV_OP_GATHER = 6,
     SRV_OP_LOGITS = 7,
-    SRV_OP_SAMPLE = 8
+    SRV_OP_SAMPLE = 8,
+    SRV_OP_ROUTE = 9,     /* which experts a row goes through: holds up to the next of its kind */
+    SRV_OP_DISPATCH = 10, /* output, a row per choice = the row whose choice it is */
+    SRV_OP_COMBINE = 11   /* output += the sum of a row's choices, each times its weight */
 } srv_op_kind;
 
 /* One operation; fields that its kind does not use are -1 or 0. */
@@ -84,7 +87,7 @@ typedef struct srv_op {
     int32_t bias;        /* weight index or -1 */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh; route: 1 if the choices' weights add up to 1 */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
@@ -98,7 +101,7 @@ typedef struct srv_op {
 typedef struct srv_buffer {
     int32_t columns;
     int32_t element; /* 0 fp32, 1 bf16 */
-    int32_t rows;    /* 0 per step row, 1 per output */
+    int32_t rows;    /* 0 per step row, 1 per output, 2 per choice of a step row, sorted by expert */
 } srv_buffer;
 
 typedef struct srv_weight {
@@ -107,6 +110,7 @@ typedef struct srv_weight {
     int32_t kind;   /* 0 matrix, 1 embedding, 2 vector */
     int32_t format; /* srv_format; a vector's is bf16 */
     float offset;   /* added to a vector's elements as they are loaded, unrounded */
+    int32_t experts; /* matrices one behind the other, of rows / experts rows each; above 1 the Linear's input and output have a row per choice */
 } srv_weight;
 
 typedef struct srv_slice {
@@ -131,6 +135,8 @@ typedef struct srv_program {
     int32_t weight_count;
     int32_t slice_count;
     int32_t rope_tables;
+    int32_t expert_count; /* of a layer; 0 where no layer has any */
+    int32_t choice_count; /* experts that a row goes through */
     const srv_op* ops;
     const srv_buffer* buffers;
     const srv_weight* weights;

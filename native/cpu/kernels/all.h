@@ -42,6 +42,7 @@ SRV_INLINE void end_worker() {}
 #include "pages.h"
 #include "rows.h"
 #include "quantize.h"
+#include "mixture.h"
 #include "rope.h"
 #include "attention_blocks.h"
 #include "attention.h"

@@ -6,6 +6,7 @@ struct LinearCall {
     const Weight* weight;
     const Activation* x;
     int64_t x_stride;
+    int first_row;           // of input and output
     int rows;
     const int32_t* slots;    // adapter slot per row, or null when no row has one
     const float* bias;       // or null
@@ -193,8 +194,9 @@ static void linear_panels(const LinearCall& call, int first_panel, int panel_end
     constexpr int kStride = kColumnPanels * kLanes;
     for (int p = first_panel; p < panel_end; p += kColumnPanels) {
         const int count = panel_end - p < kColumnPanels ? panel_end - p : kColumnPanels;
-        for (int row = 0; row < call.rows; row += kRowTile) {
-            const int rows = call.rows - row < kRowTile ? call.rows - row : kRowTile;
+        const int end = call.first_row + call.rows;
+        for (int row = call.first_row; row < end; row += kRowTile) {
+            const int rows = end - row < kRowTile ? end - row : kRowTile;
             multiply_panels(call, p, count, row, rows, c, kStride);
             for (int j = 0; j < count;) {
                 const int together = panels_of_cell(call, panels + p + j, count - j);

@@ -1,13 +1,14 @@
 // A worker's way through a step: the op list in order, with a barrier between phases.
 
 SRV_INLINE int rows_of(const Engine& engine, const StepJob& job, int buffer) {
-    return engine.buffers[buffer].rows == 0 ? job.step->row_count : job.step->output_count;
+    const int kind = engine.buffers[buffer].rows;
+    return kind == 0 ? job.step->row_count : kind == 1 ? job.step->output_count : job.step->row_count * engine.program.choice_count;
 }
 
 static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int worker) {
     const Buffer& input = engine.buffers[op.input];
     const Buffer& output = engine.buffers[op.output];
-    const bool per_output = input.rows != 0;
+    const bool per_output = input.rows == 1;
     const int rows = rows_of(engine, job, op.input);
     const auto* x = reinterpret_cast<const Activation*>(input.data);
     const bool adapters = job.any_adapter && op.slice_count > 0;
@@ -38,7 +39,7 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     call.values = output.element == 0 ? reinterpret_cast<float*>(output.data) : nullptr;
     call.rounded = output.element == 0 ? nullptr : reinterpret_cast<Activation*>(output.data);
     call.stride = output.stride;
-    linear(call, worker);
+    (input.rows == 2 ? &linear_of_experts : &linear)(call, worker);
 }
 
 static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
@@ -58,6 +59,16 @@ static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
         break;
     case SRV_OP_GATE_MUL: (op.mode == 0 ? &gate_mul<Silu> : &gate_mul<Gelu>)(engine, op, rows_of(engine, job, op.input), worker); break;
     case SRV_OP_GATHER: gather(engine, job, op, worker); break;
+    case SRV_OP_ROUTE:
+        route(engine, job, op, worker);
+        engine.pool.barrier();
+        if (worker == 0) {
+            sort_choices(engine, job.step->row_count);
+        }
+
+        break;
+    case SRV_OP_DISPATCH: dispatch(engine, job, op, worker); break;
+    case SRV_OP_COMBINE: combine(engine, job, op, worker); break;
     case SRV_OP_SAMPLE: sample(engine, job, op, worker); break;
     default: break;
     }

@@ -54,6 +54,8 @@ internal sealed unsafe class NativeEngineHandle : SafeHandleZeroOrMinusOneIsInva
                 WeightCount = weights.Length,
                 SliceCount = slices.Length,
                 RopeTables = program.Rope.TableCount,
+                ExpertCount = program.Mixture?.ExpertCount ?? 0,
+                ChoiceCount = program.Mixture?.ChoiceCount ?? 0,
                 Ops = opTable,
                 Buffers = bufferTable,
                 Weights = weightTable,

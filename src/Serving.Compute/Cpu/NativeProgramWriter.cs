@@ -18,11 +18,21 @@ internal static class NativeProgramWriter
 
     /// <summary>The weights.</summary>
     public static NativeWeight[] Weights(ModelProgram program) =>
-        [.. program.Weights.Select(weight => new NativeWeight { Rows = weight.Rows, Columns = weight.Columns, Kind = (int)weight.Kind, Format = (int)weight.Format, Offset = weight.Offset })];
+        [.. program.Weights.Select(Convert)];
 
     /// <summary>The slices.</summary>
     public static NativeSlice[] Slices(ModelProgram program) =>
         [.. program.Slices.Select(slice => new NativeSlice { InputWidth = slice.InputWidth, OutputOffset = slice.OutputOffset, OutputWidth = slice.OutputWidth })];
+
+    private static NativeWeight Convert(WeightSpec weight) => new()
+    {
+        Rows = weight.Rows,
+        Columns = weight.Columns,
+        Kind = (int)weight.Kind,
+        Format = (int)weight.Format,
+        Offset = weight.Offset,
+        Experts = weight.Experts,
+    };
 
     private static NativeOp Convert(ProgramOp op) => op switch
     {
@@ -45,6 +55,9 @@ internal static class NativeProgramWriter
         },
         PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
         GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation },
+        RouteOp r => Op(NativeOpKind.Route, r.Input, -1, -1) with { Mode = r.Renormalize ? 1 : 0 },
+        DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
+        CombineOp c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
         GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
         LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap },
         SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),

@@ -72,6 +72,10 @@ internal sealed partial class TensorMap
             {
                 tensor.Expect(length);
             }
+            else if (weight.Experts > 1 && tensor.Shape.Count == 3)
+            {
+                tensor.Expect(weight.Experts, weight.RowsPerExpert, weight.Columns);
+            }
             else
             {
                 tensor.Expect(length, weight.Columns);

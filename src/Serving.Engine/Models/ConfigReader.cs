@@ -11,8 +11,10 @@ public static class ConfigReader
     /// <summary>Most tokens that end a sequence.</summary>
     public const int MaxEosIds = 256;
 
+    /// <summary>Widest MLP.</summary>
+    public const int MaxIntermediate = 1 << 20;
+
     private const int MaxWidth = 1 << 16;
-    private const int MaxIntermediate = 1 << 20;
     private const int MaxHeads = 1024;
     private const int MaxHeadSize = 1024;
     private const int MaxVocabulary = 1 << 22;

@@ -4,7 +4,7 @@ namespace Serving.Engine.Models;
 
 /// <summary>
 /// The decoder that all families share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
-/// norm, fused gate and up, gate·mul, down onto the residual; at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
+/// norm, fused gate and up, gate·mul, down onto the residual (or, in layers that have them, the same of the experts that a token chose); at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
 /// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual. Tensor names are Hugging Face's.
 /// </summary>
 internal sealed class DecoderProgram
@@ -20,6 +20,7 @@ internal sealed class DecoderProgram
     private readonly int _gateUp;
     private readonly int _activated;
     private readonly int _projected;
+    private readonly MixtureLayers? _mixture;
 
     private DecoderProgram(ModelConfig config)
     {
@@ -30,8 +31,13 @@ internal sealed class DecoderProgram
         _qkv = _writer.Buffer("qkv", _shape.QueryWidth + (2 * _shape.KvWidth), BufferElement.Float32);
         _query = _writer.Buffer("query", _shape.QueryWidth, BufferElement.BFloat16);
         _attended = _writer.Buffer("attended", _shape.QueryWidth, BufferElement.BFloat16);
-        _gateUp = _writer.Buffer("gate_up", 2 * _shape.IntermediateSize, BufferElement.BFloat16);
-        _activated = _writer.Buffer("activated", _shape.IntermediateSize, BufferElement.BFloat16);
+        _mixture = config.Mixture is { } mixture ? new MixtureLayers(_writer, mixture, _shape.HiddenSize) : null;
+        if (Enumerable.Range(0, _shape.LayerCount).Any(IsDense))
+        {
+            _gateUp = _writer.Buffer("gate_up", 2 * _shape.IntermediateSize, BufferElement.BFloat16);
+            _activated = _writer.Buffer("activated", _shape.IntermediateSize, BufferElement.BFloat16);
+        }
+
         _projected = config.PostNorms ? _writer.Buffer("projected", _shape.HiddenSize, BufferElement.Float32) : _residual;
     }
 
@@ -50,7 +56,7 @@ internal sealed class DecoderProgram
         }
 
         program.AddHead(embedding);
-        return program._writer.ToProgram(name, shape, program.CreateRope(positions));
+        return program._writer.ToProgram(name, shape, program.CreateRope(positions), config.Mixture?.Shape);
     }
 
     /// <summary>The model's table; then that of layers with a window, if it is another; then one that turns nothing, if layers want it.</summary>
@@ -79,6 +85,8 @@ internal sealed class DecoderProgram
 
         return window > 0 && _config.LocalRope is not null ? 1 : 0;
     }
+
+    private bool IsDense(int layer) => _config.Mixture is not { } mixture || mixture.DenseLayers.Contains(layer);
 
     private string LayerPrefix(int layer) => $"{_config.TensorPrefix}model.layers.{layer}.";
 
@@ -117,6 +125,12 @@ internal sealed class DecoderProgram
         var prefix = LayerPrefix(layer) + "mlp.";
         var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
         AddNorm(LayerPrefix(layer) + (_config.PostNorms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), _residual, _normed);
+        if (!IsDense(layer))
+        {
+            _mixture!.Add(layer, LayerPrefix(layer), _normed, _residual, _config.Activation);
+            return;
+        }
+
         var weight = _writer.Matrix(
             $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, "gate_up_proj", "gate_proj", 0, width), Part(prefix, "gate_up_proj", "up_proj", width, width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(

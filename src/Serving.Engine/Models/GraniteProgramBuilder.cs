@@ -3,14 +3,17 @@ using Serving.Compute.Programs;
 namespace Serving.Engine.Models;
 
 /// <summary>
-/// Granite 3 (dense): a Llama whose embeddings, scores, additions to the residual stream and logits have factors. No op has the last two: the residual stream is kept divided by its
+/// Granite 3, dense or with experts: a Llama whose embeddings, scores, additions to the residual stream and logits have factors. No op has the last two: the residual stream is kept divided by its
 /// factor m, so that o and down are added to it as they are, and what is not changed by it, since norms see the ratio of its elements alone, is
 /// <code>
 ///   r' = r ÷ m      embedding × (e ÷ m)      norm(r) with ε  =  norm(r') with ε ÷ m²      logits ÷ s  =  final norm's weight ÷ s, exact for a power of two
 /// </code>
 /// </summary>
-public sealed class GraniteProgramBuilder : IProgramBuilder
+/// <param name="architecture">The class name.</param>
+/// <param name="hasExperts">Whether its MLPs are mixtures of experts.</param>
+public sealed class GraniteProgramBuilder(string architecture, bool hasExperts) : IProgramBuilder
 {
+    private const string Experts = "num_local_experts";
     private const double Least = 1e-4;
     private const double Most = 1e4;
     private const string Embedding = "embedding_multiplier";
@@ -19,14 +22,15 @@ public sealed class GraniteProgramBuilder : IProgramBuilder
     private const string Logits = "logits_scaling";
 
     /// <inheritdoc/>
-    public string Architecture => "GraniteForCausalLM";
+    public string Architecture => architecture;
 
     /// <inheritdoc/>
     public ModelConfig ReadConfig(JsonFields fields)
     {
         ArgumentNullException.ThrowIfNull(fields);
         var attentionBias = fields.Flag("attention_bias", false);
-        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [Embedding, Residual, Attention, Logits] });
+        string[] experts = hasExperts ? [Experts, "num_experts_per_tok"] : [];
+        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [Embedding, Residual, Attention, Logits, .. experts] });
         var residual = fields.Number(Residual, Least, Most, 1);
         return config with
         {
@@ -38,6 +42,7 @@ public sealed class GraniteProgramBuilder : IProgramBuilder
             EmbeddingScale = (float)(fields.Number(Embedding, Least, Most, 1) / residual),
             AttentionScale = (float)fields.Number(Attention, Least, Most, 1),
             LogitScale = LogitScaleOf(fields),
+            Mixture = hasExperts ? new MixtureConfig(MixtureConfig.ReadShape(fields, Experts, 2), config.Shape.IntermediateSize, true, MixtureTensors.Granite) : null,
         };
     }
 

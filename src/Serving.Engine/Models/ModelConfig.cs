@@ -83,6 +83,9 @@ public sealed record ModelConfig
     /// <summary>Elements of a q or k head that are rotated, from the first on; null for all.</summary>
     public int? RotatedSize { get; init; }
 
+    /// <summary>The experts of layers whose MLP is a mixture; null where no layer's is.</summary>
+    public MixtureConfig? Mixture { get; init; }
+
     /// <summary>Tokens that end a sequence, as far as this file says; <see cref="GenerationConfig"/> may name more.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [];
 

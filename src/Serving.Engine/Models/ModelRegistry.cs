@@ -15,7 +15,10 @@ public static class ModelRegistry
         new Gemma3ProgramBuilder("Gemma3ForCausalLM", isPart: false),
         new Gemma3ProgramBuilder("Gemma3ForConditionalGeneration", isPart: true),
         new Phi3ProgramBuilder(),
-        new GraniteProgramBuilder(),
+        new GraniteProgramBuilder("GraniteForCausalLM", hasExperts: false),
+        new GraniteProgramBuilder("GraniteMoeForCausalLM", hasExperts: true),
+        new MixtralProgramBuilder(),
+        new Qwen3MoeProgramBuilder(),
         new SmolLm3ProgramBuilder(),
     ];
 

@@ -41,6 +41,14 @@ internal sealed class ProgramWriter
         return Add(new WeightSpec(_weights.Count, name, rows, columns, kind, stacked));
     }
 
+    /// <summary>The matrices of experts, one behind the other, stacked from parts of tensors.</summary>
+    public int Experts(string name, int columns, int experts, IEnumerable<WeightPart> parts)
+    {
+        var index = Matrix(name, columns, WeightKind.Matrix, [.. parts]);
+        _weights[index] = _weights[index] with { Experts = experts };
+        return index;
+    }
+
     /// <summary>A vector joined from tensors of the given lengths.</summary>
     public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors) => Vector(name, 0, tensors);
 
@@ -67,7 +75,8 @@ internal sealed class ProgramWriter
     public void Op(ProgramOp op) => _ops.Add(op);
 
     /// <summary>The program.</summary>
-    public ModelProgram ToProgram(string name, ModelShape shape, RopeTable rope) => new(name, shape, rope, _buffers, _weights, _slices, _ops);
+    public ModelProgram ToProgram(string name, ModelShape shape, RopeTable rope, MixtureShape? mixture = null) =>
+        new(name, shape, rope, _buffers, _weights, _slices, _ops) { Mixture = mixture };
 
     private static (List<WeightPart> Parts, int Total) Stack(ReadOnlySpan<(string Tensor, int Length)> tensors)
     {

@@ -19,6 +19,19 @@ public sealed class CpuEqualityTests
         Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 5)));
     }
 
+    /// <summary>Who multiplies an expert's panels changes nothing, whether its rows are many or one; which of few experts has rows differs from step to step.</summary>
+    [Theory]
+    [MemberData(nameof(InstructionSets))]
+    public void Execute_ExpertsOnOneOrManyThreads_SameBits(string instructionSet)
+    {
+        foreach (var (experts, format) in new[] { (9, WeightFormat.BFloat16), (3, WeightFormat.Int4) })
+        {
+            var alone = CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 1), format: format, experts: experts);
+            Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 2), format: format, experts: experts));
+            Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 5), poison: true, format: format, experts: experts));
+        }
+    }
+
     /// <summary>What a page held before is never read: neither slots beyond the valid ones nor ranks that are padding.</summary>
     [Theory]
     [MemberData(nameof(InstructionSets))]
@@ -42,13 +55,16 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Int4, "avx512-vnni")]
     public void Execute_MatricesOfIntegers_SameBitsWhateverMultiplies(WeightFormat format, string integers)
     {
-        var expected = CpuScenario.Run(CpuFactory.Of("avx2", threads: 1, integers: "avx2"), format: format);
-        foreach (var instructionSet in new[] { "avx2", "avx512" }.Where(CpuBackend.SupportedInstructionSets.Contains))
+        foreach (var experts in new[] { 0, 4 })
         {
-            Assert.Equal(expected, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 3, integers: integers), poison: true, format: format));
-        }
+            var expected = CpuScenario.Run(CpuFactory.Of("avx2", threads: 1, integers: "avx2"), format: format, experts: experts);
+            foreach (var instructionSet in new[] { "avx2", "avx512" }.Where(CpuBackend.SupportedInstructionSets.Contains))
+            {
+                Assert.Equal(expected, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 3, integers: integers), poison: true, format: format, experts: experts));
+            }
 
-        Assert.NotEqual(expected, CpuScenario.Run(CpuFactory.Of("avx2")));
+            Assert.NotEqual(expected, CpuScenario.Run(CpuFactory.Of("avx2"), experts: experts));
+        }
     }
 
     /// <summary>The emulated tiles are the real ones, and FMAs in the tiles' order are both.</summary>

@@ -17,9 +17,10 @@ internal static class CpuScenario
     /// <param name="factory">The backend.</param>
     /// <param name="poison">Fill every page with NaN first, as an adapter may have left it.</param>
     /// <param name="format">The format of the matrices.</param>
-    public static List<uint> Run(BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16)
+    /// <param name="experts">Experts of every layer; 0 for none.</param>
+    public static List<uint> Run(BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0)
     {
-        var test = TestProgram.Create(Shape with { Format = format });
+        var test = TestProgram.Create(Shape with { Format = format, Experts = experts });
         using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
         if (poison)
         {

@@ -69,8 +69,45 @@ internal sealed class PlainDecoder(TinyModel model)
 
     private double[] Mlp(string name, double[] x)
     {
+        var mixture = name[..^"mlp".Length] + "block_sparse_moe";
+        var router = new[] { name + ".gate", mixture + ".gate", mixture + ".router.layer" }.FirstOrDefault(router => model.Tensors.ContainsKey(router + ".weight"));
+        if (router is not null)
+        {
+            return Mixture(router == name + ".gate" ? name : mixture, Linear(router, x), x);
+        }
+
         var up = Linear(name + ".up_proj", x);
         return Linear(name + ".down_proj", [.. Linear(name + ".gate_proj", x).Select((gate, i) => Activated(gate) * up[i])]);
+    }
+
+    /// <summary>The most likely experts' MLPs, each by its share of the softmax: over all experts, or over the chosen where the family or its config says so.</summary>
+    private double[] Mixture(string name, double[] logits, double[] x)
+    {
+        var all = logits.Select(Math.Exp).ToArray();
+        var chosen = Enumerable.Range(0, all.Length).OrderByDescending(expert => all[expert]).Take(Int(model.Config, "num_experts_per_tok")).ToArray();
+        var total = (bool?)model.Config["norm_topk_prob"] ?? true ? chosen.Sum(expert => all[expert]) : all.Sum();
+        return chosen.Select(expert => Times(Expert(name, expert, x), all[expert] / total)).Aggregate(Add);
+    }
+
+    private double[] Expert(string name, int expert, double[] x)
+    {
+        if (model.Tensors.TryGetValue(name + ".input_linear.weight", out var stacked))
+        {
+            var width = (int)stacked.Shape[1] / 2;
+            var both = Stacked(name + ".input_linear.weight", expert, x);
+            return Stacked(name + ".output_linear.weight", expert, [.. both[..width].Select((gate, i) => Activated(gate) * both[width + i])]);
+        }
+
+        var (gates, ups, downs) = name.EndsWith("mlp", StringComparison.Ordinal) ? ("gate_proj", "up_proj", "down_proj") : ("w1", "w3", "w2");
+        var up = Linear($"{name}.experts.{expert}.{ups}", x);
+        return Linear($"{name}.experts.{expert}.{downs}", [.. Linear($"{name}.experts.{expert}.{gates}", x).Select((gate, i) => Activated(gate) * up[i])]);
+    }
+
+    private double[] Stacked(string name, int expert, double[] x)
+    {
+        var (shape, values) = model.Tensors[name];
+        var first = expert * shape[1] * shape[2];
+        return [.. Enumerable.Range(0, (int)shape[1]).Select(row => Enumerable.Range(0, x.Length).Sum(i => x[i] * values[first + (row * x.Length) + i]))];
     }
 
     private double Activated(double x) => _gemma ? 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * Math.Pow(x, 3))))) : x / (1 + Math.Exp(-x));

@@ -128,6 +128,44 @@ public sealed class TinyModel
         AddHeadNorms();
     }
 
+    /// <summary>
+    /// Gives layers, from <paramref name="firstLayer"/> on, six experts of width 40 in the place of their MLP, two of which a token goes through, under the names that the family has
+    /// for them.
+    /// </summary>
+    public void MakeMixture(int firstLayer = 0)
+    {
+        const int Experts = 6;
+        const int Width = 40;
+        var family = (string)Config["architectures"]![0]!;
+        var isQwen = family.StartsWith("Qwen", StringComparison.Ordinal);
+        Config[isQwen ? "num_experts" : "num_local_experts"] = Experts;
+        Config["num_experts_per_tok"] = 2;
+        Config[isQwen ? "moe_intermediate_size" : "intermediate_size"] = Width;
+        for (var layer = firstLayer; layer < Layers; layer++)
+        {
+            var prefix = $"model.layers.{layer}.";
+            Tensors.Remove(prefix + "mlp.gate_proj.weight");
+            Tensors.Remove(prefix + "mlp.up_proj.weight");
+            Tensors.Remove(prefix + "mlp.down_proj.weight");
+            if (family.StartsWith("Granite", StringComparison.Ordinal))
+            {
+                Add(prefix + "block_sparse_moe.router.layer.weight", Experts, Hidden);
+                Add(prefix + "block_sparse_moe.input_linear.weight", Experts, 2 * Width, Hidden);
+                Add(prefix + "block_sparse_moe.output_linear.weight", Experts, Hidden, Width);
+                continue;
+            }
+
+            var (part, gate, up, down) = isQwen ? ("mlp", "gate_proj", "up_proj", "down_proj") : ("block_sparse_moe", "w1", "w3", "w2");
+            Add($"{prefix}{part}.gate.weight", Experts, Hidden);
+            for (var expert = 0; expert < Experts; expert++)
+            {
+                Add($"{prefix}{part}.experts.{expert}.{gate}.weight", Width, Hidden);
+                Add($"{prefix}{part}.experts.{expert}.{up}.weight", Width, Hidden);
+                Add($"{prefix}{part}.experts.{expert}.{down}.weight", Hidden, Width);
+            }
+        }
+    }
+
     /// <summary>Makes the decoder a part of a model that sees images, whose tensors have names of either spelling, and adds one tensor of the part that does.</summary>
     public void MakePart(string decoder = "language_model.model.", string vision = "vision_tower.")
     {

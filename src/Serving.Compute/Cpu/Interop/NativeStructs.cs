@@ -49,6 +49,9 @@ internal enum NativeOpKind
     Gather,
     Logits,
     Sample,
+    Route,
+    Dispatch,
+    Combine,
 }
 
 /// <summary>srv_buffer.</summary>
@@ -69,6 +72,7 @@ internal struct NativeWeight
     public int Kind;
     public int Format;
     public float Offset;
+    public int Experts;
 }
 
 /// <summary>srv_slice.</summary>
@@ -98,6 +102,8 @@ internal unsafe struct NativeProgram
     public int WeightCount;
     public int SliceCount;
     public int RopeTables;
+    public int ExpertCount;
+    public int ChoiceCount;
     public NativeOp* Ops;
     public NativeBufferInfo* Buffers;
     public NativeWeight* Weights;

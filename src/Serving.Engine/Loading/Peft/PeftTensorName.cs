@@ -48,6 +48,9 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
             ("modules_to_save", "modules_to_save"),
             (".lora_B.bias", "lora_bias"),
             (".base_layer.", "a saved base layer"),
+            (".experts.", "a LoRA of an expert"),
+            (".mlp.gate.", "a LoRA of what chooses experts"),
+            (".block_sparse_moe.", "a LoRA of experts or of what chooses them"),
         })
         {
             if (name.Contains(mark, StringComparison.Ordinal))

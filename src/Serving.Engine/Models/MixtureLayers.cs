@@ -1,0 +1,51 @@
+using Serving.Compute.Programs;
+
+namespace Serving.Engine.Models;
+
+/// <summary>
+/// The layers' mixtures of experts: the router's logits, the choices, their rows sorted by expert, fused gate and up of each expert, gate·mul, down, and the choices put together
+/// onto the residual stream.
+/// </summary>
+internal sealed class MixtureLayers
+{
+    private readonly ProgramWriter _writer;
+    private readonly MixtureConfig _mixture;
+    private readonly int _hidden;
+    private readonly int _routed;
+    private readonly int _dispatched;
+    private readonly int _gateUp;
+    private readonly int _activated;
+    private readonly int _projected;
+
+    /// <summary>Takes the buffers.</summary>
+    public MixtureLayers(ProgramWriter writer, MixtureConfig mixture, int hidden)
+    {
+        (_writer, _mixture, _hidden) = (writer, mixture, hidden);
+        _routed = writer.Buffer("routed", mixture.Shape.ExpertCount, BufferElement.Float32);
+        _dispatched = writer.Buffer("dispatched", hidden, BufferElement.BFloat16, BufferRows.Choice);
+        _gateUp = writer.Buffer("experts gate_up", 2 * mixture.Width, BufferElement.BFloat16, BufferRows.Choice);
+        _activated = writer.Buffer("experts activated", mixture.Width, BufferElement.BFloat16, BufferRows.Choice);
+        _projected = writer.Buffer("experts down", hidden, BufferElement.Float32, BufferRows.Choice);
+    }
+
+    /// <summary>Adds a layer's.</summary>
+    /// <param name="layer">The layer's number.</param>
+    /// <param name="prefix">What its tensors' names begin with.</param>
+    /// <param name="normed">The input.</param>
+    /// <param name="residual">The residual stream.</param>
+    /// <param name="activation">What gates go through.</param>
+    public void Add(int layer, string prefix, int normed, int residual, GateActivation activation)
+    {
+        var (experts, tensors) = (_mixture.Shape.ExpertCount, _mixture.Tensors);
+        var router = _writer.Matrix($"layer {layer} router", _hidden, WeightKind.Matrix, ($"{prefix}{tensors.Router}.weight", experts));
+        _writer.Op(new LinearOp(normed, _routed, router, null, LinearOutput.Keep, []));
+        _writer.Op(new RouteOp(_routed, _mixture.Renormalize));
+        _writer.Op(new DispatchOp(normed, _dispatched));
+        var gateUp = _writer.Experts($"layer {layer} experts gate_up", _hidden, experts, tensors.GateUpParts(prefix, experts, _mixture.Width));
+        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, null, LinearOutput.Round, []));
+        _writer.Op(new GateMulOp(_gateUp, _activated, activation));
+        var down = _writer.Experts($"layer {layer} experts down", _mixture.Width, experts, tensors.DownParts(prefix, experts, _hidden));
+        _writer.Op(new LinearOp(_activated, _projected, down, null, LinearOutput.Keep, []));
+        _writer.Op(new CombineOp(_projected, residual));
+    }
+}
