@@ -51,6 +51,9 @@ public sealed record EngineDescription
     /// <summary>The format in which calls of functions are looked for in answers; null when they are not.</summary>
     public string? ToolCallParser { get; init; }
 
+    /// <summary>The format in which thoughts are told from answers; null when they are not.</summary>
+    public string? ReasoningParser { get; init; }
+
     /// <summary>Whether the model has a chat template.</summary>
     public required bool HasChatTemplate { get; init; }
 }

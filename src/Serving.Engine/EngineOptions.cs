@@ -17,6 +17,9 @@ public sealed record EngineOptions
     /// <summary>auto (by the chat template), a format of tool calls (hermes, llama3_json, mistral), or none: tools are shown and answers stay text.</summary>
     public string ToolCallParser { get; init; } = "auto";
 
+    /// <summary>auto (by the chat template), a format of thoughts (deepseek_r1, granite, mistral), or none: they stay in the text.</summary>
+    public string ReasoningParser { get; init; } = "auto";
+
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }
 

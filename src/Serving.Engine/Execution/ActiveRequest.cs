@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Serving.Core.Requests;
 using Serving.Engine.Execution.Constraints;
 using Serving.Engine.PromptModules.Prompts;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
@@ -23,6 +24,7 @@ public sealed class ActiveRequest
     private bool _failed;
     private int _completionTokens;
     private int _cachedTokens;
+    private int _reasoningTokens;
     private IReadOnlyList<ModuleUsage>? _modules;
 
     /// <summary>Creates the request's channel.</summary>
@@ -69,6 +71,9 @@ public sealed class ActiveRequest
     /// <summary>What its answers have to be; null for any text.</summary>
     public RequestConstraint? Constraint { get; init; }
 
+    /// <summary>Where its answers begin: its prompt has opened thoughts, or closed them, or leaves it to the model.</summary>
+    public ReasoningStart ReasoningStart { get; init; }
+
     /// <summary>When it arrived.</summary>
     public long Arrival { get; }
 
@@ -91,7 +96,8 @@ public sealed class ActiveRequest
     public ChannelReader<GenerationEvent> Events => _channel.Reader;
 
     /// <summary>Counts so far.</summary>
-    public GenerationUsage Usage => new(Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens), Volatile.Read(ref _modules), FirstScheduled != 0);
+    public GenerationUsage Usage => new(
+        Request.Prompt.Count, Volatile.Read(ref _completionTokens), Volatile.Read(ref _cachedTokens), Volatile.Read(ref _modules), FirstScheduled != 0, Volatile.Read(ref _reasoningTokens));
 
     /// <summary>Notes that rows of it are in a step.</summary>
     /// <param name="sequence">The first of its sequences, when nothing was scheduled before.</param>
@@ -118,6 +124,9 @@ public sealed class ActiveRequest
             _statistics.PrefillTime.Observe(Seconds(FirstScheduled, now));
         }
     }
+
+    /// <summary>Counts output tokens that were thoughts.</summary>
+    public void CountReasoning(int tokens) => _reasoningTokens += tokens;
 
     /// <summary>Gives an event to the reader.</summary>
     /// <returns>False when the reader is too far behind.</returns>

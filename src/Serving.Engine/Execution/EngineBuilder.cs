@@ -12,6 +12,7 @@ using Serving.Engine.Loading.Adapters;
 using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.PromptModules.Registry;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.ToolCalls;
@@ -83,29 +84,32 @@ internal sealed class EngineBuilder
         var outputs = new StepOutputs(_limits, description.VocabularySize);
         var renderer = _model.Renderer(_time);
         var tools = ToolProbe.Look(renderer, _options.ToolCallParser);
+        var reasoning = ReasoningProbe.Look(renderer, _options.ReasoningParser);
+        var readers = new AnswerReaders(new ReasoningAnswers(_model.Tokenizer, reasoning), new ToolAnswers(_model.Tokenizer, tools));
         var sink = new OutputSink(
-            _model.Tokenizer, new ToolAnswers(_model.Tokenizer, tools), new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
+            _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
         var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
         var modules = new ModulePromptEncoder(
-            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools);
+            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools, reasoning);
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
-        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, modules);
+        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules);
         var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, () => Post(new MaskReadyCommand()));
         return new EngineParts(
             _options,
-            description with { ToolCallParser = tools.Format?.Name },
+            description with { ToolCallParser = tools.Format?.Name, ReasoningParser = reasoning.Format?.Name },
             clock,
             loop,
-            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices), tools),
+            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices), tools, reasoning),
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences), clock),
             directory,
             encoder,
+            readers.Reasoning,
             new ConstraintCompiler(
-                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), new ToolAnswers(_model.Tokenizer, tools), tools.Format,
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), readers.Tools, tools.Format,
                 new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds), workers, clock, statistics),
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),

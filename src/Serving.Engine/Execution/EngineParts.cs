@@ -14,6 +14,7 @@ internal sealed record EngineParts(
     AdmissionGate Admission,
     AdapterDirectory Adapters,
     PromptEncoder Encoder,
+    ReasoningAnswers Reasoning,
     ConstraintCompiler Constraints,
     RequestFactory Requests,
     PromptSchemas Schemas,

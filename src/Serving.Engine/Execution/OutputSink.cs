@@ -5,7 +5,6 @@ using Serving.Core.Scheduling;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.Tokenization;
-using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -15,14 +14,14 @@ public sealed class OutputSink : ISchedulerSink
     private readonly Tokenizer _tokenizer;
     private readonly LogprobReader _logprobs;
     private readonly EngineStatistics _statistics;
-    private readonly ToolAnswers _tools;
+    private readonly AnswerReaders _readers;
     private readonly HashSet<int> _endOfSequence;
     private readonly Action<AdapterLoad> _load;
     private readonly Action<ModuleTransfer> _copy;
 
     /// <summary>Creates the sink.</summary>
     /// <param name="tokenizer">For token texts.</param>
-    /// <param name="tools">Reads calls of functions.</param>
+    /// <param name="readers">Tells thoughts, content and calls apart.</param>
     /// <param name="logprobs">Reads the step's outputs.</param>
     /// <param name="statistics">Where times between tokens are counted.</param>
     /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
@@ -30,7 +29,7 @@ public sealed class OutputSink : ISchedulerSink
     /// <param name="copy">Starts copying a module; must not block.</param>
     public OutputSink(
         Tokenizer tokenizer,
-        ToolAnswers tools,
+        AnswerReaders readers,
         LogprobReader logprobs,
         EngineStatistics statistics,
         IEnumerable<int> endOfSequence,
@@ -38,7 +37,7 @@ public sealed class OutputSink : ISchedulerSink
         Action<ModuleTransfer> copy)
     {
         _tokenizer = tokenizer;
-        _tools = tools;
+        _readers = readers;
         _logprobs = logprobs;
         _statistics = statistics;
         _endOfSequence = [.. endOfSequence];
@@ -81,11 +80,12 @@ public sealed class OutputSink : ISchedulerSink
 
         var certain = state.Append(token);
         var count = sequence.Request.Sampling.TopLogprobs;
-        if (certain.Text.Length > 0 || certain.Calls.Count > 0 || count >= 0)
+        if (!certain.IsEmpty || count >= 0)
         {
             var generated = new GenerationEvent
             {
                 Choice = sequence.Choice,
+                Reasoning = certain.Reasoning,
                 Text = certain.Text,
                 ToolCalls = certain.Calls,
                 Tokens = [token],
@@ -130,7 +130,7 @@ public sealed class OutputSink : ISchedulerSink
         }
 
         var completed = reason is FinishReason.Stop or FinishReason.Length;
-        var rest = completed ? state.Flush() : new ToolCallOutput("", []);
+        var rest = completed ? state.Flush() : AnswerPart.Empty;
         if (completed)
         {
             SendPrompt(sequence, state);
@@ -140,6 +140,7 @@ public sealed class OutputSink : ISchedulerSink
             new GenerationEvent
             {
                 Choice = sequence.Choice,
+                Reasoning = rest.Reasoning,
                 Text = rest.Text,
                 ToolCalls = rest.Calls,
                 CallsTools = state.CallsTools,
@@ -167,7 +168,7 @@ public sealed class OutputSink : ISchedulerSink
             return state;
         }
 
-        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer, _tools);
+        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer, _readers);
         sequence.Tag = state;
         return state;
     }

@@ -2,6 +2,7 @@ using Serving.Core.Adapters;
 using Serving.Core.Memory;
 using Serving.Core.Requests;
 using Serving.Engine.PromptModules.Prompts;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -31,6 +32,7 @@ public sealed class PromptEncoder : IDisposable
     private readonly Tokenizer _tokenizer;
     private readonly ConversationRenderer? _renderer;
     private readonly ToolSupport _tools;
+    private readonly ReasoningSupport _reasoning;
     private readonly ModulePromptEncoder _modules;
     private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
@@ -38,12 +40,14 @@ public sealed class PromptEncoder : IDisposable
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="renderer">The chat template, if it has one.</param>
     /// <param name="tools">How the template takes calls of earlier messages.</param>
+    /// <param name="reasoning">What the template reads of how much the model is to think.</param>
     /// <param name="modules">Encodes prompts that import modules.</param>
-    public PromptEncoder(Tokenizer tokenizer, ConversationRenderer? renderer, ToolSupport tools, ModulePromptEncoder modules)
+    public PromptEncoder(Tokenizer tokenizer, ConversationRenderer? renderer, ToolSupport tools, ReasoningSupport reasoning, ModulePromptEncoder modules)
     {
         _tokenizer = tokenizer;
         _renderer = renderer;
         _tools = tools;
+        _reasoning = reasoning;
         _modules = modules;
     }
 
@@ -120,7 +124,8 @@ public sealed class PromptEncoder : IDisposable
 
         try
         {
-            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages, _tools), chat.ShownTools, chat.AddGenerationPrompt, chat.TemplateArguments);
+            var arguments = _reasoning.Arguments(chat.ReasoningEffort, chat.TemplateArguments);
+            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages, _tools), chat.ShownTools, chat.AddGenerationPrompt, arguments);
             return text.Length > MaxCharacters
                 ? Failed("messages", $"A conversation has at most {MaxCharacters} characters.")
                 : new EncodedPrompt(_tokenizer.EncodeToIds(text, addSpecialTokens: false), null);

@@ -3,6 +3,7 @@ using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Execution.Drafts;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Tokenization;
 using Serving.Engine.ToolCalls;
 
@@ -15,18 +16,21 @@ public sealed class SequenceState
 {
     private readonly IncrementalDetokenizer _detokenizer;
     private readonly StopMatcher? _stops;
+    private readonly ReasoningParser? _reasoning;
     private readonly ToolCallParser? _calls;
     private readonly PenaltyCounts? _penalties;
     private readonly SequenceDrafts _drafts = new();
+    private int _openTokens;
 
     /// <summary>Starts the text of one choice.</summary>
-    public SequenceState(ActiveRequest active, Tokenizer tokenizer, ToolAnswers tools)
+    public SequenceState(ActiveRequest active, Tokenizer tokenizer, AnswerReaders readers)
     {
         ArgumentNullException.ThrowIfNull(active);
-        ArgumentNullException.ThrowIfNull(tools);
+        ArgumentNullException.ThrowIfNull(readers);
         Active = active;
-        _calls = tools.Begin(active);
-        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, _calls is null ? null : tools.Markers);
+        _reasoning = readers.Reasoning.Begin(active.ReasoningStart);
+        _calls = readers.Tools.Begin(active);
+        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, readers.Markers(_reasoning is not null, _calls is not null));
         _stops = active.Source.Stop.Count > 0 ? new StopMatcher(active.Source.Stop) : null;
         Constraint = active.Constraint?.Begin();
         _penalties = active.Request.Sampling.HasPenalties ? new PenaltyCounts(active.Request.Prompt) : null;
@@ -70,19 +74,28 @@ public sealed class SequenceState
     public int Propose(ReadOnlySpan<int> tokens, Span<Draft> drafts) => _drafts.Propose(tokens, Constraint, drafts);
 
     /// <summary>Takes a token and returns what is now certain.</summary>
-    public ToolCallOutput Append(int token)
+    public AnswerPart Append(int token)
     {
         _drafts.OnToken(token);
         _penalties?.AddOutput(token);
-        var text = Match(_detokenizer.Append(token));
-        return _calls?.Append(text) ?? new ToolCallOutput(text, []);
+        var text = _detokenizer.Append(token);
+        var thoughts = "";
+        if (_reasoning is not null)
+        {
+            var wasBehind = _reasoning.IsBehindThoughts;
+            (thoughts, text) = _reasoning.Append(text);
+            CountReasoning(_reasoning, wasBehind);
+        }
+
+        text = Match(text);
+        return _calls?.Append(text) is { } output ? new AnswerPart(Shown(thoughts), output.Text, output.Calls) : new AnswerPart(Shown(thoughts), text, []);
     }
 
     /// <summary>Returns what was held back, at the end of a sequence.</summary>
-    public ToolCallOutput Flush()
+    public AnswerPart Flush()
     {
-        var rest = FlushText();
-        return _calls?.Flush(rest) ?? new ToolCallOutput(rest, []);
+        var (thoughts, rest) = FlushText();
+        return _calls?.Flush(rest) is { } output ? new AnswerPart(Shown(thoughts), output.Text, output.Calls) : new AnswerPart(Shown(thoughts), rest, []);
     }
 
     /// <summary>Adds the tokens seen to a step's penalties.</summary>
@@ -90,15 +103,35 @@ public sealed class SequenceState
     /// <param name="drafts">Guesses behind which an output stands: it counts only if they come true.</param>
     public void AddPenalties(StepInputs inputs, ReadOnlySpan<int> drafts) => _penalties?.CopyTo(inputs, drafts);
 
-    private string FlushText()
+    private ReasoningOutput FlushText()
     {
         if (MatchedStop is not null)
         {
-            return "";
+            return new ReasoningOutput("", "");
         }
 
-        var text = Match(_detokenizer.Flush());
-        return MatchedStop is null && _stops is not null ? text + _stops.Flush() : text;
+        var rest = _detokenizer.Flush();
+        var output = _reasoning?.Flush(rest) ?? new ReasoningOutput("", rest);
+        var text = Match(output.Text);
+        return output with { Text = MatchedStop is null && _stops is not null ? text + _stops.Flush() : text };
+    }
+
+    private string Shown(string thoughts) => Active.Source.IncludeReasoning ? thoughts : "";
+
+    // Tokens of an opening mark count once it is known to be one, the closing mark's last token with the thoughts.
+    private void CountReasoning(ReasoningParser reasoning, bool wasBehind)
+    {
+        if (wasBehind)
+        {
+            return;
+        }
+
+        _openTokens++;
+        if (reasoning.HasThoughts)
+        {
+            Active.CountReasoning(_openTokens);
+            _openTokens = 0;
+        }
     }
 
     private string Match(string text)

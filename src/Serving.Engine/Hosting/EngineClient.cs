@@ -188,6 +188,7 @@ public sealed class EngineClient : IEngineClient
         var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep())
         {
             Constraint = constraint,
+            ReasoningStart = _parts.Reasoning.StartOf(source, prompt.Tokens),
         };
         request.Owner = active;
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);

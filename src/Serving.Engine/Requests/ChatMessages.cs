@@ -51,8 +51,8 @@ public static class ChatMessages
     }
 
     /// <summary>
-    /// Copies validated messages with text parts joined by newlines, the role "developer", which templates do not know, as "system", and the calls of earlier messages
-    /// in the style of the model's template.
+    /// Copies validated messages with text parts joined by newlines, the role "developer", which templates do not know, as "system", thoughts under the name that
+    /// templates read, and the calls of earlier messages in the style of the model's template.
     /// </summary>
     public static JsonElement Normalize(JsonElement messages, ToolSupport support)
     {
@@ -80,12 +80,13 @@ public static class ChatMessages
         writer.WriteStartObject();
         foreach (var property in message.EnumerateObject())
         {
-            if (!(isWithoutContent && property.NameEquals("content")))
+            if (!(isWithoutContent && property.NameEquals("content")) && !ReasoningRules.IsThoughts(property))
             {
                 WriteProperty(writer, property, support);
             }
         }
 
+        ReasoningRules.Write(writer, message);
         if (isWithoutContent)
         {
             writer.WriteString("content", support.Style.NullContent ? null : "");
@@ -142,7 +143,7 @@ public static class ChatMessages
             return Invalid(field + ".role", $"Unknown role; a role is one of {string.Join(", ", Roles)}.");
         }
 
-        if (AssistantCalls.Check(message, field) is { } failure)
+        if ((AssistantCalls.Check(message, field) ?? ReasoningRules.CheckMessage(message, field)) is { } failure)
         {
             return failure;
         }

@@ -17,6 +17,9 @@ public sealed record GenerationEvent
     /// <summary>Which choice.</summary>
     public required int Choice { get; init; }
 
+    /// <summary>New thoughts, before any of <see cref="Text"/>; may be empty.</summary>
+    public string Reasoning { get; init; } = "";
+
     /// <summary>New content; may be empty.</summary>
     public string Text { get; init; } = "";
 

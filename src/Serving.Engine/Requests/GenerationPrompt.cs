@@ -29,6 +29,9 @@ public sealed record ChatPrompt(
     /// <summary>Whether an answer may make several calls; otherwise it ends with the first.</summary>
     public bool ParallelCalls { get; init; } = true;
 
+    /// <summary>reasoning_effort: how much the model is to think before it answers; null is as much as it does.</summary>
+    public string? ReasoningEffort { get; init; }
+
     /// <summary>The tools that the template shows to the model.</summary>
     public JsonElement? ShownTools => Choice.Kind == ToolChoiceKind.None ? null : Tools;
 }

@@ -98,6 +98,9 @@ public sealed record GenerationRequest
     /// <summary>Which field asked for them, for messages.</summary>
     public string TopLogprobsField { get; init; } = "top_logprobs";
 
+    /// <summary>include_reasoning: give the thoughts that stand before an answer; otherwise they are generated, counted and left out.</summary>
+    public bool IncludeReasoning { get; init; } = true;
+
     /// <summary>Give the prompt back before the completion (with its logprobs, when they are asked for).</summary>
     public bool Echo { get; init; }
 

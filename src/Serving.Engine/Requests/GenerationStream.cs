@@ -8,7 +8,9 @@ namespace Serving.Engine.Requests;
 /// <param name="CachedTokens">Prompt tokens taken from the prefix cache and from modules that were encoded already.</param>
 /// <param name="Modules">The imported modules in the schema's order; null for a prompt without a schema.</param>
 /// <param name="HasBegun">Whether any of the prompt was computed or found in the cache.</param>
-public readonly record struct GenerationUsage(int PromptTokens, int CompletionTokens, int CachedTokens, IReadOnlyList<ModuleUsage>? Modules = null, bool HasBegun = true);
+/// <param name="ReasoningTokens">Those of the generated tokens that were thoughts, marks included.</param>
+public readonly record struct GenerationUsage(
+    int PromptTokens, int CompletionTokens, int CachedTokens, IReadOnlyList<ModuleUsage>? Modules = null, bool HasBegun = true, int ReasoningTokens = 0);
 
 /// <summary>What an imported module was to its request.</summary>
 /// <param name="Path">Its path in the schema.</param>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Serving.Core.Requests;
+using Serving.Engine.Reasoning;
 using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
@@ -9,14 +10,17 @@ public sealed class RequestValidator
 {
     private readonly RequestLimits _limits;
     private readonly ToolSupport _tools;
+    private readonly ReasoningSupport _reasoning;
 
     /// <summary>Creates a validator for a model.</summary>
     /// <param name="limits">Its limits.</param>
     /// <param name="tools">What it can do about tools.</param>
-    public RequestValidator(RequestLimits limits, ToolSupport tools)
+    /// <param name="reasoning">What it can be told about thinking.</param>
+    public RequestValidator(RequestLimits limits, ToolSupport tools, ReasoningSupport reasoning)
     {
         _limits = limits;
         _tools = tools;
+        _reasoning = reasoning;
     }
 
     /// <summary>Checks every field that does not depend on the encoded prompt.</summary>
@@ -39,7 +43,8 @@ public sealed class RequestValidator
     /// <param name="chat">The conversation.</param>
     /// <param name="hasSchema">Whether its first message may import modules.</param>
     /// <returns>The first failure, or null.</returns>
-    public RequestFailure? ValidateChat(ChatPrompt chat, bool hasSchema = false) => ChatMessages.Validate(chat, hasSchema) ?? ToolRules.Check(chat, _tools);
+    public RequestFailure? ValidateChat(ChatPrompt chat, bool hasSchema = false) =>
+        ChatMessages.Validate(chat, hasSchema) ?? ToolRules.Check(chat, _tools) ?? ReasoningRules.Check(chat, _reasoning);
 
     /// <summary>Checks what depends on the length of the encoded prompt.</summary>
     /// <param name="request">The request.</param>

@@ -52,9 +52,15 @@ public sealed record ChatMessage
     /// <summary>Always "assistant".</summary>
     public string Role { get; } = "assistant";
 
-    /// <summary>The text; null when there are calls and nothing else.</summary>
+    /// <summary>The text; null when there are calls or thoughts and nothing else.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required string? Content { get; init; }
+
+    /// <summary>The thoughts before it: vLLM's and OpenRouter's name.</summary>
+    public string? Reasoning { get; init; }
+
+    /// <summary>The same: DeepSeek's and SGLang's name.</summary>
+    public string? ReasoningContent => Reasoning;
 
     /// <summary>The functions that it calls.</summary>
     public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }

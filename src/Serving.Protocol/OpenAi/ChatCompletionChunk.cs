@@ -49,4 +49,9 @@ public sealed record ChatChunkChoice
 /// <param name="Role">"assistant" in a choice's first chunk.</param>
 /// <param name="Content">New text.</param>
 /// <param name="ToolCalls">What is new of calls.</param>
-public sealed record ChatDelta(string? Role = null, string? Content = null, IReadOnlyList<ChatToolCallPart>? ToolCalls = null);
+/// <param name="Reasoning">New thoughts: vLLM's and OpenRouter's name.</param>
+public sealed record ChatDelta(string? Role = null, string? Content = null, IReadOnlyList<ChatToolCallPart>? ToolCalls = null, string? Reasoning = null)
+{
+    /// <summary>The same: DeepSeek's and SGLang's name.</summary>
+    public string? ReasoningContent => Reasoning;
+}

@@ -26,6 +26,12 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>Whether the answer may make several calls; false: it ends with the first.</summary>
     public bool? ParallelToolCalls { get; init; }
 
+    /// <summary>How much to think before answering: OpenAI's words, as far as the model's template knows them.</summary>
+    public string? ReasoningEffort { get; init; }
+
+    /// <summary>Whether thoughts are given; they are generated and counted in any case.</summary>
+    public bool? IncludeReasoning { get; init; }
+
     /// <summary>Whether the template opens the assistant's turn.</summary>
     public bool? AddGenerationPrompt { get; init; }
 

@@ -30,6 +30,9 @@ public sealed record TokenizeRequest
     /// <summary>Extra variables of the template.</summary>
     public IReadOnlyDictionary<string, JsonElement>? ChatTemplateKwargs { get; init; }
 
+    /// <summary>How much a chat's answer is to think.</summary>
+    public string? ReasoningEffort { get; init; }
+
     /// <summary>Every other field.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Others { get; set; }

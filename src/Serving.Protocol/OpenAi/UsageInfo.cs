@@ -12,9 +12,16 @@ public sealed record UsageInfo
     /// <summary>Tokens generated, over all choices.</summary>
     public required int CompletionTokens { get; init; }
 
+    /// <summary>What the generated tokens were, when some were thoughts.</summary>
+    public CompletionTokensDetails? CompletionTokensDetails { get; init; }
+
     /// <summary>Where the prompt's tokens came from.</summary>
     public required PromptTokensDetails PromptTokensDetails { get; init; }
 }
+
+/// <summary>What generated tokens were.</summary>
+/// <param name="ReasoningTokens">Thoughts, marks included.</param>
+public sealed record CompletionTokensDetails(int ReasoningTokens);
 
 /// <summary>Where a prompt's tokens came from.</summary>
 /// <param name="CachedTokens">Tokens whose attention states were reused.</param>

@@ -1,4 +1,5 @@
 using Serving.Core.Tenancy;
+using Serving.Engine.Reasoning;
 using Serving.Engine.ToolCalls;
 using static Serving.Server.Configuration.ConfigurationKey;
 using static Serving.Server.Configuration.SettingKinds;
@@ -18,6 +19,7 @@ internal static class ConfigurationKeys
         Of("model", "adapters", Text, o => o.Model.Adapters, (o, v) => o.Model.Adapters = v, "Folder of LoRA adapters: NAME/ for all, TENANT/NAME/ for one. null: the bundled ones with the bundled model, none otherwise."),
         Of("model", "quantization", Choice("none", "int8", "int4"), o => o.Model.Quantization, (o, v) => o.Model.Quantization = v, "Round the base model's matrices to integers when it is loaded, on a CPU: int8 halves what a step reads and changes few answers, int4 nearly halves it again and changes more (embedding and output stay at int8). Adapters are never rounded."),
         Of("model", "tool_call_parser", Choice([.. ToolSupport.Settings]), o => o.Model.ToolCallParser, (o, v) => o.Model.ToolCallParser = v, "How the model writes calls of the functions that a chat offers: as its chat template says (auto), in one of three formats, or not looked for: tools are shown to the model and answers stay text (none)."),
+        Of("model", "reasoning_parser", Choice([.. ReasoningSupport.Settings]), o => o.Model.ReasoningParser, (o, v) => o.Model.ReasoningParser = v, "How the model marks the thoughts that it writes before an answer to a chat: as its chat template says (auto), in one of three formats, or not looked for: they stay in the text (none)."),
         Of("model", "generation_config", Choice("auto", "none"), o => o.Model.GenerationConfig, (o, v) => o.Model.GenerationConfig = v, "Whether sampling defaults come from the model's generation_config.json (auto) or not (none)."),
         Of("model", "max_model_len", OptionalInteger(1, 16 << 20), o => o.Model.MaxModelLen, (o, v) => o.Model.MaxModelLen = v, "Longest context in tokens, prompt and output together. null: the least of the model's, the pool's and 8192."),
     ];

@@ -49,6 +49,9 @@ internal sealed class ModelOptions
     /// <summary>auto, hermes, mistral, llama3_json or none.</summary>
     public string ToolCallParser { get; set; } = "auto";
 
+    /// <summary>auto, granite, mistral, deepseek_r1 or none.</summary>
+    public string ReasoningParser { get; set; } = "auto";
+
     /// <summary>auto or none.</summary>
     public string GenerationConfig { get; set; } = "auto";
 

@@ -3,11 +3,15 @@ using Serving.Engine.Requests;
 
 namespace Serving.Server.Front;
 
-/// <summary>Content and calls of one choice, put together from its events. A call that is withdrawn is content.</summary>
+/// <summary>Thoughts, content and calls of one choice, put together from its events. A call that is withdrawn is content.</summary>
 internal sealed class GatheredAnswer
 {
+    private readonly StringBuilder _reasoning = new();
     private readonly StringBuilder _text = new();
     private readonly List<GatheredCall> _calls = [];
+
+    /// <summary>The thoughts so far.</summary>
+    public string Reasoning => _reasoning.ToString();
 
     /// <summary>The content so far.</summary>
     public string Text => _text.ToString();
@@ -34,6 +38,7 @@ internal sealed class GatheredAnswer
             }
         }
 
+        _reasoning.Append(happened.Reasoning);
         _text.Append(happened.Text);
     }
 

@@ -17,6 +17,7 @@ internal static class EngineOptionsMapper
             ServedModelName = options.Model.ServedModelName ?? (bundled ? "tiny-chat-5m" : null),
             Quantization = options.Model.Quantization,
             ToolCallParser = options.Model.ToolCallParser,
+            ReasoningParser = options.Model.ReasoningParser,
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
             Deterministic = options.Engine.Deterministic,

@@ -48,6 +48,11 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
             yield return ("Tools", $"calls are read in the format {format}");
         }
 
+        if (about.ReasoningParser is { } thoughts)
+        {
+            yield return ("Thoughts", $"are told from answers in the format {thoughts}");
+        }
+
         yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));
         yield return ("Tenants", anyone is null ? tenants.Current.TenantCount.ToString(CultureInfo.InvariantCulture) : "none: every request is served without a key");
         yield return ("Address", $"{Address()} (chat there with a browser)");

@@ -27,13 +27,14 @@ internal static class AnswerFormat
     /// <summary>Token counts of one or more prompts.</summary>
     public static UsageInfo Total(IEnumerable<GenerationUsage> parts)
     {
-        var (prompt, completion, cached) = (0, 0, 0);
+        var (prompt, completion, cached, reasoning) = (0, 0, 0, 0);
         List<PromptModuleUsage>? modules = null;
         foreach (var part in parts)
         {
             prompt += part.PromptTokens;
             completion += part.CompletionTokens;
             cached += part.CachedTokens;
+            reasoning += part.ReasoningTokens;
             if (part.Modules is { } imported)
             {
                 (modules ??= []).AddRange(imported.Select(module => new PromptModuleUsage(module.Path, module.Tokens, module.CachedTokens)));
@@ -45,6 +46,7 @@ internal static class AnswerFormat
             PromptTokens = prompt,
             CompletionTokens = completion,
             TotalTokens = prompt + completion,
+            CompletionTokensDetails = reasoning > 0 ? new CompletionTokensDetails(reasoning) : null,
             PromptTokensDetails = new PromptTokensDetails(cached, modules),
         };
     }

@@ -35,8 +35,12 @@ internal sealed class ChatAnswerFormat(AnswerHead head, int choices) : IAnswerFo
     private static ChatMessage Message(ChoiceBuilder choice)
     {
         var calls = choice.Calls.Select(call => new ChatToolCall(call.Id, new ChatFunctionCall(call.Name, call.Arguments))).ToList();
-        return calls.Count == 0
-            ? new ChatMessage { Content = choice.Text }
-            : new ChatMessage { Content = choice.Text.Length == 0 ? null : choice.Text, ToolCalls = calls };
+        var hasOthers = calls.Count > 0 || choice.Reasoning.Length > 0;
+        return new ChatMessage
+        {
+            Content = choice.Text.Length == 0 && hasOthers ? null : choice.Text,
+            Reasoning = choice.Reasoning.Length == 0 ? null : choice.Reasoning,
+            ToolCalls = calls.Count == 0 ? null : calls,
+        };
     }
 }

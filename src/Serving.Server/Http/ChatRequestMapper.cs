@@ -37,11 +37,13 @@ internal static class ChatRequestMapper
             {
                 Choice = choice,
                 ParallelCalls = body.ParallelToolCalls ?? true,
+                ReasoningEffort = body.ReasoningEffort,
             },
             MaxTokens = body.MaxCompletionTokens ?? body.MaxTokens,
             MaxTokensField = body.MaxCompletionTokens is null ? "max_tokens" : "max_completion_tokens",
             TopLogprobs = body.Logprobs == true ? body.TopLogprobs ?? 0 : null,
             TopLogprobsField = "top_logprobs",
+            IncludeReasoning = body.IncludeReasoning ?? true,
         });
     }
 

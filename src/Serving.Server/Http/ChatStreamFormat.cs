@@ -5,7 +5,7 @@ using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
-/// <summary>A streamed chat: a chunk with the role, chunks with text or with parts of calls, a chunk with the finish reason, for each choice.</summary>
+/// <summary>A streamed chat: a chunk with the role, chunks with thoughts, with text or with parts of calls, a chunk with the finish reason, for each choice.</summary>
 internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFormat<ChatCompletionChunk>
 {
     private readonly bool[] _opened = new bool[choices];
@@ -23,12 +23,19 @@ internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFo
             yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta("assistant", "") });
         }
 
-        if (content.Text.Length > 0 || content.Logprobs is { Count: > 0 })
+        // Clients look at thoughts, text or calls, not at several in one chunk. Logprobs go with the first.
+        var logprobs = LogprobFormat.Chat(content.Logprobs);
+        if (content.Reasoning.Length > 0)
         {
-            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(null, content.Text), Logprobs = LogprobFormat.Chat(content.Logprobs) });
+            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(Reasoning: content.Reasoning), Logprobs = logprobs });
+            logprobs = null;
         }
 
-        // Clients look at text or calls, not at both in one chunk.
+        if (content.Text.Length > 0 || logprobs is { Content.Count: > 0 })
+        {
+            yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(null, content.Text), Logprobs = logprobs });
+        }
+
         if (CallParts(content) is { Count: > 0 } calls)
         {
             yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(ToolCalls: calls) });

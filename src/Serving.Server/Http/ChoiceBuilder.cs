@@ -13,6 +13,9 @@ internal sealed class ChoiceBuilder
     /// <summary>The text so far.</summary>
     public string Text => _answer.Text;
 
+    /// <summary>The thoughts so far.</summary>
+    public string Reasoning => _answer.Reasoning;
+
     /// <summary>The calls so far.</summary>
     public IEnumerable<(string Id, string Name, string Arguments)> Calls => _answer.Calls;
 

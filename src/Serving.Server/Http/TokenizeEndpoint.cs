@@ -28,7 +28,7 @@ internal sealed class TokenizeEndpoint(EngineAccess access, RequestCounters coun
 
         counters.CountUnknownFields(unknown);
         GenerationPrompt prompt = body.Messages is { } messages
-            ? new ChatPrompt(messages, ChatRequestMapper.Given(body.Tools), body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs)
+            ? new ChatPrompt(messages, ChatRequestMapper.Given(body.Tools), body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs) { ReasoningEffort = body.ReasoningEffort }
             : new TextPrompt(body.Prompt!);
         var result = await engine.TokenizeAsync(ApiCaller.Of(context).Tenant, body.Model, prompt, body.AddSpecialTokens ?? body.Messages is null, context.RequestAborted);
         if (result.Failure is not null)

@@ -95,20 +95,28 @@ async function send(text) {
   chat.messages.push({ role: "user", content: text });
   bubble("user", text);
   const answer = bubble("assistant", "");
+  const text = answer.firstChild;
   answer.classList.add("busy");
   const control = chat.running = new AbortController();
   $("send").hidden = true;
   $("stop").hidden = false;
   const started = performance.now();
+  const thoughts = document.createElement("details");
+  thoughts.append(Object.assign(document.createElement("summary"), { textContent: "Thoughts" }), document.createTextNode(""));
   let content = "", tokens = 0, note = "";
   try {
     for await (const chunk of stream({
       model, messages: chat.messages, stream: true, stream_options: { include_usage: true }, temperature: Number($("temperature").value),
     }, control.signal)) {
       if (chunk.error) { throw new Error(chunk.error.message); }
-      content += chunk.choices[0]?.delta.content ?? "";
+      const delta = chunk.choices[0]?.delta;
+      content += delta?.content ?? "";
+      if (delta?.reasoning) {
+        answer.prepend(thoughts);
+        thoughts.lastChild.textContent += delta.reasoning;
+      }
       tokens = chunk.usage?.completion_tokens ?? tokens;
-      answer.firstChild.textContent = content;
+      text.textContent = content;
       answer.parentNode.scrollTop = answer.parentNode.scrollHeight;
     }
     note = `${tokens} tokens in ${((performance.now() - started) / 1000).toFixed(2)} s`;

@@ -6,6 +6,7 @@ using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.PromptModules.Reading;
 using Serving.Engine.PromptModules.Registry;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -27,7 +28,7 @@ public sealed class ModulePromptEncoderTests
 
     public ModulePromptEncoderTests()
     {
-        _encoder = new ModulePromptEncoder(_store, new ModuleTableCache(1 << 20), Compiler, new PromptCompiler(Demo, 2048), Renderer, Digest.Of("model"u8), new ToolSupport());
+        _encoder = new ModulePromptEncoder(_store, new ModuleTableCache(1 << 20), Compiler, new PromptCompiler(Demo, 2048), Renderer, Digest.Of("model"u8), new ToolSupport(), new ReasoningSupport());
         Put("<schema name='docs'><system>Use the documents.<module name='a'>Document A.</module><module name='b'>Document B.</module></system><user/></schema>");
         Put("<schema name='open'><user>Read: <module name='a'>Document A.</module></user></schema>");
         Put("<schema name='closed'><system>Be good.<module name='a'>Document A.</module></system></schema>");

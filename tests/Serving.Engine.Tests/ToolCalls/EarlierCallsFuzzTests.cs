@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 
@@ -24,7 +25,7 @@ public sealed class EarlierCallsFuzzTests
     {
         var seed = Environment.TickCount;
         var random = new Random(seed);
-        var validator = new RequestValidator(new RequestLimits(2048, 1000, 8), new ToolSupport { Format = ToolCallFormat.Mistral });
+        var validator = new RequestValidator(new RequestLimits(2048, 1000, 8), new ToolSupport { Format = ToolCallFormat.Mistral }, new ReasoningSupport());
         var accepted = 0;
         for (var round = 0; round < Rounds; round++)
         {

@@ -7,6 +7,7 @@ using Serving.Engine;
 using Serving.Engine.Execution;
 using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Registry;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.Tokenization;
@@ -24,7 +25,10 @@ internal sealed class FakeEngine : IEngineClient
     /// <summary>What the model does about tools.</summary>
     public static ToolSupport Tools { get; } = new() { Format = ToolCallFormat.Hermes };
 
-    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8), Tools);
+    /// <summary>What the model can be told about thinking.</summary>
+    public static ReasoningSupport Reasoning { get; } = new() { Format = ReasoningFormat.Think, Thinks = true, Switch = "enable_thinking" };
+
+    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8), Tools, Reasoning);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
 
@@ -201,13 +205,14 @@ internal sealed class FakeRequest
     private readonly int[] _outputs;
     private int _ended;
     private int _said;
+    private int _thought;
 
     public FakeRequest(GenerationRequest request, Action onEnd, long reservation)
     {
         Request = request;
         _outputs = new int[request.Choices];
         _onEnd = onEnd;
-        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules), Cancel)
+        Stream = new GenerationStream(request.Id, request.Model, [1, 2, 3], request.Choices, _events.Reader, () => new GenerationUsage(3, Volatile.Read(ref _said), 2, Modules) { ReasoningTokens = Volatile.Read(ref _thought) }, Cancel)
         {
             ReservedTokens = reservation,
         };
@@ -227,6 +232,7 @@ internal sealed class FakeRequest
     public void Send(GenerationEvent happened)
     {
         Interlocked.Add(ref _said, happened.Tokens.Count);
+        Interlocked.Add(ref _thought, happened.Reasoning.Length > 0 ? happened.Tokens.Count : 0);
         _outputs[happened.Choice] += happened.Tokens.Count;
         _events.Writer.TryWrite(happened with { OutputTokens = _outputs[happened.Choice] });
     }

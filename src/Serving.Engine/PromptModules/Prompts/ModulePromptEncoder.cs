@@ -8,6 +8,7 @@ using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Reading;
 using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.PromptModules.Schemas;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -31,6 +32,7 @@ public sealed class ModulePromptEncoder
     private readonly ConversationRenderer? _renderer;
     private readonly Digest _modelRevision;
     private readonly ToolSupport _tools;
+    private readonly ReasoningSupport _reasoning;
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="store">The schemas.</param>
@@ -40,8 +42,9 @@ public sealed class ModulePromptEncoder
     /// <param name="renderer">The chat template, if the model has one.</param>
     /// <param name="modelRevision">Part of every module's key.</param>
     /// <param name="tools">How the template takes calls of earlier messages.</param>
+    /// <param name="reasoning">What the template reads of how much the model is to think.</param>
     public ModulePromptEncoder(
-        SchemaStore store, ModuleTableCache tables, SchemaCompiler schemas, PromptCompiler prompts, ConversationRenderer? renderer, Digest modelRevision, ToolSupport tools)
+        SchemaStore store, ModuleTableCache tables, SchemaCompiler schemas, PromptCompiler prompts, ConversationRenderer? renderer, Digest modelRevision, ToolSupport tools, ReasoningSupport reasoning)
     {
         _store = store;
         _tables = tables;
@@ -50,6 +53,7 @@ public sealed class ModulePromptEncoder
         _renderer = renderer;
         _modelRevision = modelRevision;
         _tools = tools;
+        _reasoning = reasoning;
     }
 
     /// <summary>The runs of a schema for a tenant and an adapter. A public schema's are the same for every tenant.</summary>
@@ -110,7 +114,7 @@ public sealed class ModulePromptEncoder
             return (null, failure);
         }
 
-        var rendered = _renderer.Render(conversation.Messages, null, chat.AddGenerationPrompt, chat.TemplateArguments, Guard);
+        var rendered = _renderer.Render(conversation.Messages, null, chat.AddGenerationPrompt, _reasoning.Arguments(chat.ReasoningEffort, chat.TemplateArguments), Guard);
         var at = rendered.IndexOf(Mark, StringComparison.Ordinal);
         if (at < 0 || rendered.Length > MaxCharacters)
         {

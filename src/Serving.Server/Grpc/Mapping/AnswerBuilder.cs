@@ -29,6 +29,7 @@ internal sealed class AnswerBuilder
         foreach (var (choice, gathered) in _choices)
         {
             choice.Text = gathered.Text;
+            choice.ReasoningContent = gathered.Reasoning;
             choice.ToolCalls.AddRange(gathered.Calls.Select((call, index) => new ToolCall { Index = index, Id = call.Id, Name = call.Name, Arguments = call.Arguments }));
             answer.Choices.Add(choice);
         }

@@ -34,6 +34,7 @@ internal static class ChatMapper
         {
             Choice = choice,
             ParallelCalls = !chat.HasParallelToolCalls || chat.ParallelToolCalls,
+            ReasoningEffort = chat.HasReasoningEffort ? chat.ReasoningEffort : null,
         }, null);
     }
 

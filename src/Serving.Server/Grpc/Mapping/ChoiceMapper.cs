@@ -14,12 +14,12 @@ internal static class ChoiceMapper
     public static Choice? New(IndexedEvent happened)
     {
         var content = happened.Event;
-        if (content.Text.Length == 0 && content.ToolCalls.Count == 0 && content.Logprobs is null or { Count: 0 } && content.FinishReason is null)
+        if (content.Reasoning.Length == 0 && content.Text.Length == 0 && content.ToolCalls.Count == 0 && content.Logprobs is null or { Count: 0 } && content.FinishReason is null)
         {
             return null;
         }
 
-        var choice = new Choice { Index = happened.Index, Text = content.Text };
+        var choice = new Choice { Index = happened.Index, Text = content.Text, ReasoningContent = content.Reasoning };
         foreach (var call in content.ToolCalls.Where(call => call.Name is not null || call.Arguments.Length > 0))
         {
             choice.ToolCalls.Add(new ToolCall { Index = call.Index, Id = call.Id ?? "", Name = call.Name ?? "", Arguments = call.Arguments });

@@ -45,6 +45,7 @@ internal static class GenerateRequestMapper
             TopLogprobs = message.HasLogprobs ? message.Logprobs : null,
             TopLogprobsField = "logprobs",
             Echo = message.Echo,
+            IncludeReasoning = !message.HasIncludeReasoning || message.IncludeReasoning,
             Priority = message.Priority,
         }, null);
     }

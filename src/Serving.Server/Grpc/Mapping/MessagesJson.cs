@@ -60,6 +60,11 @@ internal static class MessagesJson
             WriteCalls(json, message.ToolCalls);
         }
 
+        if (message.HasReasoningContent)
+        {
+            json.WriteString("reasoning_content", message.ReasoningContent);
+        }
+
         if (message.HasToolCallId)
         {
             json.WriteString("tool_call_id", message.ToolCallId);

@@ -15,6 +15,7 @@ internal static class UsageMapper
             CompletionTokens = usage.CompletionTokens,
             TotalTokens = usage.PromptTokens + usage.CompletionTokens,
             CachedTokens = usage.CachedTokens,
+            ReasoningTokens = usage.ReasoningTokens,
         };
         mapped.PromptModules.AddRange((usage.Modules ?? []).Select(module => new PromptModuleUsage
         {

@@ -1,0 +1,44 @@
+using Serving.Engine.Reasoning;
+using Serving.Engine.Requests;
+using Serving.Engine.Tokenization;
+
+namespace Serving.Engine.Execution;
+
+/// <summary>What the engine needs to tell thoughts from answers.</summary>
+public sealed class ReasoningAnswers
+{
+    /// <summary>Tokens at a prompt's end that are looked at: more than marks and the white space beside them have, byte by byte.</summary>
+    private const int EndTokens = 32;
+
+    private readonly Tokenizer _tokenizer;
+    private readonly ReasoningFormat? _format;
+
+    /// <summary>Prepares for a model.</summary>
+    /// <param name="tokenizer">Its tokenizer: marks may be special tokens, which have no text in an answer otherwise.</param>
+    /// <param name="support">How it marks thoughts.</param>
+    public ReasoningAnswers(Tokenizer tokenizer, ReasoningSupport support)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(support);
+        _tokenizer = tokenizer;
+        _format = support.Format;
+        Markers = (_format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet();
+    }
+
+    /// <summary>Tokens whose text an answer that may begin with thoughts is read with.</summary>
+    public IReadOnlySet<int> Markers { get; }
+
+    /// <summary>Where a request's answers begin. Only the prompt knows: templates open thoughts or close them for reasons of their own.</summary>
+    /// <param name="request">The request. Only a conversation has thoughts told apart, and only where no grammar holds from the first token.</param>
+    /// <param name="prompt">Its tokens.</param>
+    public ReasoningStart StartOf(GenerationRequest request, ReadOnlySpan<int> prompt)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return _format is null || request.Prompt is not ChatPrompt || request.EffectiveConstraint is not null
+            ? ReasoningStart.Answer
+            : _format.StartBehind(_tokenizer.Decode(prompt[^Math.Min(prompt.Length, EndTokens)..], skipSpecialTokens: false));
+    }
+
+    /// <summary>The reader of one choice; null when there are no thoughts to look for.</summary>
+    public ReasoningParser? Begin(ReasoningStart start) => _format is not null && start != ReasoningStart.Answer ? new ReasoningParser(_format, start) : null;
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+
+namespace Serving.Engine.Reasoning;
+
+/// <summary>What becomes of a model's thoughts, and what its chat template reads of how much it is to think.</summary>
+public sealed record ReasoningSupport
+{
+    /// <summary>The setting that finds the format by the model's chat template.</summary>
+    public const string Automatic = "auto";
+
+    /// <summary>The setting with which thoughts stay in the text.</summary>
+    public const string Off = "none";
+
+    /// <summary>The template's variable of OpenAI's name.</summary>
+    public const string EffortVariable = "reasoning_effort";
+
+    private const string NoEffort = "none";
+    private const string UsualEffort = "medium";
+
+    private static readonly string[] Efforts = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh"];
+
+    /// <summary>How the model marks thoughts; null: they are not looked for.</summary>
+    public ReasoningFormat? Format { get; init; }
+
+    /// <summary>Whether the template shows that the model thinks, whatever is made of it.</summary>
+    public bool Thinks { get; init; }
+
+    /// <summary>The template's variable that turns thinking on and off; null where there is none.</summary>
+    public string? Switch { get; init; }
+
+    /// <summary>Whether the template reads <see cref="EffortVariable"/>.</summary>
+    public bool TakesEffort { get; init; }
+
+    /// <summary>The settings there are.</summary>
+    public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ReasoningFormat.All.Select(format => format.Name), Off];
+
+    /// <summary>What is wrong with a request's reasoning_effort; null for nothing.</summary>
+    /// <param name="effort">The effort.</param>
+    /// <param name="arguments">The request's own variables of the template.</param>
+    /// <returns>Why it is refused, and whether another model would take it.</returns>
+    public (string Message, bool IsNotSupported)? Refusal(string effort, IReadOnlyDictionary<string, JsonElement>? arguments)
+    {
+        if (!Efforts.Contains(effort))
+        {
+            return ($"is one of {string.Join(", ", Efforts)}.", false);
+        }
+
+        if (Variable(effort) is { } variable)
+        {
+            return arguments?.ContainsKey(variable.Name) == true ? ($"not together with {variable.Name} in chat_template_kwargs.", false) : null;
+        }
+
+        return effort switch
+        {
+            NoEffort => Thinks ? ("this model cannot be told not to think.", true) : null,
+            _ when !Thinks => ("this model does not think.", true),
+            UsualEffort => null,
+            _ => ($"this model knows no degrees of effort; {UsualEffort}{(Switch is null ? "" : " and " + NoEffort)} can be asked for.", true),
+        };
+    }
+
+    /// <summary>A request's variables of the template, with what its effort comes to.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? Arguments(string? effort, IReadOnlyDictionary<string, JsonElement>? arguments)
+    {
+        if (effort is null || Variable(effort) is not { } variable)
+        {
+            return arguments;
+        }
+
+        return new Dictionary<string, JsonElement>(arguments ?? new Dictionary<string, JsonElement>()) { [variable.Name] = variable.Value };
+    }
+
+    // Thinking as usual and not at all can be said with a switch; degrees only to a template that reads them.
+    private (string Name, JsonElement Value)? Variable(string effort) => effort switch
+    {
+        NoEffort when Switch is not null => (Switch, JsonSerializer.SerializeToElement(false)),
+        _ when TakesEffort => (EffortVariable, JsonSerializer.SerializeToElement(effort)),
+        UsualEffort when Switch is not null => (Switch, JsonSerializer.SerializeToElement(true)),
+        _ => null,
+    };
+}
