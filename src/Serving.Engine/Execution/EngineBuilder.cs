@@ -109,7 +109,7 @@ internal sealed class EngineBuilder
             encoder,
             readers.Reasoning,
             new ConstraintCompiler(
-                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), readers.Tools, tools.Format,
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), readers,
                 new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds), workers, clock, statistics),
             new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),

@@ -25,16 +25,19 @@ public sealed class ReasoningAnswers
         Markers = (_format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet();
     }
 
+    /// <summary>How the model marks thoughts; null where they are not looked for.</summary>
+    public ReasoningFormat? Format => _format;
+
     /// <summary>Tokens whose text an answer that may begin with thoughts is read with.</summary>
     public IReadOnlySet<int> Markers { get; }
 
     /// <summary>Where a request's answers begin. Only the prompt knows: templates open thoughts or close them for reasons of their own.</summary>
-    /// <param name="request">The request. Only a conversation has thoughts told apart, and only where no grammar holds from the first token.</param>
+    /// <param name="request">The request. Only a conversation has thoughts told apart.</param>
     /// <param name="prompt">Its tokens.</param>
     public ReasoningStart StartOf(GenerationRequest request, ReadOnlySpan<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return _format is null || request.Prompt is not ChatPrompt || request.EffectiveConstraint is not null
+        return _format is null || request.Prompt is not ChatPrompt
             ? ReasoningStart.Answer
             : _format.StartBehind(_tokenizer.Decode(prompt[^Math.Min(prompt.Length, EndTokens)..], skipSpecialTokens: false));
     }

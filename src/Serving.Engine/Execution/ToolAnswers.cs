@@ -20,6 +20,9 @@ public sealed class ToolAnswers
         Markers = (support.Format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet();
     }
 
+    /// <summary>How the model writes calls; null where they are not looked for.</summary>
+    public ToolCallFormat? Format => _support.Format;
+
     /// <summary>Tokens whose text an answer that may call functions is read with.</summary>
     public IReadOnlySet<int> Markers { get; }
 

@@ -3,6 +3,7 @@ using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine.Execution;
 using Serving.Engine.Execution.Constraints;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 
@@ -166,14 +167,16 @@ public sealed class EngineClient : IEngineClient
             return Refused(failure);
         }
 
-        var (constraint, wrong) = await _parts.Constraints.OpenAsync(request, cancellationToken);
-        return wrong is not null ? Refused(wrong) : await QueueAsync(request, prompt, adapter, constraint, admission, arrival, cancellationToken);
+        var start = _parts.Reasoning.StartOf(request, prompt.Tokens);
+        var (constraint, wrong) = await _parts.Constraints.OpenAsync(request, start, cancellationToken);
+        return wrong is not null ? Refused(wrong) : await QueueAsync(request, prompt, adapter, start, constraint, admission, arrival, cancellationToken);
     }
 
     private async ValueTask<SubmitResult> QueueAsync(
         GenerationRequest source,
         EncodedPrompt prompt,
         AdapterRef? adapter,
+        ReasoningStart start,
         RequestConstraint? constraint,
         Admission admission,
         long arrival,
@@ -188,7 +191,7 @@ public sealed class EngineClient : IEngineClient
         var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep())
         {
             Constraint = constraint,
-            ReasoningStart = _parts.Reasoning.StartOf(source, prompt.Tokens),
+            ReasoningStart = start,
         };
         request.Owner = active;
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);

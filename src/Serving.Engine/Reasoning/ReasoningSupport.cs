@@ -17,7 +17,7 @@ public sealed record ReasoningSupport
     private const string NoEffort = "none";
     private const string UsualEffort = "medium";
 
-    private static readonly string[] Efforts = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh"];
+    private static readonly string[] Efforts = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh", "max"];
 
     /// <summary>How the model marks thoughts; null: they are not looked for.</summary>
     public ReasoningFormat? Format { get; init; }

@@ -165,21 +165,6 @@ public sealed class RunningReasoningTests
 
     private static string Text(IEnumerable<GenerationEvent> events) => string.Concat(events.Select(happened => happened.Text));
 
-    private static async Task<(List<GenerationEvent> Events, GenerationUsage Usage)> RunAsync(
-        RunningEngine engine, ChatPrompt chat, Func<GenerationRequest, GenerationRequest>? change = null)
-    {
-        var request = Request(chat);
-        var (stream, failure) = await engine.Client.SubmitAsync(change is null ? request : change(request), TestContext.Current.CancellationToken);
-        Assert.True(stream is not null, failure?.Message);
-        await using (stream)
-        {
-            var events = new List<GenerationEvent>();
-            await foreach (var happened in stream.ReadAllAsync(TestContext.Current.CancellationToken))
-            {
-                events.Add(happened);
-            }
-
-            return (events, stream.Usage);
-        }
-    }
+    private static Task<(IReadOnlyList<GenerationEvent> Events, GenerationUsage Usage)> RunAsync(
+        RunningEngine engine, ChatPrompt chat, Func<GenerationRequest, GenerationRequest>? change = null) => engine.EventsAsync(change is null ? Request(chat) : change(Request(chat)));
 }

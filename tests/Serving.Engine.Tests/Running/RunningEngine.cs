@@ -73,6 +73,17 @@ public sealed class RunningEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs a request to its end, event by event.</summary>
+    public async Task<(IReadOnlyList<GenerationEvent> Events, GenerationUsage Usage)> EventsAsync(GenerationRequest request)
+    {
+        var (stream, failure) = await Client.SubmitAsync(request, TestContext.Current.CancellationToken);
+        Assert.True(stream is not null, failure?.Message);
+        await using (stream)
+        {
+            return (await stream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken), stream.Usage);
+        }
+    }
+
     /// <summary>Runs a request whose prompt is encoded already to its end.</summary>
     internal async Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)> RunAsync(GenerationRequest request, CompiledPrompt prompt)
     {

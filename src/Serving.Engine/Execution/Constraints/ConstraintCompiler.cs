@@ -6,9 +6,9 @@ using Serving.Core.Tenancy;
 using Serving.Engine.Grammars.Automata;
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Masks;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
-using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution.Constraints;
 
@@ -21,9 +21,9 @@ public sealed class ConstraintCompiler : IDisposable
     /// <summary>Memory for compiled constraints and their masks, in bytes: a usual schema takes some hundred KB beside a vocabulary of 128,000.</summary>
     private const long CacheBytes = 256 << 20;
 
-    private readonly Lazy<TokenVocabulary> _vocabulary;
-    private readonly Lazy<TokenVocabulary> _callVocabulary;
-    private readonly ToolCallFormat? _calls;
+    // By whether thoughts are in an answer, and calls: some are written by special tokens.
+    private readonly Lazy<TokenVocabulary>[] _vocabularies;
+    private readonly AnswerReaders _readers;
     private readonly TokenRulesReader _rules;
     private readonly MaskWorkers _workers;
     private readonly EngineClock _clock;
@@ -33,19 +33,17 @@ public sealed class ConstraintCompiler : IDisposable
 
     /// <summary>Creates a compiler; the vocabulary is read when it is first needed.</summary>
     /// <param name="vocabulary">Reads the model's tokens, with special ones whose text is part of an answer.</param>
-    /// <param name="tools">How calls of functions are written, some of it by special tokens.</param>
-    /// <param name="calls">The same as a format; null where there are no calls.</param>
+    /// <param name="readers">How calls of functions and thoughts are written, some of it by special tokens.</param>
     /// <param name="rules">Reads what requests say of token ids.</param>
     /// <param name="workers">Works masks out; disposed with this.</param>
     /// <param name="clock">Time.</param>
     /// <param name="statistics">Where compiling is counted.</param>
     public ConstraintCompiler(
-        Func<IReadOnlySet<int>, TokenVocabulary> vocabulary, ToolAnswers tools, ToolCallFormat? calls, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
+        Func<IReadOnlySet<int>?, TokenVocabulary> vocabulary, AnswerReaders readers, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
     {
-        ArgumentNullException.ThrowIfNull(tools);
-        _vocabulary = new Lazy<TokenVocabulary>(() => vocabulary(new HashSet<int>()));
-        _callVocabulary = new Lazy<TokenVocabulary>(() => vocabulary(tools.Markers));
-        _calls = calls;
+        ArgumentNullException.ThrowIfNull(readers);
+        _readers = readers;
+        _vocabularies = [.. Enumerable.Range(0, 4).Select(i => new Lazy<TokenVocabulary>(() => vocabulary(readers.Markers((i & 1) != 0, (i & 2) != 0))))];
         _rules = rules;
         _workers = workers;
         _clock = clock;
@@ -53,8 +51,11 @@ public sealed class ConstraintCompiler : IDisposable
     }
 
     /// <summary>Makes a constraint ready.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="start">Where its answers begin: the constraint holds behind the thoughts.</param>
+    /// <param name="cancellationToken">Gives up waiting for a turn.</param>
     /// <returns>Null and no failure for a request without one.</returns>
-    public async ValueTask<(RequestConstraint? Constraint, RequestFailure? Failure)> OpenAsync(GenerationRequest request, CancellationToken cancellationToken)
+    public async ValueTask<(RequestConstraint? Constraint, RequestFailure? Failure)> OpenAsync(GenerationRequest request, ReasoningStart start, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var constraint = request.EffectiveConstraint;
@@ -67,7 +68,7 @@ public sealed class ConstraintCompiler : IDisposable
         try
         {
             var rules = _rules.Read(request);
-            return (constraint is null ? Begin(request.RulesField, null, rules) : Open(request.Tenant, constraint, rules), null);
+            return (constraint is null ? Begin(request.RulesField, null, rules) : Open(request.Tenant, constraint, start, rules), null);
         }
         catch (GrammarException exception)
         {
@@ -87,9 +88,9 @@ public sealed class ConstraintCompiler : IDisposable
         _workers.Dispose();
     }
 
-    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint, TokenRules? rules)
+    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint, ReasoningStart start, TokenRules? rules)
     {
-        var key = KeyOf(tenant, constraint);
+        var key = KeyOf(tenant, constraint, start);
         if (_cache.Find(key) is { } kept)
         {
             _statistics.CountConstraintCacheHit();
@@ -97,7 +98,7 @@ public sealed class ConstraintCompiler : IDisposable
         }
 
         var began = _clock.Now;
-        var opened = Begin(constraint.Field, _cache.Add(key, Compile(constraint)), rules);
+        var opened = Begin(constraint.Field, _cache.Add(key, Compile(constraint, start)), rules);
         _statistics.ConstraintCompileTime.Observe((_clock.Now - began) * 1e-6);
         return opened;
     }
@@ -107,17 +108,17 @@ public sealed class ConstraintCompiler : IDisposable
             ? new GrammarException($"{field}: the constraint is too ambiguous.")
             : new GrammarException($"{field}: this model has no token that an answer could begin with."));
 
-    private GrammarMasks Compile(OutputConstraint constraint) => new(
-        CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _calls)),
-        constraint is ToolCallConstraint ? _callVocabulary.Value : _vocabulary.Value);
+    private GrammarMasks Compile(OutputConstraint constraint, ReasoningStart start) => new(
+        CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _readers.Tools.Format, _readers.Reasoning.Format, start)),
+        _vocabularies[(start == ReasoningStart.Answer ? 0 : 1) | (constraint is ToolCallConstraint ? 2 : 0)].Value);
 
-    private static Digest KeyOf(Tenant tenant, OutputConstraint constraint)
+    private static Digest KeyOf(Tenant tenant, OutputConstraint constraint, ReasoningStart start)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> salt = stackalloc byte[Digest.SizeBytes];
         tenant.Salt.CopyTo(salt);
         hash.AppendData(salt);
-        foreach (var part in ConstraintGrammar.Identity(constraint))
+        foreach (var part in ConstraintGrammar.Identity(constraint, start))
         {
             var bytes = Encoding.UTF8.GetBytes(part);
             hash.AppendData(BitConverter.GetBytes(bytes.Length));

@@ -2,6 +2,7 @@ using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Json;
 using Serving.Engine.Grammars.JsonSchemas;
 using Serving.Engine.Grammars.Patterns;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 
@@ -13,23 +14,32 @@ internal static class ConstraintGrammar
     /// <summary>The grammar of a constraint.</summary>
     /// <param name="constraint">The constraint.</param>
     /// <param name="calls">How the model writes calls; null where it writes none, and is not asked to.</param>
+    /// <param name="reasoning">How the model marks thoughts; null where they are not looked for.</param>
+    /// <param name="start">Where answers begin.</param>
     /// <exception cref="GrammarException">It is malformed or not supported.</exception>
-    public static Grammar Of(OutputConstraint constraint, ToolCallFormat? calls)
+    public static Grammar Of(OutputConstraint constraint, ToolCallFormat? calls, ReasoningFormat? reasoning, ReasoningStart start)
     {
         var builder = new GrammarBuilder();
-        return builder.Build(constraint switch
-        {
-            JsonObjectConstraint => new JsonGrammar(builder, JsonStyle.Spaced).Object,
-            JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
-            PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
-            ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
-            ToolCallConstraint tools => new ToolCallGrammar(calls!, builder).Of(tools.Chat),
-            _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
-        });
+        var answer = Of(constraint, calls, builder);
+        return builder.Build(reasoning is null ? answer : new ThoughtGrammar(reasoning, start, builder).Before(answer));
     }
 
     /// <summary>Texts that are equal for constraints with equal grammars only.</summary>
-    public static IEnumerable<string> Identity(OutputConstraint constraint) => constraint switch
+    /// <param name="constraint">The constraint.</param>
+    /// <param name="start">Where answers begin.</param>
+    public static IEnumerable<string> Identity(OutputConstraint constraint, ReasoningStart start) => [start.ToString(), .. Identity(constraint)];
+
+    private static GrammarExpression Of(OutputConstraint constraint, ToolCallFormat? calls, GrammarBuilder builder) => constraint switch
+    {
+        JsonObjectConstraint => new JsonGrammar(builder, JsonStyle.Spaced).Object,
+        JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
+        PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
+        ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
+        ToolCallConstraint tools => new ToolCallGrammar(calls!, builder).Of(tools.Chat),
+        _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
+    };
+
+    private static IEnumerable<string> Identity(OutputConstraint constraint) => constraint switch
     {
         JsonObjectConstraint => ["object"],
         JsonSchemaConstraint schema => ["schema", schema.Schema.GetRawText()],
