@@ -69,6 +69,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<MetricsEndpoints>()
         .AddSingleton<StatusEndpoint>()
         .AddSingleton<ChatCompletionsEndpoint>()
+            .AddSingleton<ResponsesEndpoint>()
         .AddSingleton<CompletionsEndpoint>()
         .AddSingleton<ModelsEndpoint>()
         .AddSingleton<TokenizeEndpoint>()

@@ -10,6 +10,6 @@ internal static class UserField
     public const int MaxLength = 512;
 
     /// <summary>What is wrong with it, or null.</summary>
-    public static RequestFailure? Check(string? user) =>
-        user is { Length: > MaxLength } ? new RequestFailure(RequestError.InvalidRequest, $"user: at most {MaxLength} characters.", "user") : null;
+    public static RequestFailure? Check(string? user, string field = "user") =>
+        user is { Length: > MaxLength } ? new RequestFailure(RequestError.InvalidRequest, $"{field}: at most {MaxLength} characters.", field) : null;
 }

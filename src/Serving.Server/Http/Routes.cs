@@ -28,6 +28,8 @@ internal static class Routes
         routes.MapGet("/v1/status", (Delegate)services.GetRequiredService<StatusEndpoint>().HandleAsync).Answers<ServerStatus>("The engine now");
         MapJson<ChatCompletionRequest>(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync)
             .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
+        MapJson<ResponseRequest>(routes, "/v1/responses", services.GetRequiredService<ResponsesEndpoint>().HandleAsync)
+            .Answers<ModelResponse>("Answers an input, at once or in server-sent events; nothing is kept");
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
         var schemas = services.GetRequiredService<PromptSchemasEndpoint>();

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Engine.Requests;
@@ -24,8 +25,18 @@ internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : ID
     }
 
     /// <summary>Sends an event.</summary>
-    public async ValueTask SendAsync<T>(T value, JsonTypeInfo<T> type)
+    /// <param name="value">What it carries.</param>
+    /// <param name="type">How that is written.</param>
+    /// <param name="name">The event's name, ASCII; null for one that has none.</param>
+    public async ValueTask SendAsync<T>(T value, JsonTypeInfo<T> type, string? name = null)
     {
+        if (name is not null)
+        {
+            Put("event: "u8);
+            Put(Encoding.ASCII.GetBytes(name));
+            Put("\n"u8);
+        }
+
         Put("data: "u8);
         _json.Reset();
         JsonSerializer.Serialize(_json, value, type);

@@ -44,6 +44,7 @@ public sealed class RouteAccessTests
         "POST /v1/completions key",
         "POST /v1/load_lora_adapter key",
         "POST /v1/prompt_schemas key",
+        "POST /v1/responses key",
         "POST /v1/unload_lora_adapter key",
     ];
 

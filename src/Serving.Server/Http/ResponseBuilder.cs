@@ -1,0 +1,244 @@
+using System.Text;
+using System.Text.Json;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Engine.ToolCalls;
+using Serving.Protocol.OpenAi;
+
+namespace Serving.Server.Http;
+
+/// <summary>
+/// Makes a response of the engine's events: items one after the other, thoughts, text and calls, and the events that tell of them in OpenAI's order. A call that breaks off is an incomplete
+/// item; text behind it is a message.
+/// </summary>
+internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request)
+{
+    private const string Completed = "completed";
+    private const string Incomplete = "incomplete";
+
+    private static readonly JsonElement Auto = JsonDocument.Parse("\"auto\"").RootElement;
+    private static readonly JsonElement NoTools = JsonDocument.Parse("[]").RootElement;
+    private static readonly JsonElement NoLabels = JsonDocument.Parse("{}").RootElement;
+    private static readonly JsonElement PlainText = JsonDocument.Parse("""{"type":"text"}""").RootElement;
+
+    private readonly List<ResponseItem> _output = [];
+    private readonly List<ChatTokenLogprob> _logprobs = [];
+    private readonly List<ChatTokenLogprob> _held = [];
+    private readonly StringBuilder _text = new();
+    private ResponseItem? _open;
+    private int _sequence;
+    private bool _hasLength;
+
+    /// <summary>The events before anything is written.</summary>
+    public IEnumerable<ResponseEvent> Begin()
+    {
+        yield return Next(new ResponseEvent { Type = "response.created", Response = Response("in_progress") });
+        yield return Next(new ResponseEvent { Type = "response.in_progress", Response = Response("in_progress") });
+    }
+
+    /// <summary>Takes what happened; gives the events that tell of it.</summary>
+    public IEnumerable<ResponseEvent> Take(GenerationEvent happened)
+    {
+        var events = new List<ResponseEvent>();
+        Hold(happened);
+        if (happened.Reasoning.Length > 0)
+        {
+            Write(events, "reasoning", happened.Reasoning);
+        }
+
+        // Text stands behind a call that was open before, and before one that begins.
+        var begun = happened.ToolCalls.TakeWhile(static call => call.Name is null).Count();
+        foreach (var call in happened.ToolCalls.Take(begun))
+        {
+            Call(events, call);
+        }
+
+        if (happened.Text.Length > 0)
+        {
+            Write(events, "message", happened.Text);
+        }
+
+        foreach (var call in happened.ToolCalls.Skip(begun))
+        {
+            Call(events, call);
+        }
+
+        if (happened.FinishReason is { } reason)
+        {
+            _hasLength = reason == FinishReason.Length;
+            Close(events, _hasLength ? Incomplete : Completed);
+            if (_output.All(static item => item.Type == "reasoning") && !_hasLength)
+            {
+                Open(events, "message");
+                Close(events, Completed);
+            }
+        }
+
+        return events;
+    }
+
+    /// <summary>The event at the end of a response that did not fail.</summary>
+    public ResponseEvent End(UsageInfo usage) => Next(new ResponseEvent { Type = _hasLength ? "response.incomplete" : "response.completed", Response = Build(usage) });
+
+    /// <summary>The event at the end of one that failed.</summary>
+    public ResponseEvent Fail(string code, string message) => Next(new ResponseEvent
+    {
+        Type = "response.failed",
+        Response = Response("failed") with { Error = new ResponseError(code, message) },
+    });
+
+    /// <summary>The whole response.</summary>
+    public ModelResponse Build(UsageInfo usage) => Response(_hasLength ? Incomplete : Completed) with
+    {
+        IncompleteDetails = _hasLength ? new IncompleteDetails("max_output_tokens") : null,
+        Usage = new ResponseUsage
+        {
+            InputTokens = usage.PromptTokens,
+            InputTokensDetails = usage.PromptTokensDetails,
+            OutputTokens = usage.CompletionTokens,
+            OutputTokensDetails = usage.CompletionTokensDetails ?? new CompletionTokensDetails(0),
+            TotalTokens = usage.TotalTokens,
+        },
+    };
+
+    // Tokens whose text is held back come with the text that follows; those of thoughts and calls are not a message's.
+    private void Hold(GenerationEvent happened)
+    {
+        if (happened.Reasoning.Length > 0 || happened.ToolCalls.Count > 0)
+        {
+            _held.Clear();
+        }
+
+        if (happened.Logprobs is { } logprobs && happened.Reasoning.Length == 0 && happened.ToolCalls.Count == 0 && !(happened.Text.Length == 0 && _open?.Type == "reasoning"))
+        {
+            _held.AddRange(LogprobFormat.Chat(logprobs)!.Content);
+        }
+    }
+
+    private void Write(List<ResponseEvent> events, string type, string text)
+    {
+        if (_open?.Type != type)
+        {
+            Close(events, Completed);
+            Open(events, type);
+        }
+
+        _text.Append(text);
+        IReadOnlyList<ChatTokenLogprob>? logprobs = null;
+        if (type == "message")
+        {
+            logprobs = [.. _held];
+            _logprobs.AddRange(_held);
+            _held.Clear();
+        }
+
+        events.Add(About(new ResponseEvent { Type = $"response.{Word(type)}.delta", ContentIndex = 0, Delta = text, Logprobs = logprobs }));
+    }
+
+    private void Call(List<ResponseEvent> events, ToolCallDelta call)
+    {
+        if (call.Name is not null)
+        {
+            Close(events, Completed);
+            Open(events, "function_call", call);
+        }
+
+        if (call.Arguments.Length > 0)
+        {
+            _text.Append(call.Arguments);
+            events.Add(About(new ResponseEvent { Type = "response.function_call_arguments.delta", Delta = call.Arguments }));
+        }
+
+        if (call.Withdrawn is not null)
+        {
+            Close(events, Incomplete);
+        }
+    }
+
+    private void Open(List<ResponseEvent> events, string type, ToolCallDelta? call = null)
+    {
+        var isText = call is null;
+        var prefix = type switch { "message" => "msg", "reasoning" => "rs", _ => "fc" };
+        _open = new ResponseItem
+        {
+            Type = type,
+            Id = $"{prefix}_{head.Id}_{_output.Count}",
+            Status = "in_progress",
+            Role = type == "message" ? "assistant" : null,
+            Summary = type == "reasoning" ? [] : null,
+            Content = isText ? [] : null,
+            CallId = call?.Id,
+            Name = call?.Name,
+            Arguments = isText ? null : "",
+        };
+        events.Add(Next(new ResponseEvent { Type = "response.output_item.added", OutputIndex = _output.Count, Item = _open }));
+        if (isText)
+        {
+            events.Add(About(new ResponseEvent { Type = "response.content_part.added", ContentIndex = 0, Part = Part(type) }));
+        }
+    }
+
+    private void Close(List<ResponseEvent> events, string status)
+    {
+        if (_open is null)
+        {
+            return;
+        }
+
+        var (type, text) = (_open.Type, _text.ToString());
+        var part = Part(type);
+        var item = type == "function_call" ? _open with { Status = status, Arguments = text } : _open with { Status = status, Content = [part] };
+        if (type == "function_call")
+        {
+            events.Add(About(new ResponseEvent { Type = "response.function_call_arguments.done", Name = item.Name, Arguments = text }));
+        }
+        else
+        {
+            events.Add(About(new ResponseEvent { Type = $"response.{Word(type)}.done", ContentIndex = 0, Text = text, Logprobs = part.Logprobs }));
+            events.Add(About(new ResponseEvent { Type = "response.content_part.done", ContentIndex = 0, Part = part }));
+        }
+
+        events.Add(Next(new ResponseEvent { Type = "response.output_item.done", OutputIndex = _output.Count, Item = item }));
+        _output.Add(item);
+        _open = null;
+        _text.Clear();
+        _logprobs.Clear();
+    }
+
+    private ResponsePart Part(string type) => type == "message"
+        ? new ResponsePart { Type = "output_text", Text = _text.ToString(), Annotations = [], Logprobs = [.. _logprobs] }
+        : new ResponsePart { Type = "reasoning_text", Text = _text.ToString() };
+
+    private static string Word(string type) => type == "message" ? "output_text" : "reasoning_text";
+
+    private ResponseEvent About(ResponseEvent happened) => Next(happened with { OutputIndex = _output.Count, ItemId = _open!.Id });
+
+    private ResponseEvent Next(ResponseEvent happened) => happened with { SequenceNumber = _sequence++ };
+
+    private ModelResponse Response(string status) => new()
+    {
+        Id = $"resp_{head.Id}",
+        CreatedAt = head.Created,
+        Status = status,
+        Instructions = request.Instructions,
+        MaxOutputTokens = request.MaxOutputTokens,
+        Model = head.Model,
+        Output = [.. _output],
+        ParallelToolCalls = request.ParallelToolCalls ?? true,
+        Reasoning = new ResponseReasoning(Property(request.Reasoning, "effort") is { ValueKind: JsonValueKind.String } effort ? effort.GetString() : null),
+        Temperature = request.Temperature,
+        Text = new ResponseText(Property(request.Text, "format") is { ValueKind: JsonValueKind.Object } format ? format : PlainText),
+        ToolChoice = Given(request.ToolChoice) ?? Auto,
+        Tools = Given(request.Tools) ?? NoTools,
+        TopLogprobs = request.TopLogprobs ?? 0,
+        TopP = request.TopP,
+        User = request.User,
+        SafetyIdentifier = request.SafetyIdentifier,
+        Metadata = Given(request.Metadata) ?? NoLabels,
+    };
+
+    private static JsonElement? Given(JsonElement? value) => value is { ValueKind: JsonValueKind.Null } ? null : value;
+
+    private static JsonElement? Property(JsonElement? value, string name) =>
+        value is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty(name, out var property) ? property : null;
+}

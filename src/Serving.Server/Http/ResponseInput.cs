@@ -1,0 +1,281 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+
+namespace Serving.Server.Http;
+
+/// <summary>
+/// Writes the items of a response's input as a chat's messages: thoughts, text and calls that follow each other are one message of the assistant's. What messages hold is
+/// checked by the engine.
+/// </summary>
+internal sealed class ResponseInput
+{
+    private readonly Utf8JsonWriter _json;
+    private readonly List<JsonElement> _calls = [];
+    private string? _thoughts;
+    private string? _said;
+
+    private ResponseInput(Utf8JsonWriter json) => _json = json;
+
+    /// <summary>Reads an input.</summary>
+    /// <param name="input">A text or items.</param>
+    /// <param name="instructions">A message of the system's before them.</param>
+    /// <returns>Messages or a failure.</returns>
+    public static (JsonElement Messages, RequestFailure? Failure) Read(JsonElement? input, string? instructions)
+    {
+        if (input is not { } given || !(given.ValueKind == JsonValueKind.String || (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() > 0)))
+        {
+            return (default, Invalid("input", "is a text or a list of items."));
+        }
+
+        if (!JsonStrings.AreText(given))
+        {
+            return (default, Invalid("input", "a string holds an unpaired surrogate."));
+        }
+
+        if (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() > RequestLimits.Messages)
+        {
+            return (default, Invalid("input", $"at most {RequestLimits.Messages} items are accepted."));
+        }
+
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            if (new ResponseInput(json).Write(given, instructions) is { } failure)
+            {
+                return (default, failure);
+            }
+        }
+
+        var reader = new Utf8JsonReader(buffer.WrittenSpan);
+        return (JsonElement.ParseValue(ref reader), null);
+    }
+
+    private RequestFailure? Write(JsonElement input, string? instructions)
+    {
+        _json.WriteStartArray();
+        if (instructions is not null)
+        {
+            Message("system", instructions);
+        }
+
+        if (input.ValueKind == JsonValueKind.String)
+        {
+            Message("user", input.GetString()!);
+        }
+        else
+        {
+            var index = 0;
+            foreach (var item in input.EnumerateArray())
+            {
+                if (Item(item, string.Create(CultureInfo.InvariantCulture, $"input[{index++}]")) is { } failure)
+                {
+                    return failure;
+                }
+            }
+        }
+
+        EndAssistant();
+        _json.WriteEndArray();
+        return null;
+    }
+
+    private RequestFailure? Item(JsonElement item, string field)
+    {
+        if (item.ValueKind != JsonValueKind.Object)
+        {
+            return Invalid(field, "an item is an object.");
+        }
+
+        var type = Text(item, "type") ?? (item.TryGetProperty("role", out _) ? "message" : null);
+        return type switch
+        {
+            "message" => Said(item, field),
+            "function_call" => Call(item, field),
+            "function_call_output" => Result(item, field),
+            "reasoning" => Thoughts(item, field),
+            null => Invalid(field + ".type", "an item has a type."),
+            _ => new RequestFailure(RequestError.NotSupported, $"{field}.type: {JsonBody.Echo(type)} is not supported.", field + ".type"),
+        };
+    }
+
+    private RequestFailure? Said(JsonElement item, string field)
+    {
+        if (Text(item, "role") is not ("user" or "assistant" or "system" or "developer"))
+        {
+            return Invalid(field + ".role", "is user, assistant, system or developer.");
+        }
+
+        var (text, failure) = Content(item, "content", field);
+        if (text is null)
+        {
+            return failure;
+        }
+
+        if (Text(item, "role") != "assistant")
+        {
+            EndAssistant();
+            Message(Text(item, "role")!, text);
+            return null;
+        }
+
+        EndAssistant(unless: _said is null && _calls.Count == 0);
+        _said = text;
+        return null;
+    }
+
+    private RequestFailure? Call(JsonElement item, string field)
+    {
+        foreach (var name in new[] { "call_id", "name", "arguments" })
+        {
+            if (Text(item, name) is null)
+            {
+                return Invalid($"{field}.{name}", "is a string.");
+            }
+        }
+
+        _calls.Add(item);
+        return null;
+    }
+
+    private RequestFailure? Result(JsonElement item, string field)
+    {
+        if (Text(item, "call_id") is not { } call)
+        {
+            return Invalid(field + ".call_id", "is a string.");
+        }
+
+        var (text, failure) = Content(item, "output", field);
+        if (text is null)
+        {
+            return failure;
+        }
+
+        EndAssistant();
+        _json.WriteStartObject();
+        _json.WriteString("role", "tool");
+        _json.WriteString("tool_call_id", call);
+        _json.WriteString("content", text);
+        _json.WriteEndObject();
+        return null;
+    }
+
+    private RequestFailure? Thoughts(JsonElement item, string field)
+    {
+        if (item.TryGetProperty("encrypted_content", out var encrypted) && encrypted.ValueKind != JsonValueKind.Null)
+        {
+            return new RequestFailure(RequestError.NotSupported, $"{field}.encrypted_content: thoughts of another server cannot be read.", field + ".encrypted_content");
+        }
+
+        if (!item.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null)
+        {
+            return null; // A summary is not what the model thought.
+        }
+
+        var (text, failure) = Content(item, "content", field);
+        if (text is null)
+        {
+            return failure;
+        }
+
+        EndAssistant(unless: _said is null && _calls.Count == 0);
+        _thoughts = _thoughts is null ? text : $"{_thoughts}\n{text}";
+        return null;
+    }
+
+    private static (string? Text, RequestFailure? Failure) Content(JsonElement item, string name, string field)
+    {
+        field = $"{field}.{name}";
+        if (!item.TryGetProperty(name, out var content) || content.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
+        {
+            return (null, Invalid(field, "is a string or a list of parts."));
+        }
+
+        if (content.ValueKind == JsonValueKind.String)
+        {
+            return (content.GetString(), null);
+        }
+
+        var texts = new List<string>();
+        foreach (var part in content.EnumerateArray())
+        {
+            if (part.ValueKind != JsonValueKind.Object || Text(part, "type") is not { } type)
+            {
+                return (null, Invalid(field, "a part is an object with a type."));
+            }
+
+            if (type is not ("input_text" or "output_text" or "reasoning_text" or "text"))
+            {
+                return (null, new RequestFailure(RequestError.NotSupported, $"{field}: a part of type {JsonBody.Echo(type)} is not supported; text is.", field));
+            }
+
+            if (Text(part, "text") is not { } text)
+            {
+                return (null, Invalid(field, "a part of text has a text."));
+            }
+
+            texts.Add(text);
+        }
+
+        return (string.Join('\n', texts), null);
+    }
+
+    private void Message(string role, string content)
+    {
+        _json.WriteStartObject();
+        _json.WriteString("role", role);
+        _json.WriteString("content", content);
+        _json.WriteEndObject();
+    }
+
+    // The assistant's turn so far, if there is one.
+    private void EndAssistant(bool unless = false)
+    {
+        if (unless || (_thoughts is null && _said is null && _calls.Count == 0))
+        {
+            return;
+        }
+
+        _json.WriteStartObject();
+        _json.WriteString("role", "assistant");
+        _json.WriteString("content", _said ?? "");
+        if (_thoughts is not null)
+        {
+            _json.WriteString("reasoning_content", _thoughts);
+        }
+
+        if (_calls.Count > 0)
+        {
+            WriteCalls();
+        }
+
+        _json.WriteEndObject();
+        (_thoughts, _said) = (null, null);
+        _calls.Clear();
+    }
+
+    private void WriteCalls()
+    {
+        _json.WriteStartArray("tool_calls");
+        foreach (var call in _calls)
+        {
+            _json.WriteStartObject();
+            _json.WriteString("id", Text(call, "call_id"));
+            _json.WriteString("type", "function");
+            _json.WriteStartObject("function");
+            _json.WriteString("name", Text(call, "name"));
+            _json.WriteString("arguments", Text(call, "arguments"));
+            _json.WriteEndObject();
+            _json.WriteEndObject();
+        }
+
+        _json.WriteEndArray();
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, $"{field}: {message}", field);
+}

@@ -1,0 +1,99 @@
+using System.ClientModel;
+using System.Text.Json;
+using OpenAI;
+using OpenAI.Responses;
+using Serving.EndToEnd.Tests.Daemon;
+
+namespace Serving.EndToEnd.Tests.Clients;
+
+/// <summary>Thoughts, and OpenAI's Responses API, as real clients see them.</summary>
+public sealed class ThinkingClientTests(ThinkingDaemon daemon) : IClassFixture<ThinkingDaemon>
+{
+    private static readonly ResponseTool Function = ResponseTool.CreateFunctionTool("f", BinaryData.FromString("""{"type":"object"}"""), strictModeEnabled: false, "d");
+
+    [Fact]
+    public async Task DotNet_Whole_HasItemsAndTakesThemBack()
+    {
+        var options = Options();
+        var first = (await Client().CreateResponseAsync(options, TestContext.Current.CancellationToken)).Value;
+
+        Assert.Equal((ResponseStatus.Completed, ThinkingDaemon.Model), (first.Status, first.Model));
+        Assert.Equal(["ReasoningResponseItem", "MessageResponseItem", "FunctionCallResponseItem"], first.OutputItems.Select(Kind));
+        Assert.Equal(ThinkingDaemon.Content, first.GetOutputText());
+        var call = (FunctionCallResponseItem)first.OutputItems[2];
+        Assert.Equal(("f", ThinkingDaemon.Arguments), (call.FunctionName, call.FunctionArguments.ToString()));
+        Assert.Equal(4, first.Usage.OutputTokenDetails.ReasoningTokenCount);
+
+        foreach (var item in first.OutputItems)
+        {
+            options.InputItems.Add(item);
+        }
+
+        options.InputItems.Add(ResponseItem.CreateFunctionCallOutputItem(call.CallId, "rain"));
+        var second = (await Client().CreateResponseAsync(options, TestContext.Current.CancellationToken)).Value;
+
+        Assert.Equal(3, second.OutputItems.Count);
+        Assert.True(second.Usage.InputTokenCount > first.Usage.InputTokenCount);
+    }
+
+    [Fact]
+    public async Task DotNet_Streamed_EndsWithTheSameResponse()
+    {
+        var (text, last) = ("", (ResponseResult?)null);
+        var options = Options();
+        options.StreamingEnabled = true;
+        await foreach (var update in await Client().CreateResponseStreamingAsync(options, TestContext.Current.CancellationToken))
+        {
+            text += (update as StreamingResponseOutputTextDeltaUpdate)?.Delta;
+            last = (update as StreamingResponseCompletedUpdate)?.Response ?? last;
+        }
+
+        Assert.Equal(ThinkingDaemon.Content, text);
+        Assert.Equal(ThinkingDaemon.Content, last!.GetOutputText());
+        Assert.Equal(3, last.OutputItems.Count);
+    }
+
+    [Fact]
+    public async Task DotNet_WhatNeedsState_IsATypedError()
+    {
+        var options = Options();
+        options.PreviousResponseId = "resp_1";
+
+        var error = await Assert.ThrowsAsync<ClientResultException>(() => Client().CreateResponseAsync(options, TestContext.Current.CancellationToken));
+
+        Assert.Equal(400, error.Status);
+        Assert.Contains("previous_response_id", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task JavaScript_PutsThoughtsTextAndCallsTogether()
+    {
+        var result = await new NodeClient("node", "openai", "responses.mjs").RunAsync(daemon.Api.ToString());
+
+        Assert.Equal(JsonSerializer.Serialize(new[] { ThinkingDaemon.Thoughts, ThinkingDaemon.Content }), Compact("chat"));
+        Assert.Equal(JsonSerializer.Serialize(new[] { ThinkingDaemon.Thoughts, ThinkingDaemon.Content }), Compact("streamedChat"));
+        Assert.Equal("""["reasoning","message","function_call"]""", Compact("items"));
+        Assert.Equal(JsonSerializer.Serialize(ThinkingDaemon.Content), Compact("text"));
+        Assert.Equal("""["reasoning","message","function_call"]""", Compact("streamedItems"));
+        Assert.Equal(JsonSerializer.Serialize(new[] { ThinkingDaemon.Thoughts, ThinkingDaemon.Content, ThinkingDaemon.Arguments }), Compact("deltas"));
+
+        string Compact(string name) => JsonSerializer.Serialize(result.GetProperty(name));
+    }
+
+    private static string Kind(ResponseItem item) => item switch
+    {
+        ReasoningResponseItem => nameof(ReasoningResponseItem),
+        MessageResponseItem => nameof(MessageResponseItem),
+        FunctionCallResponseItem => nameof(FunctionCallResponseItem),
+        _ => item.GetType().Name,
+    };
+
+    private static CreateResponseOptions Options()
+    {
+        var options = new CreateResponseOptions(ThinkingDaemon.Model, [ResponseItem.CreateUserMessageItem("How is it?")]) { Temperature = 0 };
+        options.Tools.Add(Function);
+        return options;
+    }
+
+    private ResponsesClient Client() => new OpenAIClient(new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = daemon.Api }).GetResponsesClient();
+}
