@@ -1,6 +1,8 @@
 """Writes a Llama of a size of one's own with random weights and the bundled model's tokenizer, for comparing speeds where no real model is at hand.
 
-    python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64]
+    python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64] [--experts 0 --choices 8]
+
+With --experts it is a Qwen3 mixture of experts, --intermediate the width of one and --choices how many a token goes through.
 
 The defaults are Llama 3.2 1B's shape but for the vocabulary, which is the tokenizer's: 0.97 billion parameters, 1.9 GB of bf16. What it says means nothing, but it is made of
 plain letters, since llama-server ends a stream with an error where bytes are no text: all other tokens' rows of the embedding, which is the output's too, are zero.
@@ -19,7 +21,7 @@ SIGNS = bytes(0x3C | (byte & 1) << 7 for byte in range(256))  # upper bytes of b
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
-    for name, value in (("hidden", 2048), ("intermediate", 8192), ("layers", 16), ("heads", 32), ("kv-heads", 8), ("head-size", 64)):
+    for name, value in (("hidden", 2048), ("intermediate", 8192), ("layers", 16), ("heads", 32), ("kv-heads", 8), ("head-size", 64), ("experts", 0), ("choices", 8)):
         parser.add_argument(f"--{name}", type=int, default=value)
     return parser.parse_args()
 
@@ -44,9 +46,14 @@ def shapes(args, vocabulary):
         yield prefix + "self_attn.k_proj.weight", (kv, hidden)
         yield prefix + "self_attn.v_proj.weight", (kv, hidden)
         yield prefix + "self_attn.o_proj.weight", (hidden, query)
-        yield prefix + "mlp.gate_proj.weight", (args.intermediate, hidden)
-        yield prefix + "mlp.up_proj.weight", (args.intermediate, hidden)
-        yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
+        if args.experts:
+            yield prefix + "self_attn.q_norm.weight", (args.head_size,)
+            yield prefix + "self_attn.k_norm.weight", (args.head_size,)
+            yield prefix + "mlp.gate.weight", (args.experts, hidden)
+        for mlp in [f"mlp.experts.{expert}." for expert in range(args.experts)] or ["mlp."]:
+            yield prefix + mlp + "gate_proj.weight", (args.intermediate, hidden)
+            yield prefix + mlp + "up_proj.weight", (args.intermediate, hidden)
+            yield prefix + mlp + "down_proj.weight", (hidden, args.intermediate)
 
 
 def plain_tokens():
@@ -75,6 +82,9 @@ def main():
     plain = plain_tokens()
     config |= {"hidden_size": args.hidden, "intermediate_size": args.intermediate, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
                "num_key_value_heads": args.kv_heads, "head_dim": args.head_size}
+    if args.experts:
+        config |= {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": args.experts, "num_experts_per_tok": args.choices,
+                   "moe_intermediate_size": args.intermediate, "norm_topk_prob": True}
     for name in os.listdir(TOKENIZER):
         if "token" in name or name == "generation_config.json":
             shutil.copy(os.path.join(TOKENIZER, name), args.folder)

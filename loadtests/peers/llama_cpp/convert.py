@@ -1,8 +1,8 @@
-"""Converts a Llama in Hugging Face's format and its LoRA adapters to GGUF files for llama.cpp, without a change of weights.
+"""Converts a Llama in Hugging Face's format and its LoRA adapters, or a Qwen3 mixture of experts, to GGUF files for llama.cpp, without a change of weights.
 
     python3 -m llama_cpp.convert MODEL_FOLDER ADAPTERS_FOLDER OUTPUT_FOLDER
 
-Writes model.gguf and NAME.gguf for each adapter. Of what Llamas can have only what the bundled model has is done; the rest is refused.
+Writes model.gguf and NAME.gguf for each adapter. Of what Llamas can have only what the bundled model has is done, of mixtures what random_model.py writes; the rest is refused.
 """
 import json
 import math
@@ -11,6 +11,7 @@ import sys
 
 from . import gguf, names, safetensors
 
+ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe"}
 BF16_FILE = 32  # general.file_type: most tensors are BF16
 NORMAL, CONTROL = 1, 3  # kinds of tokens
 
@@ -24,9 +25,12 @@ def load(*path):
 
 
 def put_config(out, config):
-    if config["architectures"] != ["LlamaForCausalLM"] or config.get("rope_scaling") or config.get("attention_bias") or config.get("mlp_bias"):
-        raise ValueError("only a plain LlamaForCausalLM is converted here")
-    out.put("general.architecture", gguf.STRING, "llama")
+    architecture = ARCHITECTURES.get(config["architectures"][0])
+    if not architecture or config.get("rope_scaling") or config.get("attention_bias") or config.get("mlp_bias"):
+        raise ValueError("only a plain LlamaForCausalLM or Qwen3MoeForCausalLM is converted here")
+    experts = {} if architecture == "llama" else {
+        "expert_count": config["num_experts"], "expert_used_count": config["num_experts_per_tok"], "expert_feed_forward_length": config["moe_intermediate_size"]}
+    out.put("general.architecture", gguf.STRING, architecture)
     out.put("general.file_type", gguf.UINT32, BF16_FILE)
     for key, value in {
         "vocab_size": config["vocab_size"],
@@ -39,10 +43,11 @@ def put_config(out, config):
         "attention.key_length": config["head_dim"],
         "attention.value_length": config["head_dim"],
         "rope.dimension_count": config["head_dim"],
+        **experts,
     }.items():
-        out.put(f"llama.{key}", gguf.UINT32, value)
-    out.put("llama.attention.layer_norm_rms_epsilon", gguf.FLOAT32, config["rms_norm_eps"])
-    out.put("llama.rope.freq_base", gguf.FLOAT32, config["rope_theta"])
+        out.put(f"{architecture}.{key}", gguf.UINT32, value)
+    out.put(f"{architecture}.attention.layer_norm_rms_epsilon", gguf.FLOAT32, config["rms_norm_eps"])
+    out.put(f"{architecture}.rope.freq_base", gguf.FLOAT32, config["rope_theta"])
 
 
 def put_tokenizer(out, folder, config):
@@ -68,10 +73,17 @@ def convert_model(folder, path):
     config, out = load(folder, "config.json"), gguf.Writer()
     put_config(out, config)
     put_tokenizer(out, folder, config)
+    stacks = {}
     for name, tensor in safetensors.read(os.path.join(folder, "model.safetensors")).items():
+        if ".experts." in name:
+            stacks.setdefault(names.of_experts(name), []).append(tensor)
+            continue
         heads = names.rotated_heads(name, config)
-        # One-dimensional tensors are norms, which llama.cpp wants in F32.
-        out.add(names.of(name), tensor.widened() if len(tensor.shape) == 1 else names.interleaved(tensor, heads) if heads else tensor)
+        # One-dimensional tensors are norms, which llama.cpp wants in F32, as it does what chooses experts.
+        wide = len(tensor.shape) == 1 or name.endswith(".mlp.gate.weight")
+        out.add(names.of(name), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
+    for name, tensors in stacks.items():
+        out.add(name, safetensors.Stack(tensors))
     out.write(path)
 
 

@@ -6,6 +6,7 @@ _INNER = {
     "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp",
 }
 
 
@@ -15,8 +16,16 @@ def of(name):
     return f"blk.{layer[1]}.{_INNER[layer[2]]}.weight" if layer else _OUTER[name]
 
 
+def of_experts(name):
+    """The name of the tensor in which an expert's tensor is stacked, experts in their order."""
+    layer = re.fullmatch(r"model\.layers\.(\d+)\.mlp\.experts\.\d+\.(\w+)_proj\.weight", name)
+    return f"blk.{layer[1]}.ffn_{layer[2]}_exps.weight"
+
+
 def rotated_heads(name, config):
-    """Heads of a tensor whose outputs are rotated, or 0."""
+    """Heads of a tensor whose rows are reordered, or 0: those of a Llama, whose outputs are rotated."""
+    if config["architectures"] != ["LlamaForCausalLM"]:
+        return 0
     if ".q_proj" in name:
         return config["num_attention_heads"]
     return config["num_key_value_heads"] if ".k_proj" in name else 0

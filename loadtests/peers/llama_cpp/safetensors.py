@@ -41,6 +41,23 @@ class Tensor:
         return Tensor("F32", self.shape, bytes(wide))
 
 
+class Stack:
+    """Tensors of one shape one behind the other, as one of a dimension more."""
+
+    def __init__(self, tensors):
+        self.tensors, self.element, self.shape = tensors, tensors[0].element, [len(tensors), *tensors[0].shape]
+
+    @property
+    def size(self):
+        """Its bytes."""
+        return sum(tensor.size for tensor in self.tensors)
+
+    def pieces(self):
+        """Its bytes, tensor by tensor."""
+        for tensor in self.tensors:
+            yield from tensor.pieces()
+
+
 def read(path):
     """Returns the tensors by name."""
     with open(path, "rb") as file:
