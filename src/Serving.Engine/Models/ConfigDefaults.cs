@@ -28,6 +28,6 @@ public sealed record ConfigDefaults(int? KvHeads = null, int? HeadSize = null, i
     /// <summary>Names of the activation that the family has.</summary>
     public IReadOnlyList<string> Activations { get; init; } = ["silu", "swish"];
 
-    /// <summary>Whether layers that have a window are run with it, so that it bounds no positions.</summary>
-    public bool RunsWindows { get; init; }
+    /// <summary>Layers, from the first on, that have no window where others do and the file does not say how many.</summary>
+    public int WindowlessLayers { get; init; }
 }

@@ -39,7 +39,8 @@ public static class ConfigReader
         {
             Architecture = architecture ?? ModelRegistry.ArchitectureOf(fields),
             Shape = shape,
-            MaxPositions = defaults.RunsWindows ? positions : Math.Min(positions, SlidingWindow(fields, defaults) ?? positions),
+            MaxPositions = positions,
+            Windows = Windows(fields, defaults, shape.LayerCount),
             RmsEpsilon = (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, 1e-6),
             Rope = rope,
             TiedEmbeddings = fields.Flag("tie_word_embeddings", defaults.Tied),
@@ -90,9 +91,25 @@ public static class ConfigReader
             : throw fields.Wrong("hidden_size", "a multiple of num_attention_heads, and head_dim is missing");
     }
 
-    /// <summary>
-    /// The window that limits attention, or null. Within the window sliding and full attention are the same, so the model is served up to it.
-    /// </summary>
+    /// <summary>By layer, its window or 0: by <c>layer_types</c>, else of all layers but the first <c>max_window_layers</c>. Empty where no layer has one.</summary>
+    private static IReadOnlyList<int> Windows(JsonFields fields, ConfigDefaults defaults, int layers)
+    {
+        if (SlidingWindow(fields, defaults) is not { } window)
+        {
+            return [];
+        }
+
+        var types = fields.Texts("layer_types", MaxLayers);
+        if (types.Count == 0)
+        {
+            var first = fields.Int("max_window_layers", 0, MaxLayers, defaults.WindowlessLayers);
+            return first >= layers ? [] : [.. Enumerable.Range(0, layers).Select(layer => layer < first ? 0 : window)];
+        }
+
+        return types.Count == layers ? [.. types.Select(type => type == "full_attention" ? 0 : window)] : throw fields.Wrong("layer_types", $"a list of {layers} types");
+    }
+
+    /// <summary>The window of layers that have one, or null.</summary>
     private static int? SlidingWindow(JsonFields fields, ConfigDefaults defaults)
     {
         if (fields.Has("layer_types") && !SlidesByLayer(fields))

@@ -12,6 +12,7 @@ internal sealed class DecoderProgram
     private readonly ProgramWriter _writer = new();
     private readonly ModelConfig _config;
     private readonly ModelShape _shape;
+    private readonly int _positions;
     private readonly int _residual;
     private readonly int _normed;
     private readonly int _qkv;
@@ -22,9 +23,10 @@ internal sealed class DecoderProgram
     private readonly int _projected;
     private readonly MixtureLayers? _mixture;
 
-    private DecoderProgram(ModelConfig config)
+    private DecoderProgram(ModelConfig config, int positions)
     {
         _config = config;
+        _positions = positions;
         _shape = config.Shape;
         _residual = _writer.Buffer("residual", _shape.HiddenSize, BufferElement.Float32);
         _normed = _writer.Buffer("normed", _shape.HiddenSize, BufferElement.BFloat16);
@@ -45,7 +47,7 @@ internal sealed class DecoderProgram
     public static ModelProgram Build(string name, ModelConfig config, int positions)
     {
         var shape = config.Shape;
-        var program = new DecoderProgram(config);
+        var program = new DecoderProgram(config, positions);
         var embedding = program._writer.Matrix(
             "embedding", shape.HiddenSize, WeightKind.Embedding, (config.TensorPrefix + TensorNames.Embedding, shape.VocabularySize));
         program._writer.Op(new EmbedOp(program._residual, embedding, config.EmbeddingScale));
@@ -56,21 +58,21 @@ internal sealed class DecoderProgram
         }
 
         program.AddHead(embedding);
-        return program._writer.ToProgram(name, shape, program.CreateRope(positions), config.Mixture?.Shape);
+        return program._writer.ToProgram(name, shape, program.CreateRope(), config.Mixture?.Shape);
     }
 
     /// <summary>The model's table; then that of layers with a window, if it is another; then one that turns nothing, if layers want it.</summary>
-    private RopeTable CreateRope(int positions)
+    private RopeTable CreateRope()
     {
-        var tables = new List<RopeTable> { RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, positions, _config.RotatedSize) };
+        var tables = new List<RopeTable> { RopeFrequencies.CreateTable(_config.Rope, _shape.HeadSize, _positions, _config.RotatedSize) };
         if (_config.LocalRope is { } local)
         {
-            tables.Add(RopeFrequencies.CreateTable(local, _shape.HeadSize, positions));
+            tables.Add(RopeFrequencies.CreateTable(local, _shape.HeadSize, _positions));
         }
 
         if (_config.UnrotatedLayers.Count > 0)
         {
-            tables.Add(RopeTable.Create(positions, new double[_shape.HeadSize / 2]));
+            tables.Add(RopeTable.Create(_positions, new double[_shape.HeadSize / 2]));
         }
 
         return tables.Count == 1 ? tables[0] : RopeTable.Join([.. tables]);
@@ -85,6 +87,9 @@ internal sealed class DecoderProgram
 
         return window > 0 && _config.LocalRope is not null ? 1 : 0;
     }
+
+    /// <summary>A window as attention needs to know it: one that holds every position is none, and kernels that know no windows run it.</summary>
+    private int Bounding(int window) => window < _positions ? window : 0;
 
     private bool IsDense(int layer) => _config.Mixture is not { } mixture || mixture.DenseLayers.Contains(layer);
 
@@ -115,7 +120,7 @@ internal sealed class DecoderProgram
         var table = TableOf(layer, window);
         var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
         _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table));
-        _writer.Op(new PagedAttentionOp(_query, _attended, layer, _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _config.ScoreCap));
+        _writer.Op(new PagedAttentionOp(_query, _attended, layer, _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize)), Bounding(window), _config.ScoreCap));
         AddOntoResidual(layer, Projection.Output, prefix + "o_proj", _attended, queryWidth, _config.OutputBias);
         AddPostNorm(LayerPrefix(layer) + "post_attention_layernorm.weight");
     }

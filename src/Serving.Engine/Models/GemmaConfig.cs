@@ -12,7 +12,6 @@ internal static class GemmaConfig
     public static ConfigDefaults Defaults { get; } = new(KvHeads: 4, HeadSize: 256)
     {
         Tied = true,
-        RunsWindows = true,
         Implemented = ["attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"],
 
         // hidden_act says "gelu" in some files and is not what the model is run with; hidden_activation is, and it is GELU by tanh.

@@ -14,7 +14,7 @@ public sealed record ModelConfig
     /// <summary>The model's sizes.</summary>
     public required ModelShape Shape { get; init; }
 
-    /// <summary>Positions that the model may be run for: <c>max_position_embeddings</c>, or less where a sliding window is shorter.</summary>
+    /// <summary>Positions that the model may be run for: <c>max_position_embeddings</c>, or what YaRN stretches it to.</summary>
     public required int MaxPositions { get; init; }
 
     /// <summary>Added to the mean square of every RMSNorm.</summary>

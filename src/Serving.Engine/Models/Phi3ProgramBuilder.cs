@@ -4,7 +4,7 @@ namespace Serving.Engine.Models;
 
 /// <summary>
 /// Phi-3, Phi-3.5 and Phi-4 (mini and the 14B ones): q, k and v are one tensor, gate and up another; mini of Phi-4 rotates three quarters of a head; contexts beyond the
-/// original length by LongRoPE. Where a sliding window is shorter than the context, the model is served up to the window.
+/// original length by LongRoPE. All layers have a window where the file says so.
 /// </summary>
 public sealed class Phi3ProgramBuilder : IProgramBuilder
 {

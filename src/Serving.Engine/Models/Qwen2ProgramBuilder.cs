@@ -12,7 +12,7 @@ public sealed class Qwen2ProgramBuilder : IProgramBuilder
     public ModelConfig ReadConfig(JsonFields fields)
     {
         ArgumentNullException.ThrowIfNull(fields);
-        return ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 32, UsesSlidingWindow: false)) with { QkvBias = true };
+        return ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 32, UsesSlidingWindow: false) { WindowlessLayers = 28 }) with { QkvBias = true };
     }
 
     /// <inheritdoc/>

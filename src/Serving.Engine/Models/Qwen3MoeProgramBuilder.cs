@@ -18,7 +18,7 @@ public sealed class Qwen3MoeProgramBuilder : IProgramBuilder
     {
         ArgumentNullException.ThrowIfNull(fields);
         var attentionBias = fields.Flag("attention_bias", false);
-        var defaults = new ConfigDefaults(KvHeads: 4, UsesSlidingWindow: false) { Implemented = [Experts, "num_experts_per_tok", Width] };
+        var defaults = new ConfigDefaults(KvHeads: 4, UsesSlidingWindow: false) { WindowlessLayers = 28, Implemented = [Experts, "num_experts_per_tok", Width] };
         var config = ConfigReader.Read(fields, defaults);
         return config with
         {

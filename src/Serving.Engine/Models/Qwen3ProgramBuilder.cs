@@ -13,7 +13,7 @@ public sealed class Qwen3ProgramBuilder : IProgramBuilder
     {
         ArgumentNullException.ThrowIfNull(fields);
         var attentionBias = fields.Flag("attention_bias", false);
-        return ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 32, HeadSize: 128, UsesSlidingWindow: false)) with
+        return ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 32, HeadSize: 128, UsesSlidingWindow: false) { WindowlessLayers = 28 }) with
         {
             QueryKeyNorm = true,
             QkvBias = attentionBias,

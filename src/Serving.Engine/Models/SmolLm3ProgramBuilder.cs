@@ -16,7 +16,7 @@ public sealed class SmolLm3ProgramBuilder : IProgramBuilder
     {
         ArgumentNullException.ThrowIfNull(fields);
         var attentionBias = fields.Flag("attention_bias", false);
-        var config = ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 4, UsesSlidingWindow: false) { Implemented = [Layers, Interval], RopeTheta = 2_000_000 });
+        var config = ConfigReader.Read(fields, new ConfigDefaults(KvHeads: 4, UsesSlidingWindow: false) { WindowlessLayers = 28, Implemented = [Layers, Interval], RopeTheta = 2_000_000 });
         return config with
         {
             QkvBias = attentionBias,

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Serving.Compute.Programs;
 using Serving.Engine.Models;
 using Serving.Testing;
 using Serving.Testing.Models;
@@ -65,12 +66,31 @@ public class FamilyTests
         AssertIsPublished(model, folder.Path);
     }
 
-    [Fact]
-    public void Program_OfPhi3_IsServedUpToItsWindow()
+    /// <summary>Windows of all layers, and of those behind the first ones.</summary>
+    [Theory]
+    [InlineData("MistralForCausalLM")]
+    [InlineData("Phi3ForCausalLM")]
+    [InlineData("Qwen2ForCausalLM")]
+    public void Program_WithAWindow_ComputesThePublishedModel(string architecture)
     {
-        var model = Phi3(1, 0);
-        model.Config["sliding_window"] = 100;
-        Assert.Equal(100, ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())).MaxPositions);
+        using var folder = new TemporaryFolder();
+        var model = architecture == "Phi3ForCausalLM" ? Phi3(1, 0) : Make(architecture, tied: false, biased: false);
+        model.Config["sliding_window"] = 5;
+        model.Config["use_sliding_window"] = true;
+        model.Config["max_window_layers"] = architecture == "Qwen2ForCausalLM" ? 1 : 0;
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    /// <summary>Attention is told of a window only where it leaves something out: a kernel without windows can run the others.</summary>
+    [Theory]
+    [InlineData(64, 64, 0)]
+    [InlineData(64, 65, 64)]
+    public void Build_AWindowThatHoldsEveryPosition_IsNone(int window, int positions, int expected)
+    {
+        var model = new TinyModel("MistralForCausalLM") { Config = { ["sliding_window"] = window } };
+        var program = ModelRegistry.Build("tiny", ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())), positions);
+        Assert.All(program.Ops.OfType<PagedAttentionOp>(), op => Assert.Equal(expected, op.Window));
     }
 
     [Theory]

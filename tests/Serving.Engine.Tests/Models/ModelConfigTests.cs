@@ -39,18 +39,28 @@ public class ModelConfigTests
     }
 
     [Theory]
-    [InlineData("MistralForCausalLM", "{\"sliding_window\":100}", 100)]
-    [InlineData("MistralForCausalLM", "{\"sliding_window\":null}", 256)]
-    [InlineData("MistralForCausalLM", "{\"sliding_window\":4096}", 256)]
-    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":false}", 256)]
-    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100}", 256)]
-    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":true}", 100)]
-    [InlineData("Qwen3ForCausalLM", "{\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", 100)]
-    [InlineData("Qwen3ForCausalLM", "{\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"full_attention\"]}", 256)]
-    public void Parse_SlidingWindow_CapsThePositions(string architecture, string changes, int positions)
+    [InlineData("MistralForCausalLM", "{\"sliding_window\":100}", 100, 100)]
+    [InlineData("MistralForCausalLM", "{\"sliding_window\":null}")]
+    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":false}")]
+    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100}")]
+    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":true}")]
+    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":true,\"max_window_layers\":1}", 0, 100)]
+    [InlineData("Qwen2ForCausalLM", "{\"sliding_window\":100,\"use_sliding_window\":true,\"max_window_layers\":2}")]
+    [InlineData("Qwen3ForCausalLM", "{\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", 0, 100)]
+    [InlineData("Qwen3ForCausalLM", "{\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"full_attention\"]}")]
+    public void Parse_SlidingWindow_IsThatOfItsLayers(string architecture, string changes, params int[] windows)
     {
-        Assert.Equal(positions, Parse(architecture, Changes(changes)).MaxPositions);
+        var config = Parse(architecture, Changes(changes));
+        Assert.Equal(windows, config.Windows);
+        Assert.Equal(256, config.MaxPositions);
     }
+
+    [Theory]
+    [InlineData("{\"sliding_window\":100,\"layer_types\":[\"sliding_attention\"]}", "layer_types")]
+    [InlineData("{\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"chunked_attention\"]}", "chunked_attention")]
+    [InlineData("{\"sliding_window\":0}", "sliding_window")]
+    public void Parse_SlidingWindowThatIsWrong_IsNamed(string changes, string named) =>
+        Assert.Contains(named, Assert.Throws<ModelFormatException>(() => Parse("MistralForCausalLM", Changes(changes))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Parse_MistralWithoutTheKey_HasItsFamilysWindow()
@@ -58,7 +68,9 @@ public class ModelConfigTests
         var model = new TinyModel("MistralForCausalLM").Config;
         model.Remove("sliding_window");
         model["max_position_embeddings"] = 32768;
-        Assert.Equal(4096, ModelConfig.Parse(Encoding.UTF8.GetBytes(model.ToJsonString())).MaxPositions);
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.ToJsonString()));
+        Assert.Equal([4096, 4096], config.Windows);
+        Assert.Equal(32768, config.MaxPositions);
     }
 
     [Theory]

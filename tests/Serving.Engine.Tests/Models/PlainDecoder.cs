@@ -56,8 +56,8 @@ internal sealed class PlainDecoder(TinyModel model)
     /// <summary>cap · tanh(x ÷ cap), where the config has such a cap.</summary>
     private double Bounded(double x, string key) => model.Config[key] is { } cap ? (double)cap * Math.Tanh(x / (double)cap) : x;
 
-    /// <summary>Of Gemma's layers the first and every second after it slide.</summary>
-    private bool Slides(int layer) => _gemma && layer % 2 == 0;
+    /// <summary>Of Gemma's layers the first and every second after it slide; of others those behind the first ones, where the config has a window.</summary>
+    private bool Slides(int layer) => _gemma ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
 
     private double Factor(string key) => (double?)model.Config[key] ?? 1;
 
@@ -150,7 +150,7 @@ internal sealed class PlainDecoder(TinyModel model)
 
         var rotated = (int)(_headSize * ((double?)model.Config["partial_rotary_factor"] ?? 1));
         var half = rotated / 2;
-        var local = Slides(layer) ? model.Config["rope_local_base_freq"] : null;
+        var local = _gemma && Slides(layer) ? model.Config["rope_local_base_freq"] : null;
         var theta = (double)(local ?? model.Config["rope_theta"])!;
         var stretch = local is null && model.Config["rope_scaling"]?["factor"] is { } factor ? (double)factor : 1;
         return [.. x.Select((value, i) =>
