@@ -45,6 +45,11 @@ enum {
     SRV_SHRINK_CHUNK = 1024,    /* input columns of one partial plane */
     SRV_MAX_PLANES = 4,         /* parts that the sums of a product are cut into */
     SRV_PRODUCT_ROWS = 64,      /* rows of srv_product */
+    SRV_MAX_EXPERTS = 512,      /* experts of a layer */
+    SRV_MAX_CHOICES = 16,       /* experts that a row goes through */
+    SRV_ROUTE_ROWS = 32,        /* rows whose choices of an expert are the bits of one word */
+    SRV_EXPERT_ROWS = 64,       /* places of a tile of srv_experts */
+    SRV_EXPERT_FEW_ROWS = 32,   /* the same of srv_experts_few */
     SRV_CDF_BLOCK = 1024,
     SRV_MAX_TOP_LOGPROBS = 20
 };
@@ -133,6 +138,11 @@ typedef struct srv_attention_item {
 typedef struct srv_page_rotation {
     int source, destination, tokens, positions;
 } srv_page_rotation;
+
+/* Neighbouring places, in a matrix with a row per choice, that go through one expert. */
+typedef struct srv_expert_tile {
+    int expert, first_place, place_count, reserved;
+} srv_expert_tile;
 
 /* ---- parameters of the kernels ---- */
 
@@ -299,6 +309,72 @@ typedef struct srv_product_params {
     int outputs, inputs, planes, weight_stride, input_stride, output_stride;
 } srv_product_params;
 
+/*
+ * What the kernels of a mixture of experts share: which experts the rows of the step chose in the layer that runs, and where each choice lies among all, sorted by expert and then by
+ * row. Choice i of a row has the number row * choice_count + i; its place is its row in every matrix with a row per choice. At most SRV_MAX_EXPERTS and SRV_MAX_CHOICES.
+ */
+typedef struct srv_mixture {
+    srv_address experts;    /* int [choices], by number */
+    srv_address weights;    /* float [choices], by number */
+    srv_address places;     /* int [choices], by number */
+    srv_address rows;       /* int [choices], by place: whose choice it is */
+    srv_address marks;      /* unsigned [ceil(rows / SRV_ROUTE_ROWS)][expert_count]: bit r of word [b][e] says that row SRV_ROUTE_ROWS b + r chose expert e */
+    srv_address tiles;      /* srv_expert_tile: places in order, an expert's tiles side by side */
+    srv_address tile_count; /* int */
+    srv_address row_count;  /* int */
+    int expert_count, choice_count;
+} srv_mixture;
+
+/* srv_route: every row's experts, weights and marks, from its logits: the largest, of equal ones the lowest expert first; a weight is the share of the softmax over the chosen experts where
+   renormalize is 1, over all otherwise. 1,024 threads (a warp per row), SRV_ROUTE_SHARED bytes, a block per SRV_ROUTE_ROWS rows. */
+typedef struct srv_route_params {
+    srv_mixture mixture;
+    srv_address logits; /* float [rows, stride] */
+    int stride, renormalize;
+} srv_route_params;
+
+/* srv_sort_choices, behind srv_route: places, rows, and tiles of at most tile_places places. 512 threads, SRV_SORT_SHARED bytes, a block per SRV_ROUTE_ROWS rows. */
+typedef struct srv_sort_params {
+    srv_mixture mixture;
+    int tile_places, reserved;
+} srv_sort_params;
+
+/* srv_dispatch: output[place] = input[row whose choice lies there], where the experts' products do not read it there themselves. 128 threads, no shared memory, a block per place. */
+typedef struct srv_dispatch_params {
+    srv_mixture mixture;
+    srv_address input;  /* bf16 [rows, input_stride] */
+    srv_address output; /* bf16 [choices, output_stride] */
+    int columns, input_stride, output_stride, reserved;
+} srv_dispatch_params;
+
+/*
+ * output[place] = input weight[expert of the place]^T, rounded or kept; input is the place's, or where by_row is 1 that of the row whose choice it is. With an activation, output is
+ * round(activation(gate) * up) of the rounded halves [gate | up] of the expert's outputs, half as wide.
+ *   srv_experts_few  tiles of at most SRV_EXPERT_FEW_ROWS places; 256 threads, SRV_EXPERTS_FEW_SHARED bytes, persistent: two blocks per multiprocessor
+ *   srv_experts      tiles of at most SRV_EXPERT_ROWS places; 256 threads, SRV_EXPERTS_SHARED bytes, persistent: a block per multiprocessor
+ * Both give a place the same bits, whatever lies beside it.
+ */
+typedef struct srv_experts_params {
+    srv_mixture mixture;
+    srv_address weight; /* bf16 [expert_count][outputs, weight_stride] */
+    srv_address input;  /* bf16 [choices or rows, input_stride] */
+    srv_address output; /* bf16 (ROUND) or float (KEEP) [choices, output_stride] */
+    int outputs, inputs; /* of one expert */
+    int weight_stride, input_stride, output_stride;
+    int by_row;
+    int mode;           /* SRV_LINEAR_ROUND or SRV_LINEAR_KEEP */
+    int activation;     /* SRV_GATE_..., or -1 for none */
+} srv_experts_params;
+
+/* srv_combine: output[row] += the sum over the row's choices, in their order, of weight * input[place]. Rows are read and written up to the next multiple of four
+   columns. 256 threads, no shared memory, a block per row and 1,024 columns. */
+typedef struct srv_combine_params {
+    srv_mixture mixture;
+    srv_address input;  /* float [choices, input_stride] */
+    srv_address output; /* float [rows, output_stride] */
+    int columns, input_stride, output_stride, reserved;
+} srv_combine_params;
+
 /* What shrink and expand of one Linear share. */
 typedef struct srv_lora {
     srv_address pages;      /* of the cells */
@@ -401,6 +477,10 @@ enum {
     SRV_ATTENTION_PREFILL_SHARED = 3 * 2 * 64 * 128 * 2,         /* the same */
     SRV_ATTENTION_WGMMA_SHARED = 5 * 2 * 64 * 128 * 2,           /* a ring of five; sm_90a lets a block have 227 KiB */
     SRV_PRODUCT_SHARED = 4 * (128 + SRV_PRODUCT_ROWS) * 128 + 4 * 8 * 132 * 4, /* a ring of four stages, sums of eight rows */
+    SRV_ROUTE_SHARED = SRV_MAX_EXPERTS * 4,                      /* marks of 32 rows */
+    SRV_SORT_SHARED = (SRV_MAX_EXPERTS + 32) * 4,                /* an expert's first place, sums of the warps */
+    SRV_EXPERTS_FEW_SHARED = 4 * (128 + SRV_EXPERT_FEW_ROWS) * 128 + 4 * 8 * 132 * 4, /* a ring of four stages, sums of eight places */
+    SRV_EXPERTS_SHARED = 3 * (128 + SRV_EXPERT_ROWS) * 128 + 4 * 8 * 132 * 4,         /* a ring of three */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */
     SRV_FINISH_SHARED = 16 * (SRV_MAX_RANK + 8) * 2,             /* x A^T of 16 rows, rounded */
     SRV_FINISH_SILU_SHARED = 2 * 8 * 260 * 4 + 2 * 8 * (SRV_MAX_RANK + 8) * 2, /* deltas and x A^T of gate and of up, eight rows */

@@ -44,6 +44,7 @@ internal static class CudaMode
     [
         new DecodeBenchmark(ordinal, shape, limits),
         AttentionBenchmark.Chosen(ordinal, shape, limits),
+        new MixtureBenchmark(ordinal, shape, limits),
         new ManyAdaptersBenchmark(ordinal, shape, limits, isOver),
         AttentionBenchmark.Forced(ordinal, shape, limits),
     ];

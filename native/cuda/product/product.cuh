@@ -167,10 +167,8 @@ SRV_DEVICE void multiply_stage(ptx::SharedAddress weights, ptx::SharedAddress in
     }
 }
 
-// The quarters' sums of eight rows meet in shared memory; a warp adds up and writes one of the rows, a lane four neighbouring outputs.
-SRV_DEVICE void write_eight_rows(const srv_product_params& p, const float (&shared)[4][8 * kProductSumStride], float* output, int first_output) {
-    const int column = static_cast<int>(ptx::lane()) * 4;
-    const int at_sum = static_cast<int>(ptx::warp()) * kProductSumStride + column;
+// Four neighbouring outputs of a row, of which every quarter has its part of the sum.
+SRV_DEVICE Float4 sum_quarters(const float (&shared)[4][8 * kProductSumStride], int at_sum) {
     Float4 sum = load_floats(&shared[0][at_sum]);
     SRV_UNROLL
     for (int quarter = 1; quarter < 4; quarter++) {
@@ -181,6 +179,13 @@ SRV_DEVICE void write_eight_rows(const srv_product_params& p, const float (&shar
         }
     }
 
+    return sum;
+}
+
+// The quarters' sums of eight rows meet in shared memory; a warp adds up and writes one of the rows, a lane four neighbouring outputs.
+SRV_DEVICE void write_eight_rows(const srv_product_params& p, const float (&shared)[4][8 * kProductSumStride], float* output, int first_output) {
+    const int column = static_cast<int>(ptx::lane()) * 4;
+    const Float4 sum = sum_quarters(shared, static_cast<int>(ptx::warp()) * kProductSumStride + column);
     float* to = output + first_output + column;
     if (first_output + column + 4 <= p.outputs) {
         store_floats(to, sum);
@@ -195,22 +200,33 @@ SRV_DEVICE void write_eight_rows(const srv_product_params& p, const float (&shar
     }
 }
 
-template <int Rows>
-SRV_DEVICE void write_unit(const srv_product_params& p, int unit, int rows, const float (&sums)[4][Rows / 8][4], float (&shared)[4][8 * kProductSumStride]) {
+// Where the lane's sums of eight rows lie among those of its warp's quarter.
+SRV_DEVICE float* own_sums(float (&shared)[4][8 * kProductSumStride]) {
     const int lane = static_cast<int>(ptx::lane());
     const int warp = static_cast<int>(ptx::warp());
-    float* own = shared[warp % 4] + lane % 4 * 2 * kProductSumStride + warp / 4 * 64 + lane / 4;
+    return shared[warp % 4] + lane % 4 * 2 * kProductSumStride + warp / 4 * 64 + lane / 4;
+}
+
+// Puts the sums of eight rows there.
+template <int Tiles>
+SRV_DEVICE void put_eight_rows(float* own, const float (&sums)[4][Tiles][4], int t) {
+    SRV_UNROLL
+    for (int j = 0; j < 4; j++) {
+        SRV_UNROLL
+        for (int i = 0; i < 4; i++) {
+            own[i % 2 * kProductSumStride + j * 16 + i / 2 * 8] = sums[j][t][i];
+        }
+    }
+}
+
+template <int Rows>
+SRV_DEVICE void write_unit(const srv_product_params& p, int unit, int rows, const float (&sums)[4][Rows / 8][4], float (&shared)[4][8 * kProductSumStride]) {
+    const int warp = static_cast<int>(ptx::warp());
+    float* own = own_sums(shared);
     const srv_address plane = p.output + static_cast<srv_address>(unit % p.planes) * p.plane_stride * sizeof(float);
     SRV_UNROLL
     for (int t = 0; t < Rows / 8; t++) {
-        SRV_UNROLL
-        for (int j = 0; j < 4; j++) {
-            SRV_UNROLL
-            for (int i = 0; i < 4; i++) {
-                own[i % 2 * kProductSumStride + j * 16 + i / 2 * 8] = sums[j][t][i];
-            }
-        }
-
+        put_eight_rows(own, sums, t);
         ptx::barrier();
         if (t * 8 + warp < rows) {
             write_eight_rows(p, shared, row_of<float>(plane, t * 8 + warp, p.output_stride), product_unit(p, unit).first_output);

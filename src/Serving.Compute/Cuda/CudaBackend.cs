@@ -104,6 +104,8 @@ public sealed class CudaBackend : IAsynchronousBackend
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
         reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
+            : program.Mixture is { } mixture && (mixture.ExpertCount > MixtureParameters.MaxExperts || mixture.ChoiceCount > MixtureParameters.MaxChoices)
+                ? $"the CUDA kernels take up to {MixtureParameters.MaxExperts} experts and {MixtureParameters.MaxChoices} choices, this model has {mixture.ExpertCount} and {mixture.ChoiceCount}"
             : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "weights of integers are computed on CPUs only"
             : string.Empty;
         return reason.Length == 0;

@@ -39,6 +39,9 @@ public abstract partial class BackendContract
     /// <summary>A shape of the table as this backend can run it.</summary>
     protected virtual TestShape Adjust(TestShape shape) => shape;
 
+    /// <summary>Whether this backend takes models with experts; where not it refuses them as it is made.</summary>
+    protected virtual bool TakesExperts => true;
+
     /// <summary>The root mean square of logits.</summary>
     protected static double Spread(double[] logits) => Math.Sqrt(logits.Average(value => value * value));
 
@@ -77,6 +80,13 @@ public abstract partial class BackendContract
     [InlineData(false)]
     public void Execute_Mixture_MatchesReference(bool renormalize)
     {
+        if (!TakesExperts)
+        {
+            var refused = Assert.Throws<PlatformNotSupportedException>(() => Factory.Create(TestProgram.Create(Adjust(TestShape.Mixture)).Program));
+            Assert.Contains("experts", refused.Message, StringComparison.Ordinal);
+            return;
+        }
+
         for (var seed = 1; ; seed++)
         {
             var test = TestProgram.Create(Adjust(TestShape.Mixture with { Renormalize = renormalize }), seed);

@@ -27,9 +27,10 @@ public sealed class CudaMemoryTests
     {
         CudaEmulator.RequireEmulated();
         var limits = new StepLimits(rows, sequences, outputs, context);
-        foreach (var factory in new[] { CudaFactory.Default, ParallelFactory.Default, ParallelFactory.Deterministic })
+        var dense = ParallelFactory.Shareable(new TestShape());
+        foreach (var (factory, shape) in new[] { (CudaFactory.Default, dense), (CudaFactory.Default, TestShape.Mixture), (ParallelFactory.Default, dense), (ParallelFactory.Deterministic, dense) })
         {
-            var test = TestProgram.Create(ParallelFactory.Shareable(new TestShape()));
+            var test = TestProgram.Create(shape);
             using var backend = factory.Create(test.Program);
             var before = backend.DeviceMemory!.FreeBytes;
             test.LoadInto(backend);

@@ -38,6 +38,13 @@ public sealed class ParameterLayoutTests
         ["srv_rope_append_params"] = typeof(RopeAppendParameters),
         ["srv_attention_params"] = typeof(AttentionParameters),
         ["srv_product_params"] = typeof(ProductParameters),
+        ["srv_expert_tile"] = typeof(ExpertTile),
+        ["srv_mixture"] = typeof(MixtureParameters),
+        ["srv_route_params"] = typeof(RouteParameters),
+        ["srv_sort_params"] = typeof(SortParameters),
+        ["srv_dispatch_params"] = typeof(DispatchParameters),
+        ["srv_experts_params"] = typeof(ExpertsParameters),
+        ["srv_combine_params"] = typeof(CombineParameters),
         ["srv_lora"] = typeof(LoraParameters),
         ["srv_shrink_params"] = typeof(ShrinkParameters),
         ["srv_linear_params"] = typeof(FinishParameters),
@@ -71,6 +78,11 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_MAX_RANK", LoraParameters.MaxRank)]
     [InlineData("SRV_MAX_SLICES", LoraParameters.MaxSlices)]
     [InlineData("SRV_SHRINK_CHUNK", LoraParameters.ShrinkChunk)]
+    [InlineData("SRV_MAX_EXPERTS", MixtureParameters.MaxExperts)]
+    [InlineData("SRV_MAX_CHOICES", MixtureParameters.MaxChoices)]
+    [InlineData("SRV_ROUTE_ROWS", MixtureParameters.RouteRows)]
+    [InlineData("SRV_EXPERT_ROWS", ExpertTile.MaxPlaces)]
+    [InlineData("SRV_EXPERT_FEW_ROWS", ExpertTile.FewPlaces)]
     [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
     [InlineData("SRV_LINEAR_ROUND", (int)LinearOutput.Round)]
     [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]

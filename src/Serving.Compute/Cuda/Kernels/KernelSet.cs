@@ -27,6 +27,18 @@ internal sealed class KernelSet
     /// <summary>SRV_PRODUCT_ROWS.</summary>
     private const int ProductRows = 64;
 
+    /// <summary>SRV_ROUTE_SHARED.</summary>
+    public const int RouteSharedBytes = MixtureParameters.MaxExperts * 4;
+
+    /// <summary>SRV_SORT_SHARED.</summary>
+    public const int SortSharedBytes = (MixtureParameters.MaxExperts + 32) * 4;
+
+    /// <summary>SRV_EXPERTS_FEW_SHARED.</summary>
+    public const int ExpertsFewSharedBytes = (4 * (128 + ExpertTile.FewPlaces) * 128) + (4 * 8 * 132 * 4);
+
+    /// <summary>SRV_EXPERTS_SHARED.</summary>
+    public const int ExpertsSharedBytes = (3 * (128 + ExpertTile.MaxPlaces) * 128) + (4 * 8 * 132 * 4);
+
     /// <summary>SRV_SHRINK_SHARED.</summary>
     public const int ShrinkSharedBytes = (4 * 3 * 8192) + (4 * 8 * 20 * 4);
 
@@ -77,6 +89,12 @@ internal sealed class KernelSet
             : Find("srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
+        Route = Find("srv_route", 1024, RouteSharedBytes);
+        SortChoices = Find("srv_sort_choices", 512, SortSharedBytes);
+        Dispatch = Find("srv_dispatch", 128);
+        ExpertsFew = Find("srv_experts_few", 256, ExpertsFewSharedBytes);
+        Experts = Find("srv_experts", 256, ExpertsSharedBytes);
+        Combine = Find("srv_combine", 256);
         ShrinkPlain = Find("srv_lora_shrink_plain", 128);
         Shrink = Find("srv_lora_shrink", 128, ShrinkSharedBytes);
         FinishPlain = Find("srv_linear_finish_plain", 128, 4096);
@@ -139,6 +157,24 @@ internal sealed class KernelSet
 
     /// <summary>x·Wᵀ of few rows; null where a block cannot have its shared memory.</summary>
     public StepKernel? Product { get; }
+
+    /// <summary>Experts of rows.</summary>
+    public StepKernel Route { get; }
+
+    /// <summary>Choices sorted by expert.</summary>
+    public StepKernel SortChoices { get; }
+
+    /// <summary>Rows copied to where their choices lie.</summary>
+    public StepKernel Dispatch { get; }
+
+    /// <summary>x·Wᵀ of experts that have few rows.</summary>
+    public StepKernel ExpertsFew { get; }
+
+    /// <summary>x·Wᵀ of experts.</summary>
+    public StepKernel Experts { get; }
+
+    /// <summary>Experts' answers, onto the residual stream.</summary>
+    public StepKernel Combine { get; }
 
     /// <summary>x·Aᵀ, row by row.</summary>
     public StepKernel ShrinkPlain { get; }

@@ -34,6 +34,20 @@ internal static class Fusion
         return takes && (next is RmsNormOp || IsDead(program, index + 2, linear.Output)) ? next : null;
     }
 
+    /// <summary>Whether the experts' product behind a dispatch is all that reads what it would copy, so that it can look its rows up by itself.</summary>
+    /// <param name="program">The list.</param>
+    /// <param name="index">The dispatch's place in it.</param>
+    public static bool LooksUp(ModelProgram program, int index) =>
+        index + 1 < program.Ops.Count && program.Ops[index] is DispatchOp dispatch && program.Ops[index + 1] is LinearOp linear && linear.Input == dispatch.Output
+            && IsDead(program, index + 2, dispatch.Output);
+
+    /// <summary>The gate behind an experts' product of [gate | up] that is all that reads it; null where each is by itself.</summary>
+    /// <param name="program">The list.</param>
+    /// <param name="index">The product's place in it.</param>
+    public static GateMulOp? GateBehind(ModelProgram program, int index) =>
+        index + 1 < program.Ops.Count && program.Ops[index] is LinearOp { Mode: LinearOutput.Round } linear && program.Ops[index + 1] is GateMulOp gate && gate.Input == linear.Output
+            && program.Weights[linear.Weight].RowsPerExpert == 2 * program.Buffers[gate.Output].Columns && IsDead(program, index + 2, linear.Output) ? gate : null;
+
     private static bool IsResidual(LinearOp linear, int width) =>
         linear.Mode == LinearOutput.Accumulate && width <= KernelSet.FinishNormColumns && (linear.Slices.Count == 0 || AreSideBySide(linear.Slices, [width]));
 
@@ -87,6 +101,9 @@ internal static class Fusion
         RopeAndAppendOp rope => ([rope.Input], rope.Output),
         PagedAttentionOp attention => ([attention.Input], attention.Output),
         GateMulOp gate => ([gate.Input], gate.Output),
+        RouteOp route => ([route.Input], null),
+        DispatchOp dispatch => ([dispatch.Input], dispatch.Output),
+        CombineOp combine => ([combine.Input, combine.Output], combine.Output),
         GatherOp gather => ([gather.Input], gather.Output),
         LogitsOp logits => ([logits.Input], logits.Output),
         SampleOp sample => ([sample.Input], null),

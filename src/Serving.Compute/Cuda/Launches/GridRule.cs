@@ -54,7 +54,8 @@ internal enum GridUnit
 /// <param name="Factor">Blocks per unit.</param>
 /// <param name="Y">Blocks of the second dimension.</param>
 /// <param name="Most">Blocks of the first dimension at most: what is resident at once, where more would only queue.</param>
-internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 1, int Most = int.MaxValue)
+/// <param name="UnitsPerBlock">Units that a block takes together.</param>
+internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 1, int Most = int.MaxValue, int UnitsPerBlock = 1)
 {
     /// <summary>The grid of a step; X is 0 where there is nothing to launch.</summary>
     public CudaGrid For(in StepSize size)
@@ -76,6 +77,6 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.IfOutputs => size.Outputs > 0 ? 1 : 0,
             _ => size.Copies > 0 ? 1 : 0,
         };
-        return new CudaGrid((int)Math.Min((long)units * Factor, Most), Y);
+        return new CudaGrid((int)Math.Min(((long)units + UnitsPerBlock - 1) / UnitsPerBlock * Factor, Most), Y);
     }
 }

@@ -26,6 +26,7 @@ internal sealed class LaunchCompiler
     private readonly KernelSet _kernels;
     private readonly LinearCompiler _linears;
     private readonly CollectiveCompiler _collectives;
+    private readonly MixtureCompiler _mixtures;
     private readonly List<IStepWork> _works = [];
     private readonly List<IStepWork> _sampling = [];
     private IStepWork? _copies;
@@ -35,6 +36,7 @@ internal sealed class LaunchCompiler
         _context = context;
         _kernels = kernels;
         _collectives = new CollectiveCompiler(context, kernels, _works);
+        _mixtures = new MixtureCompiler(context, kernels, _works);
         _linears = new LinearCompiler(context, kernels, new ProductCompiler(context, plans, choices), _collectives, _works);
     }
 
@@ -49,7 +51,11 @@ internal sealed class LaunchCompiler
         var ops = context.Program.Ops;
         for (var i = 0; i < ops.Count; i++)
         {
-            if (ops[i] is LinearOp linear)
+            if (compiler._mixtures.Add(i) is > 0 and var taken)
+            {
+                i += taken - 1;
+            }
+            else if (ops[i] is LinearOp linear)
             {
                 var next = context.Fuses ? Fusion.NextOf(context.Program, i) : null;
                 compiler._linears.Add(linear, next);
@@ -143,7 +149,7 @@ internal sealed class LaunchCompiler
         Scale = op.Scale,
     });
 
-    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, new GridRule(UnitOf(op.Output)), _context.Parameters(op));
+    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, GridOf(op.Output, 1), _context.Parameters(op));
 
     private void Add(RopeAndAppendOp op) =>
         Add(_kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), _context.Parameters(op));
@@ -192,7 +198,7 @@ internal sealed class LaunchCompiler
         Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows, Y: Blocks(Shape.HeadCount, HeadsPerMerge)), parameters);
     }
 
-    private void Add(GateMulOp op) => Add(_kernels.SiluMul, new GridRule(UnitOf(op.Output), Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
+    private void Add(GateMulOp op) => Add(_kernels.SiluMul, GridOf(op.Output, Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters
     {
         Input = Address(op.Input),
         Output = Address(op.Output),
@@ -254,9 +260,14 @@ internal sealed class LaunchCompiler
 
     private static int Blocks(int columns, int perBlock) => (columns + perBlock - 1) / perBlock;
 
-    private GridUnit UnitOf(int buffer) => _context.Program.Buffers[buffer].Rows == BufferRows.Step ? GridUnit.Rows : GridUnit.Outputs;
+    /// <summary>So many blocks for each of a buffer's rows.</summary>
+    private GridRule GridOf(int buffer, int blocks) => _context.Program.Buffers[buffer].Rows switch
+    {
+        BufferRows.Output => new GridRule(GridUnit.Outputs, blocks),
+        var rows => new GridRule(GridUnit.Rows, _context.Program.RowsOf(rows, blocks, 0)),
+    };
 
-    private ulong CountOf(int buffer) => Count(UnitOf(buffer) == GridUnit.Rows ? nameof(StepHeader.RowCount) : nameof(StepHeader.OutputCount));
+    private ulong CountOf(int buffer) => _context.CountOf(buffer);
 
     private ulong Count(string field) => _context.CountAddress(field);
 

@@ -43,6 +43,14 @@ internal sealed record LaunchContext(
     /// <summary>Where a field of the <see cref="StepHeader"/> lies on the device.</summary>
     public ulong CountAddress(string field) => AddressOf(Layout.Header) + (ulong)Marshal.OffsetOf<StepHeader>(field);
 
+    /// <summary>Where a step's count of a buffer's rows lies on the device.</summary>
+    public ulong CountOf(int buffer) => CountAddress(Program.Buffers[buffer].Rows switch
+    {
+        BufferRows.Step => nameof(StepHeader.RowCount),
+        BufferRows.Choice => nameof(StepHeader.ChoiceCount),
+        _ => nameof(StepHeader.OutputCount),
+    });
+
     /// <summary>What the append kernel takes for an op.</summary>
     public RopeAppendParameters Parameters(RopeAndAppendOp op) => new()
     {
@@ -76,7 +84,7 @@ internal sealed record LaunchContext(
         Input = AddressOf(op.Input),
         Weight = Weights.AddressOf(op.Weight),
         Output = AddressOf(op.Output),
-        RowCount = CountAddress(Program.Buffers[op.Output].Rows == BufferRows.Step ? nameof(StepHeader.RowCount) : nameof(StepHeader.OutputCount)),
+        RowCount = CountOf(op.Output),
         Columns = Program.Buffers[op.Input].Columns,
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),

@@ -27,6 +27,7 @@ internal sealed class StepMemory : IDisposable
         Logprobs = _arena.Take(sizes.PerOutput);
         TopIds = _arena.Take(sizes.PerTopToken);
         TopLogprobs = _arena.Take(sizes.PerTopToken);
+        Mixture = program.Mixture is { } mixture ? new MixtureMemory(_arena, mixture, layout.Limits) : null;
     }
 
     /// <summary>The step's block on the device.</summary>
@@ -67,6 +68,9 @@ internal sealed class StepMemory : IDisposable
 
     /// <summary>[output, 20].</summary>
     public CudaDeviceBuffer TopLogprobs { get; }
+
+    /// <summary>Which experts rows chose; null for a model without experts.</summary>
+    public MixtureMemory? Mixture { get; }
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();

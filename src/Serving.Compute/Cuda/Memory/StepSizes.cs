@@ -12,9 +12,11 @@ internal sealed class StepSizes
     public StepSizes(ModelProgram program, StepLayout layout)
     {
         var limits = layout.Limits;
-        var linears = program.Ops.OfType<LinearOp>().ToList();
+
+        // What rows per choice are multiplied with ends in the kernel that multiplies.
+        var linears = program.Ops.OfType<LinearOp>().Where(op => program.Buffers[op.Input].Rows != BufferRows.Choice).ToList();
         Block = layout.Bytes;
-        Buffers = [.. program.Buffers.Select(buffer => BytesOf(buffer, limits))];
+        Buffers = [.. program.Buffers.Select(buffer => BytesOf(program, buffer, limits))];
         Product = linears.Select(op => ProductFloats(program, op, limits.MaxRows)).DefaultIfEmpty(1).Max() * sizeof(float);
         Deltas = linears.Select(op => DeltaFloats(program, op, limits.MaxRows)).DefaultIfEmpty(1).Max() * sizeof(float);
         Partials = linears.Select(op => PartialFloats(program, op)).DefaultIfEmpty(1).Max() * limits.MaxRows * sizeof(float);
@@ -24,6 +26,7 @@ internal sealed class StepSizes
         PendingIds = (long)limits.MaxRows * sizeof(int);
         PerOutput = (long)limits.MaxOutputs * sizeof(int);
         PerTopToken = PerOutput * SampleRow.MaxTopLogprobs;
+        Mixture = MixtureMemory.BytesOf(program, limits);
     }
 
     /// <summary>The step's block.</summary>
@@ -59,13 +62,16 @@ internal sealed class StepSizes
     /// <summary>A number for each top token of each output: ids, logprobs.</summary>
     public long PerTopToken { get; }
 
+    /// <summary>Which experts rows chose: the tables of <see cref="MixtureMemory"/>.</summary>
+    public long Mixture { get; }
+
     /// <summary>All of it.</summary>
-    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + PendingIds + (2 * (PerOutput + PerTopToken));
+    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + PendingIds + (2 * (PerOutput + PerTopToken)) + Mixture;
 
     private static long MatrixBytes(long rows, int columns, int elementBytes) => checked(rows * Strides.Of(columns) * elementBytes);
 
-    private static long BytesOf(ProgramBuffer buffer, StepLimits limits) => MatrixBytes(
-        buffer.Rows == BufferRows.Step ? limits.MaxRows : limits.MaxOutputs,
+    private static long BytesOf(ModelProgram program, ProgramBuffer buffer, StepLimits limits) => MatrixBytes(
+        program.RowsOf(buffer.Rows, limits.MaxRows, limits.MaxOutputs),
         buffer.Columns,
         buffer.Element == BufferElement.Float32 ? sizeof(float) : sizeof(ushort));
 

@@ -11,6 +11,7 @@ internal struct StepHeader
     public int SequenceCount;
     public int OutputCount;
     public int CopyCount;
+    public int ChoiceCount;
     public ListRange AttentionItems;
     public ListRange DecodeItems;
     public ListRange PrefillItems;

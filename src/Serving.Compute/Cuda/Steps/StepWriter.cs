@@ -19,6 +19,7 @@ internal sealed class StepWriter
     private readonly AttentionPlan _attention;
     private readonly ShrinkPlan _shrinks;
     private readonly int _modelSlices;
+    private readonly int _choicesPerRow;
     private CudaPinnedBuffer _block = null!;
     private long _headBytes;
 
@@ -33,6 +34,7 @@ internal sealed class StepWriter
         _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties, layout.Masks];
         _tailCounts = new int[_tails.Length];
         _modelSlices = program.Slices.Count;
+        _choicesPerRow = program.Mixture?.ChoiceCount ?? 0;
         _rows = new RowTiles(layout.Limits);
         _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { MostSplits = attentionPieces };
         _shrinks = new ShrinkPlan(layout.Sites);
@@ -107,6 +109,7 @@ internal sealed class StepWriter
         SequenceCount = inputs.SequenceCount,
         OutputCount = inputs.OutputCount,
         CopyCount = inputs.CopyCount,
+        ChoiceCount = inputs.RowCount * _choicesPerRow,
         AttentionItems = new ListRange { Count = _attention.Items.Length },
         DecodeItems = _attention.Decode,
         PrefillItems = _attention.Prefill,

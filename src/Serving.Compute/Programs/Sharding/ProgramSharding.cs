@@ -23,7 +23,8 @@ public static class ProgramSharding
         ArgumentNullException.ThrowIfNull(program);
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
         var shape = program.Shape;
-        reason = shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
+        reason = program.Mixture is not null ? "a model with experts cannot be shared out to several GPUs"
+            : shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
             : !ShardRange.IsEnough(shape.HiddenSize, ranks) ? $"a hidden size of {shape.HiddenSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.IntermediateSize, ranks) ? $"an intermediate size of {shape.IntermediateSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.VocabularySize, ranks) ? $"a vocabulary of {shape.VocabularySize} tokens is not enough for {ranks} GPUs"

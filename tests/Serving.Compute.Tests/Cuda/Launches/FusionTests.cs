@@ -69,6 +69,33 @@ public sealed class FusionTests
         Assert.DoesNotContain(Taken(rounds), op => op is RopeAndAppendOp);
     }
 
+    /// <summary>Of a model with experts the end of o norms, and nothing else becomes one with the norm behind it: the experts' answers come in between.</summary>
+    [Fact]
+    public void NextOf_Mixture_LeavesTheNormBehindTheExperts()
+    {
+        var program = TestProgram.Create(TestShape.Mixture with { HeadSize = 16 }).Program;
+        var ops = program.Ops.ToList();
+        Assert.Equal(2, Taken(program).OfType<RmsNormOp>().Count());
+        Assert.All(Taken(program).OfType<RmsNormOp>(), norm => Assert.IsNotType<CombineOp>(ops[ops.IndexOf(norm) - 1]));
+        Assert.Empty(Taken(program).OfType<GateMulOp>());
+    }
+
+    /// <summary>Experts' products look their rows up and gate, unless somebody else reads what would be copied, or the product.</summary>
+    [Fact]
+    public void LooksUpAndGateBehind_Mixture_UnlessReadAgain()
+    {
+        var program = TestProgram.Create(TestShape.Mixture with { Layers = 1 }).Program;
+        var at = program.Ops.ToList().FindIndex(op => op is DispatchOp);
+        var (dispatch, gate) = ((DispatchOp)program.Ops[at], (GateMulOp)program.Ops[at + 2]);
+        Assert.True(Fusion.LooksUp(program, at));
+        Assert.Equal(gate, Fusion.GateBehind(program, at + 1));
+        Assert.Null(Fusion.GateBehind(program, at + 3));
+        Assert.False(Fusion.LooksUp(Reading(dispatch.Output), at));
+        Assert.Null(Fusion.GateBehind(Reading(gate.Input), at + 1));
+
+        ModelProgram Reading(int buffer) => program with { Ops = [.. program.Ops.Take(at + 3), new GatherOp(buffer, buffer), .. program.Ops.Skip(at + 3)] };
+    }
+
     private static IEnumerable<ProgramOp> Taken(ModelProgram program) =>
         Enumerable.Range(0, program.Ops.Count).Select(i => Fusion.NextOf(program, i)).OfType<ProgramOp>();
 }

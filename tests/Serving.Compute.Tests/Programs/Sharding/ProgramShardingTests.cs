@@ -116,6 +116,14 @@ public sealed class ProgramShardingTests
         Assert.Throws<ArgumentException>(() => ProgramSharding.Create(program, 0, 2));
     }
 
+    /// <summary>Whose experts would have to be shared out, or each of them cut, which is not done.</summary>
+    [Fact]
+    public void Supports_Mixture_IsRefusedBySayingSo()
+    {
+        Assert.Contains("experts", ReasonFor(TestShape.Mixture), StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Mixture).Program, 0, 2));
+    }
+
     private static string ReasonFor(TestShape shape)
     {
         ProgramSharding.Supports(TestProgram.Create(shape).Program, 16, out var reason);

@@ -18,8 +18,17 @@ internal static class KernelCases
         ["srv_attention_merge"] = [.. Attention(4, 2, 64, AttentionVariant.Plain), () => new AttentionKernelTests().Attention_ManySplits_AreMergedAsWhole(),
             () => new AttentionKernelTests().AttentionPlain_WindowOrCap_MatchesFormula(20, 3, 1)],
         ["srv_cap"] = [() => new RowKernelTests().Cap_AnySize_MatchesFormula(3, 102, 2)],
+        ["srv_combine"] = [() => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
+        ["srv_dispatch"] = [() => new MixtureKernelTests().Dispatch_AnySize_CopiesTheRows(9, 101, 2, 3)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
+        ["srv_experts_few"] =
+        [
+            () => new ExpertKernelTests().Experts_AnySize_MatchFormula(3, 2, 6, 131, 72, 2),
+            () => new ExpertKernelTests().Experts_AnySize_MatchFormula(20, 3, 5, 70, 1, 1),
+            () => new ExpertKernelTests().Experts_Gated_EqualTheTwo(5, 2, 4, 66, 72, Compute.Programs.GateActivation.Silu),
+            () => new ExpertKernelTests().Experts_AnySize_MatchFormula(17, 2, 3, 200, 132, 3),
+        ],
         ["srv_finish_rms_norm"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2)],
         ["srv_finish_rms_norm_planes"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 3)],
         ["srv_finish_rope_append"] = [() => new FusedKernelTests().RopeAppend_AnyHeads_EqualsTheTwo(4, 2, 64, false)],
@@ -41,6 +50,8 @@ internal static class KernelCases
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(33, 300, 330, 3, 2),
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(17, 100, 200, 2, 3),
         ],
+        ["srv_route"] = Routes(),
+        ["srv_sort_choices"] = Routes(),
         ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3)],
         ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
@@ -61,6 +72,13 @@ internal static class KernelCases
 
     /// <summary>The cases of a kernel.</summary>
     public static IReadOnlyList<Action> Of(string kernel) => All[kernel];
+
+    private static Action[] Routes() =>
+    [
+        () => new MixtureKernelTests().Route_AnyLogits_ChoosesAndSortsAsPlainLoops(33, 7, 2, 5, 1),
+        () => new MixtureKernelTests().Route_AnyLogits_ChoosesAndSortsAsPlainLoops(70, 33, 8, 4, 2),
+        () => new MixtureKernelTests().Route_NoNumbers_ChoosesExpertsAllTheSame(),
+    ];
 
     private static Action[] Attention(int heads, int kvHeads, int headSize, AttentionVariant variant) =>
     [
