@@ -22,6 +22,7 @@
 #include "mixture/dispatch.cuh"
 #include "mixture/experts.cuh"
 #include "mixture/route.cuh"
+#include "mixture/route_few.cuh"
 #include "mixture/sort_choices.cuh"
 #include "product/product.cuh"
 #include "rms_norm/rms_norm.cuh"

@@ -7,5 +7,8 @@
 #include "linear_finish/finish_rms_norm.cuh"
 #include "linear_finish/finish_rope_append_rows.cuh"
 #include "linear_finish/finish_silu_mul_rows.cuh"
+#include "mixture/combine.cuh"
+#include "mixture/experts.cuh"
+#include "mixture/route_few.cuh"
 #include "product/product.cuh"
 #endif

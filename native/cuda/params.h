@@ -327,6 +327,8 @@ typedef struct srv_mixture {
 
 /* srv_route: every row's experts, weights and marks, from its logits: the largest, of equal ones the lowest expert first; a weight is the share of the softmax over the chosen experts where
    renormalize is 1, over all otherwise. 1,024 threads (a warp per row), SRV_ROUTE_SHARED bytes, a block per SRV_ROUTE_ROWS rows. */
+/* srv_route_few: the same of up to SRV_ROUTE_ROWS rows, and what srv_sort_choices does with tiles of SRV_EXPERT_FEW_ROWS places; marks are not written. 1,024 threads,
+   SRV_ROUTE_FEW_SHARED bytes, one block. */
 typedef struct srv_route_params {
     srv_mixture mixture;
     srv_address logits; /* float [rows, stride] */
@@ -478,7 +480,8 @@ enum {
     SRV_ATTENTION_WGMMA_SHARED = 5 * 2 * 64 * 128 * 2,           /* a ring of five; sm_90a lets a block have 227 KiB */
     SRV_PRODUCT_SHARED = 4 * (128 + SRV_PRODUCT_ROWS) * 128 + 4 * 8 * 132 * 4, /* a ring of four stages, sums of eight rows */
     SRV_ROUTE_SHARED = SRV_MAX_EXPERTS * 4,                      /* marks of 32 rows */
-    SRV_SORT_SHARED = (SRV_MAX_EXPERTS + 32) * 4,                /* an expert's first place, sums of the warps */
+    SRV_SORT_SHARED = (SRV_MAX_EXPERTS + 64) * 4,                /* an expert's first place, sums of the warps */
+    SRV_ROUTE_FEW_SHARED = SRV_ROUTE_SHARED + SRV_SORT_SHARED,   /* both */
     SRV_EXPERTS_FEW_SHARED = 4 * (128 + SRV_EXPERT_FEW_ROWS) * 128 + 4 * 8 * 132 * 4, /* a ring of four stages, sums of eight places */
     SRV_EXPERTS_SHARED = 3 * (128 + SRV_EXPERT_ROWS) * 128 + 4 * 8 * 132 * 4,         /* a ring of three */
     SRV_SHRINK_SHARED = 4 * 3 * 8192 + 4 * 8 * 20 * 4,           /* a ring of three per warp, sums of the warps */

@@ -40,6 +40,8 @@ SRV_DEVICE Float4 sum_choices(const srv_combine_params& p, int row, int column) 
 SRV_KERNEL(srv_combine, srv_combine_params, 256) {
     const int chunks = ceil_div(p.columns, kCombineColumns);
     const int units = count_at(p.mixture.row_count) * chunks;
+    ptx::await_producers();
+    ptx::release_dependents();
     for (int unit = static_cast<int>(ptx::block_index()); unit < units; unit += static_cast<int>(ptx::block_count())) {
         const int row = unit / chunks;
         const int column = unit % chunks * kCombineColumns + static_cast<int>(ptx::thread_index()) * 4;

@@ -8,6 +8,7 @@
 // Which of the two runs depends on the step's rows and on what the model has of experts, and changes no bit.
 // Bytes per expert that was chosen, output and input: 2, once for every tile of its places; per place and input 2 for every 128 outputs; per place and output 2 or 4 written.
 // Operations: 2 per place, output and input, places of a tile rounded up to 16, 32 or 64.
+// Begins early (srv_experts_few): to be there; which weights it reads is what the kernels before it find.
 // Work, product and order: those of srv_product without planes: a quarter's inputs ascending, 16 of every 64 at a time; then the four quarters, ascending. A place's bits depend neither on
 // the places beside it, nor on their number, nor on where among them it lies.
 #pragma once
@@ -263,6 +264,8 @@ SRV_DEVICE void multiply_experts(const srv_experts_params& p) {
 
 SRV_KERNEL_OF_MANY(srv_experts_few, srv_experts_params, kProductThreads, 2) {
     static_assert(sizeof(ExpertShared<SRV_EXPERT_FEW_ROWS, 4>) <= SRV_EXPERTS_FEW_SHARED, "the host is told how much shared memory this takes");
+    ptx::await_producers();
+    ptx::release_dependents();
     multiply_experts<SRV_EXPERT_FEW_ROWS, 4>(p);
 }
 

@@ -12,8 +12,8 @@ constexpr int kSortThreads = SRV_MAX_EXPERTS;
 
 struct SortShared {
     int places[SRV_MAX_EXPERTS];  // of an expert's first choice among the block's rows
-    int of_places[16];            // sums of the warps
-    int of_tiles[16];
+    int of_places[32];            // sums of the warps
+    int of_tiles[32];
 };
 
 // An expert's choices, and those of them in groups of rows before one.
@@ -34,30 +34,30 @@ SRV_DEVICE ExpertCount count_choices(const srv_mixture& mixture, int group) {
     return count;
 }
 
-// The expert's tiles, behind those of the experts before it; the whole block comes here.
-SRV_DEVICE void write_tiles(const srv_sort_params& p, int first_place, int count, int (&scratch)[16]) {
-    const int tiles = ceil_div(count, p.tile_places);
+// The tiles of a thread's expert, behind those of the experts before it; the whole block comes here, and meets.
+SRV_DEVICE void write_tiles(const srv_mixture& mixture, int tile_places, int first_place, int count, int (&scratch)[32]) {
+    const int tiles = ceil_div(count, tile_places);
     int all = 0;
     const int end = block_scan(tiles, scratch, all);
-    srv_expert_tile* to = at<srv_expert_tile>(p.mixture.tiles) + (end - tiles);
+    srv_expert_tile* to = at<srv_expert_tile>(mixture.tiles) + (end - tiles);
     for (int i = 0; i < tiles; i++) {
-        const int within = i * p.tile_places;
-        to[i] = {static_cast<int>(ptx::thread_index()), first_place + within, smaller(p.tile_places, count - within), 0};
+        const int within = i * tile_places;
+        to[i] = {static_cast<int>(ptx::thread_index()), first_place + within, smaller(tile_places, count - within), 0};
     }
 
     if (ptx::thread_index() == 0) {
-        *at<int>(p.mixture.tile_count) = all;
+        *at<int>(mixture.tile_count) = all;
     }
 }
 
 // Places of the choices of a group's rows, a choice per thread and step.
-SRV_DEVICE void write_places(const srv_mixture& mixture, int group, const int (&places)[SRV_MAX_EXPERTS]) {
+SRV_DEVICE void write_places(const srv_mixture& mixture, int group, const uint32_t* marks, const int (&places)[SRV_MAX_EXPERTS]) {
     const int first = group * SRV_ROUTE_ROWS * mixture.choice_count;
     const int end = smaller(first + SRV_ROUTE_ROWS * mixture.choice_count, choices_of(mixture));
-    for (int choice = first + static_cast<int>(ptx::thread_index()); choice < end; choice += kSortThreads) {
+    for (int choice = first + static_cast<int>(ptx::thread_index()); choice < end; choice += static_cast<int>(ptx::block_size())) {
         const int row = choice / mixture.choice_count;
         const int expert = at<const int>(mixture.experts)[choice];
-        const uint32_t below = marks_of(mixture, group)[expert] & ((1u << row % SRV_ROUTE_ROWS) - 1);
+        const uint32_t below = marks[expert] & ((1u << row % SRV_ROUTE_ROWS) - 1);
         const int place = places[expert] + static_cast<int>(ptx::popcount(below));
         at<int>(mixture.places)[choice] = place;
         at<int>(mixture.rows)[place] = row;
@@ -72,11 +72,11 @@ SRV_KERNEL(srv_sort_choices, srv_sort_params, kSortThreads) {
         int all = 0;
         const int first = block_scan(count.all, shared.of_places, all) - count.all;
         if (group == 0) {
-            write_tiles(p, first, count.all, shared.of_tiles);
+            write_tiles(p.mixture, p.tile_places, first, count.all, shared.of_tiles);
         }
 
         shared.places[ptx::thread_index()] = first + count.before;
         ptx::barrier();
-        write_places(p.mixture, group, shared.places);
+        write_places(p.mixture, group, marks_of(p.mixture, group), shared.places);
     }
 }

@@ -31,7 +31,10 @@ internal sealed class KernelSet
     public const int RouteSharedBytes = MixtureParameters.MaxExperts * 4;
 
     /// <summary>SRV_SORT_SHARED.</summary>
-    public const int SortSharedBytes = (MixtureParameters.MaxExperts + 32) * 4;
+    public const int SortSharedBytes = (MixtureParameters.MaxExperts + 64) * 4;
+
+    /// <summary>SRV_ROUTE_FEW_SHARED.</summary>
+    public const int RouteFewSharedBytes = RouteSharedBytes + SortSharedBytes;
 
     /// <summary>SRV_EXPERTS_FEW_SHARED.</summary>
     public const int ExpertsFewSharedBytes = (4 * (128 + ExpertTile.FewPlaces) * 128) + (4 * 8 * 132 * 4);
@@ -61,7 +64,8 @@ internal sealed class KernelSet
     /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
-        "srv_product", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows");
+        "srv_product", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_route_few", "srv_experts_few", "srv_combine");
 
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
@@ -90,6 +94,7 @@ internal sealed class KernelSet
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
         Route = Find("srv_route", 1024, RouteSharedBytes);
+        RouteFew = Find("srv_route_few", 1024, RouteFewSharedBytes);
         SortChoices = Find("srv_sort_choices", 512, SortSharedBytes);
         Dispatch = Find("srv_dispatch", 128);
         ExpertsFew = Find("srv_experts_few", 256, ExpertsFewSharedBytes);
@@ -160,6 +165,9 @@ internal sealed class KernelSet
 
     /// <summary>Experts of rows.</summary>
     public StepKernel Route { get; }
+
+    /// <summary>Experts of few rows, and their choices sorted by expert.</summary>
+    public StepKernel RouteFew { get; }
 
     /// <summary>Choices sorted by expert.</summary>
     public StepKernel SortChoices { get; }

@@ -51,14 +51,20 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
     {
         var mixture = Parameters();
         var grid = new GridRule(GridUnit.Rows, UnitsPerBlock: MixtureParameters.RouteRows);
-        works.Add(new KernelLaunch<RouteParameters>(kernels.Route, grid, new RouteParameters
+        var parameters = new RouteParameters
         {
             Mixture = mixture,
             Logits = context.AddressOf(op.Input),
             Stride = context.StrideOf(op.Input),
             Renormalize = op.Renormalize ? 1 : 0,
-        }));
-        works.Add(new LaunchByRows(Sort(ExpertTile.FewPlaces), Sort(ExpertTile.MaxPlaces), FewRows));
+        };
+
+        // One launch does both where one block has all rows.
+        var rowsOfOne = context.Fuses ? Math.Min(MixtureParameters.RouteRows, FewRows) : 0;
+        works.Add(new LaunchByRows(Route(kernels.RouteFew), Route(kernels.Route), rowsOfOne));
+        works.Add(new LaunchByRows(null, new LaunchByRows(Sort(ExpertTile.FewPlaces), Sort(ExpertTile.MaxPlaces), FewRows), rowsOfOne));
+
+        KernelLaunch<RouteParameters> Route(StepKernel kernel) => new(kernel, grid, parameters);
 
         KernelLaunch<SortParameters> Sort(int places) => new(kernels.SortChoices, grid, new SortParameters { Mixture = mixture, TilePlaces = places });
     }

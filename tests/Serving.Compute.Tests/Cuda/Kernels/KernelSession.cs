@@ -86,6 +86,12 @@ internal sealed class KernelSession : IDisposable
         where T : unmanaged
     {
         Queue(name, grid, threads, sharedBytes, parameters);
+        Settle(name);
+    }
+
+    /// <summary>Runs what is queued to its end.</summary>
+    public void Settle(string name = "queued kernels")
+    {
         try
         {
             _stream.Synchronize();

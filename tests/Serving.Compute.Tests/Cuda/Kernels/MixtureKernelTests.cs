@@ -51,6 +51,88 @@ public sealed class MixtureKernelTests
         }
     }
 
+    /// <summary>One launch for few rows leaves what the two do.</summary>
+    [Theory]
+    [InlineData(1, 128, 8, 1000)]
+    [InlineData(3, 5, 5, 2)]
+    [InlineData(32, 7, 1, 1)]
+    [InlineData(32, 512, 16, 9)]
+    public void RouteFew_AnyLogits_LeavesWhatTheTwoDo(int rows, int experts, int choices, int different)
+    {
+        using var session = new KernelSession();
+        var (two, one) = (Tables(session, rows, experts, choices), Tables(session, rows, experts, choices));
+        var parameters = new RouteParameters { Mixture = two, Logits = session.Upload<float>(Logits(rows, experts, different)), Stride = Values.Stride(experts), Renormalize = 0 };
+        session.Launch("srv_route", new CudaGrid(1), 1024, KernelSet.RouteSharedBytes, parameters);
+        session.Launch("srv_sort_choices", new CudaGrid(1), 512, KernelSet.SortSharedBytes, new SortParameters { Mixture = two, TilePlaces = ExpertTile.FewPlaces });
+        session.Launch("srv_route_few", new CudaGrid(1), 1024, KernelSet.RouteFewSharedBytes, parameters with { Mixture = one });
+        var (tiles, choicesOfAll) = (session.Download<int>(two.TileCount, 1)[0], rows * choices);
+        Assert.Equal(tiles, session.Download<int>(one.TileCount, 1)[0]);
+        Assert.Equal(session.Download<ExpertTile>(two.Tiles, tiles), session.Download<ExpertTile>(one.Tiles, tiles));
+        Assert.Equal(session.Download<float>(two.Weights, choicesOfAll), session.Download<float>(one.Weights, choicesOfAll));
+        foreach (var (left, right) in new[] { (two.Experts, one.Experts), (two.Places, one.Places), (two.Rows, one.Rows) })
+        {
+            Assert.Equal(session.Download<int>(left, choicesOfAll), session.Download<int>(right, choicesOfAll));
+        }
+    }
+
+    /// <summary>Launched right behind each other, before the one ahead has ended where the device can: none reads before it has waited.</summary>
+    [Fact]
+    public void Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns()
+    {
+        using var session = new KernelSession();
+        const int Rows = 5;
+        const int Width = 72;
+        var mixture = Tables(session, Rows, experts: 6, choices: 2);
+        var logits = Logits(Rows, 6, 50);
+        var copy = new SumPlanesParameters
+        {
+            Input = session.Upload<float>(logits),
+            Output = session.Upload<float>(new float[logits.Length]),
+            RowCount = mixture.RowCount,
+            Columns = 6,
+            Planes = 1,
+            InputStride = 8,
+            OutputStride = 8,
+        };
+        var experts = new ExpertsParameters
+        {
+            Mixture = mixture,
+            Weight = session.Upload<ushort>(Values.Random(6 * Width, Width, 1, 3).ToBFloat16()),
+            Input = session.Upload<ushort>(Values.Random(Rows, Width, 1, 4).ToBFloat16()),
+            Output = session.Upload<float>(new float[Rows * 2 * Width]),
+            Outputs = Width,
+            Inputs = Width,
+            WeightStride = Width,
+            InputStride = Width,
+            OutputStride = Width,
+            ByRow = 1,
+            Mode = 1,
+            Activation = ExpertsParameters.NoActivation,
+        };
+        var combine = new CombineParameters { Mixture = mixture, Input = experts.Output, Output = session.Upload<float>(new float[Rows * Width]), Columns = Width, InputStride = Width, OutputStride = Width };
+        Action<KernelSession>[] chain =
+        [
+            on => on.Queue("srv_sum_planes", new CudaGrid(Rows), 256, 0, copy),
+            on => on.Queue("srv_route_few", new CudaGrid(1), 1024, KernelSet.RouteFewSharedBytes, new RouteParameters { Mixture = mixture, Logits = copy.Output, Stride = 8, Renormalize = 1 }),
+            on => on.Queue("srv_experts_few", new CudaGrid(3), 256, KernelSet.ExpertsFewSharedBytes, experts),
+            on => on.Queue("srv_combine", new CudaGrid(Rows), 256, 0, combine),
+        ];
+        Array.ForEach(chain, queue =>
+        {
+            queue(session);
+            session.Settle();
+        });
+        var turns = session.Download<float>(combine.Output, Rows * Width);
+        session.Write<float>(copy.Output, new float[logits.Length]);
+        session.Write<float>(experts.Output, new float[Rows * 2 * Width]);
+        session.Write<float>(combine.Output, new float[Rows * Width]);
+        session.Write<int>(mixture.TileCount, [0]);
+        Array.ForEach(chain, queue => queue(session));
+        session.Settle();
+        Assert.Equal(turns, session.Download<float>(combine.Output, Rows * Width));
+        Assert.Contains(turns, value => value != 0);
+    }
+
     /// <summary>A row without a number in it goes through as many experts as any other, each of them once, and leaves the others' alone.</summary>
     [Fact]
     public void Route_NoNumbers_ChoosesExpertsAllTheSame()

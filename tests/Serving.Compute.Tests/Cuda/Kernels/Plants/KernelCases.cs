@@ -18,12 +18,13 @@ internal static class KernelCases
         ["srv_attention_merge"] = [.. Attention(4, 2, 64, AttentionVariant.Plain), () => new AttentionKernelTests().Attention_ManySplits_AreMergedAsWhole(),
             () => new AttentionKernelTests().AttentionPlain_WindowOrCap_MatchesFormula(20, 3, 1)],
         ["srv_cap"] = [() => new RowKernelTests().Cap_AnySize_MatchesFormula(3, 102, 2)],
-        ["srv_combine"] = [() => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
+        ["srv_combine"] = [Chain, () => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
         ["srv_dispatch"] = [() => new MixtureKernelTests().Dispatch_AnySize_CopiesTheRows(9, 101, 2, 3)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_experts_few"] =
         [
+            Chain,
             () => new ExpertKernelTests().Experts_AnySize_MatchFormula(3, 2, 6, 131, 72, 2),
             () => new ExpertKernelTests().Experts_AnySize_MatchFormula(20, 3, 5, 70, 1, 1),
             () => new ExpertKernelTests().Experts_Gated_EqualTheTwo(5, 2, 4, 66, 72, Compute.Programs.GateActivation.Silu),
@@ -51,6 +52,7 @@ internal static class KernelCases
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(17, 100, 200, 2, 3),
         ],
         ["srv_route"] = Routes(),
+        ["srv_route_few"] = [Chain, () => new MixtureKernelTests().RouteFew_AnyLogits_LeavesWhatTheTwoDo(32, 512, 16, 9)],
         ["srv_sort_choices"] = Routes(),
         ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3)],
         ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
@@ -72,6 +74,8 @@ internal static class KernelCases
 
     /// <summary>The cases of a kernel.</summary>
     public static IReadOnlyList<Action> Of(string kernel) => All[kernel];
+
+    private static void Chain() => new MixtureKernelTests().Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns();
 
     private static Action[] Routes() =>
     [
