@@ -36,6 +36,9 @@ public sealed record EngineDescription
     /// <summary>How the base model's matrices are kept: "bf16", "int8" or "int4".</summary>
     public required string Weights { get; init; }
 
+    /// <summary>How the checkpoint keeps them: a quantization scheme in a few words; null where they are plain floats.</summary>
+    public string? WeightScheme { get; init; }
+
     /// <summary>Pages in the pool.</summary>
     public required int PoolPages { get; init; }
 

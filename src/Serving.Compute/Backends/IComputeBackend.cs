@@ -1,4 +1,5 @@
 using Serving.Compute.Adapters;
+using Serving.Compute.Quantization;
 using Serving.Compute.Steps;
 
 namespace Serving.Compute.Backends;
@@ -41,6 +42,13 @@ public interface IComputeBackend : IDisposable
     /// <paramref name="firstRow"/> is the first element and <paramref name="values"/> are elements.
     /// </summary>
     void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values);
+
+    /// <summary>Packs rows <paramref name="firstRow"/> … of a matrix of integers that are integers already; the source is free again when it returns.</summary>
+    /// <param name="weight">A weight of a format of integers.</param>
+    /// <param name="firstRow">Its first row.</param>
+    /// <param name="values">Integers within the format's range (of eight bits −128 too), each row filled up with zeros to <see cref="BlockQuantizer.PaddedColumns"/>.</param>
+    /// <param name="scales">Their scales in bf16, <see cref="BlockQuantizer.GroupCount"/> of a row; normal numbers or zero.</param>
+    void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales) => throw new NotSupportedException();
 
     /// <summary>Takes the page arena, the step buffers and the per-slot tables. Called once, after the weights.</summary>
     void AllocatePool(PoolShape pool, StepLimits limits);

@@ -110,6 +110,20 @@ public sealed unsafe class CpuBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
+    public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+        var spec = _program.Weights[weight];
+        var rows = values.Length / BlockQuantizer.PaddedColumns(spec.Columns);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(scales.Length, rows * BlockQuantizer.GroupCount(spec.Columns), nameof(scales));
+        fixed (sbyte* first = values)
+        fixed (ushort* firstScale = scales)
+        {
+            NativeMethods.LoadIntegers(_handle.Engine, weight, firstRow, rows, first, firstScale).ThrowIfFailed($"load weight {spec.Name}");
+        }
+    }
+
+    /// <inheritdoc/>
     public void AllocatePool(PoolShape pool, StepLimits limits)
     {
         ArgumentNullException.ThrowIfNull(pool);
@@ -198,11 +212,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
     {
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
         var (values, scales) = _quantizer.Quantize(weight, rows);
-        fixed (sbyte* first = values.Span)
-        fixed (ushort* firstScale = scales.Span)
-        {
-            NativeMethods.LoadIntegers(_handle.Engine, weight.Index, firstRow, rows.Length / weight.Columns, first, firstScale).ThrowIfFailed($"load weight {weight.Name}");
-        }
+        LoadIntegers(weight.Index, firstRow, values.Span, scales.Span);
     }
 
     private static NativeStep Counts(StepInputs inputs) => new()

@@ -61,6 +61,13 @@ public sealed class ManagedBackend : IComputeBackend
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values) => _weights[weight].Load(firstRow, values);
 
     /// <inheritdoc/>
+    public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        var integers = _weights[weight].Integers ?? throw new ArgumentException($"weight {_program.Weights[weight].Name} is not one of integers", nameof(weight));
+        integers.Load(firstRow, values, scales);
+    }
+
+    /// <inheritdoc/>
     public void AllocatePool(PoolShape pool, StepLimits limits)
     {
         ArgumentNullException.ThrowIfNull(pool);

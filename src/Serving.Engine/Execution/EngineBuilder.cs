@@ -190,6 +190,7 @@ internal sealed class EngineBuilder
         VocabularySize = _model.Program.Shape.VocabularySize,
         ParameterCount = _model.ParameterCount,
         Weights = _model.WeightFormat switch { WeightFormat.Int8 => "int8", WeightFormat.Int4 => "int4", _ => "bf16" },
+        WeightScheme = _model.Scheme?.Description,
         PoolPages = _plan.PoolPages,
         PageBytes = _plan.PageBytes,
         AdapterSlots = _adapterSlots,

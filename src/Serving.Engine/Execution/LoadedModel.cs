@@ -1,6 +1,7 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Programs;
 using Serving.Engine.Loading;
+using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -10,6 +11,7 @@ namespace Serving.Engine.Execution;
 /// <summary>A model read from its folder: program, tokenizer, template and defaults; the weights are in the backend.</summary>
 /// <param name="Name">Its served name.</param>
 /// <param name="Folder">Its folder.</param>
+/// <param name="Scheme">How its checkpoint keeps matrices that are quantized; null where none is.</param>
 /// <param name="Program">Its program.</param>
 /// <param name="Tokenizer">Its tokenizer.</param>
 /// <param name="Template">Its chat template, if it has one.</param>
@@ -17,6 +19,7 @@ namespace Serving.Engine.Execution;
 internal sealed record LoadedModel(
     string Name,
     ModelFolder Folder,
+    WeightScheme? Scheme,
     ModelProgram Program,
     Tokenizer Tokenizer,
     ChatTemplate? Template,
@@ -38,6 +41,7 @@ internal sealed record LoadedModel(
         return new LoadedModel(
             name,
             folder,
+            WeightSchemes.Of(folder),
             ProgramQuantization.Apply(ModelRegistry.Build(name, folder.Config, length), FormatOf(options.Quantization)),
             tokenizer,
             tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,

@@ -113,7 +113,7 @@ public sealed class ServingEngine : IAsyncDisposable
     {
         using var checkpoint = Checkpoint.Open(model.Folder.Path);
         var weights = progress is null ? null : new WeightProgress(progress);
-        WeightLoader.Load(backend, model.Program, checkpoint, weights);
+        WeightLoader.Load(backend, model.Program, checkpoint, model.Scheme, weights);
         return CheckpointRevision.Of(model.Folder, checkpoint, model.WeightFormat);
     }
 

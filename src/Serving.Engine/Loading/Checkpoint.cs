@@ -12,6 +12,8 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The file that says which shard holds which tensor.</summary>
     public const string IndexName = "model.safetensors.index.json";
 
+    private static readonly string[] PickledNames = ["pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth"];
+
     private const int MaxShards = 4096;
     private const int MaxIndexBytes = 64 << 20;
 
@@ -117,12 +119,23 @@ public sealed class Checkpoint : IDisposable
         }
         catch (FileNotFoundException e)
         {
-            throw new ModelFormatException($"{file} is missing from the model's folder", e);
+            throw new ModelFormatException($"{file} is missing from the model's folder{HintOf(folder)}", e);
         }
         catch (Exception e) when (e is MalformedFileException or IOException or UnauthorizedAccessException)
         {
             throw new ModelFormatException(e is MalformedFileException ? $"{file}: {e.Message}" : $"{file} cannot be read", e);
         }
+    }
+
+    /// <summary>What else the folder holds weights in; none of it is read.</summary>
+    private static string HintOf(string folder)
+    {
+        if (PickledNames.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } pickled)
+        {
+            return $"; {pickled} is not read, since it can hold code: convert it to safetensors";
+        }
+
+        return Directory.EnumerateFiles(folder, "*.gguf").Any() ? "; GGUF files are not read" : string.Empty;
     }
 
     /// <summary>Tensor → shard. A shard's name is a plain file name, so that an index cannot reach outside its folder.</summary>

@@ -73,6 +73,19 @@ public sealed class SafetensorsReader : IDisposable
         }
     }
 
+    /// <summary>Reads bytes of a tensor as they are.</summary>
+    /// <param name="tensor">A tensor of this file.</param>
+    /// <param name="firstByte">First byte to read.</param>
+    /// <param name="destination">Filled.</param>
+    /// <exception cref="MalformedFileException">The file was cut short.</exception>
+    public void ReadBytes(TensorEntry tensor, long firstByte, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstByte);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(destination.Length, tensor.End - tensor.Begin - firstByte);
+        ReadFully(_file, destination, Header.DataOffset + tensor.Begin + firstByte);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 

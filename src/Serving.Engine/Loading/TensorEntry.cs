@@ -22,6 +22,13 @@ public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<lon
             throw new MalformedFileException($"tensor {MalformedFileException.Quote(Name)} is {Type}; BF16, F16 and F32 can be loaded");
         }
 
+        ExpectShape(shape);
+    }
+
+    /// <summary>Refuses a tensor of another shape.</summary>
+    /// <exception cref="MalformedFileException">Names the tensor, what it has and what it should have.</exception>
+    public void ExpectShape(params ReadOnlySpan<long> shape)
+    {
         if (!shape.SequenceEqual(Shape.ToArray()))
         {
             throw new MalformedFileException(

@@ -4,91 +4,127 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading;
 
-/// <summary>A tensor and the open file that holds it.</summary>
-internal readonly record struct TensorLocation(SafetensorsReader Reader, TensorEntry Tensor);
-
-/// <summary>Which tensor of a checkpoint fills which part of a program's weights, complete and checked before anything is loaded.</summary>
+/// <summary>Which tensors of a checkpoint fill which part of a program's weights, complete and checked before anything is loaded.</summary>
 internal sealed partial class TensorMap
 {
     private const int MostNamed = 5;
+    private const string WeightSuffix = ".weight";
+    private const string BiasSuffix = ".bias";
 
-    private readonly Dictionary<WeightPart, TensorLocation> _locations = [];
+    private readonly Checkpoint _checkpoint;
+    private readonly WeightScheme? _scheme;
+    private readonly TensorSpelling _names;
+    private readonly bool _tied;
+    private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RowSource> _sources = new(StringComparer.Ordinal);
 
-    private TensorMap()
+    private TensorMap(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme)
     {
+        _checkpoint = checkpoint;
+        _scheme = scheme;
+        _names = TensorSpelling.Of(program, checkpoint);
+        _tied = program.Weights.All(weight => weight.Parts.All(part => TensorNames.WithoutPrefix(part.TensorName) != TensorNames.Head));
     }
 
-    /// <summary>Where a part is.</summary>
-    public TensorLocation this[WeightPart part] => _locations[part];
+    /// <summary>Where the tensor of a part is read from.</summary>
+    public RowSource this[WeightPart part] => _sources[part.TensorName];
 
     /// <summary>Matches a program with a checkpoint.</summary>
+    /// <param name="program">The model.</param>
+    /// <param name="checkpoint">Its weights.</param>
+    /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
     /// <exception cref="ModelFormatException">Tensors are missing, superfluous, or of the wrong shape or type.</exception>
-    public static TensorMap Create(ModelProgram program, Checkpoint checkpoint)
-    {
-        var map = new TensorMap();
-        var used = new HashSet<string>(StringComparer.Ordinal);
-        var missing = new List<string>();
-        var names = TensorSpelling.Of(program, checkpoint);
-        var tied = program.Weights.All(weight => weight.Parts.All(part => TensorNames.WithoutPrefix(part.TensorName) != TensorNames.Head));
-        foreach (var weight in program.Weights)
-        {
-            foreach (var part in weight.Parts)
-            {
-                var name = names.Of(part.TensorName);
-                used.Add(name);
-                if (Find(checkpoint, names, part.TensorName, tied) is not { } location)
-                {
-                    missing.AddRange(missing.Contains(name) ? [] : [name]);
-                    continue;
-                }
-
-                Check(location.Tensor, weight, part);
-                map._locations[part] = location;
-            }
-        }
-
-        Refuse("the checkpoint has no tensor", missing);
-        Refuse("the model has no place for tensor", [.. checkpoint.TensorNames.Where(name => !used.Contains(name) && !names.IsOfOtherPart(name) && !IsHarmless(names, name, tied)).Order(StringComparer.Ordinal)]);
-        return map;
-    }
-
-    private static TensorLocation? Find(Checkpoint checkpoint, TensorSpelling names, string name, bool tied)
-    {
-        var isTied = tied && TensorNames.WithoutPrefix(name) == TensorNames.Embedding;
-        if (checkpoint.TryGet(names.Of(name), out var reader, out var tensor) || (isTied && checkpoint.TryGet(names.Head, out reader, out tensor)))
-        {
-            return new TensorLocation(reader, tensor);
-        }
-
-        return null;
-    }
-
-    private static void Check(TensorEntry tensor, WeightSpec weight, WeightPart part)
+    public static TensorMap Create(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme)
     {
         try
         {
-            var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
-            if (weight.Kind == WeightKind.Vector)
-            {
-                tensor.Expect(length);
-            }
-            else if (weight.Experts > 1 && tensor.Shape.Count == 3)
-            {
-                tensor.Expect(weight.Experts, weight.RowsPerExpert, weight.Columns);
-            }
-            else
-            {
-                tensor.Expect(length, weight.Columns);
-            }
+            var map = new TensorMap(program, checkpoint, scheme);
+            map.OpenAll(program);
+            map.RefuseRest();
+            return map;
         }
-        catch (MalformedFileException e)
+        catch (MalformedFileException e) when (e is not ModelFormatException)
         {
             throw new ModelFormatException(e.Message, e);
         }
     }
 
-    /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, and tables made from the config.</summary>
-    private static bool IsHarmless(TensorSpelling names, string name, bool tied) => (tied && name == names.Head) || InverseFrequencies().IsMatch(name);
+    private void OpenAll(ModelProgram program)
+    {
+        var missing = new List<string>();
+        foreach (var weight in program.Weights)
+        {
+            foreach (var part in weight.Parts)
+            {
+                var name = _names.Of(part.TensorName);
+                _used.Add(name);
+                if (_sources.ContainsKey(part.TensorName))
+                {
+                    continue;
+                }
+
+                var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
+                if (Open(name, weight, part, length) is { } source)
+                {
+                    _sources.Add(part.TensorName, source);
+                }
+                else
+                {
+                    missing.AddRange(missing.Contains(name) ? [] : [name]);
+                }
+            }
+        }
+
+        Refuse("the checkpoint has no tensor", missing);
+    }
+
+    /// <summary>A tensor's rows, of a quantized module or as they are; null when it is missing.</summary>
+    private RowSource? Open(string name, WeightSpec weight, WeightPart part, int length)
+    {
+        var isVector = weight.Kind == WeightKind.Vector;
+        if (_scheme is not null && !isVector && name.EndsWith(WeightSuffix, StringComparison.Ordinal)
+            && _scheme.Open(new ModuleTensors(_checkpoint, name[..^WeightSuffix.Length], _used), length, weight.Columns) is { } quantized)
+        {
+            return quantized;
+        }
+
+        if (Find(name, part.TensorName) is not { } tensor)
+        {
+            return null;
+        }
+
+        tensor.Entry.Expect(isVector ? [length] : weight.Experts > 1 && tensor.Entry.Shape.Count == 3 ? [weight.Experts, weight.RowsPerExpert, weight.Columns] : [length, weight.Columns]);
+        return new StoredRows(tensor, isVector ? 1 : weight.Columns);
+    }
+
+    private StoredTensor? Find(string name, string programName)
+    {
+        var isTied = _tied && TensorNames.WithoutPrefix(programName) == TensorNames.Embedding;
+        if (_checkpoint.TryGet(name, out var reader, out var entry) || (isTied && _checkpoint.TryGet(_names.Head, out reader, out entry)))
+        {
+            return new StoredTensor(reader, entry);
+        }
+
+        return null;
+    }
+
+    private void RefuseRest()
+    {
+        var rest = _checkpoint.TensorNames.Where(name => !_used.Contains(name) && !_names.IsOfOtherPart(name) && !IsHarmless(name));
+        Refuse("the model has no place for tensor", [.. rest.Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, tables made from the config, what a scheme has beside its weights.</summary>
+    private bool IsHarmless(string name) => (_tied && name == _names.Head) || InverseFrequencies().IsMatch(name)
+        || (_scheme is not null && (_scheme.IsUnread(name) || (_scheme.AddsBiases && IsZeroBias(name))));
+
+    private bool IsZeroBias(string name)
+    {
+        return name.EndsWith(BiasSuffix, StringComparison.Ordinal)
+            && _checkpoint.TryGet(name, out var reader, out var entry)
+            && entry.Shape.Count == 1 && entry.Length <= ConfigReader.MaxOutputs && TensorTypes.IsLoadable(entry.Type)
+            && Array.TrueForAll(new StoredTensor(reader, entry).ReadSingles(0, (int)entry.Length), value => value == 0);
+    }
 
     [GeneratedRegex(@"^(language_model\.)?model\.(language_model\.)?(layers\.[0-9]{1,4}\.self_attn\.)?rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
     private static partial Regex InverseFrequencies();

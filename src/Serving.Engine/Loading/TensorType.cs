@@ -21,6 +21,9 @@ public enum TensorType
     /// <summary>8-bit float, 4-bit exponent.</summary>
     F8_E4M3,
 
+    /// <summary>8-bit power of two.</summary>
+    F8_E8M0,
+
     /// <summary>One byte per truth value.</summary>
     BOOL,
 

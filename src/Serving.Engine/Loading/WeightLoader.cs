@@ -1,13 +1,14 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading;
 
 /// <summary>
 /// Streams a checkpoint into a backend, chunk by chunk: each chunk is read, rounded to bf16, packed by the backend and forgotten, so that
-/// loading takes no more than <see cref="ChunkBytes"/> × 3 beside the packed weights.
+/// loading takes no more than <see cref="ChunkBytes"/> × 3 beside the packed weights, × 5 where they are quantized in the checkpoint.
 /// </summary>
 public sealed class WeightLoader
 {
@@ -19,8 +20,7 @@ public sealed class WeightLoader
     private readonly IComputeBackend _backend;
     private readonly IProgress<LoadProgress>? _progress;
     private readonly long _totalBytes;
-    private byte[] _scratch = [];
-    private ushort[] _values = [];
+    private readonly LoadScratch _scratch = new();
     private long _doneBytes;
 
     private WeightLoader(IComputeBackend backend, ModelProgram program, IProgress<LoadProgress>? progress)
@@ -35,16 +35,22 @@ public sealed class WeightLoader
     public static void Load(IComputeBackend backend, ModelProgram program, string folder, IProgress<LoadProgress>? progress = null)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        Load(backend, program, checkpoint, progress);
+        Load(backend, program, checkpoint, null, progress);
     }
 
     /// <summary>Loads every weight of a program from an open checkpoint.</summary>
+    /// <param name="backend">Takes them.</param>
+    /// <param name="program">Says which.</param>
+    /// <param name="checkpoint">Holds them.</param>
+    /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
+    /// <param name="progress">Told how far it is.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, of the wrong shape or type, or not finite; the message names it.</exception>
-    public static void Load(IComputeBackend backend, ModelProgram program, Checkpoint checkpoint, IProgress<LoadProgress>? progress = null)
+    public static void Load(
+        IComputeBackend backend, ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme = null, IProgress<LoadProgress>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
-        var map = TensorMap.Create(program, checkpoint);
+        var map = TensorMap.Create(program, checkpoint, scheme);
         var loader = new WeightLoader(backend, program, progress);
         try
         {
@@ -62,32 +68,62 @@ public sealed class WeightLoader
         }
     }
 
-    private void LoadPart(WeightSpec weight, WeightPart part, TensorLocation location)
+    private void LoadPart(WeightSpec weight, WeightPart part, RowSource source)
     {
         // A vector is one row whose parts are counted in elements.
         var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
         var rowsPerChunk = Math.Max(1, ChunkBytes / (width * sizeof(ushort)));
         rowsPerChunk = rowsPerChunk <= RowGroup ? rowsPerChunk : rowsPerChunk / RowGroup * RowGroup;
+        var keepsIntegers = part.Scale == 1 && source.Holds(weight.Format);
         for (var row = 0; row < part.Length; row += rowsPerChunk)
         {
             var rows = Math.Min(rowsPerChunk, part.Length - row);
-            var values = Buffer(checked(rows * width), TensorTypes.SizeOf(location.Tensor.Type));
-            ReadRows(part, location, row, width, values);
-            Multiply(values, part.Scale);
-            _backend.LoadWeight(weight.Index, part.Offset + row, values);
-            _doneBytes += (long)values.Length * sizeof(ushort);
+            if (keepsIntegers)
+            {
+                LoadIntegers(weight, part, source, row, rows);
+            }
+            else
+            {
+                LoadValues(weight, part, source, row, rows, width);
+            }
+
+            _doneBytes += (long)rows * width * sizeof(ushort);
             _progress?.Report(new LoadProgress(_doneBytes, _totalBytes));
         }
     }
 
+    private void LoadValues(WeightSpec weight, WeightPart part, RowSource source, int row, int rows, int width)
+    {
+        var values = _scratch.Values(checked(rows * width)).Span;
+        ReadRows(part, source, row, width, values);
+        Multiply(values, part.Scale);
+        _backend.LoadWeight(weight.Index, part.Offset + row, values);
+    }
+
+    /// <summary>Integers of the checkpoint that the weight's format holds: they are not rounded to bf16 and to integers once more.</summary>
+    private void LoadIntegers(WeightSpec weight, WeightPart part, RowSource source, int row, int rows)
+    {
+        var (width, groups) = (BlockQuantizer.PaddedColumns(weight.Columns), BlockQuantizer.GroupCount(weight.Columns));
+        var (values, scales) = (_scratch.Integers(checked(rows * width)), _scratch.Values(checked(rows * groups)));
+        for (var done = 0; done < rows;)
+        {
+            var (first, count) = part.RunAt(row + done);
+            count = Math.Min(count, rows - done);
+            source.ReadIntegers(first, count, values.Slice(done * width, count * width), scales.Slice(done * groups, count * groups), _scratch);
+            done += count;
+        }
+
+        _backend.LoadIntegers(weight.Index, part.Offset + row, values.Span, scales.Span);
+    }
+
     /// <summary>Rows of a part in its order, run by run of those that lie behind each other in the file.</summary>
-    private void ReadRows(WeightPart part, TensorLocation location, int row, int width, Span<ushort> values)
+    private void ReadRows(WeightPart part, RowSource source, int row, int width, Span<ushort> values)
     {
         while (values.Length > 0)
         {
-            var (source, count) = part.RunAt(row);
+            var (first, count) = part.RunAt(row);
             var run = values[..Math.Min(values.Length, checked(count * width))];
-            location.Reader.Read(location.Tensor, (long)source * width, _scratch, run);
+            source.Read(first, run, _scratch);
             row += run.Length / width;
             values = values[run.Length..];
         }
@@ -99,21 +135,5 @@ public sealed class WeightLoader
         {
             values[i] = BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(values[i]) * scale);
         }
-    }
-
-    private Span<ushort> Buffer(int elements, int elementBytes)
-    {
-        var bytes = checked(elements * elementBytes);
-        if (_scratch.Length < bytes)
-        {
-            _scratch = GC.AllocateUninitializedArray<byte>(bytes);
-        }
-
-        if (_values.Length < elements)
-        {
-            _values = GC.AllocateUninitializedArray<ushort>(elements);
-        }
-
-        return _values.AsSpan(0, elements);
     }
 }

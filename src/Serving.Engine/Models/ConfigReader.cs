@@ -14,6 +14,9 @@ public static class ConfigReader
     /// <summary>Widest MLP.</summary>
     public const int MaxIntermediate = 1 << 20;
 
+    /// <summary>Most outputs of a projection: those of an MLP's gate, of up and gate together twice as many.</summary>
+    public const int MaxOutputs = 2 * MaxIntermediate;
+
     private const int MaxWidth = 1 << 16;
     private const int MaxHeads = 1024;
     private const int MaxHeadSize = 1024;

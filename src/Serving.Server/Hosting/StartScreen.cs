@@ -41,6 +41,11 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         var anyone = tenants.Current.Anonymous;
         yield return ("Serving", ProductVersion.Number);
         yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters in {about.Weights}, context of {about.MaxModelLength} tokens)"));
+        if (about.WeightScheme is { } scheme)
+        {
+            yield return ("Weights", $"{scheme} in the checkpoint, kept as {about.Weights}{(about is { Weights: "bf16", DeviceName: null } ? " (--quantization int8 or int4 takes less memory)" : "")}");
+        }
+
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");
         yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
         if (about.ToolCallParser is { } format)

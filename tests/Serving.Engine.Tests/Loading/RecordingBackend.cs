@@ -1,6 +1,8 @@
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
+using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Steps;
 
 namespace Serving.Engine.Tests.Loading;
@@ -25,6 +27,9 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public IReadOnlyList<ushort[]> Values => _weights;
 
+    /// <summary>By weight, row and column, what was handed as integers: scale × integer.</summary>
+    public Dictionary<(int Weight, int Row, int Column), float> Integers { get; } = [];
+
     public bool IsComplete => program.Weights.All(weight => _elements[weight.Index] == weight.Rows * weight.Columns);
 
     public long PackedBytes(int weight) => 2L * _weights[weight].Length;
@@ -36,6 +41,21 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
         values.CopyTo(_weights[weight].AsSpan(first));
         _elements[weight] += values.Length;
         LargestChunk = Math.Max(LargestChunk, values.Length);
+    }
+
+    public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        var spec = program.Weights[weight];
+        var (padded, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        for (var row = 0; row < values.Length / padded; row++)
+        {
+            for (var column = 0; column < spec.Columns; column++)
+            {
+                Integers[(weight, firstRow + row, column)] = values[(row * padded) + column] * BFloat16Bits.ToSingle(scales[(row * groups) + (column / BlockQuantizer.GroupSize)]);
+            }
+
+            _elements[weight] += spec.Columns;
+        }
     }
 
     public void AllocatePool(PoolShape pool, StepLimits limits) => throw new NotSupportedException();

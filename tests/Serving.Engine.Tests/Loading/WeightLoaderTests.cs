@@ -133,6 +133,18 @@ public class WeightLoaderTests
         Assert.Contains("is not a shard's file name", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("pytorch_model.bin", "pytorch_model.bin is not read, since it can hold code")]
+    [InlineData("pytorch_model.bin.index.json", "pytorch_model.bin.index.json is not read")]
+    [InlineData("model-q4_k_m.gguf", "GGUF files are not read")]
+    [InlineData("notes.txt", "model.safetensors is missing from the model's folder")]
+    public void Open_FolderWithOtherWeights_SaysThatTheyAreNotRead(string file, string message)
+    {
+        using var temporary = new TemporaryFolder();
+        File.WriteAllText(temporary.PathOf(file), "");
+        Assert.Contains(message, Assert.Throws<ModelFormatException>(() => Checkpoint.Open(temporary.Path)).Message, StringComparison.Ordinal);
+    }
+
     private static ModelFormatException LoadChanged(Action<TinyModel> change)
     {
         using var temporary = new TemporaryFolder();

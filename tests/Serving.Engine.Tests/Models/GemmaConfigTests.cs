@@ -100,12 +100,8 @@ public class GemmaConfigTests
     }
 
     [Fact]
-    public void Parse_WholeModelThatIsQuantized_IsRefused()
-    {
-        var text = Gemma3Whole.Replace("\"model_type\":\"gemma3\"", "\"quantization_config\":{\"quant_method\":\"gptq\"}", StringComparison.Ordinal);
-        Assert.Contains("quantization_config", Assert.Throws<ModelFormatException>(() => Parse(text)).Message, StringComparison.Ordinal);
+    public void Parse_WholeModelWithoutADecoder_IsRefused() =>
         Assert.Throws<ModelFormatException>(() => Parse(Gemma3Whole.Replace("text_config", "other_config", StringComparison.Ordinal)));
-    }
 
     private static ModelConfig Parse(string text) => ModelConfig.Parse(Encoding.UTF8.GetBytes(text));
 }

@@ -78,7 +78,7 @@ public class ModelConfigTests
     [InlineData("partial_rotary_factor", "0.5")]
     [InlineData("attn_logit_softcapping", "50.0")]
     [InlineData("final_logit_softcapping", "30.0")]
-    [InlineData("quantization_config", "{\"quant_method\":\"gptq\"}")]
+    [InlineData("compression_config", "{\"quant_method\":\"sparseml\"}")]
     [InlineData("num_local_experts", "8")]
     [InlineData("num_experts", "64")]
     [InlineData("rope_scaling", "{\"rope_type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1],\"original_max_position_embeddings\":64}")]
@@ -99,7 +99,6 @@ public class ModelConfigTests
 
     [Theory]
     [InlineData("partial_rotary_factor", "1.0")]
-    [InlineData("quantization_config", "null")]
     [InlineData("rope_scaling", "{\"rope_type\":\"default\"}")]
     [InlineData("attention_dropout", "0.1")]
     [InlineData("something_new", "{\"a\":[1]}")]

@@ -3,6 +3,7 @@ using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 using Serving.Engine.Loading;
+using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 
 namespace Serving.Engine.Tests.Models;
@@ -16,11 +17,13 @@ internal sealed class ModelRunner : IDisposable
     private readonly ModelProgram _program;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16)
     {
-        _program = ModelRegistry.Build("model", ModelFolder.Open(folder).Config, positions);
+        var model = ModelFolder.Open(folder);
+        _program = ProgramQuantization.Apply(ModelRegistry.Build("model", model.Config, positions), format);
         _backend = new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact });
-        WeightLoader.Load(_backend, _program, folder);
+        using var checkpoint = Checkpoint.Open(folder);
+        WeightLoader.Load(_backend, _program, checkpoint, WeightSchemes.Of(model));
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
         _backend.AllocatePool(new PoolShape(pages, _program.Shape.PageBytes, 1), limits);

@@ -64,6 +64,7 @@ internal sealed class FakeEngine : IEngineClient
         PageBytes = 4096,
         AdapterSlots = 8,
         MaxSequences = 64,
+        WeightScheme = "GPTQ, 4-bit integers in groups of 128",
         HasChatTemplate = true,
     };
 

@@ -14,6 +14,7 @@ public sealed class StartScreenTests
         }
 
         Assert.Contains("Model      base", daemon.Screen, StringComparison.Ordinal);
+        Assert.Contains("Weights    GPTQ, 4-bit integers in groups of 128 in the checkpoint, kept as bf16 (--quantization int8 or int4 takes less memory)", daemon.Screen, StringComparison.Ordinal);
         Assert.Contains("Device     fake, none, 1 threads", daemon.Screen, StringComparison.Ordinal);
         Assert.Contains("json, pirate", daemon.Screen, StringComparison.Ordinal);
         Assert.Contains($"curl -s {daemon.Client.BaseAddress}v1/chat/completions", daemon.Screen, StringComparison.Ordinal);

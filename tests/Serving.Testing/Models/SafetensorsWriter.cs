@@ -10,11 +10,14 @@ public sealed class SafetensorsWriter
     private readonly Dictionary<string, object> _header = new() { ["__metadata__"] = new Dictionary<string, string> { ["format"] = "pt" } };
     private readonly MemoryStream _data = new();
 
-    /// <summary>Adds a tensor.</summary>
-    public SafetensorsWriter Add(string name, string dtype, long[] shape, ReadOnlySpan<float> values)
+    /// <summary>Adds a tensor of floats.</summary>
+    public SafetensorsWriter Add(string name, string dtype, long[] shape, ReadOnlySpan<float> values) => AddBytes(name, dtype, shape, BytesOf(dtype, values));
+
+    /// <summary>Adds a tensor of any element type.</summary>
+    public SafetensorsWriter AddBytes(string name, string dtype, long[] shape, ReadOnlySpan<byte> bytes)
     {
         var begin = _data.Length;
-        _data.Write(BytesOf(dtype, values));
+        _data.Write(bytes);
         _header.Add(name, new { dtype, shape, data_offsets = new[] { begin, _data.Length } });
         return this;
     }
@@ -33,7 +36,8 @@ public sealed class SafetensorsWriter
         return file;
     }
 
-    private static ReadOnlySpan<byte> BytesOf(string dtype, ReadOnlySpan<float> values)
+    /// <summary>Floats as a file has them.</summary>
+    public static ReadOnlySpan<byte> BytesOf(string dtype, ReadOnlySpan<float> values)
     {
         if (dtype == "F32")
         {

@@ -43,11 +43,20 @@ internal sealed unsafe class IntegerMatrix : IDisposable
     public void Load(int first, ReadOnlySpan<ushort> rows)
     {
         var (values, scales) = _quantizer.Quantize(_spec, rows);
-        values.Span.CopyTo(new Span<sbyte>(Values(first), values.Length));
+        Load(first, values.Span, scales.Span);
+    }
+
+    /// <summary>Keeps whole rows of integers with their bf16 scales from <paramref name="first"/> on.</summary>
+    public void Load(int first, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(values.Length / Columns, _spec.Rows - first, nameof(values));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(scales.Length, values.Length / Columns * Groups, nameof(scales));
+        values.CopyTo(new Span<sbyte>(Values(first), values.Length));
         var target = Scales(first);
         for (var i = 0; i < scales.Length; i++)
         {
-            target[i] = BFloat16Bits.ToSingle(scales.Span[i]);
+            target[i] = BFloat16Bits.ToSingle(scales[i]);
         }
     }
 

@@ -1,0 +1,63 @@
+namespace Serving.Engine.Loading.Quantized;
+
+/// <summary>What the codes of a quantized matrix stand for before they are scaled: a table of all of them, of eight bits each or of four, the lower half of a byte first.</summary>
+internal sealed class ElementCodes
+{
+    private readonly float[] _values;
+
+    private ElementCodes(int bits, Func<int, float> valueOf)
+    {
+        Bits = bits;
+        _values = [.. Enumerable.Range(0, 1 << bits).Select(valueOf)];
+    }
+
+    /// <summary>
+    /// FP8 E4M3 as "FP8 Formats for Deep Learning" (arXiv 2209.05433) has it, with 0x7F and 0xFF for NaN and no infinity: sign, four bits of exponent with bias 7, three of mantissa.
+    /// </summary>
+    public static ElementCodes Float8E4M3 { get; } = new(8, OfFloat8);
+
+    /// <summary>Two's complement.</summary>
+    public static ElementCodes Signed8 { get; } = new(8, code => (sbyte)code);
+
+    /// <summary>Eight bits that stand for themselves less 128.</summary>
+    public static ElementCodes Offset8 { get; } = new(8, code => code - 128);
+
+    /// <summary>Four bits that stand for themselves less 8.</summary>
+    public static ElementCodes Offset4 { get; } = new(4, code => code - 8);
+
+    /// <summary>Whether codes stand for whole numbers.</summary>
+    public bool IsInteger => this != Float8E4M3;
+
+    /// <summary>Bits of a code.</summary>
+    public int Bits { get; }
+
+    /// <summary>What a code stands for.</summary>
+    public float this[int code] => _values[code];
+
+    /// <summary>Looks up a row of codes.</summary>
+    public void Decode(ReadOnlySpan<byte> codes, Span<float> destination)
+    {
+        var values = _values;
+        if (Bits == 8)
+        {
+            for (var i = 0; i < destination.Length; i++)
+            {
+                destination[i] = values[codes[i]];
+            }
+
+            return;
+        }
+
+        for (var i = 0; i < destination.Length; i++)
+        {
+            destination[i] = values[(codes[i >> 1] >> ((i & 1) * 4)) & 15];
+        }
+    }
+
+    private static float OfFloat8(int code)
+    {
+        var (sign, exponent, mantissa) = (code >> 7 == 0 ? 1f : -1f, (code >> 3) & 15, code & 7);
+        return exponent == 15 && mantissa == 7 ? float.NaN
+            : sign * (exponent == 0 ? MathF.ScaleB(mantissa, -9) : MathF.ScaleB(8 + mantissa, exponent - 10));
+    }
+}

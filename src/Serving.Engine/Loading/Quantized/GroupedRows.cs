@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Quantized;
+
+/// <summary>What one of the rows that were read is kept as. Called from several threads, for a row each; does not throw.</summary>
+/// <param name="row">The row, counted from the first that was read.</param>
+/// <param name="differences">Receives code − zero point of every column: whole numbers, or FP8's values.</param>
+/// <param name="scales">Receives the row's scales, group by group.</param>
+internal delegate void GroupDecoder(int row, Span<float> differences, Span<float> scales);
+
+/// <summary>
+/// A matrix whose rows are groups of columns that share a scale: w = scale × (code − zero point), the difference first, which is exact, the product rounded once to fp32. Where groups
+/// are whole groups of this engine's own formats of integers, and the integers fit, a row can be had as integers: nothing is rounded then but the scales, to bf16.
+/// </summary>
+/// <param name="name">For messages.</param>
+/// <param name="columns">Inputs.</param>
+/// <param name="groupSize">Columns that share a scale.</param>
+/// <param name="groups">Scales of a row.</param>
+internal abstract class GroupedRows(string name, int columns, int groupSize, int groups) : QuantizedRows(name, columns)
+{
+    private const ushort ExponentBits = 0x7F80;
+
+    private readonly string _name = name;
+    private readonly int _columns = columns;
+
+    /// <summary>The group of each column where columns are not in order; null where they are.</summary>
+    public int[]? GroupOfColumn { get; init; }
+
+    /// <summary>The format with the fewest bits that holds every difference: Int4, Int8, or BFloat16 where none does.</summary>
+    protected abstract WeightFormat IntegerFormat { get; }
+
+    /// <inheritdoc/>
+    public sealed override bool Holds(WeightFormat format)
+    {
+        var isWhole = GroupOfColumn is null && (groups == 1 || groupSize % BlockQuantizer.GroupSize == 0);
+        return isWhole && format != WeightFormat.BFloat16 && IntegerFormat is var own && (own == format || (own == WeightFormat.Int4 && format == WeightFormat.Int8));
+    }
+
+    /// <inheritdoc/>
+    public sealed override void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
+    {
+        var (padded, count) = (BlockQuantizer.PaddedColumns(_columns), BlockQuantizer.GroupCount(_columns));
+        var differences = scratch.Singles(checked(rows * _columns));
+        var decode = OpenGroups(firstRow, rows, scratch);
+        Parallel.For(0, rows, row => ToIntegers(
+            row, decode, differences.Span.Slice(row * _columns, _columns), values.Span.Slice(row * padded, padded), scales.Span.Slice(row * count, count)));
+        if (scales.Span[..(rows * count)].ContainsAnyInRange(ExponentBits, (ushort)0x7FFF) || scales.Span[..(rows * count)].ContainsAnyInRange((ushort)0xFF80, ushort.MaxValue))
+        {
+            throw new MalformedFileException($"the quantized weight of {MalformedFileException.Quote(_name)} holds a scale that is not finite");
+        }
+    }
+
+    /// <summary>Reads what rows are kept as. Nothing of it outlives the decoder's use.</summary>
+    protected abstract GroupDecoder OpenGroups(int firstRow, int rows, LoadScratch scratch);
+
+    /// <inheritdoc/>
+    protected sealed override RowDecoder Open(int firstRow, int rows, LoadScratch scratch)
+    {
+        var decode = OpenGroups(firstRow, rows, scratch);
+        return (row, destination) =>
+        {
+            var scales = new float[groups];
+            decode(row, destination, scales);
+            Multiply(destination, scales);
+        };
+    }
+
+    private void Multiply(Span<float> row, ReadOnlySpan<float> scales)
+    {
+        if (GroupOfColumn is { } order)
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                row[i] *= scales[order[i]];
+            }
+
+            return;
+        }
+
+        for (var group = 0; group < scales.Length; group++)
+        {
+            var scale = scales[group];
+            foreach (ref var value in row[(group * groupSize)..Math.Min((group + 1) * groupSize, row.Length)])
+            {
+                value *= scale;
+            }
+        }
+    }
+
+    private void ToIntegers(int row, GroupDecoder decode, Span<float> differences, Span<sbyte> values, Span<ushort> scales)
+    {
+        var own = new float[groups];
+        decode(row, differences, own);
+        values[differences.Length..].Clear();
+        for (var i = 0; i < differences.Length; i++)
+        {
+            values[i] = (sbyte)differences[i];
+        }
+
+        for (var i = 0; i < scales.Length; i++)
+        {
+            var first = i * BlockQuantizer.GroupSize;
+            var scale = first < _columns ? BFloat16Bits.FromSingle(own[first / groupSize]) : (ushort)0;
+
+            // Kernels take numbers below the normal ones for zero or not, each as it does: to all of them they are zero.
+            scales[i] = (scale & ExponentBits) == 0 ? (ushort)0 : scale;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
+
+namespace Serving.Engine.Loading;
+
+/// <summary>Where the rows of a weight (the elements of a vector) are read from, whatever the checkpoint keeps them as.</summary>
+internal abstract class RowSource
+{
+    /// <summary>Reads whole rows that lie behind each other, rounded to bf16.</summary>
+    /// <param name="firstRow">The tensor's first row to read.</param>
+    /// <param name="values">Filled; rows × columns.</param>
+    /// <param name="scratch">Room to work in.</param>
+    /// <exception cref="Models.MalformedFileException">A value is not finite, or the file was cut short.</exception>
+    public abstract void Read(int firstRow, Span<ushort> values, LoadScratch scratch);
+
+    /// <summary>Whether the rows are integers with scales which a format of integers holds as they are.</summary>
+    public virtual bool Holds(WeightFormat format) => false;
+
+    /// <summary>Reads whole rows that lie behind each other as integers, where a format <see cref="Holds"/> them.</summary>
+    /// <param name="firstRow">The tensor's first row to read.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="values">Receives the integers, each row as long as <see cref="BlockQuantizer.PaddedColumns"/> says.</param>
+    /// <param name="scales">Receives the scales in bf16, <see cref="BlockQuantizer.GroupCount"/> of a row.</param>
+    /// <param name="scratch">Room to work in.</param>
+    /// <exception cref="Models.MalformedFileException">A scale is not finite, or the file was cut short.</exception>
+    public virtual void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch) => throw new NotSupportedException();
+}
+
+/// <summary>A tensor of floats.</summary>
+/// <param name="tensor">The tensor.</param>
+/// <param name="columns">Elements of a row; 1 for a vector.</param>
+internal sealed class StoredRows(StoredTensor tensor, int columns) : RowSource
+{
+    /// <inheritdoc/>
+    public override void Read(int firstRow, Span<ushort> values, LoadScratch scratch)
+    {
+        var bytes = scratch.Bytes(checked(values.Length * TensorTypes.SizeOf(tensor.Type)));
+        tensor.Reader.Read(tensor.Entry, (long)firstRow * columns, bytes.Span, values);
+    }
+}
