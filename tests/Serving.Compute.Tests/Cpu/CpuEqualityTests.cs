@@ -1,5 +1,9 @@
 using Serving.Compute.Cpu;
+using Serving.Compute.Managed;
+using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
+using Serving.Compute.Tests.Contracts;
 
 namespace Serving.Compute.Tests.Cpu;
 
@@ -64,6 +68,54 @@ public sealed class CpuEqualityTests
             }
 
             Assert.NotEqual(expected, CpuScenario.Run(CpuFactory.Of("avx2"), experts: experts));
+        }
+    }
+
+    /// <summary>Integers that are handed over are those that a backend makes itself, when they are the same.</summary>
+    [Theory]
+    [InlineData(WeightFormat.Int8)]
+    [InlineData(WeightFormat.Int4)]
+    public void LoadIntegers_OfThoseMadeHere_SameBitsAsLoadWeight(WeightFormat format)
+    {
+        Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), format: format), CpuScenario.Run(CpuFactory.Of("avx2"), format: format, integers: (_, _) => { }));
+        var managed = new BackendFactory("managed", false, program => new ManagedBackend(program, new ManagedBackendOptions()));
+        Assert.Equal(CpuScenario.Run(managed, format: format), CpuScenario.Run(managed, format: format, integers: (_, _) => { }));
+    }
+
+    /// <summary>−128, which is never made here and which checkpoints have, is twice −64 at half the scale, whatever multiplies.</summary>
+    [Theory]
+    [InlineData("avx2")]
+    [InlineData("avx-vnni")]
+    [InlineData("avx512-vnni")]
+    [InlineData("managed")]
+    public void LoadIntegers_SmallestOfEightBits_SameBitsAsHalfOfItAtTwiceTheScale(string integers)
+    {
+        var factory = integers == "managed"
+            ? new BackendFactory("managed", false, program => new ManagedBackend(program, new ManagedBackendOptions()))
+            : CpuFactory.Of("avx2", integers: integers);
+        Assert.Equal(
+            CpuScenario.Run(factory, format: WeightFormat.Int8, integers: Halve),
+            CpuScenario.Run(factory, format: WeightFormat.Int8, integers: (values, scales) =>
+            {
+                Halve(values, scales);
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = checked((sbyte)(2 * values[i]));
+                }
+
+                for (var i = 0; i < scales.Length; i++)
+                {
+                    scales[i] = scales[i] == 0 ? (ushort)0 : BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(scales[i]) / 2);
+                }
+            }));
+    }
+
+    /// <summary>Every fifth integer −64, the others half of what they were.</summary>
+    private static void Halve(sbyte[] values, ushort[] scales)
+    {
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = i % 5 == 0 && scales[i / BlockQuantizer.GroupSize] != 0 ? (sbyte)-64 : (sbyte)(values[i] / 2);
         }
     }
 

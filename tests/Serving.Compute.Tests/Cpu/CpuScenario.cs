@@ -18,9 +18,11 @@ internal static class CpuScenario
     /// <param name="poison">Fill every page with NaN first, as an adapter may have left it.</param>
     /// <param name="format">The format of the matrices.</param>
     /// <param name="experts">Experts of every layer; 0 for none.</param>
-    public static List<uint> Run(BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0)
+    /// <param name="integers">Changes their integers and scales, which are then handed over as such.</param>
+    public static List<uint> Run(
+        BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null)
     {
-        var test = TestProgram.Create(Shape with { Format = format, Experts = experts });
+        var test = TestProgram.Create(Shape with { Format = format, Experts = experts }) with { Integers = integers };
         using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
         if (poison)
         {

@@ -2,6 +2,7 @@ using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Tests.Programs;
 
@@ -13,6 +14,11 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
 {
     /// <summary>RMSNorm's epsilon.</summary>
     public const float Epsilon = 1e-5f;
+
+    /// <summary>
+    /// Makes other integers, and scales, of those that a backend would make of a row: matrices of integers are then handed over as such. Null hands over bf16.
+    /// </summary>
+    public Action<sbyte[], ushort[]>? Integers { get; init; }
 
     /// <summary>A program of a shape, the same for the same seed.</summary>
     public static TestProgram Create(TestShape shape, int seed = 1)
@@ -33,8 +39,25 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
             for (var row = 0; row < rows; row += rowsPerPiece)
             {
                 var count = Math.Min(rowsPerPiece, rows - row);
-                backend.LoadWeight(weight.Index, row, values.AsSpan(row * width, count * width));
+                Load(backend, weight, row, values.AsSpan(row * width, count * width));
             }
+        }
+    }
+
+    private void Load(IComputeBackend backend, WeightSpec weight, int firstRow, ReadOnlySpan<ushort> values)
+    {
+        if (Integers is null || weight.Format == WeightFormat.BFloat16)
+        {
+            backend.LoadWeight(weight.Index, firstRow, values);
+            return;
+        }
+
+        for (var row = 0; row < values.Length / weight.Columns; row++)
+        {
+            var (integers, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);
+            BlockQuantizer.Quantize(weight.Format, values.Slice(row * weight.Columns, weight.Columns), integers, scales);
+            Integers(integers, scales);
+            backend.LoadIntegers(weight.Index, firstRow + row, integers, scales);
         }
     }
 

@@ -4,7 +4,7 @@ namespace Serving.Engine.Loading.Quantized;
 
 /// <summary>
 /// <c>quant_method: fp8</c>. Weights in E4M3 with a scale for blocks (DeepSeek's and Qwen's checkpoints: <c>weight_scale_inv</c>, which is multiplied by in spite of its name), or with
-/// one for the matrix or for each row (<c>weight_scale</c>).
+/// one for the matrix or for each row (<c>weight_scale</c>; <c>quant_method: fbgemm_fp8</c> has the latter).
 /// </summary>
 internal sealed class Float8Scheme : WeightScheme
 {

@@ -10,6 +10,7 @@ public static class WeightSchemes
     private static readonly (string Method, Func<JsonFields, WeightScheme> Read)[] Methods =
     [
         ("fp8", Float8Scheme.Read),
+        ("fbgemm_fp8", Float8Scheme.Read),
         ("compressed-tensors", CompressedTensorsScheme.Read),
         ("gptq", GptqScheme.Read),
         ("awq", AwqScheme.Read),

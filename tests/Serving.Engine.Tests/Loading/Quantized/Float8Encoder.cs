@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Engine.Tests.Loading.Quantized;
 
-/// <summary>FP8 in the layouts of Qwen's (blocks), AutoFP8's (one scale) and llm-compressor's checkpoints (one scale, one a row, blocks).</summary>
-/// <param name="style">qwen, autofp8, tensor, channel or block.</param>
+/// <summary>FP8 in the layouts of Qwen's (blocks), AutoFP8's (one scale), FBGEMM's (one a row) and llm-compressor's checkpoints (one scale, one a row, blocks).</summary>
+/// <param name="style">qwen, autofp8, fbgemm, tensor, channel or block.</param>
 /// <param name="scaleType">F32, BF16 or F16.</param>
 internal sealed class Float8Encoder(string style, string scaleType) : SchemeEncoder
 {
@@ -21,6 +21,7 @@ internal sealed class Float8Encoder(string style, string scaleType) : SchemeEnco
     {
         "qwen" => Parse("""{"activation_scheme":"dynamic","fmt":"e4m3","quant_method":"fp8","weight_block_size":[48,40]}"""),
         "autofp8" => Parse("""{"activation_scheme":"static","ignored_layers":["lm_head"],"quant_method":"fp8"}"""),
+        "fbgemm" => Parse("""{"activation_scale_ub":1200.0,"modules_to_not_convert":["lm_head"],"quant_method":"fbgemm_fp8"}"""),
         _ => Parse($$$$"""
             {"config_groups":{"group_0":{"input_activations":{"dynamic":true,"num_bits":8,"strategy":"token","symmetric":true,"type":"float"},"output_activations":null,"targets":["Linear"],
              "weights":{"actorder":null,"block_structure":{{{{(style == "block" ? "[48,40]" : "null")}}}},"dynamic":false,"group_size":null,"num_bits":8,"observer":"minmax","observer_kwargs":{},
@@ -39,7 +40,7 @@ internal sealed class Float8Encoder(string style, string scaleType) : SchemeEnco
     /// <inheritdoc/>
     public override float[] Encode(string module, float[] values, int rows, int columns)
     {
-        var (high, wide) = style switch { "qwen" or "block" => (BlockRows, BlockColumns), "channel" => (1, columns), _ => (rows, columns) };
+        var (high, wide) = style switch { "qwen" or "block" => (BlockRows, BlockColumns), "channel" or "fbgemm" => (1, columns), _ => (rows, columns) };
         var (down, across) = ((rows + high - 1) / high, (columns + wide - 1) / wide);
         var (scales, codes, stands) = (new float[down * across], new byte[rows * columns], new float[rows * columns]);
         for (var i = 0; i < scales.Length; i++)

@@ -68,14 +68,16 @@ public class IntegerLoadTests(ITestOutputHelper output)
 
     /// <summary>What a second rounding costs: root mean square of the change over that of the weights, of the bundled model's first layer, held to what was measured.</summary>
     [Theory]
+    [InlineData("FP8 qwen F32", WeightFormat.BFloat16, 0.002)]
+    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.BFloat16, 0.002)]
     [InlineData("compressed-tensors int4 groups of 32 BF16", WeightFormat.Int4, 0)]
     [InlineData("GPTQ gptq int4 groups of 32", WeightFormat.Int4, 0.002)]
     [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int8, 0.002)]
-    [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4, 0.1)]
-    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int4, 0.1)]
-    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int8, 0.01)]
-    [InlineData("FP8 qwen F32", WeightFormat.Int8, 0.01)]
-    [InlineData("FP8 qwen F32", WeightFormat.Int4, 0.1)]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4, 0.045)]
+    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int4, 0.085)]
+    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int8, 0.006)]
+    [InlineData("FP8 qwen F32", WeightFormat.Int8, 0.006)]
+    [InlineData("FP8 qwen F32", WeightFormat.Int4, 0.085)]
     public void Load_SecondRounding_CostsWhatWasMeasured(string name, WeightFormat format, double most)
     {
         using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
@@ -104,7 +106,7 @@ public class IntegerLoadTests(ITestOutputHelper output)
 
         var error = Math.Sqrt(errors / squares);
         output.WriteLine($"{name} as {format}: {error:0.00000}");
-        Assert.InRange(error, most / 100, most);
+        Assert.InRange(error, most / 4, most);
     }
 
     /// <summary>Integers that are kept run as those that this engine would have made itself.</summary>
@@ -124,6 +126,11 @@ public class IntegerLoadTests(ITestOutputHelper output)
         if (backend.Integers.ContainsKey((weight.Index, row, 0)))
         {
             return [.. Enumerable.Range(0, weight.Columns).Select(column => backend.Integers[(weight.Index, row, column)])];
+        }
+
+        if (weight.Format == WeightFormat.BFloat16)
+        {
+            return Array.ConvertAll(backend.Values[weight.Index][(row * weight.Columns)..((row + 1) * weight.Columns)], BFloat16Bits.ToSingle);
         }
 
         var (values, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);

@@ -47,6 +47,17 @@ internal sealed class QuantizedFolder : IDisposable
     /// <summary>By tensor, what the scheme's codes stand for.</summary>
     public Dictionary<string, float[]> Stands { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Adds the bundled model's tokenizer and generation defaults to the scheme's folder, so that it can be served.</summary>
+    public QuantizedFolder WithTokenizer()
+    {
+        foreach (var file in Directory.EnumerateFiles(Repository.DemoModel, "*.json").Where(file => Path.GetFileName(file) != "config.json"))
+        {
+            File.Copy(file, Path.Combine(Quantized, Path.GetFileName(file)));
+        }
+
+        return this;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
