@@ -54,14 +54,28 @@ internal sealed class BlockwiseRows : QuantizedRows
         var maxima = ReadMaxima(firstBlock, (int)(((end - 1) / _state.BlockSize) - firstBlock + 1));
         return (row, destination) =>
         {
-            var codes = bytes.Span;
             var element = first + ((long)row * _columns);
-            for (var i = 0; i < destination.Length; i++, element++)
+            while (destination.Length > 0)
             {
-                var pair = codes[(int)((element >> 1) - firstByte)];
-                destination[i] = _map[(element & 1) == 0 ? pair >> 4 : pair & 15] * maxima[(int)((element / _state.BlockSize) - firstBlock)];
+                // What is left of the block.
+                var block = element / _state.BlockSize;
+                var part = destination[..(int)Math.Min(((block + 1) * _state.BlockSize) - element, destination.Length)];
+                Decode(bytes.Span, (int)(element - (2 * firstByte)), maxima[(int)(block - firstBlock)], part);
+                element += part.Length;
+                destination = destination[part.Length..];
             }
         };
+    }
+
+    private void Decode(ReadOnlySpan<byte> codes, int first, float maximum, Span<float> destination)
+    {
+        var map = _map;
+        for (var i = 0; i < destination.Length; i++)
+        {
+            var place = first + i;
+            var pair = codes[place >> 1];
+            destination[i] = map[(place & 1) == 0 ? pair >> 4 : pair & 15] * maximum;
+        }
     }
 
     private float[] ReadMaxima(long first, int count)

@@ -44,12 +44,4 @@ internal sealed class GridRows(string name, int columns, StoredTensor tensor, El
             }
         };
     }
-
-    private void Subtract(Span<float> row, ReadOnlySpan<float> zeros)
-    {
-        for (var i = 0; i < row.Length; i++)
-        {
-            row[i] -= zeros[GroupOfColumn is { } order ? order[i] : i / grid.ColumnsPerScale];
-        }
-    }
 }

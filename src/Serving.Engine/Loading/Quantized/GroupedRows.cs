@@ -69,6 +69,29 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
         };
     }
 
+    /// <summary>Takes the zero points of a row's groups from its codes.</summary>
+    protected void Subtract(Span<float> row, ReadOnlySpan<float> zeros)
+    {
+        if (GroupOfColumn is { } order)
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                row[i] -= zeros[order[i]];
+            }
+
+            return;
+        }
+
+        for (var group = 0; group < zeros.Length; group++)
+        {
+            var zero = zeros[group];
+            foreach (ref var value in row[(group * groupSize)..Math.Min((group + 1) * groupSize, row.Length)])
+            {
+                value -= zero;
+            }
+        }
+    }
+
     private void Multiply(Span<float> row, ReadOnlySpan<float> scales)
     {
         if (GroupOfColumn is { } order)

@@ -11,5 +11,8 @@ internal sealed record TransposedLayout(int Bits, bool PacksInputs, int ZeroOffs
     public int PerWord => 32 / Bits;
 
     /// <summary>The code of an output in a word.</summary>
-    public int Code(int word, int output) => (word >> (Places[output % PerWord] * Bits)) & ((1 << Bits) - 1);
+    public int Code(int word, int output) => (word >> ShiftOf(output)) & ((1 << Bits) - 1);
+
+    /// <summary>Bits of a word below an output's code.</summary>
+    public int ShiftOf(int output) => Places[output % PerWord] * Bits;
 }

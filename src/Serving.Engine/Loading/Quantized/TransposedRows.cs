@@ -14,7 +14,6 @@ internal sealed class TransposedRows : GroupedRows
     private readonly StoredTensor _codes;
     private readonly StoredTensor _zeros;
     private readonly StoredTensor _scales;
-    private readonly int _groupSize;
     private readonly int _groups;
 
     private TransposedRows(ModuleTensors module, TransposedLayout layout, int rows, int columns, int groupSize, int groups)
@@ -25,7 +24,7 @@ internal sealed class TransposedRows : GroupedRows
             throw new MalformedFileException($"the matrix of {MalformedFileException.Quote(module.Name)} does not fill words of {layout.PerWord} codes");
         }
 
-        (_layout, _groupSize, _groups) = (layout, groupSize, groups);
+        (_layout, _groups) = (layout, groups);
         var (high, wide) = layout.PacksInputs ? (columns / layout.PerWord, rows) : (columns, rows / layout.PerWord);
         _codes = module.Get("qweight").Of(TensorType.I32).Shaped(high, wide);
         _zeros = module.Get("qzeros").Of(TensorType.I32).Shaped(groups, rows / layout.PerWord);
@@ -61,7 +60,7 @@ internal sealed class TransposedRows : GroupedRows
         {
             var (output, word) = (firstRow + row, ((firstRow + row) / _layout.PerWord) - firstWord);
             Unpack(MemoryMarshal.Cast<byte, int>(codes.Span), width, _layout.PacksInputs ? row : word, output, differences);
-            Span<int> rowZeros = new int[_groups];
+            var rowZeros = new float[_groups];
             for (var group = 0; group < _groups; group++)
             {
                 rowZeros[group] = _layout.Code(MemoryMarshal.Cast<byte, int>(zeros)[(group * words) + word], output) + _layout.ZeroOffset;
@@ -75,17 +74,18 @@ internal sealed class TransposedRows : GroupedRows
     /// <summary>The codes of an output as floats.</summary>
     private void Unpack(ReadOnlySpan<int> words, int width, int column, int output, Span<float> destination)
     {
+        var (perWord, mask) = (_layout.PerWord, (1 << _layout.Bits) - 1);
         if (!_layout.PacksInputs)
         {
-            for (var i = 0; i < destination.Length; i++)
+            var shift = _layout.ShiftOf(output);
+            for (int i = 0, at = column; i < destination.Length; i++, at += width)
             {
-                destination[i] = _layout.Code(words[(i * width) + column], output);
+                destination[i] = (words[at] >> shift) & mask;
             }
 
             return;
         }
 
-        var (perWord, mask) = (_layout.PerWord, (1 << _layout.Bits) - 1);
         for (var i = 0; i < destination.Length; i += perWord)
         {
             var word = words[(i / perWord * width) + column];
@@ -93,14 +93,6 @@ internal sealed class TransposedRows : GroupedRows
             {
                 destination[i + k] = word & mask;
             }
-        }
-    }
-
-    private void Subtract(Span<float> row, ReadOnlySpan<int> zeros)
-    {
-        for (var i = 0; i < row.Length; i++)
-        {
-            row[i] -= zeros[GroupOfColumn is { } order ? order[i] : i / _groupSize];
         }
     }
 

@@ -28,6 +28,22 @@ public class QuantizedLoadTests
         Check(model, name);
     }
 
+    /// <summary>Experts' matrices one behind the other, of a width (40) that no group of columns and no block of elements divides.</summary>
+    [Theory]
+    [InlineData("FP8 qwen F32")]
+    [InlineData("compressed-tensors FP8 channel BF16")]
+    [InlineData("compressed-tensors int8 rows BF16")]
+    [InlineData("GPTQ gptq int8 rows")]
+    [InlineData("AWQ awq int4 rows asymmetric")]
+    [InlineData("bitsandbytes nf4 nested 64")]
+    public void Load_MixtureOfExperts_IsWhatItsCodesStandFor(string name)
+    {
+        var model = new TinyModel("Qwen3MoeForCausalLM");
+        model.AddHeadNorms();
+        model.MakeMixture();
+        Check(model, name);
+    }
+
     /// <summary>The bundled model, logits of a text on the backend that is every test's oracle.</summary>
     [Theory]
     [MemberData(nameof(Names))]
