@@ -179,6 +179,11 @@ public class WeightLoaderTests
             model.AddHeadNorms();
         }
 
+        if (architecture.Contains("Moe", StringComparison.Ordinal) || architecture.StartsWith("Mixtral", StringComparison.Ordinal))
+        {
+            model.MakeMixture();
+        }
+
         if (architecture.StartsWith("Gemma", StringComparison.Ordinal))
         {
             model.MakeGemma(architecture[5] - '0');
