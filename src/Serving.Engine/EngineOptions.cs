@@ -8,7 +8,7 @@ public sealed record EngineOptions
     /// <summary>A model folder, or <c>org/name</c> to look up in the local Hugging Face cache.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The base model's name in the API; null is the folder's or repository's name.</summary>
+    /// <summary>The base model's name in the API; null is the folder's, file's or repository's name.</summary>
     public string? ServedModelName { get; init; }
 
     /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on CPUs only. Adapters are bf16 always.</summary>

@@ -87,7 +87,7 @@ internal sealed class EngineBuilder
         var reasoning = ReasoningProbe.Look(renderer, _options.ReasoningParser);
         var readers = new AnswerReaders(new ReasoningAnswers(_model.Tokenizer, reasoning), new ToolAnswers(_model.Tokenizer, tools));
         var sink = new OutputSink(
-            _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Folder.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
+            _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Files.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
@@ -109,9 +109,9 @@ internal sealed class EngineBuilder
             encoder,
             readers.Reasoning,
             new ConstraintCompiler(
-                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds, spoken), readers,
-                new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Folder.EosIds), workers, clock, statistics),
-            new RequestFactory(_model.Defaults, _model.Folder.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
+                spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, spoken), readers,
+                new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds), workers, clock, statistics),
+            new RequestFactory(_model.Defaults, _model.Files.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
             snapshots,
             statistics);
@@ -180,7 +180,7 @@ internal sealed class EngineBuilder
     private EngineDescription Describe() => new()
     {
         ModelName = _model.Name,
-        ModelSource = _model.Folder.Path,
+        ModelSource = _model.Files.Path,
         CreatedUnixSeconds = _time.GetUtcNow().ToUnixTimeSeconds(),
         Device = _backend.Name,
         DeviceName = _backend.DeviceMemory?.Name,
@@ -190,7 +190,7 @@ internal sealed class EngineBuilder
         VocabularySize = _model.Program.Shape.VocabularySize,
         ParameterCount = _model.ParameterCount,
         Weights = _model.WeightFormat switch { WeightFormat.Int8 => "int8", WeightFormat.Int4 => "int4", _ => "bf16" },
-        WeightScheme = _model.Scheme?.Description,
+        WeightScheme = _model.Files.WeightScheme,
         PoolPages = _plan.PoolPages,
         PageBytes = _plan.PageBytes,
         AdapterSlots = _adapterSlots,

@@ -1,27 +1,22 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Programs;
 using Serving.Engine.Loading;
-using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
 
 namespace Serving.Engine.Execution;
 
-/// <summary>A model read from its folder: program, tokenizer, template and defaults; the weights are in the backend.</summary>
+/// <summary>A model read from its files: program, tokenizer, template and defaults; the weights are in the backend.</summary>
 /// <param name="Name">Its served name.</param>
-/// <param name="Folder">Its folder.</param>
-/// <param name="Scheme">How its checkpoint keeps matrices that are quantized; null where none is.</param>
+/// <param name="Files">Its files.</param>
 /// <param name="Program">Its program.</param>
-/// <param name="Tokenizer">Its tokenizer.</param>
 /// <param name="Template">Its chat template, if it has one.</param>
 /// <param name="Defaults">Generation defaults, or none of them when they are switched off.</param>
 internal sealed record LoadedModel(
     string Name,
-    ModelFolder Folder,
-    WeightScheme? Scheme,
+    ModelFiles Files,
     ModelProgram Program,
-    Tokenizer Tokenizer,
     ChatTemplate? Template,
     GenerationConfig Defaults)
 {
@@ -34,19 +29,19 @@ internal sealed record LoadedModel(
     {
         ArgumentNullException.ThrowIfNull(options);
         var location = ModelLocator.Locate(options.Model);
-        var folder = ModelFolder.Open(location.Folder);
+        var files = ModelFiles.Open(location);
         var name = options.ServedModelName ?? location.Name;
-        var length = MaxModelLength(options, folder.Config.MaxPositions);
-        var tokenizer = Tokenizer.Load(location.Folder);
+        var length = MaxModelLength(options, files.Config.MaxPositions);
         return new LoadedModel(
             name,
-            folder,
-            WeightSchemes.Of(folder),
-            ProgramQuantization.Apply(ModelRegistry.Build(name, folder.Config, length), FormatOf(options.Quantization)),
-            tokenizer,
-            tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
-            options.UseGenerationConfig ? folder.Generation : folder.Generation.WithoutDefaults());
+            files,
+            ProgramQuantization.Apply(ModelRegistry.Build(name, files.Config, length), FormatOf(options.Quantization)),
+            files.Tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
+            options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
     }
+
+    /// <summary>Its tokenizer.</summary>
+    public Tokenizer Tokenizer => Files.Tokenizer;
 
     /// <summary>Its chat templates, ready to render; null without any.</summary>
     public ConversationRenderer? Renderer(TimeProvider time) => Template is null ? null : new ConversationRenderer(

@@ -111,10 +111,9 @@ public sealed class ServingEngine : IAsyncDisposable
 
     private static Core.Memory.Digest LoadWeights(LoadedModel model, IComputeBackend backend, IProgress<EngineProgress>? progress)
     {
-        using var checkpoint = Checkpoint.Open(model.Folder.Path);
-        var weights = progress is null ? null : new WeightProgress(progress);
-        WeightLoader.Load(backend, model.Program, checkpoint, model.Scheme, weights);
-        return CheckpointRevision.Of(model.Folder, checkpoint, model.WeightFormat);
+        using var files = model.Files.OpenWeights();
+        WeightLoader.Load(backend, model.Program, files, progress is null ? null : new WeightProgress(progress));
+        return files.RevisionOf(model.WeightFormat);
     }
 
     private sealed class WeightProgress(IProgress<EngineProgress> target) : IProgress<LoadProgress>

@@ -135,7 +135,7 @@ public sealed class Checkpoint : IDisposable
             return $"; {pickled} is not read, since it can hold code: convert it to safetensors";
         }
 
-        return Directory.EnumerateFiles(folder, "*.gguf").Any() ? "; GGUF files are not read" : string.Empty;
+        return Directory.EnumerateFiles(folder, "*.gguf").Any() ? "; to serve a GGUF file, name the file" : string.Empty;
     }
 
     /// <summary>Tensor → shard. A shard's name is a plain file name, so that an index cannot reach outside its folder.</summary>

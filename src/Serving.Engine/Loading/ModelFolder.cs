@@ -9,9 +9,6 @@ namespace Serving.Engine.Loading;
 /// <param name="Generation"><c>generation_config.json</c>, or <see cref="GenerationConfig.None"/> without one.</param>
 public sealed record ModelFolder(string Path, ModelConfig Config, ReadOnlyMemory<byte> ConfigText, GenerationConfig Generation)
 {
-    /// <summary>Every token that ends a sequence, from both files, ascending.</summary>
-    public IReadOnlyList<int> EosIds { get; } = [.. Config.EosIds.Concat(Generation.EosIds).Distinct().Order()];
-
     /// <summary>Reads a folder's configuration.</summary>
     /// <exception cref="ModelFormatException">A file is missing, unreadable, malformed or asks for what is not supported.</exception>
     public static ModelFolder Open(string path)

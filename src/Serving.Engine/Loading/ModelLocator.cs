@@ -4,19 +4,20 @@ using Serving.Engine.Models;
 namespace Serving.Engine.Loading;
 
 /// <summary>
-/// Finds the model that <c>--model</c> names: a folder, or <c>org/name</c> in the local Hugging Face cache
+/// Finds the model that <c>--model</c> names: a folder, a GGUF file (or a folder that holds one and nothing else of a model), or <c>org/name</c> in the local Hugging Face cache
 /// (<c>HF_HUB_CACHE</c>, <c>HF_HOME/hub</c>, <c>XDG_CACHE_HOME/huggingface/hub</c> or <c>~/.cache/huggingface/hub</c>). Nothing is downloaded.
 /// </summary>
 public static partial class ModelLocator
 {
     private const int MaxReferenceBytes = 256;
+    private const string GgufEnding = ".gguf";
 
     /// <summary>Finds a model with this process's environment.</summary>
     /// <exception cref="ModelFormatException">It is not there; the message says what to do.</exception>
     public static ModelLocation Locate(string model) => Locate(model, Environment.GetEnvironmentVariable);
 
     /// <summary>Finds a model.</summary>
-    /// <param name="model">A folder or <c>org/name</c>.</param>
+    /// <param name="model">A folder, a GGUF file or <c>org/name</c>.</param>
     /// <param name="environment">The value of an environment variable, or null.</param>
     /// <exception cref="ModelFormatException">It is not there; the message says what to do.</exception>
     public static ModelLocation Locate(string model, Func<string, string?> environment)
@@ -25,10 +26,12 @@ public static partial class ModelLocator
         ArgumentNullException.ThrowIfNull(environment);
         if (Directory.Exists(model))
         {
-            var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
-            return File.Exists(Path.Combine(folder, "config.json"))
-                ? new ModelLocation(folder, Path.GetFileName(folder))
-                : throw new ModelFormatException($"the folder {model} holds no config.json");
+            return LocateFolder(model);
+        }
+
+        if (model.EndsWith(GgufEnding, StringComparison.OrdinalIgnoreCase))
+        {
+            return File.Exists(model) ? OfFile(model) : throw new ModelFormatException($"there is no file {model}");
         }
 
         if (!RepositoryName().IsMatch(model))
@@ -41,6 +44,25 @@ public static partial class ModelLocator
             ? new ModelLocation(snapshot, model)
             : throw new ModelFormatException($"{model} is neither a folder nor in the local Hugging Face cache; download it with: hf download {model}");
     }
+
+    private static ModelLocation LocateFolder(string model)
+    {
+        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+        if (File.Exists(Path.Combine(folder, "config.json")))
+        {
+            return new ModelLocation(folder, Path.GetFileName(folder));
+        }
+
+        string[] files = [.. Directory.EnumerateFiles(folder, "*" + GgufEnding).Take(2)];
+        return files.Length switch
+        {
+            1 => OfFile(files[0]),
+            0 => throw new ModelFormatException($"the folder {model} holds no config.json"),
+            _ => throw new ModelFormatException($"the folder {model} holds several GGUF files; name one of them"),
+        };
+    }
+
+    private static ModelLocation OfFile(string path) => new(Path.GetFullPath(path), Path.GetFileNameWithoutExtension(path)) { IsGguf = true };
 
     private static string CacheFolder(Func<string, string?> environment)
     {

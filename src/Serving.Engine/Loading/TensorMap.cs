@@ -7,7 +7,6 @@ namespace Serving.Engine.Loading;
 /// <summary>Which tensors of a checkpoint fill which part of a program's weights, complete and checked before anything is loaded.</summary>
 internal sealed partial class TensorMap
 {
-    private const int MostNamed = 5;
     private const string WeightSuffix = ".weight";
     private const string BiasSuffix = ".bias";
 
@@ -75,7 +74,7 @@ internal sealed partial class TensorMap
             }
         }
 
-        Refuse("the checkpoint has no tensor", missing);
+        TensorRefusal.Check("the checkpoint has no tensor", missing);
     }
 
     /// <summary>A tensor's rows, of a quantized module or as they are; null when it is missing.</summary>
@@ -111,7 +110,7 @@ internal sealed partial class TensorMap
     private void RefuseRest()
     {
         var rest = _checkpoint.TensorNames.Where(name => !_used.Contains(name) && !_names.IsOfOtherPart(name) && !IsHarmless(name));
-        Refuse("the model has no place for tensor", [.. rest.Order(StringComparer.Ordinal)]);
+        TensorRefusal.Check("the model has no place for tensor", rest);
     }
 
     /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, tables made from the config, what a scheme has beside its weights.</summary>
@@ -128,13 +127,4 @@ internal sealed partial class TensorMap
 
     [GeneratedRegex(@"^(language_model\.)?model\.(language_model\.)?(layers\.[0-9]{1,4}\.self_attn\.)?rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
     private static partial Regex InverseFrequencies();
-
-    private static void Refuse(string what, List<string> names)
-    {
-        if (names.Count > 0)
-        {
-            var rest = names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "";
-            throw new ModelFormatException($"{what} {string.Join(", ", names.Take(MostNamed).Select(MalformedFileException.Quote))}{rest}");
-        }
-    }
 }

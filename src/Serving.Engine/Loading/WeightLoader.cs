@@ -51,6 +51,28 @@ public sealed class WeightLoader
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
         var map = TensorMap.Create(program, checkpoint, scheme);
+        Load(backend, program, part => map[part], progress);
+    }
+
+    /// <summary>Loads every weight of a program from open files.</summary>
+    /// <exception cref="ModelFormatException">A tensor is missing, superfluous, of the wrong shape or type, or not finite; the message names it.</exception>
+    internal static void Load(IComputeBackend backend, ModelProgram program, IWeightFiles files, IProgress<LoadProgress>? progress = null) =>
+        Load(backend, program, Matched(program, files), progress);
+
+    private static Func<WeightPart, RowSource> Matched(ModelProgram program, IWeightFiles files)
+    {
+        try
+        {
+            return files.Match(program);
+        }
+        catch (MalformedFileException e) when (e is not ModelFormatException)
+        {
+            throw new ModelFormatException(e.Message, e);
+        }
+    }
+
+    private static void Load(IComputeBackend backend, ModelProgram program, Func<WeightPart, RowSource> sources, IProgress<LoadProgress>? progress)
+    {
         var loader = new WeightLoader(backend, program, progress);
         try
         {
@@ -58,7 +80,7 @@ public sealed class WeightLoader
             {
                 foreach (var part in weight.Parts)
                 {
-                    loader.LoadPart(weight, part, map[part]);
+                    loader.LoadPart(weight, part, sources(part));
                 }
             }
         }

@@ -35,6 +35,7 @@ public static class RopeFrequencies
                 LinearRope linear => frequency / linear.Factor,
                 Llama3Rope llama3 => Scale(llama3, frequency),
                 YarnRope yarn => Scale(yarn, frequency, pair, headSize, rope.Theta),
+                PairRope pairs => frequency / pairs.Factors[pair],
                 LongRope longRope => frequency / longRope.FactorsFor(positions)[pair],
                 _ => frequency,
             };

@@ -38,3 +38,7 @@ public sealed record LongRope(IReadOnlyList<double> Short, IReadOnlyList<double>
 /// <param name="Amplitude">Multiplies cosines and sines: the attention temperature.</param>
 /// <param name="Truncate">Whether the ramp's ends are rounded to whole pairs.</param>
 public sealed record YarnRope(double Factor, int OriginalPositions, double BetaFast, double BetaSlow, double Amplitude, bool Truncate) : RopeScaling;
+
+/// <summary>Every pair's frequency divided by a factor of its own, as checkpoints say it that have the factors worked out.</summary>
+/// <param name="Factors">The factors, one for each pair.</param>
+public sealed record PairRope(IReadOnlyList<double> Factors) : RopeScaling;

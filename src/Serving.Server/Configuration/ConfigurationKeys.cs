@@ -14,8 +14,8 @@ internal static class ConfigurationKeys
 
     private static IEnumerable<ConfigurationKey> Model() =>
     [
-        Of("model", "model", Text, o => o.Model.Model, (o, v) => o.Model.Model = v, "Model folder, or org/name from the local Hugging Face cache. null: the bundled model."),
-        Of("model", "served_model_name", Text, o => o.Model.ServedModelName, (o, v) => o.Model.ServedModelName = v, "Name of the base model in the API. null: the folder's or repository's name."),
+        Of("model", "model", Text, o => o.Model.Model, (o, v) => o.Model.Model = v, "Model folder, GGUF file, or org/name from the local Hugging Face cache. null: the bundled model."),
+        Of("model", "served_model_name", Text, o => o.Model.ServedModelName, (o, v) => o.Model.ServedModelName = v, "Name of the base model in the API. null: the folder's, file's or repository's name."),
         Of("model", "adapters", Text, o => o.Model.Adapters, (o, v) => o.Model.Adapters = v, "Folder of LoRA adapters: NAME/ for all, TENANT/NAME/ for one. null: the bundled ones with the bundled model, none otherwise."),
         Of("model", "quantization", Choice("none", "int8", "int4"), o => o.Model.Quantization, (o, v) => o.Model.Quantization = v, "Round the base model's matrices to integers when it is loaded, on a CPU: int8 halves what a step reads and changes few answers, int4 nearly halves it again and changes more (embedding and output stay at int8). Adapters are never rounded."),
         Of("model", "tool_call_parser", Choice([.. ToolSupport.Settings]), o => o.Model.ToolCallParser, (o, v) => o.Model.ToolCallParser = v, "How the model writes calls of the functions that a chat offers: as its chat template says (auto), in one of three formats, or not looked for: tools are shown to the model and answers stay text (none)."),

@@ -39,7 +39,7 @@ public sealed class ModelLocatorTests : IDisposable
     public void Locate_OneSnapshotAndNoReference_IsThatOne()
     {
         var snapshot = MakeSnapshot("home/.cache/huggingface/hub", Commit);
-        Assert.Equal(snapshot, Locate("org/name").Folder);
+        Assert.Equal(snapshot, Locate("org/name").Path);
     }
 
     [Theory]
@@ -58,6 +58,19 @@ public sealed class ModelLocatorTests : IDisposable
     {
         var error = Assert.Throws<ModelFormatException>(() => Locate("org/name"));
         Assert.Contains("hf download org/name", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Locate_GgufFile_IsItselfAndSoIsTheOnlyOneOfAFolder()
+    {
+        Directory.CreateDirectory(_folder.PathOf("models"));
+        var file = _folder.PathOf("models", "qwen2.5-0.5b-q4_k_m.gguf");
+        File.WriteAllText(file, "");
+        Assert.Equal(new ModelLocation(file, "qwen2.5-0.5b-q4_k_m") { IsGguf = true }, Locate(file));
+        Assert.Equal(Locate(file), Locate(_folder.PathOf("models")));
+        File.WriteAllText(_folder.PathOf("models", "other.gguf"), "");
+        Assert.Contains("several GGUF files", Assert.Throws<ModelFormatException>(() => Locate(_folder.PathOf("models"))).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no file", Assert.Throws<ModelFormatException>(() => Locate("no.gguf")).Message, StringComparison.Ordinal);
     }
 
     [Theory]

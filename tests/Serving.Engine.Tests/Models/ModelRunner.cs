@@ -3,12 +3,13 @@ using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 using Serving.Engine.Loading;
+using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 
 namespace Serving.Engine.Tests.Models;
 
-/// <summary>Runs one sequence of a model folder on the managed backend, a step per call, keeping the logits.</summary>
+/// <summary>Runs one sequence of a model folder, or of a GGUF file, on the managed backend, a step per call, keeping the logits.</summary>
 internal sealed class ModelRunner : IDisposable
 {
     private readonly ManagedBackend _backend;
@@ -19,11 +20,11 @@ internal sealed class ModelRunner : IDisposable
 
     public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16)
     {
-        var model = ModelFolder.Open(folder);
-        _program = ProgramQuantization.Apply(ModelRegistry.Build("model", model.Config, positions), format);
+        var (config, files) = Open(folder);
+        using var weights = files;
+        _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
         _backend = new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact });
-        using var checkpoint = Checkpoint.Open(folder);
-        WeightLoader.Load(_backend, _program, checkpoint, WeightSchemes.Of(model));
+        WeightLoader.Load(_backend, _program, weights);
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
         _backend.AllocatePool(new PoolShape(pages, _program.Shape.PageBytes, 1), limits);
@@ -59,4 +60,15 @@ internal sealed class ModelRunner : IDisposable
     public ReadOnlySpan<float> Logits(int row) => _outputs.Logits.AsSpan(row * _program.Shape.VocabularySize, _program.Shape.VocabularySize);
 
     public void Dispose() => _backend.Dispose();
+
+    private static (ModelConfig Config, IWeightFiles Weights) Open(string path)
+    {
+        if (File.Exists(path))
+        {
+            return (GgufModel.Open(path).Config, GgufWeights.Open(path));
+        }
+
+        var folder = ModelFolder.Open(path);
+        return (folder.Config, new FolderWeights(folder, WeightSchemes.Of(folder)));
+    }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Tokenization;
 using Serving.Testing;
 
@@ -23,6 +24,16 @@ public class PublishedModelTests
         var pieces = Llama2cModel.ReadPieces(Path.Combine(source, "tok512.bin"), 512);
         var text = Run(folder.Path, [1], token => pieces[token]);
         Compare(Path.Combine(source, "derived", "greedy_t0_n200.txt"), text);
+    }
+
+    [Fact]
+    public void Stories260K_GreedyFromGguf_BeginsLikeTheReference()
+    {
+        var path = Repository.SharedData("models", "stories260K", "stories260K.gguf");
+        var model = GgufModel.Open(path);
+        var tokenizer = Tokenizer.Parse(model.TokenizerText, model.TokenizerConfigText);
+        Assert.Equal(1, tokenizer.BosTokenId);
+        Compare(Path.Combine(Path.GetDirectoryName(path)!, "derived", "greedy_t0_n200.txt"), Run(path, tokenizer.EncodeToIds("", addSpecialTokens: true), tokenizer.IdToToken));
     }
 
     [Fact]

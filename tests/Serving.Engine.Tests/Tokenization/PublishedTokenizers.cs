@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Serving.Engine.Loading.Gguf;
+using Serving.Engine.Loading.Gguf.Vocabulary;
 using Serving.Engine.Tokenization;
 using Serving.Testing;
 
@@ -50,12 +52,13 @@ internal static class PublishedTokenizers
 
     private static Tokenizer FromGguf(string file, params JsonObject[] stages)
     {
-        var gguf = GgufVocabulary.Read(Repository.SharedData("tokenizers", "llama.cpp-vocab", file));
+        using var stream = File.OpenRead(Repository.SharedData("tokenizers", "llama.cpp-vocab", file));
+        var gguf = new GgufVocabulary(GgufHeader.Read(stream, stream.Length).Metadata);
         var vocabulary = new JsonObject(gguf.Tokens.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)JsonValue.Create(id))));
         var json = Assemble(vocabulary, gguf.Merges, stages);
-        json["added_tokens"] = new JsonArray([.. gguf.TokenTypes.Index().Where(entry => entry.Item is 3 or 4).Select(entry => (JsonNode)new JsonObject
+        json["added_tokens"] = new JsonArray([.. gguf.Tokens.Index().Where(entry => gguf.Kind(entry.Index) is TokenKind.Control or TokenKind.UserDefined).Select(entry => (JsonNode)new JsonObject
         {
-            ["id"] = entry.Index, ["content"] = gguf.Tokens[entry.Index], ["special"] = entry.Item == 3, ["normalized"] = false,
+            ["id"] = entry.Index, ["content"] = entry.Item, ["special"] = gguf.Kind(entry.Index) == TokenKind.Control, ["normalized"] = false,
         })]);
         return Parse(json, default);
     }

@@ -1,0 +1,161 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Gguf;
+
+/// <summary>
+/// What a file's metadata says about its model, as the text of a <c>config.json</c>: families have one reader. A key of the architecture that is not known here is refused by name: it
+/// may change arithmetic.
+/// </summary>
+internal sealed class GgufConfig
+{
+    private const double DefaultTheta = 10_000;
+
+    private readonly GgufHeader _header;
+    private readonly GgufFamily _family;
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly JsonObject _json = [];
+
+    private GgufConfig(GgufHeader header, GgufFamily family) => (_header, _family) = (header, family);
+
+    private GgufMetadata Metadata => _header.Metadata;
+
+    /// <summary>Reads the model's configuration.</summary>
+    /// <param name="header">The file's beginning.</param>
+    /// <param name="family">Its family.</param>
+    /// <param name="eosIds">Tokens that end a sequence.</param>
+    /// <exception cref="MalformedFileException">A key is missing, not what it should be, or not known.</exception>
+    public static ModelConfig Read(GgufHeader header, GgufFamily family, IEnumerable<int> eosIds)
+    {
+        return ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
+    }
+
+    private JsonObject Write(IEnumerable<int> eosIds)
+    {
+        _json["architectures"] = new JsonArray(_family.Architecture);
+        _json["eos_token_id"] = new JsonArray([.. eosIds.Select(id => (JsonNode)id)]);
+        WriteSizes();
+        _json["rms_norm_eps"] = Metadata.Number(Key("attention.layer_norm_rms_epsilon")) ?? throw GgufMetadata.Missing(Key("attention.layer_norm_rms_epsilon"));
+        _json["tie_word_embeddings"] = !_header.Tensors.ContainsKey(GgufNames.Head);
+        if (_family.HasOptionalBiases)
+        {
+            _json["attention_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_q", "bias"));
+            _json["mlp_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_gate", "bias"));
+        }
+
+        WriteRope();
+        WriteFamily();
+        RefuseUnknown();
+        return _json;
+    }
+
+    private void WriteSizes()
+    {
+        var (hidden, heads) = (Required("embedding_length"), Required("attention.head_count"));
+        _json["hidden_size"] = hidden;
+        _json["num_attention_heads"] = heads;
+        _json["num_key_value_heads"] = Metadata.SameInteger(Key("attention.head_count_kv")) ?? heads;
+        _json["intermediate_size"] = Required("feed_forward_length");
+        _json["num_hidden_layers"] = Required("block_count");
+        _json["max_position_embeddings"] = Required("context_length");
+        _json["vocab_size"] = _header.Tensors.GetValueOrDefault(GgufNames.Embedding)?.Rows ?? throw new MalformedFileException($"the file has no tensor '{GgufNames.Embedding}'");
+        _ = Key("vocab_size");
+        var size = Metadata.Integer(Key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0);
+        if ((Metadata.Integer(Key("attention.value_length")) ?? size) != size || (Metadata.Integer(Key("rope.dimension_count")) ?? size) != size)
+        {
+            throw new MalformedFileException("keys, values and rotated parts of a head that are not equally long are not supported");
+        }
+
+        _json["head_dim"] = size;
+    }
+
+    private void WriteFamily()
+    {
+        _ = Key("expert_count");
+        foreach (var (name, value) in _family.Constants)
+        {
+            _json[name] = value?.DeepClone();
+        }
+
+        foreach (var (key, name) in _family.Keys)
+        {
+            if (Metadata.Has(Key(key)))
+            {
+                _json[name] = Metadata.Number(Key(key));
+            }
+        }
+
+        if (_family.LayersOfLargest is { } layers)
+        {
+            _json["query_pre_attn_scalar"] = Required("block_count") == layers ? Required("embedding_length") / (double)Required("attention.head_count") : (long)_json["head_dim"]!;
+        }
+    }
+
+    private void WriteRope()
+    {
+        _json["rope_theta"] = Metadata.Number(Key("rope.freq_base")) ?? DefaultTheta;
+        if (Metadata.Flag(Key("rope.scaling.finetuned")) == false && _family.Name == "granite")
+        {
+            throw new MalformedFileException($"{Key("rope.scaling.finetuned")} that says no, which means no rotary embedding, is not supported");
+        }
+
+        var kind = Metadata.Text(Key("rope.scaling.type"));
+        var factor = Metadata.Number(Key("rope.scaling.factor")) ?? Metadata.Number(Key("rope.scale_linear"));
+        var original = Metadata.Integer(Key("rope.scaling.original_context_length"));
+        kind ??= factor is null or 1 ? "none" : "linear";
+        if (kind == "none")
+        {
+            return;
+        }
+
+        var scaling = new JsonObject { ["rope_type"] = kind, ["factor"] = factor ?? throw GgufMetadata.Missing(Key("rope.scaling.factor")) };
+        if (kind == "yarn")
+        {
+            scaling["original_max_position_embeddings"] = original ?? Required("context_length");
+            WriteYarn(scaling, factor.Value);
+        }
+        else if (kind != "linear")
+        {
+            throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported in GGUF files (none, linear and yarn are)");
+        }
+
+        _json["rope_scaling"] = scaling;
+    }
+
+    private void WriteYarn(JsonObject scaling, double factor)
+    {
+        // ggml multiplies what the paper has by its own factor.
+        if (Metadata.Number(Key("rope.scaling.attn_factor")) is { } attention)
+        {
+            scaling["attention_factor"] = attention * (factor <= 1 ? 1 : 1 + (0.1 * Math.Log(factor)));
+        }
+
+        foreach (var (key, name) in new[] { ("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow") })
+        {
+            if (Metadata.Number(Key(key)) is { } value)
+            {
+                scaling[name] = value;
+            }
+        }
+    }
+
+    private void RefuseUnknown()
+    {
+        var unknown = Metadata.Keys.Where(key => key.StartsWith(_family.Name + ".", StringComparison.Ordinal) && !_known.Contains(key)).Order(StringComparer.Ordinal).FirstOrDefault();
+        if (unknown is not null)
+        {
+            throw new MalformedFileException($"{MalformedFileException.Quote(unknown)} is not supported");
+        }
+    }
+
+    private long Required(string name) => Metadata.SameInteger(Key(name)) ?? throw GgufMetadata.Missing(Key(name));
+
+    /// <summary>A key of the architecture, which is known from then on.</summary>
+    private string Key(string name)
+    {
+        var key = $"{_family.Name}.{name}";
+        _known.Add(key);
+        return key;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Gguf;
+
+/// <summary>A family of models as GGUF files keep it.</summary>
+/// <param name="Name">What <c>general.architecture</c> calls it.</param>
+/// <param name="Architecture">What <c>config.json</c> calls it.</param>
+internal sealed record GgufFamily(string Name, string Architecture)
+{
+    private const string Experts = "expert_count";
+
+    private static readonly GgufFamily[] All =
+    [
+        new("llama", "LlamaForCausalLM") { IsInterleaved = true, HasOptionalBiases = true },
+        new("llama", "MixtralForCausalLM") { IsInterleaved = true, Keys = [(Experts, "num_local_experts"), ("expert_used_count", "num_experts_per_tok")] },
+        new("qwen2", "Qwen2ForCausalLM"),
+        new("qwen3", "Qwen3ForCausalLM"),
+        new("qwen3moe", "Qwen3MoeForCausalLM")
+        {
+            Keys = [(Experts, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")],
+            Constants = new JsonObject { ["norm_topk_prob"] = true },
+        },
+        new("gemma2", "Gemma2ForCausalLM")
+        {
+            HasPostNorms = true,
+            LayersOfLargest = 46,
+            Keys = [("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window")],
+        },
+        new("gemma3", "Gemma3ForCausalLM")
+        {
+            HasPostNorms = true,
+            LayersOfLargest = 62,
+            Keys = [("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window"), ("rope.freq_base_swa", "rope_local_base_freq")],
+            Constants = new JsonObject { ["sliding_window"] = null },
+        },
+        new("granite", "GraniteForCausalLM")
+        {
+            IsInterleaved = true,
+            HasOptionalBiases = true,
+            Keys = [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")],
+        },
+        new("smollm3", "SmolLM3ForCausalLM") { IsInterleaved = true },
+    ];
+
+    /// <summary>Whether the rows of q and k lie as ggml rotates a Llama's, pairs side by side.</summary>
+    public bool IsInterleaved { get; private init; }
+
+    /// <summary>Whether some models of the family have biases, which is told by their tensors.</summary>
+    public bool HasOptionalBiases { get; private init; }
+
+    /// <summary>Keys that the family has beside those of all, without its name, and what <c>config.json</c> calls them.</summary>
+    public IReadOnlyList<(string Key, string Name)> Keys { get; private init; } = [];
+
+    /// <summary>What is the same in all files of the family and does not stand in them; keys that are there come before it.</summary>
+    public JsonObject Constants { get; private init; } = [];
+
+    /// <summary>Whether attention and MLP have norms behind them.</summary>
+    public bool HasPostNorms { get; private init; }
+
+    /// <summary>Layers of Gemma's largest model, which alone scales scores by hidden size ÷ heads and not by the size of a head; files do not say it. Null in other families.</summary>
+    public int? LayersOfLargest { get; private init; }
+
+    /// <summary>The family of a file.</summary>
+    /// <exception cref="MalformedFileException">None is named, or one that is not served; the message lists those that are.</exception>
+    public static GgufFamily Of(GgufMetadata metadata)
+    {
+        var name = metadata.Text("general.architecture") ?? throw GgufMetadata.Missing("general.architecture");
+        var isMixture = metadata.Integer($"{name}.{Experts}") is > 0;
+        return Array.Find(All, family => family.Name == name && family.Keys.Any(key => key.Key == Experts) == isMixture) ?? throw new MalformedFileException(
+            $"architecture {MalformedFileException.Quote(name)}{(isMixture ? " with experts" : "")} is not supported in GGUF files; supported are {string.Join(", ", All.Select(family => family.Name).Distinct())}");
+    }
+}

@@ -1,0 +1,58 @@
+using Serving.Engine.Loading.Gguf.Vocabulary;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Gguf;
+
+/// <summary>What a GGUF file says about its model, but for the weights.</summary>
+/// <param name="Config">Its configuration.</param>
+/// <param name="TokenizerText">Its tokenizer as a <c>tokenizer.json</c>.</param>
+/// <param name="TokenizerConfigText">The rest of it as a <c>tokenizer_config.json</c>.</param>
+/// <param name="Scheme">How most of its matrices are kept, for people; null where they are floats.</param>
+internal sealed record GgufModel(ModelConfig Config, byte[] TokenizerText, byte[] TokenizerConfigText, string? Scheme)
+{
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="ModelFormatException">It is unreadable, malformed, or asks for what is not supported.</exception>
+    public static GgufModel Open(string path) => Guard(path, () =>
+    {
+        using var file = GgufFile.Open(path);
+        var model = Read(file.Header);
+        return model with { Config = GgufRope.Apply(model.Config, file) };
+    });
+
+    /// <summary>Reads the beginning of a file.</summary>
+    /// <exception cref="MalformedFileException">It asks for what is not supported.</exception>
+    public static GgufModel Read(GgufHeader header)
+    {
+        var parts = header.Metadata.Integer("split.count") ?? 1;
+        if (parts > 1)
+        {
+            throw new MalformedFileException($"the file is one of {parts} parts of a model; parts are not put together here: llama.cpp's llama-gguf-split --merge does it");
+        }
+
+        var vocabulary = new GgufVocabulary(header.Metadata);
+        var config = GgufConfig.Read(header, GgufFamily.Of(header.Metadata), vocabulary.Ends);
+        return vocabulary.Tokens.Count <= config.Shape.VocabularySize
+            ? new GgufModel(config, TokenizerJson.Write(vocabulary), TokenizerJson.WriteConfig(vocabulary), SchemeOf(header))
+            : throw new MalformedFileException($"the file has {vocabulary.Tokens.Count} tokens and {config.Shape.VocabularySize} embeddings");
+    }
+
+    /// <summary>Does something with a file, naming it in what goes wrong.</summary>
+    internal static T Guard<T>(string path, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is MalformedFileException or IOException or UnauthorizedAccessException)
+        {
+            throw new ModelFormatException(e is MalformedFileException ? $"{Path.GetFileName(path)}: {e.Message}" : $"{Path.GetFileName(path)} cannot be read", e);
+        }
+    }
+
+    /// <summary>The type that takes the most bytes, if it is not a float's.</summary>
+    private static string? SchemeOf(GgufHeader header)
+    {
+        var most = header.Tensors.Values.Where(tensor => tensor.Type.IsReadable).GroupBy(tensor => tensor.Type).MaxBy(group => group.Sum(tensor => tensor.Bytes))?.Key;
+        return most?.Blocks is null ? null : $"GGUF, mostly {most.Name}";
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Gguf;
+
+/// <summary>What GGUF files call the tensors of a program.</summary>
+internal static partial class GgufNames
+{
+    /// <summary>The embedding table.</summary>
+    public const string Embedding = "token_embd.weight";
+
+    /// <summary>The output projection; a tied model has none.</summary>
+    public const string Head = "output.weight";
+
+    /// <summary>What frequencies are divided by, pair by pair: how a Llama 3.1 or 3.2 is stretched.</summary>
+    public const string RopeFactors = "rope_freqs.weight";
+
+    private static readonly Dictionary<string, string> Outer = new()
+    {
+        [TensorNames.Embedding] = Embedding,
+        ["model.norm.weight"] = "output_norm.weight",
+        [TensorNames.Head] = Head,
+    };
+
+    private static readonly Dictionary<string, string> Inner = new()
+    {
+        ["input_layernorm"] = "attn_norm",
+        ["post_attention_layernorm"] = "ffn_norm",
+        ["self_attn.q_proj"] = "attn_q",
+        ["self_attn.k_proj"] = "attn_k",
+        ["self_attn.v_proj"] = "attn_v",
+        ["self_attn.o_proj"] = "attn_output",
+        ["self_attn.q_norm"] = "attn_q_norm",
+        ["self_attn.k_norm"] = "attn_k_norm",
+        ["mlp.gate"] = "ffn_gate_inp",
+        ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["mlp.gate_proj"] = "ffn_gate",
+        ["mlp.up_proj"] = "ffn_up",
+        ["mlp.down_proj"] = "ffn_down",
+    };
+
+    private static readonly Dictionary<string, string> PostNorms = new()
+    {
+        ["post_attention_layernorm"] = "post_attention_norm",
+        ["pre_feedforward_layernorm"] = "ffn_norm",
+        ["post_feedforward_layernorm"] = "post_ffw_norm",
+    };
+
+    private static readonly Dictionary<string, string> Experts = new()
+    {
+        ["gate_proj"] = "ffn_gate_exps",
+        ["up_proj"] = "ffn_up_exps",
+        ["down_proj"] = "ffn_down_exps",
+        ["w1"] = "ffn_gate_exps",
+        ["w3"] = "ffn_up_exps",
+        ["w2"] = "ffn_down_exps",
+    };
+
+    /// <summary>The file's name for a name of the program, and which expert's rows in that tensor it is; null where it is all of it.</summary>
+    public static (string Name, int? Expert) Of(string name, GgufFamily family)
+    {
+        if (Outer.TryGetValue(name, out var outer))
+        {
+            return (outer, null);
+        }
+
+        if (Layer().Match(name) is { Success: true } match)
+        {
+            var (layer, kind) = (Number(match.Groups["layer"]), match.Groups["kind"].Value);
+            if (Expert().Match(match.Groups["module"].Value) is { Success: true } expert)
+            {
+                return (Block(layer, Experts[expert.Groups["matrix"].Value], kind), Number(expert.Groups["number"]));
+            }
+
+            if ((family.HasPostNorms && PostNorms.TryGetValue(match.Groups["module"].Value, out var inner)) || Inner.TryGetValue(match.Groups["module"].Value, out inner))
+            {
+                return (Block(layer, inner, kind), null);
+            }
+        }
+
+        throw new MalformedFileException($"GGUF files have no tensor {MalformedFileException.Quote(name)}");
+    }
+
+    /// <summary>The name of a layer's tensor.</summary>
+    public static string Block(int layer, string module, string kind) => string.Create(CultureInfo.InvariantCulture, $"blk.{layer}.{module}.{kind}");
+
+    /// <summary>Whether the outputs of a tensor are rotated: of q or k.</summary>
+    public static bool IsRotated(string name) => name.Contains(".self_attn.q_proj.", StringComparison.Ordinal) || name.Contains(".self_attn.k_proj.", StringComparison.Ordinal);
+
+    private static int Number(Group digits) => int.Parse(digits.ValueSpan, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"^(mlp|block_sparse_moe)\.experts\.(?<number>[0-9]{1,4})\.(?<matrix>gate_proj|up_proj|down_proj|w[123])$", RegexOptions.CultureInvariant)]
+    private static partial Regex Expert();
+
+    [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.(?<module>.+)\.(?<kind>weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Layer();
+}

@@ -1,0 +1,110 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Serving.Compute.Programs;
+using Serving.Core.Memory;
+using Serving.Engine.Models;
+
+namespace Serving.Engine.Loading.Gguf;
+
+/// <summary>The weights of an open GGUF file.</summary>
+internal sealed class GgufWeights : IWeightFiles
+{
+    private readonly GgufFile _file;
+    private readonly GgufFamily _family;
+
+    private GgufWeights(GgufFile file, GgufFamily family) => (_file, _family) = (file, family);
+
+    private IReadOnlyDictionary<string, GgufTensor> Tensors => _file.Header.Tensors;
+
+    /// <summary>Opens a file.</summary>
+    /// <exception cref="ModelFormatException">It is malformed, unreadable, or of a family that is not served.</exception>
+    public static GgufWeights Open(string path) => GgufModel.Guard(path, () =>
+    {
+        var file = GgufFile.Open(path);
+        try
+        {
+            return new GgufWeights(file, GgufFamily.Of(file.Header.Metadata));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    });
+
+    /// <inheritdoc/>
+    public Func<WeightPart, RowSource> Match(ModelProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        var (sources, used, missing) = (new Dictionary<string, RowSource>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal), new List<string>());
+        foreach (var weight in program.Weights)
+        {
+            foreach (var part in weight.Parts.Where(part => !sources.ContainsKey(part.TensorName)))
+            {
+                var (name, expert) = GgufNames.Of(part.TensorName, _family);
+                if (Tensors.TryGetValue(name, out var tensor))
+                {
+                    used.Add(name);
+                    sources.Add(part.TensorName, Open(tensor, expert, weight, part, program.Shape.HeadSize));
+                }
+                else
+                {
+                    missing.Add(name);
+                }
+            }
+        }
+
+        TensorRefusal.Check("the file has no tensor", missing);
+        TensorRefusal.Check("the model has no place for tensor", Tensors.Keys.Where(name => !used.Contains(name) && name != GgufNames.RopeFactors));
+        return part => sources[part.TensorName];
+    }
+
+    /// <inheritdoc/>
+    public Digest RevisionOf(WeightFormat format)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, (long)format);
+        Append(hash, _file.FileBytes);
+        Append(hash, _file.ChangedUtc.Ticks);
+        Append(hash, _file.Header.DataOffset);
+        var buffer = new byte[1 << 16];
+        for (var at = 0L; at < Math.Min(_file.Header.DataOffset, _file.FileBytes);)
+        {
+            var chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, Math.Min(_file.Header.DataOffset, _file.FileBytes) - at));
+            _file.Read(at, chunk);
+            hash.AppendData(chunk);
+            at += chunk.Length;
+        }
+
+        return new Digest(hash.GetHashAndReset());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+
+    private RowSource Open(GgufTensor tensor, int? expert, WeightSpec weight, WeightPart part, int headSize)
+    {
+        var isVector = weight.Kind == WeightKind.Vector;
+        var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
+        var columns = isVector ? 1 : weight.Columns;
+        tensor.Expect(isVector ? [length] : expert is null ? [columns, length] : [columns, length, weight.Experts]);
+
+        // Of norms whose checkpoints hold the difference from 1, files hold the sum.
+        var rows = isVector ? new FloatRows(_file, tensor, columns, addend: -weight.Offset) : OpenMatrix(tensor, columns, (long)(expert ?? 0) * length);
+        return _family.IsInterleaved && GgufNames.IsRotated(part.TensorName) ? new InterleavedRows(rows, headSize, columns) : rows;
+    }
+
+    private RowSource OpenMatrix(GgufTensor tensor, int columns, long start) => tensor.Type.Blocks switch
+    {
+        null => new FloatRows(_file, tensor, columns, start),
+        { HasMinimums: true } blocks => new ShiftedRows(_file, tensor, blocks, columns, start),
+        var blocks => new ScaledRows(_file, tensor, blocks, columns, start),
+    };
+
+    private static void Append(IncrementalHash hash, long number)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, number);
+        hash.AppendData(bytes);
+    }
+}

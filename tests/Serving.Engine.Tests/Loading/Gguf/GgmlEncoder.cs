@@ -1,0 +1,74 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Serving.Engine.Tests.Loading.Gguf;
+
+/// <summary>Keeps the elements of a matrix as one of ggml's types: what stands in the file, and what it stands for.</summary>
+internal sealed record GgmlEncoder(string Name, uint Type, Func<float[], (byte[] Bytes, float[] Values)> Encode)
+{
+    private const int Block = 32;
+
+    public static GgmlEncoder F32 { get; } = new("F32", 0, values => (MemoryMarshal.AsBytes<float>(values).ToArray(), values));
+
+    public static GgmlEncoder F16 { get; } = new("F16", 1, values =>
+    {
+        Half[] halves = [.. values.Select(value => (Half)value)];
+        return (MemoryMarshal.AsBytes<Half>(halves).ToArray(), [.. halves.Select(half => (float)half)]);
+    });
+
+    public static GgmlEncoder BF16 { get; } = new("BF16", 30, values =>
+    {
+        ushort[] upper = [.. values.Select(value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16))];
+        return (MemoryMarshal.AsBytes<ushort>(upper).ToArray(), [.. upper.Select(bits => BitConverter.UInt32BitsToSingle((uint)bits << 16))]);
+    });
+
+    public static GgmlEncoder Q8 { get; } = new("Q8_0", 8, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        var scale = WriteHalf(bytes, block.Max(Math.Abs) / 127);
+        bytes.AddRange(block.Select(value => (byte)(sbyte)Math.Clamp(Math.Round(value / scale), -127, 127)));
+        return [.. bytes.TakeLast(Block).Select(code => (sbyte)code * scale)];
+    }));
+
+    public static GgmlEncoder Q4 { get; } = new("Q4_0", 2, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        var scale = WriteHalf(bytes, block.MaxBy(Math.Abs) / -8);
+        int[] codes = [.. block.Select(value => (int)Math.Clamp(Math.Round(value / scale) + 8, 0, 15))];
+        WriteNibbles(bytes, codes);
+        return [.. codes.Select(code => (code - 8) * scale)];
+    }));
+
+    public static GgmlEncoder Q4WithMinimum { get; } = new("Q4_1", 3, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        var scale = WriteHalf(bytes, (block.Max() - block.Min()) / 15);
+        var minimum = WriteHalf(bytes, block.Min());
+        int[] codes = [.. block.Select(value => (int)Math.Clamp(Math.Round((value - minimum) / scale), 0, 15))];
+        WriteNibbles(bytes, codes);
+        return [.. codes.Select(code => (code * scale) + minimum)];
+    }));
+
+    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum];
+
+    public static GgmlEncoder Of(string name) => All.Single(encoder => encoder.Name == name);
+
+    private static (byte[], float[]) EncodeBlocks(float[] values, Func<float[], List<byte>, float[]> encode)
+    {
+        var (bytes, decoded) = (new List<byte>(), new List<float>());
+        foreach (var block in values.Chunk(Block))
+        {
+            decoded.AddRange(encode(block, bytes));
+        }
+
+        return ([.. bytes], [.. decoded]);
+    }
+
+    private static float WriteHalf(List<byte> bytes, float value)
+    {
+        var (half, pair) = ((Half)(value == 0 ? 1 : value), new byte[2]);
+        BinaryPrimitives.WriteHalfLittleEndian(pair, half);
+        bytes.AddRange(pair);
+        return (float)half;
+    }
+
+    private static void WriteNibbles(List<byte> bytes, int[] codes) =>
+        bytes.AddRange(Enumerable.Range(0, Block / 2).Select(i => (byte)(codes[i] | (codes[i + (Block / 2)] << 4))));
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Serving.Engine.Loading;
+using Serving.Testing;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading.Gguf;
+
+/// <summary>Writes a model in Hugging Face's layout as a GGUF file, as llama.cpp's converter does.</summary>
+internal static partial class GgufConverter
+{
+    private static readonly Dictionary<string, string> Families = new()
+    {
+        ["LlamaForCausalLM"] = "llama",
+        ["MixtralForCausalLM"] = "llama",
+        ["GraniteForCausalLM"] = "granite",
+        ["SmolLM3ForCausalLM"] = "smollm3",
+        ["Qwen2ForCausalLM"] = "qwen2",
+        ["Qwen3ForCausalLM"] = "qwen3",
+        ["Qwen3MoeForCausalLM"] = "qwen3moe",
+        ["Gemma2ForCausalLM"] = "gemma2",
+        ["Gemma3ForCausalLM"] = "gemma3",
+    };
+
+    private static readonly Dictionary<string, string> Names = new()
+    {
+        ["model.embed_tokens"] = "token_embd",
+        ["model.norm"] = "output_norm",
+        ["lm_head"] = "output",
+        ["input_layernorm"] = "attn_norm",
+        ["post_attention_layernorm"] = "ffn_norm",
+        ["self_attn.q_proj"] = "attn_q",
+        ["self_attn.k_proj"] = "attn_k",
+        ["self_attn.v_proj"] = "attn_v",
+        ["self_attn.o_proj"] = "attn_output",
+        ["self_attn.q_norm"] = "attn_q_norm",
+        ["self_attn.k_norm"] = "attn_k_norm",
+        ["mlp.gate"] = "ffn_gate_inp",
+        ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["mlp.gate_proj"] = "ffn_gate",
+        ["mlp.up_proj"] = "ffn_up",
+        ["mlp.down_proj"] = "ffn_down",
+    };
+
+    private static readonly Dictionary<string, string> GemmaNames = new()
+    {
+        ["post_attention_layernorm"] = "post_attention_norm",
+        ["pre_feedforward_layernorm"] = "ffn_norm",
+        ["post_feedforward_layernorm"] = "post_ffw_norm",
+    };
+
+    private static readonly string[] Interleaved = ["llama", "granite", "smollm3"];
+
+    private static readonly Dictionary<string, string> ExpertNames = new()
+    {
+        ["gate_proj"] = "ffn_gate_exps",
+        ["up_proj"] = "ffn_up_exps",
+        ["down_proj"] = "ffn_down_exps",
+        ["w1"] = "ffn_gate_exps",
+        ["w3"] = "ffn_up_exps",
+        ["w2"] = "ffn_down_exps",
+    };
+
+    /// <summary>Keys that some configs have, and what files call them.</summary>
+    private static readonly (string Key, string Name)[] Optional =
+    [
+        ("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window"),
+        ("rope.freq_base_swa", "rope_local_base_freq"), ("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"),
+        ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"), ("expert_count", "num_experts"), ("expert_count", "num_local_experts"),
+        ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
+    ];
+
+    /// <summary>The file of a tiny model, with tokens that are only counted. The model's matrices become what the file's stand for.</summary>
+    public static GgufWriter Convert(TinyModel model, GgmlEncoder matrices)
+    {
+        var writer = new GgufWriter();
+        PutConfig(writer, model.Config);
+        writer.Put("tokenizer.ggml.model", "gpt2").Put("tokenizer.ggml.pre", "qwen2").Put("tokenizer.ggml.merges", Array.Empty<string>());
+        writer.Put("tokenizer.ggml.tokens", Enumerable.Range(0, TinyModel.Vocabulary).Select(id => $"t{id}").ToArray()).Put("tokenizer.ggml.eos_token_id", 2);
+        var stacks = new SortedDictionary<string, List<float[]>>(StringComparer.Ordinal);
+        foreach (var (name, (shape, values)) in model.Tensors.ToList())
+        {
+            if (Expert().Match(name) is { Success: true } match)
+            {
+                var stack = $"blk.{match.Groups[1].Value}.{ExpertNames[match.Groups[4].Value]}.weight";
+                stacks.TryAdd(stack, []);
+                stacks[stack].Add(values);
+                model.Tensors[name] = (shape, matrices.Encode(values).Values);
+                continue;
+            }
+
+            model.Tensors[name] = (shape, Add(writer, name, shape, values, model.Config, matrices));
+        }
+
+        foreach (var (name, experts) in stacks)
+        {
+            var columns = name.Contains("down", StringComparison.Ordinal) ? experts[0].Length / TinyModel.Hidden : TinyModel.Hidden;
+            writer.Add(name, matrices.Type, [columns, experts[0].Length / columns, experts.Count], [.. experts.SelectMany(expert => matrices.Encode(expert).Bytes)]);
+        }
+
+        return writer;
+    }
+
+    /// <summary>The file of the bundled model.</summary>
+    public static GgufWriter ConvertDemo(GgmlEncoder matrices)
+    {
+        var writer = new GgufWriter();
+        var config = Json("config.json");
+        PutConfig(writer, config);
+        PutDemoTokenizer(writer, config);
+        using var checkpoint = Checkpoint.Open(Repository.DemoModel);
+        foreach (var name in checkpoint.TensorNames.Order(StringComparer.Ordinal))
+        {
+            checkpoint.TryGet(name, out var reader, out var entry);
+            Add(writer, name, [.. entry.Shape], new StoredTensor(reader, entry).ReadSingles(0, (int)entry.Length), config, matrices);
+        }
+
+        return writer;
+    }
+
+    private static JsonObject Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.DemoModel, file)))!.AsObject();
+
+    private static void PutConfig(GgufWriter writer, JsonObject config)
+    {
+        var family = Families[(string)config["architectures"]![0]!];
+        writer.Put("general.architecture", family);
+        foreach (var (key, name) in new[]
+        {
+            ("context_length", "max_position_embeddings"), ("embedding_length", "hidden_size"), ("block_count", "num_hidden_layers"), ("feed_forward_length", "intermediate_size"),
+            ("attention.head_count", "num_attention_heads"), ("attention.head_count_kv", "num_key_value_heads"), ("attention.key_length", "head_dim"),
+            ("attention.value_length", "head_dim"), ("rope.dimension_count", "head_dim"), ("vocab_size", "vocab_size"),
+        })
+        {
+            writer.Put($"{family}.{key}", (int)config[name]!);
+        }
+
+        foreach (var (key, name) in Optional.Where(entry => config[entry.Name] is not null))
+        {
+            writer.Put($"{family}.{key}", config[name]!.AsValue().TryGetValue<int>(out var whole) ? (object)whole : Single(config[name]));
+        }
+
+        if (config["rope_scaling"] is JsonObject scaling)
+        {
+            writer.Put($"{family}.rope.scaling.type", (string)scaling["rope_type"]!).Put($"{family}.rope.scaling.factor", Single(scaling["factor"]));
+        }
+
+        writer.Put($"{family}.attention.layer_norm_rms_epsilon", Single(config["rms_norm_eps"])).Put($"{family}.rope.freq_base", Single(config["rope_theta"]));
+    }
+
+    private static float Single(JsonNode? number) => float.Parse(number!.ToJsonString(), CultureInfo.InvariantCulture);
+
+    private static void PutDemoTokenizer(GgufWriter writer, JsonObject config)
+    {
+        var (tokenizer, settings) = (Json("tokenizer.json"), Json("tokenizer_config.json"));
+        var tokens = new string[(int)config["vocab_size"]!];
+        foreach (var (text, id) in tokenizer["model"]!["vocab"]!.AsObject())
+        {
+            tokens[(int)id!] = text;
+        }
+
+        var kinds = Enumerable.Repeat(1, tokens.Length).ToArray();
+        foreach (var added in tokenizer["added_tokens"]!.AsArray())
+        {
+            tokens[(int)added!["id"]!] = (string)added["content"]!;
+            kinds[(int)added["id"]!] = 3;
+        }
+
+        writer.Put("tokenizer.ggml.model", "gpt2").Put("tokenizer.ggml.pre", "qwen2").Put("tokenizer.ggml.tokens", tokens).Put("tokenizer.ggml.token_type", kinds);
+        writer.Put("tokenizer.ggml.merges", tokenizer["model"]!["merges"]!.AsArray().Select(rule => rule is JsonArray pair ? $"{pair[0]} {pair[1]}" : (string)rule!).ToArray());
+        writer.Put("tokenizer.ggml.bos_token_id", (int)config["bos_token_id"]!).Put("tokenizer.ggml.eos_token_id", (int)config["eos_token_id"]!);
+        writer.Put("tokenizer.ggml.add_bos_token", (bool)settings["add_bos_token"]!).Put("tokenizer.chat_template", (string)settings["chat_template"]!);
+    }
+
+    private static float[] Add(GgufWriter writer, string name, long[] shape, float[] values, JsonObject config, GgmlEncoder matrices)
+    {
+        var (match, family) = (Layer().Match(name), Families[(string)config["architectures"]![0]!]);
+        var isGemma = family.StartsWith("gemma", StringComparison.Ordinal);
+        var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
+        var module = isGemma && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : Names[own];
+        var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.weight";
+        var encoder = shape.Length == 1 ? GgmlEncoder.F32 : matrices;
+        var (bytes, decoded) = encoder.Encode(isGemma && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);
+        var rowBytes = bytes.Length / (int)shape[0];
+        if (Interleaved.Contains(family) && (module is "attn_q" or "attn_k"))
+        {
+            bytes = Interleave(bytes, rowBytes, (int)config["head_dim"]!);
+        }
+
+        writer.Add(file, encoder.Type, [.. shape.Reverse()], bytes);
+        return shape.Length == 1 ? values : decoded;
+    }
+
+    /// <summary>Rows i and half + i of a head side by side.</summary>
+    private static byte[] Interleave(byte[] bytes, int rowBytes, int headSize)
+    {
+        var rows = bytes.Chunk(rowBytes).ToArray();
+        return [.. Enumerable.Range(0, rows.Length).SelectMany(row => rows[(row / headSize * headSize) + (row % 2 * headSize / 2) + (row % headSize / 2)])];
+    }
+
+    [GeneratedRegex(@"^model\.layers\.([0-9]+)\.(mlp|block_sparse_moe)\.experts\.([0-9]+)\.(.+)\.weight$")]
+    private static partial Regex Expert();
+
+    [GeneratedRegex(@"^model\.layers\.([0-9]+)\.(.+)\.(weight|bias)$")]
+    private static partial Regex Layer();
+}

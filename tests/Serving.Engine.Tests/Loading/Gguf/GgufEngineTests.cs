@@ -1,0 +1,40 @@
+using Serving.Engine.Tests.Demo;
+using Serving.Engine.Tests.Running;
+using Serving.Testing;
+
+namespace Serving.Engine.Tests.Loading.Gguf;
+
+/// <summary>The bundled model as a GGUF file on the whole engine, with the adapters that were made for its folder.</summary>
+public class GgufEngineTests
+{
+    [Fact]
+    public async Task Chat_BundledModelAndItsAdapters_GiveTheFoldersTexts()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.PathOf("demo.gguf"), GgufConverter.ConvertDemo(GgmlEncoder.BF16).ToArray());
+        await using var fromFolder = RunningEngine.Start();
+        await using var fromFile = RunningEngine.Start(change: options => options with { Model = folder.Path });
+        Assert.Equal(folder.PathOf("demo.gguf"), fromFile.Client.Description.ModelSource);
+        Assert.Null(fromFile.Client.Description.WeightScheme);
+        foreach (var model in new[] { "base", "french", "acme" })
+        {
+            foreach (var reference in ReferenceCase.Of(model).Take(3))
+            {
+                var request = RunningEngine.Chat(model, reference.Messages);
+                Assert.Equal((await fromFolder.RunAsync(request))[0].Text, (await fromFile.RunAsync(request))[0].Text);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Start_BlocksOfIntegers_AreSaidAndKept()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.PathOf("demo.gguf"), GgufConverter.ConvertDemo(GgmlEncoder.Q8).ToArray());
+        await using var engine = RunningEngine.Start("auto", change: options => options with { Model = folder.PathOf("demo.gguf"), Quantization = "int8" });
+        Assert.Equal(("int8", "GGUF, mostly Q8_0"), (engine.Client.Description.Weights, engine.Client.Description.WeightScheme));
+        var cases = ReferenceCase.Of("base").Take(10).ToList();
+        var answers = await Task.WhenAll(cases.Select(reference => engine.RunAsync(RunningEngine.Chat("base", reference.Messages))));
+        Assert.True(cases.Zip(answers, (reference, answer) => reference.OutputText == answer[0].Text).Count(equal => equal) >= 8);
+    }
+}
