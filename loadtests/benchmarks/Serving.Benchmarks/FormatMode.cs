@@ -99,7 +99,7 @@ internal static class FormatMode
 
         for (var i = 0; i < steps.Length; i++)
         {
-            Console.WriteLine($"{what}, {formats[i],-8}: {tokens / best[i],9:F1} tokens/s ({best[i] * 1e3,8:F3} ms), {best[0] / best[i],5:F2} x bf16; weights alone at the rate of memory {bytes[i] / rate * 1e3,8:F3} ms");
+            Console.WriteLine($"{what}, {formats[i],-8}: {tokens / best[i],9:F1} tokens/s ({best[i] * 1e3,8:F3} ms), {best[0] / best[i],5:F2} x bf16; all weights alone at the rate of memory {bytes[i] / rate * 1e3,8:F3} ms");
         }
     }
 

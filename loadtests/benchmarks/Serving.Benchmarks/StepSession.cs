@@ -152,7 +152,7 @@ internal sealed class StepSession
         var firstEntry = inputs.EntryCount;
         for (var ordinal = firstOrdinal; ordinal < firstOrdinal + rows; ordinal++)
         {
-            inputs.AddRow(5 + (ordinal % 100), ordinal, firstPage + (ordinal / ModelShape.PageTokens), ordinal % ModelShape.PageTokens);
+            inputs.AddRow(TokenOf(sequence, ordinal), ordinal, firstPage + (ordinal / ModelShape.PageTokens), ordinal % ModelShape.PageTokens);
         }
 
         for (var left = firstOrdinal + rows; left > 0; left -= ModelShape.PageTokens)
@@ -170,6 +170,9 @@ internal sealed class StepSession
         });
         inputs.AddSegment(firstRow, rows, slot);
     }
+
+    /// <summary>Some token; others at other places, since those of equal rows go through the same experts.</summary>
+    private int TokenOf(int sequence, int ordinal) => 5 + (((ordinal * 131) + (sequence * 7919)) % (_program.Shape.VocabularySize - 5));
 
     private static SampleRow Output(int row) => new() { Row = row, TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
 
