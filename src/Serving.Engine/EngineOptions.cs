@@ -5,7 +5,7 @@ namespace Serving.Engine;
 /// <summary>Everything the engine is started with. The server fills it from configuration; each key is documented in <c>config/serving.json</c>.</summary>
 public sealed record EngineOptions
 {
-    /// <summary>A model folder, or <c>org/name</c> to look up in the local Hugging Face cache.</summary>
+    /// <summary>A model folder, a GGUF file, or <c>org/name</c> to look up in the local Hugging Face cache.</summary>
     public required string Model { get; init; }
 
     /// <summary>The base model's name in the API; null is the folder's, file's or repository's name.</summary>

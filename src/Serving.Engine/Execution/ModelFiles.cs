@@ -34,6 +34,6 @@ internal sealed record ModelFiles(
     private static ModelFiles OpenGguf(string path)
     {
         var model = GgufModel.Open(path);
-        return new ModelFiles(path, model.Config, GenerationConfig.None, Tokenizer.Parse(model.TokenizerText, model.TokenizerConfigText), model.Scheme, () => GgufWeights.Open(path));
+        return new ModelFiles(path, model.Config, model.Generation, Tokenizer.Parse(model.TokenizerText, model.TokenizerConfigText), model.Scheme, () => GgufWeights.Open(path));
     }
 }

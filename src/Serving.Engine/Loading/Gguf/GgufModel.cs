@@ -5,10 +5,11 @@ namespace Serving.Engine.Loading.Gguf;
 
 /// <summary>What a GGUF file says about its model, but for the weights.</summary>
 /// <param name="Config">Its configuration.</param>
+/// <param name="Generation">Its defaults for requests.</param>
 /// <param name="TokenizerText">Its tokenizer as a <c>tokenizer.json</c>.</param>
 /// <param name="TokenizerConfigText">The rest of it as a <c>tokenizer_config.json</c>.</param>
 /// <param name="Scheme">How most of its matrices are kept, for people; null where they are floats.</param>
-internal sealed record GgufModel(ModelConfig Config, byte[] TokenizerText, byte[] TokenizerConfigText, string? Scheme)
+internal sealed record GgufModel(ModelConfig Config, GenerationConfig Generation, byte[] TokenizerText, byte[] TokenizerConfigText, string? Scheme)
 {
     /// <summary>Reads a file.</summary>
     /// <exception cref="ModelFormatException">It is unreadable, malformed, or asks for what is not supported.</exception>
@@ -32,7 +33,7 @@ internal sealed record GgufModel(ModelConfig Config, byte[] TokenizerText, byte[
         var vocabulary = new GgufVocabulary(header.Metadata);
         var config = GgufConfig.Read(header, GgufFamily.Of(header.Metadata), vocabulary.Ends);
         return vocabulary.Tokens.Count <= config.Shape.VocabularySize
-            ? new GgufModel(config, TokenizerJson.Write(vocabulary), TokenizerJson.WriteConfig(vocabulary), SchemeOf(header))
+            ? new GgufModel(config, GgufSampling.Read(header.Metadata), TokenizerJson.Write(vocabulary), TokenizerJson.WriteConfig(vocabulary), SchemeOf(header))
             : throw new MalformedFileException($"the file has {vocabulary.Tokens.Count} tokens and {config.Shape.VocabularySize} embeddings");
     }
 

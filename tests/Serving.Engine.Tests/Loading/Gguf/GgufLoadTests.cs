@@ -111,6 +111,23 @@ public class GgufLoadTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Read_SamplingDefaults_AreThoseOfTheFile()
+    {
+        Assert.Equal(GenerationConfig.None with { EosIds = [] }, Generation(_ => { }) with { EosIds = [] });
+        var found = Generation(file => file.Put("general.sampling.temp", 0.6f).Put("general.sampling.top_k", 20).Put("general.sampling.top_p", 0.95f)
+            .Put("general.sampling.min_p", 0f).Put("general.sampling.penalty_repeat", 1.1f).Put("general.sampling.mirostat", 2));
+        Assert.Equal((0.6f, 20, 0.95f, 0f, 1.1f), (found.Temperature, found.TopK, found.TopP, found.MinP, found.RepetitionPenalty));
+
+        static GenerationConfig Generation(Action<GgufWriter> change)
+        {
+            var file = GgufConverter.Convert(Make("LlamaForCausalLM", tied: false), GgmlEncoder.F32);
+            change(file);
+            var bytes = file.ToArray();
+            return GgufModel.Read(GgufHeader.Read(new MemoryStream(bytes), bytes.Length)).Generation;
+        }
+    }
+
+    [Fact]
     public void Open_WhatIsNotDone_IsRefusedByName()
     {
         Refused(file => file.Remove("general.architecture").Put("general.architecture", "falcon"), "'falcon' is not supported in GGUF files; supported are llama");
@@ -120,6 +137,8 @@ public class GgufLoadTests(ITestOutputHelper output)
         Refused(file => file.Remove("tokenizer.ggml.pre").Put("tokenizer.ggml.pre", "superbpe"), "pre-tokenizer 'superbpe' is not supported");
         Refused(file => file.Remove("tokenizer.ggml.model").Put("tokenizer.ggml.model", "t5"), "tokenizer 't5' is not supported");
         Refused(file => file.Put("split.count", 2), "one of 2 parts");
+        Refused(file => file.Put("general.sampling.temp", -1f), "general.sampling.temp is not from 0 to 100");
+        Refused(file => file.Put("general.sampling.top_k", 1.5f), "general.sampling.top_k is not a whole number");
         Refused(file => file.Remove("llama.block_count"), "llama.block_count is missing");
         Refused(file => file.Remove("tokenizer.ggml.eos_token_id").Put("tokenizer.ggml.eos_token_id", 128), "tokenizer.ggml.eos_token_id is not one of the 128 tokens");
         Refused(file => file.Put("tokenizer.ggml.token_type", new int[3]), "tokenizer.ggml.token_type does not have a number for every token");
