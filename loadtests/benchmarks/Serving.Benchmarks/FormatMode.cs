@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
 using Serving.Compute.Programs;
@@ -33,7 +32,7 @@ internal static class FormatMode
         var bytes = backends.Select(backend => program.Weights.Where(weight => IsRead(program, weight)).Sum(weight => backend.PackedBytes(weight.Index))).ToArray();
         var sessions = backends.Select(backend => new StepSession(backend, program, [], Sequences, Context, Prompt)).ToArray();
         Console.WriteLine($"{backends[0].Name} {backends[0].InstructionSet}, {backends[0].ThreadCount} threads, {program.Weights.Sum(weight => (long)weight.Rows * weight.Columns) / 1e6:F0} M parameters");
-        var rate = ReadRate(bytes.Max(), backends[0].ThreadCount);
+        var rate = MemoryRate.Measure(bytes.Max(), backends[0].ThreadCount);
         foreach (var streams in new[] { 1, 8, Sequences })
         {
             Report($"decode of {streams} streams", streams, formats, bytes, rate, [.. sessions.Select(session => session.Decode(streams, _ => -1))]);
@@ -62,31 +61,6 @@ internal static class FormatMode
 
     /// <summary>A step reads every weight but an embedding that only ids look up.</summary>
     private static bool IsRead(ModelProgram program, WeightSpec weight) => weight.Kind != WeightKind.Embedding || program.Ops.OfType<LogitsOp>().Any(op => op.Weight == weight.Index);
-
-    /// <summary>Bytes a second at which as many threads add up as many bytes of memory.</summary>
-    private static double ReadRate(long bytes, int threads)
-    {
-        var blocks = Enumerable.Range(0, threads).Select(_ => new ulong[Math.Max(1, bytes / threads / sizeof(ulong))]).ToArray();
-        Array.ForEach(blocks, block => Array.Fill(block, 3ul));
-        var sums = new ulong[threads];
-        var seconds = StepSession.Best(() => Parallel.For(0, threads, i => sums[i] = Sum(blocks[i])), 2 * MillisecondsPerTurn);
-        GC.KeepAlive(sums);
-        var rate = blocks.Sum(block => (long)block.Length * sizeof(ulong)) / seconds;
-        Console.WriteLine($"reading {bytes / 1e6:F0} MB on {threads} threads: {rate / 1e9:F1} GB/s");
-        return rate;
-    }
-
-    private static ulong Sum(ReadOnlySpan<ulong> values)
-    {
-        var lanes = MemoryMarshal.Cast<ulong, System.Numerics.Vector<ulong>>(values);
-        var (a, b, c, d) = (lanes[0], lanes[0], lanes[0], lanes[0]);
-        for (var i = 0; i + 4 <= lanes.Length; i += 4)
-        {
-            (a, b, c, d) = (a + lanes[i], b + lanes[i + 1], c + lanes[i + 2], d + lanes[i + 3]);
-        }
-
-        return System.Numerics.Vector.Sum(a + b + c + d);
-    }
 
     private static void Report(string what, int tokens, WeightFormat[] formats, long[] bytes, double rate, Action[] steps)
     {
