@@ -1,3 +1,7 @@
+using Serving.Engine.Channels;
+using Serving.Engine.Reasoning;
+using Serving.Engine.Tokenization;
+
 namespace Serving.Engine.Execution;
 
 /// <summary>What tells the parts of an answer from each other: thoughts, content, calls of functions.</summary>
@@ -5,7 +9,7 @@ namespace Serving.Engine.Execution;
 /// <param name="tools">Calls.</param>
 public sealed class AnswerReaders(ReasoningAnswers reasoning, ToolAnswers tools)
 {
-    private readonly HashSet<int> _all = [.. reasoning.Markers, .. tools.Markers];
+    private readonly SpokenTokens _all = new(new HashSet<int>([.. reasoning.Spoken.Ids, .. tools.Spoken.Ids]), reasoning.Spoken.Mark);
 
     /// <summary>Thoughts.</summary>
     public ReasoningAnswers Reasoning => reasoning;
@@ -16,6 +20,23 @@ public sealed class AnswerReaders(ReasoningAnswers reasoning, ToolAnswers tools)
     /// <summary>Special tokens that have their text in an answer; null is none.</summary>
     /// <param name="ofReasoning">Whether thoughts are looked for in it.</param>
     /// <param name="ofTools">Whether calls are.</param>
-    public IReadOnlySet<int>? Markers(bool ofReasoning, bool ofTools) =>
-        ofReasoning && ofTools ? _all : ofReasoning ? reasoning.Markers : ofTools ? tools.Markers : null;
+    public SpokenTokens? Spoken(bool ofReasoning, bool ofTools) =>
+        ofReasoning && ofTools ? _all : ofReasoning ? reasoning.Spoken : ofTools ? tools.Spoken : null;
+
+    /// <summary>The reader of one choice.</summary>
+    /// <param name="active">The request.</param>
+    /// <param name="stops">The choice's stop strings.</param>
+    public AnswerReader Begin(ActiveRequest active, AnswerStops stops)
+    {
+        ArgumentNullException.ThrowIfNull(active);
+        if (reasoning.Format is { IsChannels: true } && active.ReasoningStart != ReasoningStart.Answer)
+        {
+            var (names, maxCalls, newId) = tools.Looked(active);
+            var parser = new ChannelParser(reasoning.Spoken.Mark, active.ReasoningStart == ReasoningStart.Thoughts, names ?? new HashSet<string>(), maxCalls, newId);
+            return new ChannelAnswerReader(parser, stops) { Spoken = reasoning.Spoken };
+        }
+
+        var (thoughts, calls) = (reasoning.Begin(active.ReasoningStart), tools.Begin(active));
+        return new MarkedAnswerReader(thoughts, stops, calls) { Spoken = Spoken(thoughts is not null, calls is not null) };
+    }
 }

@@ -83,8 +83,8 @@ internal sealed class EngineBuilder
         var loader = new ResidencyLoader(store, _work, Post);
         var outputs = new StepOutputs(_limits, description.VocabularySize);
         var renderer = _model.Renderer(_time);
-        var tools = ToolProbe.Look(renderer, _options.ToolCallParser);
         var reasoning = ReasoningProbe.Look(renderer, _options.ReasoningParser);
+        var tools = reasoning.Beside(ToolProbe.Look(renderer, _options.ToolCallParser));
         var readers = new AnswerReaders(new ReasoningAnswers(_model.Tokenizer, reasoning), new ToolAnswers(_model.Tokenizer, tools));
         var sink = new OutputSink(
             _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Files.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);

@@ -22,14 +22,18 @@ public sealed class ReasoningAnswers
         ArgumentNullException.ThrowIfNull(support);
         _tokenizer = tokenizer;
         _format = support.Format;
-        Markers = (_format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet();
+        var ids = (_format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).ToList();
+
+        // Where every mark is a special token, a text that spells one out, as an answer about the format does, is told from it.
+        var areTokens = _format is { IsChannels: true } && ids.All(id => id >= 0 && tokenizer.IsSpecial(id));
+        Spoken = new SpokenTokens(ids.Where(id => id >= 0).ToHashSet(), areTokens ? SpokenTokens.Noncharacter : "");
     }
 
     /// <summary>How the model marks thoughts; null where they are not looked for.</summary>
     public ReasoningFormat? Format => _format;
 
     /// <summary>Tokens whose text an answer that may begin with thoughts is read with.</summary>
-    public IReadOnlySet<int> Markers { get; }
+    public SpokenTokens Spoken { get; }
 
     /// <summary>Where a request's answers begin. Only the prompt knows: templates open thoughts or close them for reasons of their own.</summary>
     /// <param name="request">The request. Only a conversation has thoughts told apart.</param>

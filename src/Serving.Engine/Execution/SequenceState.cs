@@ -3,9 +3,7 @@ using Serving.Core.Requests;
 using Serving.Core.Scheduling;
 using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Execution.Drafts;
-using Serving.Engine.Reasoning;
 using Serving.Engine.Tokenization;
-using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -15,9 +13,8 @@ namespace Serving.Engine.Execution;
 public sealed class SequenceState
 {
     private readonly IncrementalDetokenizer _detokenizer;
-    private readonly StopMatcher? _stops;
-    private readonly ReasoningParser? _reasoning;
-    private readonly ToolCallParser? _calls;
+    private readonly AnswerStops _stops;
+    private readonly AnswerReader _reader;
     private readonly PenaltyCounts? _penalties;
     private readonly SequenceDrafts _drafts = new();
     private int _openTokens;
@@ -28,10 +25,9 @@ public sealed class SequenceState
         ArgumentNullException.ThrowIfNull(active);
         ArgumentNullException.ThrowIfNull(readers);
         Active = active;
-        _reasoning = readers.Reasoning.Begin(active.ReasoningStart);
-        _calls = readers.Tools.Begin(active);
-        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, readers.Markers(_reasoning is not null, _calls is not null));
-        _stops = active.Source.Stop.Count > 0 ? new StopMatcher(active.Source.Stop) : null;
+        _stops = new AnswerStops(active.Source.Stop);
+        _reader = readers.Begin(active, _stops);
+        _detokenizer = new IncrementalDetokenizer(tokenizer, skipSpecialTokens: true, _reader.Spoken);
         Constraint = active.Constraint?.Begin();
         _penalties = active.Request.Sampling.HasPenalties ? new PenaltyCounts(active.Request.Prompt) : null;
     }
@@ -43,13 +39,13 @@ public sealed class SequenceState
     public SequenceConstraint? Constraint { get; }
 
     /// <summary>The stop string that ended it, if one did.</summary>
-    public string? MatchedStop { get; private set; }
+    public string? MatchedStop => _stops.Matched;
 
     /// <summary>Whether it calls functions.</summary>
-    public bool CallsTools => _calls is { Calls: > 0 };
+    public bool CallsTools => _reader.Calls > 0;
 
-    /// <summary>Whether its text has ended it: by a stop string, or with the only call that it may make.</summary>
-    public bool HasEnded => MatchedStop is not null || _calls is { IsDone: true };
+    /// <summary>Whether its text has ended it: by a stop string, or with a call that is its end.</summary>
+    public bool HasEnded => MatchedStop is not null || _reader.IsDone;
 
     /// <summary>Its output tokens so far, a stop token included.</summary>
     public int OutputTokens { get; set; }
@@ -78,24 +74,18 @@ public sealed class SequenceState
     {
         _drafts.OnToken(token);
         _penalties?.AddOutput(token);
-        var text = _detokenizer.Append(token);
-        var thoughts = "";
-        if (_reasoning is not null)
-        {
-            var wasBehind = _reasoning.IsBehindThoughts;
-            (thoughts, text) = _reasoning.Append(text);
-            CountReasoning(_reasoning, wasBehind);
-        }
-
-        text = Match(text);
-        return _calls?.Append(text) is { } output ? new AnswerPart(Shown(thoughts), output.Text, output.Calls) : new AnswerPart(Shown(thoughts), text, []);
+        _stops.AreLookedFor = OutputTokens > Active.Source.MinTokens;
+        var wasThinking = _reader.IsThinking;
+        var part = _reader.Append(_detokenizer.Append(token));
+        CountReasoning(wasThinking);
+        return Shown(part);
     }
 
     /// <summary>Returns what was held back, at the end of a sequence.</summary>
     public AnswerPart Flush()
     {
-        var (thoughts, rest) = FlushText();
-        return _calls?.Flush(rest) is { } output ? new AnswerPart(Shown(thoughts), output.Text, output.Calls) : new AnswerPart(Shown(thoughts), rest, []);
+        _stops.AreLookedFor = OutputTokens > Active.Source.MinTokens;
+        return Shown(_reader.Flush(_detokenizer.Flush()));
     }
 
     /// <summary>Adds the tokens seen to a step's penalties.</summary>
@@ -103,46 +93,19 @@ public sealed class SequenceState
     /// <param name="drafts">Guesses behind which an output stands: it counts only if they come true.</param>
     public void AddPenalties(StepInputs inputs, ReadOnlySpan<int> drafts) => _penalties?.CopyTo(inputs, drafts);
 
-    private ReasoningOutput FlushText()
+    private AnswerPart Shown(AnswerPart part) => Active.Source.IncludeReasoning ? part : part with { Reasoning = "" };
+
+    // Tokens of a mark count once it is known to be one of thoughts, the closing mark's last token with them.
+    private void CountReasoning(bool wasThinking)
     {
-        if (MatchedStop is not null)
+        if (wasThinking || _reader.IsThinking)
         {
-            return new ReasoningOutput("", "");
-        }
-
-        var rest = _detokenizer.Flush();
-        var output = _reasoning?.Flush(rest) ?? new ReasoningOutput("", rest);
-        var text = Match(output.Text);
-        return output with { Text = MatchedStop is null && _stops is not null ? text + _stops.Flush() : text };
-    }
-
-    private string Shown(string thoughts) => Active.Source.IncludeReasoning ? thoughts : "";
-
-    // Tokens of an opening mark count once it is known to be one, the closing mark's last token with the thoughts.
-    private void CountReasoning(ReasoningParser reasoning, bool wasBehind)
-    {
-        if (wasBehind)
-        {
-            return;
-        }
-
-        _openTokens++;
-        if (reasoning.HasThoughts)
-        {
-            Active.CountReasoning(_openTokens);
+            Active.CountReasoning(_openTokens + 1);
             _openTokens = 0;
         }
-    }
-
-    private string Match(string text)
-    {
-        if (_stops is null || text.Length == 0 || OutputTokens <= Active.Source.MinTokens)
+        else
         {
-            return text;
+            _openTokens = _reader.IsUndecided ? _openTokens + 1 : 0;
         }
-
-        var match = _stops.Append(text);
-        MatchedStop = match.Stop;
-        return match.Text;
     }
 }

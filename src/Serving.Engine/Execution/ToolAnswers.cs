@@ -17,21 +17,26 @@ public sealed class ToolAnswers
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(support);
         _support = support;
-        Markers = (support.Format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet();
+        Spoken = new SpokenTokens((support.Format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).Where(id => id >= 0).ToHashSet());
     }
 
     /// <summary>How the model writes calls; null where they are not looked for.</summary>
     public ToolCallFormat? Format => _support.Format;
 
     /// <summary>Tokens whose text an answer that may call functions is read with.</summary>
-    public IReadOnlySet<int> Markers { get; }
+    public SpokenTokens Spoken { get; }
 
     /// <summary>The reader of one choice of a request; null when calls are not looked for.</summary>
     public ToolCallParser? Begin(ActiveRequest active)
     {
         ArgumentNullException.ThrowIfNull(active);
-        return _support.Format is { } format && active.OfferedTools is { } names
-            ? new ToolCallParser(format, names, active.Source.Prompt is ChatPrompt { ParallelCalls: false } ? 1 : 0, () => ToolCallIds.New(format))
-            : null;
+        return _support.Format is { IsChannels: false } format && Looked(active) is (Names: { } names, var most, var newId) ? new ToolCallParser(format, names, most, newId) : null;
+    }
+
+    /// <summary>What is looked for in one choice of a request: calls of these functions (null where none are), so many at most (0 is any number), with ids drawn so.</summary>
+    public (IReadOnlySet<string>? Names, int MaxCalls, Func<string> NewId) Looked(ActiveRequest active)
+    {
+        ArgumentNullException.ThrowIfNull(active);
+        return (_support.Format is null ? null : active.OfferedTools, active.Source.Prompt is ChatPrompt { ParallelCalls: false } ? 1 : 0, () => ToolCallIds.New(_support.Format!));
     }
 }

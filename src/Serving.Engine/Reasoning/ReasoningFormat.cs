@@ -1,3 +1,5 @@
+using Serving.Engine.ToolCalls;
+
 namespace Serving.Engine.Reasoning;
 
 /// <summary>
@@ -5,6 +7,9 @@ namespace Serving.Engine.Reasoning;
 /// </summary>
 public sealed record ReasoningFormat
 {
+    /// <summary>Stands before an answer in channels.</summary>
+    public const string FinalMessage = "<|channel|>final<|message|>";
+
     /// <summary>DeepSeek R1 and its distills, Qwen 3, SmolLM3 and most others.</summary>
     public static ReasoningFormat Think { get; } = new() { Name = "deepseek_r1", Open = "<think>", Close = "</think>" };
 
@@ -14,8 +19,18 @@ public sealed record ReasoningFormat
     /// <summary>Magistral and Ministral.</summary>
     public static ReasoningFormat Mistral { get; } = new() { Name = "mistral", Open = "[THINK]", Close = "[/THINK]" };
 
+    /// <summary>OpenAI's gpt-oss: thoughts, calls and answers are messages in channels (harmony). Its template takes three degrees of effort.</summary>
+    public static ReasoningFormat Harmony { get; } = new()
+    {
+        Name = "openai_gptoss",
+        Open = "<|channel|>analysis<|message|>",
+        Close = "<|end|>",
+        IsChannels = true,
+        Efforts = ["low", "medium", "high"],
+    };
+
     /// <summary>Every format, those with more marks first.</summary>
-    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, Mistral, Think];
+    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, Mistral, Think, Harmony];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }
@@ -32,8 +47,14 @@ public sealed record ReasoningFormat
     /// <summary>Stands behind such an answer.</summary>
     public string CloseAnswer { get; init; } = "";
 
+    /// <summary>Whether an answer is messages in channels, of which some are thoughts.</summary>
+    public bool IsChannels { get; init; }
+
+    /// <summary>The degrees of effort that a model knows; null where its template alone knows.</summary>
+    public IReadOnlyList<string>? Efforts { get; init; }
+
     /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
-    public IEnumerable<string> Markers => new[] { Open, Close, OpenAnswer, CloseAnswer }.Where(mark => mark.Length > 0);
+    public IEnumerable<string> Markers => IsChannels ? HarmonyText.Marks : new[] { Open, Close, OpenAnswer, CloseAnswer }.Where(mark => mark.Length > 0);
 
     /// <summary>The format of a name; null when there is none.</summary>
     public static ReasoningFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
@@ -45,7 +66,7 @@ public sealed record ReasoningFormat
         ArgumentNullException.ThrowIfNull(prompt);
         var end = prompt.AsSpan().TrimEnd();
         return end.EndsWith(Open, StringComparison.Ordinal) ? ReasoningStart.Thoughts
-            : end.EndsWith(Close, StringComparison.Ordinal) ? ReasoningStart.Answer
+            : end.EndsWith(IsChannels ? FinalMessage : Close, StringComparison.Ordinal) ? ReasoningStart.Answer
             : ReasoningStart.Either;
     }
 }

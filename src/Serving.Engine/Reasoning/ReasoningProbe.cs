@@ -13,7 +13,12 @@ public static class ReasoningProbe
     private const string Thought = "thought of the probe";
     private const string Said = "answer of the probe";
 
+    private const string Called = ",\"tool_calls\":[{\"id\":\"Probe1234\",\"type\":\"function\",\"function\":{\"name\":\"called_by_probe\",\"arguments\":{}}}]";
+
     private static readonly string[] Switches = ["enable_thinking", "thinking"];
+
+    // What templates call the thoughts of an earlier message, the commonest first.
+    private static readonly string[] Fields = ["reasoning_content", "thinking", "reasoning"];
 
     /// <summary>Looks at a template.</summary>
     /// <param name="renderer">The template, or null without one.</param>
@@ -26,17 +31,23 @@ public static class ReasoningProbe
         }
 
         var found = ReasoningFormat.All.FirstOrDefault(format => Shows(renderer, format));
+        var field = Fields.FirstOrDefault(name => Keeps(Earlier(renderer, Said, Thought, name)) || Keeps(Earlier(renderer, "", Thought, name, Called))) ?? Fields[0];
         return new ReasoningSupport
         {
             Format = setting == ReasoningSupport.Automatic ? found : ReasoningFormat.Named(setting),
             Thinks = found is not null,
             Switch = Switches.FirstOrDefault(name => Differs(renderer, name, true, false)),
             TakesEffort = Differs(renderer, ReasoningSupport.EffortVariable, "low", "high"),
+            Efforts = found?.Efforts,
+            Field = field,
+            JoinsContent = Earlier(renderer, Said, Thought, field, Called) is null && Earlier(renderer, "", Thought, field, Called) is not null,
         };
     }
 
     // Marks of the answer too are those of one format only, and stand in what the model is told.
-    private static bool Shows(ConversationRenderer renderer, ReasoningFormat format) => Prompts(renderer).Any(prompt => Holds(prompt, format)) || (format.OpenAnswer.Length == 0
+    private static bool Shows(ConversationRenderer renderer, ReasoningFormat format) => format.IsChannels
+        ? Earlier(renderer, Said, null)?.Contains(ReasoningFormat.FinalMessage + Said, StringComparison.Ordinal) == true
+        : Prompts(renderer).Any(prompt => Holds(prompt, format)) || (format.OpenAnswer.Length == 0
         && (Prompts(renderer).Any(prompt => format.StartBehind(prompt) != ReasoningStart.Either)
             || Holds(Earlier(renderer, Said, Thought), format)
             || Drops(Earlier(renderer, $"{format.Open}\n{Thought}\n{format.Close}\n\n{Said}", null))));
@@ -74,15 +85,17 @@ public static class ReasoningProbe
     private static bool Drops(string? text) =>
         text?.Contains(Said, StringComparison.Ordinal) == true && !text.Contains(Thought, StringComparison.Ordinal);
 
+    private static bool Keeps(string? text) => text?.Contains(Thought, StringComparison.Ordinal) == true;
+
     private static string? Prompt(ConversationRenderer renderer) => Render(renderer, "", addGenerationPrompt: true, null);
 
     private static string? Prompt<T>(ConversationRenderer renderer, string name, T value) =>
         Render(renderer, "", addGenerationPrompt: true, new Dictionary<string, JsonElement> { [name] = JsonSerializer.SerializeToElement(value) });
 
-    private static string? Earlier(ConversationRenderer renderer, string content, string? thoughts)
+    private static string? Earlier(ConversationRenderer renderer, string content, string? thoughts, string field = "reasoning_content", string calls = "")
     {
-        var reasoning = thoughts is null ? "" : $",\"reasoning_content\":{JsonSerializer.Serialize(thoughts)}";
-        return Render(renderer, $$""",{"role":"assistant","content":{{JsonSerializer.Serialize(content)}}{{reasoning}}}""", addGenerationPrompt: false, null);
+        var reasoning = thoughts is null ? "" : $",\"{field}\":{JsonSerializer.Serialize(thoughts)}";
+        return Render(renderer, $$""",{"role":"assistant","content":{{JsonSerializer.Serialize(content)}}{{reasoning}}{{calls}}}""", addGenerationPrompt: false, null);
     }
 
     private static string? Render(ConversationRenderer renderer, string answer, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement>? arguments)

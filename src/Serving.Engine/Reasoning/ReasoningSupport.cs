@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Reasoning;
 
@@ -17,7 +18,7 @@ public sealed record ReasoningSupport
     private const string NoEffort = "none";
     private const string UsualEffort = "medium";
 
-    private static readonly string[] Efforts = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh", "max"];
+    private static readonly string[] Degrees = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh", "max"];
 
     /// <summary>How the model marks thoughts; null: they are not looked for.</summary>
     public ReasoningFormat? Format { get; init; }
@@ -31,6 +32,15 @@ public sealed record ReasoningSupport
     /// <summary>Whether the template reads <see cref="EffortVariable"/>.</summary>
     public bool TakesEffort { get; init; }
 
+    /// <summary>The degrees of effort that the model knows; null where only its template knows.</summary>
+    public IReadOnlyList<string>? Efforts { get; init; }
+
+    /// <summary>What the template calls the thoughts of an earlier message.</summary>
+    public string Field { get; init; } = "reasoning_content";
+
+    /// <summary>Whether the template takes thoughts or content of a message with calls, not both: then content stands behind the thoughts, as one of them.</summary>
+    public bool JoinsContent { get; init; }
+
     /// <summary>The settings there are.</summary>
     public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ReasoningFormat.All.Select(format => format.Name), Off];
 
@@ -40,9 +50,14 @@ public sealed record ReasoningSupport
     /// <returns>Why it is refused, and whether another model would take it.</returns>
     public (string Message, bool IsNotSupported)? Refusal(string effort, IReadOnlyDictionary<string, JsonElement>? arguments)
     {
-        if (!Efforts.Contains(effort))
+        if (!Degrees.Contains(effort))
         {
-            return ($"is one of {string.Join(", ", Efforts)}.", false);
+            return ($"is one of {string.Join(", ", Degrees)}.", false);
+        }
+
+        if (Efforts?.Contains(effort) == false)
+        {
+            return ($"this model takes {string.Join(", ", Efforts)}.", true);
         }
 
         if (Variable(effort) is { } variable)
@@ -68,6 +83,17 @@ public sealed record ReasoningSupport
         }
 
         return new Dictionary<string, JsonElement>(arguments ?? new Dictionary<string, JsonElement>()) { [variable.Name] = variable.Value };
+    }
+
+    /// <summary>What becomes of tools: calls that stand in channels are read with the thoughts, or not at all.</summary>
+    public ToolSupport Beside(ToolSupport tools)
+    {
+        ArgumentNullException.ThrowIfNull(tools);
+        return tools.Format is null || tools.Format.IsChannels == (Format?.IsChannels == true) ? tools : tools with
+        {
+            Format = null,
+            Refusal = $"Calls and thoughts of this model stand in channels, which are read together: with tool_call_parser {ToolCallFormat.Harmony.Name} and reasoning_parser {ReasoningFormat.Harmony.Name}.",
+        };
     }
 
     // Thinking as usual and not at all can be said with a switch; degrees only to a template that reads them.

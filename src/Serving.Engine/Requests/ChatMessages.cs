@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Serving.Core.Requests;
+using Serving.Engine.Reasoning;
 using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Requests;
@@ -52,18 +53,19 @@ public static class ChatMessages
 
     /// <summary>
     /// Copies validated messages with text parts joined by newlines, the role "developer", which templates do not know, as "system", thoughts under the name that
-    /// templates read, and the calls of earlier messages in the style of the model's template.
+    /// the model's template reads, and the calls of earlier messages in its style.
     /// </summary>
-    public static JsonElement Normalize(JsonElement messages, ToolSupport support)
+    public static JsonElement Normalize(JsonElement messages, ToolSupport support, ReasoningSupport reasoning)
     {
         ArgumentNullException.ThrowIfNull(support);
+        ArgumentNullException.ThrowIfNull(reasoning);
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartArray();
             foreach (var message in messages.EnumerateArray())
             {
-                WriteMessage(writer, message, support);
+                WriteMessage(writer, message, support, reasoning);
             }
 
             writer.WriteEndArray();
@@ -73,20 +75,27 @@ public static class ChatMessages
         return JsonElement.ParseValue(ref reader);
     }
 
-    private static void WriteMessage(Utf8JsonWriter writer, JsonElement message, ToolSupport support)
+    private static void WriteMessage(Utf8JsonWriter writer, JsonElement message, ToolSupport support, ReasoningSupport reasoning)
     {
         // A client sends back null, an empty text or nothing; a template knows one of them.
-        var isWithoutContent = AssistantCalls.Has(message) && (!message.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null || IsEmpty(content));
+        var content = TextOf(message);
+        var thoughts = ReasoningRules.Of(message);
+        var isJoined = reasoning.JoinsContent && AssistantCalls.Has(message) && !string.IsNullOrEmpty(thoughts) && !string.IsNullOrEmpty(content);
+        var isWithoutContent = isJoined || (AssistantCalls.Has(message) && string.IsNullOrEmpty(content));
         writer.WriteStartObject();
         foreach (var property in message.EnumerateObject())
         {
-            if (!(isWithoutContent && property.NameEquals("content")) && !ReasoningRules.IsThoughts(property))
+            if (!(isWithoutContent && property.NameEquals("content")) && !ReasoningRules.IsThoughts(property) && !(thoughts is not null && property.NameEquals(reasoning.Field)))
             {
                 WriteProperty(writer, property, support);
             }
         }
 
-        ReasoningRules.Write(writer, message);
+        if (thoughts is not null)
+        {
+            writer.WriteString(reasoning.Field, isJoined ? $"{thoughts}\n\n{content}" : thoughts);
+        }
+
         if (isWithoutContent)
         {
             writer.WriteString("content", support.Style.NullContent ? null : "");
@@ -95,7 +104,12 @@ public static class ChatMessages
         writer.WriteEndObject();
     }
 
-    private static bool IsEmpty(JsonElement content) => content.ValueKind == JsonValueKind.String && content.ValueEquals("");
+    private static string? TextOf(JsonElement message) => !message.TryGetProperty("content", out var content) ? null
+        : content.ValueKind == JsonValueKind.Array ? Joined(content)
+        : content.GetString();
+
+    private static string Joined(JsonElement parts) =>
+        string.Join('\n', parts.EnumerateArray().Where(part => !part.GetProperty("type").ValueEquals(ModulePart)).Select(part => part.GetProperty("text").GetString()));
 
     private static void WriteProperty(Utf8JsonWriter writer, JsonProperty property, ToolSupport support)
     {
@@ -105,7 +119,7 @@ public static class ChatMessages
         }
         else if (property.NameEquals("content") && property.Value.ValueKind == JsonValueKind.Array)
         {
-            writer.WriteString("content", string.Join('\n', property.Value.EnumerateArray().Where(part => !part.GetProperty("type").ValueEquals(ModulePart)).Select(part => part.GetProperty("text").GetString())));
+            writer.WriteString("content", Joined(property.Value));
         }
         else if (property.NameEquals("tool_calls"))
         {

@@ -7,7 +7,7 @@ namespace Serving.Engine.Requests;
 /// <summary>Checks what a chat says of thinking: how much of it is asked for, and the thoughts of earlier messages.</summary>
 internal static class ReasoningRules
 {
-    /// <summary>The field that templates read, and DeepSeek's clients send.</summary>
+    /// <summary>The field that most templates read, and DeepSeek's clients send.</summary>
     public const string Field = "reasoning_content";
 
     /// <summary>What others call it.</summary>
@@ -37,14 +37,8 @@ internal static class ReasoningRules
         return null;
     }
 
-    /// <summary>Writes the thoughts of an earlier message under the name that templates read.</summary>
-    public static void Write(Utf8JsonWriter json, JsonElement message)
-    {
-        if ((Text(message, Field) ?? Text(message, OtherField)) is { } thoughts)
-        {
-            json.WriteString(Field, thoughts);
-        }
-    }
+    /// <summary>The thoughts of an earlier message; null for none.</summary>
+    public static string? Of(JsonElement message) => Text(message, Field) ?? Text(message, OtherField);
 
     /// <summary>Whether a property of a message holds thoughts.</summary>
     public static bool IsThoughts(JsonProperty property) => property.NameEquals(Field) || property.NameEquals(OtherField);

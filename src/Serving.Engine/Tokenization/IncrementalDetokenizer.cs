@@ -1,3 +1,4 @@
+using System.Text;
 using Serving.Engine.Tokenization.Decoders;
 
 namespace Serving.Engine.Tokenization;
@@ -10,7 +11,7 @@ public sealed class IncrementalDetokenizer
 {
     private readonly TokenTable _table;
     private readonly bool _skipSpecialTokens;
-    private readonly IReadOnlySet<int>? _kept;
+    private readonly SpokenTokens? _spoken;
     private readonly TextSink _text = new();
     private readonly TokenSink _first;
     private readonly ByteSink? _firstBytes;
@@ -18,12 +19,12 @@ public sealed class IncrementalDetokenizer
     /// <summary>Begins an answer.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="skipSpecialTokens">Whether special tokens have no text.</param>
-    /// <param name="kept">Special tokens that have theirs in any case.</param>
-    public IncrementalDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens, IReadOnlySet<int>? kept = null)
+    /// <param name="spoken">Special tokens that have theirs in any case.</param>
+    public IncrementalDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens, SpokenTokens? spoken = null)
     {
         _table = tokenizer.Parts.Table;
         _skipSpecialTokens = skipSpecialTokens;
-        _kept = kept;
+        _spoken = spoken;
         _first = _text;
         for (var i = tokenizer.Parts.Decoders.Count - 1; i >= 0; i--)
         {
@@ -60,18 +61,25 @@ public sealed class IncrementalDetokenizer
 
     private void Push(int id)
     {
-        if (_table.Token(id) is not { } token || (_skipSpecialTokens && _table.IsSpecial(id) && _kept?.Contains(id) != true))
+        var isSpoken = _spoken?.Ids.Contains(id) == true;
+        if (_table.Token(id) is not { } token || (_skipSpecialTokens && _table.IsSpecial(id) && !isSpoken))
         {
             return;
         }
 
+        var mark = isSpoken ? _spoken!.Mark : "";
         if (_firstBytes is not null)
         {
+            if (mark.Length > 0)
+            {
+                _firstBytes.AppendToken(Encoding.UTF8.GetBytes(mark));
+            }
+
             _firstBytes.AppendToken(_table.Bytes(id));
             return;
         }
 
-        _first.Append(token);
+        _first.Append(mark.Length == 0 ? token : mark + token);
         _first.EndToken();
     }
 }

@@ -55,8 +55,12 @@ public sealed class StopMatcher
         return new StopMatch(Take(_held.Length - hold), null);
     }
 
-    /// <summary>Ends the answer; returns what was held back, as no stop string can be completed any more.</summary>
-    public string Flush() => _matched is null ? Take(_held.Length) : string.Empty;
+    /// <summary>Ends a text; returns what was held back, as no stop string can be completed any more. What is appended afterwards is another text.</summary>
+    public string Flush()
+    {
+        _state = 0;
+        return _matched is null ? Take(_held.Length) : string.Empty;
+    }
 
     private string Take(int count)
     {

@@ -56,8 +56,17 @@ public sealed record ToolCallFormat
         HasShortIds = true,
     };
 
+    /// <summary>OpenAI's gpt-oss: a call is a message for the function (harmony). An answer ends with it, so that there is one.</summary>
+    public static ToolCallFormat Harmony { get; } = new()
+    {
+        Name = "openai",
+        Marker = "<|channel|>commentary to=functions.",
+        IsChannels = true,
+        Close = "<|call|>",
+    };
+
     /// <summary>Every format.</summary>
-    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, MistralNamed, Llama3Json];
+    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, MistralNamed, Llama3Json, Harmony];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }
@@ -76,6 +85,9 @@ public sealed record ToolCallFormat
 
     /// <summary>Whether a call is a name, a mark and arguments, and not an object.</summary>
     public bool IsNamed { get; init; }
+
+    /// <summary>Whether a call is a message in a channel, which is told from others with the thoughts.</summary>
+    public bool IsChannels { get; init; }
 
     /// <summary>The character between two calls behind one marker; none where each has a marker.</summary>
     public char? Separator { get; init; }
@@ -105,14 +117,14 @@ public sealed record ToolCallFormat
     public bool HasShortIds { get; init; }
 
     /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
-    public IEnumerable<string> Markers =>
+    public IEnumerable<string> Markers => IsChannels ? HarmonyText.Marks :
         [Marker, .. EndMarker.Length > 0 ? [EndMarker] : Array.Empty<string>(), .. IsNamed ? [NamedCallReader.ArgumentsMark, NamedCallReader.IdMark] : Array.Empty<string>()];
 
     /// <summary>The format of a name, the first of two; null when there is none.</summary>
     public static ToolCallFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
 
     /// <summary>What stands before a call's arguments, behind <see cref="Before"/>; <see cref="Close"/> stands behind them.</summary>
-    public string Head(string name) => IsNamed ? name + NamedCallReader.ArgumentsMark : $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
+    public string Head(string name) => IsNamed ? name + NamedCallReader.ArgumentsMark : IsChannels ? $"{Marker}{name} <|constrain|>json<|message|>" : $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
 
     /// <summary>An answer of nothing but calls, as the model writes it.</summary>
     /// <param name="calls">Names and arguments, the latter JSON objects.</param>

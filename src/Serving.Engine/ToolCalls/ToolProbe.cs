@@ -68,6 +68,16 @@ public static class ToolProbe
         var names = new HashSet<string> { Called };
         foreach (var format in ToolCallFormat.All)
         {
+            if (format.IsChannels)
+            {
+                if (CallsInChannels(text))
+                {
+                    return format;
+                }
+
+                continue;
+            }
+
             // A call that nothing announces stands at its message's beginning, with the format's own key.
             var at = format.IsBare ? text.IndexOf(format.Head(Called), StringComparison.Ordinal) : 0;
             var parser = new ToolCallParser(format, names, 0, () => "");
@@ -78,6 +88,14 @@ public static class ToolProbe
         }
 
         return null;
+    }
+
+    // A message for the function: whom it is for in its header, its arguments behind that.
+    private static bool CallsInChannels(string text)
+    {
+        var header = text.IndexOf(HarmonyText.Recipient + HarmonyText.Function + Called, StringComparison.Ordinal);
+        var content = header < 0 ? -1 : text.IndexOf(HarmonyText.Of(HarmonyMark.Message), header, StringComparison.Ordinal);
+        return content >= 0 && text.AsSpan(content + HarmonyText.Of(HarmonyMark.Message).Length).TrimStart().StartsWith("{" + Key);
     }
 
     private static string? Render(ConversationRenderer renderer, string? call)

@@ -39,8 +39,9 @@ public sealed class ReasoningProbeTests
     {
         var support = Look("openai-gpt-oss-120b");
 
-        Assert.True(support.TakesEffort);
+        Assert.Equal(("openai_gptoss", true, "thinking", true), (support.Format?.Name, support.TakesEffort, support.Field, support.JoinsContent));
         Assert.Null(support.Refusal("low", null));
+        Assert.True(support.Refusal("none", null)?.IsNotSupported);
         Assert.Equal("low", support.Arguments("low", null)!["reasoning_effort"].GetString());
     }
 
@@ -88,9 +89,28 @@ public sealed class ReasoningProbeTests
             """).RootElement;
         Assert.Null(ChatMessages.Validate(new ChatPrompt(messages)));
 
-        var text = Renderer("Qwen-Qwen3-0.6B").Render(ChatMessages.Normalize(messages, new ToolSupport()), null, true, null);
+        var text = Renderer("Qwen-Qwen3-0.6B").Render(ChatMessages.Normalize(messages, new ToolSupport(), new ReasoningSupport()), null, true, null);
 
         Assert.Contains("<think>\nI look.\n</think>", text, StringComparison.Ordinal);
+    }
+
+    /// <summary>gpt-oss: thoughts before a call stand in the prompt until there is a final answer; content beside them, which the template does not take, joins them.</summary>
+    [Theory]
+    [InlineData("null", "I look.")]
+    [InlineData("\"A moment.\"", "I look.\n\nA moment.")]
+    public void Normalize_ThoughtsBeforeACallInChannels_AreShown(string content, string shown)
+    {
+        var messages = JsonDocument.Parse($$"""
+            [{"role":"user","content":"x"},{"role":"assistant","reasoning":"I look.","content":{{content}},"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"} }]},
+             {"role":"tool","tool_call_id":"1","content":"rain"}]
+            """).RootElement;
+
+        var text = Renderer("openai-gpt-oss-120b").Render(ChatMessages.Normalize(messages, new ToolSupport(), Look("openai-gpt-oss-120b")), null, true, null);
+
+        Assert.EndsWith(
+            $"<|start|>assistant<|channel|>analysis<|message|>{shown}<|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|>{{}}<|call|>"
+            + "<|start|>functions.f to=assistant<|channel|>commentary<|message|>\"rain\"<|end|><|start|>assistant",
+            text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed class EarlierCallsFuzzTests
                 accepted++;
                 Assert.All(ToolRules.Names(chat)!, name => Assert.Matches("^[A-Za-z0-9_-]{1,64}$", name));
                 var style = new CallStyle(random.Next(2) == 0, random.Next(2) == 0);
-                var normal = ChatMessages.Normalize(chat.Messages, new ToolSupport { Format = ToolCallFormat.Mistral, Style = style });
+                var normal = ChatMessages.Normalize(chat.Messages, new ToolSupport { Format = ToolCallFormat.Mistral, Style = style }, new ReasoningSupport());
                 Assert.Equal(messages.GetArrayLength(), normal.GetArrayLength());
             });
             Assert.True(error is null, $"seed {seed}: {error}\n{messages.GetRawText()}\n{tools.GetRawText()}");

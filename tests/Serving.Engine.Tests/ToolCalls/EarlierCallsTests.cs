@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
@@ -54,7 +55,7 @@ public sealed class EarlierCallsTests
             new { role = "assistant", tool_calls = new[] { new { function = new { name = "f", arguments } } } },
         });
 
-        var normal = ChatMessages.Normalize(messages, new ToolSupport());
+        var normal = ChatMessages.Normalize(messages, new ToolSupport(), new ReasoningSupport());
 
         Assert.Equal(arguments, normal[0].GetProperty("tool_calls")[0].GetProperty("function").GetProperty("arguments").GetString());
     }
@@ -66,7 +67,7 @@ public sealed class EarlierCallsTests
     {
         var messages = JsonDocument.Parse($$"""[{"role":"assistant","content":"x","tool_calls":{{calls}} }]""").RootElement;
 
-        Assert.Equal("""[{"role":"assistant","content":"x"}]""", ChatMessages.Normalize(messages, new ToolSupport()).GetRawText());
+        Assert.Equal("""[{"role":"assistant","content":"x"}]""", ChatMessages.Normalize(messages, new ToolSupport(), new ReasoningSupport()).GetRawText());
     }
 
     [Fact]
@@ -87,6 +88,6 @@ public sealed class EarlierCallsTests
         var source = File.ReadAllText(Path.Combine(Repository.SharedData("tokenizers", "chat-templates", "llama.cpp"), template + ".jinja"));
         var renderer = new ConversationRenderer(Tokenizer, ChatTemplate.Parse(source), TimeProvider.System);
         var support = ToolProbe.Look(renderer, ToolSupport.Automatic);
-        return renderer.Render(ChatMessages.Normalize(JsonDocument.Parse(messages).RootElement, support), Tools, addGenerationPrompt: true, arguments: null);
+        return renderer.Render(ChatMessages.Normalize(JsonDocument.Parse(messages).RootElement, support, new ReasoningSupport()), Tools, addGenerationPrompt: true, arguments: null);
     }
 }

@@ -18,6 +18,7 @@ public sealed class ToolProbeTests
     [InlineData("meta-llama-Llama-3.2-3B-Instruct", "llama3_json")]
     [InlineData("meta-llama-Llama-3.3-70B-Instruct", "llama3_json")]
     [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "mistral")]
+    [InlineData("openai-gpt-oss-120b", "openai")]
     [InlineData("Mistral-Small-3.2-24B-Instruct-2506", "mistral", true)]
     [InlineData("unsloth-mistral-Devstral-Small-2507", "mistral", true)]
     [InlineData("mistralai-Ministral-3-14B-Reasoning-2512", "mistral", true)]
@@ -34,7 +35,6 @@ public sealed class ToolProbeTests
     [Theory]
     [InlineData("Qwen3.5-4B")]
     [InlineData("GLM-4.6")]
-    [InlineData("openai-gpt-oss-120b")]
     [InlineData("ibm-granite-granite-3.3-2B-Instruct")]
     [InlineData("meetkai-functionary-medium-v3.2")]
     public void Look_TemplateOfAnotherFormat_RefusesToolsUnlessTold(string template)

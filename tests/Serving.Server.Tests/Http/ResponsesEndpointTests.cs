@@ -197,6 +197,28 @@ public sealed class ResponsesEndpointTests
         Assert.DoesNotContain("[DONE]", answer.Text, StringComparison.Ordinal);
     }
 
+    /// <summary>Models that answer in channels think again behind what they say before a call.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Post_ThoughtsBehindContent_AreItemsInTheirOrder(bool stream)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Script = request => Play(
+            request,
+            new GenerationEvent { Choice = 0, Reasoning = "So.", Tokens = [1] },
+            new GenerationEvent { Choice = 0, Text = "I look.", Tokens = [2] },
+            new GenerationEvent { Choice = 0, Reasoning = "Now.", Tokens = [3] },
+            new GenerationEvent { Choice = 0, ToolCalls = [new ToolCallDelta(0, "call_1", "f", "{}")], Tokens = [4] },
+            new GenerationEvent { Choice = 0, FinishReason = FinishReason.Stop, CallsTools = true });
+
+        var answer = await daemon.PostAsync(Path, $"{{\"input\":\"hi\",{Tools},\"stream\":{(stream ? "true" : "false")}}}");
+
+        var response = stream ? Events(answer.Text)[^1].GetProperty("response") : answer.Json;
+        Assert.Equal(["reasoning", "message", "reasoning", "function_call"], response.GetProperty("output").EnumerateArray().Select(item => Text(item, "type")));
+        Assert.Equal(["So.", "I look.", "Now."], response.GetProperty("output").EnumerateArray().Take(3).Select(item => Text(item.GetProperty("content")[0], "text")));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -31,7 +31,14 @@ public static class ScriptedModel
     /// <param name="folder">The folder.</param>
     /// <param name="template">The chat template; an answer begins behind <c>&lt;|assistant|&gt;</c>, with which it ends.</param>
     /// <param name="pieces">The answer's tokens, all different; one in the form of <c>&lt;|…|&gt;</c> or <c>[…]</c> is special.</param>
-    public static void Write(string folder, string template, params IReadOnlyList<string> pieces)
+    public static void Write(string folder, string template, params IReadOnlyList<string> pieces) => WriteWithEnd(folder, template, End, pieces);
+
+    /// <summary>Writes the folder of a model whose answers end with another token.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="template">The chat template.</param>
+    /// <param name="end">The token that ends an answer.</param>
+    /// <param name="pieces">The answer's tokens.</param>
+    public static void WriteWithEnd(string folder, string template, string end, params IReadOnlyList<string> pieces)
     {
         if (pieces.Count > MaxPieces || pieces.Distinct().Count() != pieces.Count)
         {
@@ -43,12 +50,12 @@ public static class ScriptedModel
         model.Config["eos_token_id"] = FirstPiece;
         Script(model, pieces.Count);
         model.Write(folder);
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), Tokenizer(pieces).ToJsonString());
-        var config = new JsonObject { ["eos_token"] = End, ["chat_template"] = template };
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), Tokenizer(end, pieces).ToJsonString());
+        var config = new JsonObject { ["eos_token"] = end, ["chat_template"] = template };
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString(JsonSerializerOptions.Default));
     }
 
-    // Ids: ASCII, then <|end|>, <|turn|>, <|assistant|>, then the answer.
+    // Ids: ASCII, then the end, <|turn|>, <|assistant|>, then the answer.
     private static void Script(TinyModel model, int pieces)
     {
         foreach (var (name, (_, values)) in model.Tensors)
@@ -65,7 +72,7 @@ public static class ScriptedModel
         }
     }
 
-    private static JsonObject Tokenizer(IReadOnlyList<string> pieces)
+    private static JsonObject Tokenizer(string end, IReadOnlyList<string> pieces)
     {
         var vocabulary = new JsonObject { ["\n"] = 0 };
         for (var c = ' '; c <= '~'; c++)
@@ -74,7 +81,7 @@ public static class ScriptedModel
         }
 
         var added = new JsonArray();
-        string[] tokens = [End, "<|turn|>", Assistant, .. pieces];
+        string[] tokens = [end, "<|turn|>", Assistant, .. pieces];
         for (var i = 0; i < tokens.Length; i++)
         {
             vocabulary[tokens[i]] = FirstPiece + i;

@@ -9,6 +9,7 @@ using Serving.Engine.Grammars.Masks;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
+using Serving.Engine.Tokenization;
 
 namespace Serving.Engine.Execution.Constraints;
 
@@ -39,11 +40,11 @@ public sealed class ConstraintCompiler : IDisposable
     /// <param name="clock">Time.</param>
     /// <param name="statistics">Where compiling is counted.</param>
     public ConstraintCompiler(
-        Func<IReadOnlySet<int>?, TokenVocabulary> vocabulary, AnswerReaders readers, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
+        Func<SpokenTokens?, TokenVocabulary> vocabulary, AnswerReaders readers, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
     {
         ArgumentNullException.ThrowIfNull(readers);
         _readers = readers;
-        _vocabularies = [.. Enumerable.Range(0, 4).Select(i => new Lazy<TokenVocabulary>(() => vocabulary(readers.Markers((i & 1) != 0, (i & 2) != 0))))];
+        _vocabularies = [.. Enumerable.Range(0, 4).Select(i => new Lazy<TokenVocabulary>(() => vocabulary(readers.Spoken((i & 1) != 0, (i & 2) != 0))))];
         _rules = rules;
         _workers = workers;
         _clock = clock;
@@ -109,7 +110,7 @@ public sealed class ConstraintCompiler : IDisposable
             : new GrammarException($"{field}: this model has no token that an answer could begin with."));
 
     private GrammarMasks Compile(OutputConstraint constraint, ReasoningStart start) => new(
-        CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _readers.Tools.Format, _readers.Reasoning.Format, start)),
+        CompiledGrammar.Compile(ConstraintGrammar.Of(constraint, _readers, start)),
         _vocabularies[(start == ReasoningStart.Answer ? 0 : 1) | (constraint is ToolCallConstraint ? 2 : 0)].Value);
 
     private static Digest KeyOf(Tenant tenant, OutputConstraint constraint, ReasoningStart start)

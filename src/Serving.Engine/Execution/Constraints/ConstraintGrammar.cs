@@ -13,15 +13,20 @@ internal static class ConstraintGrammar
 {
     /// <summary>The grammar of a constraint.</summary>
     /// <param name="constraint">The constraint.</param>
-    /// <param name="calls">How the model writes calls; null where it writes none, and is not asked to.</param>
-    /// <param name="reasoning">How the model marks thoughts; null where they are not looked for.</param>
+    /// <param name="readers">How the model writes calls and thoughts.</param>
     /// <param name="start">Where answers begin.</param>
     /// <exception cref="GrammarException">It is malformed or not supported.</exception>
-    public static Grammar Of(OutputConstraint constraint, ToolCallFormat? calls, ReasoningFormat? reasoning, ReasoningStart start)
+    public static Grammar Of(OutputConstraint constraint, AnswerReaders readers, ReasoningStart start)
     {
         var builder = new GrammarBuilder();
-        var answer = Of(constraint, calls, builder);
-        return builder.Build(reasoning is null ? answer : new ThoughtGrammar(reasoning, start, builder).Before(answer));
+        if (readers.Reasoning.Format is { IsChannels: true } && start != ReasoningStart.Answer)
+        {
+            var channels = new ChannelGrammar(readers.Reasoning.Spoken.Mark, start, builder);
+            return builder.Build(constraint is ToolCallConstraint tools ? channels.Of(tools.Chat) : channels.Final(Of(constraint, null, builder)));
+        }
+
+        var answer = Of(constraint, readers.Tools.Format, builder);
+        return builder.Build(readers.Reasoning.Format is { } reasoning ? new ThoughtGrammar(reasoning, start, builder).Before(answer) : answer);
     }
 
     /// <summary>Texts that are equal for constraints with equal grammars only.</summary>
@@ -35,7 +40,8 @@ internal static class ConstraintGrammar
         JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
         PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
         ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
-        ToolCallConstraint tools => new ToolCallGrammar(calls!, builder).Of(tools.Chat),
+        ToolCallConstraint when calls!.IsChannels => throw new GrammarException("The prompt has begun the answer proper, in which this model calls no function."),
+        ToolCallConstraint tools => new ToolCallGrammar(calls, builder).Of(tools.Chat),
         _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
     };
 

@@ -1,8 +1,4 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Serving.Engine.Grammars.Expressions;
-using Serving.Engine.Grammars.Json;
-using Serving.Engine.Grammars.JsonSchemas;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 
@@ -17,16 +13,13 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
     /// <summary>Most calls of one answer.</summary>
     private const int MaxCalls = 32;
 
-    private readonly JsonGrammar _json = new(builder, JsonStyle.Spaced);
+    private readonly FunctionGrammar _functions = new(builder);
 
     /// <summary>The answers to a conversation.</summary>
     /// <exception cref="GrammarException">A function's schema is malformed, or is demanded and not supported.</exception>
     public GrammarExpression Of(ChatPrompt chat)
     {
-        var functions = chat.ShownTools!.Value.EnumerateArray()
-            .Select((tool, index) => (Function: tool.GetProperty("function"), Field: $"tools[{index}].function.parameters"))
-            .Where(tool => chat.Choice.Function is not { } only || tool.Function.GetProperty("name").ValueEquals(only));
-        var call = builder.Add(Express.Choice([.. functions.Select(tool => Call(tool.Function, tool.Field))]));
+        var call = builder.Add(Express.Choice([.. FunctionGrammar.Callable(chat).Select(Call)]));
         var several = chat.ParallelCalls && chat.Choice.Kind != ToolChoiceKind.Function;
         return chat.Choice.Kind == ToolChoiceKind.Auto ? Optional(call, several) : Calls(call, several);
     }
@@ -53,41 +46,10 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
             : Express.Concat(free, Express.Repeat(Express.Concat(call, free), 0, several ? MaxCalls : 1));
     }
 
-    private GrammarExpression Call(JsonElement function, string field) => Express.Concat(
-        Express.Text(format.Before + format.Head(function.GetProperty("name").GetString()!)),
-        Arguments(function, field),
+    private GrammarExpression Call(CallableFunction function) => Express.Concat(
+        Express.Text(format.Before + format.Head(function.Name)),
+        _functions.Arguments(function),
         Express.Text(format.Close + format.After));
-
-    // A function without parameters has none. One that is not strict and whose schema is of a kind that is not done is called with any object, as it would be without a demand.
-    private GrammarExpression Arguments(JsonElement function, string field)
-    {
-        if (!function.TryGetProperty("parameters", out var schema) || schema.ValueKind == JsonValueKind.Null)
-        {
-            return Express.Text("{}");
-        }
-
-        try
-        {
-            return JsonSchemaGrammar.Read(AsObject(schema, field), builder, field);
-        }
-        catch (GrammarException exception) when (exception.IsNotSupported && !ToolRules.IsStrict(function))
-        {
-            return _json.Object;
-        }
-    }
-
-    // Arguments are an object, whether or not the schema says so.
-    private static JsonElement AsObject(JsonElement schema, string field)
-    {
-        var node = JsonObject.Create(schema)!;
-        if (node["type"] is { } type && !(type is JsonArray several ? several : [type.DeepClone()]).Any(static one => one is JsonValue && one.GetValueKind() == JsonValueKind.String && one.GetValue<string>() == "object"))
-        {
-            throw new GrammarException($"{field}: a function's arguments are an object.");
-        }
-
-        node["type"] = "object";
-        return JsonSerializer.SerializeToElement(node);
-    }
 
     private static ExceptExpression Without(GrammarExpression from, GrammarExpression without) => new(from, without);
 }

@@ -9,6 +9,7 @@ public sealed class TokenVocabulary
 {
     private readonly Tokenizer _tokenizer;
     private readonly Dictionary<int, byte[]> _first;
+    private readonly Dictionary<int, byte[]> _marked;
 
     /// <summary>Reads a tokenizer's tokens.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
@@ -16,7 +17,7 @@ public sealed class TokenVocabulary
     /// <param name="ends">Tokens that end an answer.</param>
     /// <param name="spoken">Special tokens whose text is part of the answer nevertheless; null is none.</param>
     /// <exception cref="GrammarException">The tokenizer writes something between tokens: what a token adds depends on where it stands.</exception>
-    public TokenVocabulary(Tokenizer tokenizer, int size, IEnumerable<int> ends, IReadOnlySet<int>? spoken = null)
+    public TokenVocabulary(Tokenizer tokenizer, int size, IEnumerable<int> ends, SpokenTokens? spoken = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if (!tokenizer.TokensJoinPlainly)
@@ -27,10 +28,11 @@ public sealed class TokenVocabulary
         _tokenizer = tokenizer;
         Size = size;
         Ends = [.. ends.Where(end => end >= 0 && end < size).Distinct()];
-        var ids = Enumerable.Range(0, Math.Min(size, tokenizer.VocabularySize)).Where(id => (!tokenizer.IsSpecial(id) || spoken?.Contains(id) == true) && !Ends.Contains(id)).ToArray();
-        _first = ids.Select(id => (Id: id, Bytes: FirstBytes(id))).Where(token => !tokenizer.TokenBytes(token.Id).SequenceEqual(token.Bytes)).ToDictionary();
+        var ids = Enumerable.Range(0, Math.Min(size, tokenizer.VocabularySize)).Where(id => (!tokenizer.IsSpecial(id) || spoken?.Ids.Contains(id) == true) && !Ends.Contains(id)).ToArray();
+        _marked = spoken is { Mark.Length: > 0 } ? spoken.Ids.ToDictionary(static id => id, id => (byte[])[.. Encoding.UTF8.GetBytes(spoken.Mark), .. tokenizer.TokenBytes(id)]) : [];
+        _first = ids.Where(id => !_marked.ContainsKey(id)).Select(id => (Id: id, Bytes: FirstBytes(id))).Where(token => !tokenizer.TokenBytes(token.Id).SequenceEqual(token.Bytes)).ToDictionary();
         Trie = new TokenTrie(
-            ids.Select(id => (id, tokenizer.TokenBytes(id).ToArray())),
+            ids.Select(id => (id, BytesOf(id, isFirst: false).ToArray())),
             _first.Count == 0 ? null : ids.Select(id => (id, BytesOf(id, isFirst: true).ToArray())));
     }
 
@@ -49,7 +51,10 @@ public sealed class TokenVocabulary
     /// <summary>The bytes that a token adds to an answer.</summary>
     /// <param name="id">The token.</param>
     /// <param name="isFirst">Whether it is the answer's first one, which may lose a leading space.</param>
-    public ReadOnlySpan<byte> BytesOf(int id, bool isFirst) => isFirst && _first.TryGetValue(id, out var bytes) ? bytes : _tokenizer.TokenBytes(id);
+    public ReadOnlySpan<byte> BytesOf(int id, bool isFirst) =>
+        isFirst && _first.TryGetValue(id, out var bytes) ? bytes
+        : _marked.Count > 0 && _marked.TryGetValue(id, out var marked) ? marked
+        : _tokenizer.TokenBytes(id);
 
     // What the decoder makes of it at the beginning; half a character, which it would hold back or replace, begins as it is.
     private byte[] FirstBytes(int id)

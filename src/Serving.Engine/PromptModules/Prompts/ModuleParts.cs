@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine.PromptModules.Schemas;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 
@@ -26,8 +27,9 @@ public static class ModuleParts
     /// <param name="messages">The messages.</param>
     /// <param name="mark">Put before the first message's remaining text.</param>
     /// <param name="tools">How the template takes calls of earlier messages.</param>
+    /// <param name="reasoning">How it takes their thoughts.</param>
     /// <returns>What was read, or a failure, one of the two.</returns>
-    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string mark, ToolSupport tools)
+    public static (ModuleConversation? Conversation, RequestFailure? Failure) Read(JsonElement messages, string mark, ToolSupport tools, ReasoningSupport reasoning)
     {
         var index = 0;
         foreach (var message in messages.EnumerateArray())
@@ -47,7 +49,7 @@ public static class ModuleParts
         }
 
         var (references, text, failure) = ReadParts(messages[0].GetProperty("content"));
-        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages, tools), mark + text)), null);
+        return failure is not null ? (null, failure) : (new ModuleConversation(references, WithFirst(ChatMessages.Normalize(messages, tools, reasoning), mark + text)), null);
     }
 
     private static (ModuleConversation?, RequestFailure) Failed(string field, string message) =>

@@ -108,7 +108,7 @@ public sealed class ModulePromptEncoder
             return Failed("messages", "The model has no chat template; use /v1/completions, or serve a model whose tokenizer_config.json has one.");
         }
 
-        var (conversation, failure) = ModuleParts.Read(chat.Messages, Mark, _tools);
+        var (conversation, failure) = ModuleParts.Read(chat.Messages, Mark, _tools, _reasoning);
         if (conversation is null)
         {
             return (null, failure);
