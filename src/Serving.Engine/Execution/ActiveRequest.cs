@@ -5,6 +5,7 @@ using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
+using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution;
 
@@ -42,6 +43,7 @@ public sealed class ActiveRequest
         Source = source;
         Prompt = prompt;
         OfferedTools = source?.Prompt is ChatPrompt chat ? ToolRules.Names(chat) : null;
+        OfferedParameters = new ParameterKinds((source?.Prompt as ChatPrompt)?.ShownTools);
         _modules = prompt?.UsageOf([]);
         Arrival = arrival;
         _streamCapacity = streamCapacity;
@@ -67,6 +69,9 @@ public sealed class ActiveRequest
 
     /// <summary>The functions that its answer may call; null when none were offered.</summary>
     public IReadOnlySet<string>? OfferedTools { get; }
+
+    /// <summary>How their parameters are read, where a model writes them one by one.</summary>
+    public ParameterKinds OfferedParameters { get; }
 
     /// <summary>What its answers have to be; null for any text.</summary>
     public RequestConstraint? Constraint { get; init; }

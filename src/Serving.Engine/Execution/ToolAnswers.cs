@@ -30,7 +30,7 @@ public sealed class ToolAnswers
     public ToolCallParser? Begin(ActiveRequest active)
     {
         ArgumentNullException.ThrowIfNull(active);
-        return _support.Format is { IsChannels: false } format && Looked(active) is (Names: { } names, var most, var newId) ? new ToolCallParser(format, names, most, newId) : null;
+        return _support.Format is { IsChannels: false } format && Looked(active) is (Names: { } names, var most, var newId) ? new ToolCallParser(format, names, most, newId, active.OfferedParameters) : null;
     }
 
     /// <summary>What is looked for in one choice of a request: calls of these functions (null where none are), so many at most (0 is any number), with ids drawn so.</summary>

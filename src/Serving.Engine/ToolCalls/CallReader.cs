@@ -9,6 +9,9 @@ internal abstract class CallReader
     /// <summary>The arguments, when they came before the name; null when they were given as they came.</summary>
     public virtual string? Early => null;
 
+    /// <summary>What the last character adds to the arguments; null where that is the character.</summary>
+    public virtual string? Written => null;
+
     /// <summary>Whether nothing of the call can come any more.</summary>
     public virtual bool HasEnded => false;
 

@@ -8,6 +8,7 @@ internal sealed class OutputBuffer
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _arguments = new();
     private readonly List<ToolCallDelta> _calls = [];
+    private readonly StringBuilder _raw = new();
     private string _head = "";
     private int _index;
     private string? _id;
@@ -30,7 +31,15 @@ internal sealed class OutputBuffer
     public void Begin(int index, string id, string name, string head)
     {
         (_index, _id, _name, _head) = (index, id, name, head);
+        _raw.Clear();
         IsOpen = true;
+    }
+
+    /// <summary>Adds to the call's arguments what was made of a character.</summary>
+    public void AddArguments(string arguments, char written)
+    {
+        _arguments.Append(arguments);
+        _raw.Append(written);
     }
 
     /// <summary>Adds to the call's arguments.</summary>
@@ -52,11 +61,11 @@ internal sealed class OutputBuffer
         IsOpen = false;
         if (_name is null)
         {
-            Give(_head);
+            Give(_head + _raw, _raw.Length > 0);
             return false;
         }
 
-        _text.Append(_head).Append(_arguments);
+        _text.Append(_head).Append(_raw.Length > 0 ? _raw : _arguments);
         _arguments.Clear();
         _name = null;
         return true;
@@ -76,9 +85,9 @@ internal sealed class OutputBuffer
         return output;
     }
 
-    private void Give(string? withdrawn)
+    private void Give(string? withdrawn, bool isWhole = false)
     {
-        _calls.Add(new ToolCallDelta(_index, _id, _name, _arguments.ToString(), withdrawn));
+        _calls.Add(new ToolCallDelta(_index, _id, _name, _arguments.ToString(), withdrawn, isWhole));
         _arguments.Clear();
         (_id, _name) = (null, null);
     }

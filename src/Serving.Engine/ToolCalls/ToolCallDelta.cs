@@ -9,7 +9,8 @@ namespace Serving.Engine.ToolCalls;
 /// Set when it turned out to be no call after all: the text that stood before its arguments. This text and the arguments so far are content then, before any other
 /// text. A stream that has sent them leaves them as they are.
 /// </param>
-public sealed record ToolCallDelta(int Index, string? Id, string? Name, string Arguments, string? Withdrawn = null);
+/// <param name="IsWhole">Whether the withdrawn text is all that the model wrote of it, arguments included: these were put together of something else.</param>
+public sealed record ToolCallDelta(int Index, string? Id, string? Name, string Arguments, string? Withdrawn = null, bool IsWhole = false);
 
 /// <summary>What a piece of an answer's text comes to.</summary>
 /// <param name="Text">Content.</param>

@@ -65,8 +65,59 @@ public sealed record ToolCallFormat
         Close = "<|call|>",
     };
 
+    /// <summary>Qwen 3 Coder, Qwen 3.5 and Step 3.5: a function and its parameters in marks, inside &lt;tool_call&gt;.</summary>
+    public static ToolCallFormat Qwen3Coder { get; } = new()
+    {
+        Name = "qwen3_coder",
+        Marker = "<tool_call>",
+        EndMarker = "</tool_call>",
+        Before = "<tool_call>\n",
+        After = "\n</tool_call>",
+        Close = "",
+        Between = "\n",
+        Parameters = ParameterStyle.Function,
+    };
+
+    /// <summary>Seed-OSS: the same under another mark.</summary>
+    public static ToolCallFormat SeedOss { get; } = new()
+    {
+        Name = "seed_oss",
+        Marker = "<seed:tool_call>",
+        EndMarker = "</seed:tool_call>",
+        Before = "<seed:tool_call>\n",
+        After = "\n</seed:tool_call>",
+        Close = "",
+        Between = "\n",
+        Parameters = ParameterStyle.FunctionInline,
+    };
+
+    /// <summary>GLM 4.5 and later: a name, keys and values inside &lt;tool_call&gt;.</summary>
+    public static ToolCallFormat Glm45 { get; } = new()
+    {
+        Name = "glm45",
+        Marker = "<tool_call>",
+        Before = "<tool_call>",
+        Close = "",
+        Between = "\n",
+        Parameters = ParameterStyle.KeysAndValues,
+    };
+
+    /// <summary>DeepSeek V3.2: functions and parameters in marks, inside one mark for all calls.</summary>
+    public static ToolCallFormat DeepSeekV32 { get; } = new()
+    {
+        Name = "deepseek_v32",
+        Marker = "<｜DSML｜function_calls>",
+        EndMarker = "</｜DSML｜function_calls>",
+        IsList = true,
+        First = "<｜DSML｜function_calls>\n",
+        Close = "",
+        Between = "\n",
+        Last = "\n</｜DSML｜function_calls>",
+        Parameters = ParameterStyle.Invoke,
+    };
+
     /// <summary>Every format.</summary>
-    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, MistralNamed, Llama3Json, Harmony];
+    public static IReadOnlyList<ToolCallFormat> All { get; } = [Hermes, Mistral, MistralNamed, Llama3Json, Harmony, Qwen3Coder, SeedOss, Glm45, DeepSeekV32];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }
@@ -88,6 +139,9 @@ public sealed record ToolCallFormat
 
     /// <summary>Whether a call is a message in a channel, which is told from others with the thoughts.</summary>
     public bool IsChannels { get; init; }
+
+    /// <summary>How parameters are written one by one; null where arguments are a JSON object.</summary>
+    public ParameterStyle? Parameters { get; init; }
 
     /// <summary>The character between two calls behind one marker; none where each has a marker.</summary>
     public char? Separator { get; init; }
@@ -118,13 +172,13 @@ public sealed record ToolCallFormat
 
     /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
     public IEnumerable<string> Markers => IsChannels ? HarmonyText.Marks :
-        [Marker, .. EndMarker.Length > 0 ? [EndMarker] : Array.Empty<string>(), .. IsNamed ? [NamedCallReader.ArgumentsMark, NamedCallReader.IdMark] : Array.Empty<string>()];
+        [Marker, .. EndMarker.Length > 0 ? [EndMarker] : Array.Empty<string>(), .. IsNamed ? [NamedCallReader.ArgumentsMark, NamedCallReader.IdMark] : Array.Empty<string>(), .. Parameters?.Markers ?? []];
 
     /// <summary>The format of a name, the first of two; null when there is none.</summary>
     public static ToolCallFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
 
     /// <summary>What stands before a call's arguments, behind <see cref="Before"/>; <see cref="Close"/> stands behind them.</summary>
-    public string Head(string name) => IsNamed ? name + NamedCallReader.ArgumentsMark : IsChannels ? $"{Marker}{name} <|constrain|>json<|message|>" : $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
+    public string Head(string name) => IsNamed ? name + NamedCallReader.ArgumentsMark : IsChannels ? $"{Marker}{name} <|constrain|>json<|message|>" : Parameters is { } style ? style.NameOpen + name + style.NameClose : $$"""{"name": "{{name}}", "{{ArgumentsKey}}": """;
 
     /// <summary>An answer of nothing but calls, as the model writes it.</summary>
     /// <param name="calls">Names and arguments, the latter JSON objects.</param>

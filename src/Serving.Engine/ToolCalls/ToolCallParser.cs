@@ -19,6 +19,7 @@ public sealed class ToolCallParser
     private readonly ToolCallFormat _format;
     private readonly IReadOnlySet<string> _names;
     private readonly Func<string> _newId;
+    private readonly ParameterKinds _kinds;
     private readonly int _maxCalls;
     private readonly StringBuilder _held = new();
     private readonly OutputBuffer _output = new();
@@ -35,12 +36,14 @@ public sealed class ToolCallParser
     /// <param name="names">The functions that were offered.</param>
     /// <param name="maxCalls">Calls after which the answer is to end; what comes after them is dropped. 0: as many as it makes.</param>
     /// <param name="newId">Draws the id of a call.</param>
-    public ToolCallParser(ToolCallFormat format, IReadOnlySet<string> names, int maxCalls, Func<string> newId)
+    /// <param name="kinds">How the functions' parameters are read, of formats that write them one by one; null knows of none.</param>
+    public ToolCallParser(ToolCallFormat format, IReadOnlySet<string> names, int maxCalls, Func<string> newId, ParameterKinds? kinds = null)
     {
         _format = format;
         _names = names;
         _maxCalls = maxCalls;
         _newId = newId;
+        _kinds = kinds ?? new ParameterKinds();
     }
 
     private enum State
@@ -175,7 +178,7 @@ public sealed class ToolCallParser
             _isSeparated = true;
             _held.Append(c);
         }
-        else if (_isInList && !_isSeparated && c == ']')
+        else if (_isInList && !_isSeparated && c == ']' && _format.Parameters is null)
         {
             _isInList = false;
             _held.Clear();
@@ -199,12 +202,20 @@ public sealed class ToolCallParser
                 (_markerAt, _state) = (-1, State.Opening);
             }
         }
+        else if (_isInList && _format.Parameters is { } style && Continues(style.NameOpen, at, c))
+        {
+            _held.Append(c);
+            if (at + 1 == style.NameOpen.Length)
+            {
+                (_reader, _markerAt, _state) = (new ParameterCallReader(style, _names, _kinds, isInName: true), -1, State.Call);
+            }
+        }
         else if (_isAfterCall && Continues(_format.EndMarker, at, c))
         {
             _held.Append(c);
             if (at + 1 == _format.EndMarker.Length)
             {
-                _markerAt = -1;
+                (_markerAt, _isInList) = (-1, false);
                 _held.Clear();
             }
         }
@@ -234,6 +245,11 @@ public sealed class ToolCallParser
         {
             _held.Append(c);
         }
+        else if (_format.Parameters is not null)
+        {
+            _isInList = _format.IsList;
+            BeginCall(c);
+        }
         else if (c == '[' && _format.IsList && !_isInList)
         {
             _isInList = true;
@@ -251,7 +267,9 @@ public sealed class ToolCallParser
 
     private void BeginCall(char c)
     {
-        _reader = _format.IsNamed ? new NamedCallReader(_names) : new ObjectCallReader(_names);
+        _reader = _format.Parameters is { } style ? new ParameterCallReader(style, _names, _kinds, isInName: false)
+            : _format.IsNamed ? new NamedCallReader(_names)
+            : new ObjectCallReader(_names);
         _state = State.Call;
         InCall(c);
     }
@@ -269,7 +287,7 @@ public sealed class ToolCallParser
                 break;
             case CallStep.Arguments:
                 Announce();
-                _output.AddArguments(c);
+                AddArguments(c);
                 break;
             case CallStep.Complete:
                 Complete(c);
@@ -298,7 +316,7 @@ public sealed class ToolCallParser
         }
         else
         {
-            _output.AddArguments(c);
+            AddArguments(c);
         }
 
         _output.End();
@@ -307,6 +325,18 @@ public sealed class ToolCallParser
         if (_reader.HasEnded)
         {
             EndCall();
+        }
+    }
+
+    private void AddArguments(char c)
+    {
+        if (_reader!.Written is { } written)
+        {
+            _output.AddArguments(written, c);
+        }
+        else
+        {
+            _output.AddArguments(c);
         }
     }
 

@@ -27,7 +27,8 @@ public static class ToolProbe
 
         var isShown = Render(renderer, call: null)?.Contains(Offered, StringComparison.Ordinal) == true;
         var (format, style) = Find(renderer);
-        var support = new ToolSupport { Format = setting == ToolSupport.Automatic || setting == format?.Name ? format : ToolCallFormat.Named(setting), Style = style };
+        var wantsDescriptions = isShown && Render(renderer, call: null, describes: false) is null;
+        var support = new ToolSupport { WantsDescriptions = wantsDescriptions, Format = setting == ToolSupport.Automatic || setting == format?.Name ? format : ToolCallFormat.Named(setting), Style = style };
         if (!isShown)
         {
             return support with { Format = null, Refusal = "The model is shown no tools by its chat template, so that it cannot call any." };
@@ -98,12 +99,13 @@ public static class ToolProbe
         return content >= 0 && text.AsSpan(content + HarmonyText.Of(HarmonyMark.Message).Length).TrimStart().StartsWith("{" + Key);
     }
 
-    private static string? Render(ConversationRenderer renderer, string? call)
+    private static string? Render(ConversationRenderer renderer, string? call, bool describes = true)
     {
-        const string Tools = $$"""[{"type":"function","function":{"name":"{{Offered}}","description":"d","parameters":{"type":"object","properties":{ } } } }]""";
+        var description = describes ? "\"description\":\"d\"," : "";
+        var tools = $$"""[{"type":"function","function":{"name":"{{Offered}}",{{description}}"parameters":{"type":"object","properties":{ } } } }]""";
         try
         {
-            return renderer.Render(Json($$"""[{"role":"user","content":"hello"}{{call}}]"""), Json(Tools), addGenerationPrompt: call is null, arguments: null);
+            return renderer.Render(Json($$"""[{"role":"user","content":"hello"}{{call}}]"""), Json(tools), addGenerationPrompt: call is null, arguments: null);
         }
         catch (ChatTemplateException)
         {

@@ -18,6 +18,9 @@ public sealed record ToolSupport
     /// <summary>How the chat template takes calls of earlier messages.</summary>
     public CallStyle Style { get; init; }
 
+    /// <summary>Whether the chat template fails on a function without a description: then it has an empty one.</summary>
+    public bool WantsDescriptions { get; init; }
+
     /// <summary>The settings there are.</summary>
     public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ToolCallFormat.All.Select(format => format.Name).Distinct(), Off];
 }

@@ -34,7 +34,7 @@ internal sealed class GatheredAnswer
             if (delta.Withdrawn is not null)
             {
                 _calls.RemoveAt(_calls.Count - 1);
-                _text.Append(delta.Withdrawn).Append(call.Arguments);
+                _text.Append(delta.Withdrawn).Append(delta.IsWhole ? "" : call.Arguments);
             }
         }
 

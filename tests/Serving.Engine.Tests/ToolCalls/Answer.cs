@@ -26,10 +26,10 @@ internal sealed class Answer
     public IReadOnlyList<string> Ids => [.. _calls.Select(call => call.Id)];
 
     /// <summary>Reads a text cut into pieces.</summary>
-    public static Answer Of(ToolCallFormat format, IEnumerable<string> pieces, int maxCalls = 0, params string[] names)
+    public static Answer Of(ToolCallFormat format, IEnumerable<string> pieces, ParameterKinds? kinds = null, int maxCalls = 0)
     {
         var (answer, drawn) = (new Answer(), 0);
-        var parser = new ToolCallParser(format, names.Length == 0 ? new HashSet<string> { "f", "get_weather" } : [.. names], maxCalls, () => $"id{drawn++}");
+        var parser = new ToolCallParser(format, new HashSet<string> { "f", "get_weather" }, maxCalls, () => $"id{drawn++}", kinds);
         foreach (var piece in pieces)
         {
             answer.Add(parser.Append(piece));
@@ -57,7 +57,7 @@ internal sealed class Answer
             _calls[^1].Arguments.Append(delta.Arguments);
             if (delta.Withdrawn is { } head)
             {
-                _content.Append(head).Append(_calls[^1].Arguments);
+                _content.Append(head).Append(delta.IsWhole ? "" : _calls[^1].Arguments.ToString());
                 _calls.RemoveAt(_calls.Count - 1);
             }
         }

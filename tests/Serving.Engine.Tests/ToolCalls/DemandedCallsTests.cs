@@ -19,7 +19,13 @@ public sealed class DemandedCallsTests
     private const string Mistral = "{\"name\": \"{{ call.name }}\", \"arguments\": {{ call.arguments | tojson }}, \"id\": \"{{ item.id }}\"}";
     private const string Llama = "{\"name\": \"{{ call.name }}\", \"parameters\": {{ call.arguments | tojson }}}";
 
-    public static TheoryData<string, string> Formats() => new() { { "hermes", "" }, { "llama3_json", "" }, { "mistral", "" }, { "mistral", "[TOOL_CALLS]" }, { "mistral named", "" }, { "mistral named", "[TOOL_CALLS] [ARGS]" } };
+    private const string Value = "{{ value if value is string else value | tojson }}";
+    private const string Coder = "<tool_call>\n<function={{ call.name }}>\n{% for key, value in call.arguments | items %}<parameter={{ key }}>\n" + Value + "\n</parameter>\n{% endfor %}</function>\n</tool_call>";
+    private const string Glm = "<tool_call>{{ call.name }}\n{% for key, value in call.arguments | items %}<arg_key>{{ key }}</arg_key>\n<arg_value>" + Value + "</arg_value>\n{% endfor %}</tool_call>";
+    private const string DeepSeek = "<｜DSML｜invoke name=\"{{ call.name }}\">\n{% for key, value in call.arguments | items %}<｜DSML｜parameter name=\"{{ key }}\" string=\"{{ 'true' if value is string else 'false' }}\">" + Value
+        + "</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>\n";
+
+    public static TheoryData<string, string> Formats() => new() { { "qwen3_coder", "" }, { "glm45", "" }, { "deepseek_v32", "｜DSML｜" }, { "hermes", "" }, { "llama3_json", "" }, { "mistral", "" }, { "mistral", "[TOOL_CALLS]" }, { "mistral named", "" }, { "mistral named", "[TOOL_CALLS] [ARGS]" } };
 
     [Theory]
     [MemberData(nameof(Formats))]
@@ -126,6 +132,9 @@ public sealed class DemandedCallsTests
         var template = format switch
         {
             "hermes" => ScriptedModel.Template(Hermes),
+            "qwen3_coder" => ScriptedModel.Template(Coder),
+            "glm45" => ScriptedModel.Template(Glm),
+            "deepseek_v32" => ScriptedModel.Template(DeepSeek, "<｜DSML｜function_calls>\n", "</｜DSML｜function_calls>"),
             "mistral" => ScriptedModel.Template(Mistral, "[TOOL_CALLS][", "]"),
             "mistral named" => ScriptedModel.Template("[TOOL_CALLS]{{ call.name }}[ARGS]{{ call.arguments | tojson }}"),
             _ => ScriptedModel.Template(Llama),

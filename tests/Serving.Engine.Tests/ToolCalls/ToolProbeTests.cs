@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
 using Serving.Engine.ToolCalls;
@@ -19,6 +21,12 @@ public sealed class ToolProbeTests
     [InlineData("meta-llama-Llama-3.3-70B-Instruct", "llama3_json")]
     [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "mistral")]
     [InlineData("openai-gpt-oss-120b", "openai")]
+    [InlineData("Qwen3.5-4B", "qwen3_coder")]
+    [InlineData("stepfun-ai-Step-3.5-Flash", "qwen3_coder")]
+    [InlineData("ByteDance-Seed-OSS", "seed_oss")]
+    [InlineData("GLM-4.6", "glm45")]
+    [InlineData("GLM-5.2", "glm45")]
+    [InlineData("deepseek-ai-DeepSeek-V3.2", "deepseek_v32")]
     [InlineData("Mistral-Small-3.2-24B-Instruct-2506", "mistral", true)]
     [InlineData("unsloth-mistral-Devstral-Small-2507", "mistral", true)]
     [InlineData("mistralai-Ministral-3-14B-Reasoning-2512", "mistral", true)]
@@ -33,8 +41,6 @@ public sealed class ToolProbeTests
     }
 
     [Theory]
-    [InlineData("Qwen3.5-4B")]
-    [InlineData("GLM-4.6")]
     [InlineData("ibm-granite-granite-3.3-2B-Instruct")]
     [InlineData("meetkai-functionary-medium-v3.2")]
     public void Look_TemplateOfAnotherFormat_RefusesToolsUnlessTold(string template)
@@ -62,10 +68,24 @@ public sealed class ToolProbeTests
         Assert.Equal(new CallStyle(argumentsAsText, nullContent), Look(template).Style);
 
     [Fact]
+    public void Of_FunctionWithoutDescription_HasAnEmptyOneWhereTheTemplateFailsWithout()
+    {
+        var tools = JsonDocument.Parse("""[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g","description":"G."}}]""").RootElement;
+        var chat = new ChatPrompt(JsonDocument.Parse("""[{"role":"user","content":"x"}]""").RootElement, tools);
+
+        Assert.Equal(tools.GetRawText(), ShownTools.Of(chat, Look("Qwen-Qwen2.5-7B-Instruct"))!.Value.GetRawText());
+        var shown = ShownTools.Of(chat, Look("openai-gpt-oss-120b"))!.Value;
+        Assert.Equal(["", "G."], shown.EnumerateArray().Select(tool => tool.GetProperty("function").GetProperty("description").GetString()));
+        Assert.Contains("// \ntype f = () => any;", Renderer(Template("openai-gpt-oss-120b")).Render(chat.Messages, shown, true, null), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Look_NoTemplate_RefusesTools() => Assert.Contains("no chat template", ToolProbe.Look(null, "hermes").Refusal, StringComparison.Ordinal);
 
     private static ToolSupport Look(string template, string setting = ToolSupport.Automatic) =>
-        ToolProbe.Look(Renderer(File.ReadAllText(Path.Combine(Repository.SharedData("tokenizers", "chat-templates", "llama.cpp"), template + ".jinja"))), setting);
+        ToolProbe.Look(Renderer(Template(template)), setting);
+
+    private static string Template(string name) => File.ReadAllText(Path.Combine(Repository.SharedData("tokenizers", "chat-templates", "llama.cpp"), name + ".jinja"));
 
     private static ConversationRenderer Renderer(string template) => new(Tokenizer, ChatTemplate.Parse(template), TimeProvider.System);
 }

@@ -45,8 +45,9 @@ internal sealed class FunctionGrammar(GrammarBuilder builder)
         }
     }
 
-    // Arguments are an object, whether or not the schema says so.
-    private static JsonElement AsObject(JsonElement schema, string field)
+    /// <summary>A function's schema as that of an object, whether or not it says so.</summary>
+    /// <exception cref="GrammarException">It says that it is something else.</exception>
+    public static JsonElement AsObject(JsonElement schema, string field)
     {
         var node = JsonObject.Create(schema)!;
         if (node["type"] is { } type && !(type is JsonArray several ? several : [type.DeepClone()]).Any(static one => one is JsonValue && one.GetValueKind() == JsonValueKind.String && one.GetValue<string>() == "object"))

@@ -14,6 +14,7 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
     private const int MaxCalls = 32;
 
     private readonly FunctionGrammar _functions = new(builder);
+    private readonly ParameterGrammar? _parameters = format.Parameters is { } style ? new ParameterGrammar(style, builder) : null;
 
     /// <summary>The answers to a conversation.</summary>
     /// <exception cref="GrammarException">A function's schema is malformed, or is demanded and not supported.</exception>
@@ -48,7 +49,7 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
 
     private GrammarExpression Call(CallableFunction function) => Express.Concat(
         Express.Text(format.Before + format.Head(function.Name)),
-        _functions.Arguments(function),
+        _parameters?.Of(function) ?? _functions.Arguments(function),
         Express.Text(format.Close + format.After));
 
     private static ExceptExpression Without(GrammarExpression from, GrammarExpression without) => new(from, without);

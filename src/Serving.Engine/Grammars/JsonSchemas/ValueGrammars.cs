@@ -35,17 +35,33 @@ internal sealed class ValueGrammars : IValueGrammars
 
     /// <summary>The values that satisfy a whole document.</summary>
     /// <exception cref="GrammarException">There are none, or something in it is malformed, not done or too large.</exception>
-    public GrammarExpression Whole(SchemaNode root)
+    public GrammarExpression Whole(SchemaNode root) => Several([(root, false)])[0];
+
+    /// <summary>The values that satisfy some schemas of it, each as JSON or as what its strings mean.</summary>
+    /// <exception cref="GrammarException">There are none for one, or something in it is malformed, not done or too large.</exception>
+    public IReadOnlyList<GrammarExpression> Several(IReadOnlyList<(SchemaNode Schema, bool IsMeant)> wanted)
     {
-        var start = Of([root]);
+        GrammarExpression[] starts = [.. wanted.Select(one => one.IsMeant ? Meant([one.Schema]) : Of([one.Schema]))];
+        Define();
+        for (var i = 0; i < starts.Length; i++)
+        {
+            if ((Express.IsNever(starts[i]) ? wanted[i].Schema.Pointer : _productive.FindEmpty(starts[i])) is { } pointer)
+            {
+                throw new GrammarException($"{wanted[i].Schema.Field}: no value satisfies the schema: there is none for {pointer}.");
+            }
+        }
+
+        return starts;
+    }
+
+    private void Define()
+    {
         while (_open.TryDequeue(out var next))
         {
             var expression = Values(next.Schemas);
             Builder.Define(next.Rule, expression);
             _productive.Add(next.Rule, expression, next.Schemas[0].Pointer);
         }
-
-        return _productive.FindEmpty(start) is { } pointer ? throw new GrammarException($"{root.Field}: no value satisfies the schema: there is none for {pointer}.") : start;
     }
 
     public GrammarExpression Of(IReadOnlyList<SchemaNode> schemas)
