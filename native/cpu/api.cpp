@@ -23,7 +23,8 @@ bool is_counted(int32_t count, int32_t most) { return count >= 0 && count <= mos
 
 bool step_fits(const Engine& engine, const srv_step& step) {
     return is_counted(step.row_count, engine.limits.max_rows) && is_counted(step.sequence_count, engine.limits.max_sequences)
-        && is_counted(step.output_count, engine.limits.max_outputs) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0;
+        && is_counted(step.output_count, engine.limits.max_outputs)
+        && is_counted(step.hidden_count, engine.limits.max_sequences) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0;
 }
 
 bool are_pages(const int32_t* pages, int32_t count, int32_t most) {
@@ -124,10 +125,10 @@ static void layout_of_step(Numbers& numbers) {
     FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
     FIELD(srv_step, append_slots); FIELD(srv_step, sequences); FIELD(srv_step, entries); FIELD(srv_step, segments); FIELD(srv_step, copies);
     FIELD(srv_step, outputs); FIELD(srv_step, penalties); FIELD(srv_step, biases);
-    FIELD(srv_step, masks);
+    FIELD(srv_step, masks); FIELD(srv_step, hidden_count); FIELD(srv_step, hidden);
     SIZE(srv_outputs);
     FIELD(srv_outputs, struct_size); FIELD(srv_outputs, reserved); FIELD(srv_outputs, token_ids); FIELD(srv_outputs, logprobs);
-    FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits);
+    FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits); FIELD(srv_outputs, hidden);
 }
 
 int32_t srv_cpu_abi_version(void) { return SRV_CPU_ABI_VERSION; }

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 6
+#define SRV_CPU_ABI_VERSION 7
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -216,7 +216,7 @@ typedef struct srv_sample_row {
 
 typedef struct srv_step {
     uint32_t struct_size;
-    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count, mask_word_count;
+    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count, mask_word_count, hidden_count;
     const int32_t* token_ids;
     const int32_t* positions;
     const int32_t* append_pages;
@@ -229,6 +229,7 @@ typedef struct srv_step {
     const srv_penalty* penalties;
     const srv_bias* biases;
     const uint32_t* masks;
+    const int32_t* hidden; /* outputs whose hidden state is given back */
 } srv_step;
 
 /* What a step writes, one entry per output. */
@@ -240,6 +241,7 @@ typedef struct srv_outputs {
     int32_t* top_ids;      /* [output, 20] */
     float* top_logprobs;   /* [output, 20] */
     float* logits;         /* [output, vocabulary] or null */
+    float* hidden;         /* [hidden_count, hidden size]: the rows that the logits of those outputs are computed from */
 } srv_outputs;
 
 /* The ABI version this library was built with. */

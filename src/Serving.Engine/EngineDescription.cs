@@ -30,6 +30,9 @@ public sealed record EngineDescription
     /// <summary>Token ids are below this.</summary>
     public required int VocabularySize { get; init; }
 
+    /// <summary>Elements of a hidden state, and so of an embedding.</summary>
+    public required int HiddenSize { get; init; }
+
     /// <summary>Parameters of the base model.</summary>
     public required long ParameterCount { get; init; }
 

@@ -50,6 +50,7 @@ SRV_INLINE Vector capped(Vector x, float cap) {
     return mul(splat(cap), sub(one, div(two, add(one, exponential(mul(div(x, splat(cap)), two))))));
 }
 
+SRV_INLINE float widen(float x) { return x; }
 SRV_INLINE float widen(uint16_t x) {
     const uint32_t bits = static_cast<uint32_t>(x) << 16;
     float value;

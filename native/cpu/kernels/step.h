@@ -42,12 +42,28 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     (input.rows == 2 ? &linear_of_experts : &linear)(call, worker);
 }
 
+// What the logits of some outputs are computed from, as floats.
+static void give_hidden(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
+    const Buffer& input = engine.buffers[op.input];
+    const int columns = engine.program.hidden_size;
+    for (int i = worker; i < job.step->hidden_count; i += engine.pool.count()) {
+        const Activation* from = reinterpret_cast<const Activation*>(input.data) + static_cast<int64_t>(job.step->hidden[i]) * input.stride;
+        float* to = job.outputs->hidden + static_cast<int64_t>(i) * columns;
+        for (int k = 0; k < columns; k++) {
+            to[k] = widen(from[k]);
+        }
+    }
+}
+
 static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
     switch (op.kind) {
     case SRV_OP_EMBED: embed(engine, job, op, worker); break;
     case SRV_OP_RMS_NORM: rms_norm(engine, op, rows_of(engine, job, op.input), worker); break;
-    case SRV_OP_LINEAR:
-    case SRV_OP_LOGITS: run_linear(engine, job, op, worker); break;
+    case SRV_OP_LINEAR: run_linear(engine, job, op, worker); break;
+    case SRV_OP_LOGITS:
+        give_hidden(engine, job, op, worker);
+        run_linear(engine, job, op, worker);
+        break;
     case SRV_OP_ROPE_APPEND: rope_and_append(engine, job, op, worker); break;
     case SRV_OP_ATTENTION:
         attend(engine, job, op, worker);

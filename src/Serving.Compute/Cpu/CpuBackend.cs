@@ -188,6 +188,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
         fixed (PenaltyToken* penalties = inputs.Penalties)
         fixed (TokenBias* biases = inputs.Biases)
         fixed (uint* masks = inputs.Masks)
+        fixed (int* hidden = inputs.HiddenOutputs)
         {
             step.TokenIds = tokens;
             step.Positions = positions;
@@ -201,6 +202,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
             step.Penalties = penalties;
             step.Biases = biases;
             step.Masks = masks;
+            step.Hidden = hidden;
             Run(&step, outputs);
         }
     }
@@ -227,12 +229,13 @@ public sealed unsafe class CpuBackend : IComputeBackend
         PenaltyCount = inputs.PenaltyCount,
         BiasCount = inputs.BiasCount,
         MaskWordCount = inputs.MaskWordCount,
+        HiddenCount = inputs.HiddenOutputCount,
     };
 
     private void Run(NativeStep* step, StepOutputs outputs)
     {
         fixed (int* tokens = outputs.TokenIds, topIds = outputs.TopIds)
-        fixed (float* logprobs = outputs.Logprobs, topLogprobs = outputs.TopLogprobs, logits = outputs.Logits)
+        fixed (float* logprobs = outputs.Logprobs, topLogprobs = outputs.TopLogprobs, logits = outputs.Logits, hidden = outputs.Hidden)
         {
             var native = new NativeOutputs
             {
@@ -242,6 +245,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
                 TopIds = topIds,
                 TopLogprobs = topLogprobs,
                 Logits = logits,
+                Hidden = hidden,
             };
             NativeMethods.Execute(_handle.Engine, step, &native).ThrowIfFailed("run a step");
         }

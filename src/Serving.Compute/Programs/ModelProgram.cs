@@ -23,6 +23,9 @@ public sealed record ModelProgram(
     /// <summary>The experts of its layers; null where no layer has any.</summary>
     public MixtureShape? Mixture { get; init; }
 
+    /// <summary>The buffer that logits are computed from: what a step gives back of outputs whose hidden state is asked for. −1 in a program without logits.</summary>
+    public int LogitsInput => Ops.OfType<LogitsOp>().Select(op => op.Input).FirstOrDefault(-1);
+
     /// <summary>Rows of the largest buffer of a kind, in a step of so many rows and outputs.</summary>
     public int RowsOf(BufferRows kind, int rows, int outputs) => kind switch
     {

@@ -18,6 +18,7 @@ public sealed class StepInputs
     private PenaltyToken[] _penalties = [];
     private TokenBias[] _biases = [];
     private uint[] _masks = [];
+    private int[] _hiddenOutputs = [];
 
     /// <summary>Rows: tokens computed in this step.</summary>
     public int RowCount { get; private set; }
@@ -84,6 +85,12 @@ public sealed class StepInputs
     /// <summary>Number of mask words.</summary>
     public int MaskWordCount { get; private set; }
 
+    /// <summary>Outputs whose hidden state is given back beside what they are for (<see cref="StepOutputs.Hidden"/>), in ascending order: embeddings.</summary>
+    public ReadOnlySpan<int> HiddenOutputs => _hiddenOutputs.AsSpan(0, HiddenOutputCount);
+
+    /// <summary>Number of outputs whose hidden state is given back; at most one of each sequence.</summary>
+    public int HiddenOutputCount { get; private set; }
+
     /// <summary>
     /// Whether some masks are not known when the step is begun: a device that runs by itself (<see cref="Backends.IAsynchronousBackend"/>) computes everything up to the logits, and samples when it is told
     /// to. Other backends run no such step.
@@ -94,7 +101,7 @@ public sealed class StepInputs
     public void Clear()
     {
         HasLateMasks = false;
-        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = 0;
+        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = HiddenOutputCount = 0;
     }
 
     /// <summary>Adds a row.</summary>
@@ -143,6 +150,12 @@ public sealed class StepInputs
     public void AddOutput(in SampleRow output)
     {
         Grow(ref _outputs, OutputCount + 1)[OutputCount++] = output;
+    }
+
+    /// <summary>Asks for the hidden state of the output that was added last.</summary>
+    public void AddHiddenOutput()
+    {
+        Grow(ref _hiddenOutputs, HiddenOutputCount + 1)[HiddenOutputCount++] = OutputCount - 1;
     }
 
     /// <summary>Adds a penalty entry.</summary>

@@ -7,13 +7,15 @@ public sealed class StepOutputs
     /// <param name="limits">The largest step.</param>
     /// <param name="vocabularySize">Columns of the logits, where they are kept.</param>
     /// <param name="keepLogits">Keep the raw logits too (tests and diagnosis; vocabulary × outputs floats).</param>
-    public StepOutputs(StepLimits limits, int vocabularySize, bool keepLogits = false)
+    /// <param name="hiddenSize">Columns of hidden states, where steps may ask for some; 0 where none does.</param>
+    public StepOutputs(StepLimits limits, int vocabularySize, bool keepLogits = false, int hiddenSize = 0)
     {
         ArgumentNullException.ThrowIfNull(limits);
         TokenIds = new int[limits.MaxOutputs];
         Logprobs = new float[limits.MaxOutputs];
         TopIds = new int[limits.MaxOutputs * SampleRow.MaxTopLogprobs];
         TopLogprobs = new float[limits.MaxOutputs * SampleRow.MaxTopLogprobs];
+        Hidden = new float[checked(limits.MaxSequences * hiddenSize)];
         Logits = keepLogits ? new float[checked((long)limits.MaxOutputs * vocabularySize)] : null;
     }
 
@@ -28,6 +30,12 @@ public sealed class StepOutputs
 
     /// <summary>[output, 20]: their logprobs.</summary>
     public float[] TopLogprobs { get; }
+
+    /// <summary>
+    /// [i, hidden size]: what the logits of output <see cref="StepInputs.HiddenOutputs"/>[i] are computed from, the row behind the model's last norm, in bf16 written as fp32.
+    /// Empty where nobody asks for any.
+    /// </summary>
+    public float[] Hidden { get; }
 
     /// <summary>[output, vocabulary]: the raw logits, or null when they are not kept.</summary>
     public float[]? Logits { get; }

@@ -37,6 +37,9 @@ public sealed record Request
     /// <summary>Report the logprob of every prompt token (echo with logprobs): all prompt rows are computed, none taken from the prefix cache.</summary>
     public bool ScorePrompt { get; init; }
 
+    /// <summary>Report the hidden state of the last prompt token (an embedding). Such a request has one choice and generates nothing.</summary>
+    public bool EmbedPrompt { get; init; }
+
     /// <summary>Among one tenant's requests lower goes first; equal ones by arrival.</summary>
     public int Priority { get; init; }
 

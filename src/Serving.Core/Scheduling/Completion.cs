@@ -141,6 +141,12 @@ internal sealed class Completion
     private void Record(StepPlan plan, SequenceState state, int output, int token)
     {
         var planned = plan.Outputs[output];
+        if (planned.Hidden >= 0)
+        {
+            _state.Sink.OnPromptEmbedded(state.Sequence, _state.Faults.Has(PlantedBug.FirstEmbedding) ? 0 : planned.Hidden);
+            return;
+        }
+
         if (planned.TargetToken >= 0)
         {
             var sequence = plan.Sequences[planned.SequenceIndex];

@@ -56,6 +56,11 @@ public interface ISchedulerSink
     /// <param name="output">Index into the completed plan's outputs.</param>
     void OnPromptScored(Sequence sequence, int ordinal, int output);
 
+    /// <summary>The last prompt token of a request to embed was computed; again, with the same bits, when it is computed again after preemption.</summary>
+    /// <param name="sequence">Whose.</param>
+    /// <param name="hidden">Index into the hidden states that the completed plan gave back.</param>
+    void OnPromptEmbedded(Sequence sequence, int hidden) => throw new NotSupportedException("Nobody takes embeddings.");
+
     /// <summary>A sequence ended: its one terminal event. Its pages are given back.</summary>
     /// <param name="sequence">Whose.</param>
     /// <param name="reason">Why.</param>

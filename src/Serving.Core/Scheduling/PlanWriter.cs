@@ -89,6 +89,10 @@ internal sealed class PlanWriter
             plan.AddOutput(new PlannedOutput(index, plan.RowCount, sequence.Tokens[ordinal + 1], 0));
             state.Scored = ordinal + 2;
         }
+        else if (sequence.Request.EmbedPrompt && ordinal + 1 == sequence.PromptCount)
+        {
+            plan.AddHiddenOutput(index, plan.RowCount, sequence.Tokens[ordinal]);
+        }
     }
 
     // Behind the row of the last token, whose output is the first that a draft guesses.

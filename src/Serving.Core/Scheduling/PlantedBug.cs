@@ -119,4 +119,7 @@ internal enum PlantedBug
 
     /// <summary>A sequence is scheduled ahead before it is known how many of its drafts were right.</summary>
     AheadOfDrafts,
+
+    /// <summary>Every request to embed gets the first hidden state of its step.</summary>
+    FirstEmbedding,
 }

@@ -60,7 +60,7 @@ public sealed class Scheduler
     internal SchedulerState State => _state;
 
     /// <summary>Accepts a request, or says why not.</summary>
-    /// <returns>Null when accepted; Draining, NotSupported (a prompt with imports is not scored), ContextTooLong (it can never fit), QueueFull.</returns>
+    /// <returns>Null when accepted; Draining, NotSupported (a prompt with imports is not scored; one that is embedded generates nothing, has one choice and is not scored), ContextTooLong (it can never fit), QueueFull.</returns>
     public RequestError? Submit(Request request, long now)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -72,6 +72,11 @@ public sealed class Scheduler
         if (request is { ScorePrompt: true, Imports.Count: > 0 })
         {
             return RequestError.NotSupported; // The rows of what is imported are not computed.
+        }
+
+        if (request.EmbedPrompt && (request.Sampling.MaxTokens > 0 || request.Choices > 1 || request.ScorePrompt))
+        {
+            return RequestError.NotSupported;
         }
 
         if (!RequestSize.Fits(request, _state.Options, _state.PinnedPages))

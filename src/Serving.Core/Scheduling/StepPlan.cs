@@ -15,6 +15,7 @@ public sealed class StepPlan
     private readonly List<PageCopy> _copies = [];
     private readonly List<PlannedOutput> _outputs = [];
     private readonly List<int> _lateOutputs = [];
+    private int _hidden;
     private readonly List<PlanPart> _parts = [];
 
     internal StepPlan(SchedulerOptions options)
@@ -77,6 +78,7 @@ public sealed class StepPlan
         _outputs.Clear();
         _parts.Clear();
         _lateOutputs.Clear();
+        _hidden = 0;
     }
 
     internal void AddRow(int token, int position)
@@ -97,6 +99,9 @@ public sealed class StepPlan
     internal void AddCopy(PageCopy copy) => _copies.Add(copy);
 
     internal void AddOutput(PlannedOutput output) => _outputs.Add(output);
+
+    /// <summary>Adds an output whose hidden state is given back.</summary>
+    internal void AddHiddenOutput(int sequence, int row, int token) => AddOutput(new PlannedOutput(sequence, row, token, 0, _hidden++));
 
     internal void AddLateOutput(int output) => _lateOutputs.Add(output);
 

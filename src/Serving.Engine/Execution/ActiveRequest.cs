@@ -91,6 +91,9 @@ public sealed class ActiveRequest
     /// <summary>Logprobs of the prompt's tokens scored so far, in order (echo with logprobs); choice 0 scores for all choices.</summary>
     public List<TokenLogprob> PromptLogprobs { get; } = [];
 
+    /// <summary>Its prompt's embedding, once it is computed.</summary>
+    public IReadOnlyList<float>? Embedding { get; set; }
+
     /// <summary>Set by the client's side when it has gone; the engine looks at it between steps.</summary>
     public bool IsCancelled { get; set; }
 

@@ -81,13 +81,14 @@ internal sealed class EngineBuilder
         var store = CreateStore(description, Post);
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
         var loader = new ResidencyLoader(store, _work, Post);
-        var outputs = new StepOutputs(_limits, description.VocabularySize);
+        var outputs = new StepOutputs(_limits, description.VocabularySize, hiddenSize: description.HiddenSize);
         var renderer = _model.Renderer(_time);
         var reasoning = ReasoningProbe.Look(renderer, _options.ReasoningParser);
         var tools = reasoning.Beside(ToolProbe.Look(renderer, _options.ToolCallParser));
         var readers = new AnswerReaders(new ReasoningAnswers(_model.Tokenizer, reasoning), new ToolAnswers(_model.Tokenizer, tools));
         var sink = new OutputSink(
-            _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), statistics, _model.Files.EosIds, loader.Start, new ModuleCopier(_work, Post).Start);
+            _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), new EmbeddingReader(outputs, description.HiddenSize), statistics, _model.Files.EosIds, loader.Start,
+            new ModuleCopier(_work, Post).Start);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
         loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
@@ -103,7 +104,8 @@ internal sealed class EngineBuilder
             description with { ToolCallParser = tools.Format?.Name, ReasoningParser = reasoning.Format?.Name },
             clock,
             loop,
-            new RequestValidator(new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices), tools, reasoning),
+            new RequestValidator(
+                new RequestLimits(_maxModelLength, description.VocabularySize, _options.MaxChoices) { HiddenSize = description.HiddenSize, EmbeddingRefusal = _model.Files.EmbeddingRefusal }, tools, reasoning),
             new AdmissionGate(new AdmissionController(_options.MaxQueuedRequests + _options.MaxSequences), clock),
             directory,
             encoder,
@@ -195,6 +197,7 @@ internal sealed class EngineBuilder
         PageBytes = _plan.PageBytes,
         AdapterSlots = _adapterSlots,
         MaxSequences = _options.MaxSequences,
+        HiddenSize = _model.Program.Shape.HiddenSize,
         HasChatTemplate = _model.Template is not null,
     };
 }

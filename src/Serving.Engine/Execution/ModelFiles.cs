@@ -19,6 +19,9 @@ internal sealed record ModelFiles(
     /// <summary>Every token that ends a sequence, ascending.</summary>
     public IReadOnlyList<int> EosIds { get; } = [.. Config.EosIds.Concat(Generation.EosIds).Distinct().Order()];
 
+    /// <summary>Why embeddings are not served as the model makes them; null where they are.</summary>
+    public string? EmbeddingRefusal { get; init; }
+
     /// <summary>Reads everything but the weights.</summary>
     /// <exception cref="ModelFormatException">A file is missing, malformed or of a kind that is not served.</exception>
     /// <exception cref="TokenizerFormatException">Its tokenizer is.</exception>
@@ -28,12 +31,18 @@ internal sealed record ModelFiles(
     {
         var folder = ModelFolder.Open(path);
         var scheme = WeightSchemes.Of(folder);
-        return new ModelFiles(path, folder.Config, folder.Generation, Tokenizer.Load(path), scheme?.Description, () => new FolderWeights(folder, scheme));
+        return new ModelFiles(path, folder.Config, folder.Generation, Tokenizer.Load(path), scheme?.Description, () => new FolderWeights(folder, scheme))
+        {
+            EmbeddingRefusal = PoolingConfig.Refusal(path),
+        };
     }
 
     private static ModelFiles OpenGguf(string path)
     {
         var model = GgufModel.Open(path);
-        return new ModelFiles(path, model.Config, model.Generation, Tokenizer.Parse(model.TokenizerText, model.TokenizerConfigText), model.Scheme, () => GgufWeights.Open(path));
+        return new ModelFiles(path, model.Config, model.Generation, Tokenizer.Parse(model.TokenizerText, model.TokenizerConfigText), model.Scheme, () => GgufWeights.Open(path))
+        {
+            EmbeddingRefusal = model.EmbeddingRefusal,
+        };
     }
 }

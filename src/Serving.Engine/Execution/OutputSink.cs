@@ -13,6 +13,7 @@ public sealed class OutputSink : ISchedulerSink
 {
     private readonly Tokenizer _tokenizer;
     private readonly LogprobReader _logprobs;
+    private readonly EmbeddingReader _embeddings;
     private readonly EngineStatistics _statistics;
     private readonly AnswerReaders _readers;
     private readonly HashSet<int> _endOfSequence;
@@ -23,6 +24,7 @@ public sealed class OutputSink : ISchedulerSink
     /// <param name="tokenizer">For token texts.</param>
     /// <param name="readers">Tells thoughts, content and calls apart.</param>
     /// <param name="logprobs">Reads the step's outputs.</param>
+    /// <param name="embeddings">Reads hidden states of them.</param>
     /// <param name="statistics">Where times between tokens are counted.</param>
     /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
     /// <param name="load">Starts loading an adapter; must not block.</param>
@@ -31,6 +33,7 @@ public sealed class OutputSink : ISchedulerSink
         Tokenizer tokenizer,
         AnswerReaders readers,
         LogprobReader logprobs,
+        EmbeddingReader embeddings,
         EngineStatistics statistics,
         IEnumerable<int> endOfSequence,
         Action<AdapterLoad> load,
@@ -39,6 +42,7 @@ public sealed class OutputSink : ISchedulerSink
         _tokenizer = tokenizer;
         _readers = readers;
         _logprobs = logprobs;
+        _embeddings = embeddings;
         _statistics = statistics;
         _endOfSequence = [.. endOfSequence];
         _load = load;
@@ -120,6 +124,13 @@ public sealed class OutputSink : ISchedulerSink
     }
 
     /// <inheritdoc/>
+    public void OnPromptEmbedded(Sequence sequence, int hidden)
+    {
+        var active = StateOf(sequence).Active;
+        active.Embedding = _embeddings.Read(hidden, active.Source.Embedding!);
+    }
+
+    /// <inheritdoc/>
     public void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
     {
         ArgumentNullException.ThrowIfNull(sequence);
@@ -144,6 +155,7 @@ public sealed class OutputSink : ISchedulerSink
                 Text = rest.Text,
                 ToolCalls = rest.Calls,
                 CallsTools = state.CallsTools,
+                Embedding = completed ? state.Active.Embedding : null,
                 OutputTokens = state.OutputTokens,
                 FinishReason = state.HasEnded ? FinishReason.Stop : reason,
                 StopReason = StopReason(state, stopToken),

@@ -51,6 +51,7 @@ public sealed class RequestFactory
             Positions = prompt.Modules?.Positions,
             Choices = source.Choices,
             ScorePrompt = source is { Echo: true, TopLogprobs: not null },
+            EmbedPrompt = source.Embedding is not null,
             Priority = source.Priority,
             Deadline = source.Timeout is { } timeout ? _clock.Now + (long)(timeout.TotalSeconds * 1e6) : long.MaxValue,
             Sampling = Sampling(source, prompt, adapter),

@@ -117,5 +117,9 @@ public static class StepInputsBuilder
             OutputIndex = (uint)output.OutputIndex,
             ChoiceIndex = (uint)sequence.Choice,
         });
+        if (output.Hidden >= 0)
+        {
+            inputs.AddHiddenOutput();
+        }
     }
 }

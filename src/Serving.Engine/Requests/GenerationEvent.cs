@@ -41,6 +41,9 @@ public sealed record GenerationEvent
     /// <summary>True for the echoed prompt, the first event of each choice of a request with echo.</summary>
     public bool IsPrompt { get; init; }
 
+    /// <summary>The prompt's embedding: on the last event of a request to embed that did not fail.</summary>
+    public IReadOnlyList<float>? Embedding { get; init; }
+
     /// <summary>Set on the choice's last event.</summary>
     public FinishReason? FinishReason { get; init; }
 

@@ -104,6 +104,12 @@ public sealed record GenerationRequest
     /// <summary>Give the prompt back before the completion (with its logprobs, when they are asked for).</summary>
     public bool Echo { get; init; }
 
+    /// <summary>Embed the prompt and generate nothing, with a <see cref="MaxTokens"/> of 0; null to generate.</summary>
+    public EmbeddingOptions? Embedding { get; init; }
+
+    /// <summary>Which field the client gave the prompt in, for messages; null as a <see cref="GenerationPrompt"/> is called anyway.</summary>
+    public string? PromptField { get; init; }
+
     /// <summary>Lower goes first among the tenant's own.</summary>
     public int Priority { get; init; }
 

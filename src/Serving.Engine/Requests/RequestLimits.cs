@@ -6,6 +6,18 @@ namespace Serving.Engine.Requests;
 /// <param name="MaxChoices">Largest n.</param>
 public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int MaxChoices)
 {
+    /// <summary>Elements of an embedding at most.</summary>
+    public int HiddenSize { get; init; }
+
+    /// <summary>Why prompts are not embedded as the model was made for; null where they are.</summary>
+    public string? EmbeddingRefusal { get; init; }
+
+    /// <summary>Inputs of a request to embed: OpenAI's number.</summary>
+    public const int EmbeddingInputs = 2048;
+
+    /// <summary>Elements of all its embeddings together: they are in memory until the last one is there (32 MiB).</summary>
+    public const int EmbeddingElements = 8 << 20;
+
     /// <summary>Messages of a conversation.</summary>
     public const int Messages = 1024;
 

@@ -29,6 +29,7 @@ public sealed class RequestValidator
     {
         ArgumentNullException.ThrowIfNull(request);
         return Prompt(request)
+            ?? Embedding(request)
             ?? Schema(request)
             ?? Lengths(request)
             ?? Ranges(request)
@@ -58,7 +59,7 @@ public sealed class RequestValidator
         var context = _limits.MaxModelLength;
         if (prompt.Count == 0)
         {
-            return Invalid("prompt", "The prompt is empty.");
+            return Invalid(PromptField(request), "The prompt is empty.");
         }
 
         var room = request.MaxTokens == 0 ? context : context - 1;
@@ -98,14 +99,22 @@ public sealed class RequestValidator
         return null;
     }
 
-    private static string PromptField(GenerationRequest request) => request.Prompt is ChatPrompt ? "messages" : "prompt";
+    private static string PromptField(GenerationRequest request) => request.PromptField ?? (request.Prompt is ChatPrompt ? "messages" : "prompt");
 
     private RequestFailure? Prompt(GenerationRequest request) => request.Prompt switch
     {
-        TextPrompt { Text.Length: 0 } => Invalid("prompt", "The prompt is empty."),
-        TokenPrompt { Tokens.Count: 0 } => Invalid("prompt", "The prompt is empty."),
+        TextPrompt { Text.Length: 0 } or TokenPrompt { Tokens.Count: 0 } => Invalid(PromptField(request), "The prompt is empty."),
         ChatPrompt chat => ValidateChat(chat, request.SchemaName is not null),
         _ => null,
+    };
+
+    private RequestFailure? Embedding(GenerationRequest request) => request switch
+    {
+        { Embedding: null } => null,
+        _ when _limits.EmbeddingRefusal is { } reason => NotSupported("model", $"This model's embeddings are not supported: they are made by {reason}, and here by the last token alone."),
+        { SchemaName: not null } => NotSupported("prompt_schema", "prompt_schema is not supported for embeddings."),
+        { Choices: > 1 } or { Echo: true } or { MaxTokens: not 0 } => Invalid(request.MaxTokensField, "An embedding generates nothing."),
+        _ => Range("dimensions", request.Embedding.Dimensions, 1, _limits.HiddenSize),
     };
 
     private static RequestFailure? Schema(GenerationRequest request) => request switch
@@ -152,7 +161,7 @@ public sealed class RequestValidator
 
     private RequestFailure? Lengths(GenerationRequest request)
     {
-        var leastTokens = request.Echo ? 0 : 1;
+        var leastTokens = request.Echo || request.Embedding is not null ? 0 : 1;
         return Range(request.MaxTokensField, request.MaxTokens, leastTokens, int.MaxValue)
             ?? Range("n", request.Choices, 1, _limits.MaxChoices)
             ?? (request.Timeout is { } timeout && timeout <= TimeSpan.Zero ? Invalid("timeout", "The timeout must be positive.") : null);

@@ -19,6 +19,8 @@ namespace Serving.Protocol.OpenAi;
 [JsonSerializable(typeof(ResponseRequest))]
 [JsonSerializable(typeof(ModelResponse))]
 [JsonSerializable(typeof(ResponseEvent))]
+[JsonSerializable(typeof(EmbeddingRequest))]
+[JsonSerializable(typeof(EmbeddingList))]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(ModelCard))]

@@ -122,8 +122,8 @@ internal sealed class Submission : IAsyncDisposable
         }
     }
 
-    // Prompts that each fit a limit may together be more than it: then a later try would be refused like this one.
-    private static RequestFailure WithTheOthers(RequestFailure failure, List<GenerationStream> accepted)
+    /// <summary>Prompts that each fit a limit may together be more than it: then a later try would be refused like this one.</summary>
+    public static RequestFailure WithTheOthers(RequestFailure failure, IReadOnlyCollection<GenerationStream> accepted)
     {
         var taken = failure.Limit?.Limit switch
         {

@@ -3,6 +3,7 @@ using Serving.Core.Requests;
 using Serving.Engine;
 using Serving.Engine.Requests;
 using Serving.Protocol.V1;
+using Serving.Server.Configuration;
 using Serving.Server.Front;
 using Serving.Server.Grpc.Calls;
 using Serving.Server.Grpc.Mapping;
@@ -12,8 +13,8 @@ using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace Serving.Server.Grpc;
 
-/// <summary><c>serving.v1.InferenceService</c>: answers, tokens and models.</summary>
-internal sealed class InferenceService(EngineAccess access, TimeProvider time)
+/// <summary><c>serving.v1.InferenceService</c>: answers, embeddings, tokens and models.</summary>
+internal sealed class InferenceService(EngineAccess access, ServingOptions options, TimeProvider time)
 {
     /// <summary>Its description.</summary>
     public static ServiceDescriptor Descriptor { get; } = InferenceServiceReflection.Descriptor.Services.Single();
@@ -23,6 +24,7 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
     {
         routes.MapUnary<GenerateRequest, GenerateResponse>(Descriptor, "Generate", GenerateAsync);
         routes.MapStream<GenerateRequest>(Descriptor, "GenerateStream", GenerateStreamAsync);
+        routes.MapUnary<EmbedRequest, EmbedResponse>(Descriptor, "Embed", EmbedAsync);
         routes.MapUnary<TokenizeRequest, TokenizeResponse>(Descriptor, "Tokenize", TokenizeAsync);
         routes.MapUnary<DetokenizeRequest, DetokenizeResponse>(Descriptor, "Detokenize", DetokenizeAsync);
         routes.MapUnary<ListModelsRequest, ListModelsResponse>(Descriptor, "ListModels", ListModels);
@@ -105,6 +107,33 @@ internal sealed class InferenceService(EngineAccess access, TimeProvider time)
 
         (var request, failure) = GenerateRequestMapper.Map(message, BlankRequest.For(call.Context, engine) with { Timeout = call.Remaining });
         return request is null ? (null, failure) : await Submission.SubmitAsync(call.Context, engine, [request], call.Cancelled);
+    }
+
+    private async ValueTask<(EmbedResponse? Response, RequestFailure? Failure)> EmbedAsync(GrpcCall call, EmbedRequest message)
+    {
+        if (!access.TryEnter(out var engine, out var failure))
+        {
+            return (null, failure);
+        }
+
+        (var common, var inputs, failure) = EmbeddingMapper.Map(message, BlankRequest.For(call.Context, engine) with { Timeout = call.Remaining });
+        if (common is null)
+        {
+            return (null, failure);
+        }
+
+        (var batch, failure) = await EmbeddingBatch.ComputeAsync(call.Context, engine, common, inputs, options.Server.MaxPrompts, call.Cancelled);
+        if (batch is null)
+        {
+            return (null, failure);
+        }
+
+        await using (batch)
+        {
+            // It is handed to the connection next.
+            batch.OnAnswered();
+            return (EmbeddingMapper.Map(batch), null);
+        }
     }
 
     private async ValueTask<(TokenizeResponse? Response, RequestFailure? Failure)> TokenizeAsync(GrpcCall call, TokenizeRequest request)

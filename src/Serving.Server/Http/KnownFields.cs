@@ -57,6 +57,10 @@ internal static class KnownFields
         ["web_search_options"] = Never,
         ["store"] = value => value.ValueKind == JsonValueKind.False,
         ["service_tier"] = value => IsText(value, "auto", "default"),
+        ["messages"] = Never, // Where there are none, as vLLM has them for embeddings.
+        ["embed_dtype"] = value => IsText(value, "float32"),
+        ["endianness"] = value => IsText(value, "native", "little"),
+        ["use_activation"] = Never,
         ["is_3d_lora_weight"] = value => value.ValueKind == JsonValueKind.False,
     }.ToFrozenDictionary();
 

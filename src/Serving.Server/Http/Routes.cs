@@ -32,6 +32,7 @@ internal static class Routes
             .Answers<ModelResponse>("Answers an input, at once or in server-sent events; nothing is kept");
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
+        MapJson<EmbeddingRequest>(routes, "/v1/embeddings", services.GetRequiredService<EmbeddingsEndpoint>().HandleAsync).Answers<EmbeddingList>("Embeds texts");
         var schemas = services.GetRequiredService<PromptSchemasEndpoint>();
         MapJson<PromptSchemaRequest>(routes, "/v1/prompt_schemas", schemas.PutAsync).Answers<PromptSchemaCard>("Creates or replaces a prompt schema");
         routes.MapGet("/v1/prompt_schemas", (Delegate)schemas.ListAsync).Answers<PromptSchemaList>("Prompt schemas that the caller may use");

@@ -51,6 +51,9 @@ internal sealed class UsageMeter
         }
     }
 
+    /// <summary>It ends with a failure that no event tells.</summary>
+    public void OnFailed(RequestError error) => _failure ??= error;
+
     /// <summary>What an event brought has been sent, or laid aside for a whole answer.</summary>
     public void OnSent(int choice, GenerationEvent happened) => _sent[choice] = happened.OutputTokens;
 

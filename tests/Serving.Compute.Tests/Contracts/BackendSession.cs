@@ -19,7 +19,7 @@ public sealed class BackendSession : IDisposable
         Backend = factory.Create(test.Program);
         test.LoadInto(Backend);
         Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages, (adapterPages ?? pages) * Backend.PageBytes * (Backend.DeviceMemory?.Count ?? 1)), Limits);
-        Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true);
+        Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true, test.Shape.Hidden);
 
         // Pages are handed out in a scattered order, so that nothing works by luck of neighbouring pages.
         _free = new Stack<int>(Enumerable.Range(0, pages).OrderBy(page => page * 7919 % 1021).ThenBy(page => page));
@@ -82,6 +82,9 @@ public sealed class BackendSession : IDisposable
 
     /// <summary>The raw logits of an output of the last step.</summary>
     public float[] Logits(int output) => Outputs.Logits!.AsSpan(output * Test.Shape.Vocabulary, Test.Shape.Vocabulary).ToArray();
+
+    /// <summary>The hidden state that was asked for as number <paramref name="index"/> of the last step.</summary>
+    public float[] Hidden(int index) => Outputs.Hidden.AsSpan(index * Test.Shape.Hidden, Test.Shape.Hidden).ToArray();
 
     /// <inheritdoc/>
     public void Dispose() => Backend.Dispose();

@@ -98,6 +98,7 @@ public sealed class InvarianceWorld : IDisposable
 public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequence, SampleRow output)
 {
     private int _output;
+    private int _hidden;
 
     /// <summary>The sequence.</summary>
     public TestSequence Sequence { get; } = sequence;
@@ -108,7 +109,7 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
     /// <summary>Bits of the logprobs: of the sampled token, then of the most likely ones.</summary>
     public List<uint> Logprobs { get; } = [];
 
-    /// <summary>Raw logits of every output.</summary>
+    /// <summary>Raw logits of every output, and behind them its hidden state.</summary>
     public List<float[]> Logits { get; } = [];
 
     /// <summary>Adds up to <paramref name="count"/> tokens of the prompt but its last to the step.</summary>
@@ -142,7 +143,7 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
             Logprobs.Add(BitConverter.SingleToUInt32Bits(logprob));
         }
 
-        Logits.Add(world.Session.Logits(_output));
+        Logits.Add([.. world.Session.Logits(_output), .. world.Session.Hidden(_hidden)]);
     }
 
     private void Add(int[] tokens)
@@ -150,5 +151,7 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
         _output = world.Session.Inputs.OutputCount;
         var next = output with { OutputIndex = (uint)Tokens.Count };
         Sequence.AddChunk(tokens, last: Tokens.Count % 2 == 0 ? next : world.Masked(next, Tokens.Count));
+        _hidden = world.Session.Inputs.HiddenOutputCount;
+        world.Session.Inputs.AddHiddenOutput();
     }
 }

@@ -24,6 +24,9 @@ public sealed class ReferenceModel
     /// <summary>How near any choice of an expert was to being another, see <see cref="ReferenceRank.ClosestChoice"/>.</summary>
     public double ClosestChoice => _ranks.Min(rank => rank.ClosestChoice);
 
+    /// <summary>What the logits of every position were computed from, after a pass.</summary>
+    public double[][] Hidden => _ranks[0].Hidden;
+
     /// <summary>The logits of every position of a sequence, as the first rank has them.</summary>
     public double[][] Run(IReadOnlyList<int> tokens, IReadOnlyList<int> positions) => RunAll(tokens, positions)[0];
 

@@ -25,6 +25,9 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     /// <summary>What is sampled from.</summary>
     public double[][] Logits => _buffers[((SampleOp)program.Ops[^1]).Input];
 
+    /// <summary>What that is computed from.</summary>
+    public double[][] Hidden => _buffers[program.LogitsInput];
+
     /// <summary>How near any row's last choice came to the expert that it did not choose, as a part of its logits' spread.</summary>
     public double ClosestChoice { get; private set; } = double.PositiveInfinity;
 

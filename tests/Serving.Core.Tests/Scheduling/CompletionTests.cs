@@ -77,6 +77,42 @@ public sealed class CompletionTests
         Assert.Equal(choices, harness.Ends.Keys.Count(key => key.Request == 1));
     }
 
+    /// <summary>Two prompts in one step, one of them with a prefix that was computed before, beside a request that scores its prompt and one that generates.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Complete_EmbedPrompt_GivesTheHiddenStateOfTheLastRow(int depth)
+    {
+        var harness = new SchedulerHarness().Submit(Request(1, 70, 1, seed: 9)).RunToEnd();
+        Request[] requests = [Request(2, 70, 0, seed: 9) with { EmbedPrompt = true }, Request(3, 5, 0) with { ScorePrompt = true }, Request(4, 9, 3), Request(5, 1, 0) with { EmbedPrompt = true }];
+        Array.ForEach(requests, request => harness.Submit(request));
+        var plan = harness.Launch()!;
+        foreach (var output in plan.Outputs.ToArray().Where(output => output.Hidden >= 0))
+        {
+            var planned = plan.Sequences[output.SequenceIndex];
+            Assert.Equal(planned.Sequence.Request.Id.Value == 2 ? 64 : 0, planned.FirstOrdinal);
+            Assert.Equal(planned.Sequence.PromptCount - 1, planned.FirstOrdinal + output.Row - planned.FirstRow);
+            Assert.Equal(planned.Sequence.Request.Id.Value == 2 ? 0 : 1, output.Hidden);
+        }
+
+        harness.Land();
+        harness.RunToEnd(depth);
+        Assert.Equal([(2, 0), (5, 1)], harness.Embedded.Order());
+        foreach (var request in requests.Where(request => request.EmbedPrompt))
+        {
+            Assert.Equal((FinishReason.Length, null, null), harness.Ends[(request.Id.Value, 0)]);
+            Assert.False(harness.Outputs.ContainsKey((request.Id.Value, 0)));
+        }
+    }
+
+    [Fact]
+    public void Submit_EmbedPromptThatGenerates_IsRefused()
+    {
+        var harness = new SchedulerHarness();
+        Request[] wrong = [Request(1, 5, 1), Request(1, 5, 0) with { Choices = 2 }, Request(1, 5, 0) with { ScorePrompt = true }];
+        Assert.All(wrong, request => Assert.Equal(RequestError.NotSupported, harness.Scheduler.Submit(request with { EmbedPrompt = true }, 0)));
+    }
+
     [Fact]
     public void Complete_StalePlanAfterFail_IsIgnored()
     {

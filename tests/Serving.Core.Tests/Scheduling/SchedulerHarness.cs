@@ -61,6 +61,9 @@ internal sealed class SchedulerHarness : ISchedulerSink
 
     public List<(long Request, int Ordinal)> Scored { get; } = [];
 
+    /// <summary>Requests whose prompt was embedded, and by which of their plan's hidden states.</summary>
+    public List<(long Request, int Hidden)> Embedded { get; } = [];
+
     /// <summary>Verdict after a token; goes on by default.</summary>
     public Func<Sequence, int, TokenVerdict> Verdict { get; set; } = static (_, _) => TokenVerdict.Continue;
 
@@ -251,6 +254,8 @@ internal sealed class SchedulerHarness : ISchedulerSink
     }
 
     public void OnPromptScored(Sequence sequence, int ordinal, int output) => Scored.Add((sequence.Request.Id.Value, ordinal));
+
+    public void OnPromptEmbedded(Sequence sequence, int hidden) => Embedded.Add((sequence.Request.Id.Value, hidden));
 
     public void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
     {

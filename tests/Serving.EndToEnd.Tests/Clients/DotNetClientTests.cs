@@ -1,6 +1,7 @@
 using System.ClientModel;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Embeddings;
 using Serving.EndToEnd.Tests.Daemon;
 
 namespace Serving.EndToEnd.Tests.Clients;
@@ -52,6 +53,22 @@ public sealed class DotNetClientTests(SharedDaemon daemon) : IClassFixture<Share
 
         Assert.Equal(completion.Content[0].Text, string.Concat(completion.ContentTokenLogProbabilities.Select(token => token.Token)));
         Assert.All(completion.ContentTokenLogProbabilities, token => Assert.Equal(2, token.TopLogProbabilities.Count));
+    }
+
+    [Fact]
+    public async Task GenerateEmbeddings_AreReadable()
+    {
+        var client = Client(SharedDaemon.Key).GetEmbeddingClient("pirate");
+
+        var two = (await client.GenerateEmbeddingsAsync(["Ahoy!", Question])).Value;
+        var short1 = (await client.GenerateEmbeddingAsync(Question, new EmbeddingGenerationOptions { Dimensions = 32 })).Value;
+
+        Assert.Equal([256, 256], two.Select(embedding => embedding.ToFloats().Length));
+        Assert.Equal([0, 1], two.Select(embedding => embedding.Index));
+        Assert.True(two.Usage.InputTokenCount > 0);
+        Assert.Equal(1, two[1].ToFloats().ToArray().Sum(element => (double)element * element), 1e-5);
+        var scale = short1.ToFloats().Span[0] / two[1].ToFloats().Span[0];
+        Assert.All(Enumerable.Range(0, 32), i => Assert.Equal(two[1].ToFloats().Span[i] * scale, short1.ToFloats().Span[i], 1e-5f));
     }
 
     [Fact]

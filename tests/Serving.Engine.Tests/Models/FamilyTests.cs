@@ -50,6 +50,26 @@ public class FamilyTests
         Compare(expected, runner.Logits(19));
     }
 
+    /// <summary>A decoder that was saved without its output projection, as models for embeddings are: its tensors' names do not begin with the decoder's.</summary>
+    [Fact]
+    public void Program_OfADecoderSavedAlone_ComputesThePublishedModel()
+    {
+        var model = Make("Qwen3ForCausalLM", tied: true, biased: false);
+        int[] tokens = [.. Enumerable.Range(0, 20).Select(i => (i * 37 % 127) + 1)];
+        var expected = new PlainDecoder(model).Logits(tokens);
+        foreach (var name in model.Tensors.Keys.ToList())
+        {
+            model.Tensors.Remove(name, out var tensor);
+            model.Tensors[name["model.".Length..]] = tensor;
+        }
+
+        using var folder = new TemporaryFolder();
+        model.Write(folder.Path);
+        using var runner = new ModelRunner(folder.Path, 48);
+        runner.Append(tokens);
+        Compare(expected, runner.Logits(19));
+    }
+
     /// <summary>Whole and partial rotation, each without stretching and with LongRoPE below and beyond its original length.</summary>
     [Theory]
     [InlineData(1.0, 0)]

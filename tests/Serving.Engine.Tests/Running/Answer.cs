@@ -6,7 +6,7 @@ namespace Serving.Engine.Tests.Running;
 /// <summary>All that a client sees of one choice: what must not depend on anything but the request.</summary>
 /// <param name="Text">Text, with the echoed prompt if there is one.</param>
 /// <param name="Tokens">Ids of the events.</param>
-/// <param name="LogprobBits">Every logprob, bit for bit, with its token: chosen ones and alternatives.</param>
+/// <param name="LogprobBits">Every logprob, bit for bit, with its token: chosen ones and alternatives; and the embedding's elements.</param>
 /// <param name="Reason">Finish reason.</param>
 /// <param name="Stop">Stop reason.</param>
 /// <param name="Failure">Failure, if it ended in one.</param>
@@ -31,7 +31,7 @@ public sealed record Answer(string Text, string Tokens, string LogprobBits, Fini
         return new Answer(
             string.Concat(events.Select(item => item.Text)),
             string.Join(' ', events.SelectMany(item => item.Tokens)),
-            string.Join(' ', logprobs.SelectMany(item => item.Top.Prepend(item)).Select(Bits)),
+            string.Join(' ', logprobs.SelectMany(item => item.Top.Prepend(item)).Select(Bits).Concat((events[^1].Embedding ?? []).Select(element => BitConverter.SingleToInt32Bits(element).ToString("x8")))),
             events[^1].FinishReason,
             events[^1].StopReason,
             events[^1].Failure);

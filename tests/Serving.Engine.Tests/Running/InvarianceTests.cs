@@ -139,6 +139,7 @@ public sealed class InvarianceTests
             var cases = ReferenceCase.Of(model);
             requests.Add(RunningEngine.Chat(model, cases[2].Messages, MaxTokens) with { TopLogprobs = 3 });
             requests.Add(RunningEngine.Chat(model, cases[3].Messages, MaxTokens) with { TopLogprobs = 0, Temperature = 0.9f, Seed = 7, TopP = 0.95f });
+            requests.Add(RunningEngine.Chat(model, cases[3].Messages, 0) with { Embedding = new EmbeddingOptions(Normalize: false) });
             requests.Add(RunningEngine.Chat(model, cases[4].Messages, MaxTokens) with
             {
                 TopLogprobs = 2,

@@ -28,11 +28,14 @@ internal sealed class FakeEngine : IEngineClient
     /// <summary>What the model can be told about thinking.</summary>
     public static ReasoningSupport Reasoning { get; } = new() { Format = ReasoningFormat.Think, Thinks = true, Switch = "enable_thinking" };
 
-    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8), Tools, Reasoning);
+    private readonly RequestValidator _validator = new(new RequestLimits(2048, 1000, 8) { HiddenSize = HiddenSize }, Tools, Reasoning);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
 
     public const string Model = "base";
+
+    /// <summary>Elements of an embedding.</summary>
+    public const int HiddenSize = 4;
 
     private static readonly Tokenizer Tokenizer = Tokenizer.Load(Testing.Repository.DemoModel);
 
@@ -58,6 +61,7 @@ internal sealed class FakeEngine : IEngineClient
         Threads = 1,
         MaxModelLength = 2048,
         VocabularySize = 1000,
+        HiddenSize = HiddenSize,
         ParameterCount = 1,
         Weights = "bf16",
         PoolPages = 100,
@@ -241,6 +245,12 @@ internal sealed class FakeRequest
     /// <summary>Sends words, the same for every choice, and ends.</summary>
     public void Say(IReadOnlyList<string> words, FinishReason reason = FinishReason.Stop)
     {
+        if (Request.Embedding is { } options)
+        {
+            Embed([.. new[] { 0.5f, -1.25f, 3e-8f, words.Count }.Take(options.Dimensions ?? FakeEngine.HiddenSize)]);
+            return;
+        }
+
         for (var choice = 0; choice < Request.Choices; choice++)
         {
             if (Request.Echo)
@@ -256,6 +266,13 @@ internal sealed class FakeRequest
             Send(new GenerationEvent { Choice = choice, FinishReason = reason });
         }
 
+        End();
+    }
+
+    /// <summary>Gives an embedding and ends.</summary>
+    public void Embed(IReadOnlyList<float> elements)
+    {
+        Send(new GenerationEvent { Choice = 0, Embedding = elements, FinishReason = FinishReason.Length });
         End();
     }
 

@@ -19,6 +19,7 @@ public sealed class RateLimitTests
     [InlineData("/v1/chat/completions", $$"""{ {{Hi}},"stream":true}""")]
     [InlineData("/v1/completions", """{"prompt":["x","y"],"stream":true}""")]
     [InlineData("/v1/completions", """{"prompt":"x"}""")]
+    [InlineData("/v1/embeddings", """{"input":["x","y"]}""")]
     public async Task Post_TenantWithRates_IsToldHowTheyStand(string path, string body)
     {
         await using var daemon = await TestDaemon.StartAsync();

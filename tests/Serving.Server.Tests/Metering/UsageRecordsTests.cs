@@ -46,6 +46,19 @@ public sealed class UsageRecordsTests : IDisposable
     }
 
     [Fact]
+    public async Task Embeddings_OfManyInputs_AreOneRecord()
+    {
+        var records = await RecordAsync(async daemon =>
+        {
+            Assert.Equal(200, (await daemon.PostAsync("/v1/embeddings", $$"""{"input":[{{string.Join(',', Enumerable.Repeat("\"x\"", 40))}}]}""")).Code);
+            Assert.Equal(400, (await daemon.PostAsync("/v1/embeddings", """{"input":["x",""]}""")).Code);
+        });
+
+        Assert.Equal([(120, 0, 80, "completed"), (3, 0, 2, "invalid_request")], records.Select(record => (record.PromptTokens, record.CompletionTokens, record.CachedTokens, record.Outcome)));
+        Assert.All(records, record => Assert.Equal(("/v1/embeddings", null), (record.Endpoint, record.FinishReasons)));
+    }
+
+    [Fact]
     public async Task Stream_ClientGoesAway_CountsWhatItWasSent()
     {
         var records = await RecordAsync(async daemon =>

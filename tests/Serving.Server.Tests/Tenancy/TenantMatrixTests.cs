@@ -12,6 +12,7 @@ public sealed class TenantMatrixTests
         ("POST", "/v1/chat/completions", """{"model":"MODEL","messages":[{"role":"user","content":"x"}]}"""),
         ("POST", "/v1/chat/completions", """{"model":"MODEL","stream":true,"messages":[{"role":"user","content":"x"}]}"""),
         ("POST", "/v1/completions", """{"model":"MODEL","prompt":"x"}"""),
+        ("POST", "/v1/embeddings", """{"model":"MODEL","input":"x"}"""),
         ("POST", "/tokenize", """{"model":"MODEL","prompt":"x"}"""),
         ("POST", "/detokenize", """{"model":"MODEL","tokens":[1]}"""),
         ("GET", "/v1/models/MODEL", ""),

@@ -22,6 +22,7 @@ internal sealed class Workload
     private readonly SchemaLibrary _schemas;
     private readonly Prng _imports;
     private readonly Prng _constraints;
+    private readonly Prng _embeddings;
     private readonly Zipf? _popularity;
     private readonly Tenant[] _tenants;
     private bool _burst = true;
@@ -34,6 +35,7 @@ internal sealed class Workload
         _schemas = schemas;
         _imports = new Prng(settings.Seed, Streams.Imports);
         _constraints = new Prng(settings.Seed, Streams.Constraints);
+        _embeddings = new Prng(settings.Seed, Streams.Embeddings);
         _settings = settings;
         _catalog = catalog;
         _random = new Prng(settings.Seed, Streams.Arrivals);
@@ -89,8 +91,18 @@ internal sealed class Workload
             Priority = _random.Chance(_settings.Priorities) ? _random.Between(-2, 2) : 0,
             Deadline = _random.Chance(_settings.Faults.Deadline) ? now + (_random.Spread(1, 200) * 1000L) : long.MaxValue,
         };
-        return Track(_imports.Chance(_settings.Imports) && !score ? WithImports(request) : request, name, sampling.MaxTokens);
+        request = _imports.Chance(_settings.Imports) && !score ? WithImports(request) : request;
+        request = _embeddings.Chance(_settings.EmbedPrompt) ? ToEmbed(request) : request;
+        return Track(request, name, request.Sampling.MaxTokens);
     }
+
+    private static Request ToEmbed(Request request) => request with
+    {
+        EmbedPrompt = true,
+        ScorePrompt = false,
+        Choices = 1,
+        Sampling = request.Sampling with { MaxTokens = 0, IsConstrained = false },
+    };
 
     // The prompt becomes what follows the schema; sometimes its first tokens are arguments that lie in a gap before the schema's end.
     private Request WithImports(Request request)

@@ -18,6 +18,15 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
     }
 
     /// <inheritdoc/>
+    public override void OnEmbedded(World world, SequenceTrack track, int hidden)
+    {
+        if (world.Device.Oldest.Hidden[hidden] != track.Oracle.State)
+        {
+            throw Violated($"{track.Owner.Request.Id.Value} is embedded by hidden state {hidden} of {world.Device.Oldest.Hidden.Count}, which is not that of its prompt");
+        }
+    }
+
+    /// <inheritdoc/>
     public override void OnFinished(World world, SequenceTrack track, FinishReason reason, int? stopToken, RequestError? error)
     {
         var name = $"{track.Owner.Request.Id.Value}.{track.Choice}";
@@ -36,6 +45,11 @@ internal sealed class AnswersOfOracle() : Invariant("10 answers of the oracle")
         if (track.Owner.Request.ScorePrompt && track.Choice == 0 && track.Scored != track.Owner.Request.Prompt.Count - 1)
         {
             throw Violated($"{name} ends with {track.Scored} of {track.Owner.Request.Prompt.Count} prompt tokens scored");
+        }
+
+        if (track.Owner.Request.EmbedPrompt && track.Embedded == 0)
+        {
+            throw Violated($"{name} ends without its embedding");
         }
     }
 

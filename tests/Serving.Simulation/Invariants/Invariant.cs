@@ -46,6 +46,11 @@ internal abstract class Invariant(string name)
     {
     }
 
+    /// <summary>The hidden state of a prompt's last token came.</summary>
+    public virtual void OnEmbedded(World world, SequenceTrack track, int hidden)
+    {
+    }
+
     /// <summary>A terminal event came.</summary>
     public virtual void OnFinished(World world, SequenceTrack track, FinishReason reason, int? stopToken, RequestError? error)
     {

@@ -32,6 +32,15 @@ internal sealed class OneTerminalEvent() : Invariant("09 one terminal event")
     }
 
     /// <inheritdoc/>
+    public override void OnEmbedded(World world, SequenceTrack track, int hidden)
+    {
+        if (track.Ended || !track.Owner.Request.EmbedPrompt)
+        {
+            throw Violated($"{track.Owner.Request.Id.Value}.{track.Choice} is embedded{(track.Ended ? " after its end" : ", which nobody asked for")}");
+        }
+    }
+
+    /// <inheritdoc/>
     public override void OnFinished(World world, SequenceTrack track, FinishReason reason, int? stopToken, RequestError? error)
     {
         if (track.Ended)

@@ -155,7 +155,9 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
         var planned = plan.Sequences[output.SequenceIndex];
         var ordinal = planned.FirstOrdinal + output.Row - planned.FirstRow;
         var prompt = planned.Sequence.Request.Prompt;
-        var right = output.TargetToken >= 0
+        var right = output.Hidden >= 0
+            ? planned.Sequence.Request.EmbedPrompt && ordinal + 1 == prompt.Count && prompt[ordinal] == output.TargetToken
+            : output.TargetToken >= 0
             ? ordinal + 1 < prompt.Count && prompt[ordinal + 1] == output.TargetToken
             : ordinal + 1 - prompt.Count == output.OutputIndex && output.OutputIndex >= 0;
         if (!right)

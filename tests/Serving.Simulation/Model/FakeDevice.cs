@@ -147,6 +147,11 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
                 cursor.Skip(1);
             }
 
+            if (output.Hidden >= 0)
+            {
+                flight.GiveHidden(output.Hidden, state);
+            }
+
             flight.Tokens[index] = output.TargetToken >= 0 ? output.TargetToken
                 : flight.Late.Contains(index) && !flight.Masked.Contains(index) ? Unmasked
                 : Sample(state, adapter, flight.Counts[index] + PendingCount(plan.TokenIds[output.Row], sequence.Sequence), sequence.Sequence, output.OutputIndex);

@@ -8,6 +8,7 @@ internal sealed class Flight
 {
     private int[] _tokens = new int[64];
     private ulong[] _counts = new ulong[64];
+    private readonly List<ulong> _hidden = [];
 
     /// <summary>The plan; null while this flight is idle.</summary>
     public StepPlan? Plan { get; private set; }
@@ -30,11 +31,26 @@ internal sealed class Flight
     /// <summary>By output, what penalties count: the tokens that its sequence had when the plan took off. A token pending then is not among them.</summary>
     public ReadOnlySpan<ulong> Counts => _counts.AsSpan(0, Plan!.Outputs.Length);
 
+    /// <summary>The states of the outputs whose hidden state was asked for, in the plan's order.</summary>
+    public IReadOnlyList<ulong> Hidden => _hidden;
+
+    /// <summary>Gives a hidden state back.</summary>
+    public void GiveHidden(int place, ulong state)
+    {
+        if (place != _hidden.Count)
+        {
+            throw new InvalidOperationException($"hidden state {place} is asked for after {_hidden.Count}");
+        }
+
+        _hidden.Add(state);
+    }
+
     /// <summary>Starts a flight.</summary>
     public void Begin(StepPlan plan)
     {
         Plan = plan;
         Forwarded = Executed = false;
+        _hidden.Clear();
         Late = plan.LateOutputs.ToArray();
         Masked = Late.Length == 0 ? [] : null;
         if (_tokens.Length < plan.Outputs.Length)

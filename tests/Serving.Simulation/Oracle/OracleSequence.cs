@@ -45,6 +45,9 @@ internal sealed class OracleSequence
     /// <summary>What must happen next.</summary>
     public Expected Next { get; private set; }
 
+    /// <summary>What the model has made of the tokens so far.</summary>
+    public ulong State => _state;
+
     /// <summary>Tokens of the answer so far.</summary>
     public int OutputCount => _count - _request.Prompt.Count;
 

@@ -32,6 +32,9 @@ internal sealed class SequenceTrack(SimRequest owner, int choice, OracleSequence
     /// <summary>Prompt tokens scored.</summary>
     public int Scored { get; set; }
 
+    /// <summary>Times its last prompt token's hidden state came.</summary>
+    public int Embedded { get; set; }
+
     /// <summary>Whether its terminal event came.</summary>
     public bool Ended { get; set; }
 

@@ -87,6 +87,20 @@ internal sealed class Recorder(World world, FakeLoader loader, Invariant[] invar
     }
 
     /// <inheritdoc/>
+    public void OnPromptEmbedded(Sequence sequence, int hidden)
+    {
+        var track = World.TrackOf(sequence);
+        world.Trace.Add(TraceKind.Embedded, track.Owner.Request.Id.Value, track.Choice, hidden);
+        foreach (var invariant in invariants)
+        {
+            invariant.OnEmbedded(world, track, hidden);
+        }
+
+        track.Embedded++;
+        world.Marks.Hit(track.Embedded == 1 ? Mark.Embedded : Mark.EmbeddedAgain);
+    }
+
+    /// <inheritdoc/>
     public void OnFinished(Sequence sequence, FinishReason reason, int? stopToken, RequestError? error)
     {
         var track = World.TrackOf(sequence);

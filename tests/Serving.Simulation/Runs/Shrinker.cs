@@ -28,6 +28,7 @@ internal static class Shrinker
         static settings => settings with { Depth = 0 },
         static settings => settings with { Choices = 0 },
         static settings => settings with { ScorePrompt = 0 },
+        static settings => settings with { EmbedPrompt = 0 },
         static settings => settings with { History = 0 },
         static settings => settings with { StopStrings = 0 },
         static settings => settings with { Priorities = 0 },

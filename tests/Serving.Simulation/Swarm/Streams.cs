@@ -71,4 +71,7 @@ internal static class Streams
 
     /// <summary>What is guessed.</summary>
     public const ulong Drafts = 23;
+
+    /// <summary>Drawing how many requests are to embed, and which are.</summary>
+    public const ulong Embeddings = 24;
 }

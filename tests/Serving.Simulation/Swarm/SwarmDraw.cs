@@ -55,6 +55,7 @@ internal static class SwarmDraw
         settings = WithHangs(settings, new Prng(seed, Streams.Hangs));
         settings = WithConstraints(settings, new Prng(seed, Streams.ConstraintSettings));
         settings = WithDrafts(settings, new Prng(seed, Streams.DraftSettings));
+        settings = WithEmbeddings(settings, new Prng(seed, Streams.Embeddings));
         settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
         return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
@@ -94,6 +95,10 @@ internal static class SwarmDraw
     private static SwarmSettings WithDrafts(SwarmSettings settings, Prng random) => random.Chance(0.5)
         ? settings
         : settings with { MaxDrafts = random.Spread(1, 20), DraftAccuracy = random.Unit() };
+
+    private static SwarmSettings WithEmbeddings(SwarmSettings settings, Prng random) => random.Chance(0.5)
+        ? settings
+        : settings with { EmbedPrompt = random.Unit() * 0.4 };
 
     // A quarter of the seeds, so that most runs keep the load that they are drawn for.
     private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with

@@ -87,6 +87,9 @@ internal sealed record SwarmSettings
     /// <summary>Share of requests that score their prompt.</summary>
     public double ScorePrompt { get; init; } = 0.05;
 
+    /// <summary>Share of requests to embed their prompt.</summary>
+    public double EmbedPrompt { get; init; }
+
     /// <summary>Share of requests with penalties.</summary>
     public double History { get; init; } = 0.1;
 

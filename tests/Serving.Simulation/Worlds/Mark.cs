@@ -51,6 +51,12 @@ internal enum Mark
     /// <summary>It lost its pages while that plan was in flight.</summary>
     WithdrawnPreempted,
 
+    /// <summary>A prompt was embedded.</summary>
+    Embedded,
+
+    /// <summary>It was again, as its pages had been taken while the plan was in flight.</summary>
+    EmbeddedAgain,
+
     /// <summary>Cancelled in the queue.</summary>
     CancelledWaiting,
 

@@ -21,6 +21,9 @@ internal enum TraceKind : byte
     /// <summary>Request, choice, ordinal.</summary>
     Scored,
 
+    /// <summary>Request, choice, number among the plan's hidden states.</summary>
+    Embedded,
+
     /// <summary>Request, choice, reason × 256 + error + 1.</summary>
     Finished,
 

@@ -167,6 +167,7 @@ internal unsafe struct NativeStep
     public int PenaltyCount;
     public int BiasCount;
     public int MaskWordCount;
+    public int HiddenCount;
     public int* TokenIds;
     public int* Positions;
     public int* AppendPages;
@@ -179,6 +180,7 @@ internal unsafe struct NativeStep
     public PenaltyToken* Penalties;
     public TokenBias* Biases;
     public uint* Masks;
+    public int* Hidden;
 }
 
 /// <summary>srv_outputs: pinned arrays of a <see cref="StepOutputs"/>.</summary>
@@ -192,4 +194,5 @@ internal unsafe struct NativeOutputs
     public int* TopIds;
     public float* TopLogprobs;
     public float* Logits;
+    public float* Hidden;
 }

@@ -34,7 +34,7 @@ internal sealed class StepRunner : IDisposable
         _program = program;
         _stream = stream;
         _writer = new StepWriter(context.Program, context.Layout, context.ResidentBlocks, context.AttentionPieces);
-        _turns = [new StepTurn(context.Layout, context.Memory, stream.Context), new StepTurn(context.Layout, context.Memory, stream.Context)];
+        _turns = [Turn(), Turn()];
         _graphs = records ? new StepGraphs(program.Works, stream, Math.Min(context.Layout.Limits.MaxSequences, context.Layout.Limits.MaxOutputs)) : null;
         _logits = context.Program.Ops.OfType<SampleOp>().Select(op => context.Memory.Buffers[op.Input]).FirstOrDefault();
     }
@@ -105,6 +105,8 @@ internal sealed class StepRunner : IDisposable
             turn.Dispose();
         }
     }
+
+    private StepTurn Turn() => new(_context.Program, _context.Layout, _context.Memory, _stream.Context);
 
     private StepTurn Newest => _turns[(_begun + _turns.Length - 1) % _turns.Length];
 

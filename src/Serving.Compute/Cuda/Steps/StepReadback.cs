@@ -1,5 +1,7 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Memory;
+using Serving.Compute.Numerics;
+using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cuda.Steps;
@@ -15,12 +17,20 @@ internal sealed class StepReadback : IDisposable
     private readonly CudaPinnedBuffer _logprobs;
     private readonly CudaPinnedBuffer _topIds;
     private readonly CudaPinnedBuffer _topLogprobs;
+    private readonly CudaPinnedBuffer? _hidden;
+    private readonly CudaDeviceBuffer? _hiddenRows;
+    private readonly int _hiddenSize;
     private CudaPinnedBuffer? _logits;
     private bool _hasLogprobs;
     private int _count;
+    private int _hiddenCount;
 
     /// <summary>Takes pinned memory for the largest step.</summary>
-    public StepReadback(StepMemory memory, StepLimits limits, CudaContext context)
+    /// <param name="memory">Where results lie.</param>
+    /// <param name="program">The model.</param>
+    /// <param name="limits">The largest step.</param>
+    /// <param name="context">The device.</param>
+    public StepReadback(StepMemory memory, ModelProgram program, StepLimits limits, CudaContext context)
     {
         _memory = memory;
         _context = context;
@@ -28,6 +38,12 @@ internal sealed class StepReadback : IDisposable
         _logprobs = CudaPinnedBuffer.Allocate(context, (long)limits.MaxOutputs * sizeof(float));
         _topIds = CudaPinnedBuffer.Allocate(context, (long)limits.MaxOutputs * SampleRow.MaxTopLogprobs * sizeof(int));
         _topLogprobs = CudaPinnedBuffer.Allocate(context, (long)limits.MaxOutputs * SampleRow.MaxTopLogprobs * sizeof(float));
+        if (program.LogitsInput >= 0)
+        {
+            _hiddenSize = program.Buffers[program.LogitsInput].Columns;
+            _hiddenRows = memory.Buffers[program.LogitsInput];
+            _hidden = CudaPinnedBuffer.Allocate(context, (long)limits.MaxSequences * _hiddenSize * sizeof(ushort));
+        }
     }
 
     /// <summary>Queues the copies.</summary>
@@ -37,6 +53,7 @@ internal sealed class StepReadback : IDisposable
     public void Queue(StepInputs inputs, CudaDeviceBuffer? logits, CudaStream stream)
     {
         _count = inputs.OutputCount;
+        _hiddenCount = inputs.HiddenOutputCount;
         if (_count == 0)
         {
             return;
@@ -51,6 +68,7 @@ internal sealed class StepReadback : IDisposable
             _memory.TopLogprobs.CopyToAsync(0, _topLogprobs, 0, (long)_count * SampleRow.MaxTopLogprobs * sizeof(float), stream);
         }
 
+        QueueHidden(inputs.HiddenOutputs, stream);
         if (logits is not null)
         {
             _logits ??= CudaPinnedBuffer.Allocate(_context, logits.Bytes);
@@ -70,6 +88,7 @@ internal sealed class StepReadback : IDisposable
             _topLogprobs.Span<float>(0, top).CopyTo(outputs.TopLogprobs);
         }
 
+        ReadHidden(outputs);
         if (outputs.Logits is not null && _logits is not null)
         {
             var stride = Strides.Of(vocabulary);
@@ -87,7 +106,31 @@ internal sealed class StepReadback : IDisposable
         _logprobs.Dispose();
         _topIds.Dispose();
         _topLogprobs.Dispose();
+        _hidden?.Dispose();
         _logits?.Dispose();
+    }
+
+    // Row by row: few outputs of a step are embeddings, and their rows lie apart.
+    private void QueueHidden(ReadOnlySpan<int> hidden, CudaStream stream)
+    {
+        var bytes = (long)_hiddenSize * sizeof(ushort);
+        for (var i = 0; i < hidden.Length; i++)
+        {
+            _hiddenRows!.CopyToAsync((long)hidden[i] * Strides.Of(_hiddenSize) * sizeof(ushort), _hidden!, i * bytes, bytes, stream);
+        }
+    }
+
+    private void ReadHidden(StepOutputs outputs)
+    {
+        // Ranks that compute the same rows have no room for them.
+        if (_hiddenCount > 0 && outputs.Hidden.Length > 0)
+        {
+            var elements = _hidden!.Span<ushort>(0, _hiddenCount * _hiddenSize);
+            for (var i = 0; i < elements.Length; i++)
+            {
+                outputs.Hidden[i] = BFloat16Bits.ToSingle(elements[i]);
+            }
+        }
     }
 
     private static bool HasLogprobs(StepInputs inputs)

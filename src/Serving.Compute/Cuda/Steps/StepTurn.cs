@@ -1,5 +1,6 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Memory;
+using Serving.Compute.Programs;
 using Serving.Compute.Steps;
 
 namespace Serving.Compute.Cuda.Steps;
@@ -15,10 +16,10 @@ internal sealed class StepTurn : IDisposable
     private const int Polls = 32;
 
     /// <summary>Takes the memory.</summary>
-    public StepTurn(StepLayout layout, StepMemory memory, CudaContext context)
+    public StepTurn(ModelProgram program, StepLayout layout, StepMemory memory, CudaContext context)
     {
         Block = CudaPinnedBuffer.Allocate(context, layout.Bytes);
-        Readback = new StepReadback(memory, layout.Limits, context);
+        Readback = new StepReadback(memory, program, layout.Limits, context);
         Ended = CudaEvent.Create(context, blocking: true);
     }
 

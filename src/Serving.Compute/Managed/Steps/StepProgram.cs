@@ -26,6 +26,7 @@ internal sealed class StepProgram<TL, TV> : StepProgram
     private readonly AttentionTiles _attentionTiles;
     private readonly AttentionState[] _attention;
     private readonly OpWork[] _works;
+    private readonly int _logitsInput;
 
     /// <summary>Prepares every operation of the state's program.</summary>
     public StepProgram(StepState state)
@@ -45,6 +46,7 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         }
 
         _works = [.. state.Program.Ops.Select(Prepare)];
+        _logitsInput = state.Program.LogitsInput;
     }
 
     /// <inheritdoc/>
@@ -63,6 +65,7 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         }
 
         _state.End();
+        GiveHidden(inputs, outputs);
     }
 
     /// <inheritdoc/>
@@ -80,6 +83,16 @@ internal sealed class StepProgram<TL, TV> : StepProgram
 
         _linearTiles.Dispose();
         _state.Dispose();
+    }
+
+    private unsafe void GiveHidden(StepInputs inputs, StepOutputs outputs)
+    {
+        var hidden = inputs.HiddenOutputs;
+        for (var i = 0; i < hidden.Length; i++)
+        {
+            var buffer = _state.Buffers[_logitsInput];
+            new ReadOnlySpan<float>(buffer.Row(hidden[i]), buffer.Columns).CopyTo(outputs.Hidden.AsSpan(i * buffer.Columns));
+        }
     }
 
     private OpWork Prepare(ProgramOp op) => op switch

@@ -61,6 +61,7 @@ internal sealed class GgufConfig
         _json["max_position_embeddings"] = Required("context_length");
         _json["vocab_size"] = _header.Tensors.GetValueOrDefault(GgufNames.Embedding)?.Rows ?? throw new MalformedFileException($"the file has no tensor '{GgufNames.Embedding}'");
         _ = Key("vocab_size");
+        _ = Key("pooling_type"); // How embeddings are made, see GgufModel.
         var size = Metadata.Integer(Key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0);
         if ((Metadata.Integer(Key("attention.value_length")) ?? size) != size || (Metadata.Integer(Key("rope.dimension_count")) ?? size) != size)
         {

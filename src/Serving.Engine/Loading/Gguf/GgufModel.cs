@@ -11,6 +11,9 @@ namespace Serving.Engine.Loading.Gguf;
 /// <param name="Scheme">How most of its matrices are kept, for people; null where they are floats.</param>
 internal sealed record GgufModel(ModelConfig Config, GenerationConfig Generation, byte[] TokenizerText, byte[] TokenizerConfigText, string? Scheme)
 {
+    /// <summary>Why embeddings are not served as the model makes them; null where they are.</summary>
+    public string? EmbeddingRefusal { get; private init; }
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="ModelFormatException">It is unreadable, malformed, or asks for what is not supported.</exception>
     public static GgufModel Open(string path) => Guard(path, () =>
@@ -31,9 +34,10 @@ internal sealed record GgufModel(ModelConfig Config, GenerationConfig Generation
         }
 
         var vocabulary = new GgufVocabulary(header.Metadata);
-        var config = GgufConfig.Read(header, GgufFamily.Of(header.Metadata), vocabulary.Ends);
+        var family = GgufFamily.Of(header.Metadata);
+        var config = GgufConfig.Read(header, family, vocabulary.Ends);
         return vocabulary.Tokens.Count <= config.Shape.VocabularySize
-            ? new GgufModel(config, GgufSampling.Read(header.Metadata), TokenizerJson.Write(vocabulary), TokenizerJson.WriteConfig(vocabulary), SchemeOf(header))
+            ? new GgufModel(config, GgufSampling.Read(header.Metadata), TokenizerJson.Write(vocabulary), TokenizerJson.WriteConfig(vocabulary), SchemeOf(header)) { EmbeddingRefusal = PoolingRefusal(header.Metadata.Integer($"{family.Name}.pooling_type")) }
             : throw new MalformedFileException($"the file has {vocabulary.Tokens.Count} tokens and {config.Shape.VocabularySize} embeddings");
     }
 
@@ -49,6 +53,15 @@ internal sealed record GgufModel(ModelConfig Config, GenerationConfig Generation
             throw new ModelFormatException(e is MalformedFileException ? $"{Path.GetFileName(path)}: {e.Message}" : $"{Path.GetFileName(path)} cannot be read", e);
         }
     }
+
+    // llama.cpp's numbers: none is said of most models.
+    private static string? PoolingRefusal(long? type) => type switch
+    {
+        null or 0 or 3 => null,
+        1 => "pooling 'mean'",
+        2 => "pooling 'cls'",
+        _ => $"pooling of type {type}",
+    };
 
     /// <summary>The type that takes the most bytes, if it is not a float's.</summary>
     private static string? SchemeOf(GgufHeader header)
