@@ -68,6 +68,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<HealthEndpoints>()
         .AddSingleton<MetricsEndpoints>()
         .AddSingleton<StatusEndpoint>()
+        .AddSingleton<RequestOpening>()
         .AddSingleton<ChatCompletionsEndpoint>()
         .AddSingleton<ResponsesEndpoint>()
         .AddSingleton<CompletionsEndpoint>()

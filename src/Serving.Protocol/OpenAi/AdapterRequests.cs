@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /v1/load_lora_adapter</c>.</summary>
-public sealed record LoadAdapterRequest
+public sealed record LoadAdapterRequest : IRequestBody
 {
     /// <summary>The adapter's name.</summary>
     public string? LoraName { get; init; }
@@ -21,7 +21,7 @@ public sealed record LoadAdapterRequest
 }
 
 /// <summary>Body of <c>POST /v1/unload_lora_adapter</c>.</summary>
-public sealed record UnloadAdapterRequest
+public sealed record UnloadAdapterRequest : IRequestBody
 {
     /// <summary>The adapter's name.</summary>
     public string? LoraName { get; init; }

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /v1/embeddings</c>.</summary>
-public sealed record EmbeddingRequest
+public sealed record EmbeddingRequest : IRequestBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }

@@ -7,7 +7,7 @@ namespace Serving.Protocol.OpenAi;
 /// What chat completions and completions have in common, as a client sends it (OpenAI's fields and vLLM's additions). Null is "not given";
 /// ranges are the engine's affair.
 /// </summary>
-public abstract record GenerationFields
+public abstract record GenerationFields : IRequestBody
 {
     /// <summary>The base model or an adapter; not given is the base.</summary>
     public string? Model { get; init; }

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /v1/prompt_schemas</c>: the schema in one of its two languages, and how it is kept.</summary>
-public sealed record PromptSchemaRequest
+public sealed record PromptSchemaRequest : IRequestBody
 {
     /// <summary>The schema as JSON: name, content, scaffolds.</summary>
     public JsonElement? Schema { get; init; }

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /tokenize</c>: a prompt or messages.</summary>
-public sealed record TokenizeRequest
+public sealed record TokenizeRequest : IRequestBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }
@@ -50,7 +50,7 @@ public sealed record TokenizeResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] IReadOnlyList<string>? TokenStrs);
 
 /// <summary>Body of <c>POST /detokenize</c>.</summary>
-public sealed record DetokenizeRequest
+public sealed record DetokenizeRequest : IRequestBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }

@@ -1,32 +1,22 @@
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
-using Serving.Server.Hosting;
-using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
 namespace Serving.Server.Http;
 
 /// <summary><c>POST /detokenize</c>: decodes token ids.</summary>
-internal sealed class DetokenizeEndpoint(EngineAccess access, RequestCounters counters)
+internal sealed class DetokenizeEndpoint(RequestOpening opening)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.TryEnter(out var engine, out var failure))
+        if (await opening.OpenAsync(context, OpenAiJson.Wire.DetokenizeRequest) is not { } opened)
         {
-            await context.WriteFailureAsync(failure);
             return;
         }
 
-        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.DetokenizeRequest);
-        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown)) is not null)
-        {
-            await context.WriteFailureAsync(failure!);
-            return;
-        }
-
-        counters.CountUnknownFields(unknown);
+        var (engine, body) = opened;
         if (body.Tokens is null)
         {
             await context.WriteFailureAsync(new RequestFailure(RequestError.InvalidRequest, "tokens: is missing.", "tokens"));

@@ -5,7 +5,6 @@ using Serving.Engine.PromptModules.Registry;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Hosting;
-using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
 namespace Serving.Server.Http;
@@ -14,25 +13,17 @@ namespace Serving.Server.Http;
 /// <c>/v1/prompt_schemas</c>: put, list, show and delete the caller's prompt schemas; public ones are an admin's to change. What is another's looks exactly like what is not
 /// there.
 /// </summary>
-internal sealed class PromptSchemasEndpoint(EngineAccess access, RequestCounters counters)
+internal sealed class PromptSchemasEndpoint(EngineAccess access, RequestOpening opening)
 {
     /// <summary>Creates or replaces one.</summary>
     public async Task PutAsync(HttpContext context)
     {
-        if (!access.TryEnter(out var engine, out var failure))
+        if (await opening.OpenAsync(context, OpenAiJson.Wire.PromptSchemaRequest) is not { } opened)
         {
-            await context.WriteFailureAsync(failure);
             return;
         }
 
-        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.PromptSchemaRequest);
-        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown)) is not null)
-        {
-            await context.WriteFailureAsync(failure!);
-            return;
-        }
-
-        counters.CountUnknownFields(unknown);
+        var (engine, body) = opened;
         var caller = ApiCaller.Of(context);
         var (schema, refused) = await engine.Schemas.PutAsync(caller.Tenant, caller.IsAdmin, ToUpload(body), context.RequestAborted);
         await (schema is null

@@ -1,32 +1,22 @@
 using Serving.Protocol.OpenAi;
 using Serving.Server.Configuration;
 using Serving.Server.Front;
-using Serving.Server.Hosting;
-using Serving.Server.Telemetry;
 
 namespace Serving.Server.Http;
 
 /// <summary><c>POST /v1/responses</c>: OpenAI's later API, without anything that has to be kept between requests.</summary>
-internal sealed class ResponsesEndpoint(EngineAccess access, RequestCounters counters, ServingOptions options, TimeProvider time)
+internal sealed class ResponsesEndpoint(RequestOpening opening, ServingOptions options, TimeProvider time)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.TryEnter(out var engine, out var failure))
+        if (await opening.OpenAsync(context, OpenAiJson.Wire.ResponseRequest, ResponseFields.Check) is not { } opened)
         {
-            await context.WriteFailureAsync(failure);
             return;
         }
 
-        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.ResponseRequest);
-        if (body is null || (failure = ResponseFields.Check(body, out var unknown)) is not null)
-        {
-            await context.WriteFailureAsync(failure!);
-            return;
-        }
-
-        counters.CountUnknownFields(unknown);
-        (var request, failure) = ResponseRequestMapper.Map(body, BlankRequest.For(context, engine));
+        var (engine, body) = opened;
+        var (request, failure) = ResponseRequestMapper.Map(body, BlankRequest.For(context, engine));
         if (failure is not null)
         {
             await context.WriteFailureAsync(failure);

@@ -1,32 +1,22 @@
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
-using Serving.Server.Hosting;
-using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
 namespace Serving.Server.Http;
 
 /// <summary><c>POST /tokenize</c>: encodes a prompt or a conversation as a request would.</summary>
-internal sealed class TokenizeEndpoint(EngineAccess access, RequestCounters counters)
+internal sealed class TokenizeEndpoint(RequestOpening opening)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.TryEnter(out var engine, out var failure))
+        if (await opening.OpenAsync(context, OpenAiJson.Wire.TokenizeRequest, static (TokenizeRequest body, out int unknown) => KnownFields.Check(body.Others, out unknown) ?? Check(body)) is not { } opened)
         {
-            await context.WriteFailureAsync(failure);
             return;
         }
 
-        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.TokenizeRequest);
-        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown) ?? Check(body)) is not null)
-        {
-            await context.WriteFailureAsync(failure!);
-            return;
-        }
-
-        counters.CountUnknownFields(unknown);
+        var (engine, body) = opened;
         GenerationPrompt prompt = body.Messages is { } messages
             ? new ChatPrompt(messages, ChatRequestMapper.Given(body.Tools), body.AddGenerationPrompt ?? true, body.ChatTemplateKwargs) { ReasoningEffort = body.ReasoningEffort }
             : new TextPrompt(body.Prompt!);

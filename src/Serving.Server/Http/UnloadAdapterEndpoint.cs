@@ -1,32 +1,22 @@
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
-using Serving.Server.Hosting;
-using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
 namespace Serving.Server.Http;
 
 /// <summary><c>POST /v1/unload_lora_adapter</c>.</summary>
-internal sealed class UnloadAdapterEndpoint(EngineAccess access, RequestCounters counters)
+internal sealed class UnloadAdapterEndpoint(RequestOpening opening)
 {
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.TryEnter(out var engine, out var failure))
+        if (await opening.OpenAsync(context, OpenAiJson.Wire.UnloadAdapterRequest) is not { } opened)
         {
-            await context.WriteFailureAsync(failure);
             return;
         }
 
-        (var body, failure) = await JsonBody.ReadAsync(context, OpenAiJson.Wire.UnloadAdapterRequest);
-        if (body is null || (failure = KnownFields.Check(body.Others, out var unknown)) is not null)
-        {
-            await context.WriteFailureAsync(failure!);
-            return;
-        }
-
-        counters.CountUnknownFields(unknown);
+        var (engine, body) = opened;
         if (string.IsNullOrEmpty(body.LoraName))
         {
             await context.WriteFailureAsync(new RequestFailure(RequestError.InvalidRequest, "lora_name: is missing.", "lora_name"));
@@ -34,7 +24,7 @@ internal sealed class UnloadAdapterEndpoint(EngineAccess access, RequestCounters
         }
 
         var caller = ApiCaller.Of(context);
-        failure = await engine.UnloadAdapterAsync(caller.Tenant, caller.IsAdmin, body.LoraName, context.RequestAborted);
+        var failure = await engine.UnloadAdapterAsync(caller.Tenant, caller.IsAdmin, body.LoraName, context.RequestAborted);
         await (failure is not null
             ? context.WriteFailureAsync(failure)
             : context.WriteTextAsync($"Success: LoRA adapter '{body.LoraName}' removed successfully."));
