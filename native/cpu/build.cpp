@@ -63,7 +63,8 @@ bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool writes = op.kind == SRV_OP_SAMPLE || op.kind == SRV_OP_ROUTE || indexes(op.output, program.buffer_count);
     const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_RMS_NORM || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
-    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_COMBINE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias)
+    const bool sinks = op.kind != SRV_OP_ATTENTION || op.weight < 0 || (optional(op.weight) && program.weights[op.weight].kind == 2 && program.weights[op.weight].columns == program.head_count);
+    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_COMBINE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
         && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
 }
@@ -78,8 +79,9 @@ bool mixture_is_valid(const srv_program& program, const srv_op& op) {
     case SRV_OP_COMBINE: return any && rows_of(op.input) == 2 && rows_of(op.output) == 0 && program.buffers[op.input].columns == program.buffers[op.output].columns;
     case SRV_OP_LINEAR: {
         const bool per_choice = rows_of(op.input) == 2;
-        return per_choice == (rows_of(op.output) == 2) && program.weights[op.weight].experts == (per_choice ? program.expert_count : 1)
-            && (!per_choice || (op.slice_count == 0 && op.bias < 0));
+        const int experts = per_choice ? program.expert_count : 1;
+        const bool biased = op.bias < 0 || (program.weights[op.bias].experts == experts && (!per_choice || program.weights[op.bias].columns == program.weights[op.weight].rows));
+        return per_choice == (rows_of(op.output) == 2) && program.weights[op.weight].experts == experts && biased && (!per_choice || op.slice_count == 0);
     }
     case SRV_OP_GATE_MUL: return rows_of(op.input) == rows_of(op.output);
     default: return op.kind == SRV_OP_EMBED || rows_of(op.input) != 2;
@@ -113,7 +115,8 @@ bool program_is_valid(const srv_program& program) {
     for (int i = 0; i < program.weight_count; i++) {
         const srv_weight& weight = program.weights[i];
         const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : SRV_FORMAT_INT4;
-        const bool shared = weight.experts == 1 || (weight.experts > 1 && weight.kind == 0 && weight.rows % weight.experts == 0);
+        const int shares = weight.kind == 2 ? weight.columns : weight.rows;
+        const bool shared = weight.experts == 1 || (weight.experts > 1 && weight.kind != 1 && shares % weight.experts == 0);
         if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most || !shared) {
             return false;
         }

@@ -58,7 +58,7 @@ enum {
 enum { SRV_LINEAR_ROUND = 0, SRV_LINEAR_KEEP = 1, SRV_LINEAR_ACCUMULATE = 2 };
 
 /* What a gate goes through: Serving.Compute.Programs.GateActivation. */
-enum { SRV_GATE_SILU = 0, SRV_GATE_GELU = 1 };
+enum { SRV_GATE_SILU = 0, SRV_GATE_GELU = 1, SRV_GATE_SWIGLU_OAI = 2 };
 
 /* ---- elements of arrays: the structs of Serving.Compute/Steps as they are ---- */
 
@@ -188,6 +188,8 @@ typedef struct srv_silu_mul_params {
     srv_address row_count; /* int */
     int columns, input_stride, output_stride;
     int activation;        /* SRV_GATE_... */
+    float limit;           /* of SRV_GATE_SWIGLU_OAI */
+    int reserved;
 } srv_silu_mul_params;
 
 /* srv_sum_planes: output[row] = the sum of the planes' rows, planes ascending; added to what the output holds where accumulate is 1. Rows are read and written up to
@@ -271,7 +273,7 @@ typedef struct srv_rope_append_params {
 /*
  * Attention; items of one launch come from one list. The second grid dimension is the kv head (grid.y = kv_head_count), but srv_attention_decode takes items and
  * heads in one (grid.y = 1).
- *   srv_attention_plain    any head size up to 256, any number of rows per item, windows and caps; 128 threads, 2,048 bytes of shared memory
+ *   srv_attention_plain    any head size up to 256, any number of rows per item, windows, caps and sinks; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
  *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 384 threads, SRV_ATTENTION_WGMMA_SHARED bytes
@@ -291,6 +293,7 @@ typedef struct srv_attention_params {
     srv_address item_range;   /* srv_range */
     srv_address states;       /* float [states][head_count][4 + head_size]: maximum, sum, two unused, unnormalised output */
     srv_address row_count;    /* int */
+    srv_address sinks;        /* bf16 [head_count] or 0: logits that join the softmax of every row behind its last split. srv_attention_plain and srv_attention_merge only */
     int layer, head_count, kv_head_count, head_size, query_stride, output_stride;
     float scale;
     int window;               /* ordinals that a row sees, its own the last; 0 for all. srv_attention_plain only */
@@ -350,7 +353,7 @@ typedef struct srv_dispatch_params {
 } srv_dispatch_params;
 
 /*
- * output[place] = input weight[expert of the place]^T, rounded or kept; input is the place's, or where by_row is 1 that of the row whose choice it is. With an activation, output is
+ * output[place] = input weight[expert of the place]^T + bias[expert], rounded or kept; input is the place's, or where by_row is 1 that of the row whose choice it is. With an activation, output is
  * round(activation(gate) * up) of the rounded halves [gate | up] of the expert's outputs, half as wide.
  *   srv_experts_few  tiles of at most SRV_EXPERT_FEW_ROWS places; 256 threads, SRV_EXPERTS_FEW_SHARED bytes, persistent: two blocks per multiprocessor
  *   srv_experts      tiles of at most SRV_EXPERT_ROWS places; 256 threads, SRV_EXPERTS_SHARED bytes, persistent: a block per multiprocessor
@@ -359,6 +362,7 @@ typedef struct srv_dispatch_params {
 typedef struct srv_experts_params {
     srv_mixture mixture;
     srv_address weight; /* bf16 [expert_count][outputs, weight_stride] */
+    srv_address bias;   /* bf16 [expert_count][outputs] or 0 */
     srv_address input;  /* bf16 [choices or rows, input_stride] */
     srv_address output; /* bf16 (ROUND) or float (KEEP) [choices, output_stride] */
     int outputs, inputs; /* of one expert */
@@ -366,6 +370,8 @@ typedef struct srv_experts_params {
     int by_row;
     int mode;           /* SRV_LINEAR_ROUND or SRV_LINEAR_KEEP */
     int activation;     /* SRV_GATE_..., or -1 for none */
+    float limit;        /* of SRV_GATE_SWIGLU_OAI */
+    int reserved;
 } srv_experts_params;
 
 /* srv_combine: output[row] += the sum over the row's choices, in their order, of weight * input[place]. Rows are read and written up to the next multiple of four
@@ -419,7 +425,7 @@ typedef struct srv_shrink_params {
  *                            ceil(output width / 256)); the slices, where there are any, cover all columns
  *   srv_lora_expand          the delta alone, float [rows, output_stride], of tiles whose adapter has the slice; product, bias and mode are not used;
  *                            128 threads, SRV_FINISH_SHARED bytes, a block per tile and 512 columns of a slice
- *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what gate mul makes of the rounded end, bf16 [rows, output_stride]; mode is SRV_GATE_...;
+ *   srv_finish_silu_mul      gate_up only (two slices of columns / 2 each): what gate mul makes of the rounded end, bf16 [rows, output_stride]; mode is SRV_GATE_SILU or SRV_GATE_GELU;
  *                            256 threads, SRV_FINISH_SILU_SHARED bytes, a block per tile and 256 columns of the output
  *   srv_finish_silu_mul_rows the same of rows one by one, whose deltas are there; 128 threads, no shared memory, a block per row and 512 columns of the output
  */

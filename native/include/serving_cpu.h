@@ -83,17 +83,17 @@ typedef struct srv_op {
     int32_t kind;
     int32_t input;
     int32_t output;
-    int32_t weight;
+    int32_t weight;      /* of attention: a vector of sinks, a logit per query head, or -1 */
     int32_t bias;        /* weight index or -1 */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh; route: 1 if the choices' weights add up to 1 */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; route: 1 if the choices' weights add up to 1 */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
     float epsilon;
     float scale;         /* of embeddings, of scores */
-    float cap;           /* bound of scores or logits, cap * tanh(x / cap); 0 for none */
+    float cap;           /* bound of scores or logits, cap * tanh(x / cap), 0 for none; of a gate of mode 2: its limit */
     int32_t window;      /* ordinals that a row attends to, its own the last; 0 for all */
     int32_t table;       /* rotary table */
 } srv_op;
@@ -110,7 +110,7 @@ typedef struct srv_weight {
     int32_t kind;   /* 0 matrix, 1 embedding, 2 vector */
     int32_t format; /* srv_format; a vector's is bf16 */
     float offset;   /* added to a vector's elements as they are loaded, unrounded */
-    int32_t experts; /* matrices one behind the other, of rows / experts rows each; above 1 the Linear's input and output have a row per choice */
+    int32_t experts; /* matrices one behind the other, of rows / experts rows each; above 1 the Linear's input and output have a row per choice. Of a vector: biases of columns / experts each */
 } srv_weight;
 
 typedef struct srv_slice {

@@ -231,16 +231,28 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
     }
 }
 
+// What an output is multiplied by: 1 / the softmax's denominator. A sink of the head joins that behind the last split, like a token whose value is nothing.
+SRV_INLINE float output_scale(const float* sinks, int head, float maximum, float sum) {
+    if (sinks == nullptr) {
+        return 1.0f / sum;
+    }
+
+    const float top = sinks[head] > maximum ? sinks[head] : maximum;
+    const float kept = exponential(maximum - top);
+    return kept / (sum * kept + exponential(sinks[head] - top));
+}
+
 static void write_attention(const Engine& engine, const StepJob& job, const srv_op& op, const AttentionTask& task, const AttentionState& state) {
     const Buffer& output = engine.buffers[op.output];
     const int head_size = engine.program.head_size;
     const int first_row = job.step->sequences[task.sequence].first_row;
+    const float* sinks = op.weight < 0 ? nullptr : vector_weight(engine, op.weight);
     for (int r = 0; r < task.row_count; r++) {
         const int packed = task.first_row + r;
         const int64_t row = first_row + packed / engine.group;
         const int head = task.kv_head * engine.group + packed % engine.group;
         Activation* to = reinterpret_cast<Activation*>(output.data) + row * output.stride + head * head_size;
-        const Vector scale = splat(1.0f / state.sum[r]);
+        const Vector scale = splat(output_scale(sinks, head, state.maximum[r], state.sum[r]));
         for (int d = 0; d < head_size; d += kLanes) {
             const Vector value = mul(load(state.output + r * output_width(engine) + d), scale);
             if (head_size - d >= kLanes) {

@@ -126,6 +126,7 @@ static void linear_of_experts(const LinearCall& call, int worker) {
             LinearCall expert = call;
             expert.first_row = starts[e];
             expert.rows = starts[e + 1] - starts[e];
+            expert.bias = call.bias == nullptr ? nullptr : call.bias + static_cast<int64_t>(e) * weight.expert_rows;
             linear_panels(expert, e * weight.expert_panels + first, e * weight.expert_panels + last);
         }
     }

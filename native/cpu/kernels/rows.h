@@ -113,11 +113,19 @@ SRV_INLINE Vector gate_times(Vector gate, Vector z, Vector up) {
 }
 
 struct Silu {
-    SRV_INLINE Vector times(Vector gate, Vector up) { return gate_times(gate, gate, up); }
+    SRV_INLINE Vector times(Vector gate, Vector up, float) { return gate_times(gate, gate, up); }
+};
+
+// GELU by σ(1.702 x) of a gate that is bounded from above, times up, bounded on both sides, + 1.
+struct SwigluOai {
+    SRV_INLINE Vector times(Vector gate, Vector up, float limit) {
+        const Vector bounded = smaller(gate, splat(limit));
+        return gate_times(bounded, mul(bounded, splat(1.702f)), add(smaller(larger(up, splat(-limit)), splat(limit)), splat(1.0f)));
+    }
 };
 
 struct Gelu {
-    SRV_INLINE Vector times(Vector gate, Vector up) {
+    SRV_INLINE Vector times(Vector gate, Vector up, float) {
         const Vector cubic = mul(mul(mul(gate, gate), splat(0.044715f)), gate);
         return gate_times(gate, mul(add(gate, cubic), splat(1.5957691216f)), up);
     }
@@ -141,12 +149,12 @@ static void gate_mul(const Engine& engine, const srv_op& op, int rows, int worke
         Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
         int k = first;
         for (; k + kLanes <= end; k += kLanes) {
-            store_rounded(y + k, Gate::times(load_activation(gate + k), load_activation(up + k)));
+            store_rounded(y + k, Gate::times(load_activation(gate + k), load_activation(up + k), op.cap));
         }
 
         if (k < end) {
             // The row's padding makes whole vectors readable; only the row's own columns are written.
-            store_rounded_first(y + k, Gate::times(load_activation(gate + k), load_activation(up + k)), end - k);
+            store_rounded_first(y + k, Gate::times(load_activation(gate + k), load_activation(up + k), op.cap), end - k);
         }
     }
 }

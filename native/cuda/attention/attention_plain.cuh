@@ -4,7 +4,7 @@
 // read the values of one ordinal after the other, 4 bytes each. Keys and values are read again for every packed row.
 // Bytes per row, head and token: 4 head_size + 4. Operations: 4 head_size.
 // Order: a score is one chain of fma over the elements; the block's sum of exponentials is the tree of warp_sum; an output element is one chain of fma over the
-// ordinals of a split, rescaled before a block that raises the maximum; splits are merged in ascending order.
+// ordinals of a split, rescaled before a block that raises the maximum; splits are merged in ascending order, a sink behind them.
 #pragma once
 #include "../common/reduce.cuh"
 #include "items.cuh"
@@ -98,7 +98,21 @@ SRV_DEVICE void merge_split(const RowState& split, RowState& merged) {
     }
 }
 
-SRV_DEVICE void write_output(const srv_attention_params& p, const RowState& state, int row, int head) {
+// A head's sink joins the softmax behind the last split, like a token whose value is nothing.
+SRV_DEVICE void merge_sink(const srv_attention_params& p, int head, RowState& merged) {
+    if (p.sinks != 0) {
+        const float sink = ptx::from_bf16(at<const uint16_t>(p.sinks)[head]);
+        const MergeFactors by = merge_factors(merged.maximum, sink);
+        merged.maximum = by.maximum;
+        merged.sum = ptx::fma(merged.sum, by.before, by.now);
+        for (int i = 0; i < 2 * kLanePairs; i++) {
+            merged.output[i] *= by.before;
+        }
+    }
+}
+
+SRV_DEVICE void write_output(const srv_attention_params& p, RowState& state, int row, int head) {
+    merge_sink(p, head, state);
     const int lane = static_cast<int>(ptx::lane());
     uint16_t* output = row_of<uint16_t>(p.output, row, p.output_stride) + head * p.head_size;
     for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < p.head_size; i++) {

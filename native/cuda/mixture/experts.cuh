@@ -194,8 +194,18 @@ SRV_DEVICE void store_columns(const srv_experts_params& p, int place, int column
     }
 }
 
+// Four outputs of an expert, from `output` on, up to `end`: + bias.
+SRV_DEVICE void add_bias(const srv_experts_params& p, int expert, int output, int end, Float4& x) {
+    SRV_UNROLL
+    for (int i = 0; i < 4; i++) {
+        if (p.bias != 0 && output + i < end) {
+            x.v[i] += ptx::from_bf16(at<const uint16_t>(p.bias)[static_cast<int64_t>(expert) * p.outputs + output + i]);
+        }
+    }
+}
+
 // A warp ends one place, a lane four neighbouring columns; with an activation half of the lanes do.
-SRV_DEVICE void write_place(const srv_experts_params& p, int place, int first_column, const float (&shared)[4][8 * kProductSumStride]) {
+SRV_DEVICE void write_place(const srv_experts_params& p, int expert, int place, int first_column, const float (&shared)[4][8 * kProductSumStride]) {
     const int within = static_cast<int>(ptx::lane()) * 4;
     const int at_sum = static_cast<int>(ptx::warp()) * kProductSumStride + within;
     if (within >= unit_columns(p)) {
@@ -203,11 +213,13 @@ SRV_DEVICE void write_place(const srv_experts_params& p, int place, int first_co
     }
 
     Float4 x = sum_quarters(shared, at_sum);
+    add_bias(p, expert, first_column + within, expert_columns(p), x);
     if (is_gated(p)) {
-        const Float4 up = sum_quarters(shared, at_sum + kProductOutputs / 2);
+        Float4 up = sum_quarters(shared, at_sum + kProductOutputs / 2);
+        add_bias(p, expert, p.outputs / 2 + first_column + within, p.outputs, up);
         SRV_UNROLL
         for (int i = 0; i < 4; i++) {
-            x.v[i] = activation_of(rounded(x.v[i]), p.activation) * rounded(up.v[i]);
+            x.v[i] = gate_times(rounded(x.v[i]), rounded(up.v[i]), p.activation, p.limit);
         }
     }
 
@@ -235,7 +247,7 @@ SRV_DEVICE void multiply_unit(const srv_experts_params& p, const ExpertUnit& uni
             put_eight_rows(own, sums, t);
             ptx::barrier();
             if (t * 8 + warp < unit.places) {
-                write_place(p, unit.first_place + t * 8 + warp, unit.first_column, shared);
+                write_place(p, unit.expert, unit.first_place + t * 8 + warp, unit.first_column, shared);
             }
 
             ptx::barrier();

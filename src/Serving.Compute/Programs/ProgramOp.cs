@@ -26,6 +26,11 @@ public enum GateActivation
 
     /// <summary>GELU by tanh, ½x(1 + tanh(√(2 ÷ π)(x + 0.044715x³))) (arXiv 1606.08415; Gemma).</summary>
     GeluTanh,
+
+    /// <summary>
+    /// x·σ(1.702x), GELU by the logistic function (arXiv 1606.08415), of a gate that is bounded from above; what it multiplies is bounded on both sides and has 1 added (gpt-oss).
+    /// </summary>
+    SwigluOai,
 }
 
 /// <summary>One operation of a <see cref="ModelProgram"/>. Buffers and weights are indices into the program's lists.</summary>
@@ -42,7 +47,7 @@ public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon,
 
 /// <summary>
 /// output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>. Of rows per choice every one meets its
-/// expert's matrix (<see cref="WeightSpec.Experts"/>); such a Linear has neither bias nor deltas.
+/// expert's matrix (<see cref="WeightSpec.Experts"/>), and its expert's part of the bias; such a Linear has no deltas.
 /// </summary>
 public sealed record LinearOp(int Input, int Output, int Weight, int? Bias, LinearOutput Mode, IReadOnlyList<LoraSlice> Slices) : ProgramOp;
 
@@ -66,10 +71,18 @@ public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? Quer
 /// changes which are walked and masked, and no order of accumulation.
 /// </param>
 /// <param name="ScoreCap">Bound of the scores (Gemma 2); 0 for none.</param>
-public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Scale, int Window = 0, float ScoreCap = 0) : ProgramOp;
+/// <param name="Sinks">
+/// A logit for each query head, which joins its softmax as a token would that every row sees and whose value is nothing (gpt-oss; attention sinks, arXiv 2309.17453): unscaled,
+/// in any window, behind the last split. Null for none.
+/// </param>
+public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Scale, int Window = 0, float ScoreCap = 0, int? Sinks = null) : ProgramOp;
 
 /// <summary>output (bf16) = activation(gate) · up in fp32; input (bf16) is [gate | up].</summary>
-public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu) : ProgramOp;
+/// <param name="Input">Gate and up, side by side.</param>
+/// <param name="Output">Their product.</param>
+/// <param name="Activation">What the gate goes through.</param>
+/// <param name="Limit">The bound of <see cref="GateActivation.SwigluOai"/>, which alone has one; infinite for none.</param>
+public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu, float Limit = float.PositiveInfinity) : ProgramOp;
 
 /// <summary>
 /// Chooses the experts of every row by input, fp32 [rows, experts]: those with the largest logits, as many as <see cref="MixtureShape.ChoiceCount"/> says, the lowest expert

@@ -27,12 +27,12 @@ public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, W
 
     /// <summary>
     /// Matrices of so many experts, one behind the other, each with an equal share of the rows. A Linear multiplies a row of its input with the matrix of the expert that
-    /// the row was sorted to.
+    /// the row was sorted to. Of a vector: their biases, each with an equal share of the elements.
     /// </summary>
     public int Experts { get; init; } = 1;
 
-    /// <summary>Rows of one expert's matrix: all of them where there is only one.</summary>
-    public int RowsPerExpert => Rows / Experts;
+    /// <summary>Rows of one expert's matrix, elements of one expert's bias: all of them where there is only one.</summary>
+    public int RowsPerExpert => (Kind == WeightKind.Vector ? Columns : Rows) / Experts;
 
     /// <summary>Added in fp32 to every element of a vector as it is loaded, and not rounded: 1 for norms whose checkpoint holds the difference from 1 (Gemma).</summary>
     public float Offset { get; init; }
@@ -47,16 +47,22 @@ public sealed record WeightPart(string TensorName, int Offset, int Length)
     /// <summary>The tensor's first row (first element of a vector) that is taken: above 0 where a checkpoint keeps several projections in one tensor.</summary>
     public int FirstRow { get; init; }
 
+    /// <summary>From one of its rows to the next in the tensor: 2 where a checkpoint lets the rows of gate and up take turns (gpt-oss).</summary>
+    public int RowStep { get; init; } = 1;
+
+    /// <summary>Whether the tensor, if it holds plain floats, keeps each expert's matrix input by input: [experts, inputs, outputs] (gpt-oss).</summary>
+    public bool IsTransposed { get; init; }
+
     /// <summary>The order of its rows; null as in the checkpoint.</summary>
     public HeadOrder? Order { get; init; }
 
     /// <summary>A power of two by which every element is multiplied as it is loaded, which is exact.</summary>
     public float Scale { get; init; } = 1;
 
-    /// <summary>Where one of its rows is in the tensor, and for how many rows it goes on so.</summary>
+    /// <summary>Where one of its rows is in the tensor, and for how many rows it goes on so, step by step.</summary>
     public (int Source, int Count) RunAt(int row)
     {
         var (source, count) = Order?.RunAt(row) ?? (row, Length - row);
-        return (FirstRow + source, count);
+        return (FirstRow + (source * RowStep), count);
     }
 }

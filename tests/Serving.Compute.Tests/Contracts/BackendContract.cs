@@ -76,22 +76,24 @@ public abstract partial class BackendContract
     /// then the rest is another model.
     /// </summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Execute_Mixture_MatchesReference(bool renormalize)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Execute_Mixture_MatchesReference(bool renormalize, bool gptOss)
     {
+        var shape = gptOss ? TestShape.GptOss : TestShape.Mixture with { Renormalize = renormalize };
         if (!TakesExperts)
         {
-            var refused = Assert.Throws<PlatformNotSupportedException>(() => Factory.Create(TestProgram.Create(Adjust(TestShape.Mixture)).Program));
+            var refused = Assert.Throws<PlatformNotSupportedException>(() => Factory.Create(TestProgram.Create(Adjust(shape)).Program));
             Assert.Contains("experts", refused.Message, StringComparison.Ordinal);
             return;
         }
 
         for (var seed = 1; ; seed++)
         {
-            var test = TestProgram.Create(Adjust(TestShape.Mixture with { Renormalize = renormalize }), seed);
+            var test = TestProgram.Create(Adjust(shape), seed);
             var adapter = test.CreateAdapter(5, slice => 1 + (slice.Index * 5 % 23));
-            int[] tokens = Tokens(test, 12, seed);
+            int[] tokens = Tokens(test, gptOss ? 24 : 12, seed);
             int[] positions = [.. Enumerable.Range(0, tokens.Length)];
             ReferenceModel[] references = [new(test, null, Factory.Rounds), new(test, adapter, Factory.Rounds)];
             double[][][] expected = [.. references.Select(reference => reference.Run(tokens, positions))];
@@ -116,7 +118,14 @@ public abstract partial class BackendContract
 
     /// <summary>Contexts that end before, at and behind the boundaries of attention's blocks of 32 and splits of 512, computed in one chunk and token by token.</summary>
     [Fact]
-    public void Execute_ContextOverSplits_MatchesReference() => CompareLong(window: 0, [30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059], stepwise: 1022);
+    public void Execute_ContextOverSplits_MatchesReference() => CompareLong(new TestShape(), [30, 31, 32, 510, 511, 512, 543, 544, 1022, 1023, 1024, 1059], stepwise: 1022);
+
+    /// <summary>So with sinks, in a layer without a window and in one whose window lies in the last split.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(20)]
+    public void Execute_Sinks_MatchReference(int window) =>
+        CompareLong(new TestShape { Oss = true, Window = window }, [0, 1, 31, 32, 511, 512, 1022, 1023, 1024, 1059], stepwise: 1055);
 
     /// <summary>
     /// Windows whose ends lie before, at and behind the boundaries of blocks and splits, shorter than a block and longer than a split, computed in one chunk, and stepwise
@@ -128,11 +137,12 @@ public abstract partial class BackendContract
     [InlineData(512)]
     [InlineData(545)]
     public void Execute_Window_MatchesReference(int window) =>
-        CompareLong(window, [0, 31, 32, 33, 511, 512, 543, 544, 545, 576, 1022, 1023, 1024, 1056, 1057, 1059], stepwise: 1055);
+        CompareLong(new TestShape { Window = window }, [0, 31, 32, 33, 511, 512, 543, 544, 545, 576, 1022, 1023, 1024, 1056, 1057, 1059], stepwise: 1055);
 
-    private void CompareLong(int window, int[] positions, int stepwise)
+    private void CompareLong(TestShape shape, int[] positions, int stepwise)
     {
-        var test = TestProgram.Create(Adjust(new TestShape { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1, Window = window }));
+        var window = shape.Window;
+        var test = TestProgram.Create(Adjust(shape with { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 }));
         using var session = new BackendSession(Factory, test, maxRows: 1200);
         int[] tokens = Tokens(test, 1060, 8);
         var expected = new ReferenceModel(test, null, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);

@@ -80,16 +80,17 @@ internal sealed class TestProgramBuilder
     {
         var s = _shape;
         var routed = Buffer("routed", s.Experts, BufferElement.Float32);
-        _ops.Add(new LinearOp(normed, routed, Weight("router", s.Experts, s.Hidden, WeightKind.Matrix), null, LinearOutput.Keep, []));
+        int? routerBias = s.Oss ? Vector("router_bias", s.Experts) : null;
+        _ops.Add(new LinearOp(normed, routed, Weight("router", s.Experts, s.Hidden, WeightKind.Matrix), routerBias, LinearOutput.Keep, []));
         _ops.Add(new RouteOp(routed, s.Renormalize));
         var input = Buffer("dispatched", s.Hidden, BufferElement.BFloat16, BufferRows.Choice);
         var gateUp = Buffer("experts_gate_up", 2 * s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
         var activated = Buffer("experts_activated", s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
         var projected = Buffer("experts_down", s.Hidden, BufferElement.Float32, BufferRows.Choice);
         _ops.Add(new DispatchOp(normed, input));
-        _ops.Add(new LinearOp(input, gateUp, Experts("experts_gate_up", 2 * s.Intermediate, s.Hidden), null, LinearOutput.Round, []));
-        _ops.Add(new GateMulOp(gateUp, activated));
-        _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), null, LinearOutput.Keep, []));
+        _ops.Add(new LinearOp(input, gateUp, Experts("experts_gate_up", 2 * s.Intermediate, s.Hidden), ExpertsBias("experts_gate_up_bias", 2 * s.Intermediate), LinearOutput.Round, []));
+        _ops.Add(s.Oss ? new GateMulOp(gateUp, activated, GateActivation.SwigluOai, 1.5f) : new GateMulOp(gateUp, activated));
+        _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), ExpertsBias("experts_down_bias", s.Hidden), LinearOutput.Keep, []));
         _ops.Add(new CombineOp(projected, residual));
     }
 
@@ -100,6 +101,18 @@ internal sealed class TestProgramBuilder
         return weight;
     }
 
+    private int? ExpertsBias(string name, int rows)
+    {
+        if (!_shape.Oss)
+        {
+            return null;
+        }
+
+        var bias = Vector(name, _shape.Experts * rows);
+        _weights[bias] = _weights[bias] with { Experts = _shape.Experts };
+        return bias;
+    }
+
     private void AddAttention(int layer, int projected, int normed, int qkv, int queries, int attended)
     {
         int? bias = _shape.Bias ? Vector("qkv_bias", QueryWidth + (2 * KvWidth)) : null;
@@ -108,8 +121,8 @@ internal sealed class TestProgramBuilder
         int? keyNorm = _shape.HeadNorm ? Vector("k_norm", _shape.HeadSize) : null;
         var window = layer % 2 == 0 ? _shape.Window : 0;
         _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0));
-        _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap));
-        AddLinear(layer, attended, projected, "o", null, _shape.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
+        _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap, _shape.Oss ? Vector("sinks", _shape.Heads) : null));
+        AddLinear(layer, attended, projected, "o", _shape.Oss ? Vector("o_bias", _shape.Hidden) : null, _shape.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
     }
 
     private void AddHead(int residual, int embedding)

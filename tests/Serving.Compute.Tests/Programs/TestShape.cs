@@ -14,6 +14,9 @@ public sealed record TestShape
     /// <summary>Experts whose width is no multiple of anything, and more of them than a few rows choose.</summary>
     public static TestShape Mixture { get; } = new() { Experts = 5, Intermediate = 44, Hidden = 72 };
 
+    /// <summary>gpt-oss in small: a window on every second layer, sinks, biases everywhere and experts' gates within bounds that some values pass.</summary>
+    public static TestShape GptOss { get; } = Mixture with { Oss = true, Window = 21, Bias = true, Heads = 8, KvHeads = 1, Tied = false };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -46,6 +49,9 @@ public sealed record TestShape
 
     /// <summary>Norms hold the difference from 1; what attention and MLP give back is normed, too; gates go through GELU; embeddings are scaled (Gemma 2 and 3).</summary>
     public bool Gemma { get; init; }
+
+    /// <summary>Heads have sinks; router and experts have biases, and o where q has; gates go through SwiGLU with a limit of 1.5 (gpt-oss).</summary>
+    public bool Oss { get; init; }
 
     /// <summary>Ordinals that layers of even number attend to, with a rotary table of their own; 0 for all.</summary>
     public int Window { get; init; }

@@ -44,13 +44,15 @@ public static class ReferenceOps
         return result;
     }
 
-    /// <summary>Softmax attention of one query; with <paramref name="round"/> the weights of the values are rounded to bf16 and their sum is not.</summary>
-    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, double cap, bool round)
+    /// <summary>
+    /// Softmax attention of one query; with <paramref name="round"/> the weights of the values are rounded to bf16 and their sum is not. A sink is a score without a value.
+    /// </summary>
+    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, double cap, bool round, double? sink = null)
     {
         var scores = Cap([.. keys.Select(key => key.Zip(query, (a, b) => a * b).Sum() * scale)], cap);
         var largest = scores.Max();
         var weights = scores.Select(score => Math.Exp(score - largest)).ToArray();
-        var total = weights.Sum();
+        var total = weights.Sum() + (sink is { } logit ? Math.Exp(logit - largest) : 0);
         var result = new double[values[0].Length];
         for (var j = 0; j < values.Length; j++)
         {
@@ -72,6 +74,13 @@ public static class ReferenceOps
     {
         var width = gateUp.Length / 2;
         return [.. gateUp.Take(width).Select((x, i) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))) * gateUp[width + i])];
+    }
+
+    /// <summary>(up + 1) · gate · σ(1.702 · gate) of [gate | up], gate being at most and up at most and at least so much.</summary>
+    public static double[] SwigluMul(double[] gateUp, double limit)
+    {
+        var width = gateUp.Length / 2;
+        return [.. gateUp.Take(width).Select(x => Math.Min(x, limit)).Select((x, i) => x / (1 + Math.Exp(-1.702 * x)) * (Math.Clamp(gateUp[width + i], -limit, limit) + 1))];
     }
 
     /// <summary>silu(gate) · up of [gate | up].</summary>

@@ -72,7 +72,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 _buffers[attention.Output] = Attend(attention, _keysAndValues[attention.Layer]);
                 break;
             case GateMulOp gate:
-                _buffers[gate.Output] = Map(_buffers[gate.Input], x => Rounded(gate.Activation == GateActivation.Silu ? ReferenceOps.SiluMul(x) : ReferenceOps.GeluMul(x)));
+                _buffers[gate.Output] = Map(_buffers[gate.Input], x => Rounded(GateMul(gate, x)));
                 break;
             case RouteOp route:
                 _choices = [.. _buffers[route.Input].Select(logits => Choose(logits, route.Renormalize))];
@@ -116,6 +116,13 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     /// <summary>Row by row and column by column.</summary>
     public static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => u + v).ToArray())];
 
+    private static double[] GateMul(GateMulOp op, double[] gateUp) => op.Activation switch
+    {
+        GateActivation.Silu => ReferenceOps.SiluMul(gateUp),
+        GateActivation.SwigluOai => ReferenceOps.SwigluMul(gateUp, op.Limit),
+        _ => ReferenceOps.GeluMul(gateUp),
+    };
+
     /// <summary>The experts with the largest logits, and what the softmax gives them.</summary>
     private (int Expert, double Weight)[] Choose(double[] logits, bool renormalize)
     {
@@ -136,7 +143,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         var y = Multiply(x, op.Weight, expert * rows, rows);
         if (op.Bias is { } bias)
         {
-            y = [.. y.Zip(Row(bias, 0), (a, b) => a + b)];
+            y = [.. y.Zip(Row(bias, 0)[(expert * rows)..], (a, b) => a + b)];
         }
 
         for (var i = 0; i < op.Slices.Count; i++)
@@ -209,7 +216,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             var seen = Enumerable.Range(0, row + 1).Where(j => op.Window == 0 || row - j < op.Window).ToList();
             var keys = seen.Select(j => Head(j, keyHead)).ToArray();
             var values = seen.Select(j => Head(j, keyHead + shape.KvHeadCount)).ToArray();
-            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, op.ScoreCap, round));
+            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, op.ScoreCap, round, op.Sinks is { } sinks ? Row(sinks, 0)[head] : null));
         }).ToArray())];
     }
 

@@ -84,6 +84,7 @@ internal struct ExpertsParameters
 
     public MixtureParameters Mixture;
     public ulong Weight;
+    public ulong Bias;
     public ulong Input;
     public ulong Output;
     public int Outputs;
@@ -94,6 +95,8 @@ internal struct ExpertsParameters
     public int ByRow;
     public int Mode;
     public int Activation;
+    public float Limit;
+    public int Reserved;
 }
 
 /// <summary>srv_combine_params.</summary>

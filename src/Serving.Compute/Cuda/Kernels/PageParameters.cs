@@ -86,6 +86,7 @@ internal struct AttentionParameters
     public ulong ItemRange;
     public ulong States;
     public ulong RowCount;
+    public ulong Sinks;
     public int Layer;
     public int HeadCount;
     public int KvHeadCount;

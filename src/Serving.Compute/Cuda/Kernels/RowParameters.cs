@@ -57,6 +57,8 @@ internal struct SiluMulParameters
     public int InputStride;
     public int OutputStride;
     public int Activation;
+    public float Limit;
+    public int Reserved;
 }
 
 /// <summary>srv_gather_params.</summary>

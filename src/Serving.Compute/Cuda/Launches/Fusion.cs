@@ -27,7 +27,7 @@ internal static class Fusion
         {
             // The residual stream is written all the same: who reads it later finds it.
             RmsNormOp norm => !norm.Accumulate && norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
-            GateMulOp gate => gate.Input == linear.Output && IsGateUp(linear, program.Buffers[gate.Output].Columns),
+            GateMulOp gate => gate.Activation != GateActivation.SwigluOai && gate.Input == linear.Output && IsGateUp(linear, program.Buffers[gate.Output].Columns),
             RopeAndAppendOp rope => rope.Input == linear.Output && IsQueryKeyValue(linear, program.Shape),
             _ => false,
         };

@@ -169,6 +169,7 @@ internal sealed class LaunchCompiler
             Items = In(_context.Layout.AttentionItems),
             States = _context.Memory.States.Address,
             RowCount = Count(nameof(StepHeader.RowCount)),
+            Sinks = _context.Weights.AddressOf(op.Sinks),
             Layer = op.Layer,
             HeadCount = Shape.HeadCount,
             KvHeadCount = Shape.KvHeadCount,
@@ -180,8 +181,8 @@ internal sealed class LaunchCompiler
             Cap = op.ScoreCap,
         };
 
-        // The kernels on tensor cores, that for compute capability 9.0 among them, know neither windows nor bounded scores, and heads of two sizes only.
-        if (_context.PlainKernels || op.Window > 0 || op.ScoreCap > 0 || Shape.HeadSize is not (64 or 128))
+        // The kernels on tensor cores, that for compute capability 9.0 among them, know neither windows nor bounded scores nor sinks, and heads of two sizes only.
+        if (_context.PlainKernels || op.Window > 0 || op.ScoreCap > 0 || op.Sinks is not null || Shape.HeadSize is not (64 or 128))
         {
             parameters.ItemRange = Count(nameof(StepHeader.AttentionItems));
             Add(_kernels.AttentionPlain, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
@@ -207,6 +208,7 @@ internal sealed class LaunchCompiler
         InputStride = Stride(op.Input),
         OutputStride = Stride(op.Output),
         Activation = (int)op.Activation,
+        Limit = op.Limit,
     });
 
     /// <summary>Bounds the logits where the model does; of several ranks each its own part.</summary>

@@ -82,9 +82,9 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
     private int Add(LinearOp op, int index, int input, bool byRow)
     {
         var weight = context.Program.Weights[op.Weight];
-        if (op.Slices.Count > 0 || op.Bias is not null || op.Mode is not (LinearOutput.Round or LinearOutput.Keep) || weight.Experts != Shape.ExpertCount)
+        if (op.Slices.Count > 0 || op.Mode is not (LinearOutput.Round or LinearOutput.Keep) || weight.Experts != Shape.ExpertCount)
         {
-            throw new ComputeException($"{weight.Name} is no product of {Shape.ExpertCount} experts without bias, deltas and accumulation, as the CUDA kernels have it.");
+            throw new ComputeException($"{weight.Name} is no product of {Shape.ExpertCount} experts without deltas and accumulation, as the CUDA kernels have it.");
         }
 
         var gate = context.Fuses ? Fusion.GateBehind(context.Program, index) : null;
@@ -93,6 +93,7 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
         {
             Mixture = Parameters(),
             Weight = context.Weights.AddressOf(op.Weight),
+            Bias = context.Weights.AddressOf(op.Bias),
             Input = context.AddressOf(input),
             Output = context.AddressOf(output),
             Outputs = weight.RowsPerExpert,
@@ -103,6 +104,7 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
             ByRow = byRow ? 1 : 0,
             Mode = (int)op.Mode,
             Activation = gate is null ? ExpertsParameters.NoActivation : (int)gate.Activation,
+            Limit = gate?.Limit ?? 0,
         };
 
         // With a gate a unit is 64 columns, which come from as many outputs.

@@ -177,6 +177,16 @@ internal static unsafe class AttentionKernel<TL, TV>
         }
     }
 
+    /// <summary>Merges a sink behind the last split: a token with that score whose value is nothing.</summary>
+    public static void AddSink(float sink, float* totalMaximum, float* totalWeight, float* totalSums, int sumCount)
+    {
+        var next = MathF.Max(*totalMaximum, sink);
+        var before = LaneMath<TL, TV>.Exp(*totalMaximum - next);
+        *totalWeight = LaneMath.MultiplyAdd(*totalWeight, before, LaneMath<TL, TV>.Exp(sink - next));
+        *totalMaximum = next;
+        Scale(totalSums, sumCount, before);
+    }
+
     /// <summary>y = sums ÷ weight, rounded to bf16 where <paramref name="round"/>.</summary>
     public static void Finish(float* sums, float weight, float* y, int headSize, bool round)
     {

@@ -49,21 +49,21 @@ internal static unsafe class RowKernel<TL, TV>
         }
     }
 
-    /// <summary>y = activation(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side.</summary>
+    /// <summary>y = activation(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side, within <paramref name="limit"/> where the activation has one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void GateMul(float* gateUp, float* y, int columns, GateActivation activation, bool round)
+    public static void GateMul(float* gateUp, float* y, int columns, GateActivation activation, float limit, bool round)
     {
         var up = gateUp + columns;
         var i = 0;
         for (; i <= columns - TL.Count; i += TL.Count)
         {
-            var value = TL.Multiply(Activated(TL.Load(gateUp + i), activation), TL.Load(up + i));
+            var value = GateTimes(TL.Load(gateUp + i), TL.Load(up + i), activation, limit);
             TL.Store(round ? TL.Round(value) : value, y + i);
         }
 
         for (; i < columns; i++)
         {
-            var value = TL.First(Activated(TL.Broadcast(gateUp[i]), activation)) * up[i];
+            var value = TL.First(GateTimes(TL.Broadcast(gateUp[i]), TL.Broadcast(up[i]), activation, limit));
             y[i] = round ? BFloat16Bits.Round(value) : value;
         }
     }
@@ -126,6 +126,19 @@ internal static unsafe class RowKernel<TL, TV>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float NormFactor(float* x, int columns, float epsilon) => 1f / MathF.Sqrt((SumOfSquares(x, columns) / columns) + epsilon);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV GateTimes(TV gate, TV up, GateActivation activation, float limit)
+    {
+        if (activation != GateActivation.SwigluOai)
+        {
+            return TL.Multiply(Activated(gate, activation), up);
+        }
+
+        var (most, least) = (TL.Broadcast(limit), TL.Broadcast(-limit));
+        var bounded = TL.Min(gate, most);
+        return TL.Multiply(Gate(bounded, TL.Multiply(bounded, TL.Broadcast(1.702f))), TL.Add(TL.Min(TL.Max(up, least), most), TL.Broadcast(1)));
+    }
 
     /// <summary>SiLU is x · σ(x). GELU by tanh, ½x(1 + tanh(u)) with u = √(2 ÷ π)(x + 0.044715x³), is x · σ(2u).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -44,7 +44,7 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>Number of panels of one expert's matrix: of the whole where it is the only one.</summary>
     public int PanelCount => (_spec.RowsPerExpert + PanelWidth - 1) / PanelWidth;
 
-    /// <summary>Outputs of one expert's matrix.</summary>
+    /// <summary>Outputs of one expert's matrix, elements of one expert's bias.</summary>
     public int RowsPerExpert => _spec.RowsPerExpert;
 
     /// <summary>Inputs of a matrix, elements of a vector.</summary>
@@ -56,11 +56,14 @@ internal sealed unsafe class PackedWeight : IDisposable
     /// <summary>The elements of a vector, zero up to a whole number of panels.</summary>
     public float* Vector => _vector!.Pointer;
 
+    /// <summary>The elements of an expert's bias, zero up to a whole number of panels.</summary>
+    public float* VectorOf(int expert) => Vector + (expert * RoundUp(RowsPerExpert));
+
     /// <summary>A matrix of integers, or null for one of bf16.</summary>
     public IntegerMatrix? Integers => _integers;
 
     /// <summary>Bytes that a weight takes.</summary>
-    public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector ? RoundUp(spec.Columns) * sizeof(float)
+    public static long BytesOf(WeightSpec spec) => spec.Kind == WeightKind.Vector ? RoundUp(spec.RowsPerExpert) * spec.Experts * sizeof(float)
         : spec.Format != WeightFormat.BFloat16 ? IntegerMatrix.BytesOf(spec)
         : checked(RoundUp(spec.RowsPerExpert) * spec.Experts * spec.Columns * sizeof(ushort));
 
@@ -74,7 +77,7 @@ internal sealed unsafe class PackedWeight : IDisposable
         {
             for (var i = 0; i < values.Length; i++)
             {
-                _vector.Pointer[first + i] = BFloat16Bits.ToSingle(values[i]) + _spec.Offset;
+                VectorOf((first + i) / RowsPerExpert)[(first + i) % RowsPerExpert] = BFloat16Bits.ToSingle(values[i]) + _spec.Offset;
             }
 
             return;

@@ -172,6 +172,12 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         {
             var output = Head(_op.Output, sequence, tile, kvHead, query);
             var sums = scratch.TotalSums + (query * scratch.HeadStride);
+            if (_op.Sinks is { } sinks)
+            {
+                var sink = State.Weights[sinks].Vector[(kvHead * _group) + (query % _group)];
+                AttentionKernel<TL, TV>.AddSink(sink, scratch.TotalMaxima + query, scratch.TotalWeights + query, sums, scratch.HeadStride);
+            }
+
             AttentionKernel<TL, TV>.Finish(sums, scratch.TotalWeights[query], output, State.Program.Shape.HeadSize, !State.Exact);
         }
     }

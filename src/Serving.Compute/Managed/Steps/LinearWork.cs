@@ -68,7 +68,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         Multiply(block, firstPanel, panels, tile);
         for (var row = 0; row < block.Count; row++)
         {
-            Finish(block.First + row, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
+            Finish(block.First + row, block.Expert, firstPanel * Width, panels * Width, tile + (row * LinearTiles.Stride));
         }
     }
 
@@ -105,13 +105,14 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         }
     }
 
-    private void Finish(int row, int firstColumn, int columns, float* values)
+    private void Finish(int row, int expert, int firstColumn, int columns, float* values)
     {
         if (_bias is not null)
         {
+            var bias = _bias.VectorOf(expert) + firstColumn;
             for (var c = 0; c < columns; c += TL.Count)
             {
-                TL.Store(TL.Add(TL.Load(values + c), TL.Load(_bias.Vector + firstColumn + c)), values + c);
+                TL.Store(TL.Add(TL.Load(values + c), TL.Load(bias + c)), values + c);
             }
         }
 

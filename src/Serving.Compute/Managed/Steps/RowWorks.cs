@@ -86,7 +86,7 @@ internal sealed unsafe class GateMulWork<TL, TV>(StepState state, GateMulOp op) 
     protected override void ExecuteRow(int row)
     {
         var output = State.Buffers[op.Output];
-        RowKernel<TL, TV>.GateMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, !State.Exact);
+        RowKernel<TL, TV>.GateMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, op.Limit, !State.Exact);
     }
 }
 

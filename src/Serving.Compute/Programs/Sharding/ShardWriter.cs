@@ -56,6 +56,7 @@ internal sealed class ShardWriter
                 break;
             case PagedAttentionOp attention:
                 Resize(attention.Output, RangeOf(Projection.Query).Count);
+                CutSinks(attention);
                 _ops.Add(op);
                 break;
             case GateMulOp silu:
@@ -68,6 +69,16 @@ internal sealed class ShardWriter
             default:
                 _ops.Add(op);
                 break;
+        }
+    }
+
+    /// <summary>The sinks of the rank's heads.</summary>
+    private void CutSinks(PagedAttentionOp op)
+    {
+        if (op.Sinks is { } sinks)
+        {
+            var heads = ShardRange.Even(_shape.HeadCount, _rank, _ranks);
+            _weights[sinks] = new WeightShard(heads.Count, [new RowRun(heads.First, heads.Count, 0)], new ShardRange(0, 1));
         }
     }
 

@@ -68,6 +68,9 @@ internal sealed class AttentionFixture
     /// <summary>Bound of the scores, 0 for none.</summary>
     public float Cap { get; init; }
 
+    /// <summary>A logit for each head, or none.</summary>
+    public float[] Sinks { get; init; } = [];
+
     /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
     public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
     {
@@ -130,6 +133,7 @@ internal sealed class AttentionFixture
             ItemRange = session.Upload(variant == AttentionVariant.TensorCores ? plan.Decode : all),
             States = session.Allocate<float>(Math.Max(1, plan.StateCount * Shape.HeadCount * (4 + Shape.HeadSize))),
             RowCount = session.Upload(Inputs.RowCount),
+            Sinks = Sinks.Length == 0 ? 0 : session.Upload<ushort>(Sinks.ToBFloat16()),
             Layer = Layer,
             HeadCount = Shape.HeadCount,
             KvHeadCount = Shape.KvHeadCount,

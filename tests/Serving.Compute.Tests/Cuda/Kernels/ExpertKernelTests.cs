@@ -40,7 +40,7 @@ public sealed class ExpertKernelTests
     /// <summary>Rows, choices, experts that are chosen, columns of gate and of up, inputs, activation.</summary>
     public static TheoryData<int, int, int, int, int, GateActivation> Gates => new()
     {
-        { 1, 1, 1, 1, 8, GateActivation.Silu }, { 5, 2, 4, 66, 72, GateActivation.Silu }, { 40, 2, 2, 131, 20, GateActivation.GeluTanh },
+        { 1, 1, 1, 1, 8, GateActivation.Silu }, { 5, 2, 4, 66, 72, GateActivation.Silu }, { 40, 2, 2, 131, 20, GateActivation.GeluTanh }, { 5, 2, 4, 66, 72, GateActivation.SwigluOai },
     };
 
     /// <summary>With a gate behind it the product gives the bits of the two after each other.</summary>
@@ -63,6 +63,7 @@ public sealed class ExpertKernelTests
                 InputStride = run.Stride,
                 OutputStride = stride,
                 Activation = (int)activation,
+                Limit = ExpertRun.Limit,
             };
             session.Launch("srv_silu_mul", new CudaGrid(3), 256, 0, parameters);
             Assert.Equal(session.Download<ushort>(parameters.Output, places * stride), run.Gated(activation, 2));
@@ -93,9 +94,13 @@ public sealed class ExpertKernelTests
     /// <summary>One product of experts.</summary>
     private sealed class ExpertRun
     {
+        /// <summary>Of a gate that has one.</summary>
+        public const float Limit = 1.5f;
+
         private readonly KernelSession _session;
         private readonly ushort[] _input;
         private readonly ushort[] _weight;
+        private readonly ushort[] _bias;
         private readonly int _outputs;
         private readonly int _inputs;
         private readonly bool _few;
@@ -106,7 +111,8 @@ public sealed class ExpertKernelTests
         }
 
         private ExpertRun(KernelSession session, ChosenExperts chosen, ushort[] input, ushort[] weight, int outputs, int inputs, bool few) =>
-            (_session, Chosen, _input, _weight, _outputs, _inputs, _few) = (session, chosen, input, weight, outputs, inputs, few);
+            (_session, Chosen, _input, _weight, _bias, _outputs, _inputs, _few) =
+                (session, chosen, input, weight, [.. Values.Random(1, Experts * outputs, 1, 9).ToBFloat16().Take(Experts * outputs)], outputs, inputs, few);
 
         public ChosenExperts Chosen { get; }
 
@@ -135,7 +141,8 @@ public sealed class ExpertKernelTests
                 for (var output = 0; output < _outputs; output++)
                 {
                     var first = ((Chosen.ExpertOfPlace[place] * _outputs) + output) * Values.Stride(_inputs);
-                    check(place, output, Enumerable.Range(0, _inputs).Sum(k => (double)x[k] * wide[first + k]));
+                    var bias = BFloat16Bits.ToSingle(_bias[(Chosen.ExpertOfPlace[place] * _outputs) + output]);
+                    check(place, output, bias + Enumerable.Range(0, _inputs).Sum(k => (double)x[k] * wide[first + k]));
                 }
             }
         }
@@ -158,6 +165,7 @@ public sealed class ExpertKernelTests
             {
                 Mixture = Chosen.Upload(_session),
                 Weight = _session.Upload<ushort>(_weight),
+                Bias = _session.Upload<ushort>(_bias),
                 Input = _session.Upload<ushort>(ByRow ? _input : [.. Chosen.Rows.SelectMany(InputOf)]),
                 Output = _session.Upload<T>(before),
                 Outputs = _outputs,
@@ -168,6 +176,7 @@ public sealed class ExpertKernelTests
                 ByRow = ByRow ? 1 : 0,
                 Mode = (int)mode,
                 Activation = activation,
+                Limit = Limit,
             };
             _session.Launch(_few ? "srv_experts_few" : "srv_experts", new CudaGrid(blocks), 256, _few ? KernelSet.ExpertsFewSharedBytes : KernelSet.ExpertsSharedBytes, parameters);
             return _session.Download<T>(parameters.Output, before.Length);

@@ -11,6 +11,9 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class RowKernelTests
 {
+    /// <summary>Of a gate that has one.</summary>
+    private const float GateLimit = 1.5f;
+
     /// <summary>Rows, columns, blocks.</summary>
     public static TheoryData<int, int, int> Cases => new()
     {
@@ -134,6 +137,12 @@ public sealed class RowKernelTests
     [MemberData(nameof(Cases))]
     public void GeluMul_AnySize_MatchesFormula(int rows, int columns, int blocks) => GateMul_MatchesFormula(rows, columns, blocks, GateActivation.GeluTanh, ReferenceOps.GeluMul);
 
+    /// <summary>With a limit that half of the values pass.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void SwigluMul_AnySize_MatchesFormula(int rows, int columns, int blocks) =>
+        GateMul_MatchesFormula(rows, columns, blocks, GateActivation.SwigluOai, gateUp => ReferenceOps.SwigluMul(gateUp, GateLimit));
+
     /// <summary>Token ids, and negative ones that stand for what the previous step sampled.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
@@ -204,6 +213,7 @@ public sealed class RowKernelTests
             InputStride = Values.Stride(2 * columns),
             OutputStride = Values.Stride(columns),
             Activation = (int)activation,
+            Limit = GateLimit,
         };
         session.Launch("srv_silu_mul", new CudaGrid(blocks), 256, 0, parameters);
         var y = Rows(session, parameters.Output, rows, columns);

@@ -28,6 +28,10 @@ public sealed class RowKernelTests
     [MemberData(nameof(Sizes))]
     public void GeluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new GateTest(size, GateActivation.GeluTanh, ReferenceOps.GeluMul));
 
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void SwigluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new GateTest(size, GateActivation.SwigluOai, gateUp => ReferenceOps.SwigluMul(gateUp, 7)));
+
     [Fact]
     public void Cap_FromZeroToFarBeyond_MatchesFormula() => Widths.RunAll(new CapTest());
 
@@ -110,7 +114,7 @@ public sealed class RowKernelTests
         {
             using var x = Random(2 * size, 20);
             using var y = new NativeBuffer<float>(size);
-            RowKernel<TL, TV>.GateMul(x.Pointer, y.Pointer, size, activation, round: false);
+            RowKernel<TL, TV>.GateMul(x.Pointer, y.Pointer, size, activation, 7, round: false);
             AssertClose(formula(x.ToDoubles()), y, 3e-5);
         }
     }

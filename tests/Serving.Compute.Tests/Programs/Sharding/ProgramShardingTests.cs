@@ -21,6 +21,7 @@ public sealed class ProgramShardingTests
         ["odd untied"] = (new TestShape { Hidden = 100, Intermediate = 52, Heads = 4, KvHeads = 4, HeadSize = 10, Vocabulary = 59, Tied = false }, 4),
         ["gemma2"] = (TestShape.Gemma2, 2),
         ["gemma3"] = (TestShape.Gemma3 with { KvHeads = 2 }, 2),
+        ["sinks"] = (new TestShape { Oss = true, Heads = 4, KvHeads = 2 }, 2),
         ["alone"] = (new TestShape { Layers = 1 }, 1),
     };
 
