@@ -8,6 +8,12 @@ internal sealed class ModuleTensors(Checkpoint checkpoint, string module, ISet<s
     /// <summary>The module's name, for messages.</summary>
     public string Name => module;
 
+    /// <summary>Its parameter that is asked for.</summary>
+    public string Parameter { get; init; } = "weight";
+
+    /// <summary>Matrices of so many experts that the parameter holds.</summary>
+    public int Experts { get; init; } = 1;
+
     /// <summary>A tensor that may be there.</summary>
     public StoredTensor? Find(string suffix)
     {

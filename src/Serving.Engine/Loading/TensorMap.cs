@@ -7,7 +7,6 @@ namespace Serving.Engine.Loading;
 /// <summary>Which tensors of a checkpoint fill which part of a program's weights, complete and checked before anything is loaded.</summary>
 internal sealed partial class TensorMap
 {
-    private const string WeightSuffix = ".weight";
     private const string BiasSuffix = ".bias";
 
     private readonly Checkpoint _checkpoint;
@@ -81,8 +80,7 @@ internal sealed partial class TensorMap
     private RowSource? Open(string name, WeightSpec weight, WeightPart part, int length)
     {
         var isVector = weight.Kind == WeightKind.Vector;
-        if (_scheme is not null && !isVector && name.EndsWith(WeightSuffix, StringComparison.Ordinal)
-            && _scheme.Open(new ModuleTensors(_checkpoint, name[..^WeightSuffix.Length], _used), length, weight.Columns) is { } quantized)
+        if (!isVector && _scheme?.Open(ModuleOf(name, weight), length, weight.Columns) is { } quantized)
         {
             return quantized;
         }
@@ -92,8 +90,21 @@ internal sealed partial class TensorMap
             return null;
         }
 
-        tensor.Entry.Expect(isVector ? [length] : weight.Experts > 1 && tensor.Entry.Shape.Count == 3 ? [weight.Experts, weight.RowsPerExpert, weight.Columns] : [length, weight.Columns]);
+        if (part.IsTransposed)
+        {
+            tensor.Entry.Expect(weight.Experts, weight.Columns, weight.RowsPerExpert);
+            return new TransposedExperts(tensor);
+        }
+
+        var isStacked = weight.Experts > 1 && tensor.Entry.Shape.Count == (isVector ? 2 : 3);
+        tensor.Entry.Expect([.. isStacked ? [weight.Experts, weight.RowsPerExpert] : (long[])[length], .. isVector ? (long[])[] : [weight.Columns]]);
         return new StoredRows(tensor, isVector ? 1 : weight.Columns);
+    }
+
+    private ModuleTensors ModuleOf(string name, WeightSpec weight)
+    {
+        var end = name.LastIndexOf('.');
+        return new ModuleTensors(_checkpoint, name[..end], _used) { Parameter = name[(end + 1)..], Experts = weight.Experts };
     }
 
     private StoredTensor? Find(string name, string programName)

@@ -8,7 +8,7 @@ namespace Serving.Engine.Loading;
 
 /// <summary>
 /// Streams a checkpoint into a backend, chunk by chunk: each chunk is read, rounded to bf16, packed by the backend and forgotten, so that
-/// loading takes no more than <see cref="ChunkBytes"/> × 3 beside the packed weights, × 5 where they are quantized in the checkpoint.
+/// loading takes no more than <see cref="ChunkBytes"/> × 3 beside the packed weights, × 5 where they are quantized in the checkpoint, twice that where rows of two matrices take turns.
 /// </summary>
 public sealed class WeightLoader
 {
@@ -96,6 +96,7 @@ public sealed class WeightLoader
         var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
         var rowsPerChunk = Math.Max(1, ChunkBytes / (width * sizeof(ushort)));
         rowsPerChunk = rowsPerChunk <= RowGroup ? rowsPerChunk : rowsPerChunk / RowGroup * RowGroup;
+        source = part.RowStep == 1 ? source : new SteppedRows(source, part.RowStep, width);
         var keepsIntegers = part.Scale == 1 && source.Holds(weight.Format);
         for (var row = 0; row < part.Length; row += rowsPerChunk)
         {

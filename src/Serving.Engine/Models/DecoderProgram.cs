@@ -120,7 +120,9 @@ internal sealed class DecoderProgram
         var table = TableOf(layer, window);
         var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
         _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table));
-        _writer.Op(new PagedAttentionOp(_query, _attended, layer, _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize)), Bounding(window), _config.ScoreCap));
+        var scale = _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize));
+        int? sinks = _config.HasSinks ? _writer.Vector(prefix + "sinks", (prefix + "sinks", _shape.HeadCount)) : null;
+        _writer.Op(new PagedAttentionOp(_query, _attended, layer, scale, Bounding(window), _config.ScoreCap, sinks));
         AddOntoResidual(layer, Projection.Output, prefix + "o_proj", _attended, queryWidth, _config.OutputBias);
         AddPostNorm(LayerPrefix(layer) + "post_attention_layernorm.weight");
     }
@@ -132,7 +134,7 @@ internal sealed class DecoderProgram
         AddNorm(LayerPrefix(layer) + (_config.PostNorms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), _residual, _normed);
         if (!IsDense(layer))
         {
-            _mixture!.Add(layer, LayerPrefix(layer), _normed, _residual, _config.Activation);
+            _mixture!.Add(layer, LayerPrefix(layer), _normed, _residual, _config.Activation, _config.GateLimit);
             return;
         }
 
@@ -145,7 +147,7 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Gate, hidden, 0, width),
             _writer.Slice(layer, Projection.Up, hidden, width, width),
         ]));
-        _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation));
+        _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation, _config.GateLimit));
         AddOntoResidual(layer, Projection.Down, prefix + "down_proj", _activated, width, _config.MlpBias);
         AddPostNorm(LayerPrefix(layer) + "post_feedforward_layernorm.weight");
     }

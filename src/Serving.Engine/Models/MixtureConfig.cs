@@ -15,6 +15,9 @@ public sealed record MixtureConfig(MixtureShape Shape, int Width, bool Renormali
     /// <summary>Most experts that a token goes through.</summary>
     public const int MaxChoices = 16;
 
+    /// <summary>Whether router and experts have biases.</summary>
+    public bool HasBiases { get; init; }
+
     /// <summary>Layers that have a plain MLP all the same.</summary>
     public IReadOnlySet<int> DenseLayers { get; init; } = new HashSet<int>();
 

@@ -34,18 +34,24 @@ internal sealed class MixtureLayers
     /// <param name="normed">The input.</param>
     /// <param name="residual">The residual stream.</param>
     /// <param name="activation">What gates go through.</param>
-    public void Add(int layer, string prefix, int normed, int residual, GateActivation activation)
+    /// <param name="limit">The bound of that, where it has one.</param>
+    public void Add(int layer, string prefix, int normed, int residual, GateActivation activation, float limit)
     {
         var (experts, tensors) = (_mixture.Shape.ExpertCount, _mixture.Tensors);
         var router = _writer.Matrix($"layer {layer} router", _hidden, WeightKind.Matrix, ($"{prefix}{tensors.Router}.weight", experts));
-        _writer.Op(new LinearOp(normed, _routed, router, null, LinearOutput.Keep, []));
+        int? routerBias = _mixture.HasBiases ? _writer.Vector($"layer {layer} router bias", ($"{prefix}{tensors.Router}.bias", experts)) : null;
+        _writer.Op(new LinearOp(normed, _routed, router, routerBias, LinearOutput.Keep, []));
         _writer.Op(new RouteOp(_routed, _mixture.Renormalize));
         _writer.Op(new DispatchOp(normed, _dispatched));
         var gateUp = _writer.Experts($"layer {layer} experts gate_up", _hidden, experts, tensors.GateUpParts(prefix, experts, _mixture.Width));
-        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, null, LinearOutput.Round, []));
-        _writer.Op(new GateMulOp(_gateUp, _activated, activation));
+        var gateUpBias = Bias($"layer {layer} experts gate_up bias", tensors.GateUpBiasParts(prefix, experts, _mixture.Width));
+        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, gateUpBias, LinearOutput.Round, []));
+        _writer.Op(new GateMulOp(_gateUp, _activated, activation, limit));
         var down = _writer.Experts($"layer {layer} experts down", _mixture.Width, experts, tensors.DownParts(prefix, experts, _hidden));
-        _writer.Op(new LinearOp(_activated, _projected, down, null, LinearOutput.Keep, []));
+        var downBias = Bias($"layer {layer} experts down bias", tensors.DownBiasParts(prefix, experts, _hidden));
+        _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, []));
         _writer.Op(new CombineOp(_projected, residual));
     }
+
+    private int? Bias(string name, IEnumerable<WeightPart> parts) => _mixture.HasBiases ? _writer.ExpertsBias(name, _mixture.Shape.ExpertCount, parts) : null;
 }

@@ -41,6 +41,12 @@ public sealed record ModelConfig
     /// <summary>What gates go through.</summary>
     public GateActivation Activation { get; init; }
 
+    /// <summary>The bound of what gates go through, where that has one.</summary>
+    public float GateLimit { get; init; } = float.PositiveInfinity;
+
+    /// <summary>Whether every query head has a sink.</summary>
+    public bool HasSinks { get; init; }
+
     /// <summary>Factor of the embeddings.</summary>
     public float EmbeddingScale { get; init; } = 1;
 

@@ -19,6 +19,7 @@ public static class ModelRegistry
         new GraniteProgramBuilder("GraniteMoeForCausalLM", hasExperts: true),
         new MixtralProgramBuilder(),
         new Qwen3MoeProgramBuilder(),
+        new GptOssProgramBuilder(),
         new SmolLm3ProgramBuilder(),
     ];
 

@@ -30,14 +30,7 @@ internal sealed class ProgramWriter
     /// <summary>A matrix stacked by rows from parts of tensors, whose offsets follow from their lengths.</summary>
     public int Matrix(string name, int columns, WeightKind kind, params ReadOnlySpan<WeightPart> parts)
     {
-        var stacked = new List<WeightPart>(parts.Length);
-        var rows = 0;
-        foreach (var part in parts)
-        {
-            stacked.Add(part with { Offset = rows });
-            rows = checked(rows + part.Length);
-        }
-
+        var (stacked, rows) = Stack(parts);
         return Add(new WeightSpec(_weights.Count, name, rows, columns, kind, stacked));
     }
 
@@ -47,6 +40,13 @@ internal sealed class ProgramWriter
         var index = Matrix(name, columns, WeightKind.Matrix, [.. parts]);
         _weights[index] = _weights[index] with { Experts = experts };
         return index;
+    }
+
+    /// <summary>The biases of experts, one behind the other, joined from parts of tensors.</summary>
+    public int ExpertsBias(string name, int experts, IEnumerable<WeightPart> parts)
+    {
+        var (joined, columns) = Stack([.. parts]);
+        return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, joined) { Experts = experts });
     }
 
     /// <summary>A vector joined from tensors of the given lengths.</summary>
@@ -81,14 +81,25 @@ internal sealed class ProgramWriter
     private static (List<WeightPart> Parts, int Total) Stack(ReadOnlySpan<(string Tensor, int Length)> tensors)
     {
         var parts = new List<WeightPart>(tensors.Length);
-        var offset = 0;
         foreach (var (tensor, length) in tensors)
         {
-            parts.Add(new WeightPart(tensor, offset, length));
-            offset = checked(offset + length);
+            parts.Add(new WeightPart(tensor, 0, length));
         }
 
-        return (parts, offset);
+        return Stack([.. parts]);
+    }
+
+    private static (List<WeightPart> Parts, int Total) Stack(ReadOnlySpan<WeightPart> parts)
+    {
+        var stacked = new List<WeightPart>(parts.Length);
+        var offset = 0;
+        foreach (var part in parts)
+        {
+            stacked.Add(part with { Offset = offset });
+            offset = checked(offset + part.Length);
+        }
+
+        return (stacked, offset);
     }
 
     private int Add(WeightSpec weight)

@@ -21,7 +21,7 @@ internal static class RefusedKeys
         ("num_experts", 0), ("num_local_experts", 0), ("n_routed_experts", 0), ("moe_intermediate_size", 0), ("num_experts_per_tok", 0),
         ("shared_expert_intermediate_size", 0), ("shared_intermediate_size", 0), ("n_shared_experts", 0), ("first_k_dense_replace", 0), ("n_group", 0), ("routed_scaling_factor", 1),
         ("kv_lora_rank", 0), ("q_lora_rank", 0), ("cross_attention_layers", 0), ("is_encoder_decoder", 0), ("add_cross_attention", 0),
-        ("vision_config", 0), ("audio_config", 0), ("attention_sinks", 0), ("lm_head_bias", 0), ("rms_norm_add_unit_offset", 0),
+        ("vision_config", 0), ("audio_config", 0), ("attention_sinks", 0), ("swiglu_limit", 0), ("swiglu_alpha", 0), ("lm_head_bias", 0), ("rms_norm_add_unit_offset", 0),
         ("use_bidirectional_attention", 0), ("layer_scale", 0), ("ssm_cfg", 0), ("attn_layer_indices", 0), ("use_alibi", 0),
     ];
 

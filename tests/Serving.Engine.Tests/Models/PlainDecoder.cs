@@ -14,6 +14,7 @@ internal sealed class PlainDecoder(TinyModel model)
     private readonly int _kvHeads = Int(model.Config, "num_key_value_heads");
     private readonly int _headSize = Int(model.Config, "head_dim");
     private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
+    private readonly bool _isGptOss = ((string)model.Config["architectures"]![0]!).StartsWith("GptOss", StringComparison.Ordinal);
     private readonly bool _gemma = ((string)model.Config["architectures"]![0]!).StartsWith("Gemma", StringComparison.Ordinal);
 
     /// <summary>The longest sequence that is served, for models whose rotation depends on it.</summary>
@@ -21,8 +22,10 @@ internal sealed class PlainDecoder(TinyModel model)
 
     private JsonArray? LongFactors => model.Config["original_max_position_embeddings"] is null ? null : (JsonArray?)model.Config["rope_scaling"]?[Positions > Int(model.Config, "original_max_position_embeddings") ? "long_factor" : "short_factor"];
 
+    private JsonNode? Yarn => (string?)model.Config["rope_scaling"]?["rope_type"] == "yarn" ? model.Config["rope_scaling"] : null;
+
     private double Amplitude => LongFactors is null
-        ? 1
+        ? Yarn is { } yarn ? (0.1 * Math.Log((double)yarn["factor"]!)) + 1 : 1
         : Math.Sqrt(1 + (Math.Log((double)Int(model.Config, "max_position_embeddings") / Int(model.Config, "original_max_position_embeddings")) / Math.Log(Int(model.Config, "original_max_position_embeddings"))));
 
     /// <summary>Logits after the last of some tokens.</summary>
@@ -56,8 +59,8 @@ internal sealed class PlainDecoder(TinyModel model)
     /// <summary>cap · tanh(x ÷ cap), where the config has such a cap.</summary>
     private double Bounded(double x, string key) => model.Config[key] is { } cap ? (double)cap * Math.Tanh(x / (double)cap) : x;
 
-    /// <summary>Of Gemma's layers the first and every second after it slide; of others those behind the first ones, where the config has a window.</summary>
-    private bool Slides(int layer) => _gemma ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
+    /// <summary>Of Gemma's and gpt-oss's layers the first and every second after it slide; of others those behind the first ones, where the config has a window.</summary>
+    private bool Slides(int layer) => _gemma || _isGptOss ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
 
     private double Factor(string key) => (double?)model.Config[key] ?? 1;
 
@@ -70,6 +73,11 @@ internal sealed class PlainDecoder(TinyModel model)
     private double[] Mlp(string name, double[] x)
     {
         var mixture = name[..^"mlp".Length] + "block_sparse_moe";
+        if (_isGptOss)
+        {
+            return Mixture(name, Linear(name + ".router", x), x);
+        }
+
         var router = new[] { name + ".gate", mixture + ".gate", mixture + ".router.layer" }.FirstOrDefault(router => model.Tensors.ContainsKey(router + ".weight"));
         if (router is not null)
         {
@@ -91,6 +99,17 @@ internal sealed class PlainDecoder(TinyModel model)
 
     private double[] Expert(string name, int expert, double[] x)
     {
+        if (_isGptOss)
+        {
+            var limit = (double)model.Config["swiglu_limit"]!;
+            var turns = Transposed(name + ".experts.gate_up_proj", expert, x);
+            return Transposed(name + ".experts.down_proj", expert, [.. Enumerable.Range(0, turns.Length / 2).Select(i =>
+            {
+                var (gate, up) = (Math.Min(turns[2 * i], limit), Math.Clamp(turns[(2 * i) + 1], -limit, limit));
+                return (up + 1) * gate / (1 + Math.Exp(-1.702 * gate));
+            })]);
+        }
+
         if (model.Tensors.TryGetValue(name + ".input_linear.weight", out var stacked))
         {
             var width = (int)stacked.Shape[1] / 2;
@@ -101,6 +120,15 @@ internal sealed class PlainDecoder(TinyModel model)
         var (gates, ups, downs) = name.EndsWith("mlp", StringComparison.Ordinal) ? ("gate_proj", "up_proj", "down_proj") : ("w1", "w3", "w2");
         var up = Linear($"{name}.experts.{expert}.{ups}", x);
         return Linear($"{name}.experts.{expert}.{downs}", [.. Linear($"{name}.experts.{expert}.{gates}", x).Select((gate, i) => Activated(gate) * up[i])]);
+    }
+
+    /// <summary>x · matrix + bias of one of several that lie input by input.</summary>
+    private double[] Transposed(string name, int expert, double[] x)
+    {
+        var (shape, values) = model.Tensors[name];
+        var (inputs, outputs) = ((int)shape[1], (int)shape[2]);
+        return [.. Enumerable.Range(0, outputs).Select(output =>
+            Enumerable.Range(0, inputs).Sum(i => x[i] * values[(((expert * inputs) + i) * outputs) + output]) + model.Tensors[name + "_bias"].Values[(expert * outputs) + output])];
     }
 
     private double[] Stacked(string name, int expert, double[] x)
@@ -124,7 +152,8 @@ internal sealed class PlainDecoder(TinyModel model)
             var group = head / (_heads / _kvHeads);
             var scores = Enumerable.Range(0, position + 1)
                 .Select(past => position - past < window ? Math.Exp(Bounded(Dot(query, keys[past][group]) * scale, "attn_logit_softcapping")) : 0).ToArray();
-            return Enumerable.Range(0, _headSize).Select(i => scores.Select((score, past) => score * values[past][(group * _headSize) + i]).Sum() / scores.Sum());
+            var sink = _isGptOss ? Math.Exp(model.Tensors[name + ".sinks"].Values[head]) : 0;
+            return Enumerable.Range(0, _headSize).Select(i => scores.Select((score, past) => score * values[past][(group * _headSize) + i]).Sum() / (scores.Sum() + sink));
         }).ToArray())];
     }
 
@@ -152,7 +181,7 @@ internal sealed class PlainDecoder(TinyModel model)
         var half = rotated / 2;
         var local = _gemma && Slides(layer) ? model.Config["rope_local_base_freq"] : null;
         var theta = (double)(local ?? model.Config["rope_theta"])!;
-        var stretch = local is null && model.Config["rope_scaling"]?["factor"] is { } factor ? (double)factor : 1;
+        var stretch = local is null && Yarn is null && model.Config["rope_scaling"]?["factor"] is { } factor ? (double)factor : 1;
         return [.. x.Select((value, i) =>
         {
             if (i >= rotated)
@@ -160,9 +189,23 @@ internal sealed class PlainDecoder(TinyModel model)
                 return value;
             }
 
-            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / rotated) / (LongFactors is { } factors ? (double)factors[i % half]! : 1);
+            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / rotated) / (LongFactors is { } factors ? (double)factors[i % half]! : 1) * YarnFactor(i % half, theta);
             return Amplitude * ((value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half])));
         })];
+    }
+
+    /// <summary>YaRN, its ramp not rounded: pairs that turn more than beta_fast times over the original length are left, those that turn less than beta_slow times are divided by the factor.</summary>
+    private double YarnFactor(int pair, double theta)
+    {
+        if (Yarn is not { } yarn)
+        {
+            return 1;
+        }
+
+        double PairOf(double turns) => _headSize / 2.0 * Math.Log((double)Int(yarn.AsObject(), "original_max_position_embeddings") / (turns * 2 * Math.PI)) / Math.Log(theta);
+        var (low, high) = (Math.Max(PairOf((double)yarn["beta_fast"]!), 0), Math.Min(PairOf((double)yarn["beta_slow"]!), _headSize - 1));
+        var stretched = Math.Clamp((pair - low) / (high - low), 0, 1);
+        return 1 - stretched + (stretched / (double)yarn["factor"]!);
     }
 
     private double[] Norm(double[] x, string name)

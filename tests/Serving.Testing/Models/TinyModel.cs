@@ -166,6 +166,39 @@ public sealed class TinyModel
         }
     }
 
+    /// <summary>
+    /// Makes it a gpt-oss: sinks, biases throughout, a window of 7 on the first layer, YaRN whose ramp is not rounded, and in the place of MLPs six experts of a width, of which a token goes through
+    /// two, whose gates pass their bound. Tensors as plain checkpoints have them: gate and up in turns, matrices input by input.
+    /// </summary>
+    public void MakeGptOss(int width = 40)
+    {
+        const int Experts = 6;
+        Config["num_local_experts"] = Experts;
+        Config["num_experts_per_tok"] = 2;
+        Config["intermediate_size"] = width;
+        Config["sliding_window"] = 7;
+        Config["swiglu_limit"] = 0.25;
+        Config["attention_bias"] = true;
+        Config["rope_scaling"] = new JsonObject { ["rope_type"] = "yarn", ["factor"] = 8.0, ["original_max_position_embeddings"] = 32, ["beta_fast"] = 32.0, ["beta_slow"] = 1.0, ["truncate"] = false };
+        AddQkvBiases();
+        AddOutputBiases();
+        ForEachLayer(layer =>
+        {
+            foreach (var projection in new[] { "gate", "up", "down" })
+            {
+                Tensors.Remove($"{layer}.mlp.{projection}_proj.weight");
+            }
+
+            Add($"{layer}.self_attn.sinks", 4);
+            Add($"{layer}.mlp.router.weight", Experts, Hidden);
+            Add($"{layer}.mlp.router.bias", Experts);
+            Add($"{layer}.mlp.experts.gate_up_proj", Experts, Hidden, 2 * width);
+            Add($"{layer}.mlp.experts.gate_up_proj_bias", Experts, 2 * width);
+            Add($"{layer}.mlp.experts.down_proj", Experts, width, Hidden);
+            Add($"{layer}.mlp.experts.down_proj_bias", Experts, Hidden);
+        });
+    }
+
     /// <summary>Makes the decoder a part of a model that sees images, whose tensors have names of either spelling, and adds one tensor of the part that does.</summary>
     public void MakePart(string decoder = "language_model.model.", string vision = "vision_tower.")
     {

@@ -28,7 +28,8 @@ internal sealed class GgufConfig
     /// <exception cref="MalformedFileException">A key is missing, not what it should be, or not known.</exception>
     public static ModelConfig Read(GgufHeader header, GgufFamily family, IEnumerable<int> eosIds)
     {
-        return ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
+        var config = ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
+        return family.Experts is { } experts && config.Mixture is { } mixture ? config with { Mixture = mixture with { Tensors = experts } } : config;
     }
 
     private JsonObject Write(IEnumerable<int> eosIds)
@@ -107,6 +108,8 @@ internal sealed class GgufConfig
         kind ??= factor is null or 1 ? "none" : "linear";
         if (kind == "none")
         {
+            // Said, as there are families that stretch where nothing is.
+            _json["rope_scaling"] = new JsonObject { ["rope_type"] = "default" };
             return;
         }
 
@@ -114,6 +117,7 @@ internal sealed class GgufConfig
         if (kind == "yarn")
         {
             scaling["original_max_position_embeddings"] = original ?? Required("context_length");
+            scaling["truncate"] = _family.TruncatesYarn;
             WriteYarn(scaling, factor.Value);
         }
         else if (kind != "linear")

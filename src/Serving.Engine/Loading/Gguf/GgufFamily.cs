@@ -8,28 +8,28 @@ namespace Serving.Engine.Loading.Gguf;
 /// <param name="Architecture">What <c>config.json</c> calls it.</param>
 internal sealed record GgufFamily(string Name, string Architecture)
 {
-    private const string Experts = "expert_count";
+    private const string ExpertCount = "expert_count";
 
     private static readonly GgufFamily[] All =
     [
         new("llama", "LlamaForCausalLM") { IsInterleaved = true, HasOptionalBiases = true },
-        new("llama", "MixtralForCausalLM") { IsInterleaved = true, Keys = [(Experts, "num_local_experts"), ("expert_used_count", "num_experts_per_tok")] },
+        new("llama", "MixtralForCausalLM") { IsInterleaved = true, Keys = [(ExpertCount, "num_local_experts"), ("expert_used_count", "num_experts_per_tok")] },
         new("qwen2", "Qwen2ForCausalLM"),
         new("qwen3", "Qwen3ForCausalLM"),
         new("qwen3moe", "Qwen3MoeForCausalLM")
         {
-            Keys = [(Experts, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")],
+            Keys = [(ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")],
             Constants = new JsonObject { ["norm_topk_prob"] = true },
         },
         new("gemma2", "Gemma2ForCausalLM")
         {
-            HasPostNorms = true,
+            Norms = GgufNames.PostNorms,
             LayersOfLargest = 46,
             Keys = [("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window")],
         },
         new("gemma3", "Gemma3ForCausalLM")
         {
-            HasPostNorms = true,
+            Norms = GgufNames.PostNorms,
             LayersOfLargest = 62,
             Keys = [("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window"), ("rope.freq_base_swa", "rope_local_base_freq")],
             Constants = new JsonObject { ["sliding_window"] = null },
@@ -41,6 +41,14 @@ internal sealed record GgufFamily(string Name, string Architecture)
             Keys = [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")],
         },
         new("smollm3", "SmolLM3ForCausalLM") { IsInterleaved = true },
+        new("gpt-oss", "GptOssForCausalLM")
+        {
+            HasOptionalBiases = true,
+            Norms = GgufNames.NormBehindAttention,
+            TruncatesYarn = false,
+            Experts = MixtureTensors.GptOssByExpert,
+            Keys = [(ExpertCount, "num_local_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "intermediate_size"), ("attention.sliding_window", "sliding_window")],
+        },
     ];
 
     /// <summary>Whether the rows of q and k lie as ggml rotates a Llama's, pairs side by side.</summary>
@@ -55,8 +63,14 @@ internal sealed record GgufFamily(string Name, string Architecture)
     /// <summary>What is the same in all files of the family and does not stand in them; keys that are there come before it.</summary>
     public JsonObject Constants { get; private init; } = [];
 
-    /// <summary>Whether attention and MLP have norms behind them.</summary>
-    public bool HasPostNorms { get; private init; }
+    /// <summary>Norms that have other names than in most families: of <c>config.json</c>'s side, and here.</summary>
+    public IReadOnlyDictionary<string, string> Norms { get; private init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether the ends of YaRN's ramp are whole pairs. llama.cpp rounds them for every model; gpt-oss as published does not.</summary>
+    public bool TruncatesYarn { get; private init; } = true;
+
+    /// <summary>What the program's names for experts are, where they are not those of the family's checkpoints: files hold gate, up and down as a tensor each.</summary>
+    public MixtureTensors? Experts { get; private init; }
 
     /// <summary>Layers of Gemma's largest model, which alone scales scores by hidden size ÷ heads and not by the size of a head; files do not say it. Null in other families.</summary>
     public int? LayersOfLargest { get; private init; }
@@ -66,8 +80,8 @@ internal sealed record GgufFamily(string Name, string Architecture)
     public static GgufFamily Of(GgufMetadata metadata)
     {
         var name = metadata.Text("general.architecture") ?? throw GgufMetadata.Missing("general.architecture");
-        var isMixture = metadata.Integer($"{name}.{Experts}") is > 0;
-        return Array.Find(All, family => family.Name == name && family.Keys.Any(key => key.Key == Experts) == isMixture) ?? throw new MalformedFileException(
+        var isMixture = metadata.Integer($"{name}.{ExpertCount}") is > 0;
+        return Array.Find(All, family => family.Name == name && family.Keys.Any(key => key.Key == ExpertCount) == isMixture) ?? throw new MalformedFileException(
             $"architecture {MalformedFileException.Quote(name)}{(isMixture ? " with experts" : "")} is not supported in GGUF files; supported are {string.Join(", ", All.Select(family => family.Name).Distinct())}");
     }
 }

@@ -34,18 +34,23 @@ internal static partial class GgufNames
         ["self_attn.q_norm"] = "attn_q_norm",
         ["self_attn.k_norm"] = "attn_k_norm",
         ["mlp.gate"] = "ffn_gate_inp",
+        ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
         ["mlp.down_proj"] = "ffn_down",
     };
 
-    private static readonly Dictionary<string, string> PostNorms = new()
+    /// <summary>Norms of families that have them before and behind attention and MLP (Gemma).</summary>
+    public static readonly IReadOnlyDictionary<string, string> PostNorms = new Dictionary<string, string>
     {
         ["post_attention_layernorm"] = "post_attention_norm",
         ["pre_feedforward_layernorm"] = "ffn_norm",
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     };
+
+    /// <summary>The norm before the MLP by the name that it has in gpt-oss's files.</summary>
+    public static readonly IReadOnlyDictionary<string, string> NormBehindAttention = new Dictionary<string, string> { ["post_attention_layernorm"] = "post_attention_norm" };
 
     private static readonly Dictionary<string, string> Experts = new()
     {
@@ -73,10 +78,15 @@ internal static partial class GgufNames
                 return (Block(layer, Experts[expert.Groups["matrix"].Value], kind), Number(expert.Groups["number"]));
             }
 
-            if ((family.HasPostNorms && PostNorms.TryGetValue(match.Groups["module"].Value, out var inner)) || Inner.TryGetValue(match.Groups["module"].Value, out inner))
+            if (family.Norms.TryGetValue(match.Groups["module"].Value, out var inner) || Inner.TryGetValue(match.Groups["module"].Value, out inner))
             {
                 return (Block(layer, inner, kind), null);
             }
+        }
+
+        if (Sinks().Match(name) is { Success: true } sinks)
+        {
+            return (Block(Number(sinks.Groups["layer"]), "attn_sinks", "weight"), null);
         }
 
         throw new MalformedFileException($"GGUF files have no tensor {MalformedFileException.Quote(name)}");
@@ -92,6 +102,9 @@ internal static partial class GgufNames
 
     [GeneratedRegex(@"^(mlp|block_sparse_moe)\.experts\.(?<number>[0-9]{1,4})\.(?<matrix>gate_proj|up_proj|down_proj|w[123])$", RegexOptions.CultureInvariant)]
     private static partial Regex Expert();
+
+    [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.self_attn\.sinks$", RegexOptions.CultureInvariant)]
+    private static partial Regex Sinks();
 
     [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.(?<module>.+)\.(?<kind>weight|bias)$", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();

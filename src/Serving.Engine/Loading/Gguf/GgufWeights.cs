@@ -87,10 +87,11 @@ internal sealed class GgufWeights : IWeightFiles
         var isVector = weight.Kind == WeightKind.Vector;
         var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
         var columns = isVector ? 1 : weight.Columns;
-        tensor.Expect(isVector ? [length] : expert is null ? [columns, length] : [columns, length, weight.Experts]);
+        tensor.Expect([.. isVector ? (long[])[] : [columns], length, .. expert is null ? (long[])[] : [weight.Experts]]);
+        var start = (long)(expert ?? 0) * length;
 
         // Of norms whose checkpoints hold the difference from 1, files hold the sum.
-        var rows = isVector ? new FloatRows(_file, tensor, columns, addend: -weight.Offset) : OpenMatrix(tensor, columns, (long)(expert ?? 0) * length);
+        var rows = isVector ? new FloatRows(_file, tensor, columns, start, addend: -weight.Offset) : OpenMatrix(tensor, columns, start);
         return _family.IsInterleaved && GgufNames.IsRotated(part.TensorName) ? new InterleavedRows(rows, headSize, columns) : rows;
     }
 

@@ -1,3 +1,5 @@
+using Serving.Compute.Programs;
+
 namespace Serving.Engine.Loading.Quantized;
 
 /// <summary>What the codes of a quantized matrix stand for before they are scaled: a table of all of them, of eight bits each or of four, the lower half of a byte first.</summary>
@@ -5,28 +7,33 @@ internal sealed class ElementCodes
 {
     private readonly float[] _values;
 
-    private ElementCodes(int bits, Func<int, float> valueOf)
+    private ElementCodes(int bits, WeightFormat integers, Func<int, float> valueOf)
     {
-        Bits = bits;
+        (Bits, IntegerFormat) = (bits, integers);
         _values = [.. Enumerable.Range(0, 1 << bits).Select(valueOf)];
     }
 
     /// <summary>
     /// FP8 E4M3 as "FP8 Formats for Deep Learning" (arXiv 2209.05433) has it, with 0x7F and 0xFF for NaN and no infinity: sign, four bits of exponent with bias 7, three of mantissa.
     /// </summary>
-    public static ElementCodes Float8E4M3 { get; } = new(8, OfFloat8);
+    public static ElementCodes Float8E4M3 { get; } = new(8, WeightFormat.BFloat16, OfFloat8);
 
     /// <summary>Two's complement.</summary>
-    public static ElementCodes Signed8 { get; } = new(8, code => (sbyte)code);
+    public static ElementCodes Signed8 { get; } = new(8, WeightFormat.Int8, code => (sbyte)code);
 
     /// <summary>Eight bits that stand for themselves less 128.</summary>
-    public static ElementCodes Offset8 { get; } = new(8, code => code - 128);
+    public static ElementCodes Offset8 { get; } = new(8, WeightFormat.Int8, code => code - 128);
 
     /// <summary>Four bits that stand for themselves less 8.</summary>
-    public static ElementCodes Offset4 { get; } = new(4, code => code - 8);
+    public static ElementCodes Offset4 { get; } = new(4, WeightFormat.Int4, code => code - 8);
 
-    /// <summary>Whether codes stand for whole numbers.</summary>
-    public bool IsInteger => this != Float8E4M3;
+    /// <summary>
+    /// Twice FP4 E2M1 as the OCP's "Microscaling Formats (MX) Specification" has it (sign, two bits of exponent with bias 1, one of mantissa): whole numbers that way.
+    /// </summary>
+    public static ElementCodes DoubledFloat4 { get; } = new(4, WeightFormat.Int8, OfDoubledFloat4);
+
+    /// <summary>The format with the fewest bits that holds what every code stands for; BFloat16 where that is no whole number.</summary>
+    public WeightFormat IntegerFormat { get; }
 
     /// <summary>Bits of a code.</summary>
     public int Bits { get; }
@@ -52,6 +59,12 @@ internal sealed class ElementCodes
         {
             destination[i] = values[(codes[i >> 1] >> ((i & 1) * 4)) & 15];
         }
+    }
+
+    private static float OfDoubledFloat4(int code)
+    {
+        var (sign, exponent, mantissa) = (code >> 3 == 0 ? 1f : -1f, (code >> 1) & 3, code & 1);
+        return sign * (exponent == 0 ? mantissa : MathF.ScaleB(2 + mantissa, exponent - 1));
     }
 
     private static float OfFloat8(int code)

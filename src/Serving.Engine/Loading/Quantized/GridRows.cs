@@ -19,10 +19,10 @@ internal sealed class GridRows(string name, int columns, StoredTensor tensor, El
     public required int RowBytes { get; init; }
 
     /// <summary>Differences of codes of four bits lie between −15 and 15, those of eight bits with zero points beyond eight bits.</summary>
-    protected override WeightFormat IntegerFormat => (codes.IsInteger, codes.Bits, ZeroPoints) switch
+    protected override WeightFormat IntegerFormat => (codes.IntegerFormat, ZeroPoints) switch
     {
-        (true, 4, null) => WeightFormat.Int4,
-        (true, 4, _) or (true, 8, null) => WeightFormat.Int8,
+        (var own, null) => own,
+        (WeightFormat.Int4, _) => WeightFormat.Int8,
         _ => WeightFormat.BFloat16,
     };
 

@@ -40,6 +40,21 @@ internal sealed class StoredValues(StoredTensor tensor, ScaleGrid grid, float fa
     }
 }
 
+/// <summary>Powers of two as the OCP's "Microscaling Formats (MX) Specification" keeps them (E8M0): a byte that is the exponent with bias 127, 255 for NaN.</summary>
+/// <param name="tensor">The tensor, checked against the grid.</param>
+/// <param name="grid">The grid.</param>
+/// <param name="shift">Added to every exponent.</param>
+internal sealed class StoredPowers(StoredTensor tensor, ScaleGrid grid, int shift) : GridValues
+{
+    /// <inheritdoc/>
+    public override float[] Read(int firstRow, int count)
+    {
+        var bytes = new byte[checked(count * grid.Columns)];
+        tensor.Read((long)firstRow * grid.Columns, bytes);
+        return Array.ConvertAll(bytes, exponent => exponent == byte.MaxValue ? float.NaN : MathF.ScaleB(1, exponent - 127 + shift));
+    }
+}
+
 /// <summary>Zero points as compressed-tensors packs them: several rows of the grid in one row of 32-bit words, the first in the lowest bits.</summary>
 /// <param name="tensor">[grid rows ÷ codes of a word, grid columns].</param>
 /// <param name="grid">The grid.</param>

@@ -15,6 +15,7 @@ public static class WeightSchemes
         ("gptq", GptqScheme.Read),
         ("awq", AwqScheme.Read),
         ("bitsandbytes", BitsAndBytesScheme.Read),
+        ("mxfp4", Mxfp4Scheme.Read),
     ];
 
     /// <summary>The scheme of a model's folder; null where its weights are plain floats.</summary>

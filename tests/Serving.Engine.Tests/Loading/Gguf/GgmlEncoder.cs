@@ -46,7 +46,18 @@ internal sealed record GgmlEncoder(string Name, uint Type, Func<float[], (byte[]
         return [.. codes.Select(code => (code * scale) + minimum)];
     }));
 
-    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum];
+    /// <summary>E2M1's numbers of which 6 is the largest, by code; the scale is the power of two that brings the largest magnitude to from 4 to 8. ggml has no zero below zero.</summary>
+    public static GgmlEncoder Mx { get; } = new("MXFP4", 39, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        double[] numbers = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
+        var power = Math.ILogB(block.Max(Math.Abs) is var largest and > 0 ? largest : 4) - 2;
+        int[] codes = [.. block.Select(value => numbers.Index().MinBy(number => Math.Abs(Math.ScaleB(number.Item, power) - Math.Abs(value))).Index | (value < 0 ? 8 : 0))];
+        bytes.Add((byte)(power + 127));
+        WriteNibbles(bytes, codes);
+        return [.. codes.Select(code => (float)(Math.ScaleB(code > 7 ? -numbers[code - 8] : numbers[code], power) + 0.0))];
+    }));
+
+    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum, Mx];
 
     public static GgmlEncoder Of(string name) => All.Single(encoder => encoder.Name == name);
 

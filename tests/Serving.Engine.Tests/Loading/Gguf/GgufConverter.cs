@@ -21,6 +21,7 @@ internal static partial class GgufConverter
         ["Qwen3MoeForCausalLM"] = "qwen3moe",
         ["Gemma2ForCausalLM"] = "gemma2",
         ["Gemma3ForCausalLM"] = "gemma3",
+        ["GptOssForCausalLM"] = "gpt-oss",
     };
 
     private static readonly Dictionary<string, string> Names = new()
@@ -37,6 +38,7 @@ internal static partial class GgufConverter
         ["self_attn.q_norm"] = "attn_q_norm",
         ["self_attn.k_norm"] = "attn_k_norm",
         ["mlp.gate"] = "ffn_gate_inp",
+        ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
@@ -81,6 +83,18 @@ internal static partial class GgufConverter
         var stacks = new SortedDictionary<string, List<float[]>>(StringComparer.Ordinal);
         foreach (var (name, (shape, values)) in model.Tensors.ToList())
         {
+            if (shape.Length == 3 || name.EndsWith("_bias", StringComparison.Ordinal))
+            {
+                AddExperts(writer, model, name, matrices);
+                continue;
+            }
+
+            if (name.EndsWith(".sinks", StringComparison.Ordinal))
+            {
+                writer.Add($"blk.{name.Split('.')[2]}.attn_sinks.weight", GgmlEncoder.F32.Type, shape, GgmlEncoder.F32.Encode(values).Bytes);
+                continue;
+            }
+
             if (Expert().Match(name) is { Success: true } match)
             {
                 var stack = $"blk.{match.Groups[1].Value}.{ExpertNames[match.Groups[4].Value]}.weight";
@@ -100,6 +114,28 @@ internal static partial class GgufConverter
         }
 
         return writer;
+    }
+
+    /// <summary>gpt-oss's experts, of which files hold gate and up apart and matrices output by output.</summary>
+    private static void AddExperts(GgufWriter writer, TinyModel model, string name, GgmlEncoder matrices)
+    {
+        var (shape, values) = model.Tensors[name];
+        var (isBias, isDown, layer) = (shape.Length == 2, name.Contains("down", StringComparison.Ordinal), name.Split('.')[2]);
+        var (experts, inputs, outputs) = ((int)shape[0], isBias ? 1 : (int)shape[1], (int)shape[^1]);
+        foreach (var (module, first, step) in isDown ? [("ffn_down_exps", 0, 1)] : ((string, int, int)[])[("ffn_gate_exps", 0, 2), ("ffn_up_exps", 1, 2)])
+        {
+            int[] places = [.. from expert in Enumerable.Range(0, experts)
+                               from output in Enumerable.Range(0, outputs / step)
+                               from input in Enumerable.Range(0, inputs)
+                               select (((expert * inputs) + input) * outputs) + first + (output * step)];
+            var encoder = isBias ? GgmlEncoder.F32 : matrices;
+            var (bytes, stands) = encoder.Encode([.. places.Select(place => values[place])]);
+            writer.Add($"blk.{layer}.{module}.{(isBias ? "bias" : "weight")}", encoder.Type, isBias ? [outputs / step, experts] : [inputs, outputs / step, experts], bytes);
+            foreach (var (i, place) in places.Index())
+            {
+                values[place] = stands[i];
+            }
+        }
     }
 
     /// <summary>The file of the bundled model.</summary>
@@ -143,6 +179,10 @@ internal static partial class GgufConverter
         if (config["rope_scaling"] is JsonObject scaling)
         {
             writer.Put($"{family}.rope.scaling.type", (string)scaling["rope_type"]!).Put($"{family}.rope.scaling.factor", Single(scaling["factor"]));
+            if (scaling["original_max_position_embeddings"] is { } original)
+            {
+                writer.Put($"{family}.rope.scaling.original_context_length", (int)original);
+            }
         }
 
         writer.Put($"{family}.attention.layer_norm_rms_epsilon", Single(config["rms_norm_eps"])).Put($"{family}.rope.freq_base", Single(config["rope_theta"]));
@@ -177,7 +217,7 @@ internal static partial class GgufConverter
         var (match, family) = (Layer().Match(name), Families[(string)config["architectures"]![0]!]);
         var isGemma = family.StartsWith("gemma", StringComparison.Ordinal);
         var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
-        var module = isGemma && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : Names[own];
+        var module = isGemma && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family == "gpt-oss" && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
         var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.weight";
         var encoder = shape.Length == 1 ? GgmlEncoder.F32 : matrices;
         var (bytes, decoded) = encoder.Encode(isGemma && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);

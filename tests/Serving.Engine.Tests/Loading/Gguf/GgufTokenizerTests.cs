@@ -2,6 +2,7 @@ using System.Text.Json;
 using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Loading.Gguf.Vocabulary;
 using Serving.Engine.Tests.Tokenization;
+using Serving.Engine.Tests.Tokenization.PreTokenizers;
 using Serving.Engine.Tokenization;
 using Serving.Testing;
 
@@ -53,6 +54,11 @@ public class GgufTokenizerTests
         Assert.Equal(expected.EncodeToIds(text, addSpecialTokens: true), ids);
         Assert.Equal(expected.Decode(ids, skipSpecialTokens: true), subject.Decode(ids, skipSpecialTokens: true));
     }
+
+    /// <summary>gpt-oss's files name o200k's split; the expression is that of its tokenizer.json.</summary>
+    [Fact]
+    public void Split_Gpt4o_IsO200ks() =>
+        Assert.Equal(PreTokenizerTests.O200k, (string?)TextSplit.Of("gpt-4o").Stages()[0]["pattern"]!["Regex"]);
 
     [Fact]
     public void Ends_AreThoseThatKeysNameAndThoseOfTurns()

@@ -25,6 +25,7 @@ public class HostileModuleTests
         { "AWQ awq int4 groups of 32 asymmetric", "scales", "no tensor 'm.scales'" },
         { "bitsandbytes nf4 nested 64", "weight.nested_absmax", "no tensor 'm.weight.nested_absmax'" },
         { "bitsandbytes nf4 plain 64", "weight.quant_map", "no tensor 'm.weight.quant_map'" },
+        { "MXFP4 blocks of 32", "weight_scales", "no tensor 'm.weight_scales'" },
     };
 
     [Theory]
@@ -40,6 +41,8 @@ public class HostileModuleTests
     [InlineData("bitsandbytes nf4 plain 64", "weight.absmax", "has shape")]
     [InlineData("bitsandbytes nf4 plain 64", "weight", "has not the bytes")]
     [InlineData("bitsandbytes int8 plain 64", "SCB", "has shape")]
+    [InlineData("MXFP4 blocks of 32", "weight_blocks", "has shape")]
+    [InlineData("MXFP4 blocks of 32", "weight_scales", "has shape")]
     public void Open_TensorOfAnotherShape_IsRefused(string name, string suffix, string message) => Refused(name, message, tensors =>
     {
         var (type, shape, bytes) = tensors["m." + suffix];
@@ -54,6 +57,10 @@ public class HostileModuleTests
     [InlineData("bitsandbytes int8 plain 64", "SCB")]
     public void Read_ScaleThatIsNotFinite_IsRefused(string name, string suffix) =>
         Refused(name, "not finite", tensors => BitConverter.TryWriteBytes(tensors["m." + suffix].Bytes, float.PositiveInfinity));
+
+    /// <summary>255 stands for no number.</summary>
+    [Fact]
+    public void Read_PowerThatIsNoNumber_IsRefused() => Refused("MXFP4 blocks of 32", "not finite", tensors => tensors["m.weight_scales"].Bytes[3] = 255);
 
     [Fact]
     public void Read_Float8ThatIsNoNumber_IsRefused() => Refused("FP8 qwen F32", "not finite", tensors => tensors["m.weight"].Bytes[100] = 0x7F);

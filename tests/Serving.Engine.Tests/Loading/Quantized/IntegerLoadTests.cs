@@ -35,6 +35,8 @@ public class IntegerLoadTests(ITestOutputHelper output)
         { "AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4, false },
         { "bitsandbytes int8 plain 64", WeightFormat.Int8, true },
         { "bitsandbytes nf4 plain 64", WeightFormat.Int4, false },
+        { "MXFP4 blocks of 32", WeightFormat.Int8, true },
+        { "MXFP4 blocks of 32", WeightFormat.Int4, false },
         { "FP8 qwen F32", WeightFormat.Int8, false },
         { "compressed-tensors FP8 channel BF16", WeightFormat.Int8, false },
     };
@@ -51,7 +53,7 @@ public class IntegerLoadTests(ITestOutputHelper output)
         WeightLoader.Load(backend, program, checkpoint, WeightSchemes.Of(opened));
         Assert.True(backend.IsComplete);
         Assert.Equal(fits, backend.Integers.Count > 0);
-        var isExact = name.Contains("BF16", StringComparison.Ordinal);
+        var isExact = name.Contains("BF16", StringComparison.Ordinal) || name.StartsWith("MXFP4", StringComparison.Ordinal);
         foreach (var weight in program.Weights.Where(weight => fits && weight.Kind == WeightKind.Matrix && weight.Name != "lm_head"))
         {
             foreach (var part in weight.Parts)

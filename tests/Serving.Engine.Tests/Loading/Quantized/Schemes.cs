@@ -31,6 +31,7 @@ internal static class Schemes
         () => new BitsAndBytesEncoder("nf4", nested: true),
         () => new BitsAndBytesEncoder("fp4", nested: true, blockSize: 128),
         () => new BitsAndBytesEncoder("int8"),
+        () => new Mxfp4Encoder(),
     ];
 
     /// <summary>All names.</summary>

@@ -22,7 +22,7 @@ public class WeightSchemesTests
 
     [Theory]
     [InlineData("{\"quant_method\":\"aqlm\"}", "aqlm")]
-    [InlineData("{\"quant_method\":\"mxfp4\"}", "mxfp4")]
+    [InlineData("{\"quant_method\":\"mxfp8\"}", "mxfp8")]
     [InlineData("{\"bits\":4,\"group_size\":64}", "MLX")]
     [InlineData("{\"bits\":4}", "quant_method is missing")]
     [InlineData("{\"quant_method\":\"fp8\",\"fmt\":\"e5m2\"}", "e5m2")]

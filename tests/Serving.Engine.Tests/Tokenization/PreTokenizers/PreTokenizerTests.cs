@@ -11,6 +11,9 @@ public sealed class PreTokenizerTests
 {
     private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>That of <c>o200k_harmony</c>'s tokenizer.json (gpt-oss), which is o200k_base's.</summary>
+    internal const string O200k = @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     [Theory]
     [InlineData("Removed", "the|final|countdown")]
     [InlineData("Isolated", "the|-|final|-|-|countdown")]
@@ -36,6 +39,15 @@ public sealed class PreTokenizerTests
     [InlineData("""{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}""", "Hey é  you'll", "ĠHey|ĠÃ©|Ġ|Ġyou|'ll")]
     [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","prepend_scheme":"first"}]}""", "a b", "▁a|b")]
     public void Split_EveryPreTokenizer_CutsAsTheRustLibrary(string json, string text, string pieces) => Assert.Equal(pieces, Split(json, text));
+
+    /// <summary>Words end before a capital behind a small letter and have their contractions and one character before them; digits come in threes, signs with slashes and ends of lines.</summary>
+    [Theory]
+    [InlineData("HelloWorld'S XMLParser don't", "Hello|World'S| XMLParser| don't")]
+    [InlineData("12345 #tag _x", "123|45| #|tag| _|x")]
+    [InlineData("a/b ...//\n\n  c", "a|/b| ...//\n\n| | c")]
+    [InlineData("ÀÉÎx éA \u0301B日本", "ÀÉÎx| é|A| \u0301B日本")]
+    public void Split_O200k_CutsAsTiktoken(string text, string pieces) =>
+        Assert.Equal(pieces, Split(JsonSerializer.Serialize(new { type = "Split", pattern = new { Regex = O200k }, behavior = "Isolated", invert = false }), text));
 
     [Theory]
     [InlineData(Gpt2Scanner.Pattern)]

@@ -13,6 +13,13 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
     /// <summary>Han, Hangul and what lies between, as DeepSeek's first tokenizers write it.</summary>
     private const string EastAsian = "[一-龥ࠀ-一가-퟿]+";
 
+    /// <summary>OpenAI's o200k_base: words begin where lower case turns to upper, and have their contractions with them.</summary>
+    private const string O200k = @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+" + Contraction
+        + @"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + Contraction
+        + @"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    private const string Contraction = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+
     private static readonly TextSplit Llama3 = new(() => [Pattern(LlamaHead + @"\p{N}{1,3}" + LlamaTail), ByteLevel(false)]);
     private static readonly TextSplit Qwen2 = new(() => [Pattern(LlamaHead + @"\p{N}" + LlamaTail), ByteLevel(false)]);
     private static readonly TextSplit Gpt2 = new(() => [ByteLevel(true)]);
@@ -28,6 +35,7 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["dbrx"] = Llama3,
         ["qwen2"] = Qwen2 with { Normalizer = "NFC" },
         ["deepseek-r1-qwen"] = Qwen2 with { Normalizer = "NFC" },
+        ["gpt-4o"] = new(() => [Pattern(O200k), ByteLevel(false)]),
         ["gpt-2"] = Gpt2,
         ["phi-2"] = Gpt2,
         ["olmo"] = Gpt2,
