@@ -1,4 +1,4 @@
-"""Converts a Llama in Hugging Face's format and its LoRA adapters, or a Qwen3 mixture of experts, to GGUF files for llama.cpp, without a change of weights.
+"""Converts a Llama in Hugging Face's format and its LoRA adapters, a Qwen3 mixture of experts or a gpt-oss to GGUF files for llama.cpp, without a change of weights.
 
     python3 -m llama_cpp.convert MODEL_FOLDER ADAPTERS_FOLDER OUTPUT_FOLDER
 
@@ -9,9 +9,14 @@ import math
 import os
 import sys
 
-from . import gguf, names, safetensors
+from . import experts, gguf, names, safetensors
 
-ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe"}
+ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss"}
+MIXTURES = {
+    "llama": {},
+    "qwen3moe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "moe_intermediate_size"},
+    "gpt-oss": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "intermediate_size", "attention.sliding_window": "sliding_window"},
+}
 BF16_FILE = 32  # general.file_type: most tensors are BF16
 NORMAL, CONTROL = 1, 3  # kinds of tokens
 
@@ -26,10 +31,11 @@ def load(*path):
 
 def put_config(out, config):
     architecture = ARCHITECTURES.get(config["architectures"][0])
-    if not architecture or config.get("rope_scaling") or config.get("attention_bias") or config.get("mlp_bias"):
-        raise ValueError("only a plain LlamaForCausalLM or Qwen3MoeForCausalLM is converted here")
-    experts = {} if architecture == "llama" else {
-        "expert_count": config["num_experts"], "expert_used_count": config["num_experts_per_tok"], "expert_feed_forward_length": config["moe_intermediate_size"]}
+    scaling = {key: value for key, value in (config.get("rope_scaling") or {}).items() if value != "default"}
+    if not architecture or (scaling and scaling["rope_type"] != "yarn") or config.get("attention_bias", False) != (architecture == "gpt-oss") or config.get("mlp_bias"):
+        raise ValueError("only a plain LlamaForCausalLM, Qwen3MoeForCausalLM or GptOssForCausalLM is converted here")
+    if scaling and not scaling.get("truncate", True):
+        raise ValueError("llama.cpp rounds the ends of YaRN's ramp to whole pairs, which this model does not: it would be another one there")
     out.put("general.architecture", gguf.STRING, architecture)
     out.put("general.file_type", gguf.UINT32, BF16_FILE)
     for key, value in {
@@ -43,9 +49,13 @@ def put_config(out, config):
         "attention.key_length": config["head_dim"],
         "attention.value_length": config["head_dim"],
         "rope.dimension_count": config["head_dim"],
-        **experts,
+        **{key: config[name] for key, name in MIXTURES[architecture].items()},
     }.items():
         out.put(f"{architecture}.{key}", gguf.UINT32, value)
+    if scaling:
+        out.put(f"{architecture}.rope.scaling.type", gguf.STRING, "yarn")
+        out.put(f"{architecture}.rope.scaling.factor", gguf.FLOAT32, scaling["factor"])
+        out.put(f"{architecture}.rope.scaling.original_context_length", gguf.UINT32, scaling["original_max_position_embeddings"])
     out.put(f"{architecture}.attention.layer_norm_rms_epsilon", gguf.FLOAT32, config["rms_norm_eps"])
     out.put(f"{architecture}.rope.freq_base", gguf.FLOAT32, config["rope_theta"])
 
@@ -73,15 +83,19 @@ def convert_model(folder, path):
     config, out = load(folder, "config.json"), gguf.Writer()
     put_config(out, config)
     put_tokenizer(out, folder, config)
-    stacks = {}
-    for name, tensor in safetensors.read(os.path.join(folder, "model.safetensors")).items():
+    tensors, stacks = safetensors.read(os.path.join(folder, "model.safetensors")), {}
+    for name, tensor in experts.converted(tensors):
+        out.add(name, tensor)
+    for name, tensor in tensors.items():
+        if ".experts." in name and config["architectures"] == ["GptOssForCausalLM"]:
+            continue
         if ".experts." in name:
             stacks.setdefault(names.of_experts(name), []).append(tensor)
             continue
         heads = names.rotated_heads(name, config)
-        # One-dimensional tensors are norms, which llama.cpp wants in F32, as it does what chooses experts.
-        wide = len(tensor.shape) == 1 or name.endswith(".mlp.gate.weight")
-        out.add(names.of(name), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
+        # One-dimensional tensors are norms, biases and sinks, which llama.cpp wants in F32, as it does what chooses experts.
+        wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight"))
+        out.add(names.of(name, config), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
     for name, tensors in stacks.items():
         out.add(name, safetensors.Stack(tensors))
     out.write(path)
@@ -99,7 +113,7 @@ def convert_adapter(folder, config, path):
     for name, tensor in safetensors.read(os.path.join(folder, "adapter_model.safetensors")).items():
         base, half = name.removeprefix("base_model.model.").removesuffix(".weight").rsplit(".", 1)
         heads = names.rotated_heads(base, config) if half == "lora_B" else 0
-        out.add(f"{names.of(base + '.weight')}.{half.lower()}", names.interleaved(tensor, heads) if heads else tensor)
+        out.add(f"{names.of(base + '.weight', config)}.{half.lower()}", names.interleaved(tensor, heads) if heads else tensor)
     out.write(path)
 
 

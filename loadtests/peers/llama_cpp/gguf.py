@@ -3,7 +3,7 @@ import struct
 
 ALIGNMENT = 32
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
-TENSOR_TYPES = {"F32": 0, "F16": 1, "BF16": 30}
+TENSOR_TYPES = {"F32": 0, "F16": 1, "BF16": 30, "MXFP4": 39}
 
 _FORMATS = {UINT32: "<I", INT32: "<i", FLOAT32: "<f", BOOL: "<?"}
 

@@ -6,14 +6,20 @@ _INNER = {
     "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp", "mlp.router": "ffn_gate_inp",
 }
+_OF_GPT_OSS = {"post_attention_layernorm": "post_attention_norm"}
 
 
-def of(name):
+def of(name, config):
     """The tensor's name in a GGUF file."""
-    layer = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.weight", name)
-    return f"blk.{layer[1]}.{_INNER[layer[2]]}.weight" if layer else _OUTER[name]
+    if name in _OUTER:
+        return _OUTER[name]
+    if name.endswith(".self_attn.sinks"):
+        return f"blk.{name.split('.')[2]}.attn_sinks.weight"
+    layer = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
+    inner = {**_INNER, **_OF_GPT_OSS} if config["architectures"] == ["GptOssForCausalLM"] else _INNER
+    return f"blk.{layer[1]}.{inner[layer[2]]}.{layer[3]}"
 
 
 def of_experts(name):

@@ -1,18 +1,19 @@
 """Reads safetensors files: a length, a JSON header that names each tensor's type, shape and place, then the bytes."""
+import array
 import json
+import math
 import struct
 
-ELEMENT_BYTES = {"BF16": 2, "F16": 2, "F32": 4}
+ELEMENT_BYTES = {"BF16": 2, "F16": 2, "F32": 4, "U8": 1}
 LONGEST_HEADER = 64 << 20
 
 
 class Tensor:
-    """A tensor of two dimensions at most, row by row as it lies in the file."""
+    """A tensor, row by row as it lies in the file: rows are along its last dimension."""
 
     def __init__(self, element, shape, data):
         self.element, self.shape, self.data = element, shape, data
-        self.rows = shape[0] if len(shape) == 2 else 1
-        self.columns = shape[-1]
+        self.rows, self.columns = math.prod(shape[:-1]), shape[-1]
         if len(data) != self.rows * self.columns * ELEMENT_BYTES[element]:
             raise ValueError(f"{len(data)} bytes for {element} {shape}")
 
@@ -29,6 +30,20 @@ class Tensor:
         """The tensor whose row i is this one's row order[i]."""
         size = self.columns * ELEMENT_BYTES[self.element]
         return Tensor(self.element, self.shape, b"".join(self.data[row * size:(row + 1) * size] for row in order))
+
+    def turned(self, first=0, step=1):
+        """Of matrices of BF16 that lie input by input every step-th output from the first on, output by output."""
+        matrices, inputs, outputs = self.shape
+        values, taken = array.array("H", self.data), range(first, outputs, step)
+        pieces = [values[matrix * inputs * outputs + output:(matrix + 1) * inputs * outputs:outputs].tobytes() for matrix in range(matrices) for output in taken]
+        return Tensor(self.element, [matrices, len(taken), inputs], b"".join(pieces))
+
+    def every(self, first, step, rank=1):
+        """Every step-th part from the first on, of parts that have so many dimensions less than the tensor."""
+        size = len(self.data) // math.prod(self.shape[:rank + 1])
+        parts = range(first, math.prod(self.shape[:rank + 1]), step)
+        shape = [*self.shape[:rank], len(range(first, self.shape[rank], step)), *self.shape[rank + 1:]]
+        return Tensor(self.element, shape, b"".join(self.data[part * size:(part + 1) * size] for part in parts))
 
     def widened(self):
         """The tensor in F32; only of BF16, whose floats are the upper halves of F32's."""
