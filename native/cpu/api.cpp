@@ -79,7 +79,7 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_weight, rows); FIELD(srv_weight, columns); FIELD(srv_weight, kind); FIELD(srv_weight, format); FIELD(srv_weight, offset);
     FIELD(srv_weight, experts);
     SIZE(srv_slice);
-    FIELD(srv_slice, input_width); FIELD(srv_slice, output_offset); FIELD(srv_slice, output_width);
+    FIELD(srv_slice, input_width); FIELD(srv_slice, output_offset); FIELD(srv_slice, output_width); FIELD(srv_slice, experts);
     SIZE(srv_program);
     FIELD(srv_program, struct_size); FIELD(srv_program, hidden_size); FIELD(srv_program, layer_count); FIELD(srv_program, head_count);
     FIELD(srv_program, kv_head_count); FIELD(srv_program, head_size); FIELD(srv_program, vocabulary_size); FIELD(srv_program, rope_positions);
@@ -92,7 +92,7 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_pool, max_sequences); FIELD(srv_pool, max_outputs); FIELD(srv_pool, max_context); FIELD(srv_pool, host_page_count);
     SIZE(srv_adapter_slice);
     FIELD(srv_adapter_slice, slice); FIELD(srv_adapter_slice, rank); FIELD(srv_adapter_slice, scale); FIELD(srv_adapter_slice, first_run);
-    FIELD(srv_adapter_slice, run_count); FIELD(srv_adapter_slice, reserved); FIELD(srv_adapter_slice, a); FIELD(srv_adapter_slice, b);
+    FIELD(srv_adapter_slice, run_count); FIELD(srv_adapter_slice, expert); FIELD(srv_adapter_slice, a); FIELD(srv_adapter_slice, b);
     SIZE(srv_cell_run);
     FIELD(srv_cell_run, page); FIELD(srv_cell_run, first_cell); FIELD(srv_cell_run, matrix); FIELD(srv_cell_run, rank_block);
     FIELD(srv_cell_run, first_tile); FIELD(srv_cell_run, tile_count);

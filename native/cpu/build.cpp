@@ -69,6 +69,16 @@ bool op_is_valid(const srv_program& program, const srv_op& op) {
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
 }
 
+bool slices_are_of(const srv_program& program, const srv_op& op, int experts) {
+    for (int i = 0; i < op.slice_count; i++) {
+        if (program.slices[op.first_slice + i].experts != experts) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
 // Rows per choice come from a routing by as many logits as there are experts, and meet weights of as many; everything else knows nothing of experts.
 bool mixture_is_valid(const srv_program& program, const srv_op& op) {
     const auto rows_of = [&program](int buffer) { return program.buffers[buffer].rows; };
@@ -81,7 +91,7 @@ bool mixture_is_valid(const srv_program& program, const srv_op& op) {
         const bool per_choice = rows_of(op.input) == 2;
         const int experts = per_choice ? program.expert_count : 1;
         const bool biased = op.bias < 0 || (program.weights[op.bias].experts == experts && (!per_choice || program.weights[op.bias].columns == program.weights[op.weight].rows));
-        return per_choice == (rows_of(op.output) == 2) && program.weights[op.weight].experts == experts && biased && (!per_choice || op.slice_count == 0);
+        return per_choice == (rows_of(op.output) == 2) && program.weights[op.weight].experts == experts && biased && slices_are_of(program, op, experts);
     }
     case SRV_OP_GATE_MUL: return rows_of(op.input) == rows_of(op.output);
     default: return op.kind == SRV_OP_EMBED || rows_of(op.input) != 2;
@@ -137,6 +147,29 @@ void carve_program(Engine& engine, const srv_program& from, Carver& carver, int 
     engine.weight_table = carver.take<Weight>(from.weight_count);
     engine.panels = carver.take<Panel>(panel_count);
     engine.buffers = carver.take<Buffer>(from.buffer_count);
+    engine.slice_places = carver.take<SlicePlace>(from.slice_count);
+}
+
+bool routes_by(const srv_program& program, int buffer) {
+    for (int i = 0; i < program.op_count; i++) {
+        if (program.ops[i].kind == SRV_OP_ROUTE && program.ops[i].input == buffer) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+void place_slices(Engine& engine) {
+    const srv_program& program = engine.program;
+    for (int i = 0; i < program.op_count; i++) {
+        const srv_op& op = program.ops[i];
+        for (int local = 0; op.kind == SRV_OP_LINEAR && local < op.slice_count; local++) {
+            const uint32_t part = program.buffers[op.input].rows == 2 ? kPartExperts : routes_by(program, op.output) ? kPartRouter : kPartPlain;
+            engine.slice_places[op.first_slice + local] = SlicePlace{engine.binding_count, part};
+            engine.binding_count += program.slices[op.first_slice + local].experts;
+        }
+    }
 }
 
 int64_t place_weights(Engine& engine) {
@@ -184,6 +217,8 @@ void carve_choices(Engine& engine, Carver& carver) {
     to.places = carver.take<int32_t>(choices);
     to.rows = carver.take<int32_t>(choices);
     to.starts = carver.take<int32_t>(engine.program.expert_count + 1);
+    to.slots = carver.take<int32_t>(choices);
+    to.runs = carver.take<ExpertRun>(choices);
 }
 
 void carve_integer_rows(Engine& engine, Carver& carver) {
@@ -218,12 +253,16 @@ void carve_pool(Engine& engine, Carver& carver) {
     }
 
     int widest = 0;
+    int64_t lora_rows = pool.max_rows;
     for (int i = 0; i < program.op_count; i++) {
-        widest = program.ops[i].slice_count > widest ? program.ops[i].slice_count : widest;
+        const srv_op& op = program.ops[i];
+        widest = op.slice_count > widest ? op.slice_count : widest;
+        const int64_t rows = op.slice_count > 0 ? rows_of_kind(engine, program.buffers[op.input].rows) : 0;
+        lora_rows = rows > lora_rows ? rows : lora_rows;
     }
 
     engine.lora_stride = widest * kMaxRank;
-    engine.lora_values = carver.take<float>(int64_t{pool.max_rows} * engine.lora_stride + kLanes);  // room for either form
+    engine.lora_values = carver.take<float>(lora_rows * engine.lora_stride + kLanes);  // room for either form
     carve_integer_rows(engine, carver);
     carve_choices(engine, carver);
     engine.fed_tokens = carver.take<int32_t>(pool.max_outputs);
@@ -294,6 +333,7 @@ srv_status build_program(Engine& engine, const srv_program& program) {
 
     Carver carver{engine.tables.data};
     carve_program(engine, program, carver, panel_count);
+    place_slices(engine);
     engine.weights = take_region(static_cast<size_t>(place_weights(engine)));
     return engine.weights.data == nullptr ? SRV_OUT_OF_MEMORY : SRV_OK;
 }

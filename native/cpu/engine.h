@@ -48,6 +48,14 @@ struct Weight {
     int32_t expert_panels;  // panels of one expert
 };
 
+// Places side by side that go through one expert with one adapter. A step's rows lie by adapter, and an expert's places by row.
+struct ExpertRun {
+    int32_t first;
+    int32_t count;
+    int32_t expert;
+    int32_t slot;
+};
+
 // Which experts the rows of a step chose in the layer that runs. Choice i of a row has the number row × choices + i; its place, sorted by expert and then by row, is
 // its row in the buffers that have one per choice.
 struct ExpertChoices {
@@ -56,6 +64,18 @@ struct ExpertChoices {
     int32_t* places;   // by choice
     int32_t* rows;     // by place
     int32_t* starts;   // by expert: its first place; one more behind the last
+    int32_t* slots;    // by place: its row's adapter slot, where the step has adapters of experts
+    ExpertRun* runs;   // then: places that share an expert and an adapter with matrices of experts
+    int32_t run_count;
+};
+
+// Which Linears an adapter changes: those that every model has, those that choose experts, those of experts. A bit each.
+enum Part : uint32_t { kPartPlain = 1, kPartRouter = 2, kPartExperts = 4 };
+
+// What is worked out of a program's slice: its first entry in a slot's bindings, which has one per expert, and the part that its Linear is of.
+struct SlicePlace {
+    int32_t first_binding;
+    uint32_t part;
 };
 
 // One activation buffer: Float32 as it is; BFloat16 as rounded floats or as bf16, whichever the instruction set's products read.
@@ -67,7 +87,7 @@ struct Buffer {
     int32_t stride;  // elements from row to row
 };
 
-// The LoRA of one slice in one slot.
+// The LoRA of one slice, or of one expert of it, in one slot.
 struct SliceBinding {
     int32_t rank_blocks;  // 0: no delta
     float scale;
@@ -76,8 +96,9 @@ struct SliceBinding {
 };
 
 struct SlotBinding {
-    SliceBinding* slices;   // [slice_count], one allocation with cells
+    SliceBinding* slices;   // [binding_count], one allocation with cells
     uint16_t** cells;       // first cell of every run
+    uint32_t parts;         // of what it changes
 };
 
 // Attention of some rows of one sequence and kv head: over all splits, or over one with its state kept as a partial (kAttentionRows × (maximum, sum, output)).
@@ -113,6 +134,8 @@ struct Engine {
     Weight* weight_table = nullptr;
     Panel* panels = nullptr;
     Buffer* buffers = nullptr;
+    SlicePlace* slice_places = nullptr;
+    int32_t binding_count = 0;
     Region weights;
 
     // Taken by allocate_pool.
@@ -145,7 +168,7 @@ struct StepJob {
     Engine* engine;
     const srv_step* step;
     const srv_outputs* outputs;
-    bool any_adapter;
+    uint32_t parts;  // of what the step's adapters change
     int32_t output_segment_count;
     int32_t task_count;
     int32_t merge_count;  // tasks that were given out split by split

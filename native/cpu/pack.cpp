@@ -9,10 +9,10 @@ namespace {
 
 int divide_up(int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); }
 
-// The slice of any Linear over this weight that covers an output column, and where the next border lies.
+// The slice of any Linear over this weight that covers an output column (of every expert), and where the next border lies.
 int slice_at(const srv_program& program, int weight, int column, int* border) {
     int covering = -1;
-    *border = program.weights[weight].rows;
+    *border = program.weights[weight].rows / program.weights[weight].experts;
     for (int i = 0; i < program.op_count; i++) {
         const srv_op& op = program.ops[i];
         for (int local = 0; op.kind == SRV_OP_LINEAR && op.weight == weight && local < op.slice_count; local++) {
@@ -126,26 +126,11 @@ int first_panel_of(const Weight& weight, int row) { return row / weight.expert_r
 // A panel's first row, counted over all experts.
 int row_of_panel(const Weight& weight, const Panel* panels, int panel) { return panel / weight.expert_panels * weight.expert_rows + panels[panel].first; }
 
-int cut_experts(const srv_weight& weight, Panel* panels) {
-    const int rows = weight.rows / weight.experts;
-    const int each = divide_up(rows, kLanes);
-    for (int i = 0; panels != nullptr && i < each * weight.experts; i++) {
-        const int first = i % each * kLanes;
-        panels[i] = Panel{first, rows - first < kLanes ? rows - first : kLanes, -1};
-    }
-
-    return each * weight.experts;
-}
-
-}  // namespace
-
-int cut_panels(const srv_program& program, int weight, Panel* panels) {
-    if (program.weights[weight].experts > 1) {
-        return cut_experts(program.weights[weight], panels);
-    }
-
+// The panels of one expert.
+int cut_expert(const srv_program& program, int weight, Panel* panels) {
+    const int rows = program.weights[weight].rows / program.weights[weight].experts;
     int count = 0;
-    for (int column = 0; column < program.weights[weight].rows;) {
+    for (int column = 0; column < rows;) {
         int border = 0;
         const int slice = slice_at(program, weight, column, &border);
         for (; column < border; column += kLanes, count++) {
@@ -158,6 +143,18 @@ int cut_panels(const srv_program& program, int weight, Panel* panels) {
     }
 
     return count;
+}
+
+}  // namespace
+
+int cut_panels(const srv_program& program, int weight, Panel* panels) {
+    const int experts = program.weights[weight].experts;
+    const int each = cut_expert(program, weight, panels);
+    for (int i = each; panels != nullptr && i < each * experts; i++) {
+        panels[i] = panels[i - each];
+    }
+
+    return each * experts;
 }
 
 void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count) {
@@ -220,25 +217,30 @@ void pack_integers(const Engine& engine, const Weight& weight, int first_row, in
 }
 
 srv_status pack_adapter(Engine& engine, int slot, const srv_adapter_slice* slices, int slice_count, const srv_cell_run* runs, int run_count, const int32_t* pages, int page_count) {
-    const size_t table = static_cast<size_t>(engine.program.slice_count) * sizeof(SliceBinding);
+    const size_t table = static_cast<size_t>(engine.binding_count) * sizeof(SliceBinding);
     auto* bindings = static_cast<SliceBinding*>(calloc(1, table + static_cast<size_t>(run_count) * sizeof(uint16_t*) + 1));
     if (bindings == nullptr) {
         return SRV_OUT_OF_MEMORY;
     }
 
     auto** cells = reinterpret_cast<uint16_t**>(reinterpret_cast<uint8_t*>(bindings) + table);
+    uint32_t parts = 0;
     for (int i = 0; i < slice_count; i++) {
         const srv_adapter_slice& slice = slices[i];
-        const bool named = slice.slice >= 0 && slice.slice < engine.program.slice_count && slice.rank > 0 && slice.rank <= kMaxRank;
+        const bool named = slice.slice >= 0 && slice.slice < engine.program.slice_count && slice.rank > 0 && slice.rank <= kMaxRank && slice.expert >= 0
+            && slice.expert < engine.program.slices[slice.slice].experts;
         const bool ranged = slice.first_run >= 0 && slice.run_count > 0 && slice.run_count <= run_count - slice.first_run;
-        if (!named || !ranged || !pack_slice(engine, slice, runs, pages, page_count, bindings[slice.slice], cells)) {
+        const SlicePlace place = named ? engine.slice_places[slice.slice] : SlicePlace{};
+        if (!named || !ranged || !pack_slice(engine, slice, runs, pages, page_count, bindings[place.first_binding + slice.expert], cells)) {
             free(bindings);
             return SRV_BAD_ARGUMENT;
         }
+
+        parts |= place.part;
     }
 
     free(engine.slots[slot].slices);
-    engine.slots[slot] = SlotBinding{bindings, cells};
+    engine.slots[slot] = SlotBinding{bindings, cells, parts};
     return SRV_OK;
 }
 

@@ -10,7 +10,7 @@ void plan_adapters(Engine& engine, StepJob& job) {
     int32_t* by_row = engine.row_slots;
     for (int i = 0; i < step.segment_count; i++) {
         const srv_segment& segment = step.segments[i];
-        job.any_adapter |= segment.adapter_slot >= 0;
+        job.parts |= segment.adapter_slot >= 0 ? engine.slots[segment.adapter_slot].parts : 0;
         for (int r = 0; r < segment.row_count; r++) {
             by_row[segment.first_row + r] = segment.adapter_slot;
         }

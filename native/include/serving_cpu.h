@@ -117,6 +117,7 @@ typedef struct srv_slice {
     int32_t input_width;
     int32_t output_offset;
     int32_t output_width;
+    int32_t experts; /* pairs of matrices, one per expert of a Linear whose rows are per choice; 1 otherwise */
 } srv_slice;
 
 /* The model, handed over once and copied. */
@@ -157,14 +158,14 @@ typedef struct srv_pool {
     int32_t host_page_count; /* pages of host memory behind the arena, for srv_cpu_copy_to_host; 0 is none */
 } srv_pool;
 
-/* One slice of an adapter: bf16 A [rank, input width] and B [output width, rank]. */
+/* One slice of an adapter, or one expert of it: bf16 A [rank, input width] and B [output width, rank]. */
 typedef struct srv_adapter_slice {
     int32_t slice;
     int32_t rank;
     float scale;
     int32_t first_run; /* its runs: A's by rank block then tile, then B's */
     int32_t run_count;
-    int32_t reserved;
+    int32_t expert; /* that it is of; 0 where the slice has one pair of matrices */
     const uint16_t* a;
     const uint16_t* b;
 } srv_adapter_slice;

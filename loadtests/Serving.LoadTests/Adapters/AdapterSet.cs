@@ -8,7 +8,7 @@ namespace Serving.LoadTests.Adapters;
 /// <param name="Model">The sizes of the base model.</param>
 /// <param name="Count">How many.</param>
 /// <param name="Ranks">Dealt in turn, as S-LoRA deals them: number i has rank i mod their count.</param>
-/// <param name="Targets">Projections that they change.</param>
+/// <param name="Targets">Projections that they change, of every expert where there are some.</param>
 /// <param name="Seed">Decides every byte.</param>
 internal sealed record AdapterSet(AdapterDimensions Model, int Count, IReadOnlyList<int> Ranks, IReadOnlyList<string> Targets, int Seed)
 {
@@ -36,8 +36,10 @@ internal sealed record AdapterSet(AdapterDimensions Model, int Count, IReadOnlyL
     /// <summary>What its files take, bytes; a little more than they do.</summary>
     public long BytesOf(int number)
     {
-        long elements = Targets.Sum(target => Model.WidthsOf(target) is var (input, output) ? (long)RankOf(number) * (input + output) : 0);
-        return (Model.Layers * ((elements * ElementBytes) + (Targets.Count * 2L * EntryBytes))) + ConfigBytes;
+        var layer = Targets.Sum(target => Model.WidthsOf(target) is var (input, output)
+            ? Model.ModulesOf(target).Count * (((long)RankOf(number) * (input + output) * ElementBytes) + (2L * EntryBytes))
+            : 0);
+        return (Model.Layers * layer) + ConfigBytes;
     }
 
     /// <summary>What the largest takes, bytes.</summary>
@@ -47,7 +49,7 @@ internal sealed record AdapterSet(AdapterDimensions Model, int Count, IReadOnlyL
     public long TotalBytes => Enumerable.Range(0, Count).Sum(BytesOf);
 
     /// <summary>Its <c>adapter_config.json</c>.</summary>
-    public string ConfigOf(int number) => AdapterGenerator.Config(RankOf(number), Targets).ToJsonString();
+    public string ConfigOf(int number) => AdapterGenerator.Config(RankOf(number), [.. Targets.Select(target => Model.Mixture?.NameOf(target) ?? target)]).ToJsonString();
 
     /// <summary>Its <c>adapter_model.safetensors</c>.</summary>
     public byte[] WeightsOf(int number) => AdapterGenerator.Weights(Model, SeedOf(number), RankOf(number), Targets);

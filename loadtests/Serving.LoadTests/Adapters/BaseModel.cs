@@ -13,6 +13,7 @@ internal static class BaseModel
 
     private const int MaxLayers = 1024;
     private const int MaxWidth = 1 << 20;
+    private const int MaxExperts = 512;
 
     /// <summary>The model that is in the repository.</summary>
     public static AdapterDimensions Bundled()
@@ -58,7 +59,10 @@ internal static class BaseModel
                 throw new ScenarioException($"heads and their size give no width from 1 to {MaxWidth}");
             }
 
-            return new AdapterDimensions(Size(fields, "num_hidden_layers", MaxLayers), hidden, Size(fields, "intermediate_size", MaxWidth), heads * head, keys * head);
+            return new AdapterDimensions(Size(fields, "num_hidden_layers", MaxLayers), hidden, Size(fields, "intermediate_size", MaxWidth), heads * head, keys * head)
+            {
+                Mixture = MixtureOf(fields),
+            };
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or ArgumentException)
         {
@@ -66,6 +70,13 @@ internal static class BaseModel
             throw new ScenarioException("is not valid JSON");
         }
     }
+
+    /// <summary>Experts that are modules: Qwen3's and Mixtral's. Granite's are one tensor, which these adapters cannot name: of such a base they change attention.</summary>
+    private static AdapterMixture? MixtureOf(JsonElement fields) => Given(fields, "num_experts") && Given(fields, "moe_intermediate_size")
+        ? new AdapterMixture(Size(fields, "num_experts", MaxExperts), Size(fields, "moe_intermediate_size", MaxWidth), IsMixtral: false)
+        : Given(fields, "model_type") && fields.GetProperty("model_type").ValueEquals("mixtral")
+            ? new AdapterMixture(Size(fields, "num_local_experts", MaxExperts), Size(fields, "intermediate_size", MaxWidth), IsMixtral: true)
+            : null;
 
     private static bool Given(JsonElement fields, string name) => fields.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
 

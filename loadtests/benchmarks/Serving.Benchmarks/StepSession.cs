@@ -176,17 +176,27 @@ internal sealed class StepSession
 
     private static SampleRow Output(int row) => new() { Row = row, TargetToken = -1, TopLogprobs = -1, TopP = 1, RepetitionPenalty = 1 };
 
+    private static IEnumerable<LoraSlice> Slices(ModelProgram program, bool experts)
+    {
+        var ofMixtures = MixtureAdapters.SlicesOf(program);
+        return program.Slices.Where(slice => experts || !ofMixtures.Contains(slice.Index));
+    }
+
     private static AdapterLayout Layout(ModelProgram program, AdapterWeights adapter) =>
         AdapterLayout.Create(program.Slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), program.Shape.PageBytes);
 
-    /// <summary>An adapter of zeros on the slices that <paramref name="takes"/> picks.</summary>
-    public static AdapterWeights Adapter(ModelProgram program, int rank, Func<LoraSlice, bool> takes)
+    /// <summary>An adapter of zeros on the slices that <paramref name="takes"/> picks; of a mixture's experts, and of what chooses them, only where they are asked for.</summary>
+    public static AdapterWeights Adapter(ModelProgram program, int rank, Func<LoraSlice, bool> takes, bool experts = false)
     {
-        var slices = program.Slices.Where(takes).Select(slice => new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]));
+        var slices =
+            from slice in Slices(program, experts)
+            where takes(slice)
+            from expert in Enumerable.Range(0, slice.Experts)
+            select new AdapterSlice(slice.Index, rank, 1, new ushort[rank * slice.InputWidth], new ushort[rank * slice.OutputWidth]) { Expert = expert };
         return new AdapterWeights([.. slices]);
     }
 
-    /// <summary>An adapter of random bits on all slices: memory that nobody has written reads as one and the same page.</summary>
+    /// <summary>An adapter of random bits on all slices but a mixture's: memory that nobody has written reads as one and the same page.</summary>
     public static AdapterWeights RandomAdapter(ModelProgram program, int rank, int seed)
     {
         var random = new Random(seed);
@@ -197,6 +207,6 @@ internal sealed class StepSession
             return values;
         }
 
-        return new AdapterWeights([.. program.Slices.Select(slice => new AdapterSlice(slice.Index, rank, 1, Values(rank * slice.InputWidth), Values(rank * slice.OutputWidth)))]);
+        return new AdapterWeights([.. Slices(program, experts: false).Select(slice => new AdapterSlice(slice.Index, rank, 1, Values(rank * slice.InputWidth), Values(rank * slice.OutputWidth)))]);
     }
 }

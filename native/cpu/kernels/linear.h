@@ -8,6 +8,7 @@ struct LinearCall {
     int64_t x_stride;
     int first_row;           // of input and output
     int rows;
+    int expert;              // whose matrix it is; 0 where there is one
     const int32_t* slots;    // adapter slot per row, or null when no row has one
     const float* bias;       // or null
     float* values;           // fp32 output, or null
@@ -60,7 +61,7 @@ static void finish_with_delta(const LinearCall& call, const Panel* panels, const
     const Engine& engine = *call.engine;
     const int slice = panels[0].slice;
     Vector delta[Rows][Panels];
-    expand_panels<Rows, Panels>(engine, slot, slot.slices[slice], panels[0].first - engine.program.slices[slice].output_offset,
+    expand_panels<Rows, Panels>(engine, slot, binding_of(engine, slot, slice, call.expert), panels[0].first - engine.program.slices[slice].output_offset,
         lora_row(engine, row, slice - call.op->first_slice), delta);
     for (int j = 0; j < Panels; j++) {
         const Vector bias = bias_of(call, panels[j]);
@@ -119,7 +120,7 @@ static void finish_panels(const LinearCall& call, const Panel* panels, int count
     const int slice = call.slots == nullptr ? -1 : panels[0].slice;
     for (int r = 0; r < rows;) {
         const int slot_index = slice < 0 ? -1 : call.slots[first_row + r];
-        if (slot_index < 0 || call.engine->slots[slot_index].slices[slice].rank_blocks == 0) {
+        if (slot_index < 0 || binding_of(*call.engine, call.engine->slots[slot_index], slice, call.expert).rank_blocks == 0) {
             finish_plain(call, panels, count, first_row + r, c + r * c_stride);
             r++;
             continue;

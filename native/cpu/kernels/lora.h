@@ -10,6 +10,11 @@ SRV_INLINE const uint16_t* cell_of(const Engine& engine, const SlotBinding& slot
     return slot.cells[run] + static_cast<int64_t>(tile % engine.cells_per_page) * kCellElements;
 }
 
+// An adapter's LoRA of a slice; of an expert's where the slice has several.
+SRV_INLINE const SliceBinding& binding_of(const Engine& engine, const SlotBinding& slot, int slice, int expert) {
+    return slot.slices[engine.slice_places[slice].first_binding + expert];
+}
+
 SRV_INLINE Activation* lora_row(const Engine& engine, int64_t row, int local_slice) {
     return static_cast<Activation*>(engine.lora_values) + row * engine.lora_stride + local_slice * kMaxRank;
 }
@@ -46,33 +51,45 @@ static void shrink_unit(const Engine& engine, const SlotBinding& slot, const Sli
     }
 }
 
-// One phase: every (segment, slice, pairs of rank blocks, rows) is a unit, dealt to the workers in turn.
-static void shrink(const Engine& engine, const srv_op& op, const srv_segment* segments, int segment_count, const Activation* x, int64_t x_stride, int worker) {
-    const int workers = engine.pool.count();
-    int turn = 0;
-    for (int s = 0; s < segment_count; s++) {
-        const srv_segment& segment = segments[s];
-        if (segment.adapter_slot < 0) {
-            continue;
-        }
+// The input of a Linear whose x·Aᵀ a phase makes, by one worker of several: every (rows of one adapter, slice, pairs of rank blocks, some of the rows) is a unit,
+// dealt to the workers in turn.
+struct ShrinkCall {
+    const Engine* engine;
+    const srv_op* op;
+    const Activation* x;
+    int64_t x_stride;
+    int worker;
+    int turn;
+};
 
-        const SlotBinding& slot = engine.slots[segment.adapter_slot];
-        const int units = (segment.row_count + kShrinkRows - 1) / kShrinkRows;
-        for (int local = 0; local < op.slice_count; local++) {
-            const SliceBinding& slice = slot.slices[op.first_slice + local];
-            const int columns = engine.program.slices[op.first_slice + local].input_width;
-            for (int panel = 0; panel * 2 < slice.rank_blocks; panel += kShrinkPanels) {
-                for (int unit = 0; unit < units; unit++) {
-                    const bool mine = turn == worker;
-                    turn = turn + 1 == workers ? 0 : turn + 1;
-                    if (mine) {
-                        const int first = segment.row_count * unit / units;
-                        const int rows = segment.row_count * (unit + 1) / units - first;
-                        const int64_t row = segment.first_row + first;
-                        shrink_unit(engine, slot, slice, panel, columns, x + row * x_stride, x_stride, rows, lora_row(engine, row, local));
-                    }
+// Rows side by side that share an adapter, and an expert where there are any.
+static void shrink_rows(ShrinkCall& call, const SlotBinding& slot, int expert, int first_row, int row_count) {
+    const Engine& engine = *call.engine;
+    const srv_op& op = *call.op;
+    const int workers = engine.pool.count();
+    const int units = (row_count + kShrinkRows - 1) / kShrinkRows;
+    for (int local = 0; local < op.slice_count; local++) {
+        const SliceBinding& slice = binding_of(engine, slot, op.first_slice + local, expert);
+        const int columns = engine.program.slices[op.first_slice + local].input_width;
+        for (int panel = 0; panel * 2 < slice.rank_blocks; panel += kShrinkPanels) {
+            for (int unit = 0; unit < units; unit++) {
+                const bool mine = call.turn == call.worker;
+                call.turn = call.turn + 1 == workers ? 0 : call.turn + 1;
+                if (mine) {
+                    const int first = row_count * unit / units;
+                    const int rows = row_count * (unit + 1) / units - first;
+                    const int64_t row = first_row + first;
+                    shrink_unit(engine, slot, slice, panel, columns, call.x + row * call.x_stride, call.x_stride, rows, lora_row(engine, row, local));
                 }
             }
+        }
+    }
+}
+
+static void shrink(ShrinkCall call, const srv_segment* segments, int segment_count) {
+    for (int s = 0; s < segment_count; s++) {
+        if (segments[s].adapter_slot >= 0) {
+            shrink_rows(call, call.engine->slots[segments[s].adapter_slot], 0, segments[s].first_row, segments[s].row_count);
         }
     }
 }

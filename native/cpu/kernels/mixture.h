@@ -53,6 +53,26 @@ static void route(const Engine& engine, const StepJob& job, const srv_op& op, in
     }
 }
 
+// The adapters of all places, and the runs of those that share one that has matrices of their expert.
+static void find_expert_runs(Engine& engine) {
+    ExpertChoices& choices = engine.choices;
+    choices.run_count = 0;
+    for (int e = 0; e < engine.program.expert_count; e++) {
+        const int end = choices.starts[e + 1];
+        for (int place = choices.starts[e]; place < end;) {
+            const int first = place;
+            const int32_t slot = engine.row_slots[choices.rows[first]];
+            for (; place < end && engine.row_slots[choices.rows[place]] == slot; place++) {
+                choices.slots[place] = slot;
+            }
+
+            if (slot >= 0 && (engine.slots[slot].parts & kPartExperts) != 0) {
+                choices.runs[choices.run_count++] = ExpertRun{first, place - first, e, slot};
+            }
+        }
+    }
+}
+
 // Finds the choices' places: one worker counts, adds up and deals them out.
 static void sort_choices(const Engine& engine, int rows) {
     const ExpertChoices& choices = engine.choices;
@@ -92,6 +112,15 @@ static void dispatch(const Engine& engine, const StepJob& job, const srv_op& op,
     }
 }
 
+// x·Aᵀ of the rows that experts' adapters change: only experts that have such rows are looked at.
+static void shrink_of_experts(ShrinkCall call) {
+    const ExpertChoices& choices = call.engine->choices;
+    for (int i = 0; i < choices.run_count; i++) {
+        const ExpertRun& run = choices.runs[i];
+        shrink_rows(call, call.engine->slots[run.slot], run.expert, run.first, run.count);
+    }
+}
+
 // What a panel costs beside its rows, in rows: it is read from memory.
 constexpr int kPanelCost = 3;
 
@@ -124,6 +153,7 @@ static void linear_of_experts(const LinearCall& call, int worker) {
         at += each * weight.expert_panels;
         if (first < last) {
             LinearCall expert = call;
+            expert.expert = e;
             expert.first_row = starts[e];
             expert.rows = starts[e + 1] - starts[e];
             expert.bias = call.bias == nullptr ? nullptr : call.bias + static_cast<int64_t>(e) * weight.expert_rows;

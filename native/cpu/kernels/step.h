@@ -11,7 +11,8 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     const bool per_output = input.rows == 1;
     const int rows = rows_of(engine, job, op.input);
     const auto* x = reinterpret_cast<const Activation*>(input.data);
-    const bool adapters = job.any_adapter && op.slice_count > 0;
+    const bool of_experts = input.rows == 2;
+    const bool adapters = op.slice_count > 0 && (job.parts & engine.slice_places[op.first_slice].part) != 0;
     const Weight& weight = engine.weight_table[op.weight];
     const bool integers = weight.format != SRV_FORMAT_BF16;
     if (integers) {
@@ -19,8 +20,14 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     }
 
     if (adapters) {
-        const srv_segment* segments = per_output ? engine.output_segments : job.step->segments;
-        shrink(engine, op, segments, per_output ? job.output_segment_count : job.step->segment_count, x, input.stride, worker);
+        const ShrinkCall call{&engine, &op, x, input.stride, worker, 0};
+        if (of_experts) {
+            shrink_of_experts(call);
+        } else if (per_output) {
+            shrink(call, engine.output_segments, job.output_segment_count);
+        } else {
+            shrink(call, job.step->segments, job.step->segment_count);
+        }
     }
 
     if (adapters || integers) {
@@ -34,12 +41,12 @@ static void run_linear(Engine& engine, const StepJob& job, const srv_op& op, int
     call.x = x;
     call.x_stride = input.stride;
     call.rows = rows;
-    call.slots = adapters ? engine.row_slots + (per_output ? engine.limits.max_rows : 0) : nullptr;
+    call.slots = !adapters ? nullptr : of_experts ? engine.choices.slots : engine.row_slots + (per_output ? engine.limits.max_rows : 0);
     call.bias = op.bias < 0 ? nullptr : vector_weight(engine, op.bias);
     call.values = output.element == 0 ? reinterpret_cast<float*>(output.data) : nullptr;
     call.rounded = output.element == 0 ? nullptr : reinterpret_cast<Activation*>(output.data);
     call.stride = output.stride;
-    (input.rows == 2 ? &linear_of_experts : &linear)(call, worker);
+    (of_experts ? &linear_of_experts : &linear)(call, worker);
 }
 
 // What the logits of some outputs are computed from, as floats.
@@ -80,6 +87,9 @@ static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
         engine.pool.barrier();
         if (worker == 0) {
             sort_choices(engine, job.step->row_count);
+            if ((job.parts & kPartExperts) != 0) {
+                find_expert_runs(engine);
+            }
         }
 
         break;

@@ -23,6 +23,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>Memory that weights and pool are taken from, where it is not the host's.</summary>
     DeviceMemory? DeviceMemory => null;
 
+    /// <summary>Whether adapters may change experts, and what chooses them; where not, those that do must not be given to it.</summary>
+    bool AdaptsExperts => true;
+
     /// <summary>Bytes of one page (<c>ModelShape.PageBytes</c>; of several devices that share a program out, on each).</summary>
     long PageBytes { get; }
 

@@ -51,6 +51,7 @@ internal static unsafe class AdapterPacker
             Scale = slice.Scale,
             FirstRun = firstRun,
             RunCount = runCount,
+            Expert = slice.Expert,
             A = (ushort*)a.Pointer,
             B = (ushort*)b.Pointer,
         };

@@ -22,7 +22,7 @@ internal static class NativeProgramWriter
 
     /// <summary>The slices.</summary>
     public static NativeSlice[] Slices(ModelProgram program) =>
-        [.. program.Slices.Select(slice => new NativeSlice { InputWidth = slice.InputWidth, OutputOffset = slice.OutputOffset, OutputWidth = slice.OutputWidth })];
+        [.. program.Slices.Select(slice => new NativeSlice { InputWidth = slice.InputWidth, OutputOffset = slice.OutputOffset, OutputWidth = slice.OutputWidth, Experts = slice.Experts })];
 
     private static NativeWeight Convert(WeightSpec weight) => new()
     {

@@ -17,6 +17,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     public const int MaxHeadSize = 256;
 
     private readonly ModelProgram _program;
+    private readonly IReadOnlySet<int> _ofMixtures;
     private readonly CudaBackendOptions _options;
     private readonly Stack<IDisposable> _owned = new();
     private readonly CudaContext _context;
@@ -46,7 +47,9 @@ public sealed class CudaBackend : IAsynchronousBackend
             throw new PlatformNotSupportedException(reason);
         }
 
-        _program = program;
+        // The kernels of a mixture know no deltas: whoever reads adapters refuses those of experts.
+        _program = MixtureAdapters.Without(program);
+        _ofMixtures = MixtureAdapters.SlicesOf(program);
         _options = options;
         _plans = new CellPlans(program.Slices, program.Shape.PageBytes);
         try
@@ -112,6 +115,9 @@ public sealed class CudaBackend : IAsynchronousBackend
     }
 
     /// <inheritdoc/>
+    public bool AdaptsExperts => false;
+
+    /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
 
     /// <inheritdoc/>
@@ -169,7 +175,13 @@ public sealed class CudaBackend : IAsynchronousBackend
     public long PreparedBytesOf(AdapterWeights adapter) => PlanOf(adapter).Layout.PageCount * (_pool?.PageBytes ?? PageBytes);
 
     /// <inheritdoc/>
-    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter) => (_adapters ?? throw NoPool()).Prepare(adapter, PlanOf(adapter));
+    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        return adapter.Slices.Any(slice => _ofMixtures.Contains(slice.Slice))
+            ? throw new ArgumentException("Adapters of experts run on CPUs only.", nameof(adapter))
+            : (_adapters ?? throw NoPool()).Prepare(adapter, PlanOf(adapter));
+    }
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => (_adapters ?? throw NoPool()).Pack(slot, adapter, pages);

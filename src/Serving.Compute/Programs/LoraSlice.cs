@@ -1,6 +1,6 @@
 namespace Serving.Compute.Programs;
 
-/// <summary>The seven linear projections of a layer that an adapter may change.</summary>
+/// <summary>The linear projections of a layer that an adapter may change: seven, and of a mixture of experts what chooses them.</summary>
 public enum Projection
 {
     /// <summary>self_attn.q_proj.</summary>
@@ -23,6 +23,9 @@ public enum Projection
 
     /// <summary>mlp.down_proj.</summary>
     Down,
+
+    /// <summary>mlp.gate: the logits by which experts are chosen.</summary>
+    Router,
 }
 
 /// <summary>The part of a Linear's output that one projection's LoRA adds to; all slices of a Linear read that Linear's input.</summary>
@@ -33,4 +36,11 @@ public enum Projection
 /// <param name="OutputOffset">First output column of the Linear that the delta is added to.</param>
 /// <param name="OutputWidth">Rows of B.</param>
 /// <param name="InputOffset">First input column of the Linear that A reads.</param>
-public sealed record LoraSlice(int Index, int Layer, Projection Projection, int InputWidth, int OutputOffset, int OutputWidth, int InputOffset = 0);
+public sealed record LoraSlice(int Index, int Layer, Projection Projection, int InputWidth, int OutputOffset, int OutputWidth, int InputOffset = 0)
+{
+    /// <summary>
+    /// An adapter has a pair of matrices for each of so many experts, of the same widths; a row's delta is by those of the expert that it was sorted to. 1 where the Linear
+    /// has one matrix for all rows.
+    /// </summary>
+    public int Experts { get; init; } = 1;
+}

@@ -47,7 +47,7 @@ public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon,
 
 /// <summary>
 /// output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>. Of rows per choice every one meets its
-/// expert's matrix (<see cref="WeightSpec.Experts"/>), and its expert's part of the bias; such a Linear has no deltas.
+/// expert's matrix (<see cref="WeightSpec.Experts"/>), its expert's part of the bias and its deltas (<see cref="LoraSlice.Experts"/>).
 /// </summary>
 public sealed record LinearOp(int Input, int Output, int Weight, int? Bias, LinearOutput Mode, IReadOnlyList<LoraSlice> Slices) : ProgramOp;
 

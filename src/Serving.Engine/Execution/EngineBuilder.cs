@@ -172,6 +172,8 @@ internal sealed class EngineBuilder
         Root = _options.AdaptersRoot,
         BaseName = description.ModelName,
         Program = _model.Program,
+        AdaptsExperts = _backend.AdaptsExperts,
+        PoolBytes = _plan.PoolPages * _model.Program.Shape.PageBytes,
         PreparedBytes = _backend.PreparedBytesOf,
         Prepare = weights => Prepare(weights, post),
         HostCacheBytes = _plan.AdapterCacheBytes,

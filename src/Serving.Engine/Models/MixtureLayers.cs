@@ -40,16 +40,20 @@ internal sealed class MixtureLayers
         var (experts, tensors) = (_mixture.Shape.ExpertCount, _mixture.Tensors);
         var router = _writer.Matrix($"layer {layer} router", _hidden, WeightKind.Matrix, ($"{prefix}{tensors.Router}.weight", experts));
         int? routerBias = _mixture.HasBiases ? _writer.Vector($"layer {layer} router bias", ($"{prefix}{tensors.Router}.bias", experts)) : null;
-        _writer.Op(new LinearOp(normed, _routed, router, routerBias, LinearOutput.Keep, []));
+        _writer.Op(new LinearOp(normed, _routed, router, routerBias, LinearOutput.Keep, [_writer.Slice(layer, Projection.Router, _hidden, 0, experts)]));
         _writer.Op(new RouteOp(_routed, _mixture.Renormalize));
         _writer.Op(new DispatchOp(normed, _dispatched));
         var gateUp = _writer.Experts($"layer {layer} experts gate_up", _hidden, experts, tensors.GateUpParts(prefix, experts, _mixture.Width));
         var gateUpBias = Bias($"layer {layer} experts gate_up bias", tensors.GateUpBiasParts(prefix, experts, _mixture.Width));
-        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, gateUpBias, LinearOutput.Round, []));
+        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, gateUpBias, LinearOutput.Round,
+        [
+            _writer.Slice(layer, Projection.Gate, _hidden, 0, _mixture.Width, experts),
+            _writer.Slice(layer, Projection.Up, _hidden, _mixture.Width, _mixture.Width, experts),
+        ]));
         _writer.Op(new GateMulOp(_gateUp, _activated, activation, limit));
         var down = _writer.Experts($"layer {layer} experts down", _mixture.Width, experts, tensors.DownParts(prefix, experts, _hidden));
         var downBias = Bias($"layer {layer} experts down bias", tensors.DownBiasParts(prefix, experts, _hidden));
-        _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, []));
+        _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, [_writer.Slice(layer, Projection.Down, _mixture.Width, 0, _hidden, experts)]));
         _writer.Op(new CombineOp(_projected, residual));
     }
 

@@ -63,10 +63,10 @@ internal sealed class ProgramWriter
         return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, parts) { Offset = offset });
     }
 
-    /// <summary>A LoRA slice.</summary>
-    public LoraSlice Slice(int layer, Projection projection, int inputWidth, int outputOffset, int outputWidth)
+    /// <summary>A LoRA slice, of several experts or of one matrix.</summary>
+    public LoraSlice Slice(int layer, Projection projection, int inputWidth, int outputOffset, int outputWidth, int experts = 1)
     {
-        var slice = new LoraSlice(_slices.Count, layer, projection, inputWidth, outputOffset, outputWidth);
+        var slice = new LoraSlice(_slices.Count, layer, projection, inputWidth, outputOffset, outputWidth) { Experts = experts };
         _slices.Add(slice);
         return slice;
     }

@@ -22,7 +22,7 @@ internal static class CpuScenario
     public static List<uint> Run(
         BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null)
     {
-        var test = TestProgram.Create(Shape with { Format = format, Experts = experts }) with { Integers = integers };
+        var test = TestProgram.Create(Shape with { Format = format, Experts = experts, AdaptsExperts = experts > 0 }) with { Integers = integers };
         using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
         if (poison)
         {

@@ -1,4 +1,5 @@
 using Serving.Compute.Tests.Contracts;
+using Serving.Compute.Tests.Programs;
 using Serving.Testing;
 
 namespace Serving.Compute.Tests.Cuda;
@@ -42,6 +43,9 @@ public sealed class CudaInvarianceTests : InvarianceContract, IDisposable
 
     /// <summary>Just over one split: the emulator checks every access, and attention's work grows with the square.</summary>
     protected override int LongPrompt => 530;
+
+    /// <summary>Adapters of experts are refused here.</summary>
+    protected override TestShape Adjust(TestShape shape) => shape with { AdaptsExperts = false };
 
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 }

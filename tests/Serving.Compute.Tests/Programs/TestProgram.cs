@@ -61,19 +61,26 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
         }
     }
 
-    /// <summary>A random adapter; <paramref name="rankOf"/> gives the rank of each slice, 0 leaves the slice out.</summary>
-    public AdapterWeights CreateAdapter(int seed, Func<LoraSlice, int> rankOf, float scale = 0.5f)
+    /// <summary>A random adapter; <paramref name="rankOf"/> gives the rank of each slice, 0 leaves the slice out. Of experts every third has none, and the others' ranks differ.</summary>
+    public AdapterWeights CreateAdapter(int seed, Func<LoraSlice, int> rankOf, float scale = 0.5f) =>
+        CreateAdapter(seed, (slice, expert) => rankOf(slice) == 0 || (slice.Experts > 1 && (expert + seed) % 3 == 0) ? 0 : rankOf(slice) + expert, scale);
+
+    /// <summary>A random adapter; <paramref name="rankOf"/> gives the rank of each slice and expert, 0 leaves it out.</summary>
+    public AdapterWeights CreateAdapter(int seed, Func<LoraSlice, int, int> rankOf, float scale = 0.5f)
     {
         var random = new Random(seed);
         var slices = new List<AdapterSlice>();
         foreach (var slice in Program.Slices)
         {
-            var rank = rankOf(slice);
-            if (rank > 0)
+            for (var expert = 0; expert < slice.Experts; expert++)
             {
-                var a = Normal(random, rank * slice.InputWidth, 1 / Math.Sqrt(slice.InputWidth));
-                var b = Normal(random, slice.OutputWidth * rank, 1 / Math.Sqrt(rank));
-                slices.Add(new AdapterSlice(slice.Index, rank, scale, a, b));
+                var rank = rankOf(slice, expert);
+                if (rank > 0)
+                {
+                    var a = Normal(random, rank * slice.InputWidth, 1 / Math.Sqrt(slice.InputWidth));
+                    var b = Normal(random, slice.OutputWidth * rank, 1 / Math.Sqrt(rank));
+                    slices.Add(new AdapterSlice(slice.Index, rank, scale, a, b) { Expert = expert });
+                }
             }
         }
 

@@ -44,7 +44,7 @@ internal sealed class TestProgramBuilder
             _ops.Add(new RmsNormOp(residual, normed, Vector("post_norm", s.Hidden), TestProgram.Epsilon));
             if (s.Experts > 0)
             {
-                AddMixture(normed, residual);
+                AddMixture(layer, normed, residual);
                 continue;
             }
 
@@ -76,22 +76,40 @@ internal sealed class TestProgramBuilder
     }
 
     /// <summary>An MLP of experts, its buffers shared by the layers.</summary>
-    private void AddMixture(int normed, int residual)
+    private void AddMixture(int layer, int normed, int residual)
     {
         var s = _shape;
         var routed = Buffer("routed", s.Experts, BufferElement.Float32);
+        var slices = new List<LoraSlice>();
+        if (s.AdaptsExperts)
+        {
+            slices =
+            [
+                Slice(layer, Projection.Router, s.Hidden, 0, s.Experts, 1),
+                Slice(layer, Projection.Gate, s.Hidden, 0, s.Intermediate),
+                Slice(layer, Projection.Up, s.Hidden, s.Intermediate, s.Intermediate),
+                Slice(layer, Projection.Down, s.Intermediate, 0, s.Hidden),
+            ];
+        }
+
         int? routerBias = s.Oss ? Vector("router_bias", s.Experts) : null;
-        _ops.Add(new LinearOp(normed, routed, Weight("router", s.Experts, s.Hidden, WeightKind.Matrix), routerBias, LinearOutput.Keep, []));
+        _ops.Add(new LinearOp(normed, routed, Weight("router", s.Experts, s.Hidden, WeightKind.Matrix), routerBias, LinearOutput.Keep, [.. slices.Take(1)]));
         _ops.Add(new RouteOp(routed, s.Renormalize));
         var input = Buffer("dispatched", s.Hidden, BufferElement.BFloat16, BufferRows.Choice);
         var gateUp = Buffer("experts_gate_up", 2 * s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
         var activated = Buffer("experts_activated", s.Intermediate, BufferElement.BFloat16, BufferRows.Choice);
         var projected = Buffer("experts_down", s.Hidden, BufferElement.Float32, BufferRows.Choice);
         _ops.Add(new DispatchOp(normed, input));
-        _ops.Add(new LinearOp(input, gateUp, Experts("experts_gate_up", 2 * s.Intermediate, s.Hidden), ExpertsBias("experts_gate_up_bias", 2 * s.Intermediate), LinearOutput.Round, []));
+        _ops.Add(new LinearOp(input, gateUp, Experts("experts_gate_up", 2 * s.Intermediate, s.Hidden), ExpertsBias("experts_gate_up_bias", 2 * s.Intermediate), LinearOutput.Round, [.. slices.Skip(1).Take(2)]));
         _ops.Add(s.Oss ? new GateMulOp(gateUp, activated, GateActivation.SwigluOai, 1.5f) : new GateMulOp(gateUp, activated));
-        _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), ExpertsBias("experts_down_bias", s.Hidden), LinearOutput.Keep, []));
+        _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), ExpertsBias("experts_down_bias", s.Hidden), LinearOutput.Keep, [.. slices.Skip(3)]));
         _ops.Add(new CombineOp(projected, residual));
+    }
+
+    private LoraSlice Slice(int layer, Projection projection, int inputWidth, int outputOffset, int outputWidth, int? experts = null)
+    {
+        _slices.Add(new LoraSlice(_slices.Count, layer, projection, inputWidth, outputOffset, outputWidth) { Experts = experts ?? _shape.Experts });
+        return _slices[^1];
     }
 
     private int Experts(string name, int rows, int columns)

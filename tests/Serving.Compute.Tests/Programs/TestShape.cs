@@ -71,6 +71,9 @@ public sealed record TestShape
     /// <summary>Whether the weights of a token's choices add up to 1.</summary>
     public bool Renormalize { get; init; } = true;
 
+    /// <summary>Whether adapters may change experts and what chooses them.</summary>
+    public bool AdaptsExperts { get; init; }
+
     /// <summary>The format of the matrices.</summary>
     public WeightFormat Format { get; init; }
 

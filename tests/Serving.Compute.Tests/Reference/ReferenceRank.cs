@@ -11,7 +11,7 @@ namespace Serving.Compute.Tests.Reference;
 /// <param name="round">Round to bf16 where the design's table says so.</param>
 public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> weights, AdapterWeights? adapter, bool round)
 {
-    private readonly Dictionary<int, AdapterSlice> _adapter = adapter?.Slices.ToDictionary(slice => slice.Slice) ?? [];
+    private readonly Dictionary<(int Slice, int Expert), AdapterSlice> _adapter = adapter?.Slices.ToDictionary(slice => (slice.Slice, slice.Expert)) ?? [];
     private readonly Dictionary<int, double[][]> _buffers = [];
     private readonly Dictionary<int, double[][]> _keysAndValues = [];
     private readonly Dictionary<int, double[]> _elements = [];
@@ -100,9 +100,9 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     public IReadOnlyList<double[][]> Shrink(int index)
     {
         var op = (LinearOp)program.Ops[index];
-        return [.. op.Slices.Select(slice => Map(_buffers[op.Input], x => _adapter.TryGetValue(slice.Index, out var lora)
+        return [.. op.Slices.Select(slice => _buffers[op.Input].Select((x, row) => _adapter.TryGetValue((slice.Index, ExpertOf(op, row)), out var lora)
             ? ReferenceOps.Multiply(x[slice.InputOffset..(slice.InputOffset + slice.InputWidth)], lora.A.ToArray(), lora.Rank)
-            : []))];
+            : []).ToArray())];
     }
 
     /// <summary>The rest of a Linear.</summary>
@@ -148,7 +148,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
 
         for (var i = 0; i < op.Slices.Count; i++)
         {
-            if (_adapter.TryGetValue(op.Slices[i].Index, out var lora))
+            if (_adapter.TryGetValue((op.Slices[i].Index, expert), out var lora))
             {
                 var v = shrunk[i].Select(value => Round(value * lora.Scale)).ToArray();
                 var delta = ReferenceOps.Multiply(v, lora.B.ToArray(), op.Slices[i].OutputWidth);

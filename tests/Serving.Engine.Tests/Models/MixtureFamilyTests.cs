@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Serving.Engine.Loading;
-using Serving.Engine.Loading.Peft;
 using Serving.Engine.Models;
 using Serving.Testing;
 using Serving.Testing.Models;
@@ -75,19 +74,6 @@ public sealed class MixtureFamilyTests
         var another = tensor.Replace(".weight", ".7.weight", StringComparison.Ordinal);
         more.Add(another, 2, 2);
         Assert.Contains(another, LoadingFails(more), StringComparison.Ordinal);
-    }
-
-    /// <summary>Adapters change attention (and plain MLPs); one of experts is refused by the tensor's name, not served without them.</summary>
-    [Theory]
-    [InlineData("model.layers.1.mlp.experts.5.up_proj", "an expert")]
-    [InlineData("model.layers.1.mlp.gate", "chooses experts")]
-    [InlineData("model.layers.0.block_sparse_moe.input_linear", "experts")]
-    public void Parse_AdapterOfExperts_IsRefused(string module, string what)
-    {
-        var error = Assert.Throws<AdapterFormatException>(() => PeftTensorName.Parse($"base_model.model.{module}.lora_A.weight"));
-        Assert.Equal(AdapterFailure.Unsupported, error.Failure);
-        Assert.Contains(module, error.Message, StringComparison.Ordinal);
-        Assert.Contains(what, error.Message, StringComparison.Ordinal);
     }
 
     private static string LoadingFails(TinyModel model)

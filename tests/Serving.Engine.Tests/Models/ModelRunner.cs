@@ -1,3 +1,4 @@
+using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
@@ -16,9 +17,10 @@ internal sealed class ModelRunner : IDisposable
     private readonly StepInputs _inputs = new();
     private readonly StepOutputs _outputs;
     private readonly ModelProgram _program;
+    private readonly int _slot;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null)
     {
         var (config, files) = Open(folder);
         using var weights = files;
@@ -27,7 +29,15 @@ internal sealed class ModelRunner : IDisposable
         WeightLoader.Load(_backend, _program, weights);
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
-        _backend.AllocatePool(new PoolShape(pages, _program.Shape.PageBytes, 1), limits);
+        var layout = AdapterLayout.Create(_program.Slices, adapter?.Slices.Select(slice => (slice.Slice, slice.Rank)) ?? [], _program.Shape.PageBytes);
+        _backend.AllocatePool(new PoolShape(pages + layout.PageCount, _program.Shape.PageBytes, 1), limits);
+        _slot = adapter is null ? -1 : 0;
+        if (adapter is not null)
+        {
+            using var prepared = _backend.PrepareAdapter(adapter);
+            _backend.PackAdapter(0, prepared, [.. Enumerable.Range(pages, layout.PageCount)]);
+        }
+
         _outputs = new StepOutputs(limits, _program.Shape.VocabularySize, keepLogits: true);
     }
 
@@ -50,7 +60,7 @@ internal sealed class ModelRunner : IDisposable
             _inputs.AddEntry(page, Math.Min(ModelShape.PageTokens, end - (page * ModelShape.PageTokens)));
         }
 
-        _inputs.AddSegment(0, tokens.Length, -1);
+        _inputs.AddSegment(0, tokens.Length, _slot);
         _backend.Execute(_inputs, _outputs);
         _position = end;
         return _outputs.TokenIds[..tokens.Length];

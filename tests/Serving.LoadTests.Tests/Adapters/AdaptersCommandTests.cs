@@ -47,6 +47,23 @@ public sealed class AdaptersCommandTests : IDisposable
         Assert.Equal(program.Slices.Count, Read(0, program).Weights.Slices.Count);
     }
 
+    /// <summary>Of a mixture of experts the projections of the MLP are those of every expert, under the family's names.</summary>
+    [Theory]
+    [InlineData("Qwen3MoeForCausalLM", "qwen3_moe")]
+    [InlineData("MixtralForCausalLM", "mixtral")]
+    public async Task Write_OfAMixture_ChangesEveryExpert(string architecture, string type)
+    {
+        var model = new Testing.Models.TinyModel(architecture);
+        model.MakeMixture();
+        model.Config["model_type"] = type;
+        var config = model.Config.ToJsonString();
+        using var file = new TemporaryFolder();
+        await File.WriteAllTextAsync(file.PathOf("config.json"), config, CancellationToken.None);
+        Assert.Equal(ExitCodes.Good, (await InvokeAsync("--count", "1", "--targets", "q,gate,up,down", "--base", file.Path)).Code);
+        var program = ModelRegistry.Build("tiny", ModelConfig.Parse(System.Text.Encoding.UTF8.GetBytes(config)), 32);
+        Assert.Equal(Testing.Models.TinyModel.Layers * (1 + (3 * 6)), Read(0, program).Weights.Slices.Count);
+    }
+
     [Fact]
     public async Task Write_Twice_HasTheSameBytesAndWritesOnlyWhatIsMissing()
     {

@@ -17,12 +17,12 @@ public static class AdapterGenerator
     /// <param name="dimensions">The model it is for.</param>
     /// <param name="seed">Decides the content.</param>
     /// <param name="rank">Rank of every module; alpha is twice that.</param>
-    /// <param name="targets">Projections; null for those of attention.</param>
+    /// <param name="targets">Projections, of every expert where the model has experts; null for those of attention.</param>
     /// <param name="strength">Size of the delta next to a projection's output of an untrained model: 0.1 changes most answers and leaves text.</param>
     public static void Write(string folder, AdapterDimensions dimensions, int seed, int rank = 8, IReadOnlyList<string>? targets = null, float strength = 0.1f)
     {
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "adapter_config.json"), Config(rank, targets ?? Attention).ToJsonString());
+        File.WriteAllText(Path.Combine(folder, "adapter_config.json"), Config(rank, [.. (targets ?? Attention).Select(target => dimensions.Mixture?.NameOf(target) ?? target)]).ToJsonString());
         File.WriteAllBytes(Path.Combine(folder, "adapter_model.safetensors"), Weights(dimensions, seed, rank, targets ?? Attention, strength));
     }
 
@@ -58,10 +58,10 @@ public static class AdapterGenerator
         var writer = new SafetensorsWriter();
         for (var layer = 0; layer < dimensions.Layers; layer++)
         {
-            foreach (var target in targets)
+            foreach (var (target, name) in targets.SelectMany(target => dimensions.ModulesOf(target).Select(name => (target, name))))
             {
                 var (input, output) = dimensions.WidthsOf(target);
-                var module = $"base_model.model.model.layers.{layer}.{(Attention.Contains(target) ? "self_attn" : "mlp")}.{target}";
+                var module = $"base_model.model.model.layers.{layer}.{name}";
                 writer.Add(module + ".lora_A.weight", elementType, [rank, input], Values(random, rank * input, 1 / MathF.Sqrt(input)));
                 writer.Add(module + ".lora_B.weight", elementType, [output, rank], Values(random, output * rank, strength / MathF.Sqrt(rank)));
             }

@@ -82,6 +82,7 @@ internal struct NativeSlice
     public int InputWidth;
     public int OutputOffset;
     public int OutputWidth;
+    public int Experts;
 }
 
 /// <summary>srv_program.</summary>
@@ -136,7 +137,7 @@ internal unsafe struct NativeAdapterSlice
     public float Scale;
     public int FirstRun;
     public int RunCount;
-    public int Reserved;
+    public int Expert;
     public ushort* A;
     public ushort* B;
 }

@@ -8,6 +8,7 @@ internal sealed unsafe class AdapterTable
 {
     private readonly IReadOnlyList<LoraSlice> _slices;
     private readonly PageArena _pages;
+    private readonly int[] _first;
     private readonly SliceBinding?[]?[] _slots;
 
     /// <summary>A table of <paramref name="slots"/> empty slots.</summary>
@@ -16,10 +17,15 @@ internal sealed unsafe class AdapterTable
         _slices = slices;
         _pages = pages;
         _slots = new SliceBinding?[]?[slots];
+        _first = new int[slices.Count + 1];
+        for (var i = 0; i < slices.Count; i++)
+        {
+            _first[i + 1] = _first[i] + slices[i].Experts;
+        }
     }
 
-    /// <summary>The cells of a slot's slice, or null where the adapter (or the base model, slot −1) leaves it alone.</summary>
-    public SliceBinding? Find(int slot, int slice) => slot < 0 ? null : Volatile.Read(ref _slots[slot])?[slice];
+    /// <summary>The cells of a slot's slice, of one expert where it has several, or null where the adapter (or the base model, slot −1) leaves it alone.</summary>
+    public SliceBinding? Find(int slot, int slice, int expert) => slot < 0 ? null : Volatile.Read(ref _slots[slot])?[_first[slice] + expert];
 
     /// <summary>Writes all cells and binds them to the slot.</summary>
     public void Pack(int slot, MatrixAdapter prepared, ReadOnlySpan<int> pages)
@@ -30,10 +36,12 @@ internal sealed unsafe class AdapterTable
             throw new ArgumentException($"The adapter takes {layout.PageCount} pages, {pages.Length} were given.", nameof(pages));
         }
 
-        var bindings = new SliceBinding?[_slices.Count];
+        var bindings = new SliceBinding?[_first[^1]];
         for (var i = 0; i < adapter.Slices.Count; i++)
         {
-            bindings[adapter.Slices[i].Slice] = PackSlice(adapter.Slices[i], layout.Slices[i], pages);
+            var slice = adapter.Slices[i];
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slice.Expert, _slices[slice.Slice].Experts, nameof(prepared));
+            bindings[_first[slice.Slice] + slice.Expert] = PackSlice(slice, layout.Slices[i], pages);
         }
 
         Volatile.Write(ref _slots[slot], bindings);

@@ -20,8 +20,11 @@ internal sealed class ExpertChoices
     private readonly int[] _places;
     private readonly int[] _rows;
     private readonly int[] _starts;
+    private readonly int[] _slots;
     private readonly ExpertRows[] _blocks;
+    private readonly RowRange[] _adapterRows;
     private int _blockCount;
+    private int _adapterRowCount;
 
     /// <summary>Takes the tables for steps of up to <paramref name="maxRows"/> rows.</summary>
     public ExpertChoices(MixtureShape mixture, int maxRows)
@@ -32,6 +35,8 @@ internal sealed class ExpertChoices
         _weights = new float[choices];
         _places = new int[choices];
         _rows = new int[choices];
+        _slots = new int[choices];
+        _adapterRows = new RowRange[choices];
         _starts = new int[mixture.ExpertCount + 1];
         _blocks = new ExpertRows[(choices / LinearTiles.MaxRows) + mixture.ExpertCount];
     }
@@ -54,8 +59,17 @@ internal sealed class ExpertChoices
     /// <summary>Whose choice lies at a place.</summary>
     public int RowAt(int place) => _rows[place];
 
-    /// <summary>Finds the places of the choices of the first rows.</summary>
-    public void Sort(int rowCount)
+    /// <summary>The adapter slot of the row whose choice lies at a place, −1 for the base model.</summary>
+    public int SlotAt(int place) => _slots[place];
+
+    /// <summary>
+    /// Runs of at most <see cref="StepState.ShrinkRows"/> places that share an adapter and an expert: rows of an adapter lie side by side in a step, and so do they among those of
+    /// an expert.
+    /// </summary>
+    public ReadOnlySpan<RowRange> AdapterRows => _adapterRows.AsSpan(0, _adapterRowCount);
+
+    /// <summary>Finds the places of the choices of the first rows, whose adapters' slots are given.</summary>
+    public void Sort(int rowCount, ReadOnlySpan<int> rowSlots)
     {
         var choices = _experts.AsSpan(0, rowCount * PerRow);
         _starts.AsSpan().Clear();
@@ -76,6 +90,30 @@ internal sealed class ExpertChoices
             var place = _starts[choices[choice]]++;
             _places[choice] = place;
             _rows[place] = choice / PerRow;
+            _slots[place] = rowSlots[choice / PerRow];
+        }
+
+        _adapterRowCount = 0;
+        foreach (var block in Blocks)
+        {
+            AddAdapterRows(block);
+        }
+    }
+
+    private void AddAdapterRows(ExpertRows block)
+    {
+        var end = block.First + block.Count;
+        for (var place = block.First; place < end;)
+        {
+            var (first, slot) = (place, _slots[place]);
+            for (; place < end && _slots[place] == slot && place - first < StepState.ShrinkRows; place++)
+            {
+            }
+
+            if (slot >= 0)
+            {
+                _adapterRows[_adapterRowCount++] = new RowRange(first, place - first, slot, block.Expert);
+            }
         }
     }
 

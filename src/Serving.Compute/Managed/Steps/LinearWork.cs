@@ -116,22 +116,22 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
             }
         }
 
-        if (_shrink is not null && State.RowSlots[row] is >= 0 and var slot)
+        if (_shrink is not null && (IsOfExperts ? State.Choices.SlotAt(row) : State.RowSlots[row]) is >= 0 and var slot)
         {
-            Expand(row, slot, firstColumn, columns, values);
+            Expand(row, slot, expert, firstColumn, columns, values);
         }
 
         Write(State.Buffers[_op.Output].Row(row) + firstColumn, values, columns);
     }
 
-    private void Expand(int row, int slot, int firstColumn, int columns, float* values)
+    private void Expand(int row, int slot, int expert, int firstColumn, int columns, float* values)
     {
         for (var i = 0; i < _op.Slices.Count; i++)
         {
             var slice = _op.Slices[i];
             var first = Math.Max(firstColumn, slice.OutputOffset);
             var end = Math.Min(firstColumn + columns, slice.OutputOffset + slice.OutputWidth);
-            if (first < end && State.Adapters.Find(slot, slice.Index) is { } binding)
+            if (first < end && State.Adapters.Find(slot, slice.Index, expert) is { } binding)
             {
                 LoraKernel<TL, TV>.Expand(_tiles.Shrunk(row, i), binding, first - slice.OutputOffset, end - first, values + (first - firstColumn));
             }

@@ -13,7 +13,7 @@ internal sealed unsafe class RouteWork<TL, TV>(StepState state, RouteOp op) : Op
     {
         var rows = State.Inputs.RowCount;
         State.Pool.Run(this, rows, (long)rows * State.Buffers[op.Input].Columns * State.Choices.PerRow);
-        State.Choices.Sort(rows);
+        State.Choices.Sort(rows, State.RowSlots);
     }
 
     /// <inheritdoc/>

@@ -4,7 +4,7 @@ using Serving.Compute.Programs;
 
 namespace Serving.Compute.Managed.Steps;
 
-/// <summary>x·Aᵀ of a Linear for all rows with an adapter; an item is one slice for up to 16 rows of one adapter.</summary>
+/// <summary>x·Aᵀ of a Linear for all rows with an adapter; an item is one slice for up to 16 rows of one adapter (and of one expert).</summary>
 internal sealed unsafe class ShrinkWork<TL, TV>(StepState state, LinearOp op, LinearTiles tiles) : OpWork(state)
     where TL : struct, ILanes<TV>
     where TV : struct
@@ -15,19 +15,19 @@ internal sealed unsafe class ShrinkWork<TL, TV>(StepState state, LinearOp op, Li
     /// <inheritdoc/>
     public override void Run()
     {
-        var items = State.AdapterRowsCount * op.Slices.Count;
+        var items = State.AdapterRowsOf(op.Input).Length * op.Slices.Count;
         if (items > 0)
         {
-            State.Pool.Run(this, items, (long)State.Inputs.RowCount * op.Slices.Count * State.Buffers[op.Input].Columns * TypicalRank);
+            State.Pool.Run(this, items, (long)State.RowsOf(op.Input) * op.Slices.Count * State.Buffers[op.Input].Columns * TypicalRank);
         }
     }
 
     /// <inheritdoc/>
     public override void Execute(int item, int worker)
     {
-        var rows = State.AdapterRows[item / op.Slices.Count];
+        var rows = State.AdapterRowsOf(op.Input)[item / op.Slices.Count];
         var index = item % op.Slices.Count;
-        if (State.Adapters.Find(rows.Slot, op.Slices[index].Index) is { } binding)
+        if (State.Adapters.Find(rows.Slot, op.Slices[index].Index, rows.Expert) is { } binding)
         {
             for (var row = rows.First; row < rows.First + rows.Count; row++)
             {

@@ -108,6 +108,9 @@ internal sealed class StepState : IDisposable
         }
     }
 
+    /// <summary>Runs of rows of a buffer that share an adapter and, where the buffer has a row per choice, an expert.</summary>
+    public ReadOnlySpan<RowRange> AdapterRowsOf(int buffer) => Program.Buffers[buffer].Rows == BufferRows.Choice ? Choices.AdapterRows : AdapterRows;
+
     /// <summary>Keeps the sampled tokens for the next step's pending rows.</summary>
     public void End() => Outputs!.TokenIds.AsSpan(0, Inputs.OutputCount).CopyTo(_sampled);
 

@@ -13,14 +13,14 @@ internal sealed class AdapterFiles : IAdapterFiles
     public AdapterStamp? Look(AdapterLocation location) => AdapterStamp.Of(location.Folder, location.Reach);
 
     /// <inheritdoc/>
-    public (byte[] Config, byte[] Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
+    public (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
     {
         var config = ReadOne(location.Folder, PeftAdapterReader.ConfigName, location.Reach, stamp.Config, MaxConfigBytes);
         var weights = ReadOne(location.Folder, PeftAdapterReader.WeightsName, location.Reach, stamp.Weights, maxWeightBytes);
-        return config is null || weights is null || Look(location) != stamp ? null : (config, weights);
+        return config is null || weights is null || Look(location) != stamp ? null : (config.Slice(0, (int)config.Length).ToArray(), weights);
     }
 
-    private static byte[]? ReadOne(string folder, string name, string reach, FileStamp expected, long maxBytes)
+    private static FileBytes? ReadOne(string folder, string name, string reach, FileStamp expected, long maxBytes)
     {
         if (FileStamp.Of(Path.Combine(folder, name), reach, out var real) != expected)
         {
@@ -54,18 +54,25 @@ internal sealed class AdapterFiles : IAdapterFiles
         return new FileInfo("/proc/self/fd/" + descriptor).LinkTarget is not { } opened || RealPath.IsInside(opened, reach);
     }
 
-    private static byte[]? ReadAll(SafeFileHandle file, long length)
+    private static FileBytes? ReadAll(SafeFileHandle file, long length)
     {
-        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)length));
-        for (var done = 0; done < bytes.Length;)
+        var bytes = new FileBytes(length);
+        var first = 0L;
+        for (var i = 0; i < bytes.PieceCount; i++)
         {
-            var read = RandomAccess.Read(file, bytes.AsSpan(done), done);
-            if (read == 0)
+            var piece = bytes.Piece(i);
+            for (var done = 0; done < piece.Length;)
             {
-                return null;
+                var read = RandomAccess.Read(file, piece[done..], first + done);
+                if (read == 0)
+                {
+                    return null;
+                }
+
+                done += read;
             }
 
-            done += read;
+            first += piece.Length;
         }
 
         return bytes;

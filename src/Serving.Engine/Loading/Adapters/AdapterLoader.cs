@@ -28,7 +28,10 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     private const int PatientAttempts = 4;
 
     private readonly SemaphoreSlim _loads = new(options.ConcurrentLoads);
-    private readonly long _maxWeightBytes = PeftAdapterReader.MaxWeightBytes(options.Program);
+    private readonly long _maxWeightBytes = MaxWeightBytes(options);
+
+    /// <summary>Bytes of the largest file that is read: one that fits the model, and where it is more than an array's, the pool too. Matrices in fp32 are twice what they take there.</summary>
+    public static long MaxWeightBytes(AdapterStoreOptions options) => Math.Min(PeftAdapterReader.MaxWeightBytes(options.Program), Math.Max(Array.MaxLength, 2 * options.PoolBytes));
 
     /// <summary>How long a look may take, with all that it leads to.</summary>
     public TimeSpan Timeout => options.LoadTimeout;
@@ -106,7 +109,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
                 return null;
             }
 
-            var adapter = PeftAdapterReader.Read(config, weights, options.Program);
+            var adapter = PeftAdapterReader.Read(config, weights, options.Program, options.AdaptsExperts);
             return await cache.AddAsync(adapter.Digest, adapter.Weights, cancellationToken).ConfigureAwait(false) is { } lease
                 ? new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(new AdapterRef(adapter.Digest, lease.Adapter.PageCount, adapter.SizeBytes), RankOf(adapter.Weights)), lease)
                 : Failed(stamp, AdapterFailure.TooLarge, TooLarge(adapter.Weights));

@@ -15,6 +15,9 @@ public sealed record AdapterStoreOptions
     /// <summary>The program that adapters must fit.</summary>
     public required ModelProgram Program { get; init; }
 
+    /// <summary>Whether the device runs adapters of experts (<c>IComputeBackend.AdaptsExperts</c>).</summary>
+    public bool AdaptsExperts { get; init; } = true;
+
     /// <summary>Bytes of host memory that a prepared adapter takes (<c>IComputeBackend.PreparedBytesOf</c>).</summary>
     public required Func<AdapterWeights, long> PreparedBytes { get; init; }
 
@@ -23,6 +26,11 @@ public sealed record AdapterStoreOptions
 
     /// <summary>Bytes of prepared adapters kept in host memory.</summary>
     public long HostCacheBytes { get; init; } = 1L << 30;
+
+    /// <summary>
+    /// Bytes of the device's pool. An adapter's file is read whole beside its matrices: one of more than an array's bytes is read only where the pool could hold it.
+    /// </summary>
+    public long PoolBytes { get; init; } = long.MaxValue / sizeof(float);
 
     /// <summary>Adapters read from disk, checked and prepared at once; each takes its file and its matrices in memory meanwhile.</summary>
     public int ConcurrentLoads { get; init; } = 2;

@@ -13,5 +13,5 @@ internal interface IAdapterFiles
     /// <returns>The bytes, or null when the files changed meanwhile.</returns>
     /// <exception cref="AdapterFormatException">A file is too large, empty, or leads outside.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    (byte[] Config, byte[] Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes);
+    (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes);
 }

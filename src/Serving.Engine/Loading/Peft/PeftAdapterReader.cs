@@ -20,57 +20,84 @@ public static class PeftAdapterReader
 
     private const int MaxHeaderBytes = 16 << 20;
 
-    /// <summary>Bytes of the largest weights file that can fit a program: all slices at rank 256 in f32, and a header.</summary>
+    /// <summary>
+    /// Bytes of the largest weights file that can fit a program: all slices, of all experts, at rank 256 in f32, and a header; or as many elements in f32 as one array of matrices holds.
+    /// </summary>
     public static long MaxWeightBytes(ModelProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
-        var elements = program.Slices.Sum(slice => (long)PeftConfig.MaxRank * (slice.InputWidth + slice.OutputWidth));
-        return Math.Min(Array.MaxLength, (elements * sizeof(float)) + MaxHeaderBytes);
+        var elements = program.Slices.Sum(slice => (long)PeftConfig.MaxRank * slice.Experts * (slice.InputWidth + slice.OutputWidth));
+        return (Math.Min(Array.MaxLength, elements) * sizeof(float)) + MaxHeaderBytes;
     }
 
     /// <summary>Reads an adapter from the bytes of its files.</summary>
+    /// <param name="config">The configuration file.</param>
+    /// <param name="weights">The weights file.</param>
+    /// <param name="program">The model.</param>
+    /// <param name="adaptsExperts">Whether the device runs adapters of experts, and of what chooses them; where not, one that has any is refused.</param>
     /// <exception cref="AdapterFormatException">Malformed, unfit for the model, or not supported; the message contains no path.</exception>
-    public static PeftAdapter Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program)
+    public static PeftAdapter Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program, bool adaptsExperts = true)
     {
         ArgumentNullException.ThrowIfNull(program);
+        return Read(config, FileBytes.Of(weights), program, adaptsExperts);
+    }
+
+    /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, ModelProgram, bool)"/>
+    internal static PeftAdapter Read(ReadOnlyMemory<byte> config, FileBytes weights, ModelProgram program, bool adaptsExperts)
+    {
         var adapter = At(ConfigName, () => PeftConfig.Parse(config));
-        var header = At(WeightsName, () => ReadHeader(weights.Span));
-        var pairs = At(WeightsName, () => PeftPairs.Match(adapter, header, program));
+        var header = At(WeightsName, () => ReadHeader(weights));
+        var pairs = At(WeightsName, () => PeftPairs.Match(adapter, header, program, adaptsExperts));
         var slices = At(WeightsName, () => Convert(adapter, header, weights, pairs));
-        return new PeftAdapter(new AdapterWeights(slices), DigestOf(config.Span, weights.Span), slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length)));
+        return new PeftAdapter(new AdapterWeights(slices), DigestOf(config.Span, weights), slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length)));
     }
 
     /// <summary>The identity of an adapter with these files.</summary>
-    public static Digest DigestOf(ReadOnlySpan<byte> config, ReadOnlySpan<byte> weights)
+    public static Digest DigestOf(ReadOnlySpan<byte> config, ReadOnlyMemory<byte> weights) => DigestOf(config, FileBytes.Of(weights));
+
+    private static Digest DigestOf(ReadOnlySpan<byte> config, FileBytes weights)
     {
         Span<byte> both = stackalloc byte[2 * Digest.SizeBytes];
         SHA256.HashData(config, both);
-        SHA256.HashData(weights, both[Digest.SizeBytes..]);
+        weights.Hash(both[Digest.SizeBytes..]);
         return Digest.Of(both);
     }
 
-    private static SafetensorsHeader ReadHeader(ReadOnlySpan<byte> file)
+    private static SafetensorsHeader ReadHeader(FileBytes file)
     {
-        var length = SafetensorsHeader.ReadLength(file, file.Length, MaxHeaderBytes);
+        var prefix = file.Slice(0, (int)Math.Min(SafetensorsHeader.PrefixBytes, file.Length));
+        var length = SafetensorsHeader.ReadLength(prefix, file.Length, MaxHeaderBytes);
         return SafetensorsHeader.Parse(file.Slice(SafetensorsHeader.PrefixBytes, length), file.Length);
     }
 
-    private static List<AdapterSlice> Convert(PeftConfig adapter, SafetensorsHeader header, ReadOnlyMemory<byte> file, IReadOnlyList<PeftPair> pairs)
+    private static List<AdapterSlice> Convert(PeftConfig adapter, SafetensorsHeader header, FileBytes file, PeftMatch match)
     {
         // One array for all matrices: an adapter is one object to the collector, however many slices it has.
-        var values = GC.AllocateUninitializedArray<ushort>(checked((int)pairs.Sum(pair => pair.A.Length + ((long)pair.Rows.Length * pair.Rank))));
-        var rest = values.AsMemory();
-        var slices = new List<AdapterSlice>(pairs.Count);
-        foreach (var pair in pairs)
+        var elements = match.Linears.Sum(pair => pair.A.Length + ((long)pair.Rows.Length * pair.Rank)) + match.Experts.Sum(pair => pair.Length);
+        if (elements > Array.MaxLength)
         {
-            var a = Take(ref rest, (int)pair.A.Length);
-            Convert(header, file.Span, pair.A, 0, a.Span);
-            var b = Take(ref rest, pair.Rows.Length * pair.Rank);
-            ConvertRows(header, file.Span, pair, b.Span);
-            slices.Add(new AdapterSlice(pair.Slice, pair.Rank, adapter.ScaleOf(pair.Module, pair.Rank), a, b));
+            throw new AdapterFormatException(AdapterFailure.TooLarge, FormattableString.Invariant($"its matrices have {elements} elements, more than the {Array.MaxLength} that are kept of one adapter"));
         }
 
-        return slices;
+        var values = GC.AllocateUninitializedArray<ushort>((int)elements);
+        var rest = values.AsMemory();
+        var slices = new List<AdapterSlice>(match.Linears.Count);
+        foreach (var pair in match.Experts)
+        {
+            var scale = adapter.ScaleOf(pair.Module, pair.Rank);
+            slices.AddRange(pair.Cut(scale, Take(ref rest, (int)pair.Length), (tensor, first, to) => Convert(header, file, tensor, first, to)));
+        }
+
+        foreach (var pair in match.Linears)
+        {
+            var a = Take(ref rest, (int)pair.A.Length);
+            Convert(header, file, pair.A, 0, a.Span);
+            var b = Take(ref rest, pair.Rows.Length * pair.Rank);
+            ConvertRows(header, file, pair, b.Span);
+            slices.Add(new AdapterSlice(pair.Slice, pair.Rank, adapter.ScaleOf(pair.Module, pair.Rank), a, b) { Expert = pair.Expert });
+        }
+
+        return [.. slices.OrderBy(slice => slice.Slice).ThenBy(slice => slice.Expert)];
     }
 
     private static Memory<ushort> Take(ref Memory<ushort> rest, int length)
@@ -81,7 +108,7 @@ public static class PeftAdapterReader
     }
 
     /// <summary>The rows of B that are the slice's, in the order in which the model's weights are kept.</summary>
-    private static void ConvertRows(SafetensorsHeader header, ReadOnlySpan<byte> file, PeftPair pair, Span<ushort> values)
+    private static void ConvertRows(SafetensorsHeader header, FileBytes file, PeftPair pair, Span<ushort> values)
     {
         for (var row = 0; row < pair.Rows.Length;)
         {
@@ -92,10 +119,10 @@ public static class PeftAdapterReader
         }
     }
 
-    private static void Convert(SafetensorsHeader header, ReadOnlySpan<byte> file, TensorEntry tensor, int first, Span<ushort> values)
+    private static void Convert(SafetensorsHeader header, FileBytes file, TensorEntry tensor, int first, Span<ushort> values)
     {
         var size = TensorTypes.SizeOf(tensor.Type);
-        var bytes = file.Slice(checked((int)(header.DataOffset + tensor.Begin) + (first * size)), checked(values.Length * size));
+        var bytes = file.Slice(header.DataOffset + tensor.Begin + ((long)first * size), checked(values.Length * size));
         if (!TensorConversion.TryToBFloat16(tensor.Type, bytes, values))
         {
             throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");

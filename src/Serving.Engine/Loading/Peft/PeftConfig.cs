@@ -15,16 +15,17 @@ internal sealed class PeftConfig
     private static readonly string[] Refused =
     [
         "use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "use_qalora", "layer_replication", "trainable_token_indices",
-        "target_parameters", "alora_invocation_tokens", "arrow_config", "megatron_config", "use_bdlora", "lora_ga_config",
+        "alora_invocation_tokens", "arrow_config", "megatron_config", "use_bdlora", "lora_ga_config",
     ];
 
     private readonly PeftPatterns _ranks;
     private readonly PeftPatterns _alphas;
     private readonly bool _rankStabilized;
 
-    private PeftConfig(PeftTargets targets, PeftPatterns ranks, PeftPatterns alphas, bool rankStabilized)
+    private PeftConfig(PeftTargets targets, PeftParameters parameters, PeftPatterns ranks, PeftPatterns alphas, bool rankStabilized)
     {
         Targets = targets;
+        Parameters = parameters;
         _ranks = ranks;
         _alphas = alphas;
         _rankStabilized = rankStabilized;
@@ -32,6 +33,9 @@ internal sealed class PeftConfig
 
     /// <summary>Which modules have a LoRA.</summary>
     public PeftTargets Targets { get; }
+
+    /// <summary>Which parameters have one that are no Linears' weights.</summary>
+    public PeftParameters Parameters { get; }
 
     /// <summary>Reads the text of an <c>adapter_config.json</c>.</summary>
     public static PeftConfig Parse(ReadOnlyMemory<byte> text)
@@ -55,7 +59,8 @@ internal sealed class PeftConfig
         var rank = fields.Int("r", 1, int.MaxValue);
         var ranks = PeftPatterns.Parse(fields, "rank_pattern", rank, 1, int.MaxValue);
         var alphas = PeftPatterns.Parse(fields, "alpha_pattern", fields.Number("lora_alpha", -MaxAlpha, MaxAlpha, 8), -MaxAlpha, MaxAlpha);
-        return new PeftConfig(PeftTargets.Parse(fields), ranks, alphas, fields.Flag("use_rslora", false));
+        var parameters = PeftParameters.Parse(fields);
+        return new PeftConfig(PeftTargets.Parse(fields, parameters.Names.Count > 0), parameters, ranks, alphas, fields.Flag("use_rslora", false));
     }
 
     /// <summary>The rank of a module, 1 … 256.</summary>

@@ -29,14 +29,16 @@ internal sealed class PeftTargets
     public IReadOnlyList<string> Names { get; }
 
     /// <summary>Reads the targets of an adapter's config.</summary>
-    public static PeftTargets Parse(JsonFields config)
+    /// <param name="config">The config.</param>
+    /// <param name="mayLack">Whether it may name none, as it names parameters.</param>
+    public static PeftTargets Parse(JsonFields config, bool mayLack)
     {
+        var layers = Layers(config);
         if (!config.TryGet("target_modules", out var value))
         {
-            throw new MalformedFileException("target_modules is missing");
+            return mayLack ? new PeftTargets(_ => false, _ => false, layers, []) : throw new MalformedFileException("target_modules is missing");
         }
 
-        var layers = Layers(config);
         var names = value.ValueKind == JsonValueKind.Array ? config.Texts("target_modules", MaxModules) : [];
         var excludes = config.TryGet("exclude_modules", out var excluded) ? Matcher(config, "exclude_modules", excluded) : _ => false;
         return new PeftTargets(Matcher(config, "target_modules", value), excludes, layers, names);
@@ -58,7 +60,7 @@ internal sealed class PeftTargets
     }
 
     /// <summary>Whether the module's name, or what follows one of its dots, is listed.</summary>
-    private static bool EndsWithAny(string module, HashSet<string> names)
+    internal static bool EndsWithAny(string module, HashSet<string> names)
     {
         var ends = names.GetAlternateLookup<ReadOnlySpan<char>>();
         for (var start = 0; start >= 0; start = module.IndexOf('.', start))

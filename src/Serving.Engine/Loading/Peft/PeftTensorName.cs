@@ -10,11 +10,13 @@ namespace Serving.Engine.Loading.Peft;
 /// <param name="Module">The module's name in the base model.</param>
 /// <param name="Layers">What stands before N in it.</param>
 /// <param name="Layer">N.</param>
-/// <param name="Part">MODULE, as <c>self_attn.q_proj</c>.</param>
+/// <param name="Part">MODULE, as <c>self_attn.q_proj</c> or <c>mlp.experts.7.up_proj</c>.</param>
 /// <param name="IsA">lora_A; otherwise lora_B.</param>
-internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, string Part, bool IsA)
+/// <param name="IsInner">Of two parameters of one module, that which PEFT wrapped first: <c>MODULE.base_layer</c>.</param>
+internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, string Part, bool IsA, bool IsInner)
 {
     private const string Prefix = "base_model.model.";
+    private const string SparseMixture = "block_sparse_moe.";
 
     /// <summary>Where the layers are: of a decoder that is the whole model, and of one that is a part of it, in either spelling.</summary>
     private static readonly string[] LayerPrefixes = ["model.layers.", "language_model.model.layers.", "model.language_model.layers."];
@@ -24,6 +26,11 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     [
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.gate_up_proj", "mlp.down_proj",
     ];
+
+    /// <summary>What the module is of a mixture of experts, for people; null where it is not of one.</summary>
+    public string? OfMixture => Part.StartsWith("mlp.experts.", StringComparison.Ordinal) || Part.StartsWith(SparseMixture + "experts.", StringComparison.Ordinal) ? "an expert"
+        : Part == "mlp.gate" || Part == "mlp.experts" || Part.StartsWith(SparseMixture, StringComparison.Ordinal) ? "experts or of what chooses them"
+        : null;
 
     /// <summary>A module's name in the base model.</summary>
     public static string ModuleOf(string layers, int layer, string part) => string.Create(CultureInfo.InvariantCulture, $"{layers}{layer}.{part}");
@@ -38,7 +45,7 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     public static bool IsOfImages(string name) => TensorNames.IsOfImages(name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name);
 
     /// <summary>Reads a tensor's name.</summary>
-    /// <exception cref="AdapterFormatException">It is no matrix of a LoRA of the seven projections; known kinds are named.</exception>
+    /// <exception cref="AdapterFormatException">It is no matrix of a LoRA of the seven projections or of a mixture of experts; known kinds are named.</exception>
     public static PeftTensorName Parse(string name)
     {
         foreach (var (mark, what) in new[]
@@ -47,10 +54,7 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
             ("lora_magnitude_vector", "DoRA"),
             ("modules_to_save", "modules_to_save"),
             (".lora_B.bias", "lora_bias"),
-            (".base_layer.", "a saved base layer"),
-            (".experts.", "a LoRA of an expert"),
-            (".mlp.gate.", "a LoRA of what chooses experts"),
-            (".block_sparse_moe.", "a LoRA of experts or of what chooses them"),
+            (".base_layer.weight", "a saved base layer"),
         })
         {
             if (name.Contains(mark, StringComparison.Ordinal))
@@ -66,9 +70,16 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
             throw Unsupported(name, "is not a lora_A or lora_B weight");
         }
 
+        var isInner = TryCut(ref module, ".base_layer");
         var layers = Array.Find(LayerPrefixes, prefix => module.StartsWith(prefix, StringComparison.Ordinal)) ?? string.Empty;
         var (layer, part) = Locate(module, layers) ?? throw Unsupported(name, "is not of a projection that this model has");
-        return new PeftTensorName(module, layers, layer, part, isA);
+        var tensor = new PeftTensorName(module, layers, layer, part, isA, isInner);
+        if (isInner && tensor.OfMixture is null)
+        {
+            throw Unsupported(name, "is a saved base layer, which is not supported");
+        }
+
+        return Modules.Contains(part) || tensor.OfMixture is not null ? tensor : throw Unsupported(name, "is not of a projection that this model has");
     }
 
     private static (int Layer, string Part)? Locate(string module, string layers)
@@ -88,8 +99,7 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
         }
 
         var layer = int.Parse(rest[..dot], NumberStyles.None, CultureInfo.InvariantCulture);
-        var part = rest[(dot + 1)..].ToString();
-        return Modules.Contains(part) ? (layer, part) : null;
+        return (layer, rest[(dot + 1)..].ToString());
     }
 
     private static bool TryCut(ref string name, string end)

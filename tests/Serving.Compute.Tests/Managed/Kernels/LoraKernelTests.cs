@@ -52,7 +52,7 @@ public sealed class LoraKernelTests
             _pages = new PageArena(new ModelShape(16, 16, 1, 1, 1, 16, 16), new PoolShape(prepared.PageCount + 3, 8192, 1), exact: false);
             var table = new AdapterTable(slices, _pages, 1);
             table.Pack(0, prepared, [.. Enumerable.Range(0, prepared.PageCount).Select(page => (page + 3) % (prepared.PageCount + 3))]);
-            Binding = table.Find(0, 0)!;
+            Binding = table.Find(0, 0, 0)!;
             X = new NativeBuffer<float>((inputs + 63) / 64 * 64);
             for (var i = 0; i < inputs; i++)
             {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Serving.Engine.Loading;
 using Serving.Engine.Loading.Adapters;
 
 namespace Serving.Engine.Tests.Loading.Adapters;
@@ -43,7 +44,7 @@ internal sealed class HangingFiles : IAdapterFiles, IDisposable
         return _files.Look(location);
     }
 
-    public (byte[] Config, byte[] Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
+    public (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
     {
         Pass(_reads, location);
         return _files.Read(location, stamp, maxWeightBytes);
