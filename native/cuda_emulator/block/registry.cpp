@@ -15,7 +15,7 @@ std::map<std::string, Kernel, std::less<>>& kernels() {
 }  // namespace
 
 Registration::Registration(const char* name, Entry entry, size_t params_bytes, uint32_t max_threads) {
-    kernels()[name] = {name, entry, params_bytes, max_threads};
+    if (entry != nullptr) kernels()[name] = {name, entry, params_bytes, max_threads};
 }
 
 const Kernel* find_kernel(std::string_view name) {

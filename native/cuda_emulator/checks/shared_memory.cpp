@@ -29,16 +29,23 @@ void SharedMemory::begin_block(uint32_t warps) {
 
 SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
     const uint32_t mine = stamp(thread);
+    Cell judged{}, becomes{};  // the last cell, as it was and as it is now: what lies side by side was mostly touched together
     for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
         Cell& cell = cells_[i];
         if (cell.last_read == mine) continue;  // nothing has been written since: a write forgets the readers
+        if (becomes.last_read == mine && cell == judged) {
+            cell = becomes;
+            continue;
+        }
         const uint32_t clock = clock_of(cell.written);
         if (clock == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
         if (clock < start_) return {Verdict::not_written, i * granule, thread};
         if (bytes == 1) continue;
         if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
+        judged = cell;
         if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
         cell.last_read = mine;
+        becomes = cell;
     }
     return fine;
 }
@@ -59,14 +66,20 @@ SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint3
         write_atomically(offset, 1);
         return fine;
     }
-    const uint32_t mine = stamp(thread);
+    const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
+    Cell judged = becomes;  // the last one: what lies side by side was mostly touched together
     for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
         Cell& cell = cells_[i];
+        if (cell == judged) {
+            cell = becomes;
+            continue;
+        }
         if (clock_of(cell.written) == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
         if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
         if (!ordered(cell.first_read, thread)) return {Verdict::race, i * granule, thread_of(cell.first_read)};
         if (!ordered(cell.last_read, thread)) return {Verdict::race, i * granule, thread_of(cell.last_read)};
-        cell = {mine, 0, 0, fences_[thread]};
+        judged = cell;
+        cell = becomes;
     }
     return fine;
 }

@@ -59,6 +59,8 @@ private:
         uint32_t first_read;
         uint32_t last_read;
         uint32_t fences;  // of the writer when it wrote
+
+        bool operator==(const Cell&) const = default;
     };
 
     static constexpr uint32_t thread_bits = 10;

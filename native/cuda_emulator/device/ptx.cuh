@@ -8,9 +8,10 @@
 
 #define SRV_DEVICE inline __attribute__((always_inline))
 
-// What is added to the names of a file's kernels: a copy with a mistake in it stands beside the right one (plants/).
+// What is added to the names of a file's kernels, and the only one of them that is compiled: a copy with a mistake in it stands beside the right one (plants/).
 #ifndef SRV_KERNEL_SUFFIX
 #define SRV_KERNEL_SUFFIX ""
+#define SRV_KERNEL_ONLY ""
 #endif
 
 #define SRV_KERNEL(name, Params, max_threads)                                                                       \
@@ -18,7 +19,7 @@
     __attribute__((no_sanitize("thread"))) static void name##_entry(const void* p) {                                \
         name(*static_cast<const Params*>(p)); /* each thread has a copy of its own: no access of the kernel's */    \
     }                                                                                                               \
-    static const emulator::Registration name##_registration(#name SRV_KERNEL_SUFFIX, name##_entry, sizeof(Params), max_threads); \
+    static const emulator::Registration name##_registration(#name SRV_KERNEL_SUFFIX, emulator::is_compiled(#name, SRV_KERNEL_ONLY) ? name##_entry : nullptr, sizeof(Params), max_threads); \
     static void name(const Params p)
 #define SRV_KERNEL_OF_MANY(name, Params, max_threads, blocks) SRV_KERNEL(name, Params, max_threads)
 

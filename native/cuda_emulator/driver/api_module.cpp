@@ -48,7 +48,7 @@ SRV_EXPORT Result cuModuleLoadDataEx(Module** module, const void* image, unsigne
         }
         auto loaded = std::make_shared<Module>();
         loaded->context = &context;
-        if (!every) loaded->ptx = text;
+        if (!every) loaded->entries = entries_of(text);
         *module = modules.add(std::move(loaded));
         return Result::success;
     });
@@ -74,11 +74,11 @@ SRV_EXPORT Result cuModuleGetFunction(Function** function, Module* handle, const
         if (!function || !name) return Result::invalid_value;
         const Kernel* const kernel = find_kernel(name);
         if (!kernel) return Result::not_found;
-        if (!module->ptx.empty()) {
-            const long bytes = entry_params_bytes(module->ptx, name);
-            if (bytes < 0) return Result::not_found;
+        if (module->entries) {
+            const auto entry = module->entries->find(name);
+            if (entry == module->entries->end()) return Result::not_found;
             // The PTX was made from other sources than this library.
-            if (static_cast<size_t>(bytes) != kernel->params_bytes) return Result::invalid_ptx;
+            if (entry->second != kernel->params_bytes) return Result::invalid_ptx;
         }
         auto& known = module->functions[name];
         if (!known) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "../block/launch.h"
 #include "context.h"
@@ -10,6 +11,9 @@
 namespace emulator {
 
 struct Module;
+
+// The entries of PTX by name, and the bytes of each one's parameters.
+using Entries = std::map<std::string, size_t, std::less<>>;
 
 struct Function {
     Module* module = nullptr;
@@ -19,7 +23,7 @@ struct Function {
 
 struct Module {
     DeviceContext* context = nullptr;
-    std::string ptx;  // empty: every kernel of the library is in it
+    std::shared_ptr<const Entries> entries;  // null: every kernel of the library is in it
     std::map<std::string, std::shared_ptr<Function>> functions;
 };
 
@@ -29,7 +33,7 @@ constexpr const char marker[] = "serving cuda emulator";
 extern Handles<Module> modules;
 extern Handles<Function> functions;
 
-// Bytes of the parameters of an entry in PTX text; -1 when it has no such entry.
-long entry_params_bytes(const std::string& ptx, const std::string& name);
+// Reads PTX, or finds what was read of the same text before: tests load one module over and over.
+std::shared_ptr<const Entries> entries_of(std::string_view ptx);
 
 }  // namespace emulator

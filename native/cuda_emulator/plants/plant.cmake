@@ -3,7 +3,8 @@
 #   plant(NAME KERNEL FILE BEFORE AFTER)        in FILE, where BEFORE stands once, AFTER takes its place
 #   plant_each(NAME KERNEL FILE BEFORE AFTER)   the same for every place of BEFORE: NAME.1, NAME.2, …
 #
-# FILE and KERNEL, the file whose kernels are compiled, are paths below native/cuda. A kernel srv_x becomes srv_x~NAME beside srv_x in the emulator's library.
+# FILE and KERNEL, the file that has the kernel, are paths below native/cuda. NAME begins with the kernel's name without srv_ and a dot: of the file's kernels that one alone is
+# compiled, and srv_x becomes srv_x~NAME beside srv_x in the emulator's library.
 # A text that is no longer there, or there more often than once, stops the build: the list must keep up with the kernels.
 set(plant_source ${CMAKE_CURRENT_SOURCE_DIR}/../cuda)
 set(plant_build ${CMAKE_CURRENT_BINARY_DIR}/plants)
@@ -35,7 +36,8 @@ function(plant_at name kernel file before after text at)
     string(SUBSTRING "${text}" 0 ${at} head)
     string(SUBSTRING "${text}" ${rest} -1 tail)
     plant_write(${folder}/${file} "${head}${after}${tail}")
-    plant_write(${folder}/plant.cpp "#define SRV_KERNEL_SUFFIX \"~${name}\"\n#include \"${kernel}\"\n")
+    string(REGEX REPLACE "[.].*" "" only "srv_${name}")
+    plant_write(${folder}/plant.cpp "#define SRV_KERNEL_SUFFIX \"~${name}\"\n#define SRV_KERNEL_ONLY \"${only}\"\n#include \"${kernel}\"\n")
     target_sources(emulator_plants PRIVATE ${folder}/plant.cpp)
 endfunction()
 
