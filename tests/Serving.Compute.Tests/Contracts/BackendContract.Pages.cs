@@ -52,7 +52,7 @@ public abstract partial class BackendContract
         sequence.AddChunk(tokens[21..], last: Greedy);
         session.Execute();
         int[] positions = [.. Enumerable.Range(0, 50).Select(i => i < 21 ? i : i + 700)];
-        AssertClose(new ReferenceModel(test, null, Factory.Rounds).Run(tokens, positions)[^1], session.Logits(0), "positions with a gap");
+        AssertClose(SharedReference.Of(test, null, Factory.Rounds, tokens, "gap", positions).Logits[^1], session.Logits(0), "positions with a gap");
     }
 
     /// <summary>A sequence whose last, partly filled page was copied (n &gt; 1) goes on as its origin does, and neither writes into the other's page.</summary>

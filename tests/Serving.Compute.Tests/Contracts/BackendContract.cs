@@ -63,7 +63,7 @@ public abstract partial class BackendContract
             session.Inputs.Clear();
             new TestSequence(session, adapterSlot).AddChunk(tokens, every: Greedy);
             session.Execute();
-            var expected = new ReferenceModel(test, weights, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);
+            var expected = SharedReference.Of(test, weights, Factory.Rounds, tokens, $"whole sequence, adapter {weights is not null}").Logits;
             for (var i = 0; i < tokens.Length; i++)
             {
                 AssertClose(expected[i], session.Logits(i), $"{shape} position {i} adapter {adapterSlot}");
@@ -94,9 +94,8 @@ public abstract partial class BackendContract
             var test = TestProgram.Create(Adjust(shape), seed);
             var adapter = test.CreateAdapter(5, slice => 1 + (slice.Index * 5 % 23));
             int[] tokens = Tokens(test, gptOss ? 24 : 12, seed);
-            int[] positions = [.. Enumerable.Range(0, tokens.Length)];
-            ReferenceModel[] references = [new(test, null, Factory.Rounds), new(test, adapter, Factory.Rounds)];
-            double[][][] expected = [.. references.Select(reference => reference.Run(tokens, positions))];
+            SharedReference.Result[] references =
+                [.. new[] { null, adapter }.Select(weights => SharedReference.Of(test, weights, Factory.Rounds, tokens, $"mixture, seed {seed}, adapter {weights is not null}"))];
             if (references.Min(reference => reference.ClosestChoice) < 0.04)
             {
                 continue;
@@ -109,7 +108,10 @@ public abstract partial class BackendContract
                 session.Inputs.Clear();
                 new TestSequence(session, slots[i]).AddChunk(tokens, every: Greedy);
                 session.Execute();
-                Array.ForEach(positions, position => AssertClose(expected[i][position], session.Logits(position), $"seed {seed} position {position} adapter {slots[i]}"));
+                for (var position = 0; position < tokens.Length; position++)
+                {
+                    AssertClose(references[i].Logits[position], session.Logits(position), $"seed {seed} position {position} adapter {slots[i]}");
+                }
             }
 
             return;
@@ -145,7 +147,7 @@ public abstract partial class BackendContract
         var test = TestProgram.Create(Adjust(shape with { Hidden = 32, Intermediate = 48, Layers = 1, Heads = 2, KvHeads = 1 }));
         using var session = new BackendSession(Factory, test, maxRows: 1200);
         int[] tokens = Tokens(test, 1060, 8);
-        var expected = new ReferenceModel(test, null, Factory.Rounds).Run(tokens, [.. Enumerable.Range(0, tokens.Length)]);
+        var expected = SharedReference.Of(test, null, Factory.Rounds, tokens, "long").Logits;
         session.Inputs.Clear();
         new TestSequence(session).AddChunk(tokens, every: Greedy);
         session.Execute();

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Serving.Compute.Adapters;
 using Serving.Compute.Steps;
 using Serving.Compute.Tests.Programs;
 using Serving.Compute.Tests.Vectors;
@@ -9,22 +11,30 @@ public sealed class InvarianceWorld : IDisposable
 {
     private static readonly int[] Ranks = [16, 1, 8, 64, 5, 33];
 
+    /// <summary>Programs and adapters by shape: drawing their random numbers takes longer than many a step, and nobody changes them.</summary>
+    private static readonly ConcurrentDictionary<TestShape, Lazy<(TestProgram Test, AdapterWeights[] Adapters)>> Drawn = new();
+
     private readonly int[] _slots;
     private readonly SampleRow _output;
 
     /// <summary>Creates the session and packs the adapters.</summary>
     public InvarianceWorld(BackendFactory factory, TestShape shape, int promptLength, SampleRow output)
-        : this(factory, TestProgram.Create(shape), promptLength, output)
+        : this(factory, Drawn.GetOrAdd(shape, _ => new Lazy<(TestProgram, AdapterWeights[])>(() => Draw(TestProgram.Create(shape)))).Value, promptLength, output)
     {
     }
 
     /// <summary>The same for a program of one's own.</summary>
     public InvarianceWorld(BackendFactory factory, TestProgram test, int promptLength, SampleRow output)
+        : this(factory, Draw(test), promptLength, output)
     {
-        Session = new BackendSession(factory, test, pages: 3000, maxRows: 2048);
-        _slots = [.. Ranks.Select((rank, i) => Session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : rank)))];
+    }
+
+    private InvarianceWorld(BackendFactory factory, (TestProgram Test, AdapterWeights[] Adapters) drawn, int promptLength, SampleRow output)
+    {
+        Session = new BackendSession(factory, drawn.Test, pages: 3000, maxRows: 2048);
+        _slots = [.. drawn.Adapters.Select(Session.AddAdapter)];
         var random = new Random(11);
-        Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(test.Shape.Vocabulary))];
+        Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(drawn.Test.Shape.Vocabulary))];
         _output = output;
     }
 
@@ -88,6 +98,9 @@ public sealed class InvarianceWorld : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Session.Dispose();
 
+    private static (TestProgram Test, AdapterWeights[] Adapters) Draw(TestProgram test) =>
+        (test, [.. Ranks.Select((rank, i) => test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : rank))]);
+
     private int SlotOf(int adapter) => adapter < 0 ? -1 : _slots[adapter % _slots.Length];
 }
 
@@ -111,6 +124,9 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
 
     /// <summary>Raw logits of every output, and behind them its hidden state.</summary>
     public List<float[]> Logits { get; } = [];
+
+    /// <summary>What is compared.</summary>
+    public InvarianceBits Bits => new(Tokens, Logprobs, Logits);
 
     /// <summary>Adds up to <paramref name="count"/> tokens of the prompt but its last to the step.</summary>
     public void AddPrompt(int count)
@@ -155,3 +171,9 @@ public sealed class InvarianceAnswer(InvarianceWorld world, TestSequence sequenc
         world.Session.Inputs.AddHiddenOutput();
     }
 }
+
+/// <summary>What must not depend on anything but the request; nothing of the world that computed it.</summary>
+/// <param name="Tokens">Sampled tokens.</param>
+/// <param name="Logprobs">Bits of the logprobs.</param>
+/// <param name="Logits">Raw logits of every output.</param>
+public sealed record InvarianceBits(IReadOnlyList<int> Tokens, IReadOnlyList<uint> Logprobs, IReadOnlyList<float[]> Logits);
