@@ -74,8 +74,11 @@ internal static class KernelCases
         ["srv_token_slots"] = [() => new PageKernelTests().TokenSlots_PartlyFilledPages_FollowTheOrdinals(2)],
     };
 
-    /// <summary>The cases of a kernel.</summary>
-    public static IReadOnlyList<Action> Of(string kernel) => All[kernel];
+    /// <summary>The numbers of a kernel's cases, in the order in which a mistake is tried on them.</summary>
+    public static IEnumerable<int> Of(string kernel, string plant) => Enumerable.Range(0, All[kernel].Length).OrderByDescending(number => number == NoticedBy.Case(plant));
+
+    /// <summary>A case of a kernel.</summary>
+    public static Action At(string kernel, int number) => All[kernel][number];
 
     private static void Chain() => new MixtureKernelTests().Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns();
 

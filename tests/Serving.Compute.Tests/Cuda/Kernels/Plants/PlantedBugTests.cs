@@ -9,7 +9,7 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 /// mask, fragments in a wrong layout. What a check of the emulator has to find, it finds whatever the order of threads.
 /// </summary>
 [Collection(EmulatorCollection.Name)]
-public sealed class PlantedBugTests
+public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     private const string NotBuilt = "none: the emulator was not built";
 
@@ -22,7 +22,8 @@ public sealed class PlantedBugTests
     {
         CudaEmulator.RequireEmulated();
         using var planted = PlantedKernel.Plant(plant);
-        var noticed = KernelCases.Of(planted.Kernel).Select(Record.Exception).FirstOrDefault(exception => exception is not null);
+        var (which, noticed) = KernelCases.Of(planted.Kernel, plant).Select(number => (number, Record.Exception(KernelCases.At(planted.Kernel, number)))).FirstOrDefault(tried => tried.Item2 is not null);
+        output.WriteLine($"{plant}: case {which}");
         Assert.True(planted.WasLaunched, $"{planted.Kernel} was not launched");
         Assert.True(noticed is XunitException or CudaException, $"nothing noticed {plant}: {noticed}");
     }
