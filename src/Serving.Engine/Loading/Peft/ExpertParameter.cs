@@ -70,7 +70,8 @@ internal sealed record ExpertPair(ExpertParameter Parameter, string Module, int 
                 Rank,
                 scale,
                 a.Slice(expert * Rank * inputs, Rank * inputs),
-                b.Slice(((expert * outputs) + slice.OutputOffset) * Rank, slice.OutputWidth * Rank)) { Expert = expert };
+                b.Slice(((expert * outputs) + slice.OutputOffset) * Rank, slice.OutputWidth * Rank))
+            { Expert = expert };
     }
 
     /// <summary>[expert · rank + r, width] into [width, rank] of each expert.</summary>

@@ -83,9 +83,9 @@ internal sealed class PeftConfig
         }
 
         var task = fields.Text("task_type", "CAUSAL_LM");
-        if (task != "CAUSAL_LM")
+        if (task is not ("CAUSAL_LM" or "FEATURE_EXTRACTION"))
         {
-            throw Unsupported($"task_type {MalformedFileException.Quote(task)} is not supported (CAUSAL_LM is)");
+            throw Unsupported($"task_type {MalformedFileException.Quote(task)} is not supported (CAUSAL_LM and FEATURE_EXTRACTION are)");
         }
     }
 

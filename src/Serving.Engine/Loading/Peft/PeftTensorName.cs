@@ -5,7 +5,8 @@ namespace Serving.Engine.Loading.Peft;
 
 /// <summary>
 /// What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>. Of a model whose decoder is a part of it
-/// the layers are under <c>language_model.model.</c> or <c>model.language_model.</c>.
+/// the layers are under <c>language_model.model.</c> or <c>model.language_model.</c>. An adapter of a decoder without its output projection (a FEATURE_EXTRACTION one, for embeddings) has
+/// <c>layers.N</c>.
 /// </summary>
 /// <param name="Module">The module's name in the base model.</param>
 /// <param name="Layers">What stands before N in it.</param>
@@ -18,8 +19,11 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     private const string Prefix = "base_model.model.";
     private const string SparseMixture = "block_sparse_moe.";
 
-    /// <summary>Where the layers are: of a decoder that is the whole model, and of one that is a part of it, in either spelling.</summary>
-    private static readonly string[] LayerPrefixes = ["model.layers.", "language_model.model.layers.", "model.language_model.layers."];
+    private const string Whole = "model.layers.";
+    private const string Alone = "layers.";
+
+    /// <summary>Where the layers are: of a decoder that is the whole model, with its output projection and without, and of one that is a part of it, in either spelling.</summary>
+    private static readonly string[] LayerPrefixes = [Whole, Alone, "language_model.model.layers.", "model.language_model.layers."];
 
     // The seven projections, and those that some checkpoints have as one module.
     private static readonly string[] Modules =
@@ -36,10 +40,10 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     public static string ModuleOf(string layers, int layer, string part) => string.Create(CultureInfo.InvariantCulture, $"{layers}{layer}.{part}");
 
     /// <summary>How the layers of a decoder that is the whole model are spelled, or of one that is a part, where nothing says which way.</summary>
-    public static string LayersOf(bool isPart) => LayerPrefixes[isPart ? 1 : 0];
+    public static string LayersOf(bool isPart) => isPart ? "language_model.model.layers." : Whole;
 
     /// <summary>Whether layers are spelled as those of a decoder that is a part of a model.</summary>
-    public static bool IsOfPart(string layers) => layers != LayerPrefixes[0];
+    public static bool IsOfPart(string layers) => layers is not (Whole or Alone);
 
     /// <summary>Whether a tensor changes a part that looks at images: suffixes as <c>q_proj</c> are those of its modules, too, and no text depends on it.</summary>
     public static bool IsOfImages(string name) => TensorNames.IsOfImages(name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name);

@@ -57,6 +57,22 @@ public class PeftAdapterReaderTests
         Assert.Equal(2f, slice.Scale);
     }
 
+    /// <summary>An adapter for embeddings, trained on the decoder without its output projection: the same matrices under shorter names.</summary>
+    [Fact]
+    public void Read_AdapterOfADecoderAlone_HasTheDecodersMatrices()
+    {
+        var config = AdapterGenerator.Config(2, ["k_proj"]);
+        config["task_type"] = "FEATURE_EXTRACTION";
+        config["layers_to_transform"] = new JsonArray(1);
+        config["rank_pattern"] = new JsonObject { ["layers.1.self_attn.k_proj"] = 3 };
+        var writer = new SafetensorsWriter();
+        writer.Add("base_model.model.layers.1.self_attn.k_proj.lora_A.weight", "F32", [3, 64], [.. Enumerable.Range(0, 192).Select(i => i / 256f)]);
+        writer.Add("base_model.model.layers.1.self_attn.k_proj.lora_B.weight", "F32", [32, 3], new float[96]);
+        var slice = Assert.Single(Read(config, writer.ToArray()).Weights.Slices);
+        Assert.Equal((1, Projection.Key, 3), (Program.Slices[slice.Slice].Layer, Program.Slices[slice.Slice].Projection, slice.Rank));
+        Assert.Throws<AdapterFormatException>(() => PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), writer.ToArray(), PartProgram()));
+    }
+
     /// <summary>An adapter of a model that sees images, too: the decoder's tensors in either spelling; those of the part that is not served are passed over.</summary>
     [Theory]
     [InlineData("language_model.model.layers.", "vision_tower.")]
