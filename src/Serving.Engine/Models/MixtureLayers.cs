@@ -45,17 +45,17 @@ internal sealed class MixtureLayers
         _writer.Op(new DispatchOp(normed, _dispatched));
         var gateUp = _writer.Experts($"layer {layer} experts gate_up", _hidden, experts, tensors.GateUpParts(prefix, experts, _mixture.Width));
         var gateUpBias = Bias($"layer {layer} experts gate_up bias", tensors.GateUpBiasParts(prefix, experts, _mixture.Width));
-        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, gateUpBias, LinearOutput.Round,
-        [
-            _writer.Slice(layer, Projection.Gate, _hidden, 0, _mixture.Width, experts),
-            _writer.Slice(layer, Projection.Up, _hidden, _mixture.Width, _mixture.Width, experts),
-        ]));
+        _writer.Op(new LinearOp(_dispatched, _gateUp, gateUp, gateUpBias, LinearOutput.Round, Slices(layer, _hidden, _mixture.Width, Projection.Gate, Projection.Up)));
         _writer.Op(new GateMulOp(_gateUp, _activated, activation, limit));
         var down = _writer.Experts($"layer {layer} experts down", _mixture.Width, experts, tensors.DownParts(prefix, experts, _hidden));
         var downBias = Bias($"layer {layer} experts down bias", tensors.DownBiasParts(prefix, experts, _hidden));
-        _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, [_writer.Slice(layer, Projection.Down, _mixture.Width, 0, _hidden, experts)]));
+        _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, Slices(layer, _mixture.Width, _hidden, Projection.Down)));
         _writer.Op(new CombineOp(_projected, residual));
     }
+
+    /// <summary>Slices of equal width, side by side; none where adapters of the experts are not read.</summary>
+    private IReadOnlyList<LoraSlice> Slices(int layer, int inputs, int outputs, params IReadOnlyList<Projection> projections) => !_mixture.Tensors.AreAdapted ? []
+        : [.. projections.Select((projection, index) => _writer.Slice(layer, projection, inputs, index * outputs, outputs, _mixture.Shape.ExpertCount))];
 
     private int? Bias(string name, IEnumerable<WeightPart> parts) => _mixture.HasBiases ? _writer.ExpertsBias(name, _mixture.Shape.ExpertCount, parts) : null;
 }

@@ -23,13 +23,18 @@ public sealed record MixtureTensors(string Router, IReadOnlyList<string> GateUp,
     public static MixtureTensors Granite { get; } = new("block_sparse_moe.router.layer", ["block_sparse_moe.input_linear"], "block_sparse_moe.output_linear");
 
     /// <summary>gpt-oss's: parameters without modules of their own, matrices input by input, the outputs of gate and up in turns.</summary>
-    public static MixtureTensors GptOss { get; } = new("mlp.router", ["mlp.experts.gate_up_proj"], "mlp.experts.down_proj") { AreParameters = true, TakesTurns = true };
+    public static MixtureTensors GptOss { get; } = new("mlp.router", ["mlp.experts.gate_up_proj"], "mlp.experts.down_proj") { AreParameters = true, TakesTurns = true, AreAdapted = false };
 
     /// <summary>gpt-oss's where every expert has tensors of its own, as GGUF files are read.</summary>
-    public static MixtureTensors GptOssByExpert { get; } = Qwen with { Router = GptOss.Router };
+    public static MixtureTensors GptOssByExpert { get; } = Qwen with { Router = GptOss.Router, AreAdapted = false };
 
     /// <summary>Whether the experts' tensors are parameters of the layer, without a module each: x and x_bias, and matrices of plain floats input by input.</summary>
     public bool AreParameters { get; private init; }
+
+    /// <summary>
+    /// Whether adapters of the experts are read. Those of gpt-oss are not: they change parameters whose gate and up take turns, however the checkpoint at hand keeps them, and would be taken for halves.
+    /// </summary>
+    public bool AreAdapted { get; private init; } = true;
 
     /// <summary>Whether gate and up, in one tensor, take turns output by output.</summary>
     public bool TakesTurns { get; private init; }

@@ -53,6 +53,48 @@ public sealed class ExpertAdapterTests
         Assert.Equal(names.Count(), adapter.Weights.Slices.Count);
     }
 
+    /// <summary>gpt-oss's experts are parameters whose gate and up take turns: an adapter of them is refused, whichever way the checkpoint keeps them; one of attention, and of what chooses, is taken.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Read_AdapterOfGptOss_IsOfAttentionAndTheRouterAlone(bool byExpert)
+    {
+        var program = GptOss(byExpert);
+        string[] attention = [.. Enumerable.Range(0, program.Shape.LayerCount).SelectMany(layer => new[] { "q", "k", "v", "o" }.Select(name => $"model.layers.{layer}.self_attn.{name}_proj"))];
+        var config = AdapterGenerator.Config(2, []);
+        config["target_modules"] = "all-linear";
+        Assert.Equal(attention.Length, Read(config, WriteOf(program, attention), program).Weights.Slices.Count);
+        foreach (var module in new[] { "mlp.experts", "mlp.experts.base_layer", "mlp.experts.0.gate_proj" })
+        {
+            config["target_parameters"] = new JsonArray("mlp.experts.gate_up_proj", "mlp.experts.down_proj");
+            var error = Assert.Throws<AdapterFormatException>(() => Read(config, WriteOf(program, [.. attention, $"model.layers.0.{module}"]), program));
+            Assert.Equal(AdapterFailure.Unsupported, error.Failure);
+            Assert.Contains("mlp.experts", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    private static ModelProgram GptOss(bool byExpert)
+    {
+        var model = GptOssTests.Make(64, hasAttentionBias: true);
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+        return ModelRegistry.Build("tiny", byExpert ? config with { Mixture = config.Mixture! with { Tensors = MixtureTensors.GptOssByExpert } } : config, Positions);
+    }
+
+    /// <summary>Pairs of rank 2 for modules of attention, of whatever shape their slices have, and of some shape for others.</summary>
+    private static byte[] WriteOf(ModelProgram program, IEnumerable<string> modules)
+    {
+        var writer = new SafetensorsWriter();
+        foreach (var module in modules)
+        {
+            var projection = module[^6] switch { 'q' => Projection.Query, 'k' => Projection.Key, 'v' => Projection.Value, _ => Projection.Output };
+            var slice = program.Slices.First(slice => slice.Projection == projection);
+            writer.Add($"base_model.model.{module}.lora_A.weight", "F32", [2, slice.InputWidth], new float[2 * slice.InputWidth]);
+            writer.Add($"base_model.model.{module}.lora_B.weight", "F32", [slice.OutputWidth, 2], new float[2 * slice.OutputWidth]);
+        }
+
+        return writer.ToArray();
+    }
+
     /// <summary>Experts are there or not; some of them are a file that was cut.</summary>
     [Theory]
     [InlineData("model.layers.1.mlp.experts.3.up_proj")]
