@@ -403,10 +403,9 @@ typedef struct srv_lora {
 } srv_lora;
 
 /*
- * x A^T of all rows with an adapter, as partial planes.
+ * x A^T of all rows with an adapter, as partial planes: both kernels write the same ones, whose sums differ in the order of addition.
  *   srv_lora_shrink_plain  128 threads, no shared memory, a block per row (row_slots; the lists are not used)
  *   srv_lora_shrink        items of tiles; 128 threads, SRV_SHRINK_SHARED bytes, persistent: two blocks per multiprocessor
- * Both write the same planes; a plane's sums differ in the order of addition.
  */
 typedef struct srv_shrink_params {
     srv_lora lora;
