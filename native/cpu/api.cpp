@@ -122,10 +122,10 @@ static void layout_of_step(Numbers& numbers) {
     SIZE(srv_step);
     FIELD(srv_step, struct_size); FIELD(srv_step, row_count); FIELD(srv_step, sequence_count); FIELD(srv_step, entry_count);
     FIELD(srv_step, segment_count); FIELD(srv_step, copy_count); FIELD(srv_step, output_count); FIELD(srv_step, penalty_count);
-    FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
+    FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, hidden_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
     FIELD(srv_step, append_slots); FIELD(srv_step, sequences); FIELD(srv_step, entries); FIELD(srv_step, segments); FIELD(srv_step, copies);
     FIELD(srv_step, outputs); FIELD(srv_step, penalties); FIELD(srv_step, biases);
-    FIELD(srv_step, masks); FIELD(srv_step, hidden_count); FIELD(srv_step, hidden);
+    FIELD(srv_step, masks); FIELD(srv_step, hidden);
     SIZE(srv_outputs);
     FIELD(srv_outputs, struct_size); FIELD(srv_outputs, reserved); FIELD(srv_outputs, token_ids); FIELD(srv_outputs, logprobs);
     FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits); FIELD(srv_outputs, hidden);

@@ -113,7 +113,10 @@ void release_all(int device) {
     for (const auto& [address, allocation] : table.by_address) {
         if (allocation.live) GlobalMemory::mark_freed(address, allocation.bytes);
     }
+    // Addresses go on: who still holds one from before, and frees it at last, frees nobody else's memory.
+    const uintptr_t next = table.next;
     table = {};
+    table.next = next;
 }
 
 AllocationNote note_on(uintptr_t address) {

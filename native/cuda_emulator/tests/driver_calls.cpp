@@ -297,6 +297,17 @@ TEST(a_planted_failure_comes_when_it_was_asked_for_and_stays) {
     EXPECT_EQUAL(0, std::strcmp(text, "unspecified launch failure"));
 }
 
+TEST(memory_from_before_a_reset_is_nobodys) {
+    Device device;
+    uint64_t before, after;
+    EXPECT_EQUAL(0, cuMemAlloc_v2(&before, 512));
+    srv_emulator_reset(0);
+    EXPECT_EQUAL(0, cuMemAlloc_v2(&after, 512));
+    EXPECT(before != after);
+    EXPECT_EQUAL(invalid_value, cuMemFree_v2(before));
+    EXPECT_EQUAL(0, cuMemFree_v2(after));
+}
+
 TEST(devices_are_apart) {
     Device device;
     void* other;

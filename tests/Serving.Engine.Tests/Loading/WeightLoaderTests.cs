@@ -47,10 +47,22 @@ public class WeightLoaderTests
             foreach (var part in weight.Parts)
             {
                 var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
-                var expected = model.Tensors[part.TensorName].Values.Skip(part.FirstRow * width).Take(part.Length * width).Select(BFloat16Bits.FromSingle).ToArray();
-                Assert.Equal(expected, backend[weight.Name].Slice(part.Offset * width, part.Length * width));
+                var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.FirstRow + (i * part.RowStep), width)).Select(BFloat16Bits.FromSingle);
+                Assert.Equal(expected.ToArray(), backend[weight.Name].Slice(part.Offset * width, part.Length * width));
             }
         }
+    }
+
+    /// <summary>A row of a tensor; of one that lies input by input, expert after expert, every so many elements.</summary>
+    private static IEnumerable<float> Row((long[] Shape, float[] Values) tensor, WeightPart part, int row, int width)
+    {
+        if (!part.IsTransposed)
+        {
+            return tensor.Values.Skip(row * width).Take(width);
+        }
+
+        var outputs = (int)tensor.Shape[^1];
+        return Enumerable.Range(0, width).Select(input => tensor.Values[(((row / outputs * width) + input) * outputs) + (row % outputs)]);
     }
 
     [Fact]
@@ -182,6 +194,11 @@ public class WeightLoaderTests
         if (architecture.Contains("Moe", StringComparison.Ordinal) || architecture.StartsWith("Mixtral", StringComparison.Ordinal))
         {
             model.MakeMixture();
+        }
+
+        if (architecture == "GptOssForCausalLM")
+        {
+            model.MakeGptOss();
         }
 
         if (architecture.StartsWith("Gemma", StringComparison.Ordinal))
