@@ -76,13 +76,14 @@ def tensors(shape, block):
 def write(path, shape):
     """Writes the file, under another name until it is whole."""
     out = gguf.Writer()
-    convert.put_config(out, {
+    config = {
         'architectures': ['LlamaForCausalLM'], 'vocab_size': shape['vocabulary'], 'max_position_embeddings': POSITIONS, 'hidden_size': shape['hidden'],
         'num_hidden_layers': shape['layers'], 'intermediate_size': shape['intermediate'], 'num_attention_heads': shape['heads'],
-        'num_key_value_heads': shape['kv_heads'], 'head_dim': shape['head_size'], 'rms_norm_eps': 1e-5, 'rope_theta': 500000.0})
+        'num_key_value_heads': shape['kv_heads'], 'head_dim': shape['head_size'], 'rms_norm_eps': 1e-5, 'rope_theta': 500000.0}
+    convert.put_config(out, config)
     out.put('tokenizer.ggml.model', gguf.STRING, 'no_vocab')
     for name, tensor in tensors(shape, random_block()):
-        out.add(names.of(name), tensor)
+        out.add(names.of(name, config), tensor)
     partial = path.with_name(path.name + '.partial')
     out.write(partial)
     partial.replace(path)
