@@ -14,7 +14,7 @@ internal sealed class RequestOpening(EngineAccess access, RequestCounters counte
     /// <param name="body">The body.</param>
     /// <param name="unknown">How many of them nobody knows.</param>
     /// <returns>What is wrong with one, or null.</returns>
-    public delegate RequestFailure? Check<T>(T body, out int unknown);
+    public delegate RequestFailure? FieldCheck<T>(T body, out int unknown);
 
     /// <summary>Begins one request.</summary>
     /// <returns>The engine and the body; null where the answer, a failure, has been written.</returns>
@@ -22,7 +22,7 @@ internal sealed class RequestOpening(EngineAccess access, RequestCounters counte
         where T : class, IRequestBody => OpenAsync(context, type, static (T body, out int unknown) => KnownFields.Check(body.Others, out unknown));
 
     /// <summary>The same, with a way of its own to look through the fields.</summary>
-    public async ValueTask<(IEngineClient Engine, T Body)?> OpenAsync<T>(HttpContext context, JsonTypeInfo<T> type, Check<T> check)
+    public async ValueTask<(IEngineClient Engine, T Body)?> OpenAsync<T>(HttpContext context, JsonTypeInfo<T> type, FieldCheck<T> check)
         where T : class
     {
         if (!access.TryEnter(out var engine, out var failure))

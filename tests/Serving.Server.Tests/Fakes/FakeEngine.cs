@@ -92,6 +92,9 @@ internal sealed class FakeEngine : IEngineClient
     /// <summary>Refuses every request with this.</summary>
     public RequestFailure? Refusal { get; set; }
 
+    /// <summary>What happens when a request is refused.</summary>
+    public Action? OnRefused { get; set; }
+
     /// <summary>Throws this at every submission: a bug in the engine.</summary>
     public Exception? Bug { get; set; }
 
@@ -122,6 +125,7 @@ internal sealed class FakeEngine : IEngineClient
         var failure = Refusal ?? _validator.Validate(request) ?? Known(request.Tenant, request.Model);
         if (failure is not null)
         {
+            OnRefused?.Invoke();
             return new(new SubmitResult(null, failure));
         }
 

@@ -117,28 +117,33 @@ public sealed class EmbeddingsEndpointTests
     [InlineData(AdmissionVerdict.RateLimit, TenantLimitKind.TokensPerMinute, 429)]
     public async Task Post_LimitReachedMidway_WaitsIfItFreesItself(AdmissionVerdict verdict, TenantLimitKind limit, int code)
     {
+        const int Inputs = 9;
         await using var daemon = await TestDaemon.StartAsync();
         var open = new List<FakeRequest>();
+        void Finish() => open.ForEach(waiting => waiting.Embed([1, 0, 0, 0]));
         daemon.Engine.Script = request =>
         {
             open.Add(request);
-            daemon.Engine.Refusal = open.Count % 3 == 0 ? Failures.OfLimit(new AdmissionDecision(verdict, limit, 1_000_000, 1, 1_000)) : null;
-            if (open.Count % 3 == 0)
+            if (open.Count == Inputs)
             {
-                Task.Run(async () =>
-                {
-                    await Task.Delay(20);
-                    daemon.Engine.Refusal = null;
-                    open.ToList().ForEach(waiting => waiting.Embed([1, 0, 0, 0]));
-                });
+                Finish();
+            }
+            else if (open.Count % 3 == 0)
+            {
+                daemon.Engine.Refusal = Failures.OfLimit(new AdmissionDecision(verdict, limit, 1_000_000, 1, 1_000));
             }
         };
-        var inputs = string.Join(',', Enumerable.Repeat("\"a\"", 9));
+        daemon.Engine.OnRefused = () =>
+        {
+            daemon.Engine.Refusal = null;
+            Finish();
+        };
+        var inputs = string.Join(',', Enumerable.Repeat("\"a\"", Inputs));
 
         var answer = await daemon.PostAsync(Path, $$"""{"input":[{{inputs}}]}""");
 
         Assert.Equal(code, answer.Code);
-        Assert.Equal(code == 200 ? 9 : 3, daemon.Engine.Requests.Count);
+        Assert.Equal(code == 200 ? Inputs : 3, daemon.Engine.Requests.Count);
     }
 
     [Fact]
