@@ -22,7 +22,7 @@ public sealed class CrowdedTests(ITestOutputHelper output)
         }
 
         // An adapter of rank 16 takes 19 of these pages: room for ten of them and for a few dozen sequences.
-        await using var engine = RunningEngine.Start(change: options => options with
+        await using var engine = RunningEngine.Start("auto", change: options => options with
         {
             AdaptersRoot = folder.Path,
             PoolBytes = (190 + 120) * PageBytes,
@@ -54,7 +54,7 @@ public sealed class CrowdedTests(ITestOutputHelper output)
     {
         const int Disconnects = 1000;
         const int Streams = 64;
-        await using var engine = RunningEngine.Start(change: options => options with { PrefixCaching = false });
+        await using var engine = RunningEngine.Start("auto", change: options => options with { PrefixCaching = false });
         var random = new Random(9);
         var turns = new SemaphoreSlim(Streams);
         var plans = Enumerable.Range(0, Disconnects).Select(i => (Model: ReferenceCase.Models[i % 7], Events: random.Next(0, 12))).ToArray();

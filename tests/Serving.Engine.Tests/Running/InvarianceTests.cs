@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Serving.Compute.Cpu;
 using Serving.Core.Memory;
@@ -16,6 +17,9 @@ public sealed class InvarianceTests
     private const int MaxTokens = 24;
     private const int TightPages = 150;
     private const int PageBytes = 49152;
+
+    /// <summary>What a backend answers to <see cref="Requests"/> alone, one after the other, with nothing cached and nothing guessed: computed once, and compared with every kind of company.</summary>
+    private static readonly ConcurrentDictionary<(string Device, string InstructionSet, string Quantization), Lazy<Task<List<IReadOnlyList<Answer>>>>> LoneAnswers = new();
 
     /// <summary>The managed backend and every instruction set that this machine has; the fastest with matrices of integers, too.</summary>
     public static TheoryData<string, string, string> Backends()
@@ -42,13 +46,8 @@ public sealed class InvarianceTests
     public async Task Answer_InAnyCompany_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var requests = Requests();
+        var alone = await Alone(device, isa, quantization);
         await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization });
-        var alone = new List<IReadOnlyList<Answer>>();
-        foreach (var request in requests)
-        {
-            alone.Add(await engine.RunAsync(request));
-        }
-
         var crowd = Enumerable.Range(0, Crowd).Select(i => engine.RunAsync(Neighbour(i))).ToArray();
         var together = await Task.WhenAll(requests.Select(engine.RunAsync));
         await Task.WhenAll(crowd);
@@ -60,7 +59,7 @@ public sealed class InvarianceTests
     public async Task Answer_InChunksOrCached_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var requests = Requests();
-        var alone = await Alone(requests, device, isa, quantization);
+        var alone = await Alone(device, isa, quantization);
         await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16, Quantization = quantization });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(chunked.RunAsync)));
 
@@ -75,8 +74,9 @@ public sealed class InvarianceTests
     [MemberData(nameof(Backends))]
     public async Task Answer_AfterPreemption_IsTheAnswerAlone(string device, string isa, string quantization)
     {
-        List<GenerationRequest> requests = [Crowding("base"), Crowding("pirate"), .. Requests()];
-        var alone = await Alone(requests, device, isa, quantization);
+        GenerationRequest[] crowding = [Crowding("base"), Crowding("pirate")];
+        List<GenerationRequest> requests = [.. crowding, .. Requests()];
+        var alone = await Alone(device, isa, quantization, crowding);
 
         // Room for the largest adapter and a handful of sequences. Whatever arrives when, the choices of a crowding request grow side by side beyond it: some are preempted.
         await using var tight = RunningEngine.Start(
@@ -93,8 +93,9 @@ public sealed class InvarianceTests
     [MemberData(nameof(Backends))]
     public async Task Answer_WithTokensGuessedAhead_IsTheAnswerWithout(string device, string isa, string quantization)
     {
-        List<GenerationRequest> requests = [Crowding("base") with { Temperature = 0.5f, Choices = 2 }, Crowding("pirate") with { Temperature = 0, Choices = 1, RepetitionPenalty = 1.05f }, .. Requests()];
-        var without = await Alone(requests, device, isa, quantization, drafts: 0);
+        GenerationRequest[] repeating = [Crowding("base") with { Temperature = 0.5f, Choices = 2 }, Crowding("pirate") with { Temperature = 0, Choices = 1, RepetitionPenalty = 1.05f }];
+        List<GenerationRequest> requests = [.. repeating, .. Requests()];
+        var without = await Alone(device, isa, quantization, repeating);
         await using var engine = RunningEngine.Start(device, isa, options => options with { MaxDraftTokens = 15, Quantization = quantization });
         foreach (var (index, request) in requests.Index())
         {
@@ -119,16 +120,23 @@ public sealed class InvarianceTests
         IgnoreEos = true,
     };
 
-    private static async Task<List<IReadOnlyList<Answer>>> Alone(IReadOnlyList<GenerationRequest> requests, string device, string isa, string quantization, int? drafts = null)
+    /// <summary>The answers to a test's own requests, if it has some, and to everyone's behind them.</summary>
+    private static async Task<List<IReadOnlyList<Answer>>> Alone(string device, string isa, string quantization, params GenerationRequest[] own)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization, MaxDraftTokens = drafts });
-        var alone = new List<IReadOnlyList<Answer>>();
-        foreach (var request in requests)
-        {
-            alone.Add(await engine.RunAsync(request));
-        }
+        var shared = LoneAnswers.GetOrAdd((device, isa, quantization), _ => new(() => Compute(Requests()))).Value;
+        return [.. own.Length == 0 ? [] : await Compute(own), .. await shared];
 
-        return alone;
+        async Task<List<IReadOnlyList<Answer>>> Compute(IEnumerable<GenerationRequest> requests)
+        {
+            await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization, MaxDraftTokens = 0 });
+            var alone = new List<IReadOnlyList<Answer>>();
+            foreach (var request in requests)
+            {
+                alone.Add(await engine.RunAsync(request));
+            }
+
+            return alone;
+        }
     }
 
     private static List<GenerationRequest> Requests()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Serving.Core.Memory;
 using Serving.Core.Tenancy;
 using Serving.Engine.PromptModules.Prompts;
@@ -14,6 +15,9 @@ public sealed class ModuleInvarianceTests
 {
     private const int MaxTokens = 16;
     private const long PageBytes = 49152;
+
+    /// <summary>What a backend answers to <see cref="Work"/> alone, one after the other: computed once, and compared with every kind of company.</summary>
+    private static readonly ConcurrentDictionary<(string Device, string InstructionSet, string Quantization), Lazy<Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)[]>>> LoneAnswers = new();
 
     private static readonly Tenant Other = RunningEngine.Tenant with { Id = new TenantId("other"), Salt = Digest.Of("other"u8) };
 
@@ -51,7 +55,7 @@ public sealed class ModuleInvarianceTests
     public async Task Answer_InAnyCompanyOrCached_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var work = Work();
-        var alone = await Alone(work, device, isa, quantization);
+        var alone = await Alone(device, isa, quantization);
         await using var crowded = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, MaxBatchedTokens = 16 });
         var neighbours = Enumerable.Range(0, 24).Select(i => crowded.RunAsync(Neighbour(i))).ToArray();
         AssertSame(alone, await Task.WhenAll(work.Select(item => crowded.RunAsync(item.Request, item.Prompt))));
@@ -66,7 +70,7 @@ public sealed class ModuleInvarianceTests
     public async Task Answer_WithModulesThatComeAndGo_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var work = Work();
-        var alone = await Alone(work, device, isa, quantization);
+        var alone = await Alone(device, isa, quantization);
 
         // Room for one request with its modules and adapter, and little more.
         await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 100 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
@@ -188,16 +192,21 @@ public sealed class ModuleInvarianceTests
         Assert.Equal(0, snapshot.EncodingModules);
     }
 
-    private static async Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)[]> Alone(List<(GenerationRequest Request, CompiledPrompt Prompt)> work, string device, string isa, string quantization)
+    private static Task<(IReadOnlyList<Answer> Answers, GenerationUsage Usage)[]> Alone(string device, string isa, string quantization)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
-        var answers = new List<(IReadOnlyList<Answer>, GenerationUsage)>();
-        foreach (var (request, prompt) in work)
-        {
-            answers.Add(await engine.RunAsync(request, prompt));
-        }
+        return LoneAnswers.GetOrAdd((device, isa, quantization), _ => new(Compute)).Value;
 
-        return [.. answers];
+        async Task<(IReadOnlyList<Answer>, GenerationUsage)[]> Compute()
+        {
+            await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
+            var answers = new List<(IReadOnlyList<Answer>, GenerationUsage)>();
+            foreach (var (request, prompt) in Work())
+            {
+                answers.Add(await engine.RunAsync(request, prompt));
+            }
+
+            return [.. answers];
+        }
     }
 
     private static List<(GenerationRequest Request, CompiledPrompt Prompt)> Work()
