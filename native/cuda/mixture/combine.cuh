@@ -1,7 +1,7 @@
-// output[row] += Σ weight · input[place] over the row's choices: the experts' answers, back onto the residual stream.
+// output[row] += Σ weight · input[place] over the row's choices: the experts' answers, back onto the residual stream; or = that sum, a rank's part of it.
 //
 // Memory: a block per row and 1,024 columns, 16 bytes per thread and choice, four choices asked for together.
-// Bytes per row and column: 4 read per choice, 8 for the residual stream. Operations: 2 per choice.
+// Bytes per row and column: 4 read per choice, 8 for the residual stream (4 for a part). Operations: 2 per choice.
 // Order: from zero, in the order of choices, fused; then output + sum.
 #pragma once
 #include "choices.cuh"
@@ -50,14 +50,16 @@ SRV_KERNEL(srv_combine, srv_combine_params, 256) {
         }
 
         // Rows are padded to whole groups of eight, which hold nothing but are there.
-        const Float4 sum = sum_choices(p, row, column);
+        Float4 sum = sum_choices(p, row, column);
         float* to = row_of<float>(p.output, row, p.output_stride) + column;
-        Float4 x = load_floats(to);
-        SRV_UNROLL
-        for (int i = 0; i < 4; i++) {
-            x.v[i] += sum.v[i];
+        if (p.accumulate != 0) {
+            const Float4 x = load_floats(to);
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                sum.v[i] = x.v[i] + sum.v[i];
+            }
         }
 
-        store_floats(to, x);
+        store_floats(to, sum);
     }
 }

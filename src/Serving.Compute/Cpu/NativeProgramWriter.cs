@@ -57,7 +57,7 @@ internal static class NativeProgramWriter
         GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit },
         RouteOp r => Op(NativeOpKind.Route, r.Input, -1, -1) with { Mode = r.Renormalize ? 1 : 0 },
         DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
-        CombineOp c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
+        CombineOp { Accumulate: true } c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
         GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
         LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap },
         SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),

@@ -94,8 +94,11 @@ public sealed record RouteOp(int Input, bool Renormalize) : ProgramOp;
 /// <summary>output (a row per choice) = the input row (bf16) of the token whose choice it is.</summary>
 public sealed record DispatchOp(int Input, int Output) : ProgramOp;
 
-/// <summary>output (fp32) += Σ weight · input (fp32, a row per choice) over the row's choices in the order of their logits, summed from zero and added unrounded.</summary>
-public sealed record CombineOp(int Input, int Output) : ProgramOp;
+/// <summary>
+/// output (fp32) += Σ weight · input (fp32, a row per choice) over the row's choices in the order of their logits, summed from zero and added unrounded. Or = that sum, without
+/// <paramref name="Accumulate"/>: one rank's part of a sum over ranks, in a rank's program only.
+/// </summary>
+public sealed record CombineOp(int Input, int Output, bool Accumulate = true) : ProgramOp;
 
 /// <summary>output[i] = input[row of output i], fp32: the rows that go on to logits.</summary>
 public sealed record GatherOp(int Input, int Output) : ProgramOp;

@@ -39,9 +39,6 @@ public abstract partial class BackendContract
     /// <summary>A shape of the table as this backend can run it.</summary>
     protected virtual TestShape Adjust(TestShape shape) => shape;
 
-    /// <summary>Whether this backend takes models with experts; where not it refuses them as it is made.</summary>
-    protected virtual bool TakesExperts => true;
-
     /// <summary>The root mean square of logits.</summary>
     protected static double Spread(double[] logits) => Math.Sqrt(logits.Average(value => value * value));
 
@@ -82,13 +79,6 @@ public abstract partial class BackendContract
     public void Execute_Mixture_MatchesReference(bool renormalize, bool gptOss)
     {
         var shape = gptOss ? TestShape.GptOss : TestShape.Mixture with { Renormalize = renormalize };
-        if (!TakesExperts)
-        {
-            var refused = Assert.Throws<PlatformNotSupportedException>(() => Factory.Create(TestProgram.Create(Adjust(shape)).Program));
-            Assert.Contains("experts", refused.Message, StringComparison.Ordinal);
-            return;
-        }
-
         for (var seed = 1; ; seed++)
         {
             var test = TestProgram.Create(Adjust(shape), seed);

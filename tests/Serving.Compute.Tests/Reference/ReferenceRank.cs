@@ -82,9 +82,10 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 break;
             case CombineOp combine:
                 var parts = _buffers[combine.Input];
-                _buffers[combine.Output] = Sum(_buffers[combine.Output], [.. _choices.Select((choices, row) => choices
+                double[][] combined = [.. _choices.Select((choices, row) => choices
                     .Select((choice, i) => Array.ConvertAll(parts[(row * choices.Length) + i], value => value * choice.Weight))
-                    .Aggregate((a, b) => [.. a.Zip(b, (u, v) => u + v)]))]);
+                    .Aggregate((a, b) => [.. a.Zip(b, (u, v) => u + v)]))];
+                _buffers[combine.Output] = combine.Accumulate ? Sum(_buffers[combine.Output], combined) : combined;
                 break;
             case GatherOp gather:
                 _buffers[gather.Output] = _buffers[gather.Input];

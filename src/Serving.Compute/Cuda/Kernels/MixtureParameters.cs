@@ -109,5 +109,5 @@ internal struct CombineParameters
     public int Columns;
     public int InputStride;
     public int OutputStride;
-    public int Reserved;
+    public int Accumulate;
 }

@@ -126,6 +126,7 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
             Columns = columns,
             InputStride = context.StrideOf(op.Input),
             OutputStride = context.StrideOf(op.Output),
+            Accumulate = op.Accumulate ? 1 : 0,
         }));
     }
 

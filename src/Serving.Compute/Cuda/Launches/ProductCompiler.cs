@@ -34,7 +34,7 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
     /// <param name="mostPlanes">Planes that the end adds up.</param>
     public CompiledProduct? Few(LinearOp op, ulong output, int stride, int mostPlanes)
     {
-        if (context.CutsAlways)
+        if (context.CutsAlways || IsChosenAlike(op))
         {
             return null;
         }
@@ -81,6 +81,11 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
             ? new LaunchByRows(OwnProduct.Launch(kernel, parameters, Multiprocessors, ofOutputs: true), product, ProductPlanes.FewRows, ofOutputs: true)
             : product;
     }
+
+    /// <summary>
+    /// Whether every rank of several must find the same bits: what chooses experts is computed by each for itself. Which kernel is the faster is measured, and two ranks' clocks need not agree.
+    /// </summary>
+    private bool IsChosenAlike(LinearOp op) => context.Ranks is not null && context.Program.Ops.OfType<RouteOp>().Any(route => route.Input == op.Output);
 
     private ProductParameters Parameters(LinearOp op, ulong output, int stride, int planes) => new()
     {

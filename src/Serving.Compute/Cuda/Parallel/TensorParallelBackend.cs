@@ -49,6 +49,11 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         _end = rank => _ranks[rank].End();
         try
         {
+            if (ReasonAgainst(program, _ranks.Select(rank => rank.DeviceMemory.Name)) is { } mixed)
+            {
+                throw new PlatformNotSupportedException(mixed);
+            }
+
             var id = NcclCommunicator.CreateId();
             Run(rank => _ranks[rank].Join(id, rank, ranks));
         }
@@ -81,6 +86,9 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
             return new DeviceMemory(devices.Min(device => device.TotalBytes), devices.Min(device => device.FreeBytes), name, devices.Count);
         }
     }
+
+    /// <inheritdoc/>
+    public bool AdaptsExperts => _ranks.All(rank => rank.AdaptsExperts);
 
     /// <summary>Bytes of a rank's part of a page.</summary>
     public long PageBytes => _shards[0].Program.Shape.PageBytes;
@@ -236,6 +244,13 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
             _threads.Run(rank => _ranks[rank].Dispose());
             _threads.Dispose();
         }
+    }
+
+    /// <summary>One line for people where devices cannot run a program together: what chooses experts is computed by every rank and must come out alike, which it need not on different ones.</summary>
+    internal static string? ReasonAgainst(ModelProgram program, IEnumerable<string> devices)
+    {
+        var kinds = devices.Distinct().ToList();
+        return program.Mixture is null || kinds.Count == 1 ? null : $"a model with experts needs GPUs of one kind, these are {string.Join(" and ", kinds)}";
     }
 
     /// <summary>What a rank sampled in the step that ended last.</summary>

@@ -102,7 +102,7 @@ internal sealed unsafe class CombineWork(StepState state, CombineOp op) : RowWor
                 sum = LaneMath.MultiplyAdd(weights[i], input.Row(places[i])[column], sum);
             }
 
-            output[column] += sum;
+            output[column] = op.Accumulate ? output[column] + sum : sum;
         }
     }
 }

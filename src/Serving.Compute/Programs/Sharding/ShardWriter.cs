@@ -44,6 +44,12 @@ internal sealed class ShardWriter
     {
         switch (op)
         {
+            case LinearOp linear when ProgramSharding.IsRouter(linear, _program):
+                _ops.Add(linear);
+                break;
+            case LinearOp linear when ProgramSharding.IsExperts(linear, _program):
+                WriteExperts(linear);
+                break;
             case LinearOp linear when ProgramSharding.IsByInputs(linear):
                 WriteByInputs(linear);
                 break;
@@ -59,9 +65,13 @@ internal sealed class ShardWriter
                 CutSinks(attention);
                 _ops.Add(op);
                 break;
-            case GateMulOp silu:
-                Resize(silu.Output, _intermediate.Count);
+            case GateMulOp gate:
+                Resize(gate.Output, _buffers[gate.Input].Columns / 2);
                 _ops.Add(op);
+                break;
+            case CombineOp combine:
+                _ops.Add(combine with { Output = Partial, Accumulate = false });
+                _ops.Add(new AllReduceOp(Partial, combine.Output, combine.Accumulate));
                 break;
             case LogitsOp logits:
                 WriteLogits(logits);
@@ -117,9 +127,41 @@ internal sealed class ShardWriter
             _weights[bias] = new WeightShard(_shape.HiddenSize, [new RowRun(_hidden.First, _hidden.Count, _hidden.First)], new ShardRange(0, 1));
         }
 
-        _partial ??= AddBuffer(new ProgramBuffer("partial", _shape.HiddenSize, BufferElement.Float32, BufferRows.Step));
-        _ops.Add(op with { Output = _partial.Value, Mode = LinearOutput.Partial, Slices = SlicesOf(op) });
-        _ops.Add(new AllReduceOp(_partial.Value, op.Output, Accumulate: op.Mode == LinearOutput.Accumulate));
+        _ops.Add(op with { Output = Partial, Mode = LinearOutput.Partial, Slices = SlicesOf(op) });
+        _ops.Add(new AllReduceOp(Partial, op.Output, Accumulate: op.Mode == LinearOutput.Accumulate));
+    }
+
+    /// <summary>
+    /// Every expert's gate, up or its down, cut as an MLP's are. A rank's down is its part of a sum that is taken over the ranks once the row's choices are put together: its bias, too, is added to
+    /// the rank's share of the columns alone.
+    /// </summary>
+    private void WriteExperts(LinearOp op)
+    {
+        var weight = _program.Weights[op.Weight];
+        var rows = weight.RowsPerExpert;
+        if (ProgramSharding.IsGated(op, _program))
+        {
+            var columns = ShardRange.Of(rows / 2, _rank, _ranks);
+            var runs = Enumerable.Range(0, 2 * weight.Experts).Select(half => new RowRun((half * (rows / 2)) + columns.First, columns.Count, half * columns.Count)).ToList();
+            Cut(runs, 2 * weight.Experts * columns.Count, new ShardRange(0, weight.Columns), runs);
+            Resize(op.Output, 2 * columns.Count);
+        }
+        else
+        {
+            var own = Enumerable.Range(0, weight.Experts).Select(expert => (expert * rows) + _hidden.First).Select(first => new RowRun(first, _hidden.Count, first)).ToList();
+            Cut([new RowRun(0, weight.Rows, 0)], weight.Rows, ShardRange.Of(weight.Columns, _rank, _ranks), own);
+        }
+
+        _ops.Add(op);
+
+        void Cut(List<RowRun> runs, int length, ShardRange columns, List<RowRun> ofBias)
+        {
+            _weights[op.Weight] = new WeightShard(length, runs, columns);
+            if (op.Bias is { } bias)
+            {
+                _weights[bias] = new WeightShard(length, ofBias, new ShardRange(0, 1));
+            }
+        }
     }
 
     /// <summary>The rank's part of the vocabulary; the buffer is as wide on every rank.</summary>
@@ -139,6 +181,9 @@ internal sealed class ShardWriter
         _ops.Add(op with { Output = part, FirstRow = isTied ? tokens.First : 0 });
         _ops.Add(new AllGatherOp(part, op.Output));
     }
+
+    /// <summary>The rank's part of a sum over the ranks.</summary>
+    private int Partial => _partial ??= AddBuffer(new ProgramBuffer("partial", _shape.HiddenSize, BufferElement.Float32, BufferRows.Step));
 
     private ShardRange RangeOf(Projection projection) => projection switch
     {

@@ -15,9 +15,6 @@ public sealed class ParallelTests : BackendContract, IDisposable
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => ParallelFactory.Shareable(shape);
-
-    /// <inheritdoc/>
-    protected override bool TakesExperts => false;
 }
 
 /// <summary>The sampling contract: logits that come from two ranks are joined into the same vocabulary.</summary>

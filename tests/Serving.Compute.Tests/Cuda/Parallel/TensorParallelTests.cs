@@ -20,10 +20,12 @@ public sealed partial class TensorParallelTests : IDisposable
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 
     /// <summary>Every rank samples for itself, from the same bits: its next step embeds what the others' next step embeds.</summary>
-    [Fact]
-    public void Execute_TwoRanks_SampleTheSame()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Execute_TwoRanks_SampleTheSame(bool mixture)
     {
-        var test = TestProgram.Create(new TestShape());
+        var test = TestProgram.Create(mixture ? ParallelFactory.Shareable(TestShape.GptOss) : new TestShape());
         using var session = new BackendSession(ParallelFactory.Default, test);
         var slot = session.AddAdapter(test.CreateAdapter(3, _ => 12));
         var ranks = (TensorParallelBackend)session.Backend;
@@ -41,6 +43,16 @@ public sealed partial class TensorParallelTests : IDisposable
             Assert.Equal(session.Outputs.Logprobs[..5], ranks.OutputsOf(1).Logprobs[..5]);
             Assert.True(session.Outputs.TokenIds[..5].Distinct().Count() > 1, "Equal samples everywhere would show nothing.");
         }
+    }
+
+    /// <summary>What chooses experts has to come out alike everywhere; a dense model has nothing of the kind.</summary>
+    [Fact]
+    public void Devices_OfDifferentKinds_RunNoMixture()
+    {
+        var (mixture, dense) = (TestProgram.Create(TestShape.Mixture).Program, TestProgram.Create(new TestShape()).Program);
+        Assert.Contains("one kind", TensorParallelBackend.ReasonAgainst(mixture, ["A100", "H100", "A100"]), StringComparison.Ordinal);
+        Assert.Null(TensorParallelBackend.ReasonAgainst(mixture, ["A100", "A100"]));
+        Assert.Null(TensorParallelBackend.ReasonAgainst(dense, ["A100", "H100"]));
     }
 
     /// <summary>Three ranks, and widths that none of them has a whole number of cells of.</summary>

@@ -22,6 +22,9 @@ public sealed class ProgramShardingTests
         ["gemma2"] = (TestShape.Gemma2, 2),
         ["gemma3"] = (TestShape.Gemma3 with { KvHeads = 2 }, 2),
         ["sinks"] = (new TestShape { Oss = true, Heads = 4, KvHeads = 2 }, 2),
+        ["mixture"] = (TestShape.Mixture, 2),
+        ["odd mixture"] = (TestShape.Mixture with { Heads = 6, KvHeads = 3, HeadSize = 10, Hidden = 100, Renormalize = false }, 3),
+        ["gpt-oss"] = (TestShape.GptOss with { KvHeads = 4 }, 4),
         ["alone"] = (new TestShape { Layers = 1 }, 1),
     };
 
@@ -117,12 +120,28 @@ public sealed class ProgramShardingTests
         Assert.Throws<ArgumentException>(() => ProgramSharding.Create(program, 0, 2));
     }
 
-    /// <summary>Whose experts would have to be shared out, or each of them cut, which is not done.</summary>
+    /// <summary>Experts may be narrower than an MLP of the same model.</summary>
     [Fact]
-    public void Supports_Mixture_IsRefusedBySayingSo()
+    public void Supports_ExpertsTooNarrow_SaysSo()
     {
-        Assert.Contains("experts", ReasonFor(TestShape.Mixture), StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Mixture).Program, 0, 2));
+        var program = TestProgram.Create(TestShape.Mixture with { KvHeads = 16, Heads = 16, HeadSize = 4, Hidden = 128, Intermediate = 60, Vocabulary = 128 }).Program;
+        Assert.False(ProgramSharding.Supports(program with { Shape = program.Shape with { IntermediateSize = 128 } }, 16, out var reason));
+        Assert.Contains("a width of 60 of an expert", reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>Every rank holds a share of every expert, and all of what chooses them.</summary>
+    [Fact]
+    public void Create_Mixture_HalvesEveryExpert()
+    {
+        var program = TestProgram.Create(TestShape.Mixture).Program;
+        var halves = Enumerable.Range(0, 2).Select(rank => ProgramSharding.Create(program, rank, 2).Program).ToArray();
+        foreach (var weight in program.Weights)
+        {
+            var parts = halves.Select(half => half.Weights[weight.Index]).ToArray();
+            var elements = parts.Sum(part => part.Rows * part.Columns);
+            Assert.Equal(weight.Name switch { "router" => 2 * weight.Rows * weight.Columns, _ when weight.Experts > 1 => weight.Rows * weight.Columns, _ => elements }, elements);
+            Assert.All(parts, part => Assert.Equal(weight.Experts, part.Experts));
+        }
     }
 
     private static string ReasonFor(TestShape shape)
