@@ -92,10 +92,11 @@ function compact(number) {
 // Chat. The answer is read event by event; stopping closes the connection, and the daemon drops the request.
 async function send(text) {
   const model = $("adapter").value;
-  chat.messages.push({ role: "user", content: text });
+  const messages = chat.messages; // A new chat has a list of its own.
+  messages.push({ role: "user", content: text });
   bubble("user", text);
   const answer = bubble("assistant", "");
-  const text = answer.firstChild;
+  const shown = answer.firstChild;
   answer.classList.add("busy");
   const control = chat.running = new AbortController();
   $("send").hidden = true;
@@ -106,7 +107,7 @@ async function send(text) {
   let content = "", tokens = 0, note = "";
   try {
     for await (const chunk of stream({
-      model, messages: chat.messages, stream: true, stream_options: { include_usage: true }, temperature: Number($("temperature").value),
+      model, messages, stream: true, stream_options: { include_usage: true }, temperature: Number($("temperature").value),
     }, control.signal)) {
       if (chunk.error) { throw new Error(chunk.error.message); }
       const delta = chunk.choices[0]?.delta;
@@ -116,8 +117,8 @@ async function send(text) {
         thoughts.lastChild.textContent += delta.reasoning;
       }
       tokens = chunk.usage?.completion_tokens ?? tokens;
-      text.textContent = content;
-      answer.parentNode.scrollTop = answer.parentNode.scrollHeight;
+      shown.textContent = content;
+      $("messages").scrollTop = $("messages").scrollHeight;
     }
     note = `${tokens} tokens in ${((performance.now() - started) / 1000).toFixed(2)} s`;
   } catch (error) {
@@ -126,7 +127,7 @@ async function send(text) {
   }
   answer.classList.remove("busy");
   answer.append(Object.assign(document.createElement("small"), { textContent: `${model} · ${note}` }));
-  chat.messages.push({ role: "assistant", content: content || "…" });
+  if (content) { messages.push({ role: "assistant", content }); } else { messages.pop(); } // What got no answer was not asked.
   chat.running = null;
   $("send").hidden = false;
   $("stop").hidden = true;

@@ -33,4 +33,17 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
 
         string Text(string name) => result.GetProperty(name).GetString()!;
     }
+
+    [Fact]
+    public async Task Page_AsksForItsKeyShowsModelsAndChats()
+    {
+        var result = await new NodeClient("node", "openai", "page.mjs").RunAsync(new Uri(daemon.Api, "/").ToString(), SharedDaemon.Key);
+
+        Assert.Equal("""["tiny-chat-5m","acme","french","json","pirate","shout","terse"]""", result.GetProperty("models").GetRawText());
+        Assert.Equal("What is the capital of France?", result.GetProperty("bubbles")[0].GetString());
+        Assert.Matches("^The capital of France is Paris\\..*tiny-chat-5m · [0-9]+ tokens in ", result.GetProperty("bubbles")[1].GetString());
+        Assert.Equal(2, result.GetProperty("kept").GetInt32());
+        Assert.Contains("does not exist", result.GetProperty("refused").GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, result.GetProperty("afterClear").GetInt32());
+    }
 }
