@@ -93,6 +93,21 @@ public static partial class CudaEmulator
     [LibraryImport(Library, EntryPoint = "srv_emulator_fail_after")]
     public static partial void FailAfter(int device, ulong operations, int result);
 
+    /// <summary>
+    /// Has the call after <paramref name="calls"/> others that take something of a device refused with a CUresult: it does nothing, and the device goes on. Tells whether an earlier order
+    /// was still waiting for its call; with <paramref name="result"/> 0 that is all.
+    /// </summary>
+    public static bool RefuseAfter(int device, ulong calls, int result) => OrderRefusal(device, calls, result) > 0;
+
+    /// <summary>What nobody has given back on any device, a line each; empty when nothing.</summary>
+    public static unsafe string Held() => Read((buffer, bytes) => Held((byte*)buffer, bytes));
+
+    [LibraryImport(Library, EntryPoint = "srv_emulator_refuse_after")]
+    private static partial int OrderRefusal(int device, ulong calls, int result);
+
+    [LibraryImport(Library, EntryPoint = "srv_emulator_held")]
+    private static unsafe partial int Held(byte* buffer, int bytes);
+
     [LibraryImport(Library, EntryPoint = "srv_emulator_findings")]
     private static unsafe partial int Findings(int device, byte* buffer, int bytes);
 

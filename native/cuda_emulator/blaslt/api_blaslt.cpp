@@ -14,7 +14,7 @@ using namespace emulator;
 namespace {
 
 // cublasStatus_t
-enum Status : int { ok = 0, not_initialized = 1, invalid_value = 7, execution_failed = 13, not_supported = 15 };
+enum Status : int { ok = 0, not_initialized = 1, alloc_failed = 3, invalid_value = 7, execution_failed = 13, not_supported = 15 };
 
 struct Library {};
 
@@ -71,6 +71,7 @@ template <class T>
 Status create(Handles<T>& table, T** handle, T value) {
     const std::lock_guard hold(driver_lock);
     if (!handle) return invalid_value;
+    if (current_context && current_context->refused() != Result::success) return alloc_failed;
     *handle = table.add(std::make_shared<T>(value));
     return ok;
 }
@@ -157,6 +158,8 @@ Matrix matrix(uint64_t address, const Layout& layout, int batch) {
 bool aligned(uint64_t address, const Layout& layout) { return address != 0 && address % bytes_of(element_of(layout)) == 0; }
 
 }  // namespace
+
+size_t emulator::products_held() { return libraries.size() + descriptions.size() + layouts.size() + preferences.size(); }
 
 SRV_EXPORT Status cublasLtCreate(Library** handle) {
     const std::lock_guard hold(driver_lock);
@@ -283,7 +286,7 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
                              description->transpose_a != 0, description->transpose_b != 0, factors[0], factors[1], static_cast<int>(splits)});
         }
     }
-    const Result result = call_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {
+    const Result result = take_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {
         const auto launch = std::make_shared<Launch>();
         on->newest = launch;
         return submit(on, [gemms, device = context.device, launch] {
@@ -294,5 +297,5 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
             return Result::success;
         });
     });
-    return result == Result::success ? ok : execution_failed;
+    return result == Result::success ? ok : result == Result::out_of_memory ? alloc_failed : execution_failed;
 }

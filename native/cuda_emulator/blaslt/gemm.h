@@ -27,4 +27,7 @@ struct Gemm {
 // Each element is 16 fp32 FMA chains, k mod 16, each ascending, summed by halves: the same for every shape.
 void multiply(const Gemm& gemm);
 
+// Handles of cublasLt's that nobody has given back.
+size_t products_held();
+
 }  // namespace emulator

@@ -91,6 +91,7 @@ void Block::thread_main() {
     Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
     warp.finished |= bit;
+    if (!current->awaited) block.fail(FindingKind::producers_not_awaited, 0, "a thread of a kernel that was launched early returns without await_producers()");
     if (warp.finished == warp.members && !warp.begun.empty()) block.fail(FindingKind::product_not_awaited, 0, "the warp's last thread returns while products are on the way");
     warp.runnable &= ~bit;
     block.live_--;

@@ -1,5 +1,6 @@
 #include "allocations.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -105,6 +106,12 @@ bool is_live(uintptr_t address, size_t bytes) {
 size_t allocated_bytes(int device) {
     const std::lock_guard hold(lock);
     return tables[device].live_bytes;
+}
+
+size_t allocations(int device) {
+    const std::lock_guard hold(lock);
+    const auto& all = tables[device].by_address;
+    return static_cast<size_t>(std::count_if(all.begin(), all.end(), [](const auto& entry) { return entry.second.live; }));
 }
 
 void release_all(int device) {

@@ -19,6 +19,7 @@ bool release(uintptr_t address);
 bool is_live(uintptr_t address, size_t bytes);
 
 size_t allocated_bytes(int device);
+size_t allocations(int device);
 void release_all(int device);
 
 struct AllocationNote {

@@ -9,6 +9,7 @@
 #include "../settings.h"
 #include "attributes.h"
 #include "context.h"
+#include "host_memory.h"
 
 using namespace emulator;
 
@@ -114,6 +115,7 @@ SRV_EXPORT Result cuDevicePrimaryCtxRelease_v2(int device) {
             const Result error = primary.error;
             const std::string cause = primary.cause;
             primary.reset();
+            free_all_pinned(device);
             primary.error = error;
             primary.cause = cause;
         }

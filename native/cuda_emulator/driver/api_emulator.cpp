@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../blaslt/gemm.h"
 #include "../block/registry.h"
 #include "../checks/allocations.h"
 #include "../checks/finding.h"
 #include "../checks/global_memory.h"
 #include "../include/serving_cuda_emulator.h"
+#include "../nccl/communicator.h"
 #include "../settings.h"
 #include "context.h"
 
@@ -45,7 +47,10 @@ SRV_VISIBLE int32_t srv_emulator_findings(int32_t device, char* buffer, int32_t 
 }
 
 SRV_VISIBLE void srv_emulator_reset(int32_t device) {
-    each(device, [](DeviceContext& context) { context.reset(); });
+    each(device, [](DeviceContext& context) {
+        context.reset();
+        context.refusal = Result::success;
+    });
     Findings::clear(device);
 }
 
@@ -62,6 +67,30 @@ SRV_VISIBLE void srv_emulator_fail_after(int32_t device, uint64_t operations, in
         context.operations_until_failure = operations;
         context.planted = static_cast<Result>(result);
     });
+}
+
+SRV_VISIBLE int32_t srv_emulator_refuse_after(int32_t device, uint64_t calls, int32_t result) {
+    int32_t waiting = 0;
+    each(device, [&](DeviceContext& context) {
+        waiting += context.refusal != Result::success;
+        context.calls_until_refusal = calls;
+        context.refusal = static_cast<Result>(result);
+    });
+    return waiting;
+}
+
+SRV_VISIBLE int32_t srv_emulator_held(char* buffer, int32_t bytes) {
+    std::vector<std::string> lines;
+    const auto note = [&](const std::string& whose, const std::string& what, size_t count) {
+        if (count > 0) lines.push_back(whose + std::to_string(count) + " " + what);
+    };
+    each(-1, [&](DeviceContext& context) {
+        for (const auto& [what, count] : context.holdings()) note("device " + std::to_string(context.device) + ": ", what, count);
+    });
+    const std::lock_guard hold(driver_lock);
+    note("", "handles of cublasLt", products_held());
+    note("", "communicators", communicators_held());
+    return write_lines(lines, buffer, bytes);
 }
 
 SRV_VISIBLE void srv_emulator_refuse_products(uint32_t algorithm, uint64_t first, uint64_t last) {

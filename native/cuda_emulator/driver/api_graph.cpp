@@ -7,15 +7,14 @@
 
 using namespace emulator;
 
-namespace {
-
-struct GraphExec {
-    DeviceContext* context;
-    std::shared_ptr<const std::vector<GraphNode>> nodes;
-};
+namespace emulator {
 
 Handles<Graph> graphs;
 Handles<GraphExec> executables;
+
+}  // namespace emulator
+
+namespace {
 
 // Whether every node is one of the tail or before one: nothing was left running beside the stream that ends the capture.
 bool joined(const std::vector<GraphNode>& nodes, const std::vector<size_t>& tail) {
@@ -60,7 +59,7 @@ std::vector<size_t> shuffled(const std::vector<GraphNode>& nodes, uint64_t rando
 }  // namespace
 
 SRV_EXPORT Result cuStreamBeginCapture_v2(Stream* handle, int mode) {
-    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (mode < 0 || mode > 2) return Result::invalid_value;
         if (stream == context.default_stream) return Result::stream_capture_unsupported;
         if (stream->capture) return Result::illegal_state;
@@ -85,7 +84,7 @@ SRV_EXPORT Result cuStreamIsCapturing(Stream* handle, int* status) {
 }
 
 SRV_EXPORT Result cuStreamEndCapture(Stream* handle, Graph** graph) {
-    return call_on(handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
+    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (!graph) return Result::invalid_value;
         *graph = nullptr;
         const auto capture = stream->capture;
@@ -97,6 +96,7 @@ SRV_EXPORT Result cuStreamEndCapture(Stream* handle, Graph** graph) {
         if (capture->invalidated) return Result::stream_capture_invalidated;
         if (!whole) return Result::stream_capture_unjoined;
         auto captured = std::make_shared<Graph>();
+        captured->context = &context;
         captured->nodes = std::move(capture->nodes);
         *graph = graphs.add(std::move(captured));
         return Result::success;
@@ -104,7 +104,7 @@ SRV_EXPORT Result cuStreamEndCapture(Stream* handle, Graph** graph) {
 }
 
 SRV_EXPORT Result cuGraphInstantiateWithFlags(GraphExec** handle, Graph* graph_handle, unsigned long long) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         const auto graph = graphs.find(graph_handle);
         if (!graph || !handle) return Result::invalid_value;
         auto nodes = std::make_shared<const std::vector<GraphNode>>(graph->nodes);
@@ -114,7 +114,7 @@ SRV_EXPORT Result cuGraphInstantiateWithFlags(GraphExec** handle, Graph* graph_h
 }
 
 SRV_EXPORT Result cuGraphLaunch(GraphExec* handle, Stream* stream_handle) {
-    return call_on(stream_handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
+    return take_on(stream_handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
         const auto executable = executables.find(handle);
         if (!executable) return Result::invalid_value;
         const std::vector<GraphNode>& nodes = *executable->nodes;

@@ -30,7 +30,7 @@ Operations on_live(DeviceContext& context, const char* operation, uint64_t addre
 }
 
 Result fill(uint64_t address, std::vector<uint8_t> pattern, size_t count, Stream* handle) {
-    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         const size_t bytes = pattern.size() * count;
         if (address % pattern.size() != 0 || !is_live(address, bytes)) return Result::invalid_value;
         return submit(stream, on_live(context, "cuMemset", address, bytes, [=] {
@@ -42,13 +42,14 @@ Result fill(uint64_t address, std::vector<uint8_t> pattern, size_t count, Stream
 }
 
 Result copy_to_device(uint64_t to, const void* from, size_t bytes, Stream* handle) {
-    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (bytes == 0) return Result::success;
         if (!from || !is_live(to, bytes)) return Result::invalid_value;
         // Pinned memory is read when the copy runs, other memory before the call returns; a graph reads either when it is launched.
         std::shared_ptr<std::vector<uint8_t>> staged;
-        if (!is_pinned(from, bytes) && !stream->capture) staged = std::make_shared<std::vector<uint8_t>>(static_cast<const uint8_t*>(from), static_cast<const uint8_t*>(from) + bytes);
-        return submit(stream, on_live(context, "cuMemcpyHtoD", to, bytes, [=] {
+        const auto use = stream->capture ? nullptr : use_pinned(from, bytes);
+        if (!use && !stream->capture) staged = std::make_shared<std::vector<uint8_t>>(static_cast<const uint8_t*>(from), static_cast<const uint8_t*>(from) + bytes);
+        return submit(stream, on_live(context, "cuMemcpyHtoD", to, bytes, [=, in_use = use] {
                           std::memcpy(at(to), staged ? staged->data() : from, bytes);
                           GlobalMemory::mark_written(to, bytes);
                       }));
@@ -56,18 +57,19 @@ Result copy_to_device(uint64_t to, const void* from, size_t bytes, Stream* handl
 }
 
 Result copy_to_host(void* to, uint64_t from, size_t bytes, Stream* handle) {
-    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (bytes == 0) return Result::success;
         if (!to || !is_live(from, bytes)) return Result::invalid_value;
-        const Result result = submit(stream, on_live(context, "cuMemcpyDtoH", from, bytes, [=] { std::memcpy(to, at(from), bytes); }));
-        if (result != Result::success || stream->capture || is_pinned(to, bytes)) return result;
+        const auto use = stream->capture ? nullptr : use_pinned(to, bytes);
+        const Result result = submit(stream, on_live(context, "cuMemcpyDtoH", from, bytes, [=, in_use = use] { std::memcpy(to, at(from), bytes); }));
+        if (result != Result::success || stream->capture || use) return result;
         complete_all(stream);
         return context.error;
     });
 }
 
 Result copy_within(uint64_t to, uint64_t from, size_t bytes, Stream* handle) {
-    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         if (bytes == 0) return Result::success;
         if (!is_live(to, bytes) || !is_live(from, bytes)) return Result::invalid_value;
         return submit(stream, on_live(context, "cuMemcpyDtoD", to, bytes, [=] {
@@ -88,7 +90,7 @@ Result complete_default(Result submitted) {
 }  // namespace
 
 SRV_EXPORT Result cuMemAlloc_v2(uint64_t* address, size_t bytes) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         if (!address || bytes == 0) return Result::invalid_value;
         if (const Result forbidden = context.forbidden_by_capture(); forbidden != Result::success) return forbidden;
         *address = allocate(context.device, bytes);
@@ -106,10 +108,10 @@ SRV_EXPORT Result cuMemFree_v2(uint64_t address) {
 }
 
 SRV_EXPORT Result cuMemHostAlloc(void** pointer, size_t bytes, unsigned flags) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         if (!pointer || bytes == 0 || flags > 7) return Result::invalid_value;
         if (const Result forbidden = context.forbidden_by_capture(); forbidden != Result::success) return forbidden;
-        *pointer = allocate_pinned(bytes);
+        *pointer = allocate_pinned(bytes, context.device);
         return *pointer ? Result::success : Result::out_of_memory;
     });
 }
@@ -117,6 +119,10 @@ SRV_EXPORT Result cuMemHostAlloc(void** pointer, size_t bytes, unsigned flags) {
 SRV_EXPORT Result cuMemFreeHost(void* pointer) {
     return call([&](DeviceContext& context) {
         if (const Result forbidden = context.forbidden_by_capture(); forbidden != Result::success) return forbidden;
+        if (copies_under_way(pointer)) {
+            // A driver that waits here does it without having said so.
+            Findings::add({FindingKind::use_after_free, context.device, "cuMemFreeHost", {0, 0, 0}, 0, reinterpret_cast<uint64_t>(pointer), "a copy of this memory is still queued"});
+        }
         context.complete_everything();
         return free_pinned(pointer) ? context.error : Result::invalid_value;
     });

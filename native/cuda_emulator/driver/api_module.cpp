@@ -36,7 +36,7 @@ Result on_function(Function* handle, Body body) {
 }  // namespace
 
 SRV_EXPORT Result cuModuleLoadDataEx(Module** module, const void* image, unsigned count, int* options, void** values) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         if (!module || !image || (count > 0 && (!options || !values))) return Result::invalid_value;
         const auto* text = static_cast<const char*>(image);
         const bool every = std::strncmp(text, marker, sizeof marker - 1) == 0;
@@ -61,7 +61,7 @@ SRV_EXPORT Result cuModuleUnload(Module* handle) {
         const auto module = modules.find(handle);
         if (!module) return Result::invalid_handle;
         context.complete_everything();
-        for (const auto& [name, function] : module->functions) functions.remove(function.get());
+        for (const auto& [name, function] : module->functions) functions.remove(function);
         modules.remove(handle);
         return Result::success;
     });
@@ -80,12 +80,9 @@ SRV_EXPORT Result cuModuleGetFunction(Function** function, Module* handle, const
             // The PTX was made from other sources than this library.
             if (entry->second != kernel->params_bytes) return Result::invalid_ptx;
         }
-        auto& known = module->functions[name];
-        if (!known) {
-            known = std::make_shared<Function>(Function{module.get(), kernel, default_shared_bytes});
-            functions.add(known);
-        }
-        *function = known.get();
+        Function*& known = module->functions[name];
+        if (!known) known = functions.add(std::make_shared<Function>(Function{module.get(), kernel, default_shared_bytes}));
+        *function = known;
         return Result::success;
     });
 }
@@ -175,7 +172,7 @@ std::shared_ptr<Launch> launch_of(const Function& function, const LaunchConfig& 
 
 SRV_EXPORT Result cuLaunchKernelEx(const LaunchConfig* config, Function* handle, void** params, void** extra) {
     if (!config || (config->attribute_count > 0 && !config->attributes)) return Result::invalid_value;
-    return call_on(config->stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(config->stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         const auto function = functions.find(handle);
         if (!function || function->module->context != &context) return Result::invalid_handle;
         for (unsigned i = 0; i < config->attribute_count; i++) {

@@ -57,7 +57,7 @@ Result answerable(DeviceContext& context, const Event& event) {
 }  // namespace
 
 SRV_EXPORT Result cuStreamCreateWithPriority(Stream** handle, unsigned flags, int priority) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         if (!handle || flags > 1) return Result::invalid_value;
         auto stream = std::make_shared<Stream>();
         stream->context = &context;
@@ -72,7 +72,13 @@ SRV_EXPORT Result cuStreamCreateWithPriority(Stream** handle, unsigned flags, in
 SRV_EXPORT Result cuStreamCreate(Stream** handle, unsigned flags) { return cuStreamCreateWithPriority(handle, flags, 0); }
 
 SRV_EXPORT Result cuStreamDestroy_v2(Stream* handle) {
-    return call([&](DeviceContext&) { return streams.remove(handle) ? Result::success : Result::invalid_handle; });
+    return call([&](DeviceContext&) {
+        const auto stream = streams.find(handle);
+        if (!stream) return Result::invalid_handle;
+        stream->destroyed = true;
+        streams.remove(handle);
+        return Result::success;
+    });
 }
 
 SRV_EXPORT Result cuStreamSynchronize(Stream* handle) {
@@ -94,7 +100,7 @@ SRV_EXPORT Result cuStreamQuery(Stream* handle) {
 }
 
 SRV_EXPORT Result cuStreamWaitEvent(Stream* handle, Event* event_handle, unsigned) {
-    return call_on(handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
+    return take_on(handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
         const auto event = events.find(event_handle);
         if (!event) return Result::invalid_handle;
         if (event->captured) return wait_captured(*stream, *event);
@@ -112,7 +118,7 @@ SRV_EXPORT Result cuStreamWaitEvent(Stream* handle, Event* event_handle, unsigne
 }
 
 SRV_EXPORT Result cuEventCreate(Event** handle, unsigned flags) {
-    return call([&](DeviceContext& context) {
+    return take([&](DeviceContext& context) {
         if (!handle || flags > 7) return Result::invalid_value;
         auto event = std::make_shared<Event>();
         event->context = &context;
@@ -127,7 +133,7 @@ SRV_EXPORT Result cuEventDestroy_v2(Event* handle) {
 }
 
 SRV_EXPORT Result cuEventRecord(Event* handle, Stream* stream_handle) {
-    return call_on(stream_handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+    return take_on(stream_handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
         const auto event = events.find(handle);
         if (!event || event->context != &context) return Result::invalid_handle;
         if (stream->capture) {

@@ -1,9 +1,13 @@
 #include "context.h"
 
+#include <utility>
+
 #include "../checks/allocations.h"
 #include "../checks/finding.h"
 #include "../checks/global_memory.h"
 #include "../settings.h"
+#include "host_memory.h"
+#include "module.h"
 
 namespace emulator {
 
@@ -12,6 +16,7 @@ std::condition_variable_any changed;
 uint64_t progress = 0;
 bool initialized = false;
 thread_local DeviceContext* current_context = nullptr;
+uintptr_t next_handle = 1 << 20;
 Handles<Stream> streams;
 Handles<Event> events;
 
@@ -24,7 +29,7 @@ DeviceContext* context_of(int device) {
 DeviceContext::DeviceContext(int number) : device(number) { reset(); }
 
 std::vector<std::shared_ptr<Stream>> DeviceContext::all_streams() {
-    std::erase_if(streams_, [](const auto& stream) { return stream->idle() && !streams.find(stream.get()); });
+    std::erase_if(streams_, [](const auto& stream) { return stream->idle() && stream->destroyed; });
     return streams_;
 }
 
@@ -72,8 +77,13 @@ Result DeviceContext::forbidden_by_capture() {
 }
 
 void DeviceContext::reset() {
-    events.remove_if([this](const Event& event) { return event.context == this; });
-    streams.remove_if([this](const Stream& stream) { return stream.context == this; });
+    const auto mine = [this](const auto& object) { return object.context == this; };
+    events.remove_if(mine);
+    streams.remove_if(mine);
+    graphs.remove_if(mine);
+    executables.remove_if(mine);
+    functions.remove_if([&](const Function& function) { return mine(*function.module); });
+    modules.remove_if(mine);
     streams_.clear();
     default_stream = std::make_shared<Stream>();
     default_stream->context = this;
@@ -81,6 +91,25 @@ void DeviceContext::reset() {
     cause.clear();
     communicators = 0;
     release_all(device);
+}
+
+Holdings DeviceContext::holdings() const {
+    const auto mine = [this](const auto& object) { return object.context == this; };
+    return {
+        {"holders of the context", static_cast<size_t>(retained)},
+        {"allocations", allocations(device)},
+        {"pieces of pinned memory", pinned_pieces(device)},
+        {"streams", streams.count(mine)},
+        {"events", events.count(mine)},
+        {"modules", modules.count(mine)},
+        {"recordings", graphs.count(mine)},
+        {"launchable recordings", executables.count(mine)},
+    };
+}
+
+Result DeviceContext::refused() {
+    if (refusal == Result::success || calls_until_refusal-- > 0) return Result::success;
+    return std::exchange(refusal, Result::success);
 }
 
 void note_progress() {

@@ -1,5 +1,6 @@
 // A device's primary context: its streams, its error, which stays once an operation has failed, and what every call of the API begins with.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -12,6 +13,9 @@
 #include "stream.h"
 
 namespace emulator {
+
+// What is held of a device: of what, and how many.
+using Holdings = std::vector<std::pair<std::string, size_t>>;
 
 class DeviceContext {
 public:
@@ -26,9 +30,11 @@ public:
     // Communicators that it takes part in. With any its streams run late: an early one would wait for a rank whose host thread has yet to queue its part.
     int communicators = 0;
 
-    // For tests: the operation that many operations from now fails with the code.
+    // For tests: the operation that many operations from now fails with the code; the call that takes something, that many such calls from now, is refused with it.
     uint64_t operations_until_failure = 0;
     Result planted = Result::success;
+    uint64_t calls_until_refusal = 0;
+    Result refusal = Result::success;
 
     // Live streams, and destroyed ones that have work left.
     std::vector<std::shared_ptr<Stream>> all_streams();
@@ -44,6 +50,12 @@ public:
 
     // The code for a call that may not be made while a capture is going on that forbids it to this thread; that capture is then invalid.
     Result forbidden_by_capture();
+
+    // What the planted refusal has to say of a call that takes something of the device: success of all but one.
+    Result refused();
+
+    // What nobody has given back yet.
+    Holdings holdings() const;
 
     // Back to how a device starts: memory, streams, error.
     void reset();
@@ -82,15 +94,20 @@ extern thread_local DeviceContext* current_context;
 
 DeviceContext* context_of(int device);
 
-// Handles that are given out are addresses of objects; a table says which are live.
+// The next handle, as a number.
+extern uintptr_t next_handle;
+
+// Handles that are given out are numbers that no other one ever has, of whatever kind: who gives one back late, behind a reset, gives back nobody else's.
 template <class T>
 class Handles {
 public:
     T* add(std::shared_ptr<T> object) {
-        T* const handle = object.get();
+        T* const handle = reinterpret_cast<T*>(next_handle += handle_step);
         live_[handle] = std::move(object);
         return handle;
     }
+
+    size_t size() const { return live_.size(); }
 
     std::shared_ptr<T> find(T* handle) const {
         const auto it = live_.find(handle);
@@ -104,12 +121,21 @@ public:
         std::erase_if(live_, [&](const auto& entry) { return predicate(*entry.second); });
     }
 
+    template <class Predicate>
+    size_t count(Predicate predicate) const {
+        return static_cast<size_t>(std::count_if(live_.begin(), live_.end(), [&](const auto& entry) { return predicate(*entry.second); }));
+    }
+
 private:
+    static constexpr uintptr_t handle_step = 16;
+
     std::unordered_map<T*, std::shared_ptr<T>> live_;
 };
 
 extern Handles<Stream> streams;
 extern Handles<Event> events;
+extern Handles<Graph> graphs;
+extern Handles<GraphExec> executables;
 
 // Null for a handle that is not live.
 std::shared_ptr<Stream> stream_of(DeviceContext& context, Stream* handle);
@@ -130,6 +156,23 @@ Result call_on(Stream* handle, Body body) {
     return call([&](DeviceContext& context) {
         const auto stream = stream_of(context, handle);
         return stream ? body(context, stream) : Result::invalid_handle;
+    });
+}
+
+// The same for calls that take something of the device, memory or a place in a queue: those that tests have refused.
+template <class Body>
+Result take(Body body) {
+    return call([&](DeviceContext& context) {
+        const Result refused = context.refused();
+        return refused != Result::success ? refused : body(context);
+    });
+}
+
+template <class Body>
+Result take_on(Stream* handle, Body body) {
+    return call_on(handle, [&](DeviceContext& context, const std::shared_ptr<Stream>& stream) {
+        const Result refused = context.refused();
+        return refused != Result::success ? refused : body(context, stream);
     });
 }
 

@@ -24,7 +24,7 @@ struct Function {
 struct Module {
     DeviceContext* context = nullptr;
     std::shared_ptr<const Entries> entries;  // null: every kernel of the library is in it
-    std::map<std::string, std::shared_ptr<Function>> functions;
+    std::map<std::string, Function*> functions;  // their handles
 };
 
 // The first line of an image that is no PTX but stands for all kernels of this library.

@@ -57,6 +57,7 @@ struct Stream : std::enable_shared_from_this<Stream> {
 
     bool idle() const { return completed == issued; }
 
+    bool destroyed = false;
     bool running = false;  // an operation, which may have let go of the driver's lock to wait for another device
     std::thread::id runner;
     std::shared_ptr<Capture> capture;
@@ -83,7 +84,13 @@ struct Event {
 };
 
 struct Graph {
+    DeviceContext* context = nullptr;
     std::vector<GraphNode> nodes;
+};
+
+struct GraphExec {
+    DeviceContext* context;
+    std::shared_ptr<const std::vector<GraphNode>> nodes;
 };
 
 // Queues the operation, or adds it to the graph that the stream captures.

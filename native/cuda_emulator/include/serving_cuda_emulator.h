@@ -35,6 +35,15 @@ void srv_emulator_set_patience(int64_t milliseconds);
 /* The operation (kernel, copy, fill, event, graph) that follows `operations` others on the device fails with the CUresult given, which then stays. */
 void srv_emulator_fail_after(int32_t device, uint64_t operations, int32_t result);
 
+/*
+ * The call that follows `calls` others that take something of the device (memory, a stream, event, module or recording, a place in a queue, a handle of cublasLt's on a thread
+ * with this device current) is refused with the CUresult given and does nothing; the device goes on. 0 refuses none. Returns on how many devices an earlier order was still waiting.
+ */
+int32_t srv_emulator_refuse_after(int32_t device, uint64_t calls, int32_t result);
+
+/* What nobody has given back on any device, "device 1: 3 allocations", a line each; as srv_emulator_findings. What a context held goes when its last holder does. */
+int32_t srv_emulator_held(char* buffer, int32_t bytes);
+
 /* cuBLASLt's algorithm of this id (0: every one) refuses products of `first` to `last` columns from now on; first > last: none. */
 void srv_emulator_refuse_products(uint32_t algorithm, uint64_t first, uint64_t last);
 

@@ -42,7 +42,7 @@ Status await_all(const Clique& clique) {
 Status submit_part(Communicator* handle, Stream* stream_handle, const Part& part) {
     if (element_bytes(part.type) == 0 || part.reduction < 0 || part.reduction > 3) return invalid_argument;
     Status status = ok;
-    const Result result = call_on(stream_handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
+    const Result result = take_on(stream_handle, [&](DeviceContext&, const std::shared_ptr<Stream>& stream) {
         const auto communicator = communicators.find(handle);
         if (!communicator) {
             status = invalid_argument;
@@ -56,6 +56,8 @@ Status submit_part(Communicator* handle, Stream* stream_handle, const Part& part
 }
 
 }  // namespace
+
+size_t emulator::communicators_held() { return communicators.size(); }
 
 SRV_EXPORT Status ncclGetVersion(int* version) {
     if (!version) return invalid_argument;

@@ -26,6 +26,9 @@ struct Part {
 // Bytes of an element of the type; 0 for one that is not done here.
 size_t element_bytes(int type);
 
+// Communicators that nobody has given back.
+size_t communicators_held();
+
 class Clique {
 public:
     explicit Clique(int ranks) : ranks_(static_cast<size_t>(ranks)) {}

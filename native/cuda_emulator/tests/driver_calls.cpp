@@ -308,6 +308,69 @@ TEST(memory_from_before_a_reset_is_nobodys) {
     EXPECT_EQUAL(0, cuMemFree_v2(after));
 }
 
+TEST(handles_from_before_a_reset_are_nobodys) {
+    Device device;
+    void *const first = stream(), *const marked = event();
+    srv_emulator_reset(0);
+    for (int i = 0; i < 64; i++) {
+        EXPECT(stream() != first);
+        EXPECT(event() != marked);
+    }
+    EXPECT_EQUAL(invalid_handle, cuStreamDestroy_v2(first));
+    EXPECT_EQUAL(invalid_handle, cuEventDestroy_v2(marked));
+    EXPECT_EQUAL(invalid_handle, cuStreamSynchronize(marked));
+}
+
+TEST(pinned_memory_that_goes_under_a_copy_is_found) {
+    Device device;
+    const Seed late(0);
+    const Vector params = scale(device, 128);
+    void* const s = stream();
+    Pinned awaited(128, 1.0f), forgotten(128, 1.0f);
+    EXPECT_EQUAL(0, cuMemcpyHtoDAsync_v2(params.x, awaited.data, awaited.bytes(), s));
+    EXPECT_EQUAL(0, cuStreamSynchronize(s));
+    EXPECT_EQUAL(0, cuMemFreeHost(awaited.data));
+    EXPECT(findings().empty());
+    EXPECT_EQUAL(0, cuMemcpyDtoHAsync_v2(forgotten.data, params.x, forgotten.bytes(), s));
+    EXPECT_EQUAL(0, cuMemFreeHost(forgotten.data));
+    EXPECT(findings().find("use after free: cuMemFreeHost") == 0);
+    srv_emulator_clear_findings(0);
+}
+
+TEST(a_refused_call_does_nothing_and_the_device_goes_on) {
+    Device device;
+    uint64_t first, second;
+    void* made;
+    EXPECT_EQUAL(0, srv_emulator_refuse_after(0, 1, out_of_memory));
+    EXPECT_EQUAL(0, cuMemAlloc_v2(&first, 512));
+    EXPECT_EQUAL(0, cuCtxSynchronize());  // takes nothing
+    EXPECT_EQUAL(out_of_memory, cuStreamCreateWithPriority(&made, 1, 0));
+    EXPECT_EQUAL(0, cuMemAlloc_v2(&second, 512));
+    EXPECT_EQUAL(0, srv_emulator_refuse_after(0, 5, out_of_memory));
+    EXPECT_EQUAL(1, srv_emulator_refuse_after(0, 0, 0));
+    EXPECT_EQUAL(0, cuMemFree_v2(first));
+    EXPECT_EQUAL(0, cuMemFree_v2(second));
+    EXPECT(findings().empty());
+}
+
+TEST(what_is_held_is_counted_until_it_is_given_back) {
+    Device device;
+    const auto held = [] {
+        std::string text(65536, 0);
+        srv_emulator_held(text.data(), static_cast<int32_t>(text.size()));
+        return std::string(text.c_str());
+    };
+    const std::string before = held();
+    uint64_t address;
+    void *const s = stream(), *const recorded = event();
+    EXPECT_EQUAL(0, cuMemAlloc_v2(&address, 512));
+    for (const char* what : {"device 0: 1 allocations", "device 0: 1 streams", "device 0: 1 events"}) EXPECT(held().find(what) != std::string::npos);
+    EXPECT_EQUAL(0, cuMemFree_v2(address));
+    EXPECT_EQUAL(0, cuEventDestroy_v2(recorded));
+    EXPECT_EQUAL(0, cuStreamDestroy_v2(s));
+    EXPECT(held() == before);
+}
+
 TEST(devices_are_apart) {
     Device device;
     void* other;

@@ -67,6 +67,13 @@ TEST(writing_without_waiting_is_found) {
     on.expect_found();
 }
 
+TEST(returning_without_waiting_is_found) {
+    Buffers on;
+    EXPECT_EQUAL(0, on.device.launch("scale_right", 2, 128, 0, on.from_x));
+    EXPECT_EQUAL(0, on.device.launch_early("scale_right", 2, 128, 0, Vector{on.y, on.z, 0}));  // touches nothing: whoever comes behind it would not know of the first
+    on.expect_found();
+}
+
 TEST(a_graph_keeps_which_kernel_is_early_behind_which) {
     Buffers on;
     void* const capturing = stream();

@@ -54,7 +54,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         _plans = new CellPlans(program.Slices, program.Shape.PageBytes);
         try
         {
-            _context = Own(CudaContext.Create(device));
+            _context = CudaContext.Create(device);
             _stream = Own(CudaStream.Create(_context));
             _kernels = FindKernels(Own(CudaModule.Load(_context, KernelImage.Read())));
             _blas = Own(CublasLt.Create(_context));
@@ -212,6 +212,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <inheritdoc/>
     public void End()
     {
+        _context.MakeCurrent();
         (_runner ?? throw NoPool()).End();
         _communicator?.ThrowIfFailed();
     }
@@ -231,13 +232,25 @@ public sealed class CudaBackend : IAsynchronousBackend
         {
             owned.Dispose();
         }
+
+        // There is none where it could not be opened.
+        _context?.CloseHandles();
+        _context?.Dispose();
     }
 
     /// <summary>Waits until every packed adapter has arrived: benchmarks time that.</summary>
-    internal void AwaitAdapters() => (_adapters ?? throw NoPool()).Settle();
+    internal void AwaitAdapters()
+    {
+        _context.MakeCurrent();
+        (_adapters ?? throw NoPool()).Settle();
+    }
 
     /// <summary>Copies the arena from its first byte on: tests compare its bits.</summary>
-    internal void CopyArena(Span<byte> bytes) => (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);
+    internal void CopyArena(Span<byte> bytes)
+    {
+        _context.MakeCurrent();
+        (_pages ?? throw NoPool()).CopyTo(0, bytes, _stream);
+    }
 
     /// <summary>Makes this the backend of one rank of several, before the pool is taken; returns when all ranks are there.</summary>
     internal void Join(NcclUniqueId id, int rank, int ranks)

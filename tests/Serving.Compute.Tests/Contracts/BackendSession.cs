@@ -17,8 +17,17 @@ public sealed class BackendSession : IDisposable
         Test = test;
         Limits = new StepLimits(maxRows, 128, maxRows, test.Shape.Positions);
         Backend = factory.Create(test.Program);
-        test.LoadInto(Backend);
-        Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages, (adapterPages ?? pages) * Backend.PageBytes * (Backend.DeviceMemory?.Count ?? 1)), Limits);
+        try
+        {
+            test.LoadInto(Backend);
+            Backend.AllocatePool(new PoolShape(pages, Backend.PageBytes, adapterSlots, hostPages, (adapterPages ?? pages) * Backend.PageBytes * (Backend.DeviceMemory?.Count ?? 1)), Limits);
+        }
+        catch
+        {
+            Backend.Dispose();
+            throw;
+        }
+
         Outputs = new StepOutputs(Limits, test.Shape.Vocabulary, keepLogits: true, test.Shape.Hidden);
 
         // Pages are handed out in a scattered order, so that nothing works by luck of neighbouring pages.

@@ -28,7 +28,8 @@ internal sealed class CublasLt : CudaHandle
     {
         if (disposing)
         {
-            Workspace.Dispose();
+            // There is none where the memory for it was refused.
+            Workspace?.Dispose();
         }
 
         base.Dispose(disposing);

@@ -5,6 +5,11 @@ namespace Serving.Compute.Cuda.Driver;
 /// <summary>A GPU's primary context, retained as long as this or anything made on it is open. A thread makes it current before it calls.</summary>
 internal sealed class CudaContext : SafeHandleZeroOrMinusOneIsInvalid
 {
+    private readonly Lock _gate = new();
+
+    // In the order in which they were made.
+    private readonly List<CudaHandle> _open = [];
+
     private CudaContext(CudaDevice device, nint context)
         : base(ownsHandle: true)
     {
@@ -20,8 +25,16 @@ internal sealed class CudaContext : SafeHandleZeroOrMinusOneIsInvalid
     {
         DriverApi.DevicePrimaryCtxRetain(out var handle, device.Handle).ThrowIfFailed("cuDevicePrimaryCtxRetain");
         var context = new CudaContext(device, handle);
-        context.MakeCurrent();
-        return context;
+        try
+        {
+            context.MakeCurrent();
+            return context;
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Makes it the calling thread's context.</summary>
@@ -44,6 +57,42 @@ internal sealed class CudaContext : SafeHandleZeroOrMinusOneIsInvalid
         MakeCurrent();
         DriverApi.MemGetInfo(out var free, out var total).ThrowIfFailed("cuMemGetInfo_v2");
         return ((long)free, (long)total);
+    }
+
+    /// <summary>
+    /// Gives back what was made here and is still open, the last first: what constructors have left that failed halfway. Left to the finalizer it would hold the context open, and its
+    /// memory, until some collection comes.
+    /// </summary>
+    public void CloseHandles()
+    {
+        CudaHandle[] open;
+        lock (_gate)
+        {
+            open = [.. _open];
+        }
+
+        foreach (var handle in open.Reverse())
+        {
+            handle.Dispose();
+        }
+    }
+
+    /// <summary>Notes what was made here; nothing of it is collected while the context lives.</summary>
+    internal void Add(CudaHandle handle)
+    {
+        lock (_gate)
+        {
+            _open.Add(handle);
+        }
+    }
+
+    /// <summary>It was given back.</summary>
+    internal void Remove(CudaHandle handle)
+    {
+        lock (_gate)
+        {
+            _open.Remove(handle);
+        }
     }
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ internal abstract class CudaHandle : SafeHandleZeroOrMinusOneIsInvalid
         Context = context;
         context.DangerousAddRef(ref _referenced);
         SetHandle(value);
+        context.Add(this);
     }
 
     /// <summary>The context.</summary>
@@ -38,6 +39,7 @@ internal abstract class CudaHandle : SafeHandleZeroOrMinusOneIsInvalid
         // A context that failed refuses this too; what it held went with it.
         var current = DriverApi.CtxSetCurrent(Context.DangerousGetHandle());
         var released = current == CudaResult.Success ? Release(handle) : current;
+        Context.Remove(this);
         if (_referenced)
         {
             Context.DangerousRelease();

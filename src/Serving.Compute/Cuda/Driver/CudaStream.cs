@@ -23,6 +23,20 @@ internal sealed class CudaStream : CudaHandle
     /// <summary>Waits until all work is done, and reports what of it failed.</summary>
     public void Synchronize() => DriverApi.StreamSynchronize(Value).ThrowIfFailed("cuStreamSynchronize");
 
+    /// <summary>Waits until nothing runs any more, be it because the device has failed.</summary>
+    public void TrySettle()
+    {
+        try
+        {
+            Context.MakeCurrent();
+            Synchronize();
+        }
+        catch (CudaException)
+        {
+            // A device that failed copies nothing any more.
+        }
+    }
+
     /// <summary>Whether all work is done.</summary>
     public bool IsIdle()
     {

@@ -41,12 +41,20 @@ internal sealed unsafe class MatmulDescription : IDisposable
         CublasLt blas, int outputs, int inputs, int inputStride, int weightStride, int outputStride, CudaDataType outputType, int parts = 1, long planeStride = 0)
     {
         (_blas, _outputs, _inputs, _parts) = (blas, outputs, inputs, parts);
-        CublasLtApi.MatmulDescCreate(out _description, Compute32F, (int)CudaDataType.Float32).ThrowIfFailed("cublasLtMatmulDescCreate");
-        var transpose = Transpose;
-        CublasLtApi.MatmulDescSetAttribute(_description, TransposeA, &transpose, sizeof(int)).ThrowIfFailed("cublasLtMatmulDescSetAttribute");
-        _weight = CreateLayout(CudaDataType.BFloat16, inputs / parts, outputs, weightStride, inputs / parts);
-        _input = CreateLayout(CudaDataType.BFloat16, inputs / parts, 1, inputStride, inputs / parts);
-        _output = CreateLayout(outputType, outputs, 1, outputStride, planeStride);
+        try
+        {
+            CublasLtApi.MatmulDescCreate(out _description, Compute32F, (int)CudaDataType.Float32).ThrowIfFailed("cublasLtMatmulDescCreate");
+            var transpose = Transpose;
+            CublasLtApi.MatmulDescSetAttribute(_description, TransposeA, &transpose, sizeof(int)).ThrowIfFailed("cublasLtMatmulDescSetAttribute");
+            CreateLayout(out _weight, CudaDataType.BFloat16, inputs / parts, outputs, weightStride, inputs / parts);
+            CreateLayout(out _input, CudaDataType.BFloat16, inputs / parts, 1, inputStride, inputs / parts);
+            CreateLayout(out _output, outputType, outputs, 1, outputStride, planeStride);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The algorithm that cuBLASLt holds to be the fastest for m rows, among those that do every number of rows of a range.</summary>
@@ -162,17 +170,15 @@ internal sealed unsafe class MatmulDescription : IDisposable
         return status == CublasStatus.Success && result.WorkspaceBytes <= (nuint)CublasLt.WorkspaceBytes;
     }
 
-    private nint CreateLayout(CudaDataType type, int rows, int columns, int stride, long partOffset)
+    private void CreateLayout(out nint layout, CudaDataType type, int rows, int columns, int stride, long partOffset)
     {
-        CublasLtApi.MatrixLayoutCreate(out var layout, type, (ulong)rows, (ulong)columns, stride).ThrowIfFailed("cublasLtMatrixLayoutCreate");
+        CublasLtApi.MatrixLayoutCreate(out layout, type, (ulong)rows, (ulong)columns, stride).ThrowIfFailed("cublasLtMatrixLayoutCreate");
         if (_parts > 1)
         {
             var parts = _parts;
             CublasLtApi.MatrixLayoutSetAttribute(layout, LayoutBatches, &parts, sizeof(int)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
             CublasLtApi.MatrixLayoutSetAttribute(layout, LayoutBatchOffset, &partOffset, sizeof(long)).ThrowIfFailed("cublasLtMatrixLayoutSetAttribute");
         }
-
-        return layout;
     }
 
     private static void DestroyLayout(ref nint layout)

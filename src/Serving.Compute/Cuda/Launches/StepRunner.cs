@@ -99,6 +99,8 @@ internal sealed class StepRunner : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        // Pinned memory is not given back under a copy: a step may be under way.
+        _stream.TrySettle();
         _graphs?.Dispose();
         foreach (var turn in _turns)
         {

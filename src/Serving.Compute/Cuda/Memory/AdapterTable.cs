@@ -85,7 +85,7 @@ internal sealed class AdapterTable : IDisposable
             catch
             {
                 // No number stands for these copies, so nobody would wait for them before the pages, here or there, are written by others.
-                TrySettle();
+                _copies.Stream.TrySettle();
                 throw;
             }
         }
@@ -104,7 +104,7 @@ internal sealed class AdapterTable : IDisposable
     public void Dispose()
     {
         // Pinned memory is not given back under a copy.
-        TrySettle();
+        _copies.Stream.TrySettle();
         _copies.Dispose();
         _arena.Dispose();
         _tables.Dispose();
@@ -127,19 +127,6 @@ internal sealed class AdapterTable : IDisposable
             {
                 throw new ComputeException($"Page {page} is not one of the pool's {_pool.PageCount}.");
             }
-        }
-    }
-
-    private void TrySettle()
-    {
-        try
-        {
-            _pages.Context.MakeCurrent();
-            Settle();
-        }
-        catch (CudaException)
-        {
-            // A device that failed copies nothing any more.
         }
     }
 

@@ -241,6 +241,12 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         if (!_disposed)
         {
             _disposed = true;
+            if (_underWay > 0)
+            {
+                // Nobody reads what it gives any more, and where a device was lost meanwhile the others would wait for that rank for ever.
+                Abort();
+            }
+
             _threads.Run(rank => _ranks[rank].Dispose());
             _threads.Dispose();
         }
