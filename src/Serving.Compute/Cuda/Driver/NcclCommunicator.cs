@@ -103,16 +103,28 @@ internal sealed class NcclCommunicator : CudaHandle
     public void Abort()
     {
         var held = _gate.TryEnter(CallPatience);
+        var referenced = false;
         try
         {
-            if (!_aborted && !IsClosed)
+            // Its own thread may be about to close it.
+            DangerousAddRef(ref referenced);
+            if (!_aborted)
             {
                 _aborted = true;
-                NcclApi.CommAbort(Value);
+                NcclApi.CommAbort(handle);
             }
+        }
+        catch (ObjectDisposedException)
+        {
+            // It is closed: nobody waits in it.
         }
         finally
         {
+            if (referenced)
+            {
+                DangerousRelease();
+            }
+
             if (held)
             {
                 _gate.Exit();

@@ -241,10 +241,11 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
         if (!_disposed)
         {
             _disposed = true;
-            if (_underWay > 0)
+
+            // Where a device was lost within a step, its rank says so here, and the others, which would wait for it for ever, are freed.
+            while (_underWay > 0 && _failure is null && _threads.Run(_end) is null)
             {
-                // Nobody reads what it gives any more, and where a device was lost meanwhile the others would wait for that rank for ever.
-                Abort();
+                _underWay--;
             }
 
             _threads.Run(rank => _ranks[rank].Dispose());

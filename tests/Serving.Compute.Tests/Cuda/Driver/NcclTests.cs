@@ -88,6 +88,19 @@ public sealed class NcclTests
         Assert.Empty(CudaEmulator.Findings());
     }
 
+    /// <summary>A rank that fails late aborts others that are closed already.</summary>
+    [Fact]
+    public void Abort_OfOneThatIsClosed_DoesNothing()
+    {
+        OnRanks((communicator, _, _) =>
+        {
+            communicator.Dispose();
+            communicator.Abort();
+            return [];
+        });
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
     [Fact]
     public void Create_RankBeyondTheirNumber_FailsWithNcclsWords()
     {
