@@ -28,9 +28,6 @@ public sealed record RetireAdapterCommand(Digest Digest) : EngineCommand;
 /// <summary>A module's pages are copied.</summary>
 public sealed record ModuleTransferredCommand(long Number) : EngineCommand;
 
-/// <summary>A module's pages could not be copied.</summary>
-public sealed record ModuleTransferFailedCommand(long Number) : EngineCommand;
-
 /// <summary>It is known what a constrained sequence may sample next: the loop is to schedule again, and that is all.</summary>
 public sealed record MaskReadyCommand : EngineCommand;
 

@@ -258,9 +258,6 @@ public sealed class EngineLoop : IDisposable
             case ModuleTransferredCommand copied:
                 _scheduler.ModuleTransferred(copied.Number);
                 break;
-            case ModuleTransferFailedCommand failed:
-                _scheduler.ModuleTransferFailed(failed.Number);
-                break;
             case MaskReadyCommand:
                 break; // It woke the loop.
             case PinModulesCommand pin:

@@ -46,10 +46,10 @@ public sealed class ModuleCopier
 
             _post(new ModuleTransferredCommand(transfer.Number));
         }
-        catch (ComputeException)
+        catch (ComputeException exception)
         {
-            // The next step says what is wrong with the device; until then those who wait have the module encoded.
-            _post(new ModuleTransferFailedCommand(transfer.Number));
+            // Nobody may be running a step that would notice.
+            _post(new DeviceFailedCommand(exception));
         }
     }
 }
