@@ -125,7 +125,9 @@ public sealed class PromptEncoder : IDisposable
         try
         {
             var arguments = _reasoning.Arguments(chat.ReasoningEffort, chat.TemplateArguments);
-            var text = _renderer.Render(ChatMessages.Normalize(chat.Messages, _tools, _reasoning), ShownTools.Of(chat, _tools), chat.AddGenerationPrompt, arguments);
+            var messages = ChatMessages.Normalize(chat.Messages, _tools, _reasoning);
+            var tools = ShownTools.Of(chat, _tools);
+            var text = _renderer.Render(_tools.InSystemMessage && tools is { } shown ? SystemTools.In(messages, shown) : messages, tools, chat.AddGenerationPrompt, arguments);
             return text.Length > MaxCharacters
                 ? Failed("messages", $"A conversation has at most {MaxCharacters} characters.")
                 : new EncodedPrompt(_tokenizer.EncodeToIds(text, addSpecialTokens: false), null);

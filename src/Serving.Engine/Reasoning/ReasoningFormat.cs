@@ -16,6 +16,26 @@ public sealed record ReasoningFormat
     /// <summary>Granite 3.3: the answer has marks too.</summary>
     public static ReasoningFormat Granite { get; } = new() { Name = "granite", Open = "<think>", Close = "</think>", OpenAnswer = "<response>", CloseAnswer = "</response>" };
 
+    /// <summary>Granite 3.2: sentences for marks.</summary>
+    public static ReasoningFormat GraniteSentences { get; } = new() { Name = "granite", Open = "Here is my thought process:", Close = "Here is my response:" };
+
+    /// <summary>Cohere's Command R7B: the answer has marks whether or not there are thoughts.</summary>
+    public static ReasoningFormat CohereCommand3 { get; } = new()
+    {
+        Name = "cohere_command3",
+        Open = "<|START_THINKING|>",
+        Close = "<|END_THINKING|>",
+        OpenAnswer = "<|START_RESPONSE|>",
+        CloseAnswer = "<|END_RESPONSE|>",
+        MarksEveryAnswer = true,
+    };
+
+    /// <summary>Command A Reasoning and later: other marks of the answer.</summary>
+    public static ReasoningFormat CohereCommand4 { get; } = CohereCommand3 with { Name = "cohere_command4", OpenAnswer = "<|START_TEXT|>", CloseAnswer = "<|END_TEXT|>" };
+
+    /// <summary>Gemma 4.</summary>
+    public static ReasoningFormat Gemma4 { get; } = new() { Name = "gemma4", Open = "<|channel>thought", Close = "<channel|>" };
+
     /// <summary>Magistral and Ministral.</summary>
     public static ReasoningFormat Mistral { get; } = new() { Name = "mistral", Open = "[THINK]", Close = "[/THINK]" };
 
@@ -30,7 +50,7 @@ public sealed record ReasoningFormat
     };
 
     /// <summary>Every format, those with more marks first.</summary>
-    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, Mistral, Think, Harmony];
+    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, GraniteSentences, CohereCommand3, CohereCommand4, Mistral, Gemma4, Think, Harmony];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }
@@ -47,6 +67,9 @@ public sealed record ReasoningFormat
     /// <summary>Stands behind such an answer.</summary>
     public string CloseAnswer { get; init; } = "";
 
+    /// <summary>Whether an answer without thoughts has these marks too.</summary>
+    public bool MarksEveryAnswer { get; init; }
+
     /// <summary>Whether an answer is messages in channels, of which some are thoughts.</summary>
     public bool IsChannels { get; init; }
 
@@ -56,7 +79,7 @@ public sealed record ReasoningFormat
     /// <summary>Texts that may be special tokens, whose text an answer must be read with.</summary>
     public IEnumerable<string> Markers => IsChannels ? HarmonyText.Marks : new[] { Open, Close, OpenAnswer, CloseAnswer }.Where(mark => mark.Length > 0);
 
-    /// <summary>The format of a name; null when there is none.</summary>
+    /// <summary>The format of a name, the first of two; null when there is none.</summary>
     public static ReasoningFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);
 
     /// <summary>Where an answer begins behind a prompt.</summary>

@@ -27,7 +27,7 @@ public sealed class ReasoningParser
         _format = format;
         _isOpened = start == ReasoningStart.Thoughts;
         HasThoughts = _isOpened;
-        _state = start == ReasoningStart.Answer ? State.Answer : State.Before;
+        _state = start != ReasoningStart.Answer ? State.Before : format.MarksEveryAnswer ? State.Behind : State.Answer;
     }
 
     private enum State
@@ -133,7 +133,7 @@ public sealed class ReasoningParser
                 }
                 else
                 {
-                    _state = State.Answer;
+                    _state = _format.MarksEveryAnswer ? State.Behind : State.Answer;
                 }
 
                 Take(held);

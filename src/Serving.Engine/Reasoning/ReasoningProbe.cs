@@ -15,7 +15,7 @@ public static class ReasoningProbe
 
     private const string Called = ",\"tool_calls\":[{\"id\":\"Probe1234\",\"type\":\"function\",\"function\":{\"name\":\"called_by_probe\",\"arguments\":{}}}]";
 
-    private static readonly string[] Switches = ["enable_thinking", "thinking"];
+    private static readonly string[] Switches = ["enable_thinking", "thinking", "reasoning"];
 
     // What templates call the thoughts of an earlier message, the commonest first.
     private static readonly string[] Fields = ["reasoning_content", "thinking", "reasoning"];
@@ -34,7 +34,7 @@ public static class ReasoningProbe
         var field = Fields.FirstOrDefault(name => Keeps(Earlier(renderer, Said, Thought, name)) || Keeps(Earlier(renderer, "", Thought, name, Called))) ?? Fields[0];
         return new ReasoningSupport
         {
-            Format = setting == ReasoningSupport.Automatic ? found : ReasoningFormat.Named(setting),
+            Format = setting == ReasoningSupport.Automatic || setting == found?.Name ? found : ReasoningFormat.Named(setting),
             Thinks = found is not null,
             Switch = Switches.FirstOrDefault(name => Differs(renderer, name, true, false)),
             TakesEffort = Differs(renderer, ReasoningSupport.EffortVariable, "low", "high"),
@@ -44,10 +44,12 @@ public static class ReasoningProbe
         };
     }
 
-    // Marks of the answer too are those of one format only, and stand in what the model is told.
+    // Marks of the answer too are those of one format only, and stand in what the model is told, or around an earlier answer.
     private static bool Shows(ConversationRenderer renderer, ReasoningFormat format) => format.IsChannels
         ? Earlier(renderer, Said, null)?.Contains(ReasoningFormat.FinalMessage + Said, StringComparison.Ordinal) == true
-        : Prompts(renderer).Any(prompt => Holds(prompt, format)) || (format.OpenAnswer.Length == 0
+        : Prompts(renderer).Any(prompt => Holds(prompt, format))
+        || (format.MarksEveryAnswer && Earlier(renderer, Said, null)?.Contains(format.OpenAnswer + Said, StringComparison.Ordinal) == true)
+        || (format.OpenAnswer.Length == 0
         && (Prompts(renderer).Any(prompt => format.StartBehind(prompt) != ReasoningStart.Either)
             || Holds(Earlier(renderer, Said, Thought), format)
             || Drops(Earlier(renderer, $"{format.Open}\n{Thought}\n{format.Close}\n\n{Said}", null))));

@@ -42,7 +42,7 @@ public sealed record ReasoningSupport
     public bool JoinsContent { get; init; }
 
     /// <summary>The settings there are.</summary>
-    public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ReasoningFormat.All.Select(format => format.Name), Off];
+    public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ReasoningFormat.All.Select(format => format.Name).Distinct(), Off];
 
     /// <summary>What is wrong with a request's reasoning_effort; null for nothing.</summary>
     /// <param name="effort">The effort.</param>

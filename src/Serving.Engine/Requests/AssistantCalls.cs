@@ -36,7 +36,7 @@ internal static class AssistantCalls
     }
 
     /// <summary>Writes a message's calls.</summary>
-    public static void Write(Utf8JsonWriter json, JsonElement calls, ToolSupport support)
+    public static void Write(Utf8JsonWriter json, JsonElement calls, CallStyle style, EarlierIds ids)
     {
         json.WriteStartArray("tool_calls");
         foreach (var call in calls.EnumerateArray())
@@ -46,11 +46,11 @@ internal static class AssistantCalls
             {
                 if (property.NameEquals("id"))
                 {
-                    WriteId(json, "id", property.Value, support);
+                    json.WriteString("id", ids.Of(property.Value.GetString()));
                 }
                 else if (property.NameEquals("function"))
                 {
-                    WriteFunction(json, property.Value, support.Style);
+                    WriteFunction(json, property.Value, style);
                 }
                 else
                 {
@@ -62,13 +62,6 @@ internal static class AssistantCalls
         }
 
         json.WriteEndArray();
-    }
-
-    /// <summary>Writes the id of a call. A template that takes short ones gets the end of a longer one, which another server has drawn.</summary>
-    public static void WriteId(Utf8JsonWriter json, string name, JsonElement id, ToolSupport support)
-    {
-        var text = id.GetString();
-        json.WriteString(name, support.Format?.HasShortIds == true && text?.Length > ToolCallIds.ShortLength ? text[^ToolCallIds.ShortLength..] : text);
     }
 
     private static void WriteFunction(Utf8JsonWriter json, JsonElement function, CallStyle style)

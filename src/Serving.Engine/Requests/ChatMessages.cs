@@ -59,13 +59,14 @@ public static class ChatMessages
     {
         ArgumentNullException.ThrowIfNull(support);
         ArgumentNullException.ThrowIfNull(reasoning);
+        var ids = new EarlierIds(messages, support);
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartArray();
             foreach (var message in messages.EnumerateArray())
             {
-                WriteMessage(writer, message, support, reasoning);
+                WriteMessage(writer, message, support.Style, ids, reasoning);
             }
 
             writer.WriteEndArray();
@@ -75,7 +76,7 @@ public static class ChatMessages
         return JsonElement.ParseValue(ref reader);
     }
 
-    private static void WriteMessage(Utf8JsonWriter writer, JsonElement message, ToolSupport support, ReasoningSupport reasoning)
+    private static void WriteMessage(Utf8JsonWriter writer, JsonElement message, CallStyle style, EarlierIds ids, ReasoningSupport reasoning)
     {
         // A client sends back null, an empty text or nothing; a template knows one of them.
         var content = TextOf(message);
@@ -87,7 +88,7 @@ public static class ChatMessages
         {
             if (!(isWithoutContent && property.NameEquals("content")) && !ReasoningRules.IsThoughts(property) && !(thoughts is not null && property.NameEquals(reasoning.Field)))
             {
-                WriteProperty(writer, property, support);
+                WriteProperty(writer, property, style, ids);
             }
         }
 
@@ -98,7 +99,7 @@ public static class ChatMessages
 
         if (isWithoutContent)
         {
-            writer.WriteString("content", support.Style.NullContent ? null : "");
+            writer.WriteString("content", style.NullContent ? null : "");
         }
 
         writer.WriteEndObject();
@@ -111,7 +112,7 @@ public static class ChatMessages
     private static string Joined(JsonElement parts) =>
         string.Join('\n', parts.EnumerateArray().Where(part => !part.GetProperty("type").ValueEquals(ModulePart)).Select(part => part.GetProperty("text").GetString()));
 
-    private static void WriteProperty(Utf8JsonWriter writer, JsonProperty property, ToolSupport support)
+    private static void WriteProperty(Utf8JsonWriter writer, JsonProperty property, CallStyle style, EarlierIds ids)
     {
         if (property.NameEquals("role"))
         {
@@ -126,12 +127,12 @@ public static class ChatMessages
             // Templates take a list that is there for one that is not empty.
             if (property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() > 0)
             {
-                AssistantCalls.Write(writer, property.Value, support);
+                AssistantCalls.Write(writer, property.Value, style, ids);
             }
         }
         else if (property.NameEquals("tool_call_id") && property.Value.ValueKind == JsonValueKind.String)
         {
-            AssistantCalls.WriteId(writer, "tool_call_id", property.Value, support);
+            writer.WriteString("tool_call_id", ids.Of(property.Value.GetString()));
         }
         else
         {

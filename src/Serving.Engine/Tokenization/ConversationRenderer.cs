@@ -13,6 +13,9 @@ public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate templ
     /// <summary>Text of the token that begins a text, if there is one.</summary>
     public string? BosToken => tokenizer.BosToken;
 
+    /// <summary>Whether a text is one of the tokens that were added to the model's vocabulary: a mark, that is, and no word.</summary>
+    public bool HasMark(string text) => tokenizer.IsAdded(text);
+
     /// <summary>Renders a conversation. Special tokens in its strings are kept text; encode the result without adding any.</summary>
     /// <param name="messages">A JSON array of messages whose contents are strings.</param>
     /// <param name="tools">The tools offered, if any.</param>

@@ -108,6 +108,9 @@ public sealed class Tokenizer
         return _parts.Model.Vocabulary.Ids.TryGetValue(token, out id);
     }
 
+    /// <summary>Whether a token was added to the vocabulary: it is told from text before the model sees any.</summary>
+    public bool IsAdded(string token) => _parts.Added.ContainsKey(token);
+
     /// <summary>The token as the vocabulary writes it; empty for an id without a token.</summary>
     public string IdToToken(int id) => _parts.Table.Token(id) ?? string.Empty;
 

@@ -9,6 +9,9 @@ internal abstract class CallReader
     /// <summary>The arguments, when they came before the name; null when they were given as they came.</summary>
     public virtual string? Early => null;
 
+    /// <summary>The call's id, where the model writes one that is passed on; known with its name.</summary>
+    public virtual string? Id => null;
+
     /// <summary>What the last character adds to the arguments; null where that is the character.</summary>
     public virtual string? Written => null;
 

@@ -6,7 +6,9 @@ namespace Serving.Engine.ToolCalls;
 /// Reads the object that a call is, character by character: a name that is among those offered, an object of arguments, in any order, and an id or a type, which are
 /// not looked at. Any other key, and any key twice, and it is no call: so a JSON answer is not held back for long.
 /// </summary>
-internal sealed class ObjectCallReader(IReadOnlySet<string> names) : CallReader
+/// <param name="names">The functions that were offered.</param>
+/// <param name="nameKey">The key of the name.</param>
+internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKey) : CallReader
 {
     private readonly JsonScanner _json = new();
     private readonly StringBuilder _word = new();
@@ -110,11 +112,11 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names) : CallReader
         return true;
     }
 
-    private static Member MemberOf(string key) => key switch
+    private Member MemberOf(string key) => key switch
     {
-        "name" => Member.Name,
+        _ when key == nameKey => Member.Name,
         "arguments" or "parameters" => Member.Arguments,
-        "id" => Member.Id,
+        "id" or "tool_call_id" => Member.Id,
         "type" => Member.Type,
         _ => Member.None,
     };

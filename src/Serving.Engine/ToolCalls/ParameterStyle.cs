@@ -42,6 +42,17 @@ public sealed record ParameterStyle
         Markers = ["｜DSML｜"],
     };
 
+    /// <summary>MiniMax M2: the same in plain marks; the function's schema says what is a text.</summary>
+    public static ParameterStyle PlainInvoke { get; } = new()
+    {
+        NameOpen = "<invoke name=\"",
+        NameClose = "\">",
+        KeyOpen = "<parameter name=\"",
+        KeyClose = "\">",
+        ValueClose = "</parameter>",
+        End = "</invoke>",
+    };
+
     /// <summary>Marks, or parts of them, that are tokens of their own with some models.</summary>
     public IReadOnlyList<string> Markers { get; init; } = [];
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Serving.Engine.ToolCalls;
@@ -9,6 +10,9 @@ public static class ToolCallIds
     public const int ShortLength = 9;
 
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    /// <summary>An id with the function's name and the call's number in it.</summary>
+    public static string Named(string name, int number) => string.Create(CultureInfo.InvariantCulture, $"{NamedCallReader.IdPrefix}{name}:{number}");
 
     /// <summary>An id that a format's templates take: "call_" and 24 characters, or nine.</summary>
     public static string New(ToolCallFormat format)

@@ -23,6 +23,7 @@ public sealed class ToolCallParser
     private readonly int _maxCalls;
     private readonly StringBuilder _held = new();
     private readonly OutputBuffer _output = new();
+    private readonly HashSet<string> _ids = [];
     private State _state = State.Gap;
     private CallReader? _reader;
     private int _markerAt = -1;
@@ -169,16 +170,22 @@ public sealed class ToolCallParser
         {
             _held.Append(c);
         }
-        else if (c == '{' && (_isInList ? _isSeparated : _format.IsBare))
+        else if (BeginsCall(c))
         {
-            BeginCall(c);
+            BeginCall();
+            InCall(c);
+        }
+        else if (!_isAfterCall && _format is { IsBare: true, IsBracketed: true } && c == _format.BareOpen)
+        {
+            (_isInList, _state) = (true, State.Opening);
+            _held.Append(c);
         }
         else if (_isAfterCall && !_isSeparated && c == _format.Separator)
         {
             _isSeparated = true;
             _held.Append(c);
         }
-        else if (_isInList && !_isSeparated && c == ']' && _format.Parameters is null)
+        else if (_isInList && !_isSeparated && c == ']' && _format.IsBracketed)
         {
             _isInList = false;
             _held.Clear();
@@ -202,12 +209,13 @@ public sealed class ToolCallParser
                 (_markerAt, _state) = (-1, State.Opening);
             }
         }
-        else if (_isInList && _format.Parameters is { } style && Continues(style.NameOpen, at, c))
+        else if (_isInList && Continues(_format.CallOpen, at, c))
         {
             _held.Append(c);
-            if (at + 1 == style.NameOpen.Length)
+            if (at + 1 == _format.CallOpen.Length)
             {
-                (_reader, _markerAt, _state) = (new ParameterCallReader(style, _names, _kinds, isInName: true), -1, State.Call);
+                _markerAt = -1;
+                BeginCall(isInName: true);
             }
         }
         else if (_isAfterCall && Continues(_format.EndMarker, at, c))
@@ -245,19 +253,16 @@ public sealed class ToolCallParser
         {
             _held.Append(c);
         }
-        else if (_format.Parameters is not null)
-        {
-            _isInList = _format.IsList;
-            BeginCall(c);
-        }
-        else if (c == '[' && _format.IsList && !_isInList)
+        else if (c == '[' && _format.IsBracketed && !_isInList)
         {
             _isInList = true;
             _held.Append(c);
         }
-        else if (c == '{' || _format.IsNamed)
+        else if (_format.IsObject ? c == '{' : _isInList || !_format.IsBracketed)
         {
-            BeginCall(c);
+            _isInList |= _format.IsList && !_format.IsBracketed;
+            BeginCall();
+            InCall(c);
         }
         else
         {
@@ -265,13 +270,22 @@ public sealed class ToolCallParser
         }
     }
 
-    private void BeginCall(char c)
+    // Whether a call begins that no mark of its own announces: bare, or in a list.
+    private bool BeginsCall(char c) => _isInList
+        ? (_isSeparated || !_format.IsBracketed) && (_format.IsObject ? c == '{' : _format.Literal is not null && (char.IsAsciiLetter(c) || c == '_'))
+        : _format is { IsBare: true, IsObject: true } && c == _format.BareOpen;
+
+    private void BeginCall(bool isInName = false)
     {
-        _reader = _format.Parameters is { } style ? new ParameterCallReader(style, _names, _kinds, isInName: false)
-            : _format.IsNamed ? new NamedCallReader(_names)
-            : new ObjectCallReader(_names);
+        _reader = _format switch
+        {
+            { Parameters: { } style } => new ParameterCallReader(style, _names, _kinds, isInName),
+            { Named: { } style } => new NamedCallReader(style, _names, isInName),
+            { Literal: { } style } => new LiteralCallReader(style, _names),
+            { IsKeyed: true } => new KeyedCallReader(_names),
+            _ => new ObjectCallReader(_names, _format.NameKey),
+        };
         _state = State.Call;
-        InCall(c);
     }
 
     private void InCall(char c)
@@ -302,9 +316,25 @@ public sealed class ToolCallParser
     {
         if (!_output.IsOpen)
         {
-            _output.Begin(_begun++, _newId(), _reader!.Name!, _held.ToString());
+            _output.Begin(_begun++, Id(), _reader!.Name!, _held.ToString());
             _held.Clear();
         }
+    }
+
+    // The id that the model writes, unless it has written it before.
+    private string Id()
+    {
+        if (_reader!.Id is not { } written)
+        {
+            return _newId();
+        }
+
+        for (var number = _begun - 1; !_ids.Add(written); number++)
+        {
+            written = ToolCallIds.Named(_reader.Name!, number);
+        }
+
+        return written;
     }
 
     private void Complete(char c)

@@ -12,8 +12,12 @@ public static class ToolProbe
 {
     private const string Offered = "offered_to_probe";
     private const string Called = "called_by_probe";
+    private const string Id = "Probe1234";
     private const string Key = "\"key_of_probe\"";
     private const string Arguments = "{" + Key + ": \"value\"}";
+
+    // An id that some templates take to be the call's name.
+    private static readonly string NamedId = ToolCallIds.Named(Called, 0);
 
     /// <summary>Looks at a template.</summary>
     /// <param name="renderer">The template, or null without one.</param>
@@ -25,10 +29,15 @@ public static class ToolProbe
             return new ToolSupport { Refusal = "The model has no chat template, so that it cannot be shown tools." };
         }
 
-        var isShown = Render(renderer, call: null)?.Contains(Offered, StringComparison.Ordinal) == true;
+        var prompt = Render(renderer, call: null);
+        var isShown = prompt?.Contains(Offered, StringComparison.Ordinal) == true;
+        var inSystem = isShown ? null : Render(renderer, call: null, inSystem: true);
+        var isInSystem = inSystem?.Contains(Offered, StringComparison.Ordinal) == true;
+        (prompt, isShown) = isInSystem ? (inSystem, true) : (prompt, isShown);
         var (format, style) = Find(renderer);
-        var wantsDescriptions = isShown && Render(renderer, call: null, describes: false) is null;
-        var support = new ToolSupport { WantsDescriptions = wantsDescriptions, Format = setting == ToolSupport.Automatic || setting == format?.Name ? format : ToolCallFormat.Named(setting), Style = style };
+        format ??= isShown ? Told(renderer, prompt!) : null;
+        var wantsDescriptions = isShown && Render(renderer, call: null, describes: false, isInSystem) is null;
+        var support = new ToolSupport { WantsDescriptions = wantsDescriptions, InSystemMessage = isInSystem, Format = setting == ToolSupport.Automatic || setting == format?.Name ? format : ToolCallFormat.OfName(setting), Style = style };
         if (!isShown)
         {
             return support with { Format = null, Refusal = "The model is shown no tools by its chat template, so that it cannot call any." };
@@ -46,9 +55,9 @@ public static class ToolProbe
         CallStyle? first = null;
         foreach (var style in new CallStyle[] { new(false, false), new(true, false), new(false, true), new(true, true) })
         {
-            foreach (var withResult in new[] { true, false })
+            foreach (var (id, withResult) in new[] { (Id, true), (Id, false), (NamedId, true) })
             {
-                var text = Render(renderer, Call(style, withResult));
+                var text = Render(renderer, Call(style, id, withResult));
                 if (text is not null && FormatOf(text) is { } format)
                 {
                     return (format, style);
@@ -63,6 +72,11 @@ public static class ToolProbe
 
         return (null, first ?? default);
     }
+
+    // A template that shows no calls may tell the model how to write them, and the model may have tokens for it.
+    private static ToolCallFormat? Told(ConversationRenderer renderer, string prompt) =>
+        ToolCallFormat.All.FirstOrDefault(format => format.IsTold && prompt.Contains(format.Marker, StringComparison.Ordinal))
+        ?? ToolCallFormat.All.FirstOrDefault(format => format.IsTold && renderer.HasMark(format.Marker));
 
     private static ToolCallFormat? FormatOf(string text)
     {
@@ -80,7 +94,7 @@ public static class ToolProbe
             }
 
             // A call that nothing announces stands at its message's beginning, with the format's own key.
-            var at = format.IsBare ? text.IndexOf(format.Head(Called), StringComparison.Ordinal) : 0;
+            var at = format.IsBare ? text.IndexOf(format.First + format.Head(Called)[0], StringComparison.Ordinal) : 0;
             var parser = new ToolCallParser(format, names, 0, () => "");
             if (at >= 0 && (parser.Append(text[at..]).Calls.Count > 0) && parser.Calls == 1)
             {
@@ -99,13 +113,14 @@ public static class ToolProbe
         return content >= 0 && text.AsSpan(content + HarmonyText.Of(HarmonyMark.Message).Length).TrimStart().StartsWith("{" + Key);
     }
 
-    private static string? Render(ConversationRenderer renderer, string? call, bool describes = true)
+    private static string? Render(ConversationRenderer renderer, string? call, bool describes = true, bool inSystem = false)
     {
         var description = describes ? "\"description\":\"d\"," : "";
         var tools = $$"""[{"type":"function","function":{"name":"{{Offered}}",{{description}}"parameters":{"type":"object","properties":{ } } } }]""";
         try
         {
-            return renderer.Render(Json($$"""[{"role":"user","content":"hello"}{{call}}]"""), Json(tools), addGenerationPrompt: call is null, arguments: null);
+            var messages = Json($$"""[{"role":"user","content":"hello"}{{call}}]""");
+            return renderer.Render(inSystem ? SystemTools.In(messages, Json(tools)) : messages, Json(tools), addGenerationPrompt: call is null, arguments: null);
         }
         catch (ChatTemplateException)
         {
@@ -114,12 +129,12 @@ public static class ToolProbe
         }
     }
 
-    private static string Call(CallStyle style, bool withResult)
+    private static string Call(CallStyle style, string id, bool withResult)
     {
         var function = $$"""{"name":"{{Called}}","arguments":{{(style.ArgumentsAsText ? JsonSerializer.Serialize(Arguments) : Arguments)}} }""";
         var content = style.NullContent ? "null" : "\"\"";
-        var result = withResult ? $$""",{"role":"tool","tool_call_id":"Probe1234","name":"{{Called}}","content":"done"}""" : "";
-        return $$""",{"role":"assistant","content":{{content}},"tool_calls":[{"id":"Probe1234","type":"function","function":{{function}} }]}{{result}}""";
+        var result = withResult ? $$""",{"role":"tool","tool_call_id":"{{id}}","name":"{{Called}}","content":"done"}""" : "";
+        return $$""",{"role":"assistant","content":{{content}},"tool_calls":[{"id":"{{id}}","type":"function","function":{{function}} }]}{{result}}""";
     }
 
     private static JsonElement Json(string text)

@@ -21,6 +21,9 @@ public sealed record ToolSupport
     /// <summary>Whether the chat template fails on a function without a description: then it has an empty one.</summary>
     public bool WantsDescriptions { get; init; }
 
+    /// <summary>Whether the chat template shows tools as a property of the system message, and not those that a conversation offers.</summary>
+    public bool InSystemMessage { get; init; }
+
     /// <summary>The settings there are.</summary>
     public static IReadOnlyList<string> Settings { get; } = [Automatic, .. ToolCallFormat.All.Select(format => format.Name).Distinct(), Off];
 }

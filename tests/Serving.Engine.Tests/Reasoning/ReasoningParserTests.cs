@@ -37,6 +37,21 @@ public sealed class ReasoningParserTests
     public void Append_AnswerWithMarksOfItsOwn_LosesThemBehindThoughts(string text, string thoughts, string answer) =>
         AssertSame(ReasoningFormat.Granite, ReasoningStart.Either, text, thoughts, answer);
 
+    [Theory]
+    [InlineData("<|START_THINKING|>So.<|END_THINKING|><|START_RESPONSE|>Yes.<|END_RESPONSE|>", ReasoningStart.Either, "So.", "Yes.")]
+    [InlineData("<|START_RESPONSE|>Yes.<|END_RESPONSE|>", ReasoningStart.Either, "", "Yes.")]
+    [InlineData("<|START_RESPONSE|>Yes.<|END_RESPONSE|>", ReasoningStart.Answer, "", "Yes.")]
+    [InlineData("<|START_THINKING|>So.<|END_THINKING|><|START_ACTION|>[", ReasoningStart.Either, "So.", "<|START_ACTION|>[")]
+    [InlineData("<|START_ACTION|>[", ReasoningStart.Answer, "", "<|START_ACTION|>[")]
+    [InlineData("Yes <|START_RESPONSE|>", ReasoningStart.Either, "", "Yes <|START_RESPONSE|>")]
+    public void Append_AnswerThatAlwaysHasMarks_LosesThem(string text, ReasoningStart start, string thoughts, string answer) => AssertSame(ReasoningFormat.CohereCommand3, start, text, thoughts, answer);
+
+    [Theory]
+    [InlineData("Here is my thought process: So.\n\nHere is my response:\n\nYes.", "So.", "Yes.")]
+    [InlineData("Here is my answer.", "", "Here is my answer.")]
+    [InlineData("Here is my thought process:\nHere is more.Here is my response: Yes.", "Here is more.", "Yes.")]
+    public void Append_SentencesForMarks_AreMarks(string text, string thoughts, string answer) => AssertSame(ReasoningFormat.GraniteSentences, ReasoningStart.Either, text, thoughts, answer);
+
     [Fact]
     public void Append_MuchWhiteSpace_IsNotHeldBack()
     {
@@ -52,7 +67,7 @@ public sealed class ReasoningParserTests
     [Fact]
     public void Append_AnyText_IsTheSameHoweverItIsCut()
     {
-        string[] parts = ["<think>", "</think>", "<response>", "</response>", "<", "<thi", "</thin", "</respon", " ", "\n\n", "a", "bc", ">"];
+        string[] parts = ["<think>", "</think>", "<response>", "</response>", "<", "<thi", "</thin", "</respon", " ", "\n\n", "a", "bc", ">", "<|START_", "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>", "Here is my ", "thought process:", "response:"];
         ReasoningFormat[] formats = [.. ReasoningFormat.All.Where(format => !format.IsChannels)];
         var random = new Random(11);
         for (var round = 0; round < 4000; round++)
@@ -63,7 +78,7 @@ public sealed class ReasoningParserTests
             var (thoughts, answer) = Read(format, start, [text]);
             AssertSame(format, start, text, thoughts, answer);
             Assert.True(thoughts.Length + answer.Length <= text.Length);
-            Assert.True(start != ReasoningStart.Answer || answer == text);
+            Assert.True(start != ReasoningStart.Answer || format.MarksEveryAnswer || answer == text);
         }
     }
 

@@ -19,6 +19,8 @@ public sealed class ReasoningProbeTests
     [InlineData("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "deepseek_r1", null)]
     [InlineData("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "deepseek_r1", "enable_thinking")]
     [InlineData("ibm-granite-granite-3.3-2B-Instruct", "granite", "thinking")]
+    [InlineData("CohereForAI-c4ai-command-r7b-12-2024-tool_use", "cohere_command3", "enable_thinking")]
+    [InlineData("google-gemma-4-31B-it-interleaved", "gemma4", "enable_thinking")]
     [InlineData("mistralai-Ministral-3-14B-Reasoning-2512", "mistral", null)]
     [InlineData("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", null, null)]
     [InlineData("Qwen-Qwen2.5-7B-Instruct", null, null)]
@@ -32,6 +34,17 @@ public sealed class ReasoningProbeTests
         Assert.Equal((format, format is not null, variable, false), (support.Format?.Name, support.Thinks, support.Switch, support.TakesEffort));
         Assert.Null(Look(template, "none").Format);
         Assert.Equal("mistral", Look(template, "mistral").Format?.Name);
+    }
+
+    /// <summary>Granite 3.2 has its marks in what it is told, in words; a setting of its format's name leaves it what is found.</summary>
+    [Fact]
+    public void Look_TemplateThatTellsOfSentences_FindsThem()
+    {
+        const string Template = "{% if thinking %}Write your thoughts after 'Here is my thought process:' and your response after 'Here is my response:'.{% endif %}{% for message in messages %}{{ message.content }}{% endfor %}";
+        var renderer = new ConversationRenderer(Tokenizer, ChatTemplate.Parse(Template), TimeProvider.System);
+
+        Assert.Equal((ReasoningFormat.GraniteSentences, "thinking"), (ReasoningProbe.Look(renderer, "auto").Format, ReasoningProbe.Look(renderer, "auto").Switch));
+        Assert.Equal(ReasoningFormat.GraniteSentences, ReasoningProbe.Look(renderer, "granite").Format);
     }
 
     [Fact]

@@ -40,6 +40,28 @@ internal sealed class Answer
         return answer;
     }
 
+    /// <summary>Whether a text is read as content and calls, in pieces of one character and cut into two at every place.</summary>
+    public static void Check(ToolCallFormat format, string text, string content, string[] calls, ParameterKinds? kinds = null)
+    {
+        for (var cut = 0; cut <= text.Length; cut++)
+        {
+            var answer = Of(format, cut == 0 ? Characters(text) : [text[..cut], text[cut..]], kinds);
+            Assert.Equal(calls, answer.Calls);
+            Assert.Equal(content, answer.Content);
+        }
+    }
+
+    /// <summary>Pieces of a few characters each.</summary>
+    public static IEnumerable<string> Cut(string text, Random random)
+    {
+        for (var at = 0; at < text.Length;)
+        {
+            var piece = text.Substring(at, Math.Min(random.Next(1, 9), text.Length - at));
+            at += piece.Length;
+            yield return piece;
+        }
+    }
+
     /// <summary>The pieces of one character each.</summary>
     public static IEnumerable<string> Characters(string text) => text.Select(c => c.ToString());
 

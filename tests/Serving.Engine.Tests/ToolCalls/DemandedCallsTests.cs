@@ -25,10 +25,21 @@ public sealed class DemandedCallsTests
     private const string DeepSeek = "<｜DSML｜invoke name=\"{{ call.name }}\">\n{% for key, value in call.arguments | items %}<｜DSML｜parameter name=\"{{ key }}\" string=\"{{ 'true' if value is string else 'false' }}\">" + Value
         + "</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>\n";
 
+    private const string ObjectOfCall = "{\"name\": \"{{ call.name }}\", \"arguments\": {{ call.arguments | tojson }}}";
+    private const string Python = "{{ call.name }}({% for key in call.arguments %}{{ key }}={{ call.arguments[key] | tojson }}{% endfor %})";
+
     public static TheoryData<string, string> Formats() => new() { { "qwen3_coder", "" }, { "glm45", "" }, { "deepseek_v32", "｜DSML｜" }, { "hermes", "" }, { "llama3_json", "" }, { "mistral", "" }, { "mistral", "[TOOL_CALLS]" }, { "mistral named", "" }, { "mistral named", "[TOOL_CALLS] [ARGS]" } };
+
+    // Formats that are like others in everything but what the first test shows.
+    public static TheoryData<string, string> MoreFormats() => new()
+    {
+        { "deepseek_v3", "<｜tool▁calls▁begin｜> <｜tool▁sep｜> ｜ ▁" }, { "kimi_k2", "" }, { "functionary_v3.1", "" }, { "granite", "<|tool_call|>" }, { "minimax", "" }, { "minimax_m2", "" },
+        { "cohere_command3", "" }, { "apertus", "" }, { "pythonic", "" }, { "olmo3", "" }, { "gemma4", "" },
+    };
 
     [Theory]
     [MemberData(nameof(Formats))]
+    [MemberData(nameof(MoreFormats))]
     public async Task Required_OfSeveral_CallsSomeByTheirSchemas(string format, string special)
     {
         using var folder = new TemporaryFolder();
@@ -36,7 +47,7 @@ public sealed class DemandedCallsTests
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(seed => CallsAsync(engine, Chat(new ToolChoice(ToolChoiceKind.Required)), seed)));
         foreach (var (calls, events) in answers)
         {
-            Assert.NotEmpty(calls);
+            Assert.True(calls.Count > 0, $"{events[^1].FinishReason} {events[^1].Failure?.Message} {string.Concat(events.Select(happened => happened.Text))}");
             Assert.Equal("", string.Concat(events.Select(happened => happened.Text)).Trim());
             Assert.True(events[^1] is { CallsTools: true, FinishReason: FinishReason.Stop });
             Assert.All(calls, AssertFollows);
@@ -136,6 +147,17 @@ public sealed class DemandedCallsTests
             "glm45" => ScriptedModel.Template(Glm),
             "deepseek_v32" => ScriptedModel.Template(DeepSeek, "<｜DSML｜function_calls>\n", "</｜DSML｜function_calls>"),
             "mistral" => ScriptedModel.Template(Mistral, "[TOOL_CALLS][", "]"),
+            "deepseek_v3" => ScriptedModel.Template("<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ call.name }}\n```json\n{{ call.arguments | tojson }}\n```<｜tool▁call▁end｜>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
+            "kimi_k2" => ScriptedModel.Template("<|tool_call_begin|>functions.{{ call.name }}:{{ loop.index0 }}<|tool_call_argument_begin|>{{ call.arguments | tojson }}<|tool_call_end|>", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
+            "functionary_v3.1" => ScriptedModel.Template("<function={{ call.name }}>{{ call.arguments | tojson }}</function>"),
+            "granite" => ScriptedModel.Template(""),
+            "minimax" => ScriptedModel.Template(ObjectOfCall + "\n", "<tool_calls>\n", "</tool_calls>"),
+            "minimax_m2" => ScriptedModel.Template("<invoke name=\"{{ call.name }}\">\n{% for key, value in call.arguments | items %}<parameter name=\"{{ key }}\">" + Value + "</parameter>\n{% endfor %}</invoke>\n", "<minimax:tool_call>\n", "</minimax:tool_call>"),
+            "cohere_command3" => ScriptedModel.Template("{\"tool_call_id\": \"0\", \"tool_name\": \"{{ call.name }}\", \"parameters\": {{ call.arguments | tojson }}}", "<|START_ACTION|>[\n    ", "\n]<|END_ACTION|>"),
+            "apertus" => ScriptedModel.Template("{\"{{ call.name }}\": {{ call.arguments | tojson }}}", "<|tools_prefix|>[", "]<|tools_suffix|>"),
+            "pythonic" => ScriptedModel.Template(Python, "[", "]"),
+            "olmo3" => ScriptedModel.Template(Python + "\n", "<function_calls>\n", "</function_calls>"),
+            "gemma4" => ScriptedModel.Template("<|tool_call>call:{{ call.name }}{{ '{' }}{% for key in call.arguments %}{{ key }}:<|\"|>{{ call.arguments[key] }}<|\"|>{% endfor %}{{ '}' }}<tool_call|>"),
             "mistral named" => ScriptedModel.Template("[TOOL_CALLS]{{ call.name }}[ARGS]{{ call.arguments | tojson }}"),
             _ => ScriptedModel.Template(Llama),
         };

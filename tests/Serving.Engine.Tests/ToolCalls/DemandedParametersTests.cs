@@ -22,6 +22,8 @@ public sealed class DemandedParametersTests
     [InlineData("qwen3_coder")]
     [InlineData("glm45")]
     [InlineData("deepseek_v32")]
+    [InlineData("lfm2")]
+    [InlineData("gemma4")]
     public async Task Required_WithTextsAndValues_FollowsTheSchema(string format)
     {
         using var folder = new TemporaryFolder();
@@ -87,6 +89,8 @@ public sealed class DemandedParametersTests
                 "<tool_call>\n<function={{ call.name }}>\n{% for key, value in call.arguments | items %}<parameter={{ key }}>\n" + Value + "\n</parameter>\n{% endfor %}</function>\n</tool_call>"),
             "glm45" => ScriptedModel.Template(
                 "<tool_call>{{ call.name }}\n{% for key, value in call.arguments | items %}<arg_key>{{ key }}</arg_key>\n<arg_value>" + Value + "</arg_value>\n{% endfor %}</tool_call>"),
+            "lfm2" => ScriptedModel.Template("{{ call.name }}({% for key in call.arguments %}{{ key }}={{ call.arguments[key] | tojson }}{% endfor %})", "<|tool_call_start|>[", "]<|tool_call_end|>"),
+            "gemma4" => ScriptedModel.Template("<|tool_call>call:{{ call.name }}{{ '{' }}{% for key in call.arguments %}{{ key }}:<|\"|>{{ call.arguments[key] }}<|\"|>{% endfor %}{{ '}' }}<tool_call|>"),
             _ => ScriptedModel.Template(
                 "<｜DSML｜invoke name=\"{{ call.name }}\">\n{% for key, value in call.arguments | items %}<｜DSML｜parameter name=\"{{ key }}\" string=\"{{ 'true' if value is string else 'false' }}\">"
                 + Value + "</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>\n",

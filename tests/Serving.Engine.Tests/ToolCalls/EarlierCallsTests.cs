@@ -25,6 +25,11 @@ public sealed class EarlierCallsTests
     [InlineData("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}, \"id\": \"890123456\"}]")]
     [InlineData("Mistral-Small-3.2-24B-Instruct-2506", "[TOOL_CALLS]f[CALL_ID]890123456[ARGS]{\"city\": \"Köln\", \"n\": 1.0}")]
     [InlineData("unsloth-mistral-Devstral-Small-2507", "[TOOL_CALLS]f[ARGS]{\"city\": \"Köln\", \"n\": 1.0}")]
+    [InlineData("Apertus-8B-Instruct", "<|tools_prefix|>[{\"f\": {\"city\": \"Köln\", \"n\": 1.0}}]<|tools_suffix|>")]
+    [InlineData("Apriel-1.6-15b-Thinker-fixed", "<tool_calls>[{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}, \"id\": \"call_567890123456\"}]</tool_calls>")]
+    [InlineData("CohereForAI-c4ai-command-r7b-12-2024-tool_use", "\"tool_name\": \"f\", \"parameters\": {\"city\": \"Köln\", \"n\": 1.0}}")]
+    [InlineData("GigaChat3-10B-A1.8B", "function call<|role_sep|>\n{\"name\": \"f\", \"arguments\": {\"city\": \"Köln\", \"n\": 1.0}}")]
+    [InlineData("google-gemma-4-31B-it-interleaved", "<|tool_call>call:f{city:<|\"|>Köln<|\"|>,n:1.0}<tool_call|>")]
     [InlineData("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "```json\n{\"city\":\"Köln\",\"n\":1.0}\n```")]
     public void Normalize_CallAsClientsSendIt_IsWrittenAsTheModelWrites(string template, string call)
     {
@@ -41,6 +46,21 @@ public sealed class EarlierCallsTests
             Assert.Contains(call, text, StringComparison.Ordinal);
             Assert.Contains("rain", text, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>A template that takes the name from the id gets ids with the names in them, and the results those of their calls; what has such an id keeps it.</summary>
+    [Fact]
+    public void Normalize_IdsOfAnotherServer_GetTheNamesThatTheTemplateReads()
+    {
+        var messages = JsonDocument.Parse("""
+            [{"role":"assistant","tool_calls":[{"id":"functions.f:0","function":{"name":"f","arguments":"{}"}},{"id":"call_9","function":{"name":"g","arguments":"{}"}},{"function":{"name":"h","arguments":"{}"}}]},
+             {"role":"tool","tool_call_id":"call_9","content":"x"},{"role":"tool","tool_call_id":"functions.f:0","content":"y"},{"role":"tool","tool_call_id":null,"content":"z"}]
+            """).RootElement;
+
+        var normal = ChatMessages.Normalize(messages, new ToolSupport { Format = ToolCallFormat.KimiK2 }, new ReasoningSupport());
+
+        Assert.Equal(["functions.f:0", "functions.g:1"], normal[0].GetProperty("tool_calls").EnumerateArray().Take(2).Select(call => call.GetProperty("id").GetString()));
+        Assert.Equal(["functions.g:1", "functions.f:0", null], normal.EnumerateArray().Skip(1).Select(message => message.GetProperty("tool_call_id").GetString()));
     }
 
     [Theory]

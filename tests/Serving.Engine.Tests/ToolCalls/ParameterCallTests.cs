@@ -59,12 +59,12 @@ public sealed class ParameterCallTests
     [InlineData("<tool_call>\n<function=f>\n<parameter=city>\nOs\"lo", "<tool_call>\n<function=f>\n<parameter=city>\nOs\"lo")]
     [InlineData("<tool_call>\n<function=f>\noops</function>", "<tool_call>\n<function=f>\noops</function>")]
     [InlineData("<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>", "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>")]
-    public void Qwen3Coder_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(ToolCallFormat.Qwen3Coder, text, content, calls);
+    public void Qwen3Coder_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(ToolCallFormat.Qwen3Coder, text, content, calls, Kinds);
 
     [Theory]
     [InlineData("<seed:tool_call>\n<function=f>\n<parameter=city>Oslo\n</parameter>\n<parameter=days>3</parameter>\n</function>\n</seed:tool_call>", "", "f {\"city\": \"Oslo\\n\", \"days\": 3}")]
     [InlineData("<tool_call>\n<function=f>\n</function>\n</tool_call>", "<tool_call>\n<function=f>\n</function>\n</tool_call>")]
-    public void SeedOss_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(ToolCallFormat.SeedOss, text, content, calls);
+    public void SeedOss_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(ToolCallFormat.SeedOss, text, content, calls, Kinds);
 
     [Theory]
     [InlineData("<tool_call>f\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "", "f {\"city\": \"Oslo\", \"days\": 3}")]
@@ -73,7 +73,7 @@ public sealed class ParameterCallTests
     [InlineData("<tool_call>f<arg_key>city</arg_key></tool_call>", "<tool_call>f<arg_key>city</arg_key></tool_call>")]
     [InlineData("<tool_call>f is called so", "<tool_call>f is called so")]
     [InlineData("<tool_call>f<arg_key>city</arg_key>x<arg_value>1</arg_value></tool_call>", "<tool_call>f<arg_key>city</arg_key>x<arg_value>1</arg_value></tool_call>")]
-    public void Glm45_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(ToolCallFormat.Glm45, text, content, calls);
+    public void Glm45_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(ToolCallFormat.Glm45, text, content, calls, Kinds);
 
     [Theory]
     [InlineData("\n\n<#function_calls>\n<#invoke name=\"f\">\n<#parameter name=\"city\" string=\"true\">5</#parameter>\n<#parameter name=\"days\" string=\"false\">3</#parameter>\n</#invoke>\n</#function_calls>", "", "f {\"city\": \"5\", \"days\": 3}")]
@@ -81,8 +81,19 @@ public sealed class ParameterCallTests
     [InlineData("<#function_calls>\n<#invoke name=\"f\">\n</#invoke>\n<#invoke name=\"other\">\n</#invoke>\n</#function_calls>", "\n<#invoke name=\"other\">\n</#invoke>\n</#function_calls>", "f {}")]
     [InlineData("<#invoke name=\"f\">\n</#invoke>", "<#invoke name=\"f\">\n</#invoke>")]
     [InlineData("<#function_calls><#invoke name=\"f\"><#parameter name=\"a\" string=\"maybe\">1</#parameter></#invoke>", "<#function_calls><#invoke name=\"f\"><#parameter name=\"a\" string=\"maybe\">1</#parameter></#invoke>")]
-    public void DeepSeekV32_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Check(
-        ToolCallFormat.DeepSeekV32, text.Replace("#", "｜DSML｜", StringComparison.Ordinal), content.Replace("#", "｜DSML｜", StringComparison.Ordinal), calls);
+    public void DeepSeekV32_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(
+        ToolCallFormat.DeepSeekV32, text.Replace("#", "｜DSML｜", StringComparison.Ordinal), content.Replace("#", "｜DSML｜", StringComparison.Ordinal), calls, Kinds);
+
+    [Theory]
+    [InlineData("<#tool_calls>\n<#invoke name=\"f\">\n<#parameter name=\"city\" string=\"true\">5</#parameter>\n</#invoke>\n</#tool_calls>", "", "f {\"city\": \"5\"}")]
+    [InlineData("<#function_calls>\n<#invoke name=\"f\">\n</#invoke>", "<#function_calls>\n<#invoke name=\"f\">\n</#invoke>")]
+    public void DeepSeekV4_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(
+        ToolCallFormat.DeepSeekV4, text.Replace("#", "｜DSML｜", StringComparison.Ordinal), content.Replace("#", "｜DSML｜", StringComparison.Ordinal), calls, Kinds);
+
+    [Theory]
+    [InlineData("<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"city\">5</parameter>\n<parameter name=\"days\">3</parameter>\n</invoke>\n<invoke name=\"get_weather\"></invoke>\n</minimax:tool_call>", "", "f {\"city\": \"5\", \"days\": 3}", "get_weather {}")]
+    [InlineData("<invoke name=\"f\"></invoke>", "<invoke name=\"f\"></invoke>")]
+    public void MiniMaxM2_Text_GivesContentAndCalls(string text, string content, params string[] calls) => Answer.Check(ToolCallFormat.MiniMaxM2, text, content, calls, Kinds);
 
     [Fact]
     public void Append_OneCharacterAtATime_GivesATextAsItComes()
@@ -114,17 +125,19 @@ public sealed class ParameterCallTests
         [
             "<tool_call>", "</tool_call>", "<tool_call>\n<function=f>\n", "<function=f>", "</function>", "<parameter=city>", "<parameter=days>\n", "<parameter=list>", "\n</parameter>\n", "</parameter>", "<tool_call>f\n",
             "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<arg_key>note</arg_key>\n<arg_value>", "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", "<｜DSML｜invoke name=\"f\">", "</｜DSML｜invoke>",
-            "<｜DSML｜parameter name=\"a\" string=\"true\">", "<｜DSML｜parameter name=\"b\" string=\"false\">", "</｜DSML｜parameter>", "<seed:tool_call>", "ß", "{\"a\": \"ß</parameter>\"}", "[", "\"", "null", "nul", "True", "7", " ", "\n", "<", "</", "a>", "\\",
+            "<｜DSML｜parameter name=\"a\" string=\"true\">", "<｜DSML｜parameter name=\"b\" string=\"false\">", "</｜DSML｜parameter>", "<seed:tool_call>", "ß", "{\"a\": \"ß</parameter>\"}", "<minimax:tool_call>", "</minimax:tool_call>", "<invoke name=\"f\">", "</invoke>", "<parameter name=\"city\">", "<｜DSML｜tool_calls>", "[", "\"", "null", "nul", "True", "7", " ", "\n", "<", "</", "a>", "\\",
         ];
         var formats = ToolCallFormat.All.Where(format => format.Parameters is not null).ToArray();
         var (seed, called) = (Environment.TickCount, 0);
         var random = new Random(seed);
         for (var round = 0; round < 60_000; round++)
         {
+            // Behind the format's own marks as often as not, or few calls would begin at all.
             var format = formats[round % formats.Length];
-            var text = string.Concat(Enumerable.Range(0, random.Next(16)).Select(_ => parts[random.Next(parts.Length)]));
+            var begun = random.Next(2) == 0 ? "" : format.First + format.Before + format.Head("f")[0];
+            var text = begun + string.Concat(Enumerable.Range(0, random.Next(16)).Select(_ => parts[random.Next(parts.Length)]));
             var whole = Answer.Of(format, [text], Kinds);
-            var cut = Answer.Of(format, Cut(text, random), Kinds);
+            var cut = Answer.Of(format, Answer.Cut(text, random), Kinds);
             var note = $"seed {seed}, round {round}, {format.Name}: {text}";
             Assert.True(whole.Content == cut.Content && whole.Calls.SequenceEqual(cut.Calls), note);
             Assert.True(whole.Calls.Count > 0 || whole.Content == text, note);
@@ -156,33 +169,13 @@ public sealed class ParameterCallTests
                     + $"</#parameter>\n<#parameter name=\"list\" string=\"false\">{value}</#parameter>\n</#invoke>\n</#function_calls>".Replace("#", "｜DSML｜", StringComparison.Ordinal)),
             };
 
-            var answer = Answer.Of(format, Cut(written, random), Kinds);
+            var answer = Answer.Of(format, Answer.Cut(written, random), Kinds);
 
             var note = $"seed {seed}: {written}";
             Assert.True(answer.Calls.Count == 1, note);
             using var arguments = JsonDocument.Parse(answer.Arguments.Single());
             Assert.True(arguments.RootElement.GetProperty("city").GetString() == text, note);
             Assert.True(arguments.RootElement.GetProperty("list").GetRawText() == value, note);
-        }
-    }
-
-    private static void Check(ToolCallFormat format, string text, string content, string[] calls)
-    {
-        for (var cut = 0; cut <= text.Length; cut++)
-        {
-            var answer = Answer.Of(format, cut == 0 ? Answer.Characters(text) : [text[..cut], text[cut..]], Kinds);
-            Assert.Equal(calls, answer.Calls);
-            Assert.Equal(content, answer.Content);
-        }
-    }
-
-    private static IEnumerable<string> Cut(string text, Random random)
-    {
-        for (var at = 0; at < text.Length;)
-        {
-            var piece = text.Substring(at, Math.Min(random.Next(1, 9), text.Length - at));
-            at += piece.Length;
-            yield return piece;
         }
     }
 }

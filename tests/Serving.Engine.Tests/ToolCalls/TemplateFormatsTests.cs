@@ -11,14 +11,14 @@ public sealed class TemplateFormatsTests
 {
     // Template, how it writes calls ("-" where it shows no tools, "?" where its form is not known), how it marks thoughts.
     private const string Found = """
-        Apertus-8B-Instruct ? -
-        Apriel-1.6-15b-Thinker-fixed ? -
+        Apertus-8B-Instruct apertus -
+        Apriel-1.6-15b-Thinker-fixed hunyuan_a13b -
         ByteDance-Seed-OSS seed_oss -
-        Cohere2MoE ? -
-        CohereForAI-c4ai-command-r7b-12-2024-tool_use ? -
+        Cohere2MoE cohere_command3 cohere_command4
+        CohereForAI-c4ai-command-r7b-12-2024-tool_use cohere_command3 cohere_command3
         GLM-4.6 glm45 deepseek_r1
         GLM-5.2 glm45 deepseek_r1
-        GigaChat3-10B-A1.8B ? -
+        GigaChat3-10B-A1.8B gigachat3 -
         HuggingFaceTB-SmolLM3-3B - deepseek_r1
         Kimi-K2-Instruct ? -
         LFM2-8B-A1B ? -
@@ -34,12 +34,12 @@ public sealed class TemplateFormatsTests
         deepseek-ai-DeepSeek-R1-Distill-Llama-8B - deepseek_r1
         deepseek-ai-DeepSeek-R1-Distill-Qwen-32B - deepseek_r1
         deepseek-ai-DeepSeek-V3.2 deepseek_v32 deepseek_r1
-        deepseek-ai-DeepSeek-V4 ? deepseek_r1
+        deepseek-ai-DeepSeek-V4 deepseek_v4 deepseek_r1
         google-gemma-2-2b-it - -
-        google-gemma-4-31B-it-interleaved ? -
-        ibm-granite-granite-3.3-2B-Instruct ? granite
+        google-gemma-4-31B-it-interleaved gemma4 gemma4
+        ibm-granite-granite-3.3-2B-Instruct granite granite
         llama-cpp-deepseek-r1 - deepseek_r1
-        meetkai-functionary-medium-v3.1 ? -
+        meetkai-functionary-medium-v3.1 functionary_v3.1 -
         meetkai-functionary-medium-v3.2 ? -
         meta-llama-Llama-3.2-3B-Instruct llama3_json -
         meta-llama-Llama-3.3-70B-Instruct llama3_json -

@@ -1,19 +1,13 @@
-using System.Text.Json;
 using Serving.Engine.Grammars.Expressions;
-using Serving.Engine.Grammars.Json;
-using Serving.Engine.Grammars.JsonSchemas;
 using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution.Constraints;
 
 /// <summary>
-/// What the parameters of a function are that a model writes one by one: those of the schema, in its order; texts as they are, without the closing mark, others as JSON. A function that is not strict and whose
-/// schema is of a kind that is not done gets any values for the parameters that it describes.
+/// What the parameters of a function are that a model writes one by one in marks: texts as they are, without the closing mark, others as JSON.
 /// </summary>
-internal sealed class ParameterGrammar(ParameterStyle style, GrammarBuilder builder)
+internal sealed class ParameterGrammar(ParameterStyle style, GrammarBuilder builder) : WrittenParameters(builder)
 {
-    private readonly JsonGrammar _json = new(builder, JsonStyle.Spaced);
-
     // Where a format is written with a line break or without, by models that differ in nothing else.
     private readonly GrammarExpression _break = style.IsPadded ? Express.Text("\n") : Express.Optional(Express.Text("\n"));
 
@@ -22,48 +16,13 @@ internal sealed class ParameterGrammar(ParameterStyle style, GrammarBuilder buil
     public GrammarExpression Of(CallableFunction function) =>
         Express.Concat([_break, .. Parameters(function).Select(parameter => parameter.IsRequired ? parameter.Text : Express.Optional(parameter.Text)), Express.Text(style.End)]);
 
-    private IReadOnlyList<(GrammarExpression Text, bool IsRequired)> Parameters(CallableFunction function)
-    {
-        if (function.Parameters is not { } given)
-        {
-            return [];
-        }
-
-        var schema = FunctionGrammar.AsObject(given, function.Field);
-        try
-        {
-            if (Properties(schema).FirstOrDefault(property => !CanWrite(property.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } odd)
-            {
-                throw new GrammarException($"{function.Field}: this model's calls cannot have a parameter of the name {WrittenStrings.Quote(odd.Name)}.", isNotSupported: true);
-            }
-
-            var parameters = ParameterSchemas.Of(schema, value => ParameterKinds.Of(value, schema) != ParameterKind.Json, builder, function.Field);
-            var kinds = Properties(schema).Select(property => ParameterKinds.Of(property.Value, schema));
-            return [.. parameters.Zip(kinds, (parameter, kind) => (Parameter(parameter.Name, kind, parameter.Value), parameter.IsRequired))];
-        }
-        catch (GrammarException exception) when (exception.IsNotSupported && !function.IsStrict)
-        {
-            return Any(schema);
-        }
-    }
-
-    private List<(GrammarExpression Text, bool IsRequired)> Any(JsonElement schema) =>
-    [
-        .. Properties(schema).Where(property => CanWrite(property.Name)).DistinctBy(static property => property.Name).Select(property =>
-        {
-            var kind = ParameterKinds.Of(property.Value, schema);
-            return (Parameter(property.Name, kind, kind == ParameterKind.Json ? _json.Value : Express.AnyText), false);
-        }),
-    ];
-
-    private static IReadOnlyList<JsonProperty> Properties(JsonElement schema) =>
-        schema.TryGetProperty("properties", out var described) && described.ValueKind == JsonValueKind.Object ? [.. described.EnumerateObject()] : [];
-
-    // A name that its own mark could not be told from.
-    private bool CanWrite(string name) =>
+    /// <inheritdoc/>
+    protected override bool CanWrite(string name) =>
+        // No name that its own mark could not be told from.
         name.Length is > 0 and <= ParameterCallReader.MaxKeyLength && !name.Contains(style.KeyClose[0], StringComparison.Ordinal) && !name.AsSpan().ContainsAny("<>\n");
 
-    private GrammarExpression Parameter(string name, ParameterKind kind, GrammarExpression value)
+    /// <inheritdoc/>
+    protected override GrammarExpression Parameter(string name, ParameterKind kind, GrammarExpression value)
     {
         return kind switch
         {
@@ -77,7 +36,7 @@ internal sealed class ParameterGrammar(ParameterStyle style, GrammarBuilder buil
     private string TextKeyClose => style.TextKeyClose.Length > 0 ? style.TextKeyClose : style.KeyClose;
 
     private GrammarExpression Unmarked(GrammarExpression text) =>
-        builder.Add(new ExceptExpression(text, Express.Concat(Express.AnyText, Express.Text(style.ValueClose), Express.AnyText)));
+        Builder.Add(new ExceptExpression(text, Express.Concat(Express.AnyText, Express.Text(style.ValueClose), Express.AnyText)));
 
     private GrammarExpression Written(string name, string keyClose, GrammarExpression value)
     {

@@ -14,7 +14,8 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
     private const int MaxCalls = 32;
 
     private readonly FunctionGrammar _functions = new(builder);
-    private readonly ParameterGrammar? _parameters = format.Parameters is { } style ? new ParameterGrammar(style, builder) : null;
+    private readonly ParameterGrammar? _parameters = format.Parameters is { } marks ? new ParameterGrammar(marks, builder) : null;
+    private readonly LiteralGrammar? _literals = format.Literal is { } literal ? new LiteralGrammar(literal, builder) : null;
 
     /// <summary>The answers to a conversation.</summary>
     /// <exception cref="GrammarException">A function's schema is malformed, or is demanded and not supported.</exception>
@@ -38,7 +39,7 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
         if (format.IsBare)
         {
             var space = Express.Repeat(Express.Character(CharacterSet.OfCharacters(' ', '\t', '\r', '\n')), 0, null);
-            return Express.Choice(Calls(call, several), Without(text, Express.Concat(space, Express.Text("{"), Express.AnyText)));
+            return Express.Choice(Calls(call, several), Without(text, Express.Concat(space, Express.Text(format.BareOpen.ToString()), Express.AnyText)));
         }
 
         var free = builder.Add(text);
@@ -48,9 +49,15 @@ internal sealed class ToolCallGrammar(ToolCallFormat format, GrammarBuilder buil
     }
 
     private GrammarExpression Call(CallableFunction function) => Express.Concat(
-        Express.Text(format.Before + format.Head(function.Name)),
-        _parameters?.Of(function) ?? _functions.Arguments(function),
+        Express.Text(format.Before),
+        Head(format.Head(function.Name)),
+        _parameters?.Of(function) ?? _literals?.Of(function) ?? _functions.Arguments(function),
         Express.Text(format.Close + format.After));
+
+    // The number between two texts is the model's to choose.
+    private static GrammarExpression Head(IReadOnlyList<string> texts) => texts.Count == 1
+        ? Express.Text(texts[0])
+        : Express.Concat(Express.Text(texts[0]), Express.Repeat(Express.Range("09"), 1, NamedCallReader.MaxDigits), Express.Text(texts[1]));
 
     private static ExceptExpression Without(GrammarExpression from, GrammarExpression without) => new(from, without);
 }
