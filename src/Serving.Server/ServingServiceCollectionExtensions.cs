@@ -73,6 +73,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<ResponsesEndpoint>()
         .AddSingleton<CompletionsEndpoint>()
         .AddSingleton<EmbeddingsEndpoint>()
+        .AddSingleton<ScoreEndpoint>()
         .AddSingleton<ModelsEndpoint>()
         .AddSingleton<TokenizeEndpoint>()
         .AddSingleton<DetokenizeEndpoint>()

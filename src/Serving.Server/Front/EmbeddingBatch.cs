@@ -14,14 +14,16 @@ internal sealed class EmbeddingBatch : IAsyncDisposable
 {
     private readonly HttpContext _context;
     private readonly IEngineClient _engine;
+    private readonly Func<int, string>? _fieldOf;
     private readonly List<GenerationStream> _streams = [];
     private readonly List<IReadOnlyList<float>> _embeddings = [];
     private UsageMeter? _meter;
 
-    private EmbeddingBatch(HttpContext context, IEngineClient engine)
+    private EmbeddingBatch(HttpContext context, IEngineClient engine, Func<int, string>? fieldOf)
     {
         _context = context;
         _engine = engine;
+        _fieldOf = fieldOf;
     }
 
     /// <summary>The embeddings, in the order of the inputs.</summary>
@@ -44,11 +46,12 @@ internal sealed class EmbeddingBatch : IAsyncDisposable
     /// <param name="inputs">The inputs.</param>
     /// <param name="atOnce">How many are under way at most.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="fieldOf">What the request calls an input, where not all have one name.</param>
     /// <returns>The batch or the first failure, one of the two.</returns>
     public static async ValueTask<(EmbeddingBatch? Batch, RequestFailure? Failure)> ComputeAsync(
-        HttpContext context, IEngineClient engine, GenerationRequest common, IReadOnlyList<GenerationPrompt> inputs, int atOnce, CancellationToken cancellationToken)
+        HttpContext context, IEngineClient engine, GenerationRequest common, IReadOnlyList<GenerationPrompt> inputs, int atOnce, CancellationToken cancellationToken, Func<int, string>? fieldOf = null)
     {
-        var batch = new EmbeddingBatch(context, engine);
+        var batch = new EmbeddingBatch(context, engine, fieldOf);
         try
         {
             var failure = Check(common, inputs, engine.Description) ?? await batch.RunAsync(common, inputs, atOnce, cancellationToken);
@@ -123,7 +126,7 @@ internal sealed class EmbeddingBatch : IAsyncDisposable
     private async ValueTask<RequestFailure?> SubmitAsync(GenerationRequest common, GenerationPrompt input, int count, CancellationToken cancellationToken)
     {
         var number = _streams.Count;
-        var result = await _engine.SubmitAsync(common with { Id = count == 1 ? common.Id : $"{common.Id}-{number}", Prompt = input, IsPart = number > 0 }, cancellationToken);
+        var result = await _engine.SubmitAsync(common with { Id = count == 1 ? common.Id : $"{common.Id}-{number}", Prompt = input, PromptField = _fieldOf?.Invoke(number) ?? common.PromptField, IsPart = number > 0 }, cancellationToken);
         if (result.Stream is null)
         {
             return result.Failure;

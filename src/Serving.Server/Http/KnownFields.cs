@@ -61,6 +61,11 @@ internal static class KnownFields
         ["embed_dtype"] = value => IsText(value, "float32"),
         ["endianness"] = value => IsText(value, "native", "little"),
         ["use_activation"] = Never,
+        ["activation"] = Never,
+        ["softmax"] = Never,
+        ["rank_fields"] = Never,
+        ["max_chunks_per_doc"] = Never,
+        ["max_tokens_per_doc"] = Never,
         ["is_3d_lora_weight"] = value => value.ValueKind == JsonValueKind.False,
     }.ToFrozenDictionary();
 

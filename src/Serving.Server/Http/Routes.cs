@@ -33,6 +33,9 @@ internal static class Routes
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
         MapJson<EmbeddingRequest>(routes, "/v1/embeddings", services.GetRequiredService<EmbeddingsEndpoint>().HandleAsync).Answers<EmbeddingList>("Embeds texts");
+        var scores = services.GetRequiredService<ScoreEndpoint>();
+        MapJson<ScoreRequest>(routes, "/v1/score", scores.ScoreAsync).Answers<ScoreList>("Says how alike texts are, by their embeddings");
+        MapJson<RerankRequest>(routes, "/v1/rerank", scores.RerankAsync).Answers<RerankList>("Orders documents by how alike they and a query are");
         var schemas = services.GetRequiredService<PromptSchemasEndpoint>();
         MapJson<PromptSchemaRequest>(routes, "/v1/prompt_schemas", schemas.PutAsync).Answers<PromptSchemaCard>("Creates or replaces a prompt schema");
         routes.MapGet("/v1/prompt_schemas", (Delegate)schemas.ListAsync).Answers<PromptSchemaList>("Prompt schemas that the caller may use");

@@ -20,6 +20,7 @@ public sealed class RateLimitTests
     [InlineData("/v1/completions", """{"prompt":["x","y"],"stream":true}""")]
     [InlineData("/v1/completions", """{"prompt":"x"}""")]
     [InlineData("/v1/embeddings", """{"input":["x","y"]}""")]
+    [InlineData("/v1/rerank", """{"query":"x","documents":["y","z"]}""")]
     public async Task Post_TenantWithRates_IsToldHowTheyStand(string path, string body)
     {
         await using var daemon = await TestDaemon.StartAsync();

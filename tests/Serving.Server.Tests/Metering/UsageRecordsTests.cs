@@ -52,10 +52,12 @@ public sealed class UsageRecordsTests : IDisposable
         {
             Assert.Equal(200, (await daemon.PostAsync("/v1/embeddings", $$"""{"input":[{{string.Join(',', Enumerable.Repeat("\"x\"", 40))}}]}""")).Code);
             Assert.Equal(400, (await daemon.PostAsync("/v1/embeddings", """{"input":["x",""]}""")).Code);
+            Assert.Equal(200, (await daemon.PostAsync("/v1/rerank", """{"query":"x","documents":["y","z"]}""")).Code);
         });
 
-        Assert.Equal([(120, 0, 80, "completed"), (3, 0, 2, "invalid_request")], records.Select(record => (record.PromptTokens, record.CompletionTokens, record.CachedTokens, record.Outcome)));
-        Assert.All(records, record => Assert.Equal(("/v1/embeddings", null), (record.Endpoint, record.FinishReasons)));
+        Assert.Equal([(120, 0, 80, "completed"), (3, 0, 2, "invalid_request"), (9, 0, 6, "completed")], records.Select(record => (record.PromptTokens, record.CompletionTokens, record.CachedTokens, record.Outcome)));
+        Assert.Equal(["/v1/embeddings", "/v1/embeddings", "/v1/rerank"], records.Select(record => record.Endpoint));
+        Assert.All(records, record => Assert.Null(record.FinishReasons));
     }
 
     [Fact]

@@ -46,7 +46,9 @@ public sealed class RouteAccessTests
         "POST /v1/embeddings key",
         "POST /v1/load_lora_adapter key",
         "POST /v1/prompt_schemas key",
+        "POST /v1/rerank key",
         "POST /v1/responses key",
+        "POST /v1/score key",
         "POST /v1/unload_lora_adapter key",
     ];
 

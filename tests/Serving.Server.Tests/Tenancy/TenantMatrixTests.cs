@@ -13,6 +13,8 @@ public sealed class TenantMatrixTests
         ("POST", "/v1/chat/completions", """{"model":"MODEL","stream":true,"messages":[{"role":"user","content":"x"}]}"""),
         ("POST", "/v1/completions", """{"model":"MODEL","prompt":"x"}"""),
         ("POST", "/v1/embeddings", """{"model":"MODEL","input":"x"}"""),
+        ("POST", "/v1/score", """{"model":"MODEL","text_1":"x","text_2":"y"}"""),
+        ("POST", "/v1/rerank", """{"model":"MODEL","query":"x","documents":["y"]}"""),
         ("POST", "/tokenize", """{"model":"MODEL","prompt":"x"}"""),
         ("POST", "/detokenize", """{"model":"MODEL","tokens":[1]}"""),
         ("GET", "/v1/models/MODEL", ""),

@@ -1,0 +1,60 @@
+using System.Text.Json.Serialization.Metadata;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
+using Serving.Server.Configuration;
+using Serving.Server.Front;
+
+namespace Serving.Server.Http;
+
+/// <summary><c>POST /v1/score</c> and <c>POST /v1/rerank</c>: texts are embedded each by itself, and a score is the cosine between two embeddings, as vLLM has it for models that embed.</summary>
+internal sealed class ScoreEndpoint(RequestOpening opening, ServingOptions options, TimeProvider time)
+{
+    /// <summary>Scores pairs.</summary>
+    public Task ScoreAsync(HttpContext context) => HandleAsync(
+        context, OpenAiJson.Wire.ScoreRequest, ScoreRequestMapper.Map, static body => (body.Model, body.Priority), OpenAiJson.Wire.ScoreList, "score", static (head, _, texts, batch) => ScoreRequestMapper.Answer(head, texts, batch));
+
+    /// <summary>Orders documents.</summary>
+    public Task RerankAsync(HttpContext context) => HandleAsync(
+        context, OpenAiJson.Wire.RerankRequest, ScoreRequestMapper.Map, static body => (body.Model, body.Priority), OpenAiJson.Wire.RerankList, "rerank", ScoreRequestMapper.Answer);
+
+    private async Task HandleAsync<TBody, TAnswer>(
+        HttpContext context,
+        JsonTypeInfo<TBody> type,
+        Func<TBody, (ComparedTexts? Texts, RequestFailure? Failure)> read,
+        Func<TBody, (string? Model, int? Priority)> common,
+        JsonTypeInfo<TAnswer> answerType,
+        string prefix,
+        Func<AnswerHead, TBody, ComparedTexts, EmbeddingBatch, TAnswer> answer)
+        where TBody : class, IRequestBody
+    {
+        if (await opening.OpenAsync(context, type) is not { } opened)
+        {
+            return;
+        }
+
+        var (engine, body) = opened;
+        var (texts, failure) = read(body);
+        if (texts is null)
+        {
+            await context.WriteFailureAsync(failure!);
+            return;
+        }
+
+        var blank = BlankRequest.For(context, engine);
+        var (model, priority) = common(body);
+        var request = blank with { Model = model ?? blank.Model, MaxTokens = 0, PromptField = texts.SecondField, Embedding = new EmbeddingOptions(), Priority = priority ?? 0 };
+        (var batch, failure) = await EmbeddingBatch.ComputeAsync(context, engine, request, texts.Inputs, options.Server.MaxPrompts, context.RequestAborted, texts.FieldOf);
+        if (batch is null)
+        {
+            await context.WriteFailureAsync(failure!);
+            return;
+        }
+
+        await using (batch)
+        {
+            await context.WriteJsonAsync(answer(AnswerHead.Of(context, prefix, batch.Model, time), body, texts, batch), answerType);
+            batch.OnAnswered();
+        }
+    }
+}
