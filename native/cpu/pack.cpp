@@ -64,22 +64,39 @@ void pack_expand_cell(uint16_t* cell, const srv_adapter_slice& slice, int width,
     }
 }
 
+// The code of E2M1 that stands for half a number; what none stands for comes near.
+uint8_t mxfp4_code(int number) {
+    const int magnitude = number < 0 ? -number : number;
+    const int code = magnitude < 5 ? magnitude : magnitude < 7 ? 5 : magnitude < 10 ? 6 : 7;
+    return static_cast<uint8_t>(number < 0 ? code | 8 : code);
+}
+
+constexpr uint32_t kNibbles = 0x0F0F0F0F;
+
 // 64 inputs of one output: see integer/integer.h.
 void pack_block(uint8_t* block, int format, int lane, const int8_t* values, const uint16_t* scales) {
     auto* to_scales = reinterpret_cast<uint16_t*>(block);
     to_scales[lane] = scales[0];
     to_scales[kLanes + lane] = scales[1];
     uint8_t* to = block + kScaleBytes;
+    uint32_t quads[kBlockInputs / 4];
+    auto* codes = reinterpret_cast<uint8_t*>(quads);
     for (int k = 0; k < kBlockInputs; k++) {
-        const int quad = k % kGroup / 4;
-        if (format == SRV_FORMAT_INT8) {
-            to[k / 4 * 64 + lane * 4 + k % 4] = static_cast<uint8_t>(values[k] + kInt8Offset);
-            continue;
+        codes[k] = format == SRV_FORMAT_MXFP4 ? mxfp4_code(values[k]) : static_cast<uint8_t>(values[k] + offset_of(format));
+    }
+
+    if (format == SRV_FORMAT_INT8) {
+        for (int quad = 0; quad < kBlockInputs / 4; quad++) {
+            memcpy(to + quad * 64 + lane * 4, quads + quad, sizeof *quads);
         }
 
-        uint8_t& pair = to[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
-        const auto nibble = static_cast<uint8_t>((values[k] + kInt4Offset) & 15);
-        pair = quad < 4 ? static_cast<uint8_t>((pair & 0xF0) | nibble) : static_cast<uint8_t>((pair & 0x0F) | nibble << 4);
+        return;
+    }
+
+    for (int line = 0; line < 8; line++) {
+        const uint32_t* lower = quads + line / 4 * 8 + line % 4;
+        const uint32_t pairs = (lower[0] & kNibbles) | (lower[4] & kNibbles) << 4;
+        memcpy(to + line * 64 + lane * 4, &pairs, sizeof pairs);
     }
 }
 
@@ -192,7 +209,8 @@ void pack_rows(const Engine& engine, const Weight& weight, int first_row, const 
 int64_t panel_bytes(const Weight& weight) {
     switch (weight.format) {
     case SRV_FORMAT_INT8: return int64_t{weight.blocks} * (kScaleBytes + kInt8Bytes);
-    case SRV_FORMAT_INT4: return int64_t{weight.blocks} * (kScaleBytes + kInt4Bytes);
+    case SRV_FORMAT_INT4:
+    case SRV_FORMAT_MXFP4: return int64_t{weight.blocks} * (kScaleBytes + kInt4Bytes);
     default: return int64_t{weight.pairs} * 2 * kLanes * 2;
     }
 }

@@ -3,12 +3,13 @@ using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
 using Serving.Compute.Programs;
 using Serving.Engine.Loading;
+using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// One model with its matrices in bf16, in eight and in four bits, on the native backend: decode of 1, 8 and 32 streams and prefill, in turns, beside the bytes of weights that a
+/// One model with its matrices in bf16, in eight and in four bits, and with those that stay in MXFP4, on the native backend: decode of 1, 8 and 32 streams and prefill, in turns, beside the bytes of weights that a
 /// step reads and the rate at which the machine's memory gives as many bytes when they are only added up.
 /// </summary>
 internal static class FormatMode
@@ -27,42 +28,61 @@ internal static class FormatMode
         var folder = Option(args, "--config") is null ? Option(args, "--model") ?? Path.Combine("config", "models", "demo", "model") : null;
         var config = folder is null ? ModelConfig.Parse(File.ReadAllBytes(Option(args, "--config")!)) : ModelFolder.Open(folder).Config;
         var program = ModelRegistry.Build("model", config, 2048);
-        var formats = Enum.GetValues<WeightFormat>();
-        var backends = formats.Select(format => Load(ProgramQuantization.Apply(program, format), folder, isa, threads)).ToArray();
+        using var checkpoint = folder is null ? null : Checkpoint.Open(folder);
+        var scheme = folder is null ? null : WeightSchemes.Of(ModelFolder.Open(folder));
+        var variants = VariantsOf(program, checkpoint, scheme).ToArray();
+        var backends = variants.Select(variant => Load(variant, checkpoint, scheme, isa, threads)).ToArray();
         var bytes = backends.Select(backend => program.Weights.Where(weight => IsRead(program, weight)).Sum(weight => backend.PackedBytes(weight.Index))).ToArray();
         var sessions = backends.Select(backend => new StepSession(backend, program, [], Sequences, Context, Prompt)).ToArray();
         Console.WriteLine($"{backends[0].Name} {backends[0].InstructionSet}, {backends[0].ThreadCount} threads, {program.Weights.Sum(weight => (long)weight.Rows * weight.Columns) / 1e6:F0} M parameters");
         var rate = MemoryRate.Measure(bytes.Max(), backends[0].ThreadCount);
         foreach (var streams in new[] { 1, 8, Sequences })
         {
-            Report($"decode of {streams} streams", streams, formats, bytes, rate, [.. sessions.Select(session => session.Decode(streams, _ => -1))]);
+            Report($"decode of {streams} streams", streams, variants, bytes, rate, [.. sessions.Select(session => session.Decode(streams, _ => -1))]);
         }
 
-        Report($"prefill of {Prompt} tokens", Prompt, formats, bytes, rate, [.. sessions.Select(session => session.Prompt(Prompt, -1))]);
+        Report($"prefill of {Prompt} tokens", Prompt, variants, bytes, rate, [.. sessions.Select(session => session.Prompt(Prompt, -1))]);
         Array.ForEach(backends, backend => backend.Dispose());
     }
 
-    private static IComputeBackend Load(ModelProgram program, string? folder, string isa, int threads)
+    /// <summary>Each format, and of a checkpoint in MXFP4 the formats of integers with and without it.</summary>
+    private static IEnumerable<(string Name, ModelProgram Program)> VariantsOf(ModelProgram program, Checkpoint? checkpoint, WeightScheme? scheme)
     {
+        foreach (var format in new[] { WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Int4 })
+        {
+            var asked = ProgramQuantization.Apply(program, format);
+            var kept = checkpoint is null ? asked : StoredFormats.Keep(asked, checkpoint, scheme);
+            var isKept = kept.Weights.Any(weight => weight.Format == WeightFormat.Mxfp4);
+            yield return ($"{format}", asked);
+            if (isKept)
+            {
+                yield return ($"{format} and {WeightFormat.Mxfp4}", kept);
+            }
+        }
+    }
+
+    private static IComputeBackend Load((string Name, ModelProgram Program) variant, Checkpoint? checkpoint, WeightScheme? scheme, string isa, int threads)
+    {
+        var program = variant.Program;
         var backend = new CpuBackend(program, new CpuBackendOptions { InstructionSet = isa, Threads = threads });
         var start = Stopwatch.GetTimestamp();
-        if (folder is null)
+        if (checkpoint is null)
         {
             Cuda.BenchmarkShape.LoadWeights(backend, program);
         }
         else
         {
-            WeightLoader.Load(backend, program, folder);
+            WeightLoader.Load(backend, program, checkpoint, scheme);
         }
 
-        Console.WriteLine($"{program.Weights[^1].Format}: loaded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {program.Weights.Sum(weight => backend.PackedBytes(weight.Index)) / 1e9:F3} GB");
+        Console.WriteLine($"{variant.Name}: loaded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {program.Weights.Sum(weight => backend.PackedBytes(weight.Index)) / 1e9:F3} GB");
         return backend;
     }
 
     /// <summary>A step reads every weight but an embedding that only ids look up.</summary>
     private static bool IsRead(ModelProgram program, WeightSpec weight) => weight.Kind != WeightKind.Embedding || program.Ops.OfType<LogitsOp>().Any(op => op.Weight == weight.Index);
 
-    private static void Report(string what, int tokens, WeightFormat[] formats, long[] bytes, double rate, Action[] steps)
+    private static void Report(string what, int tokens, (string Name, ModelProgram Program)[] variants, long[] bytes, double rate, Action[] steps)
     {
         var best = steps.Select(_ => double.MaxValue).ToArray();
         for (var turn = 0; turn < Turns * steps.Length; turn++)
@@ -73,7 +93,7 @@ internal static class FormatMode
 
         for (var i = 0; i < steps.Length; i++)
         {
-            Console.WriteLine($"{what}, {formats[i],-8}: {tokens / best[i],9:F1} tokens/s ({best[i] * 1e3,8:F3} ms), {best[0] / best[i],5:F2} x bf16; all weights alone at the rate of memory {bytes[i] / rate * 1e3,8:F3} ms");
+            Console.WriteLine($"{what}, {variants[i].Name,-14}: {tokens / best[i],9:F1} tokens/s ({best[i] * 1e3,8:F3} ms), {best[0] / best[i],5:F2} x bf16; all weights alone at the rate of memory {bytes[i] / rate * 1e3,8:F3} ms");
         }
     }
 

@@ -30,6 +30,11 @@ INLINE void store_line(uint8_t* p, Line x) { _mm512_storeu_si512(p, x.v); }
 INLINE Line lower_nibbles(Line x) { return {_mm512_and_si512(x.v, _mm512_set1_epi8(15))}; }
 INLINE Line upper_nibbles(Line x) { return {_mm512_and_si512(_mm512_srli_epi16(x.v, 4), _mm512_set1_epi8(15))}; }
 
+INLINE Line looked_up(Line codes) {
+    const __m512i numbers = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kMxfp4Numbers)));
+    return {_mm512_shuffle_epi8(numbers, codes.v)};
+}
+
 INLINE Vector load_scales(const uint8_t* p) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
 }

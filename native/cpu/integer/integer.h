@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "serving_cpu.h"
+
 namespace serving {
 
 constexpr int kGroup = 32;          // inputs that share a scale
@@ -13,6 +15,13 @@ constexpr int kInt4Bytes = 512;     // [2 groups][4][16 outputs][4]: line l of a
 
 constexpr int kInt8Offset = 128;
 constexpr int kInt4Offset = 8;
+
+// MXFP4 lies as int4 does, code by code of FP4 E2M1 (sign, two bits of exponent, one of mantissa): what each stands for, twice, + 12.
+constexpr int kMxfp4Offset = 12;
+alignas(16) constexpr uint8_t kMxfp4Numbers[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+
+// What is added to a format's integers where they are multiplied. Static: every instruction set has one of its own.
+static constexpr int offset_of(int format) { return format == SRV_FORMAT_INT8 ? kInt8Offset : format == SRV_FORMAT_INT4 ? kInt4Offset : kMxfp4Offset; }
 
 // The input of a Linear, rounded: integers, per group its scale and where its dot products start, minus the sum of its integers times the offset of the weights that follow.
 struct IntegerRows {
@@ -30,6 +39,7 @@ using IntegerProduct = void (*)(const IntegerRows& x, int first, int rows, const
 struct IntegerKernels {
     IntegerProduct int8;
     IntegerProduct int4;
+    IntegerProduct mxfp4;
 };
 
 namespace integer_avx2 {

@@ -1,7 +1,7 @@
 // The product itself, over what an instruction set's file defines before it includes this: Vector (16 floats) and Integers (16 sums of 32 bits) with zero, scaled_add,
 // splat and add_products, kTileVectors and kTileRows.
 
-// A block's integers in the two formats: so many lines of 64 bytes a group, each of so many quads.
+// A block's integers in the formats: so many lines of 64 bytes a group, each of so many quads.
 struct Int8Format {
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kLines = 8;
@@ -14,6 +14,14 @@ struct Int4Format {
     static constexpr int kLines = 4;
     static constexpr int kQuads = 2;
     static constexpr bool kNibbles = true;
+    INLINE Line lower(Line packed) { return lower_nibbles(packed); }
+    INLINE Line upper(Line packed) { return upper_nibbles(packed); }
+};
+
+// Its integers are below 32: two products of one and a byte fit 16 bits as those of nibbles do.
+struct Mxfp4Format : Int4Format {
+    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed)); }
+    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
 };
 
 // Four bits that have been unpacked, in the lines of eight.
@@ -53,7 +61,11 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
             for (int q = 0; q < Format::kQuads; q++) {
                 Line weights[Panels];
                 for (int j = 0; j < Panels; j++) {
-                    weights[j] = Format::kQuads == 1 ? lines[j] : q == 0 ? lower_nibbles(lines[j]) : upper_nibbles(lines[j]);
+                    if constexpr (Format::kQuads == 1) {
+                        weights[j] = lines[j];
+                    } else {
+                        weights[j] = q == 0 ? Format::lower(lines[j]) : Format::upper(lines[j]);
+                    }
                 }
 
                 for (int r = 0; r < Rows; r++) {
@@ -162,20 +174,22 @@ static void multiply_int8(const IntegerRows& x, int first, int rows, const uint8
 constexpr int kUnpackedPanels = 2;
 constexpr int kUnpackedBlocks = 16;  // of a panel: 34 KiB for two, which stay in the first cache beside the rows
 
+template <typename Format>
 static void unpack_block(const uint8_t* from, uint8_t* to) {
     __builtin_memcpy(to, from, kScaleBytes);
     for (int line = 0; line < 8; line++) {
         const Line packed = load_line(from + kScaleBytes + line * 64);
         uint8_t* lower = to + kScaleBytes + (line / 4 * 8 + line % 4) * 64;
-        store_line(lower, lower_nibbles(packed));
-        store_line(lower + 4 * 64, upper_nibbles(packed));
+        store_line(lower, Format::lower(packed));
+        store_line(lower + 4 * 64, Format::upper(packed));
     }
 }
 
 // Few rows unpack as they go; for many the unpacked bytes are kept, a stretch of two panels at a time.
-static void multiply_int4(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+template <typename Format>
+static void multiply_packed(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
     if (rows <= 2 * kTileRows) {
-        multiply_rows<Int4Format>(x, first, rows, w, panels, 0, blocks, c, c_stride, false, panel_stride);
+        multiply_rows<Format>(x, first, rows, w, panels, 0, blocks, c, c_stride, false, panel_stride);
         return;
     }
 
@@ -188,7 +202,7 @@ static void multiply_int4(const IntegerRows& x, int first, int rows, const uint8
             for (int j = 0; j < count; j++) {
                 stretch[j] = unpacked[j];
                 for (int block = 0; block < length; block++) {
-                    unpack_block(w[panel + j] + (from + block) * int64_t{kScaleBytes + kInt4Bytes}, unpacked[j] + block * (kScaleBytes + kInt8Bytes));
+                    unpack_block<Format>(w[panel + j] + (from + block) * int64_t{kScaleBytes + kInt4Bytes}, unpacked[j] + block * (kScaleBytes + kInt8Bytes));
                 }
             }
 
@@ -198,4 +212,4 @@ static void multiply_int4(const IntegerRows& x, int first, int rows, const uint8
 }
 
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply_int8, &multiply_int4};
+const IntegerKernels kKernels = {&multiply_int8, &multiply_packed<Int4Format>, &multiply_packed<Mxfp4Format>};

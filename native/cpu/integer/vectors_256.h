@@ -39,6 +39,11 @@ INLINE Line lower_nibbles(Line x) {
 
 INLINE Line upper_nibbles(Line x) { return lower_nibbles({_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)}); }
 
+INLINE Line looked_up(Line codes) {
+    const __m256i numbers = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(kMxfp4Numbers)));
+    return {_mm256_shuffle_epi8(numbers, codes.a), _mm256_shuffle_epi8(numbers, codes.b)};
+}
+
 INLINE __m256 widened(const uint8_t* p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
 }

@@ -184,7 +184,8 @@ static void multiply_panels(const LinearCall& call, int first_panel, int panels,
     }
 
     const IntegerKernels& kernels = *call.engine->integers;
-    (weight.format == SRV_FORMAT_INT8 ? kernels.int8 : kernels.int4)(call.engine->integer_rows, row, rows, w, panels, weight.blocks, c, c_stride, bytes);
+    const IntegerProduct product = weight.format == SRV_FORMAT_INT8 ? kernels.int8 : weight.format == SRV_FORMAT_INT4 ? kernels.int4 : kernels.mxfp4;
+    product(call.engine->integer_rows, row, rows, w, panels, weight.blocks, c, c_stride, bytes);
 }
 
 static void linear_panels(const LinearCall& call, int first_panel, int panel_end) {

@@ -22,7 +22,7 @@ SRV_INLINE void quantize_group(const Activation* x, int8_t* values, float* scale
 static void quantize_rows(const Engine& engine, const Activation* x, int64_t x_stride, int rows, const Weight& weight, int worker) {
     constexpr int kChunk = 8;
     const IntegerRows& to = engine.integer_rows;
-    const int offset = weight.format == SRV_FORMAT_INT8 ? kInt8Offset : kInt4Offset;
+    const int offset = offset_of(weight.format);
     const int groups = 2 * weight.blocks;
     const int chunks = (groups + kChunk - 1) / kChunk;
     const Share share = share_of(engine, rows * chunks, worker);

@@ -49,7 +49,7 @@ public interface IComputeBackend : IDisposable
     /// <summary>Packs rows <paramref name="firstRow"/> … of a matrix of integers that are integers already; the source is free again when it returns.</summary>
     /// <param name="weight">A weight of a format of integers.</param>
     /// <param name="firstRow">Its first row.</param>
-    /// <param name="values">Integers within the format's range (of eight bits −128 too), each row filled up with zeros to <see cref="BlockQuantizer.PaddedColumns"/>.</param>
+    /// <param name="values">Integers that the format has (of eight bits −128 too), each row filled up with zeros to <see cref="BlockQuantizer.PaddedColumns"/>.</param>
     /// <param name="scales">Their scales in bf16, <see cref="BlockQuantizer.GroupCount"/> of a row; normal numbers or zero.</param>
     void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales) => throw new NotSupportedException();
 

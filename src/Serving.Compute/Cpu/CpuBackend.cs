@@ -16,6 +16,9 @@ public sealed unsafe class CpuBackend : IComputeBackend
     /// <summary>Elements of the largest head that the kernels' buffers hold.</summary>
     public const int MaxHeadSize = 512;
 
+    /// <summary>Rows of a matrix of integers that a thread packs at a time.</summary>
+    private const int RowsPerPiece = 64;
+
     private readonly ModelProgram _program;
     private readonly NativeEngineHandle _handle;
     private readonly RowQuantizer _quantizer;
@@ -116,11 +119,21 @@ public sealed unsafe class CpuBackend : IComputeBackend
         var spec = _program.Weights[weight];
         var rows = values.Length / BlockQuantizer.PaddedColumns(spec.Columns);
         ArgumentOutOfRangeException.ThrowIfNotEqual(scales.Length, rows * BlockQuantizer.GroupCount(spec.Columns), nameof(scales));
+        var (width, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        var results = new NativeStatus[(rows + RowsPerPiece - 1) / RowsPerPiece];
         fixed (sbyte* first = values)
         fixed (ushort* firstScale = scales)
         {
-            NativeMethods.LoadIntegers(_handle.Engine, weight, firstRow, rows, first, firstScale).ThrowIfFailed($"load weight {spec.Name}");
+            var (source, sourceScales) = ((nint)first, (nint)firstScale);
+            Parallel.For(0, results.Length, new ParallelOptions { MaxDegreeOfParallelism = ThreadCount }, piece =>
+            {
+                var row = piece * RowsPerPiece;
+                results[piece] = NativeMethods.LoadIntegers(
+                    _handle.Engine, weight, firstRow + row, Math.Min(RowsPerPiece, rows - row), (sbyte*)source + ((long)row * width), (ushort*)sourceScales + ((long)row * groups));
+            });
         }
+
+        Array.ForEach(results, result => result.ThrowIfFailed($"load weight {spec.Name}"));
     }
 
     /// <inheritdoc/>

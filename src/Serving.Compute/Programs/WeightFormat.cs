@@ -11,4 +11,10 @@ public enum WeightFormat
 
     /// <summary>Four-bit integers −8 … 7, one bf16 scale for 32 inputs of an output: 4.5 bits an element.</summary>
     Int4,
+
+    /// <summary>
+    /// Codes of FP4 E2M1, one bf16 scale for 32 inputs of an output: 4.5 bits an element. What a code stands for is taken twice, so that it is a whole number (0, 1, 2, 3, 4, 6, 8, 12 and their
+    /// negatives), and scales are half of MXFP4's: the arithmetic is that of <see cref="Int8"/> holding these numbers, bit for bit. OCP, "Microscaling Formats (MX) Specification" 1.0.
+    /// </summary>
+    Mxfp4,
 }

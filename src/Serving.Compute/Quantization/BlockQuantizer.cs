@@ -17,6 +17,7 @@ public static class BlockQuantizer
     public const int BlockSize = 64;
 
     private const float LargestInt8 = 127;
+    private const float LargestMxfp4 = 12;
     private const int Lanes = 8;
 
     // Where the largest magnitude of a group of four-bit integers may come to lie: −8 is the last integer, but a little clipping of one weight can be worth finer steps for 31.
@@ -31,7 +32,7 @@ public static class BlockQuantizer
     public static int GroupCount(int columns) => PaddedColumns(columns) / GroupSize;
 
     /// <summary>Rounds one row.</summary>
-    /// <param name="format">Int8 or Int4.</param>
+    /// <param name="format">Int8, Int4 or Mxfp4.</param>
     /// <param name="row">bf16, [columns].</param>
     /// <param name="values">Receives the integers, [<see cref="PaddedColumns"/>].</param>
     /// <param name="scales">Receives the scales in bf16, [<see cref="GroupCount"/>].</param>
@@ -48,7 +49,12 @@ public static class BlockQuantizer
             }
 
             var target = values.Slice(first, GroupSize);
-            scales[i] = format == WeightFormat.Int8 ? ToInt8(group, target) : ToInt4(group, target);
+            scales[i] = format switch
+            {
+                WeightFormat.Int8 => ToInt8(group, target),
+                WeightFormat.Int4 => ToInt4(group, target),
+                _ => ToMxfp4(group, target),
+            };
         }
     }
 
@@ -70,6 +76,31 @@ public static class BlockQuantizer
         }
 
         return scale;
+    }
+
+    /// <summary>
+    /// As the MX specification converts: the scale is the power of two of the largest magnitude less that of E2M1's largest number, which is 4; elements go to the nearest number, of two as near ones to
+    /// that of the even code, and what is beyond the largest becomes it. Numbers are twice E2M1's here, the scale is half.
+    /// </summary>
+    private static ushort ToMxfp4(ReadOnlySpan<float> group, Span<sbyte> values)
+    {
+        var largest = MathF.Abs(Extreme(group));
+        var scale = float.IsNormal(largest) ? MathF.ScaleB(1, MathF.ILogB(largest) - 3) : 0;
+        if (!float.IsNormal(scale))
+        {
+            values.Clear();
+            return 0;
+        }
+
+        for (var k = 0; k < values.Length; k++)
+        {
+            var magnitude = MathF.Abs(group[k]) / scale;
+            var step = magnitude <= 4 ? 1 : magnitude <= 8 ? 2 : 4;
+            var number = MathF.Min(LargestMxfp4, step * MathF.Round(magnitude / step, MidpointRounding.ToEven));
+            values[k] = (sbyte)MathF.CopySign(number, group[k]);
+        }
+
+        return BFloat16Bits.FromSingle(scale);
     }
 
     /// <summary>

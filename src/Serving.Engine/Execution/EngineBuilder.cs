@@ -193,7 +193,7 @@ internal sealed class EngineBuilder
         MaxModelLength = _maxModelLength,
         VocabularySize = _model.Program.Shape.VocabularySize,
         ParameterCount = _model.ParameterCount,
-        Weights = _model.WeightFormat switch { WeightFormat.Int8 => "int8", WeightFormat.Int4 => "int4", _ => "bf16" },
+        Weights = _model.Formats,
         WeightScheme = _model.Files.WeightScheme,
         PoolPages = _plan.PoolPages,
         PageBytes = _plan.PageBytes,

@@ -11,12 +11,14 @@ namespace Serving.Engine.Execution;
 /// <param name="Name">Its served name.</param>
 /// <param name="Files">Its files.</param>
 /// <param name="Program">Its program.</param>
+/// <param name="WeightFormat">The format that its matrices were asked for in; some may stay in the checkpoint's own.</param>
 /// <param name="Template">Its chat template, if it has one.</param>
 /// <param name="Defaults">Generation defaults, or none of them when they are switched off.</param>
 internal sealed record LoadedModel(
     string Name,
     ModelFiles Files,
     ModelProgram Program,
+    WeightFormat WeightFormat,
     ChatTemplate? Template,
     GenerationConfig Defaults)
 {
@@ -32,10 +34,12 @@ internal sealed record LoadedModel(
         var files = ModelFiles.Open(location);
         var name = options.ServedModelName ?? location.Name;
         var length = MaxModelLength(options, files.Config.MaxPositions);
+        var format = FormatOf(options.Quantization);
         return new LoadedModel(
             name,
             files,
-            ProgramQuantization.Apply(ModelRegistry.Build(name, files.Config, length), FormatOf(options.Quantization)),
+            Quantize(ModelRegistry.Build(name, files.Config, length), format, files),
+            format,
             files.Tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
     }
@@ -53,8 +57,26 @@ internal sealed record LoadedModel(
     /// <summary>Bytes of the weights as a backend packs them.</summary>
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
-    /// <summary>The format of the matrices.</summary>
-    public WeightFormat WeightFormat => Program.Weights.Where(weight => weight.Kind == WeightKind.Matrix).Select(weight => weight.Format).DefaultIfEmpty().Max();
+    /// <summary>The formats of the matrices in words: what was asked for, and MXFP4 where some stay in it.</summary>
+    public string Formats => (Program.Weights.Any(weight => weight.Format == WeightFormat.Mxfp4) ? "mxfp4 and " : "") + NameOf(WeightFormat);
+
+    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files)
+    {
+        if (format == WeightFormat.BFloat16)
+        {
+            return program;
+        }
+
+        using var weights = files.OpenWeights();
+        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights);
+    }
+
+    private static string NameOf(WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => "int8",
+        WeightFormat.Int4 => "int4",
+        _ => "bf16",
+    };
 
     private static WeightFormat FormatOf(string quantization) => quantization switch
     {

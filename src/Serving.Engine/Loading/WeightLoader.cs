@@ -57,9 +57,11 @@ public sealed class WeightLoader
     /// <summary>Loads every weight of a program from open files.</summary>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, of the wrong shape or type, or not finite; the message names it.</exception>
     internal static void Load(IComputeBackend backend, ModelProgram program, IWeightFiles files, IProgress<LoadProgress>? progress = null) =>
-        Load(backend, program, Matched(program, files), progress);
+        Load(backend, program, Match(program, files), progress);
 
-    private static Func<WeightPart, RowSource> Matched(ModelProgram program, IWeightFiles files)
+    /// <summary>Where the rows of every part of a program are read from.</summary>
+    /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
+    internal static Func<WeightPart, RowSource> Match(ModelProgram program, IWeightFiles files)
     {
         try
         {

@@ -57,6 +57,9 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Int4, "avx2")]
     [InlineData(WeightFormat.Int4, "avx-vnni")]
     [InlineData(WeightFormat.Int4, "avx512-vnni")]
+    [InlineData(WeightFormat.Mxfp4, "avx2")]
+    [InlineData(WeightFormat.Mxfp4, "avx-vnni")]
+    [InlineData(WeightFormat.Mxfp4, "avx512-vnni")]
     public void Execute_MatricesOfIntegers_SameBitsWhateverMultiplies(WeightFormat format, string integers)
     {
         foreach (var experts in new[] { 0, 4 })
@@ -75,11 +78,27 @@ public sealed class CpuEqualityTests
     [Theory]
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Int4)]
+    [InlineData(WeightFormat.Mxfp4)]
     public void LoadIntegers_OfThoseMadeHere_SameBitsAsLoadWeight(WeightFormat format)
     {
         Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), format: format), CpuScenario.Run(CpuFactory.Of("avx2"), format: format, integers: (_, _) => { }));
         var managed = new BackendFactory("managed", false, program => new ManagedBackend(program, new ManagedBackendOptions()));
         Assert.Equal(CpuScenario.Run(managed, format: format), CpuScenario.Run(managed, format: format, integers: (_, _) => { }));
+    }
+
+    /// <summary>MXFP4's numbers give the same bits in four bits and in eight: few rows and many, experts, the embedding.</summary>
+    [Theory]
+    [InlineData("avx2")]
+    [InlineData("avx-vnni")]
+    [InlineData("avx512-vnni")]
+    [InlineData("managed")]
+    public void Execute_Mxfp4_SameBitsAsItsNumbersInEightBits(string integers)
+    {
+        var factory = FactoryOf(integers);
+        foreach (var experts in new[] { 0, 4 })
+        {
+            Assert.Equal(CpuScenario.RunOnMxfp4(factory, WeightFormat.Int8, experts), CpuScenario.RunOnMxfp4(factory, WeightFormat.Mxfp4, experts));
+        }
     }
 
     /// <summary>−128, which is never made here and which checkpoints have, is twice −64 at half the scale, whatever multiplies.</summary>
@@ -90,9 +109,7 @@ public sealed class CpuEqualityTests
     [InlineData("managed")]
     public void LoadIntegers_SmallestOfEightBits_SameBitsAsHalfOfItAtTwiceTheScale(string integers)
     {
-        var factory = integers == "managed"
-            ? new BackendFactory("managed", false, program => new ManagedBackend(program, new ManagedBackendOptions()))
-            : CpuFactory.Of("avx2", integers: integers);
+        var factory = FactoryOf(integers);
         Assert.Equal(
             CpuScenario.Run(factory, format: WeightFormat.Int8, integers: Halve),
             CpuScenario.Run(factory, format: WeightFormat.Int8, integers: (values, scales) =>
@@ -109,6 +126,10 @@ public sealed class CpuEqualityTests
                 }
             }));
     }
+
+    private static BackendFactory FactoryOf(string integers) => integers == "managed"
+        ? new BackendFactory("managed", false, program => new ManagedBackend(program, new ManagedBackendOptions()))
+        : CpuFactory.Of("avx2", integers: integers);
 
     /// <summary>Every fifth integer −64, the others half of what they were.</summary>
     private static void Halve(sbyte[] values, ushort[] scales)

@@ -120,6 +120,7 @@ public sealed class CpuLifetimeTests
     [Theory]
     [InlineData(WeightFormat.Int8, 8.5)]
     [InlineData(WeightFormat.Int4, 4.5)]
+    [InlineData(WeightFormat.Mxfp4, 4.5)]
     public void PackedBytes_OfIntegers_AreThoseOfTheFormat(WeightFormat format, double bits)
     {
         var program = TestProgram.Create(new TestShape { Hidden = 256, Intermediate = 512, HeadSize = 64, Format = format }).Program;

@@ -20,9 +20,21 @@ internal static class CpuScenario
     /// <param name="experts">Experts of every layer; 0 for none.</param>
     /// <param name="integers">Changes their integers and scales, which are then handed over as such.</param>
     public static List<uint> Run(
-        BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null)
+        BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null) =>
+        Run(factory, TestProgram.Create(ShapeOf(format, experts)) with { Integers = integers }, poison);
+
+    /// <summary>The same where all matrices of integers, the embedding too, are of one format and hold MXFP4's numbers.</summary>
+    public static List<uint> RunOnMxfp4(BackendFactory factory, WeightFormat format, int experts)
     {
-        var test = TestProgram.Create(Shape with { Format = format, Experts = experts, AdaptsExperts = experts > 0 }) with { Integers = integers };
+        var test = TestProgram.Create(ShapeOf(format, experts)) with { Integers = (_, _) => { }, Numbers = WeightFormat.Mxfp4 };
+        var weights = test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? weight : weight with { Format = format });
+        return Run(factory, test with { Program = test.Program with { Weights = [.. weights] } }, poison: false);
+    }
+
+    private static TestShape ShapeOf(WeightFormat format, int experts) => Shape with { Format = format, Experts = experts, AdaptsExperts = experts > 0 };
+
+    private static List<uint> Run(BackendFactory factory, TestProgram test, bool poison)
+    {
         using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
         if (poison)
         {

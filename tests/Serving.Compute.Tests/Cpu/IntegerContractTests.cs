@@ -24,6 +24,26 @@ public sealed class Avx2Int8InvarianceTests : InvarianceContract
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
 }
 
+/// <summary>The contract over matrices of MXFP4, held by the native backend with avx2.</summary>
+public sealed class Avx2Mxfp4Tests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Mxfp4 };
+}
+
+/// <summary>The invariance contract over matrices of MXFP4, held by the native backend with avx2.</summary>
+public sealed class Avx2Mxfp4InvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Mxfp4 };
+}
+
 /// <summary>The contract over matrices of 8 bits, held by the native backend with avx512.</summary>
 public sealed class Avx512Int8Tests : BackendContract
 {

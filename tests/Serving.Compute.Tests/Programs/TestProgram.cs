@@ -20,6 +20,9 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
     /// </summary>
     public Action<sbyte[], ushort[]>? Integers { get; init; }
 
+    /// <summary>The format whose numbers the integers are; null for their own.</summary>
+    public WeightFormat? Numbers { get; init; }
+
     /// <summary>A program of a shape, the same for the same seed.</summary>
     public static TestProgram Create(TestShape shape, int seed = 1)
     {
@@ -55,7 +58,7 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
         for (var row = 0; row < values.Length / weight.Columns; row++)
         {
             var (integers, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);
-            BlockQuantizer.Quantize(weight.Format, values.Slice(row * weight.Columns, weight.Columns), integers, scales);
+            BlockQuantizer.Quantize(Numbers ?? weight.Format, values.Slice(row * weight.Columns, weight.Columns), integers, scales);
             Integers(integers, scales);
             backend.LoadIntegers(weight.Index, firstRow + row, integers, scales);
         }

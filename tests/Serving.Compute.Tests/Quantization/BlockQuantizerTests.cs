@@ -54,10 +54,36 @@ public sealed class BlockQuantizerTests
         Assert.True(ours < 0.9 * plain, $"squared errors: {ours}, of the plain rule {plain}");
     }
 
+    /// <summary>Of MXFP4: scales that are powers of two, and of every element the nearest number that there is, of two as near ones the even code's.</summary>
+    [Fact]
+    public void Quantize_Mxfp4_TakesTheNearestNumber()
+    {
+        sbyte[] numbers = [0, 1, 2, 3, 4, 6, 8, 12];
+        for (var seed = 0; seed < 50; seed++)
+        {
+            var row = TestProgram.Normal(new Random(seed), 32, Math.Pow(2, seed - 25));
+            for (var k = 0; k < 14; k++)
+            {
+                row[k] = BFloat16Bits.FromSingle((k % 2 == 0 ? k : -k) + 0.5f);
+            }
+
+            var (values, scales) = Quantize(WeightFormat.Mxfp4, row);
+            var elements = Array.ConvertAll(row, BFloat16Bits.ToSingle);
+            Assert.Equal(MathF.ScaleB(1, MathF.ILogB(elements.Max(Math.Abs)) - 3), scales[0]);
+            for (var k = 0; k < 32; k++)
+            {
+                var x = Math.Abs(elements[k]) / (double)scales[0];
+                var code = Enumerable.Range(0, 8).OrderBy(code => Math.Abs(numbers[code] - x)).ThenBy(code => code % 2).First();
+                Assert.Equal(elements[k] < 0 ? -numbers[code] : numbers[code], values[k]);
+            }
+        }
+    }
+
     /// <summary>Nothing, numbers too small to divide, and one number alone.</summary>
     [Theory]
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Int4)]
+    [InlineData(WeightFormat.Mxfp4)]
     public void Quantize_ExtremeGroups_StayFinite(WeightFormat format)
     {
         foreach (var value in new[] { 0f, -0f, 1e-40f, 1e-38f, -3e38f, 3.3e38f })

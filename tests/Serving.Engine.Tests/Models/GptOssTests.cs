@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Serving.Compute.Cpu;
 using Serving.Compute.Programs;
 using Serving.Engine.Loading;
 using Serving.Engine.Loading.Quantized;
@@ -48,15 +49,52 @@ public sealed class GptOssTests
         var program = ModelRegistry.Build("tiny", ModelFolder.Open(plain.Path).Config, 64);
         var (fromPlain, fromQuantized) = (Load(program, plain.Path), Load(program, quantized.Path));
         Assert.Equal(fromPlain.Values, fromQuantized.Values);
-        var kept = Load(ProgramQuantization.Apply(program, WeightFormat.Int8), quantized.Path);
-        var experts = program.Weights.Where(weight => weight.Experts > 1 && weight.Kind == WeightKind.Matrix).ToList();
+        var experts = program.Weights.Where(weight => weight.Experts > 1 && weight.Kind == WeightKind.Matrix).Select(weight => weight.Index).ToHashSet();
         Assert.Equal(2 * TinyModel.Layers, experts.Count);
-        foreach (var weight in experts)
+        foreach (var (format, stored) in new[] { (WeightFormat.Int8, false), (WeightFormat.Int8, true), (WeightFormat.Int4, true) })
         {
-            for (var i = 0; i < weight.Rows * weight.Columns; i++)
+            var asked = ProgramQuantization.Apply(program, format);
+            var target = stored ? Keep(asked, quantized.Path) : asked;
+            Assert.All(target.Weights.Zip(asked.Weights), pair => Assert.Equal(stored && experts.Contains(pair.First.Index) ? WeightFormat.Mxfp4 : pair.Second.Format, pair.First.Format));
+            var kept = Load(target, quantized.Path);
+            foreach (var weight in target.Weights.Where(weight => experts.Contains(weight.Index)))
             {
-                Assert.Equal(Compute.Numerics.BFloat16Bits.ToSingle(fromPlain.Values[weight.Index][i]), kept.Integers[(weight.Index, i / weight.Columns, i % weight.Columns)]);
+                for (var i = 0; i < weight.Rows * weight.Columns; i++)
+                {
+                    Assert.Equal(Compute.Numerics.BFloat16Bits.ToSingle(fromPlain.Values[weight.Index][i]), kept.Integers[(weight.Index, i / weight.Columns, i % weight.Columns)]);
+                }
             }
+        }
+
+        // Of a checkpoint that has none in MXFP4, none is kept.
+        Assert.DoesNotContain(Keep(ProgramQuantization.Apply(program, WeightFormat.Int8), plain.Path).Weights, weight => weight.Format == WeightFormat.Mxfp4);
+    }
+
+    /// <summary>Experts in four bits give the bits that their numbers give in eight: many rows at once, and one by one.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("avx2")]
+    public void Run_Mxfp4ThatIsKept_GivesTheLogitsOfEightBits(string? isa)
+    {
+        Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
+        using var folder = new TemporaryFolder();
+        WriteMxfp4(Make(64), folder.Path);
+        AssertSameLogits(folder.Path, isa, hasOthers: true);
+    }
+
+    /// <summary>Those of int8 with experts as they are and as eight bits; and of int4 where nothing else is rounded, others where something is.</summary>
+    internal static void AssertSameLogits(string path, string? isa, bool hasOthers)
+    {
+        using var kept = new ModelRunner(path, 48, exact: false, WeightFormat.Int8, keepsMxfp4: true, isa: isa);
+        using var eight = new ModelRunner(path, 48, exact: false, WeightFormat.Int8, isa: isa);
+        using var four = new ModelRunner(path, 48, exact: false, WeightFormat.Int4, keepsMxfp4: true, isa: isa);
+        for (var at = 0; at < Tokens.Length; at += at == 0 ? 36 : 1)
+        {
+            var tokens = Tokens.AsSpan(at, at == 0 ? 36 : 1);
+            Assert.Equal(eight.Append(tokens), kept.Append(tokens));
+            four.Append(tokens);
+            Assert.Equal(eight.Logits(tokens.Length - 1).ToArray(), kept.Logits(tokens.Length - 1).ToArray());
+            Assert.Equal(!hasOthers, eight.Logits(tokens.Length - 1).SequenceEqual(four.Logits(tokens.Length - 1)));
         }
     }
 
@@ -200,6 +238,12 @@ public sealed class GptOssTests
         WeightLoader.Load(backend, program, checkpoint, WeightSchemes.Of(ModelFolder.Open(path)));
         Assert.True(backend.IsComplete);
         return backend;
+    }
+
+    private static ModelProgram Keep(ModelProgram program, string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        return StoredFormats.Keep(program, checkpoint, WeightSchemes.Of(ModelFolder.Open(path)));
     }
 
     private static void AssertIsPublished(TinyModel model, string folder)

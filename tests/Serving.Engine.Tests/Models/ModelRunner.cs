@@ -1,5 +1,6 @@
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
+using Serving.Compute.Cpu;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
@@ -10,22 +11,25 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Tests.Models;
 
-/// <summary>Runs one sequence of a model folder, or of a GGUF file, on the managed backend, a step per call, keeping the logits.</summary>
+/// <summary>Runs one sequence of a model folder, or of a GGUF file, a step per call, keeping the logits: on the managed backend, or on the native one with an instruction set.</summary>
 internal sealed class ModelRunner : IDisposable
 {
-    private readonly ManagedBackend _backend;
+    private readonly IComputeBackend _backend;
     private readonly StepInputs _inputs = new();
     private readonly StepOutputs _outputs;
     private readonly ModelProgram _program;
     private readonly int _slot;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsMxfp4 = false, string? isa = null)
     {
         var (config, files) = Open(folder);
         using var weights = files;
         _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
-        _backend = new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact });
+        _program = keepsMxfp4 ? StoredFormats.Keep(_program, weights) : _program;
+        _backend = isa is null
+            ? new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact })
+            : new CpuBackend(_program, new CpuBackendOptions { Threads = 1, InstructionSet = isa });
         WeightLoader.Load(_backend, _program, weights);
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
@@ -34,7 +38,7 @@ internal sealed class ModelRunner : IDisposable
         _slot = adapter is null ? -1 : 0;
         if (adapter is not null)
         {
-            using var prepared = _backend.PrepareAdapter(adapter);
+            using var prepared = _backend.PrepareAdapter(adapter)!;
             _backend.PackAdapter(0, prepared, [.. Enumerable.Range(pages, layout.PageCount)]);
         }
 

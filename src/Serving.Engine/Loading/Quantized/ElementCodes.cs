@@ -30,7 +30,7 @@ internal sealed class ElementCodes
     /// <summary>
     /// Twice FP4 E2M1 as the OCP's "Microscaling Formats (MX) Specification" has it (sign, two bits of exponent with bias 1, one of mantissa): whole numbers that way.
     /// </summary>
-    public static ElementCodes DoubledFloat4 { get; } = new(4, WeightFormat.Int8, OfDoubledFloat4);
+    public static ElementCodes DoubledFloat4 { get; } = new(4, WeightFormat.Mxfp4, OfDoubledFloat4);
 
     /// <summary>The format with the fewest bits that holds what every code stands for; BFloat16 where that is no whole number.</summary>
     public WeightFormat IntegerFormat { get; }

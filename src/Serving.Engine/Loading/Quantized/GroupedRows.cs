@@ -30,14 +30,14 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
     /// <summary>The group of each column where columns are not in order; null where they are.</summary>
     public int[]? GroupOfColumn { get; init; }
 
-    /// <summary>The format with the fewest bits that holds every difference: Int4, Int8, or BFloat16 where none does.</summary>
+    /// <summary>The format with the fewest bits that holds every difference: Int4, Mxfp4, Int8, or BFloat16 where none does.</summary>
     protected abstract WeightFormat IntegerFormat { get; }
 
     /// <inheritdoc/>
     public sealed override bool Holds(WeightFormat format)
     {
         var isWhole = GroupOfColumn is null && (groups == 1 || groupSize % BlockQuantizer.GroupSize == 0);
-        return isWhole && format != WeightFormat.BFloat16 && IntegerFormat is var own && (own == format || (own == WeightFormat.Int4 && format == WeightFormat.Int8));
+        return isWhole && format != WeightFormat.BFloat16 && IntegerFormat is var own && (own == format || (own != WeightFormat.BFloat16 && format == WeightFormat.Int8));
     }
 
     /// <inheritdoc/>

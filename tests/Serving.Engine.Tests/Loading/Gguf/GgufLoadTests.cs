@@ -54,6 +54,8 @@ public class GgufLoadTests(ITestOutputHelper output)
     [InlineData("Q4_1", WeightFormat.Int8, false)]
     [InlineData("MXFP4", WeightFormat.Int8, true)]
     [InlineData("MXFP4", WeightFormat.Int4, false)]
+    [InlineData("MXFP4", WeightFormat.Mxfp4, true)]
+    [InlineData("Q4_0", WeightFormat.Mxfp4, false)]
     public void Load_IntegersThatFit_AreKeptWithTheirScalesInBf16(string type, WeightFormat format, bool fits)
     {
         using var folder = new TemporaryFolder();

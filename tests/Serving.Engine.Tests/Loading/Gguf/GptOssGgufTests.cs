@@ -48,6 +48,19 @@ public sealed class GptOssGgufTests
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
     }
 
+    /// <summary>Gate and up are tensors of their own in files; both in MXFP4, they stay in it, and give the bits that they give in eight.</summary>
+    [Fact]
+    public void Run_Mxfp4ThatIsKept_GivesTheLogitsOfEightBits()
+    {
+        using var folder = new TemporaryFolder();
+        var path = Write(folder, Make(hasAttentionBias: true), "MXFP4");
+        using var files = GgufWeights.Open(path);
+        var program = StoredFormats.Keep(ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 48), WeightFormat.Int4), files);
+        Assert.All(program.Weights.Where(weight => weight.Experts > 1 && weight.Kind == WeightKind.Matrix), weight => Assert.Equal(WeightFormat.Mxfp4, weight.Format));
+        Assert.All(program.Weights.Where(weight => weight.Kind == WeightKind.Embedding), weight => Assert.Equal(WeightFormat.Int8, weight.Format));
+        GptOssTests.AssertSameLogits(path, isa: null, hasOthers: false);
+    }
+
     /// <summary>A file that does not stretch positions is not stretched by the family's usual factor.</summary>
     [Fact]
     public void Open_WithoutScalingOfPositions_HasNone()

@@ -37,6 +37,8 @@ public class IntegerLoadTests(ITestOutputHelper output)
         { "bitsandbytes nf4 plain 64", WeightFormat.Int4, false },
         { "MXFP4 blocks of 32", WeightFormat.Int8, true },
         { "MXFP4 blocks of 32", WeightFormat.Int4, false },
+        { "MXFP4 blocks of 32", WeightFormat.Mxfp4, true },
+        { "compressed-tensors int4 groups of 32 BF16", WeightFormat.Mxfp4, false },
         { "FP8 qwen F32", WeightFormat.Int8, false },
         { "compressed-tensors FP8 channel BF16", WeightFormat.Int8, false },
     };

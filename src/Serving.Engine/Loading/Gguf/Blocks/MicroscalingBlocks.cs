@@ -13,7 +13,7 @@ internal sealed class MicroscalingBlocks() : BlockFormat(32, 17, 32)
     private static readonly sbyte[] Values = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
     /// <inheritdoc/>
-    public override WeightFormat IntegerFormat => WeightFormat.Int8;
+    public override WeightFormat IntegerFormat => WeightFormat.Mxfp4;
 
     /// <inheritdoc/>
     public override void Decode(ReadOnlySpan<byte> block, Span<float> codes, Span<float> scales, Span<float> minimums)
