@@ -72,7 +72,7 @@ static void layout_of_program(Numbers& numbers) {
     SIZE(srv_op);
     FIELD(srv_op, kind); FIELD(srv_op, input); FIELD(srv_op, output); FIELD(srv_op, weight); FIELD(srv_op, bias); FIELD(srv_op, query_norm);
     FIELD(srv_op, key_norm); FIELD(srv_op, mode); FIELD(srv_op, layer); FIELD(srv_op, first_slice); FIELD(srv_op, slice_count); FIELD(srv_op, epsilon);
-    FIELD(srv_op, scale); FIELD(srv_op, cap); FIELD(srv_op, window); FIELD(srv_op, table);
+    FIELD(srv_op, scale); FIELD(srv_op, cap); FIELD(srv_op, window); FIELD(srv_op, table); FIELD(srv_op, first_column); FIELD(srv_op, factor);
     SIZE(srv_buffer);
     FIELD(srv_buffer, columns); FIELD(srv_buffer, element); FIELD(srv_buffer, rows);
     SIZE(srv_weight);

@@ -58,13 +58,30 @@ const T* copy_table(Carver& carver, const T* from, int64_t count) {
 
 bool indexes(int index, int count) { return index >= 0 && index < count; }
 
+// A norm of columns has them in its input and output, both of fp32; one without a weight is of the whole row, and rounds.
+bool norm_is_valid(const srv_program& program, const srv_op& op) {
+    const srv_buffer& input = program.buffers[op.input];
+    const srv_buffer& output = program.buffers[op.output];
+    if (op.mode != 1) {
+        return op.first_column == 0 && input.columns == output.columns && (op.weight >= 0 ? program.weights[op.weight].columns == input.columns : op.mode == 0);
+    }
+
+    const int64_t end = op.weight < 0 ? 0 : int64_t{op.first_column} + program.weights[op.weight].columns;
+    return op.weight >= 0 && op.first_column >= 0 && end <= input.columns && end <= output.columns && output.element == 0;
+}
+
+bool factor_is_valid(const srv_program& program, const srv_op& op) {
+    return op.factor < 0 || (indexes(op.factor, program.buffer_count) && program.buffers[op.factor].element == 0 && program.buffers[op.factor].rows == program.buffers[op.output].rows);
+}
+
 bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool reads = op.kind == SRV_OP_EMBED || indexes(op.input, program.buffer_count);
     const bool writes = op.kind == SRV_OP_SAMPLE || op.kind == SRV_OP_ROUTE || indexes(op.output, program.buffer_count);
-    const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_RMS_NORM || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
+    const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
     const bool sinks = op.kind != SRV_OP_ATTENTION || op.weight < 0 || (optional(op.weight) && program.weights[op.weight].kind == 2 && program.weights[op.weight].columns == program.head_count);
     return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_COMBINE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
+        && (op.kind != SRV_OP_GATE_MUL || factor_is_valid(program, op)) && (op.kind != SRV_OP_RMS_NORM || (optional(op.weight) && norm_is_valid(program, op)))
         && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
 }

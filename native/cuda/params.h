@@ -159,16 +159,16 @@ typedef struct srv_embed_params {
     float scale;
 } srv_embed_params;
 
-/* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * (offset + weight)); added unrounded to output where accumulate is 1.
-   256 threads, 64 bytes of shared memory, a block per row. */
+/* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * (offset + weight)); unrounded where mode is 1, added unrounded to output where it is 2;
+   without a weight the input, rounded. 256 threads, 64 bytes of shared memory, a block per row. */
 typedef struct srv_rms_norm_params {
     srv_address input;     /* float [rows, input_stride] */
-    srv_address weight;    /* bf16 [columns] */
-    srv_address output;    /* bf16 (float where accumulate is 1) [rows, output_stride] */
+    srv_address weight;    /* bf16 [columns], or 0 */
+    srv_address output;    /* bf16 (float where mode is not 0) [rows, output_stride] */
     srv_address row_count; /* int */
     int columns, input_stride, output_stride;
     float epsilon, offset;
-    int accumulate;
+    int mode;
 } srv_rms_norm_params;
 
 /* srv_cap: values = cap * tanh(values / cap), in place. 256 threads, no shared memory, a block per row and 1,024 columns. */
@@ -180,16 +180,16 @@ typedef struct srv_cap_params {
     int reserved;
 } srv_cap_params;
 
-/* srv_silu_mul: output = round(activation(gate) * up), input being [gate | up] of columns each.
+/* srv_silu_mul: output = round(activation(gate) * up * sigmoid(factor)), input being [gate | up] of columns each; without a factor that is left out.
    256 threads, no shared memory, a block per row and 2,048 columns. */
 typedef struct srv_silu_mul_params {
     srv_address input;     /* bf16 [rows, input_stride] */
     srv_address output;    /* bf16 [rows, output_stride] */
+    srv_address factor;    /* float [rows, factor_stride], the first column of each; or 0 */
     srv_address row_count; /* int */
-    int columns, input_stride, output_stride;
+    int columns, input_stride, output_stride, factor_stride;
     int activation;        /* SRV_GATE_... */
     float limit;           /* of SRV_GATE_SWIGLU_OAI */
-    int reserved;
 } srv_silu_mul_params;
 
 /* srv_sum_planes: output[row] = the sum of the planes' rows, planes ascending; added to what the output holds where accumulate is 1. Rows are read and written up to

@@ -84,11 +84,11 @@ typedef struct srv_op {
     int32_t kind;
     int32_t input;
     int32_t output;
-    int32_t weight;      /* of attention: a vector of sinks, a logit per query head, or -1 */
+    int32_t weight;      /* of attention: a vector of sinks, a logit per query head, or -1; of RMSNorm -1 norms nothing: the input, rounded */
     int32_t bias;        /* weight index or -1 */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; route: 1 if the choices' weights add up to 1 */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 1 keep in columns of the output, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; route: 1 if the choices' weights add up to 1 */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
@@ -97,6 +97,8 @@ typedef struct srv_op {
     float cap;           /* bound of scores or logits, cap * tanh(x / cap), 0 for none; of a gate of mode 2: its limit */
     int32_t window;      /* ordinals that a row attends to, its own the last; 0 for all */
     int32_t table;       /* rotary table */
+    int32_t first_column; /* RMSNorm of mode 1: the first of as many columns as the weight has */
+    int32_t factor;      /* of a gate: a buffer of one fp32 column, by whose logistic function a row is multiplied, or -1 */
 } srv_op;
 
 typedef struct srv_buffer {

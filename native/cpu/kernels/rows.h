@@ -79,16 +79,49 @@ SRV_INLINE void add_norm(const float* x, Vector scale, const float* weight, floa
     }
 }
 
-static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worker) {
+// output = x, rounded: what stands in a norm's place where a model has none.
+static void round_rows(const Engine& engine, const srv_op& op, int rows, int worker) {
     const Buffer& input = engine.buffers[op.input];
     const Buffer& output = engine.buffers[op.output];
-    const float* weight = vector_weight(engine, op.weight);
-    const int columns = input.columns;
     const Share share = share_of(engine, rows, worker);
     for (int row = share.first; row < share.end; row++) {
         const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride;
-        const int64_t at = static_cast<int64_t>(row) * output.stride;
+        Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
+        for (int k = 0; k < input.columns; k += kLanes) {
+            const int count = input.columns - k < kLanes ? input.columns - k : kLanes;
+            store_rounded_first(y + k, load_first(x + k, count), count);
+        }
+    }
+}
+
+// Columns of a row as one, unrounded, their neighbours left alone; x and y may be the same.
+SRV_INLINE void norm_columns(const float* x, Vector scale, const float* weight, float* y, int columns) {
+    for (int k = 0; k < columns; k += kLanes) {
+        const int count = columns - k < kLanes ? columns - k : kLanes;
+        store_first(y + k, mul(mul(load_first(x + k, count), scale), load_first(weight + k, count)), count);
+    }
+}
+
+static void rms_norm(const Engine& engine, const srv_op& op, int rows, int worker) {
+    if (op.weight < 0) {
+        round_rows(engine, op, rows, worker);
+        return;
+    }
+
+    const Buffer& input = engine.buffers[op.input];
+    const Buffer& output = engine.buffers[op.output];
+    const float* weight = vector_weight(engine, op.weight);
+    const int columns = op.mode == 1 ? engine.weight_table[op.weight].columns : input.columns;
+    const Share share = share_of(engine, rows, worker);
+    for (int row = share.first; row < share.end; row++) {
+        const float* x = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(row) * input.stride + op.first_column;
+        const int64_t at = static_cast<int64_t>(row) * output.stride + op.first_column;
         const Vector scale = splat(1.0f / square_root(mean_square(x, columns) + op.epsilon));
+        if (op.mode == 1) {
+            norm_columns(x, scale, weight, reinterpret_cast<float*>(output.data) + at, columns);
+            continue;
+        }
+
         if (op.mode == 2) {
             add_norm(x, scale, weight, reinterpret_cast<float*>(output.data) + at, columns);
             continue;
@@ -131,6 +164,18 @@ struct Gelu {
     }
 };
 
+// What a gate's product is multiplied by: the logistic function of the row's factor, or 1.
+SRV_INLINE Vector factor_of(const Engine& engine, const srv_op& op, int row) {
+    const Vector one = splat(1.0f);
+    if (op.factor < 0) {
+        return one;
+    }
+
+    const Buffer& factors = engine.buffers[op.factor];
+    const float factor = reinterpret_cast<const float*>(factors.data)[static_cast<int64_t>(row) * factors.stride];
+    return div(one, add(one, exponential(splat(-factor))));
+}
+
 // Rows and columns both: units of 256 columns, so that one row keeps several workers busy.
 template <class Gate>
 static void gate_mul(const Engine& engine, const srv_op& op, int rows, int worker) {
@@ -146,15 +191,16 @@ static void gate_mul(const Engine& engine, const srv_op& op, int rows, int worke
         const int end = first + kChunk < columns ? first + kChunk : columns;
         const Activation* gate = reinterpret_cast<const Activation*>(input.data) + static_cast<int64_t>(row) * input.stride;
         const Activation* up = gate + columns;
+        const Vector factor = factor_of(engine, op, row);
         Activation* y = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride;
         int k = first;
         for (; k + kLanes <= end; k += kLanes) {
-            store_rounded(y + k, Gate::times(load_activation(gate + k), load_activation(up + k), op.cap));
+            store_rounded(y + k, mul(Gate::times(load_activation(gate + k), load_activation(up + k), op.cap), factor));
         }
 
         if (k < end) {
             // The row's padding makes whole vectors readable; only the row's own columns are written.
-            store_rounded_first(y + k, Gate::times(load_activation(gate + k), load_activation(up + k), op.cap), end - k);
+            store_rounded_first(y + k, mul(Gate::times(load_activation(gate + k), load_activation(up + k), op.cap), factor), end - k);
         }
     }
 }

@@ -6,9 +6,6 @@ namespace Serving.Compute.Cpu;
 /// <summary>Writes a program's lists as the arrays that the library reads once, at creation.</summary>
 internal static class NativeProgramWriter
 {
-    /// <summary>A norm that adds to its output, as a Linear that does.</summary>
-    private const int Accumulates = (int)LinearOutput.Accumulate;
-
     /// <summary>The operations, one srv_op each.</summary>
     public static NativeOp[] Ops(ModelProgram program) => [.. program.Ops.Select(Convert)];
 
@@ -37,7 +34,7 @@ internal static class NativeProgramWriter
     private static NativeOp Convert(ProgramOp op) => op switch
     {
         EmbedOp e => Op(NativeOpKind.Embed, -1, e.Output, e.Weight) with { Scale = e.Scale },
-        RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight) with { Epsilon = n.Epsilon, Mode = n.Accumulate ? Accumulates : 0 },
+        RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight ?? -1) with { Epsilon = n.Epsilon, Mode = (int)ModeOf(n), FirstColumn = n.FirstColumn ?? 0 },
         LinearOp l => Op(NativeOpKind.Linear, l.Input, l.Output, l.Weight) with
         {
             Bias = l.Bias ?? -1,
@@ -54,7 +51,7 @@ internal static class NativeProgramWriter
             Table = r.Table,
         },
         PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, a.Sinks ?? -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
-        GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit },
+        GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit, Factor = m.Factor ?? -1 },
         RouteOp r => Op(NativeOpKind.Route, r.Input, -1, -1) with { Mode = r.Renormalize ? 1 : 0 },
         DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
         CombineOp { Accumulate: true } c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
@@ -64,6 +61,9 @@ internal static class NativeProgramWriter
         _ => throw new ArgumentException($"The CPU backend has no kernel for {op.GetType().Name}.", nameof(op)),
     };
 
+    /// <summary>What a norm does with its result, in a Linear's words.</summary>
+    private static LinearOutput ModeOf(RmsNormOp op) => op.FirstColumn is not null ? LinearOutput.Keep : op.Accumulate ? LinearOutput.Accumulate : LinearOutput.Round;
+
     private static NativeOp Op(NativeOpKind kind, int input, int output, int weight) =>
-        new() { Kind = kind, Input = input, Output = output, Weight = weight, Bias = -1, QueryNorm = -1, KeyNorm = -1 };
+        new() { Kind = kind, Input = input, Output = output, Weight = weight, Bias = -1, QueryNorm = -1, KeyNorm = -1, Factor = -1 };
 }

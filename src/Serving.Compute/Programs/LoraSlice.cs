@@ -1,6 +1,6 @@
 namespace Serving.Compute.Programs;
 
-/// <summary>The linear projections of a layer that an adapter may change: seven, and of a mixture of experts what chooses them.</summary>
+/// <summary>The linear projections of a layer that an adapter may change: seven, and of a mixture of experts what chooses them and what all tokens go through.</summary>
 public enum Projection
 {
     /// <summary>self_attn.q_proj.</summary>
@@ -26,6 +26,18 @@ public enum Projection
 
     /// <summary>mlp.gate: the logits by which experts are chosen.</summary>
     Router,
+
+    /// <summary>mlp.shared_expert.gate_proj: of an MLP that every token goes through beside its experts.</summary>
+    SharedGate,
+
+    /// <summary>mlp.shared_expert.up_proj.</summary>
+    SharedUp,
+
+    /// <summary>mlp.shared_expert.down_proj.</summary>
+    SharedDown,
+
+    /// <summary>mlp.shared_expert_gate: what such an MLP is multiplied by.</summary>
+    SharedFactor,
 }
 
 /// <summary>The part of a Linear's output that one projection's LoRA adds to; all slices of a Linear read that Linear's input.</summary>

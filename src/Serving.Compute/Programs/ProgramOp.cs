@@ -39,11 +39,17 @@ public abstract record ProgramOp;
 /// <summary>output[row] (fp32) = weight[token of row] · <paramref name="Scale"/>, unrounded.</summary>
 public sealed record EmbedOp(int Output, int Weight, float Scale = 1) : ProgramOp;
 
-/// <summary>
-/// output (bf16) = x · rsqrt(mean(x²) + epsilon) · weight, in fp32, rounded once. Input fp32. With <paramref name="Accumulate"/> it is added unrounded to output, fp32:
-/// the residual stream of models that norm what attention and MLP give back.
-/// </summary>
-public sealed record RmsNormOp(int Input, int Output, int Weight, float Epsilon, bool Accumulate = false) : ProgramOp;
+/// <summary>output (bf16) = x · rsqrt(mean(x²) + epsilon) · weight, in fp32, rounded once. Input fp32.</summary>
+/// <param name="Input">What is normed.</param>
+/// <param name="Output">Where it goes.</param>
+/// <param name="Weight">The norm's weight; null norms nothing: output is the input, rounded (a layer of OLMo 2, whose norms all stand behind attention and MLP).</param>
+/// <param name="Epsilon">Added to the mean.</param>
+/// <param name="Accumulate">Added unrounded to output, fp32: the residual stream of models that norm what attention and MLP give back.</param>
+/// <param name="FirstColumn">
+/// Norms as many columns as the weight has from this one on, unrounded, to the same columns of output, fp32, which may be the input itself; what lies beside them stays. q or k whose heads
+/// are normed together (OLMo 2). Null for the whole row.
+/// </param>
+public sealed record RmsNormOp(int Input, int Output, int? Weight, float Epsilon, bool Accumulate = false, int? FirstColumn = null) : ProgramOp;
 
 /// <summary>
 /// output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>. Of rows per choice every one meets its
@@ -82,7 +88,11 @@ public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Sc
 /// <param name="Output">Their product.</param>
 /// <param name="Activation">What the gate goes through.</param>
 /// <param name="Limit">The bound of <see cref="GateActivation.SwigluOai"/>, which alone has one; infinite for none.</param>
-public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu, float Limit = float.PositiveInfinity) : ProgramOp;
+/// <param name="Factor">
+/// A buffer of one column, fp32: the product is multiplied by its logistic function before it is rounded (Qwen2 MoE multiplies what a shared expert gives back: down of a product times a
+/// number is that number times down of it). Null for none.
+/// </param>
+public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu, float Limit = float.PositiveInfinity, int? Factor = null) : ProgramOp;
 
 /// <summary>
 /// Chooses the experts of every row by input, fp32 [rows, experts]: those with the largest logits, as many as <see cref="MixtureShape.ChoiceCount"/> says, the lowest expert

@@ -9,7 +9,7 @@ public static class ProgramQuantization
     /// <summary>
     /// The program with its matrices in a format. What ids go through, the embedding and the matrix of the logits, stays at eight bits at least: an error there meets
     /// every token and is averaged away by no layer after it. What chooses experts is left as it is: it is small, and a token that goes to another expert is computed otherwise
-    /// altogether.
+    /// altogether; so is the one row of which a factor is made.
     /// </summary>
     public static ModelProgram Apply(ModelProgram program, WeightFormat format)
     {
@@ -20,16 +20,16 @@ public static class ProgramQuantization
         }
 
         var heads = program.Ops.OfType<LogitsOp>().Select(op => op.Weight).ToHashSet();
-        var routers = RoutersOf(program);
+        var kept = KeptOf(program);
         return program with
         {
-            Weights = [.. program.Weights.Select(weight => routers.Contains(weight.Index) ? weight : weight with { Format = FormatOf(weight, heads.Contains(weight.Index), format) })],
+            Weights = [.. program.Weights.Select(weight => kept.Contains(weight.Index) ? weight : weight with { Format = FormatOf(weight, heads.Contains(weight.Index), format) })],
         };
     }
 
-    private static HashSet<int> RoutersOf(ModelProgram program)
+    private static HashSet<int> KeptOf(ModelProgram program)
     {
-        var logits = program.Ops.OfType<RouteOp>().Select(op => op.Input).ToHashSet();
+        var logits = program.Ops.OfType<RouteOp>().Select(op => op.Input).Concat(program.Ops.OfType<GateMulOp>().Select(op => op.Factor).OfType<int>()).ToHashSet();
         return [.. program.Ops.OfType<LinearOp>().Where(op => logits.Contains(op.Output)).Select(op => op.Weight)];
     }
 

@@ -40,10 +40,11 @@ public abstract class InvarianceContract
         ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
         ["gemma2"] = (TestShape.Gemma2, 75),
         ["gemma3"] = (TestShape.Gemma3, 75),
+        ["olmo"] = (TestShape.Olmo3, 75),
         ["mixture"] = (TestShape.Mixture with { Experts = 7, Choices = 3 }, 75),
         ["gpt-oss"] = (TestShape.GptOss with { Experts = 7, Choices = 3, HeadSize = 64, AdaptsExperts = true }, 75),
         ["long sinks"] = (new TestShape { Layers = 2, Oss = true, Window = 530, HeadSize = 64, Tied = false }, 1090),
-        ["mixture adapters"] = (TestShape.Mixture with { Experts = 7, Choices = 3, AdaptsExperts = true }, 75),
+        ["mixture adapters"] = (TestShape.Mixture with { Experts = 7, Choices = 3, AdaptsExperts = true, Shared = 52 }, 75),
         ["long window"] = (TestShape.Gemma3 with { Layers = 1, Window = 530 }, 1090),
         ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
     };

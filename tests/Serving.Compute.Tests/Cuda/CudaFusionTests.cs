@@ -25,7 +25,7 @@ public sealed class CudaFusionTests : IDisposable
     {
         ["heads of 64"] = new TestShape { HeadSize = 64, KvHeads = 1, Intermediate = 300 },
         ["biases, norms of heads, odd widths"] = new TestShape { HeadSize = 16, Bias = true, HeadNorm = true, Hidden = 72, Intermediate = 150 },
-        ["experts"] = TestShape.Mixture with { HeadSize = 16 },
+        ["experts"] = TestShape.Mixture with { HeadSize = 16, Shared = 52 },
         ["heads that cross blocks"] = new TestShape { HeadSize = 80, Hidden = 80 },
     };
 

@@ -20,6 +20,8 @@ internal sealed class TestProgramBuilder
 
     private int KvWidth => _shape.KvHeads * _shape.HeadSize;
 
+    private bool NormsBehind => _shape.Gemma || _shape.Olmo;
+
     /// <summary>The program of a shape.</summary>
     public static ModelProgram Build(TestShape shape) => new TestProgramBuilder(shape).Build();
 
@@ -34,14 +36,14 @@ internal sealed class TestProgramBuilder
         var gateUp = Buffer("gate_up", 2 * s.Intermediate, BufferElement.BFloat16);
         var activated = Buffer("activated", s.Intermediate, BufferElement.BFloat16);
         var embedding = Weight("embedding", s.Vocabulary, s.Hidden, WeightKind.Embedding);
-        var projected = s.Gemma ? Buffer("projected", s.Hidden, BufferElement.Float32) : residual;
+        var projected = NormsBehind ? Buffer("projected", s.Hidden, BufferElement.Float32) : residual;
         _ops.Add(new EmbedOp(residual, embedding, s.Gemma ? 1.75f : 1));
         for (var layer = 0; layer < s.Layers; layer++)
         {
-            _ops.Add(new RmsNormOp(residual, normed, Vector("input_norm", s.Hidden), TestProgram.Epsilon));
+            _ops.Add(new RmsNormOp(residual, normed, s.Olmo ? null : Vector("input_norm", s.Hidden), TestProgram.Epsilon));
             AddAttention(layer, projected, normed, qkv, queries, attended);
             AddOntoResidual("after_attention_norm", projected, residual);
-            _ops.Add(new RmsNormOp(residual, normed, Vector("post_norm", s.Hidden), TestProgram.Epsilon));
+            _ops.Add(new RmsNormOp(residual, normed, s.Olmo ? null : Vector("post_norm", s.Hidden), TestProgram.Epsilon));
             if (s.Experts > 0)
             {
                 AddMixture(layer, normed, residual);
@@ -50,7 +52,7 @@ internal sealed class TestProgramBuilder
 
             AddLinear(layer, normed, gateUp, "gate_up", null, LinearOutput.Round, (Projection.Gate, s.Intermediate), (Projection.Up, s.Intermediate));
             _ops.Add(new GateMulOp(gateUp, activated, s.Gemma ? GateActivation.GeluTanh : GateActivation.Silu));
-            AddLinear(layer, activated, projected, "down", null, s.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Down, s.Hidden));
+            AddLinear(layer, activated, projected, "down", null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Down, s.Hidden));
             AddOntoResidual("after_mlp_norm", projected, residual);
         }
 
@@ -69,7 +71,7 @@ internal sealed class TestProgramBuilder
     /// <summary>The norm between what a part of the layer gives back and the residual stream, where the shape has one.</summary>
     private void AddOntoResidual(string name, int projected, int residual)
     {
-        if (_shape.Gemma)
+        if (NormsBehind)
         {
             _ops.Add(new RmsNormOp(projected, residual, Vector(name, _shape.Hidden), TestProgram.Epsilon, Accumulate: true));
         }
@@ -104,6 +106,21 @@ internal sealed class TestProgramBuilder
         _ops.Add(s.Oss ? new GateMulOp(gateUp, activated, GateActivation.SwigluOai, 1.5f) : new GateMulOp(gateUp, activated));
         _ops.Add(new LinearOp(activated, projected, Experts("experts_down", s.Hidden, s.Intermediate), ExpertsBias("experts_down_bias", s.Hidden), LinearOutput.Keep, [.. slices.Skip(3)]));
         _ops.Add(new CombineOp(projected, residual));
+        if (s.Shared > 0)
+        {
+            AddShared(layer, normed, residual);
+        }
+    }
+
+    private void AddShared(int layer, int normed, int residual)
+    {
+        var gateUp = Buffer("shared_gate_up", 2 * _shape.Shared, BufferElement.BFloat16);
+        var activated = Buffer("shared_activated", _shape.Shared, BufferElement.BFloat16);
+        var factor = Buffer("shared_factor", 1, BufferElement.Float32);
+        AddLinear(layer, normed, factor, "shared_factor", null, LinearOutput.Keep, (Projection.SharedFactor, 1));
+        AddLinear(layer, normed, gateUp, "shared_gate_up", null, LinearOutput.Round, (Projection.SharedGate, _shape.Shared), (Projection.SharedUp, _shape.Shared));
+        _ops.Add(new GateMulOp(gateUp, activated, Factor: factor));
+        AddLinear(layer, activated, residual, "shared_down", null, LinearOutput.Accumulate, (Projection.SharedDown, _shape.Hidden));
     }
 
     private LoraSlice Slice(int layer, Projection projection, int inputWidth, int outputOffset, int outputWidth, int? experts = null)
@@ -137,10 +154,16 @@ internal sealed class TestProgramBuilder
         AddLinear(layer, normed, qkv, "qkv", bias, LinearOutput.Keep, (Projection.Query, QueryWidth), (Projection.Key, KvWidth), (Projection.Value, KvWidth));
         int? queryNorm = _shape.HeadNorm ? Vector("q_norm", _shape.HeadSize) : null;
         int? keyNorm = _shape.HeadNorm ? Vector("k_norm", _shape.HeadSize) : null;
+        if (_shape.Olmo)
+        {
+            _ops.Add(new RmsNormOp(qkv, qkv, Vector("queries_norm", QueryWidth), TestProgram.Epsilon, FirstColumn: 0));
+            _ops.Add(new RmsNormOp(qkv, qkv, Vector("keys_norm", KvWidth), TestProgram.Epsilon, FirstColumn: QueryWidth));
+        }
+
         var window = layer % 2 == 0 ? _shape.Window : 0;
         _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0));
         _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap, _shape.Oss ? Vector("sinks", _shape.Heads) : null));
-        AddLinear(layer, attended, projected, "o", _shape.Oss ? Vector("o_bias", _shape.Hidden) : null, _shape.Gemma ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
+        AddLinear(layer, attended, projected, "o", _shape.Oss ? Vector("o_bias", _shape.Hidden) : null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
     }
 
     private void AddHead(int residual, int embedding)

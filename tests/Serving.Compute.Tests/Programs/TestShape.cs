@@ -17,6 +17,9 @@ public sealed record TestShape
     /// <summary>gpt-oss in small: a window on every second layer, sinks, biases everywhere and experts' gates within bounds that some values pass.</summary>
     public static TestShape GptOss { get; } = Mixture with { Oss = true, Window = 21, Bias = true, Heads = 8, KvHeads = 1, Tied = false };
 
+    /// <summary>OLMo 3 in small: no norms before attention and MLP, all heads of q normed together, and those of k, a window on every second layer with a rotary table of its own.</summary>
+    public static TestShape Olmo3 { get; } = new() { Olmo = true, Window = 21, Hidden = 80, Heads = 3, KvHeads = 1, HeadSize = 48 };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -50,6 +53,9 @@ public sealed record TestShape
     /// <summary>Norms hold the difference from 1; what attention and MLP give back is normed, too; gates go through GELU; embeddings are scaled (Gemma 2 and 3).</summary>
     public bool Gemma { get; init; }
 
+    /// <summary>Norms stand behind attention and MLP alone; queries and keys are normed over all their heads (OLMo 2 and 3).</summary>
+    public bool Olmo { get; init; }
+
     /// <summary>Heads have sinks; router and experts have biases, and o where q has; gates go through SwiGLU with a limit of 1.5 (gpt-oss).</summary>
     public bool Oss { get; init; }
 
@@ -64,6 +70,9 @@ public sealed record TestShape
 
     /// <summary>Experts of every layer's MLP, each as wide as <see cref="Intermediate"/> says; 0 for an MLP of one.</summary>
     public int Experts { get; init; }
+
+    /// <summary>Width of an MLP that every token goes through beside its experts, multiplied by a factor of its own; 0 for none (Qwen2 MoE).</summary>
+    public int Shared { get; init; }
 
     /// <summary>Experts that a token goes through.</summary>
     public int Choices { get; init; } = 2;

@@ -61,8 +61,8 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 _buffers[embed.Output] = [.. _tokens.Select(token => Array.ConvertAll(Row(embed.Weight, token), value => value * embed.Scale))];
                 break;
             case RmsNormOp norm:
-                var normed = Map(_buffers[norm.Input], x => ReferenceOps.RmsNorm(x, Row(norm.Weight, 0), norm.Epsilon));
-                _buffers[norm.Output] = norm.Accumulate ? Sum(_buffers[norm.Output], normed) : Map(normed, Rounded);
+                var normed = Map(_buffers[norm.Input], x => Normed(norm, x));
+                _buffers[norm.Output] = norm.FirstColumn is not null ? normed : norm.Accumulate ? Sum(_buffers[norm.Output], normed) : Map(normed, Rounded);
                 break;
             case RopeAndAppendOp rope:
                 _keysAndValues[rope.Layer] = [.. _buffers[rope.Input].Select((x, row) => Turned(rope, x, _positions[row]))];
@@ -72,7 +72,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 _buffers[attention.Output] = Attend(attention, _keysAndValues[attention.Layer]);
                 break;
             case GateMulOp gate:
-                _buffers[gate.Output] = Map(_buffers[gate.Input], x => Rounded(GateMul(gate, x)));
+                _buffers[gate.Output] = [.. _buffers[gate.Input].Select((x, row) => Rounded([.. GateMul(gate, x).Select(value => value * Factor(gate, row))]))];
                 break;
             case RouteOp route:
                 _choices = [.. _buffers[route.Input].Select(logits => Choose(logits, route.Renormalize))];
@@ -116,6 +116,20 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
 
     /// <summary>Row by row and column by column.</summary>
     public static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => u + v).ToArray())];
+
+    /// <summary>A row normed whole, in some of its columns, or not at all.</summary>
+    private double[] Normed(RmsNormOp op, double[] x)
+    {
+        if (op.Weight is not { } weight)
+        {
+            return x;
+        }
+
+        var (first, values) = (op.FirstColumn ?? 0, Row(weight, 0));
+        return [.. x[..first], .. ReferenceOps.RmsNorm(x[first..(first + values.Length)], values, op.Epsilon), .. x[(first + values.Length)..]];
+    }
+
+    private double Factor(GateMulOp op, int row) => op.Factor is { } factor ? 1 / (1 + Math.Exp(-_buffers[factor][row][0])) : 1;
 
     private static double[] GateMul(GateMulOp op, double[] gateUp) => op.Activation switch
     {

@@ -35,6 +35,8 @@ internal struct NativeOp
     public float Cap;
     public int Window;
     public int Table;
+    public int FirstColumn;
+    public int Factor;
 }
 
 /// <summary>srv_op_kind.</summary>

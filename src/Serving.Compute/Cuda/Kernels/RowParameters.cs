@@ -31,7 +31,7 @@ internal struct RmsNormParameters
     public int OutputStride;
     public float Epsilon;
     public float Offset;
-    public int Accumulate;
+    public int Mode;
 }
 
 /// <summary>srv_cap_params.</summary>
@@ -52,13 +52,14 @@ internal struct SiluMulParameters
 {
     public ulong Input;
     public ulong Output;
+    public ulong Factor;
     public ulong RowCount;
     public int Columns;
     public int InputStride;
     public int OutputStride;
+    public int FactorStride;
     public int Activation;
     public float Limit;
-    public int Reserved;
 }
 
 /// <summary>srv_gather_params.</summary>

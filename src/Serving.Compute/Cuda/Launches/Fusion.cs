@@ -26,8 +26,8 @@ internal static class Fusion
         var takes = next switch
         {
             // The residual stream is written all the same: who reads it later finds it.
-            RmsNormOp norm => !norm.Accumulate && norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
-            GateMulOp gate => gate.Activation != GateActivation.SwigluOai && gate.Input == linear.Output && IsGateUp(linear, program.Buffers[gate.Output].Columns),
+            RmsNormOp norm => norm is { Accumulate: false, FirstColumn: null, Weight: not null } && norm.Input == linear.Output && program.Buffers[norm.Output].Rows == BufferRows.Step && IsResidual(linear, program.Buffers[linear.Output].Columns),
+            GateMulOp gate => gate.Activation != GateActivation.SwigluOai && gate.Factor is null && gate.Input == linear.Output && IsGateUp(linear, program.Buffers[gate.Output].Columns),
             RopeAndAppendOp rope => rope.Input == linear.Output && IsQueryKeyValue(linear, program.Shape),
             _ => false,
         };
@@ -45,7 +45,7 @@ internal static class Fusion
     /// <param name="program">The list.</param>
     /// <param name="index">The product's place in it.</param>
     public static GateMulOp? GateBehind(ModelProgram program, int index) =>
-        index + 1 < program.Ops.Count && program.Ops[index] is LinearOp { Mode: LinearOutput.Round } linear && program.Ops[index + 1] is GateMulOp gate && gate.Input == linear.Output
+        index + 1 < program.Ops.Count && program.Ops[index] is LinearOp { Mode: LinearOutput.Round } linear && program.Ops[index + 1] is GateMulOp { Factor: null } gate && gate.Input == linear.Output
             && program.Weights[linear.Weight].RowsPerExpert == 2 * program.Buffers[gate.Output].Columns && IsDead(program, index + 2, linear.Output) ? gate : null;
 
     private static bool IsResidual(LinearOp linear, int width) =>
@@ -94,12 +94,13 @@ internal static class Fusion
     private static (int[] Reads, int? Writes) UseOf(ProgramOp op) => op switch
     {
         EmbedOp embed => ([], embed.Output),
-        RmsNormOp { Accumulate: true } norm => ([norm.Input, norm.Output], norm.Output),
+        RmsNormOp norm when norm.Accumulate || norm.FirstColumn is not null => ([norm.Input, norm.Output], norm.Output),
         RmsNormOp norm => ([norm.Input], norm.Output),
         LinearOp { Mode: LinearOutput.Accumulate } linear => ([linear.Input, linear.Output], linear.Output),
         LinearOp linear => ([linear.Input], linear.Output),
         RopeAndAppendOp rope => ([rope.Input], rope.Output),
         PagedAttentionOp attention => ([attention.Input], attention.Output),
+        GateMulOp { Factor: { } factor } gate => ([gate.Input, factor], gate.Output),
         GateMulOp gate => ([gate.Input], gate.Output),
         RouteOp route => ([route.Input], null),
         DispatchOp dispatch => ([dispatch.Input], dispatch.Output),

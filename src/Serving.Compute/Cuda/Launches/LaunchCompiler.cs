@@ -203,10 +203,12 @@ internal sealed class LaunchCompiler
     {
         Input = Address(op.Input),
         Output = Address(op.Output),
+        Factor = op.Factor is { } factor ? Address(factor) : 0,
         RowCount = CountOf(op.Output),
         Columns = Columns(op.Output),
         InputStride = Stride(op.Input),
         OutputStride = Stride(op.Output),
+        FactorStride = op.Factor is { } stepped ? Stride(stepped) : 0,
         Activation = (int)op.Activation,
         Limit = op.Limit,
     });

@@ -81,17 +81,20 @@ internal sealed record LaunchContext(
     /// <summary>What the norm kernel takes for an op.</summary>
     public RmsNormParameters Parameters(RmsNormOp op) => new()
     {
-        Input = AddressOf(op.Input),
+        Input = AddressOf(op.Input) + FirstColumn(op),
         Weight = Weights.AddressOf(op.Weight),
-        Output = AddressOf(op.Output),
+        Output = AddressOf(op.Output) + FirstColumn(op),
         RowCount = CountOf(op.Output),
-        Columns = Program.Buffers[op.Input].Columns,
+        Columns = op is { FirstColumn: not null, Weight: { } part } ? Program.Weights[part].Columns : Program.Buffers[op.Input].Columns,
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),
         Epsilon = op.Epsilon,
         Offset = OffsetOf(op.Weight),
-        Accumulate = op.Accumulate ? 1 : 0,
+        Mode = op.FirstColumn is not null ? 1 : op.Accumulate ? 2 : 0,
     };
+
+    /// <summary>Bytes from a row's beginning to the first column that is normed.</summary>
+    private static ulong FirstColumn(RmsNormOp op) => (ulong)(op.FirstColumn ?? 0) * sizeof(float);
 
     /// <summary>Bytes from the rotary tables' first element to that of the table that an op turns by.</summary>
     private ulong TableOffset(RopeAndAppendOp op) => (ulong)Program.Rope.FirstOf(op.Table) * (ulong)Program.Rope.PairCount * sizeof(float);

@@ -49,21 +49,28 @@ internal static unsafe class RowKernel<TL, TV>
         }
     }
 
-    /// <summary>y = activation(gate) · up, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side, within <paramref name="limit"/> where the activation has one.</summary>
+    /// <summary>1 ÷ (1 + e⁻ˣ).</summary>
+    public static float Logistic(float x) => TL.First(Gate(TL.Broadcast(1), TL.Broadcast(x)));
+
+    /// <summary>
+    /// y = activation(gate) · up · <paramref name="factor"/>, rounded to bf16 where <paramref name="round"/>; gate and up lie side by side, within <paramref name="limit"/> where the activation
+    /// has one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void GateMul(float* gateUp, float* y, int columns, GateActivation activation, float limit, bool round)
+    public static void GateMul(float* gateUp, float* y, int columns, GateActivation activation, float limit, float factor, bool round)
     {
         var up = gateUp + columns;
+        var factors = TL.Broadcast(factor);
         var i = 0;
         for (; i <= columns - TL.Count; i += TL.Count)
         {
-            var value = GateTimes(TL.Load(gateUp + i), TL.Load(up + i), activation, limit);
+            var value = TL.Multiply(GateTimes(TL.Load(gateUp + i), TL.Load(up + i), activation, limit), factors);
             TL.Store(round ? TL.Round(value) : value, y + i);
         }
 
         for (; i < columns; i++)
         {
-            var value = TL.First(GateTimes(TL.Broadcast(gateUp[i]), TL.Broadcast(up[i]), activation, limit));
+            var value = TL.First(GateTimes(TL.Broadcast(gateUp[i]), TL.Broadcast(up[i]), activation, limit)) * factor;
             y[i] = round ? BFloat16Bits.Round(value) : value;
         }
     }

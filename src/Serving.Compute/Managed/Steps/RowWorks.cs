@@ -66,14 +66,25 @@ internal sealed unsafe class RmsNormWork<TL, TV>(StepState state, RmsNormOp op) 
     protected override void ExecuteRow(int row)
     {
         var (input, output) = (State.Buffers[op.Input], State.Buffers[op.Output]);
-        var weight = State.Weights[op.Weight].Vector;
-        if (op.Accumulate)
+        if (op.Weight is not { } index)
         {
-            RowKernel<TL, TV>.AddRmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon);
+            RowKernel<TL, TV>.Copy(input.Row(row), output.Row(row), input.Columns, !State.Exact);
             return;
         }
 
-        RowKernel<TL, TV>.RmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon, !State.Exact);
+        var weight = State.Weights[index].Vector;
+        if (op.FirstColumn is { } first)
+        {
+            RowKernel<TL, TV>.RmsNorm(input.Row(row) + first, weight, output.Row(row) + first, State.Program.Weights[index].Columns, op.Epsilon, round: false);
+        }
+        else if (op.Accumulate)
+        {
+            RowKernel<TL, TV>.AddRmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon);
+        }
+        else
+        {
+            RowKernel<TL, TV>.RmsNorm(input.Row(row), weight, output.Row(row), input.Columns, op.Epsilon, !State.Exact);
+        }
     }
 }
 
@@ -86,8 +97,10 @@ internal sealed unsafe class GateMulWork<TL, TV>(StepState state, GateMulOp op) 
     protected override void ExecuteRow(int row)
     {
         var output = State.Buffers[op.Output];
-        RowKernel<TL, TV>.GateMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, op.Limit, !State.Exact);
+        RowKernel<TL, TV>.GateMul(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, op.Limit, Factor(row), !State.Exact);
     }
+
+    private float Factor(int row) => op.Factor is { } factor ? RowKernel<TL, TV>.Logistic(*State.Buffers[factor].Row(row)) : 1;
 }
 
 /// <summary>Runs a <see cref="RopeAndAppendOp"/>: rows write their own slots of the pages, which no other row of the step reads before the operation ends.</summary>

@@ -24,7 +24,9 @@ public static class ProgramSharding
         ArgumentNullException.ThrowIfNull(program);
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
         var shape = program.Shape;
-        reason = shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
+        reason = program.Ops.OfType<RmsNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms all heads together cannot be shared out to several GPUs"
+            : program.Slices.Any(slice => slice.Projection is Projection.SharedGate or Projection.SharedUp or Projection.SharedDown) ? "a model with an expert that all tokens go through cannot be shared out to several GPUs"
+            : shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
             : !ShardRange.IsEnough(shape.HiddenSize, ranks) ? $"a hidden size of {shape.HiddenSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.IntermediateSize, ranks) ? $"an intermediate size of {shape.IntermediateSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.VocabularySize, ranks) ? $"a vocabulary of {shape.VocabularySize} tokens is not enough for {ranks} GPUs"

@@ -67,7 +67,7 @@ public sealed class RowKernelTests
             OutputStride = Values.Stride(columns),
             Epsilon = 1e-5f,
             Offset = 1,
-            Accumulate = 1,
+            Mode = 2,
         };
         session.Launch("srv_rms_norm", new CudaGrid(blocks), 256, 64, parameters);
         var y = session.Download<float>(parameters.Output, rows * Values.Stride(columns));
@@ -79,6 +79,64 @@ public sealed class RowKernelTests
             {
                 Assert.Equal(expected[i], y.Row(row, columns)[i], 3e-6);
             }
+        }
+    }
+
+    /// <summary>Columns of a wider row, in place: what lies beside them stays.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void RmsNorm_OfColumns_IsWrittenUnroundedInPlace(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        const int First = 12;
+        var x = Values.Random(rows, First + columns + 3, 4, rows);
+        var stride = Values.Stride(First + columns + 3);
+        var weight = Values.Random(1, columns, 2, columns).ToBFloat16();
+        var values = session.Upload<float>(x);
+        var parameters = new RmsNormParameters
+        {
+            Input = values + (First * sizeof(float)),
+            Weight = session.Upload<ushort>(weight.AsSpan(0, columns)),
+            Output = values + (First * sizeof(float)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = stride,
+            OutputStride = stride,
+            Epsilon = 1e-5f,
+            Mode = 1,
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(blocks), 256, 64, parameters);
+        var y = session.Download<float>(values, x.Length);
+        for (var row = 0; row < rows; row++)
+        {
+            var (before, after) = (x.AsSpan(row * stride, stride).ToArray(), y.AsSpan(row * stride, stride).ToArray());
+            double[] part = [.. before[First..(First + columns)].Select(value => (double)value)];
+            double[] expected = [.. before[..First].Select(value => (double)value), .. ReferenceOps.RmsNorm(part, weight[..columns].ToSingles().Row(0, columns), 1e-5), .. before[(First + columns)..].Select(value => (double)value)];
+            Assert.All(expected.Zip(after), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        }
+    }
+
+    /// <summary>Without a weight nothing is normed.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void RmsNorm_WithoutAWeight_RoundsItsInput(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 4, rows);
+        var parameters = new RmsNormParameters
+        {
+            Input = session.Upload<float>(x),
+            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(columns),
+            OutputStride = Values.Stride(columns),
+        };
+        session.Launch("srv_rms_norm", new CudaGrid(blocks), 256, 64, parameters);
+        var y = session.Download<ushort>(parameters.Output, rows * Values.Stride(columns));
+        for (var i = 0; i < x.Length; i++)
+        {
+            Assert.True(i % Values.Stride(columns) >= columns || BFloat16Bits.FromSingle(x[i]) == y[i]);
         }
     }
 

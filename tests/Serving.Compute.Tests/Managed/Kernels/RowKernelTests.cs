@@ -114,7 +114,7 @@ public sealed class RowKernelTests
         {
             using var x = Random(2 * size, 20);
             using var y = new NativeBuffer<float>(size);
-            RowKernel<TL, TV>.GateMul(x.Pointer, y.Pointer, size, activation, 7, round: false);
+            RowKernel<TL, TV>.GateMul(x.Pointer, y.Pointer, size, activation, 7, 1, round: false);
             AssertClose(formula(x.ToDoubles()), y, 3e-5);
         }
     }

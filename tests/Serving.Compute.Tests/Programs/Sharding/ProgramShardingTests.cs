@@ -144,6 +144,15 @@ public sealed class ProgramShardingTests
         }
     }
 
+    /// <summary>Norms over the heads of all ranks would be a meeting more per layer; an expert that all tokens go through is a width more to share out. Neither is done.</summary>
+    [Fact]
+    public void Supports_WhatIsNotCut_IsRefusedBySayingSo()
+    {
+        Assert.Contains("norms all heads together", ReasonFor(TestShape.Olmo3), StringComparison.Ordinal);
+        Assert.Contains("all tokens go through", ReasonFor(TestShape.Mixture with { Shared = 52 }), StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Olmo3).Program, 0, 2));
+    }
+
     private static string ReasonFor(TestShape shape)
     {
         ProgramSharding.Supports(TestProgram.Create(shape).Program, 16, out var reason);

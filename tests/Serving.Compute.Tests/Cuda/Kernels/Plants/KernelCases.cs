@@ -55,7 +55,7 @@ internal static class KernelCases
         ["srv_route"] = Routes(),
         ["srv_route_few"] = [Chain, () => new MixtureKernelTests().RouteFew_AnyLogits_LeavesWhatTheTwoDo(32, 512, 16, 9)],
         ["srv_sort_choices"] = Routes(),
-        ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3)],
+        ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3), () => new RowKernelTests().RmsNorm_OfColumns_IsWrittenUnroundedInPlace(9, 100, 3), () => new RowKernelTests().RmsNorm_WithoutAWeight_RoundsItsInput(9, 100, 3)],
         ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
         ["srv_sample"] =
