@@ -44,11 +44,18 @@ public static class ConfigReader
             Shape = shape,
             MaxPositions = positions,
             Windows = Windows(fields, defaults, shape.LayerCount),
-            RmsEpsilon = (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, 1e-6),
+            RmsEpsilon = Epsilon(fields, 1e-6),
             Rope = rope,
             TiedEmbeddings = fields.Flag("tie_word_embeddings", defaults.Tied),
             EosIds = fields.Ints("eos_token_id", 0, shape.VocabularySize - 1, MaxEosIds),
         };
+    }
+
+    /// <summary>What is added to the mean square of norms.</summary>
+    public static float Epsilon(JsonFields fields, double otherwise)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        return (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, otherwise);
     }
 
     private static ModelShape ReadShape(JsonFields fields, ConfigDefaults defaults)

@@ -5,7 +5,7 @@ namespace Serving.Engine.Models;
 /// <summary>
 /// The decoder that all families share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
 /// norm, fused gate and up, gate·mul, down onto the residual (or, in layers that have them, the same of the experts that a token chose); at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
-/// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual. Tensor names are Hugging Face's.
+/// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual; where it norms nothing before them (OLMo 2), they read the residual rounded. Tensor names are Hugging Face's.
 /// </summary>
 internal sealed class DecoderProgram
 {
@@ -40,7 +40,7 @@ internal sealed class DecoderProgram
             _activated = _writer.Buffer("activated", _shape.IntermediateSize, BufferElement.BFloat16);
         }
 
-        _projected = config.PostNorms ? _writer.Buffer("projected", _shape.HiddenSize, BufferElement.Float32) : _residual;
+        _projected = config.Norms.AreBehind ? _writer.Buffer("projected", _shape.HiddenSize, BufferElement.Float32) : _residual;
     }
 
     /// <summary>Builds the program of a config for sequences of up to <paramref name="positions"/> positions.</summary>
@@ -99,23 +99,28 @@ internal sealed class DecoderProgram
     {
         var prefix = LayerPrefix(layer) + "self_attn.";
         var (hidden, queryWidth, kvWidth) = (_shape.HiddenSize, _shape.QueryWidth, _shape.KvWidth);
-        AddNorm(LayerPrefix(layer) + "input_layernorm.weight", _residual, _normed);
-        var order = _config.RotatedSize is { } rotated && rotated < _shape.HeadSize ? new HeadOrder(_shape.HeadSize, rotated) : null;
+        AddNorm(layer, _config.Norms.Input);
+        var order = OrderOfHeads();
         var weight = _writer.Matrix(
             $"layer {layer} qkv",
             hidden,
             WeightKind.Matrix,
-            Part(prefix, "qkv_proj", "q_proj", 0, queryWidth) with { Order = order },
-            Part(prefix, "qkv_proj", "k_proj", queryWidth, kvWidth) with { Order = order },
-            Part(prefix, "qkv_proj", "v_proj", queryWidth + kvWidth, kvWidth));
+            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "q_proj", 0, queryWidth) with { Order = order },
+            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "k_proj", queryWidth, kvWidth) with { Order = order },
+            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "v_proj", queryWidth + kvWidth, kvWidth));
         int? bias = !_config.QkvBias ? null : _writer.Vector(
-            $"layer {layer} qkv bias", (prefix + "q_proj.bias", queryWidth), (prefix + "k_proj.bias", kvWidth), (prefix + "v_proj.bias", kvWidth));
+            $"layer {layer} qkv bias",
+            new WeightPart(prefix + "q_proj.bias", 0, queryWidth) { Order = order },
+            new WeightPart(prefix + "k_proj.bias", 0, kvWidth) { Order = order },
+            new WeightPart(prefix + "v_proj.bias", 0, kvWidth));
         _writer.Op(new LinearOp(_normed, _qkv, weight, bias, LinearOutput.Keep,
         [
             _writer.Slice(layer, Projection.Query, hidden, 0, queryWidth),
             _writer.Slice(layer, Projection.Key, hidden, queryWidth, kvWidth),
             _writer.Slice(layer, Projection.Value, hidden, queryWidth + kvWidth, kvWidth),
         ]));
+        AddNormOfHeads(prefix + "q_norm.weight", 0, queryWidth);
+        AddNormOfHeads(prefix + "k_norm.weight", queryWidth, kvWidth);
         var window = _config.Windows.Count == 0 ? 0 : _config.Windows[layer];
         var table = TableOf(layer, window);
         var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
@@ -124,22 +129,23 @@ internal sealed class DecoderProgram
         int? sinks = _config.HasSinks ? _writer.Vector(prefix + "sinks", (prefix + "sinks", _shape.HeadCount)) : null;
         _writer.Op(new PagedAttentionOp(_query, _attended, layer, scale, Bounding(window), _config.ScoreCap, sinks));
         AddOntoResidual(layer, Projection.Output, prefix + "o_proj", _attended, queryWidth, _config.OutputBias);
-        AddPostNorm(LayerPrefix(layer) + "post_attention_layernorm.weight");
+        AddNormBehind(layer, _config.Norms.Attended);
     }
 
     private void AddMlp(int layer)
     {
         var prefix = LayerPrefix(layer) + "mlp.";
         var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
-        AddNorm(LayerPrefix(layer) + (_config.PostNorms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight"), _residual, _normed);
+        AddNorm(layer, _config.Norms.MlpInput);
         if (!IsDense(layer))
         {
             _mixture!.Add(layer, LayerPrefix(layer), _normed, _residual, _config.Activation, _config.GateLimit);
             return;
         }
 
+        var fused = _config.FusedGateUp ? "gate_up_proj" : null;
         var weight = _writer.Matrix(
-            $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, "gate_up_proj", "gate_proj", 0, width), Part(prefix, "gate_up_proj", "up_proj", width, width));
+            $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, fused, "gate_proj", 0, width), Part(prefix, fused, "up_proj", width, width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(
             $"layer {layer} gate_up bias", (prefix + "gate_proj.bias", width), (prefix + "up_proj.bias", width));
         _writer.Op(new LinearOp(_normed, _gateUp, weight, bias, LinearOutput.Round,
@@ -149,12 +155,19 @@ internal sealed class DecoderProgram
         ]));
         _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation, _config.GateLimit));
         AddOntoResidual(layer, Projection.Down, prefix + "down_proj", _activated, width, _config.MlpBias);
-        AddPostNorm(LayerPrefix(layer) + "post_feedforward_layernorm.weight");
+        AddNormBehind(layer, _config.Norms.MlpOutput);
     }
 
     /// <summary>A projection's rows: of a tensor of its own, or of one that holds its neighbours too.</summary>
-    private WeightPart Part(string prefix, string fused, string name, int firstRow, int rows) =>
-        _config.FusedProjections ? new WeightPart($"{prefix}{fused}.weight", 0, rows) { FirstRow = firstRow } : new WeightPart($"{prefix}{name}.weight", 0, rows);
+    private static WeightPart Part(string prefix, string? fused, string name, int firstRow, int rows) =>
+        fused is null ? new WeightPart($"{prefix}{name}.weight", 0, rows) : new WeightPart($"{prefix}{fused}.weight", 0, rows) { FirstRow = firstRow };
+
+    /// <summary>The order in which the rows of q and k heads are kept, if it is not the checkpoint's.</summary>
+    private HeadOrder? OrderOfHeads()
+    {
+        var rotated = _config.RotatedSize ?? _shape.HeadSize;
+        return rotated < _shape.HeadSize || _config.RotatesNeighbours ? new HeadOrder(_shape.HeadSize, rotated, _config.RotatesNeighbours) : null;
+    }
 
     /// <summary>The end of the network, for the rows that are sampled or scored.</summary>
     private void AddHead(int embedding)
@@ -172,19 +185,28 @@ internal sealed class DecoderProgram
         _writer.Op(new SampleOp(logits));
     }
 
-    private void AddNorm(string tensor, int input, int output)
-    {
-        _writer.Op(new RmsNormOp(input, output, NormWeight(tensor, _shape.HiddenSize), _config.RmsEpsilon));
-    }
+    /// <summary>The norm before attention or MLP, or the rounding in its place.</summary>
+    private void AddNorm(int layer, string? name) => _writer.Op(new RmsNormOp(_residual, _normed, NormOf(layer, name), _config.RmsEpsilon));
 
     /// <summary>The norm between what attention or MLP give back and the residual stream.</summary>
-    private void AddPostNorm(string tensor)
+    private void AddNormBehind(int layer, string? name)
     {
-        if (_config.PostNorms)
+        if (name is not null)
         {
-            _writer.Op(new RmsNormOp(_projected, _residual, NormWeight(tensor, _shape.HiddenSize), _config.RmsEpsilon, Accumulate: true));
+            _writer.Op(new RmsNormOp(_projected, _residual, NormOf(layer, name), _config.RmsEpsilon, Accumulate: true));
         }
     }
+
+    /// <summary>The norm of all heads of q or k together.</summary>
+    private void AddNormOfHeads(string tensor, int firstColumn, int width)
+    {
+        if (_config.NormsHeadsTogether)
+        {
+            _writer.Op(new RmsNormOp(_qkv, _qkv, NormWeight(tensor, width), _config.RmsEpsilon, FirstColumn: firstColumn));
+        }
+    }
+
+    private int? NormOf(int layer, string? name) => name is null ? null : NormWeight($"{LayerPrefix(layer)}{name}.weight", _shape.HiddenSize);
 
     private int? HeadNorm(string tensor) => _config.QueryKeyNorm ? NormWeight(tensor, _shape.HeadSize) : null;
 
@@ -196,6 +218,6 @@ internal sealed class DecoderProgram
         var weight = _writer.Matrix($"layer {layer} {projection}", inputWidth, WeightKind.Matrix, (tensor + ".weight", hidden));
         int? bias = hasBias ? _writer.Vector(tensor + ".bias", (tensor + ".bias", hidden)) : null;
         var slice = _writer.Slice(layer, projection, inputWidth, 0, hidden);
-        _writer.Op(new LinearOp(input, _projected, weight, bias, _config.PostNorms ? LinearOutput.Keep : LinearOutput.Accumulate, [slice]));
+        _writer.Op(new LinearOp(input, _projected, weight, bias, _config.Norms.AreBehind ? LinearOutput.Keep : LinearOutput.Accumulate, [slice]));
     }
 }

@@ -21,7 +21,7 @@ public sealed class Gemma2ProgramBuilder : IProgramBuilder
         {
             ScoreCap = GemmaConfig.Cap(fields, "attn_logit_softcapping", 50),
             LogitCap = GemmaConfig.Cap(fields, "final_logit_softcapping", 30),
-            Windows = GemmaConfig.Windows(fields, config.Shape.LayerCount, Window, 2),
+            Windows = WindowPattern.Read(fields, config.Shape.LayerCount, Window, 2),
         };
     }
 

@@ -64,20 +64,14 @@ public sealed class Gemma3ProgramBuilder(string architecture, bool isPart) : IPr
             LocalRope = local,
             ScoreCap = GemmaConfig.Cap(fields, "attn_logit_softcapping", 0),
             LogitCap = GemmaConfig.Cap(fields, "final_logit_softcapping", 0),
-            Windows = GemmaConfig.Windows(fields, config.Shape.LayerCount, Window, 6),
+            Windows = WindowPattern.Read(fields, config.Shape.LayerCount, Window, 6),
         };
     }
 
     /// <summary>The rotary embeddings of layers without and with a window: newer files have one part for each under <c>rope_parameters</c>.</summary>
     private static (RopeConfig Rope, RopeConfig Local) ReadRope(JsonFields fields, ModelConfig config)
     {
-        if (fields.Object("rope_parameters") is { } parts && (parts.Has(RopeConfig.FullAttention) || parts.Has(RopeConfig.SlidingAttention)))
-        {
-            return (
-                RopeConfig.Parse(parts.Object(RopeConfig.FullAttention), Theta, config.MaxPositions),
-                RopeConfig.Parse(parts.Object(RopeConfig.SlidingAttention), LocalTheta, config.MaxPositions));
-        }
-
-        return (config.Rope, new RopeConfig(fields.Number("rope_local_base_freq", RopeConfig.MinTheta, RopeConfig.MaxTheta, LocalTheta), new DefaultRope()));
+        return RopeConfig.ParseByLayer(fields, config.MaxPositions, Theta, LocalTheta)
+            ?? (config.Rope, new RopeConfig(fields.Number("rope_local_base_freq", RopeConfig.MinTheta, RopeConfig.MaxTheta, LocalTheta), new DefaultRope()));
     }
 }

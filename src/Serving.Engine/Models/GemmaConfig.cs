@@ -31,7 +31,7 @@ internal static class GemmaConfig
         {
             Activation = GateActivation.GeluTanh,
             NormOffset = 1,
-            PostNorms = true,
+            Norms = LayerNorms.Gemma,
             QkvBias = bias,
             OutputBias = bias,
             AttentionScale = (float)(1 / Math.Sqrt(fields.Number("query_pre_attn_scalar", 1e-3, 1e6, 256))),
@@ -46,28 +46,5 @@ internal static class GemmaConfig
     {
         var isNull = fields.Element.TryGetProperty(name, out _) && !fields.Has(name);
         return isNull ? 0 : fields.Has(name) ? (float)fields.Number(name, 1e-3, MaxCap) : otherwise;
-    }
-
-    /// <summary>
-    /// By layer, its window or 0: by <c>layer_types</c>, else every layer has one but each <c>sliding_window_pattern</c>-th. A null window means none anywhere.
-    /// </summary>
-    public static IReadOnlyList<int> Windows(JsonFields fields, int layers, int defaultWindow, int defaultPattern)
-    {
-        if (fields.Element.TryGetProperty("sliding_window", out _) && !fields.Has("sliding_window"))
-        {
-            return [];
-        }
-
-        var window = fields.Int("sliding_window", 1, int.MaxValue, defaultWindow);
-        var pattern = fields.Int("sliding_window_pattern", 1, ConfigReader.MaxLayers, fields.Int("_sliding_window_pattern", 1, ConfigReader.MaxLayers, defaultPattern));
-        var types = fields.Texts("layer_types", ConfigReader.MaxLayers);
-        if (types.Count == 0)
-        {
-            return [.. Enumerable.Range(1, layers).Select(layer => layer % pattern == 0 ? 0 : window)];
-        }
-
-        return types.Count == layers && types.All(type => type is "full_attention" or "sliding_attention")
-            ? [.. types.Select(type => type == "full_attention" ? 0 : window)]
-            : throw fields.Wrong("layer_types", $"a list of {layers} times full_attention or sliding_attention");
     }
 }

@@ -45,7 +45,7 @@ public sealed class GptOssProgramBuilder : IProgramBuilder
         {
             Rope = fields.Has("rope_scaling") || fields.Has("rope_parameters") ? config.Rope : config.Rope with { Scaling = Rope },
             Windows = fields.Has("layer_types") ? config.Windows : [.. Enumerable.Range(0, config.Shape.LayerCount).Select(layer => layer % 2 == 0 ? WindowOf(fields) : 0)],
-            RmsEpsilon = (float)fields.Number("rms_norm_eps", 1e-12, 1e-2, 1e-5),
+            RmsEpsilon = ConfigReader.Epsilon(fields, 1e-5),
             QkvBias = bias,
             OutputBias = bias,
             HasSinks = true,

@@ -11,9 +11,11 @@ namespace Serving.Engine.Models;
 /// </summary>
 /// <param name="architecture">The class name.</param>
 /// <param name="hasExperts">Whether its MLPs are mixtures of experts.</param>
-public sealed class GraniteProgramBuilder(string architecture, bool hasExperts) : IProgramBuilder
+/// <param name="hasShared">Whether every token goes through an MLP beside them.</param>
+public sealed class GraniteProgramBuilder(string architecture, bool hasExperts, bool hasShared = false) : IProgramBuilder
 {
     private const string Experts = "num_local_experts";
+    private const string SharedWidth = "shared_intermediate_size";
     private const double Least = 1e-4;
     private const double Most = 1e4;
     private const string Embedding = "embedding_multiplier";
@@ -29,7 +31,7 @@ public sealed class GraniteProgramBuilder(string architecture, bool hasExperts) 
     {
         ArgumentNullException.ThrowIfNull(fields);
         var attentionBias = fields.Flag("attention_bias", false);
-        string[] experts = hasExperts ? [Experts, "num_experts_per_tok"] : [];
+        string[] experts = hasExperts ? [Experts, "num_experts_per_tok", .. hasShared ? (string[])[SharedWidth] : []] : [];
         var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [Embedding, Residual, Attention, Logits, .. experts] });
         var residual = fields.Number(Residual, Least, Most, 1);
         return config with
@@ -42,12 +44,22 @@ public sealed class GraniteProgramBuilder(string architecture, bool hasExperts) 
             EmbeddingScale = (float)(fields.Number(Embedding, Least, Most, 1) / residual),
             AttentionScale = (float)fields.Number(Attention, Least, Most, 1),
             LogitScale = LogitScaleOf(fields),
-            Mixture = hasExperts ? new MixtureConfig(MixtureConfig.ReadShape(fields, Experts, 2), config.Shape.IntermediateSize, true, MixtureTensors.Granite) : null,
+            Mixture = hasExperts ? MixtureOf(fields, config) : null,
         };
     }
 
     /// <inheritdoc/>
     public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
+
+    private MixtureConfig MixtureOf(JsonFields fields, ModelConfig config)
+    {
+        // A width of 0 says that there is no such MLP.
+        var width = hasShared ? fields.Int(SharedWidth, 0, ConfigReader.MaxIntermediate, 1024) : 0;
+        return new MixtureConfig(MixtureConfig.ReadShape(fields, Experts, 2), config.Shape.IntermediateSize, true, MixtureTensors.Granite)
+        {
+            Shared = width > 0 ? SharedExpert.Granite(width) : null,
+        };
+    }
 
     private static float LogitScaleOf(JsonFields fields)
     {

@@ -18,6 +18,9 @@ public sealed record MixtureConfig(MixtureShape Shape, int Width, bool Renormali
     /// <summary>Whether router and experts have biases.</summary>
     public bool HasBiases { get; init; }
 
+    /// <summary>The MLP that every token goes through beside its experts; null for none.</summary>
+    public SharedExpert? Shared { get; init; }
+
     /// <summary>Layers that have a plain MLP all the same.</summary>
     public IReadOnlySet<int> DenseLayers { get; init; } = new HashSet<int>();
 

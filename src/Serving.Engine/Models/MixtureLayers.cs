@@ -4,7 +4,7 @@ namespace Serving.Engine.Models;
 
 /// <summary>
 /// The layers' mixtures of experts: the router's logits, the choices, their rows sorted by expert, fused gate and up of each expert, gate·mul, down, and the choices put together
-/// onto the residual stream.
+/// onto the residual stream; then what all tokens go through, where a model has that.
 /// </summary>
 internal sealed class MixtureLayers
 {
@@ -16,6 +16,7 @@ internal sealed class MixtureLayers
     private readonly int _gateUp;
     private readonly int _activated;
     private readonly int _projected;
+    private readonly SharedExpertLayers? _shared;
 
     /// <summary>Takes the buffers.</summary>
     public MixtureLayers(ProgramWriter writer, MixtureConfig mixture, int hidden)
@@ -26,6 +27,7 @@ internal sealed class MixtureLayers
         _gateUp = writer.Buffer("experts gate_up", 2 * mixture.Width, BufferElement.BFloat16, BufferRows.Choice);
         _activated = writer.Buffer("experts activated", mixture.Width, BufferElement.BFloat16, BufferRows.Choice);
         _projected = writer.Buffer("experts down", hidden, BufferElement.Float32, BufferRows.Choice);
+        _shared = mixture.Shared is { } shared ? new SharedExpertLayers(writer, shared, hidden) : null;
     }
 
     /// <summary>Adds a layer's.</summary>
@@ -51,6 +53,7 @@ internal sealed class MixtureLayers
         var downBias = Bias($"layer {layer} experts down bias", tensors.DownBiasParts(prefix, experts, _hidden));
         _writer.Op(new LinearOp(_activated, _projected, down, downBias, LinearOutput.Keep, Slices(layer, _mixture.Width, _hidden, Projection.Down)));
         _writer.Op(new CombineOp(_projected, residual));
+        _shared?.Add(layer, prefix, normed, residual, activation);
     }
 
     /// <summary>Slices of equal width, side by side; none where adapters of the experts are not read.</summary>

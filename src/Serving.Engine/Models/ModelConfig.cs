@@ -38,6 +38,9 @@ public sealed record ModelConfig
     /// <summary>Whether the heads of q and k are normed before they are rotated.</summary>
     public bool QueryKeyNorm { get; init; }
 
+    /// <summary>Whether all heads of q are normed as one, and all of k (OLMo).</summary>
+    public bool NormsHeadsTogether { get; init; }
+
     /// <summary>What gates go through.</summary>
     public GateActivation Activation { get; init; }
 
@@ -53,8 +56,8 @@ public sealed record ModelConfig
     /// <summary>What the checkpoint's norms leave out of their weights: 1 for Gemma.</summary>
     public float NormOffset { get; init; }
 
-    /// <summary>Whether what attention and MLP give back is normed before it is added to the residual stream.</summary>
-    public bool PostNorms { get; init; }
+    /// <summary>Where a layer has norms, and what they are called.</summary>
+    public LayerNorms Norms { get; init; } = LayerNorms.Before;
 
     /// <summary>Factor of attention's scores; null for 1 ÷ √head size.</summary>
     public float? AttentionScale { get; init; }
@@ -83,11 +86,17 @@ public sealed record ModelConfig
     /// <summary>Layers that do not rotate q and k.</summary>
     public IReadOnlySet<int> UnrotatedLayers { get; init; } = new HashSet<int>();
 
-    /// <summary>Whether q, k and v are one tensor of the checkpoint, and gate and up another.</summary>
-    public bool FusedProjections { get; init; }
+    /// <summary>Whether q, k and v are one tensor of the checkpoint.</summary>
+    public bool FusedQkv { get; init; }
+
+    /// <summary>Whether gate and up are one tensor of the checkpoint.</summary>
+    public bool FusedGateUp { get; init; }
 
     /// <summary>Elements of a q or k head that are rotated, from the first on; null for all.</summary>
     public int? RotatedSize { get; init; }
+
+    /// <summary>Whether the elements that are rotated together lie side by side in the checkpoint, 2i with 2i + 1, and not half a head apart (GLM, ERNIE).</summary>
+    public bool RotatesNeighbours { get; init; }
 
     /// <summary>The experts of layers whose MLP is a mixture; null where no layer's is.</summary>
     public MixtureConfig? Mixture { get; init; }

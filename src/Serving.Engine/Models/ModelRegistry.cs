@@ -17,10 +17,22 @@ public static class ModelRegistry
         new Phi3ProgramBuilder(),
         new GraniteProgramBuilder("GraniteForCausalLM", hasExperts: false),
         new GraniteProgramBuilder("GraniteMoeForCausalLM", hasExperts: true),
+        new GraniteProgramBuilder("GraniteMoeSharedForCausalLM", hasExperts: true, hasShared: true),
         new MixtralProgramBuilder(),
-        new Qwen3MoeProgramBuilder(),
+        new QwenMoeProgramBuilder("Qwen2MoeForCausalLM", isSecond: true),
+        new QwenMoeProgramBuilder("Qwen3MoeForCausalLM", isSecond: false),
         new GptOssProgramBuilder(),
         new SmolLm3ProgramBuilder(),
+        new OlmoProgramBuilder("Olmo2ForCausalLM", hasWindows: false),
+        new OlmoProgramBuilder("Olmo3ForCausalLM", hasWindows: true),
+        new OlmoeProgramBuilder(),
+        new GlmProgramBuilder("GlmForCausalLM", LayerNorms.Before),
+        new GlmProgramBuilder("Glm4ForCausalLM", LayerNorms.Glm),
+        new Exaone4ProgramBuilder(),
+        new SeedOssProgramBuilder(),
+        new ErnieProgramBuilder("Ernie4_5ForCausalLM"),
+        new ErnieProgramBuilder("Ernie4_5_ForCausalLM"),
+        new InternLm3ProgramBuilder(),
     ];
 
     /// <summary>The supported architecture names.</summary>

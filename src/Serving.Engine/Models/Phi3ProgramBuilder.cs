@@ -8,8 +8,6 @@ namespace Serving.Engine.Models;
 /// </summary>
 public sealed class Phi3ProgramBuilder : IProgramBuilder
 {
-    private const string RotatedShare = "partial_rotary_factor";
-
     /// <inheritdoc/>
     public string Architecture => "Phi3ForCausalLM";
 
@@ -25,25 +23,16 @@ public sealed class Phi3ProgramBuilder : IProgramBuilder
             }
         }
 
-        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [RotatedShare, "longrope"] });
-        var rotated = RotatedSizeOf(fields, config.Shape.HeadSize);
+        var config = ConfigReader.Read(fields, new ConfigDefaults { Implemented = [PartialRotation.Key, "longrope"] });
+        var rotated = PartialRotation.Read(fields, config.Shape.HeadSize, 1);
         if (config.Rope.Scaling is LongRope rope && (rope.Short.Count != rotated / 2 || rope.Long.Count != rotated / 2))
         {
             throw new MalformedFileException($"short_factor and long_factor do not have {rotated / 2} numbers each, one for each rotated pair");
         }
 
-        return config with { FusedProjections = true, RotatedSize = rotated };
+        return config with { FusedQkv = true, FusedGateUp = true, RotatedSize = rotated };
     }
 
     /// <inheritdoc/>
     public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
-
-    private static int RotatedSizeOf(JsonFields fields, int headSize)
-    {
-        var share = fields.Number(RotatedShare, 0.01, 1, 1);
-        share = fields.Object("rope_parameters")?.Number(RotatedShare, 0.01, 1, share) ?? share;
-        share = fields.Object("rope_scaling")?.Number(RotatedShare, 0.01, 1, share) ?? share;
-        var rotated = (int)(headSize * share);
-        return rotated >= 2 && rotated % 2 == 0 ? rotated : throw fields.Wrong(RotatedShare, "a share that rotates an even number of elements");
-    }
 }

@@ -52,6 +52,13 @@ internal sealed class ProgramWriter
     /// <summary>A vector joined from tensors of the given lengths.</summary>
     public int Vector(string name, params ReadOnlySpan<(string Tensor, int Length)> tensors) => Vector(name, 0, tensors);
 
+    /// <summary>A vector joined from parts of tensors.</summary>
+    public int Vector(string name, params ReadOnlySpan<WeightPart> parts)
+    {
+        var (joined, columns) = Stack(parts);
+        return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, joined));
+    }
+
     /// <summary>The same of one tensor, multiplied by a power of two before.</summary>
     public int Vector(string tensor, int length, float offset, float scale) =>
         Add(new WeightSpec(_weights.Count, tensor, 1, length, WeightKind.Vector, [new WeightPart(tensor, 0, length) { Scale = scale }]) { Offset = offset });

@@ -11,7 +11,7 @@ internal static class RefusedKeys
     /// <summary>Refused unless absent, null, false, 0, empty, or equal to the number given.</summary>
     private static readonly (string Key, double Neutral)[] Keys =
     [
-        ("compression_config", 0),
+        ("compression_config", 0), ("compression_ratio", 1),
         ("partial_rotary_factor", 1), ("rotary_pct", 1), ("rotary_dim", 0), ("rope_interleaved", 0), ("rope_local_base_freq", 0),
         ("no_rope_layers", 0), ("no_rope_layer_interval", 0), ("position_embedding_type", 0), ("alibi", 0), ("mrope_section", 0), ("use_mrope", 0),
         ("attn_logit_softcapping", 0), ("final_logit_softcapping", 0), ("logit_scale", 1), ("logits_scaling", 1), ("clip_qkv", 0),

@@ -45,9 +45,33 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
             "linear" => new LinearRope(Factor(scaling)),
             "llama3" => ParseLlama3(scaling),
             "yarn" => ParseYarn(scaling, maxPositions),
+            "dynamic" => ParseDynamic(scaling),
             "longrope" or "su" => ParseLongRope(scaling, maxPositions, originalPositions),
-            _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, llama3, yarn and longrope are)"),
+            _ => throw new MalformedFileException($"rope type {MalformedFileException.Quote(kind)} is not supported (default, linear, dynamic, llama3, yarn and longrope are)"),
         });
+    }
+
+    /// <summary>The parts of <c>rope_parameters</c> for layers without and with a window, as newer files have them; null where there are none.</summary>
+    public static (RopeConfig Rope, RopeConfig Local)? ParseByLayer(JsonFields fields, int maxPositions, double theta, double localTheta)
+    {
+        return fields.Object("rope_parameters") is { } parts && (parts.Has(FullAttention) || parts.Has(SlidingAttention))
+            ? (Parse(parts.Object(FullAttention), theta, maxPositions), Parse(parts.Object(SlidingAttention), localTheta, maxPositions))
+            : null;
+    }
+
+    // The base grows with what a sequence has beyond the length that the model was made for; sequences are served up to that length.
+    private static DefaultRope ParseDynamic(JsonFields scaling)
+    {
+        foreach (var key in new[] { "alpha", OriginalLength })
+        {
+            if (scaling.Has(key))
+            {
+                throw new MalformedFileException($"{key} of rope type dynamic is not supported");
+            }
+        }
+
+        _ = Factor(scaling);
+        return new DefaultRope();
     }
 
     private static Llama3Rope ParseLlama3(JsonFields scaling)

@@ -47,7 +47,7 @@ public class WeightLoaderTests
             foreach (var part in weight.Parts)
             {
                 var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
-                var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.FirstRow + (i * part.RowStep), width)).Select(BFloat16Bits.FromSingle);
+                var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.Order is null ? part.FirstRow + (i * part.RowStep) : part.RunAt(i).Source, width)).Select(BFloat16Bits.FromSingle);
                 Assert.Equal(expected.ToArray(), backend[weight.Name].Slice(part.Offset * width, part.Length * width));
             }
         }
@@ -168,7 +168,7 @@ public class WeightLoaderTests
         return Assert.Throws<ModelFormatException>(() => WeightLoader.Load(backend, program, temporary.Path));
     }
 
-    private static TinyModel Make(string architecture, bool tied)
+    internal static TinyModel Make(string architecture, bool tied)
     {
         var model = new TinyModel(architecture) { Config = { ["tie_word_embeddings"] = tied } };
         if (tied)
@@ -194,6 +194,32 @@ public class WeightLoaderTests
         if (architecture.Contains("Moe", StringComparison.Ordinal) || architecture.StartsWith("Mixtral", StringComparison.Ordinal))
         {
             model.MakeMixture();
+        }
+
+        if (architecture == "OlmoeForCausalLM")
+        {
+            model.AddNormsOfAllHeads();
+            model.MakeMixture();
+        }
+
+        if (architecture is "Olmo2ForCausalLM" or "Olmo3ForCausalLM")
+        {
+            model.MakeOlmo(architecture[4] - '0');
+        }
+
+        if (architecture.StartsWith("Glm", StringComparison.Ordinal))
+        {
+            model.MakeGlm(0.5);
+        }
+
+        if (architecture.StartsWith("Exaone", StringComparison.Ordinal))
+        {
+            model.MakeExaone(hasWindow: true);
+        }
+
+        if (architecture.StartsWith("SeedOss", StringComparison.Ordinal))
+        {
+            model.AddQkvBiases();
         }
 
         if (architecture == "GptOssForCausalLM")

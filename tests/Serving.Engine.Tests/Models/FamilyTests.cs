@@ -196,6 +196,161 @@ public class FamilyTests
         ModelConfig Parse() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
     }
 
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(3, false)]
+    [InlineData(3, true)]
+    public void Program_OfOlmo_ComputesThePublishedModel(int version, bool biased)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel($"Olmo{version}ForCausalLM", seed: 13);
+        model.MakeOlmo(version);
+        if (biased)
+        {
+            model.Config["attention_bias"] = true;
+            model.AddQkvBiases();
+            model.AddOutputBiases();
+        }
+
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    [Theory]
+    [InlineData("GlmForCausalLM", 0.5)]
+    [InlineData("Glm4ForCausalLM", 0.5)]
+    [InlineData("Glm4ForCausalLM", 0.25)]
+    [InlineData("Glm4ForCausalLM", 1)]
+    public void Program_OfGlm_ComputesThePublishedModel(string architecture, double rotatedShare)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel(architecture, seed: 14);
+        model.MakeGlm(rotatedShare);
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Program_OfExaone4_ComputesThePublishedModel(bool hasWindow)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel("Exaone4ForCausalLM", seed: 15);
+        model.MakeExaone(hasWindow);
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    /// <summary>By default, by a number, by letters and by types.</summary>
+    [Theory]
+    [InlineData("sliding_window_pattern", "null", new[] { 9, 9, 9, 0, 9 })]
+    [InlineData("sliding_window_pattern", "2", new[] { 9, 0, 9, 0, 9 })]
+    [InlineData("sliding_window_pattern", "\"LLG\"", new[] { 9, 9, 0, 9, 9 })]
+    [InlineData("layer_types", """["full_attention","sliding_attention","full_attention","full_attention","sliding_attention"]""", new[] { 0, 9, 0, 0, 9 })]
+    [InlineData("sliding_window", "null", new int[0])]
+    public void Config_OfExaone4_LayersWithoutAWindowDoNotRotate(string key, string value, int[] windows)
+    {
+        var model = new TinyModel("Exaone4ForCausalLM") { Config = { ["num_hidden_layers"] = 5, ["sliding_window"] = 9 } };
+        model.Config[key] = JsonNode.Parse(value);
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+        Assert.Equal(windows, config.Windows);
+        Assert.Equal([.. windows.Index().Where(layer => layer.Item == 0).Select(layer => layer.Index)], config.UnrotatedLayers.Order());
+    }
+
+    /// <summary>Biases that each of the families has by default or by a key of its own.</summary>
+    [Theory]
+    [InlineData("SeedOssForCausalLM", null, true, false, false)]
+    [InlineData("SeedOssForCausalLM", "attention_out_bias", true, true, false)]
+    [InlineData("SeedOssForCausalLM", "mlp_bias", true, false, true)]
+    [InlineData("Ernie4_5ForCausalLM", null, false, false, false)]
+    [InlineData("Ernie4_5_ForCausalLM", "use_bias", true, true, true)]
+    [InlineData("InternLM3ForCausalLM", "qkv_bias", true, false, false)]
+    [InlineData("InternLM3ForCausalLM", "bias", false, true, true)]
+    public void Program_WithTheFamilysBiases_ComputesThePublishedModel(string architecture, string? key, bool ofQkv, bool ofOutput, bool ofMlp)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel(architecture, seed: 16);
+        if (key is not null)
+        {
+            model.Config[key] = true;
+        }
+
+        foreach (var (isThere, add) in new (bool, Action)[] { (ofQkv, model.AddQkvBiases), (ofOutput, model.AddOutputBiases), (ofMlp, model.AddMlpBiases) })
+        {
+            if (isThere)
+            {
+                add();
+            }
+        }
+
+        model.Write(folder.Path);
+        AssertIsPublished(model, folder.Path);
+    }
+
+    [Theory]
+    [InlineData("Glm4ForCausalLM", "partial_rotary_factor", "0.07", "partial_rotary_factor")]
+    [InlineData("Glm4ForCausalLM", "rope_scaling", """{"rope_type":"default","mrope_section":[8,12,12]}""", "mrope_section")]
+    [InlineData("Exaone4ForCausalLM", "sliding_window_pattern", "\"LLX\"", "sliding_window_pattern")]
+    [InlineData("Exaone4ForCausalLM", "sliding_window_pattern", "\"\"", "sliding_window_pattern")]
+    [InlineData("Ernie4_5ForCausalLM", "compression_ratio", "0.5", "compression_ratio")]
+    [InlineData("Ernie4_5ForCausalLM", "use_bias", "1", "use_bias")]
+    [InlineData("SeedOssForCausalLM", "attention_out_bias", "\"no\"", "attention_out_bias")]
+    [InlineData("InternLM3ForCausalLM", "rope_scaling", """{"rope_type":"dynamic","factor":6.0,"alpha":1000.0}""", "alpha")]
+    [InlineData("InternLM3ForCausalLM", "rope_scaling", """{"rope_type":"dynamic"}""", "factor")]
+    public void Config_ThatIsWrong_NamesTheKey(string architecture, string key, string value, string named)
+    {
+        var model = new TinyModel(architecture);
+        model.Config["sliding_window"] = 9;
+        model.Config[key] = JsonNode.Parse(value);
+        var error = Assert.Throws<ModelFormatException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())));
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Up to the length that a model was made for it changes nothing.</summary>
+    [Fact]
+    public void Config_OfADynamicRope_IsPlainWithinTheOriginalLength()
+    {
+        var model = new TinyModel("InternLM3ForCausalLM") { Config = { ["rope_scaling"] = new JsonObject { ["rope_type"] = "dynamic", ["factor"] = 6.0 } } };
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+        Assert.Equal((new DefaultRope(), 256), (config.Rope.Scaling, config.MaxPositions));
+    }
+
+    /// <summary>Windows where the file does not say, and both ways of saying how layers rotate.</summary>
+    [Fact]
+    public void Config_OfOlmo3_EveryFourthLayerHasNoWindowAndIsStretchedAlone()
+    {
+        var model = new TinyModel("Olmo3ForCausalLM") { Config = { ["num_hidden_layers"] = 5, ["sliding_window"] = 9 } };
+        model.Config.Remove("rope_theta");
+        var yarn = new JsonObject { ["rope_type"] = "yarn", ["factor"] = 8.0, ["original_max_position_embeddings"] = 32 };
+        model.Config["rope_scaling"] = yarn;
+        var config = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+        Assert.Equal([9, 9, 9, 0, 9], config.Windows);
+        Assert.Equal((500_000.0, new DefaultRope()), (config.LocalRope!.Theta, config.LocalRope.Scaling));
+        Assert.IsType<YarnRope>(config.Rope.Scaling);
+
+        model.Config.Remove("rope_scaling");
+        model.Config["rope_parameters"] = new JsonObject { ["full_attention"] = yarn.DeepClone(), ["sliding_attention"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = 500.0 } };
+        var newer = ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString()));
+        Assert.Equal((config.Rope, 500.0), (newer.Rope, newer.LocalRope!.Theta));
+        model.Config.Remove("rope_parameters");
+        Assert.Null(ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())).LocalRope);
+    }
+
+    [Theory]
+    [InlineData("Olmo2ForCausalLM", "clip_qkv", "8.0")]
+    [InlineData("Olmo3ForCausalLM", "layer_types", "[\"sliding_attention\"]")]
+    [InlineData("Olmo3ForCausalLM", "layer_types", "[\"sliding_attention\",\"chunked_attention\"]")]
+    [InlineData("Olmo3ForCausalLM", "sliding_window", "0")]
+    [InlineData("Olmo2ForCausalLM", "hidden_act", "\"gelu\"")]
+    public void Config_OfOlmoThatIsWrong_NamesTheKey(string architecture, string key, string value)
+    {
+        var model = new TinyModel(architecture) { Config = { ["sliding_window"] = 9 } };
+        model.Config[key] = JsonNode.Parse(value);
+        var error = Assert.Throws<ModelFormatException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())));
+        Assert.Contains(key.Replace("layer_types", "layer", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
+    }
+
     private static void AssertIsPublished(TinyModel model, string folder)
     {
         using var runner = new ModelRunner(folder, 48);

@@ -36,7 +36,7 @@ public class GemmaConfigTests
         var config = Parse(Gemma2);
         Assert.Equal(new ModelShape(2304, 9216, 26, 8, 4, 256, 256_000), config.Shape);
         Assert.Equal((50f, 30f, 0.0625f, 48f, 1f), (config.ScoreCap, config.LogitCap, config.AttentionScale, config.EmbeddingScale, config.NormOffset));
-        Assert.Equal((true, true, GateActivation.GeluTanh), (config.TiedEmbeddings, config.PostNorms, config.Activation));
+        Assert.Equal((true, true, GateActivation.GeluTanh), (config.TiedEmbeddings, config.Norms.AreBehind, config.Activation));
         Assert.Equal([4096, 0, 4096, 0], config.Windows.Take(4));
         Assert.Equal((8192, null, false), (config.MaxPositions, config.LocalRope, config.QueryKeyNorm));
     }

@@ -17,6 +17,10 @@ public sealed class MixtureFamilyTests
     [InlineData("Qwen3MoeForCausalLM", true, 1)]
     [InlineData("MixtralForCausalLM", true, 0)]
     [InlineData("GraniteMoeForCausalLM", true, 0)]
+    [InlineData("GraniteMoeSharedForCausalLM", true, 0)]
+    [InlineData("Qwen2MoeForCausalLM", false, 0)]
+    [InlineData("Qwen2MoeForCausalLM", true, 1)]
+    [InlineData("OlmoeForCausalLM", false, 0)]
     public void Program_OfAMixture_ComputesThePublishedModel(string architecture, bool renormalize, int firstLayer)
     {
         using var folder = new TemporaryFolder();
@@ -43,6 +47,11 @@ public sealed class MixtureFamilyTests
     [InlineData("Qwen3MoeForCausalLM", "mlp_only_layers", "[2]")]
     [InlineData("Qwen3MoeForCausalLM", "decoder_sparse_step", "0")]
     [InlineData("Qwen3MoeForCausalLM", "shared_expert_intermediate_size", "64")]
+    [InlineData("Qwen2MoeForCausalLM", "shared_expert_intermediate_size", "null")]
+    [InlineData("Qwen2MoeForCausalLM", "use_sliding_window", "true")]
+    [InlineData("GraniteMoeSharedForCausalLM", "shared_intermediate_size", "-1")]
+    [InlineData("OlmoeForCausalLM", "clip_qkv", "8.0")]
+    [InlineData("OlmoeForCausalLM", "num_experts", "null")]
     [InlineData("MixtralForCausalLM", "num_local_experts", "\"8\"")]
     [InlineData("GraniteMoeForCausalLM", "shared_intermediate_size", "64")]
     [InlineData("GraniteMoeForCausalLM", "num_experts_per_tok", "-1")]
@@ -58,6 +67,8 @@ public sealed class MixtureFamilyTests
     [Theory]
     [InlineData("Qwen3MoeForCausalLM", "model.layers.1.mlp.experts.5.up_proj.weight")]
     [InlineData("MixtralForCausalLM", "model.layers.0.block_sparse_moe.experts.0.w2.weight")]
+    [InlineData("Qwen2MoeForCausalLM", "model.layers.1.mlp.shared_expert.down_proj.weight")]
+    [InlineData("GraniteMoeSharedForCausalLM", "model.layers.1.shared_mlp.input_linear.weight")]
     [InlineData("GraniteMoeForCausalLM", "model.layers.0.block_sparse_moe.input_linear.weight")]
     public void Load_TensorsOfExpertsThatDoNotFit_AreNamed(string architecture, string tensor)
     {
@@ -89,9 +100,24 @@ public sealed class MixtureFamilyTests
         model.MakeMixture(firstLayer);
         if (architecture.StartsWith("Qwen", StringComparison.Ordinal))
         {
-            model.AddHeadNorms();
+            if (architecture == "Qwen2MoeForCausalLM")
+            {
+                model.AddQkvBiases();
+                model.Config["sliding_window"] = 4096;
+            }
+            else
+            {
+                model.AddHeadNorms();
+            }
+
             model.Config["norm_topk_prob"] = renormalize;
             model.Config["mlp_only_layers"] = new JsonArray([.. Enumerable.Range(0, firstLayer).Select(layer => JsonValue.Create(layer))]);
+        }
+
+        if (architecture.StartsWith("Olmoe", StringComparison.Ordinal))
+        {
+            model.AddNormsOfAllHeads();
+            model.Config["norm_topk_prob"] = renormalize;
         }
 
         if (architecture.StartsWith("Granite", StringComparison.Ordinal))

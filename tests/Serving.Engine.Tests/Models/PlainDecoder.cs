@@ -15,6 +15,11 @@ internal sealed class PlainDecoder(TinyModel model)
     private readonly int _headSize = Int(model.Config, "head_dim");
     private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
     private readonly bool _isGptOss = ((string)model.Config["architectures"]![0]!).StartsWith("GptOss", StringComparison.Ordinal);
+    private readonly bool _isOlmo = ((string)model.Config["architectures"]![0]!).StartsWith("Olmo", StringComparison.Ordinal);
+    private readonly bool _isExaone = ((string)model.Config["architectures"]![0]!).StartsWith("Exaone", StringComparison.Ordinal);
+    private readonly bool _turnsNeighbours = ((string)model.Config["architectures"]![0]!).StartsWith("Glm", StringComparison.Ordinal)
+        || ((string)model.Config["architectures"]![0]!).StartsWith("Ernie", StringComparison.Ordinal);
+
     private readonly bool _gemma = ((string)model.Config["architectures"]![0]!).StartsWith("Gemma", StringComparison.Ordinal);
 
     /// <summary>The longest sequence that is served, for models whose rotation depends on it.</summary>
@@ -37,13 +42,15 @@ internal sealed class PlainDecoder(TinyModel model)
         for (var layer = 0; layer < Int(model.Config, "num_hidden_layers"); layer++)
         {
             var name = $"model.layers.{layer}";
-            var normed = states.Select(state => Norm(state, $"{name}.input_layernorm.weight")).ToArray();
+            var normed = states.Select(state => NormIfAny(state, $"{name}.input_layernorm.weight")).ToArray();
             var attended = Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + ".self_attn.o_proj", x)).ToArray();
-            if (_gemma)
+            if (BehindMlp(name) is { } behindMlp)
             {
-                states = [.. states.Select((state, i) => Add(state, Norm(attended[i], $"{name}.post_attention_layernorm.weight")))];
-                var given = states.Select(state => Mlp(name + ".mlp", Norm(state, $"{name}.pre_feedforward_layernorm.weight"))).ToArray();
-                states = [.. states.Select((state, i) => Add(state, Norm(given[i], $"{name}.post_feedforward_layernorm.weight")))];
+                var isGlm = behindMlp.EndsWith("post_mlp_layernorm.weight", StringComparison.Ordinal);
+                var (behind, before) = isGlm ? ("post_self_attn_layernorm", "post_attention_layernorm") : ("post_attention_layernorm", "pre_feedforward_layernorm");
+                states = [.. states.Select((state, i) => Add(state, Norm(attended[i], $"{name}.{behind}.weight")))];
+                var given = states.Select(state => Mlp(name + ".mlp", NormIfAny(state, $"{name}.{before}.weight"))).ToArray();
+                states = [.. states.Select((state, i) => Add(state, Norm(given[i], behindMlp)))];
                 continue;
             }
 
@@ -56,11 +63,15 @@ internal sealed class PlainDecoder(TinyModel model)
         return [.. logits.Select(logit => Bounded(logit / Factor("logits_scaling"), "final_logit_softcapping"))];
     }
 
+    /// <summary>The norm behind a layer's MLP, of families that have it.</summary>
+    private string? BehindMlp(string layer) =>
+        new[] { $"{layer}.post_feedforward_layernorm.weight", $"{layer}.post_mlp_layernorm.weight" }.FirstOrDefault(model.Tensors.ContainsKey);
+
     /// <summary>cap · tanh(x ÷ cap), where the config has such a cap.</summary>
     private double Bounded(double x, string key) => model.Config[key] is { } cap ? (double)cap * Math.Tanh(x / (double)cap) : x;
 
     /// <summary>Of Gemma's and gpt-oss's layers the first and every second after it slide; of others those behind the first ones, where the config has a window.</summary>
-    private bool Slides(int layer) => _gemma || _isGptOss ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
+    private bool Slides(int layer) => model.Config["layer_types"] is JsonArray types ? (string)types[layer]! == "sliding_attention" : _gemma || _isGptOss ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
 
     private double Factor(string key) => (double?)model.Config[key] ?? 1;
 
@@ -81,11 +92,33 @@ internal sealed class PlainDecoder(TinyModel model)
         var router = new[] { name + ".gate", mixture + ".gate", mixture + ".router.layer" }.FirstOrDefault(router => model.Tensors.ContainsKey(router + ".weight"));
         if (router is not null)
         {
-            return Mixture(router == name + ".gate" ? name : mixture, Linear(router, x), x);
+            var chosen = Mixture(router == name + ".gate" ? name : mixture, Linear(router, x), x);
+            return Shared(name, x) is { } shared ? Add(chosen, shared) : chosen;
         }
 
         var up = Linear(name + ".up_proj", x);
         return Linear(name + ".down_proj", [.. Linear(name + ".gate_proj", x).Select((gate, i) => Activated(gate) * up[i])]);
+    }
+
+    /// <summary>What every token goes through beside its experts, where the model has that; Qwen multiplies it.</summary>
+    private double[]? Shared(string name, double[] x)
+    {
+        if (model.Tensors.ContainsKey(name + ".shared_expert.down_proj.weight"))
+        {
+            var up = Linear(name + ".shared_expert.up_proj", x);
+            var given = Linear(name + ".shared_expert.down_proj", [.. Linear(name + ".shared_expert.gate_proj", x).Select((gate, i) => Activated(gate) * up[i])]);
+            return Times(given, 1 / (1 + Math.Exp(-Linear(name + ".shared_expert_gate", x)[0])));
+        }
+
+        var shared = name[..^"mlp".Length] + "shared_mlp";
+        if (!model.Tensors.ContainsKey(shared + ".output_linear.weight"))
+        {
+            return null;
+        }
+
+        var both = Linear(shared + ".input_linear", x);
+        var width = both.Length / 2;
+        return Linear(shared + ".output_linear", [.. both[..width].Select((gate, i) => Activated(gate) * both[width + i])]);
     }
 
     /// <summary>The most likely experts' MLPs, each by its share of the softmax: over all experts, or over the chosen where the family or its config says so.</summary>
@@ -161,18 +194,21 @@ internal sealed class PlainDecoder(TinyModel model)
     private double[][] Heads(string name, string projection, double[] x, int position, int count, int layer)
     {
         var projected = Linear($"{name}.{projection}_proj", x);
+        var whole = $"{name}.{projection}_norm.weight";
+        var isWhole = model.Tensors.TryGetValue(whole, out var weight) && weight.Values.Length == projected.Length && count > 1;
+        projected = isWhole ? Norm(projected, whole) : projected;
         return [.. Enumerable.Range(0, count).Select(head =>
         {
             var part = projected.Skip(head * _headSize).Take(_headSize).ToArray();
             var norm = $"{name}.{projection}_norm.weight";
-            return Rotate(model.Tensors.ContainsKey(norm) ? Norm(part, norm) : part, position, layer);
+            return Rotate(model.Tensors.ContainsKey(norm) && !isWhole ? Norm(part, norm) : part, position, layer);
         })];
     }
 
-    /// <summary>Rotates the first elements of a head, as many as partial_rotary_factor says, in pairs (i, i + half of them); LongRoPE stretches each angle by its factor.</summary>
+    /// <summary>Rotates the first elements of a head, as many as partial_rotary_factor says, in pairs (i, i + half of them) or of neighbours; LongRoPE stretches each angle by its factor.</summary>
     private double[] Rotate(double[] x, int position, int layer)
     {
-        if (model.Config["no_rope_layers"] is JsonArray rotates && (int)rotates[layer]! == 0)
+        if ((model.Config["no_rope_layers"] is JsonArray rotates && (int)rotates[layer]! == 0) || (_isExaone && model.Config["sliding_window"] is not null && !Slides(layer)))
         {
             return x;
         }
@@ -180,6 +216,7 @@ internal sealed class PlainDecoder(TinyModel model)
         var rotated = (int)(_headSize * ((double?)model.Config["partial_rotary_factor"] ?? 1));
         var half = rotated / 2;
         var local = _gemma && Slides(layer) ? model.Config["rope_local_base_freq"] : null;
+        var plain = _isOlmo && Slides(layer);
         var theta = (double)(local ?? model.Config["rope_theta"])!;
         var stretch = local is null && Yarn is null && model.Config["rope_scaling"]?["factor"] is { } factor ? (double)factor : 1;
         return [.. x.Select((value, i) =>
@@ -189,12 +226,18 @@ internal sealed class PlainDecoder(TinyModel model)
                 return value;
             }
 
-            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / rotated) / (LongFactors is { } factors ? (double)factors[i % half]! : 1) * YarnFactor(i % half, theta);
-            return Amplitude * ((value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half])));
+            if (_turnsNeighbours)
+            {
+                var turn = position / stretch * Math.Pow(theta, -2.0 * (i / 2) / rotated);
+                return (value * Math.Cos(turn)) + (Math.Sin(turn) * (i % 2 == 0 ? -x[i + 1] : x[i - 1]));
+            }
+
+            var angle = position / stretch * Math.Pow(theta, -2.0 * (i % half) / rotated) / (LongFactors is { } factors ? (double)factors[i % half]! : 1) * (plain ? 1 : YarnFactor(i % half, theta));
+            return (plain ? 1 : Amplitude) * ((value * Math.Cos(angle)) + (Math.Sin(angle) * (i < half ? -x[i + half] : x[i - half])));
         })];
     }
 
-    /// <summary>YaRN, its ramp not rounded: pairs that turn more than beta_fast times over the original length are left, those that turn less than beta_slow times are divided by the factor.</summary>
+    /// <summary>YaRN, the ends of its ramp whole pairs unless the config says otherwise: pairs that turn more than beta_fast times over the original length are left, those that turn less than beta_slow times are divided by the factor.</summary>
     private double YarnFactor(int pair, double theta)
     {
         if (Yarn is not { } yarn)
@@ -203,10 +246,14 @@ internal sealed class PlainDecoder(TinyModel model)
         }
 
         double PairOf(double turns) => _headSize / 2.0 * Math.Log((double)Int(yarn.AsObject(), "original_max_position_embeddings") / (turns * 2 * Math.PI)) / Math.Log(theta);
-        var (low, high) = (Math.Max(PairOf((double)yarn["beta_fast"]!), 0), Math.Min(PairOf((double)yarn["beta_slow"]!), _headSize - 1));
+        var (low, high) = (PairOf((double)yarn["beta_fast"]!), PairOf((double)yarn["beta_slow"]!));
+        (low, high) = (bool?)yarn["truncate"] ?? true ? (Math.Floor(low), Math.Ceiling(high)) : (low, high);
+        (low, high) = (Math.Max(low, 0), Math.Min(high, _headSize - 1));
         var stretched = Math.Clamp((pair - low) / (high - low), 0, 1);
         return 1 - stretched + (stretched / (double)yarn["factor"]!);
     }
+
+    private double[] NormIfAny(double[] x, string name) => model.Tensors.ContainsKey(name) ? Norm(x, name) : x;
 
     private double[] Norm(double[] x, string name)
     {

@@ -10,7 +10,7 @@ public sealed class GgufWriter
     private readonly List<(string Key, Action<BinaryWriter> Value)> _metadata = [];
     private readonly List<(string Name, uint Type, long[] Dimensions, byte[] Bytes)> _tensors = [];
 
-    /// <summary>Adds a value of metadata: int is UINT32, float FLOAT32, bool BOOL, string STRING, and arrays of int (INT32), float and string.</summary>
+    /// <summary>Adds a value of metadata: int is UINT32, float FLOAT32, bool BOOL, string STRING, and arrays of int (INT32), bool, float and string.</summary>
     public GgufWriter Put(string key, object value)
     {
         _metadata.Add((key, writer => Write(writer, value)));
@@ -104,6 +104,9 @@ public sealed class GgufWriter
                 break;
             case int[] numbers:
                 WriteArray(writer, 5, numbers, writer.Write);
+                break;
+            case bool[] flags:
+                WriteArray(writer, 7, flags, writer.Write);
                 break;
             case float[] numbers:
                 WriteArray(writer, 6, numbers, writer.Write);

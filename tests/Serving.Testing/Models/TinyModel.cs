@@ -21,6 +21,7 @@ public sealed class TinyModel
     /// <summary>Tokens.</summary>
     public const int Vocabulary = 128;
 
+    private const int SharedWidth = 56;
     private const int QueryWidth = 64;
     private const int KvWidth = 32;
     private const int HeadSize = 16;
@@ -128,6 +129,61 @@ public sealed class TinyModel
         AddHeadNorms();
     }
 
+    /// <summary>Adds norms of all heads of q as one, and of all of k, to every layer.</summary>
+    public void AddNormsOfAllHeads() => ForEachLayer(layer =>
+    {
+        Add($"{layer}.self_attn.q_norm.weight", QueryWidth);
+        Add($"{layer}.self_attn.k_norm.weight", KvWidth);
+    });
+
+    /// <summary>Moves the norms of every layer from before attention and MLP to behind them.</summary>
+    public void MoveNormsBehind() => ForEachLayer(layer =>
+    {
+        Tensors.Remove($"{layer}.input_layernorm.weight");
+        Add($"{layer}.post_feedforward_layernorm.weight", Hidden);
+    });
+
+    /// <summary>Makes it GLM-4: biases on q, k and v, gate and up in one tensor, an eighth or more of a head rotated; of 0414 norms behind attention and MLP, too.</summary>
+    public void MakeGlm(double rotatedShare)
+    {
+        Config["partial_rotary_factor"] = rotatedShare;
+        AddQkvBiases();
+        ForEachLayer(layer =>
+        {
+            Fuse($"{layer}.mlp.gate_up_proj.weight", $"{layer}.mlp.gate_proj.weight", $"{layer}.mlp.up_proj.weight");
+            if ((string)Config["architectures"]![0]! == "Glm4ForCausalLM")
+            {
+                Add($"{layer}.post_self_attn_layernorm.weight", Hidden);
+                Add($"{layer}.post_mlp_layernorm.weight", Hidden);
+            }
+        });
+    }
+
+    /// <summary>Makes it EXAONE 4: norms behind attention and MLP alone and of every head; where asked for a window of 7 on the first layer, and no rotation on the other.</summary>
+    public void MakeExaone(bool hasWindow)
+    {
+        MoveNormsBehind();
+        AddHeadNorms();
+        if (hasWindow)
+        {
+            Config["sliding_window"] = 7;
+            Config["layer_types"] = new JsonArray("sliding_attention", "full_attention");
+        }
+    }
+
+    /// <summary>Makes it OLMo 2 or 3: norms behind attention and MLP alone, of all heads together; of the third a window of 7 on the first layer and YaRN on the other.</summary>
+    public void MakeOlmo(int version)
+    {
+        MoveNormsBehind();
+        AddNormsOfAllHeads();
+        if (version == 3)
+        {
+            Config["sliding_window"] = 7;
+            Config["layer_types"] = new JsonArray("sliding_attention", "full_attention");
+            Config["rope_scaling"] = new JsonObject { ["rope_type"] = "yarn", ["factor"] = 8.0, ["original_max_position_embeddings"] = 32, ["beta_fast"] = 32.0, ["beta_slow"] = 1.0 };
+        }
+    }
+
     /// <summary>
     /// Gives layers, from <paramref name="firstLayer"/> on, six experts of width 40 in the place of their MLP, two of which a token goes through, under the names that the family has
     /// for them.
@@ -137,13 +193,21 @@ public sealed class TinyModel
         const int Experts = 6;
         const int Width = 40;
         var family = (string)Config["architectures"]![0]!;
-        var isQwen = family.StartsWith("Qwen", StringComparison.Ordinal);
+        var isOlmoe = family.StartsWith("Olmoe", StringComparison.Ordinal);
+        var isQwen = isOlmoe || family.StartsWith("Qwen", StringComparison.Ordinal);
         Config[isQwen ? "num_experts" : "num_local_experts"] = Experts;
         Config["num_experts_per_tok"] = 2;
-        Config[isQwen ? "moe_intermediate_size" : "intermediate_size"] = Width;
+        Config[isQwen && !isOlmoe ? "moe_intermediate_size" : "intermediate_size"] = Width;
+        var shared = family is "Qwen2MoeForCausalLM" or "GraniteMoeSharedForCausalLM";
+        if (shared)
+        {
+            Config[isQwen ? "shared_expert_intermediate_size" : "shared_intermediate_size"] = SharedWidth;
+        }
+
         for (var layer = firstLayer; layer < Layers; layer++)
         {
             var prefix = $"model.layers.{layer}.";
+            AddShared(prefix, shared, isQwen);
             Tensors.Remove(prefix + "mlp.gate_proj.weight");
             Tensors.Remove(prefix + "mlp.up_proj.weight");
             Tensors.Remove(prefix + "mlp.down_proj.weight");
@@ -163,6 +227,23 @@ public sealed class TinyModel
                 Add($"{prefix}{part}.experts.{expert}.{up}.weight", Width, Hidden);
                 Add($"{prefix}{part}.experts.{expert}.{down}.weight", Hidden, Width);
             }
+        }
+    }
+
+    /// <summary>An MLP that all tokens go through beside the experts, under Qwen's names or Granite's.</summary>
+    private void AddShared(string layer, bool isThere, bool isQwen)
+    {
+        if (isThere && isQwen)
+        {
+            Add(layer + "mlp.shared_expert_gate.weight", 1, Hidden);
+            Add(layer + "mlp.shared_expert.gate_proj.weight", SharedWidth, Hidden);
+            Add(layer + "mlp.shared_expert.up_proj.weight", SharedWidth, Hidden);
+            Add(layer + "mlp.shared_expert.down_proj.weight", Hidden, SharedWidth);
+        }
+        else if (isThere)
+        {
+            Add(layer + "shared_mlp.input_linear.weight", 2 * SharedWidth, Hidden);
+            Add(layer + "shared_mlp.output_linear.weight", Hidden, SharedWidth);
         }
     }
 

@@ -42,6 +42,7 @@ internal sealed class GgufConfig
         if (_family.HasOptionalBiases)
         {
             _json["attention_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_q", "bias"));
+            _json["attention_out_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_output", "bias"));
             _json["mlp_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_gate", "bias"));
         }
 
@@ -64,7 +65,13 @@ internal sealed class GgufConfig
         _ = Key("vocab_size");
         _ = Key("pooling_type"); // How embeddings are made, see GgufModel.
         var size = Metadata.Integer(Key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0);
-        if ((Metadata.Integer(Key("attention.value_length")) ?? size) != size || (Metadata.Integer(Key("rope.dimension_count")) ?? size) != size)
+        var rotated = Metadata.Integer(Key("rope.dimension_count")) ?? size;
+        if (_family.IsPartlyRotated && size > 0)
+        {
+            _json["partial_rotary_factor"] = rotated / (double)size;
+        }
+
+        if ((Metadata.Integer(Key("attention.value_length")) ?? size) != size || (rotated != size && !_family.IsPartlyRotated))
         {
             throw new MalformedFileException("keys, values and rotated parts of a head that are not equally long are not supported");
         }
@@ -88,9 +95,23 @@ internal sealed class GgufConfig
             }
         }
 
+        if (_family.HasWindowPattern)
+        {
+            WriteWindows();
+        }
+
         if (_family.LayersOfLargest is { } layers)
         {
             _json["query_pre_attn_scalar"] = Required("block_count") == layers ? Required("embedding_length") / (double)Required("attention.head_count") : (long)_json["head_dim"]!;
+        }
+    }
+
+    /// <summary>Which layers have the window, if the file says it.</summary>
+    private void WriteWindows()
+    {
+        if (Metadata.Flags(Key("attention.sliding_window_pattern")) is { } slides)
+        {
+            _json["layer_types"] = new JsonArray([.. slides.Select(slide => (JsonNode)(slide ? RopeConfig.SlidingAttention : RopeConfig.FullAttention))]);
         }
     }
 
@@ -136,7 +157,7 @@ internal sealed class GgufConfig
             scaling["attention_factor"] = attention * (factor <= 1 ? 1 : 1 + (0.1 * Math.Log(factor)));
         }
 
-        foreach (var (key, name) in new[] { ("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow") })
+        foreach (var (key, name) in new[] { ("rope.scaling.yarn_attn_factor", "attention_factor"), ("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow") })
         {
             if (Metadata.Number(Key(key)) is { } value)
             {

@@ -9,6 +9,7 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed record GgufFamily(string Name, string Architecture)
 {
     private const string ExpertCount = "expert_count";
+    private const string Window = "attention.sliding_window";
 
     private static readonly GgufFamily[] All =
     [
@@ -20,6 +21,14 @@ internal sealed record GgufFamily(string Name, string Architecture)
         {
             Keys = [(ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")],
             Constants = new JsonObject { ["norm_topk_prob"] = true },
+        },
+        new("qwen2moe", "Qwen2MoeForCausalLM")
+        {
+            Keys =
+            [
+                (ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
+                ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"),
+            ],
         },
         new("gemma2", "Gemma2ForCausalLM")
         {
@@ -41,6 +50,19 @@ internal sealed record GgufFamily(string Name, string Architecture)
             Keys = [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")],
         },
         new("smollm3", "SmolLM3ForCausalLM") { IsInterleaved = true },
+        new("olmo2", "Olmo3ForCausalLM") { Norms = GgufNames.PostNorms, TellingKey = Window, HasWindowPattern = true, Keys = [(Window, "sliding_window")] },
+        new("olmo2", "Olmo2ForCausalLM") { Norms = GgufNames.PostNorms },
+        new("olmoe", "OlmoeForCausalLM") { Keys = [(ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok")] },
+        new("glm4", "Glm4ForCausalLM") { Norms = GgufNames.GlmNorms, HasOptionalBiases = true, IsPartlyRotated = true },
+        new("exaone4", "Exaone4ForCausalLM")
+        {
+            Norms = GgufNames.PostNorms,
+            HasWindowPattern = true,
+            Keys = [(Window, "sliding_window")],
+            Constants = new JsonObject { ["sliding_window"] = null },
+        },
+        new("seed_oss", "SeedOssForCausalLM") { HasOptionalBiases = true, Norms = GgufNames.NormBehindAttention },
+        new("ernie4_5", "Ernie4_5ForCausalLM"),
         new("gpt-oss", "GptOssForCausalLM")
         {
             HasOptionalBiases = true,
@@ -53,6 +75,15 @@ internal sealed record GgufFamily(string Name, string Architecture)
 
     /// <summary>Whether the rows of q and k lie as ggml rotates a Llama's, pairs side by side.</summary>
     public bool IsInterleaved { get; private init; }
+
+    /// <summary>A key that files of this family have and those of another of the same name have not; null where the name is one family's.</summary>
+    public string? TellingKey { get; private init; }
+
+    /// <summary>Whether files say layer by layer which have the window.</summary>
+    public bool HasWindowPattern { get; private init; }
+
+    /// <summary>Whether a part of a head is rotated.</summary>
+    public bool IsPartlyRotated { get; private init; }
 
     /// <summary>Whether some models of the family have biases, which is told by their tensors.</summary>
     public bool HasOptionalBiases { get; private init; }
@@ -81,7 +112,9 @@ internal sealed record GgufFamily(string Name, string Architecture)
     {
         var name = metadata.Text("general.architecture") ?? throw GgufMetadata.Missing("general.architecture");
         var isMixture = metadata.Integer($"{name}.{ExpertCount}") is > 0;
-        return Array.Find(All, family => family.Name == name && family.Keys.Any(key => key.Key == ExpertCount) == isMixture) ?? throw new MalformedFileException(
+        return Array.Find(All, family => family.Name == name && family.Keys.Any(key => key.Key == ExpertCount) == isMixture && family.IsTold(metadata)) ?? throw new MalformedFileException(
             $"architecture {MalformedFileException.Quote(name)}{(isMixture ? " with experts" : "")} is not supported in GGUF files; supported are {string.Join(", ", All.Select(family => family.Name).Distinct())}");
     }
+
+    private bool IsTold(GgufMetadata metadata) => TellingKey is null || metadata.Has($"{Name}.{TellingKey}");
 }

@@ -30,6 +30,9 @@ internal sealed class GgufMetadata(IReadOnlyDictionary<string, object> values)
     /// <summary>A list of whole numbers.</summary>
     public long[]? Integers(string key) => Reference<long[]>(key, "a list of whole numbers");
 
+    /// <summary>A list of true and false.</summary>
+    public bool[]? Flags(string key) => Reference<bool[]>(key, "a list of true and false");
+
     /// <summary>A list of numbers.</summary>
     public double[]? Numbers(string key) => Reference<double[]>(key, "a list of numbers");
 

@@ -36,8 +36,13 @@ internal static partial class GgufNames
         ["mlp.gate"] = "ffn_gate_inp",
         ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["mlp.shared_expert.gate_proj"] = "ffn_gate_shexp",
+        ["mlp.shared_expert.up_proj"] = "ffn_up_shexp",
+        ["mlp.shared_expert.down_proj"] = "ffn_down_shexp",
+        ["mlp.shared_expert_gate"] = "ffn_gate_inp_shexp",
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
+        ["mlp.gate_up_proj"] = "ffn_up",
         ["mlp.down_proj"] = "ffn_down",
     };
 
@@ -49,7 +54,15 @@ internal static partial class GgufNames
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     };
 
-    /// <summary>The norm before the MLP by the name that it has in gpt-oss's files.</summary>
+    /// <summary>The same of GLM, whose checkpoints call them otherwise.</summary>
+    public static readonly IReadOnlyDictionary<string, string> GlmNorms = new Dictionary<string, string>
+    {
+        ["post_self_attn_layernorm"] = "post_attention_norm",
+        ["post_attention_layernorm"] = "ffn_norm",
+        ["post_mlp_layernorm"] = "post_ffw_norm",
+    };
+
+    /// <summary>The norm before the MLP by the name that it has in files of gpt-oss and Seed-OSS.</summary>
     public static readonly IReadOnlyDictionary<string, string> NormBehindAttention = new Dictionary<string, string> { ["post_attention_layernorm"] = "post_attention_norm" };
 
     private static readonly Dictionary<string, string> Experts = new()

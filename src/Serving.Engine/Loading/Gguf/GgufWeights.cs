@@ -87,7 +87,10 @@ internal sealed class GgufWeights : IWeightFiles
         var isVector = weight.Kind == WeightKind.Vector;
         var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
         var columns = isVector ? 1 : weight.Columns;
-        tensor.Expect([.. isVector ? (long[])[] : [columns], length, .. expert is null ? (long[])[] : [weight.Experts]]);
+
+        // A matrix of one output is a vector there.
+        long[] outputs = isVector || length > 1 || tensor.Dimensions.Count > 1 ? [length] : [];
+        tensor.Expect([.. isVector ? (long[])[] : [columns], .. outputs, .. expert is null ? (long[])[] : [weight.Experts]]);
         var start = (long)(expert ?? 0) * length;
 
         // Of norms whose checkpoints hold the difference from 1, files hold the sum.

@@ -22,6 +22,14 @@ internal static partial class GgufConverter
         ["Gemma2ForCausalLM"] = "gemma2",
         ["Gemma3ForCausalLM"] = "gemma3",
         ["GptOssForCausalLM"] = "gpt-oss",
+        ["Olmo2ForCausalLM"] = "olmo2",
+        ["Olmo3ForCausalLM"] = "olmo2",
+        ["OlmoeForCausalLM"] = "olmoe",
+        ["Qwen2MoeForCausalLM"] = "qwen2moe",
+        ["Glm4ForCausalLM"] = "glm4",
+        ["Exaone4ForCausalLM"] = "exaone4",
+        ["SeedOssForCausalLM"] = "seed_oss",
+        ["Ernie4_5ForCausalLM"] = "ernie4_5",
     };
 
     private static readonly Dictionary<string, string> Names = new()
@@ -40,8 +48,15 @@ internal static partial class GgufConverter
         ["mlp.gate"] = "ffn_gate_inp",
         ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["mlp.shared_expert.gate_proj"] = "ffn_gate_shexp",
+        ["mlp.shared_expert.up_proj"] = "ffn_up_shexp",
+        ["mlp.shared_expert.down_proj"] = "ffn_down_shexp",
+        ["mlp.shared_expert_gate"] = "ffn_gate_inp_shexp",
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
+        ["mlp.gate_up_proj"] = "ffn_up",
+        ["post_self_attn_layernorm"] = "post_attention_norm",
+        ["post_mlp_layernorm"] = "post_ffw_norm",
         ["mlp.down_proj"] = "ffn_down",
     };
 
@@ -71,6 +86,7 @@ internal static partial class GgufConverter
         ("rope.freq_base_swa", "rope_local_base_freq"), ("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"),
         ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"), ("expert_count", "num_experts"), ("expert_count", "num_local_experts"),
         ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
+        ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"),
     ];
 
     /// <summary>The file of a tiny model, with tokens that are only counted. The model's matrices become what the file's stand for.</summary>
@@ -104,7 +120,8 @@ internal static partial class GgufConverter
                 continue;
             }
 
-            model.Tensors[name] = (shape, Add(writer, name, shape, values, model.Config, matrices));
+            // A matrix of one row is written as a vector.
+            model.Tensors[name] = (shape, Add(writer, name, shape[0] == 1 ? shape[1..] : shape, values, model.Config, matrices));
         }
 
         foreach (var (name, experts) in stacks)
@@ -165,15 +182,21 @@ internal static partial class GgufConverter
         {
             ("context_length", "max_position_embeddings"), ("embedding_length", "hidden_size"), ("block_count", "num_hidden_layers"), ("feed_forward_length", "intermediate_size"),
             ("attention.head_count", "num_attention_heads"), ("attention.head_count_kv", "num_key_value_heads"), ("attention.key_length", "head_dim"),
-            ("attention.value_length", "head_dim"), ("rope.dimension_count", "head_dim"), ("vocab_size", "vocab_size"),
+            ("attention.value_length", "head_dim"), ("vocab_size", "vocab_size"),
         })
         {
             writer.Put($"{family}.{key}", (int)config[name]!);
         }
 
+        writer.Put($"{family}.rope.dimension_count", (int)((int)config["head_dim"]! * ((double?)config["partial_rotary_factor"] ?? 1)));
         foreach (var (key, name) in Optional.Where(entry => config[entry.Name] is not null))
         {
             writer.Put($"{family}.{key}", config[name]!.AsValue().TryGetValue<int>(out var whole) ? (object)whole : Single(config[name]));
+        }
+
+        if (config["layer_types"] is JsonArray types)
+        {
+            writer.Put($"{family}.attention.sliding_window_pattern", types.Select(type => (string)type! == "sliding_attention").ToArray());
         }
 
         if (config["rope_scaling"] is JsonObject scaling)
@@ -216,8 +239,9 @@ internal static partial class GgufConverter
     {
         var (match, family) = (Layer().Match(name), Families[(string)config["architectures"]![0]!]);
         var isGemma = family.StartsWith("gemma", StringComparison.Ordinal);
+        var hasGemmaNames = isGemma || family is "olmo2" or "exaone4";
         var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
-        var module = isGemma && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family == "gpt-oss" && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
+        var module = hasGemmaNames && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family is ("gpt-oss" or "seed_oss") && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
         var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.weight";
         var encoder = shape.Length == 1 ? GgmlEncoder.F32 : matrices;
         var (bytes, decoded) = encoder.Encode(isGemma && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);

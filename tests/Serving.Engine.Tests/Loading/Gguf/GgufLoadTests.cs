@@ -18,12 +18,14 @@ public class GgufLoadTests(ITestOutputHelper output)
         from architecture in new[]
         {
             "LlamaForCausalLM", "MixtralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "Qwen3MoeForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "GraniteForCausalLM", "SmolLM3ForCausalLM",
+            "Olmo2ForCausalLM", "Olmo3ForCausalLM", "OlmoeForCausalLM", "Qwen2MoeForCausalLM", "Glm4ForCausalLM", "Exaone4ForCausalLM", "SeedOssForCausalLM", "Ernie4_5ForCausalLM",
         }
         from tied in new[] { false, true }
         from encoder in GgmlEncoder.All
 
-            // Experts are 40 wide here, which are no whole blocks.
-        where !(architecture is "MixtralForCausalLM" or "Qwen3MoeForCausalLM") || encoder.Type is 0 or 1 or 30
+            // Experts are 40 wide here, which are no whole blocks; and what a family has of its own are names and keys, whatever the type of its elements.
+        where !(architecture is "MixtralForCausalLM" or "Qwen2MoeForCausalLM" or "Qwen3MoeForCausalLM" or "OlmoeForCausalLM") || encoder.Type is 0 or 1 or 30
+        where architecture[..4] is not ("Olmo" or "Glm4" or "Exao" or "Seed" or "Erni") || encoder.Type is 0 or 30
         select (architecture, tied, encoder.Name));
 
     [Theory]
@@ -204,6 +206,26 @@ public class GgufLoadTests(ITestOutputHelper output)
                 model.AddHeadNorms();
                 model.MakeMixture();
                 model.Config["norm_topk_prob"] = true;
+                break;
+            case "Olmo2ForCausalLM" or "Olmo3ForCausalLM":
+                model.MakeOlmo(architecture[4] - '0');
+                break;
+            case "Glm4ForCausalLM":
+                model.MakeGlm(0.5);
+                break;
+            case "Exaone4ForCausalLM":
+                model.MakeExaone(hasWindow: true);
+                break;
+            case "SeedOssForCausalLM":
+                model.AddQkvBiases();
+                break;
+            case "OlmoeForCausalLM":
+                model.AddNormsOfAllHeads();
+                model.MakeMixture();
+                break;
+            case "Qwen2MoeForCausalLM":
+                model.AddQkvBiases();
+                model.MakeMixture();
                 break;
             case "MixtralForCausalLM":
                 model.MakeMixture();

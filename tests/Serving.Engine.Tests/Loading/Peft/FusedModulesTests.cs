@@ -16,25 +16,39 @@ public sealed class FusedModulesTests
 {
     private const int Rank = 4;
     private static readonly TinyModel Model = FamilyTests.Phi3(0.75, 0);
-    private static readonly ModelProgram Program = ModelRegistry.Build("phi", ModelConfig.Parse(Encoding.UTF8.GetBytes(Model.Config.ToJsonString())), 32);
+    private static readonly ModelProgram Program = BuildProgram(Model);
 
     /// <summary>B is written with the first columns of the module's own weights, so that wherever a row of the weights goes, the same numbers must be in B.</summary>
     [Fact]
-    public void Read_AnAdapterOfFusedModules_PutsRowsWhereTheWeightsAre()
+    public void Read_AnAdapterOfFusedModules_PutsRowsWhereTheWeightsAre() =>
+        AssertRowsAreWhereTheWeightsAre(Model, Read(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]), 7);
+
+    /// <summary>The same of heads whose pairs are neighbours in the checkpoint, and of MLPs that all tokens go through beside experts, whose modules have names of their own.</summary>
+    [Theory]
+    [InlineData("Glm4ForCausalLM", "self_attn.q_proj self_attn.k_proj self_attn.v_proj self_attn.o_proj mlp.gate_up_proj mlp.down_proj", 7)]
+    [InlineData("Ernie4_5ForCausalLM", "self_attn.q_proj self_attn.k_proj", 2)]
+    [InlineData("Olmo2ForCausalLM", "self_attn.q_proj mlp.down_proj", 2)]
+    [InlineData("Qwen2MoeForCausalLM", "mlp.shared_expert.gate_proj mlp.shared_expert.up_proj mlp.shared_expert.down_proj mlp.shared_expert_gate", 4)]
+    [InlineData("GraniteMoeSharedForCausalLM", "shared_mlp.input_linear shared_mlp.output_linear", 3)]
+    public void Read_AnAdapterOfAFamilysModules_PutsRowsWhereTheWeightsAre(string architecture, string modules, int slices)
+    {
+        var model = WeightLoaderTests.Make(architecture, tied: false);
+        AssertRowsAreWhereTheWeightsAre(model, Read(model, BuildProgram(model), modules.Split(' '), modules.Split(' ')), slices);
+    }
+
+    private static void AssertRowsAreWhereTheWeightsAre(TinyModel model, PeftAdapter adapter, int slices)
     {
         using var folder = new TemporaryFolder();
-        Model.Write(folder.Path);
-        var backend = new RecordingBackend(Program);
-        WeightLoader.Load(backend, Program, folder.Path);
-
-        var adapter = Read(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]);
-
-        Assert.Equal(7 * TinyModel.Layers, adapter.Weights.Slices.Count);
+        model.Write(folder.Path);
+        var program = BuildProgram(model);
+        var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, folder.Path);
+        Assert.Equal(slices * TinyModel.Layers, adapter.Weights.Slices.Count);
         foreach (var slice in adapter.Weights.Slices)
         {
-            var spec = Program.Slices[slice.Slice];
-            var linear = Program.Ops.OfType<LinearOp>().Single(op => op.Slices.Contains(spec));
-            var (weights, columns) = (backend.Values[linear.Weight], Program.Weights[linear.Weight].Columns);
+            var spec = program.Slices[slice.Slice];
+            var linear = program.Ops.OfType<LinearOp>().Single(op => op.Slices.Contains(spec));
+            var (weights, columns) = (backend.Values[linear.Weight], program.Weights[linear.Weight].Columns);
             for (var row = 0; row < spec.OutputWidth; row++)
             {
                 Assert.Equal(weights.AsSpan((spec.OutputOffset + row) * columns, Rank).ToArray(), slice.B.Span.Slice(row * Rank, Rank).ToArray());
@@ -67,24 +81,29 @@ public sealed class FusedModulesTests
         Assert.Contains("qkv_proj.lora_B", error.Message, StringComparison.Ordinal);
     }
 
+    private static ModelProgram BuildProgram(TinyModel model) => ModelRegistry.Build("tiny", ModelConfig.Parse(Encoding.UTF8.GetBytes(model.Config.ToJsonString())), 32);
+
     private static byte[] ConfigOf(string[] targets) => Encoding.UTF8.GetBytes(AdapterGenerator.Config(Rank, targets).ToJsonString());
 
     private static float[] AOf(int layer, int width) => [.. Enumerable.Range(0, Rank * width).Select(i => (layer + i) / 1024f)];
 
-    private static PeftAdapter Read(string[] targets, string[]? written = null)
+    private static PeftAdapter Read(string[] targets, string[]? written = null) =>
+        Read(Model, Program, targets, [.. (written ?? targets).Select(name => $"{(name is "gate_up_proj" or "down_proj" or "gate_proj" ? "mlp" : "self_attn")}.{name}")]);
+
+    private static PeftAdapter Read(TinyModel model, ModelProgram program, string[] targets, string[] written)
     {
         var writer = new SafetensorsWriter();
         for (var layer = 0; layer < TinyModel.Layers; layer++)
         {
-            foreach (var module in (written ?? targets).Select(name => $"model.layers.{layer}.{(name is "gate_up_proj" or "down_proj" or "gate_proj" ? "mlp" : "self_attn")}.{name}"))
+            foreach (var module in written.Select(name => $"model.layers.{layer}.{name}"))
             {
-                var ((rows, columns), values) = Model.Tensors.TryGetValue(module + ".weight", out var tensor) ? ((tensor.Shape[0], tensor.Shape[1]), tensor.Values) : ((64, 64), new float[4096]);
+                var ((rows, columns), values) = model.Tensors.TryGetValue(module + ".weight", out var tensor) ? ((tensor.Shape[0], tensor.Shape[1]), tensor.Values) : ((64, 64), new float[4096]);
                 writer.Add($"base_model.model.{module}.lora_A.weight", "F32", [Rank, columns], AOf(layer, (int)columns));
                 float[] b = [.. Enumerable.Range(0, (int)rows * Rank).Select(i => values[(i / Rank * (int)columns) + (i % Rank)])];
                 writer.Add($"base_model.model.{module}.lora_B.weight", "F32", [rows, Rank], b);
             }
         }
 
-        return PeftAdapterReader.Read(ConfigOf(targets), writer.ToArray(), Program);
+        return PeftAdapterReader.Read(ConfigOf(targets), writer.ToArray(), program);
     }
 }
