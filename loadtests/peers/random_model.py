@@ -1,9 +1,9 @@
 """Writes a Llama of a size of one's own with random weights and the bundled model's tokenizer, for comparing speeds where no real model is at hand.
 
-    python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64] [--experts 0 --choices 8 --gpt-oss --mxfp4]
+    python3 loadtests/peers/random_model.py FOLDER [--hidden 2048 --intermediate 8192 --layers 16 --heads 32 --kv-heads 8 --head-size 64] [--experts 0 --choices 8 --gpt-oss --mxfp4 | --family NAME]
 
-With --experts it is a Qwen3 mixture of experts, --intermediate the width of one and --choices how many a token goes through; with --gpt-oss besides it is a gpt-oss, and with --mxfp4 besides its experts
-are in MXFP4.
+With --family it is one of the families of families.py, norms random too; those of experts take --experts, --choices and --intermediate likewise. With --experts alone it is a Qwen3 mixture of experts,
+--intermediate the width of one and --choices how many a token goes through; with --gpt-oss besides it is a gpt-oss, and with --mxfp4 besides its experts are in MXFP4.
 
 The defaults are Llama 3.2 1B's shape but for the vocabulary, which is the tokenizer's: 0.97 billion parameters, 1.9 GB of bf16. What it says means nothing, but it is made of
 plain letters, since llama-server ends a stream with an error where bytes are no text: all other tokens' rows of the embedding, which is the output's too, are zero.
@@ -15,8 +15,11 @@ import os
 import shutil
 import struct
 
+import families
+
 TOKENIZER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "models", "demo", "model")
 ONE = b"\x80\x3f"  # 1 in bf16
+NORM = b"\x3f"  # upper byte of bf16 from 0.5 to 2
 SCALE = 120  # 2^-7 in E8M0: experts in MXFP4 are of magnitudes up to 6 times that
 SIGNS = bytes(0x3C | (byte & 1) << 7 for byte in range(256))  # upper bytes of bf16: exponents of 2^-7 and 2^-6, either sign
 
@@ -28,6 +31,7 @@ def arguments():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--gpt-oss", action="store_true")
     parser.add_argument("--mxfp4", action="store_true")
+    parser.add_argument("--family", choices=sorted(families.CONFIGS))
     return parser.parse_args()
 
 
@@ -91,13 +95,15 @@ def plain_tokens():
     return {index for text, index in tokenizer["model"]["vocab"].items() if text not in special and text.removeprefix("\u0120").isascii() and text.removeprefix("\u0120").isalpha()}
 
 
-def bytes_of(name, shape, plain):
+def bytes_of(name, shape, plain, family):
     if name.endswith("_blocks"):
         return os.urandom(math.prod(shape))
     if name.endswith("_scales"):
         return bytes([SCALE]) * math.prod(shape)
-    if len(shape) == 1 and name.endswith("norm.weight"):
+    if len(shape) == 1 and name.endswith("norm.weight") and not family:
         return ONE * shape[0]
+    if len(shape) == 1 and name.endswith("norm.weight") and family:
+        return b"".join(bytes((lower,)) + NORM for lower in os.urandom(shape[0]))
     values = random_matrix(math.prod(shape[:-1]), shape[-1])
     if name not in ("model.embed_tokens.weight", "lm_head.weight"):
         return values
@@ -113,7 +119,9 @@ def main():
     plain = plain_tokens()
     config |= {"hidden_size": args.hidden, "intermediate_size": args.intermediate, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
                "num_key_value_heads": args.kv_heads, "head_dim": args.head_size}
-    if args.gpt_oss:
+    if args.family:
+        config |= families.config_of(args)
+    elif args.gpt_oss:
         config |= {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss", "num_local_experts": args.experts, "num_experts_per_tok": args.choices, "sliding_window": 128,
                    "attention_bias": True, "tie_word_embeddings": False, "rope_scaling": {"rope_type": "default"}}
         config |= {"quantization_config": {"quant_method": "mxfp4"}} if args.mxfp4 else {}
@@ -127,7 +135,7 @@ def main():
         json.dump(config, file, indent=2)
 
     header, offset = {}, 0
-    tensors = list(shapes(args, config["vocab_size"]))
+    tensors = list(families.shapes(args, config) if args.family else shapes(args, config["vocab_size"]))
     for name, shape in tensors:
         byte = name.endswith(("_blocks", "_scales"))
         size = math.prod(shape) * (1 if byte else 2)
@@ -137,7 +145,7 @@ def main():
     with open(os.path.join(args.folder, "model.safetensors"), "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, shape in tensors:
-            file.write(bytes_of(name, shape, plain))
+            file.write(bytes_of(name, shape, plain, args.family))
     print(f"{args.folder}: {offset / 2e6:.0f} million parameters")
 
 

@@ -1,4 +1,4 @@
-"""Converts a Llama in Hugging Face's format and its LoRA adapters, a Qwen3 mixture of experts or a gpt-oss to GGUF files for llama.cpp, without a change of weights.
+"""Converts a Llama in Hugging Face's format and its LoRA adapters, a Qwen3 mixture of experts, a gpt-oss or what random_model.py writes by a family's name to GGUF files for llama.cpp, without a change of weights.
 
     python3 -m llama_cpp.convert MODEL_FOLDER ADAPTERS_FOLDER OUTPUT_FOLDER
 
@@ -11,9 +11,14 @@ import sys
 
 from . import experts, gguf, names, safetensors
 
-ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss"}
-MIXTURES = {
-    "llama": {},
+ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss", **names.FAMILIES}
+BIASED = ("gpt-oss", "glm4", "seed_oss")
+_EXPERTS = {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok"}
+MORE = {
+    "olmo2": {"attention.sliding_window": "sliding_window"},
+    "exaone4": {"attention.sliding_window": "sliding_window"},
+    "olmoe": _EXPERTS,
+    "qwen2moe": {**_EXPERTS, "expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size"},
     "qwen3moe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "moe_intermediate_size"},
     "gpt-oss": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "intermediate_size", "attention.sliding_window": "sliding_window"},
 }
@@ -32,8 +37,8 @@ def load(*path):
 def put_config(out, config):
     architecture = ARCHITECTURES.get(config["architectures"][0])
     scaling = {key: value for key, value in (config.get("rope_scaling") or {}).items() if value != "default"}
-    if not architecture or (scaling and scaling["rope_type"] != "yarn") or config.get("attention_bias", False) != (architecture == "gpt-oss") or config.get("mlp_bias"):
-        raise ValueError("only a plain LlamaForCausalLM, Qwen3MoeForCausalLM or GptOssForCausalLM is converted here")
+    if not architecture or (scaling and scaling["rope_type"] != "yarn") or config.get("attention_bias", False) != (architecture in BIASED) or config.get("mlp_bias"):
+        raise ValueError(f"only plain models of {', '.join(ARCHITECTURES)} are converted here")
     if scaling and not scaling.get("truncate", True):
         raise ValueError("llama.cpp rounds the ends of YaRN's ramp to whole pairs, which this model does not: it would be another one there")
     out.put("general.architecture", gguf.STRING, architecture)
@@ -48,10 +53,12 @@ def put_config(out, config):
         "attention.head_count_kv": config["num_key_value_heads"],
         "attention.key_length": config["head_dim"],
         "attention.value_length": config["head_dim"],
-        "rope.dimension_count": config["head_dim"],
-        **{key: config[name] for key, name in MIXTURES[architecture].items()},
+        "rope.dimension_count": int(config["head_dim"] * config.get("partial_rotary_factor", 1)),
+        **{key: config[name] for key, name in MORE.get(architecture, {}).items() if config.get(name)},
     }.items():
         out.put(f"{architecture}.{key}", gguf.UINT32, value)
+    if config.get("layer_types"):
+        out.put_array(f"{architecture}.attention.sliding_window_pattern", gguf.BOOL, [kind == "sliding_attention" for kind in config["layer_types"]])
     if scaling:
         out.put(f"{architecture}.rope.scaling.type", gguf.STRING, "yarn")
         out.put(f"{architecture}.rope.scaling.factor", gguf.FLOAT32, scaling["factor"])
@@ -94,6 +101,8 @@ def convert_model(folder, path):
             continue
         heads = names.rotated_heads(name, config)
         # One-dimensional tensors are norms, biases and sinks, which llama.cpp wants in F32, as it does what chooses experts.
+        if tensor.rows == 1 and len(tensor.shape) == 2:
+            tensor = safetensors.Tensor(tensor.element, tensor.shape[1:], tensor.data)
         wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight"))
         out.add(names.of(name, config), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
     for name, tensors in stacks.items():

@@ -8,7 +8,17 @@ _INNER = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp", "mlp.router": "ffn_gate_inp",
 }
-_OF_GPT_OSS = {"post_attention_layernorm": "post_attention_norm"}
+_NORM_BEHIND_ATTENTION = {"post_attention_layernorm": "post_attention_norm"}
+_NORMS_BEHIND = {**_NORM_BEHIND_ATTENTION, "post_feedforward_layernorm": "post_ffw_norm"}
+_GLM_NORMS = {"post_self_attn_layernorm": "post_attention_norm", "post_mlp_layernorm": "post_ffw_norm", "mlp.gate_up_proj": "ffn_up"}
+_SHARED = {f"mlp.shared_expert.{name}_proj": f"ffn_{name}_shexp" for name in ("gate", "up", "down")} | {"mlp.shared_expert_gate": "ffn_gate_inp_shexp"}
+
+# What llama.cpp calls the families that have no order of rows of their own, and where their names are others.
+FAMILIES = {
+    "Olmo2ForCausalLM": "olmo2", "Olmo3ForCausalLM": "olmo2", "OlmoeForCausalLM": "olmoe", "Qwen2MoeForCausalLM": "qwen2moe", "Glm4ForCausalLM": "glm4", "Exaone4ForCausalLM": "exaone4",
+    "SeedOssForCausalLM": "seed_oss", "Ernie4_5ForCausalLM": "ernie4_5",
+}
+_OTHER = {"gpt-oss": _NORM_BEHIND_ATTENTION, "seed_oss": _NORM_BEHIND_ATTENTION, "olmo2": _NORMS_BEHIND, "exaone4": _NORMS_BEHIND, "glm4": _GLM_NORMS, "qwen2moe": _SHARED}
 
 
 def of(name, config):
@@ -18,7 +28,7 @@ def of(name, config):
     if name.endswith(".self_attn.sinks"):
         return f"blk.{name.split('.')[2]}.attn_sinks.weight"
     layer = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
-    inner = {**_INNER, **_OF_GPT_OSS} if config["architectures"] == ["GptOssForCausalLM"] else _INNER
+    inner = _INNER | _OTHER.get({**FAMILIES, "GptOssForCausalLM": "gpt-oss"}.get(config["architectures"][0]), {})
     return f"blk.{layer[1]}.{inner[layer[2]]}.{layer[3]}"
 
 

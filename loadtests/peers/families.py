@@ -1,0 +1,74 @@
+"""Configurations and tensors of the families that random_model.py writes by name, as their checkpoints have them."""
+
+_YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0}
+_BEHIND = ("post_attention_layernorm", "post_feedforward_layernorm")
+_BEFORE = ("input_layernorm", "post_attention_layernorm")
+
+# Class, norms of a layer, norms of q and k ("heads": of each; "all": of all together), and what else the configuration says. Windows are so short that a few hundred tokens pass them.
+CONFIGS = {
+    "olmo2": ("Olmo2ForCausalLM", _BEHIND, "all", {}),
+    "olmo3": ("Olmo3ForCausalLM", _BEHIND, "all", {"sliding_window": 32, "rope_scaling": _YARN}),
+    "olmoe": ("OlmoeForCausalLM", _BEFORE, "all", {"norm_topk_prob": False}),
+    "qwen2moe": ("Qwen2MoeForCausalLM", _BEFORE, None, {"norm_topk_prob": False}),
+    "glm4": ("Glm4ForCausalLM", ("input_layernorm", "post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm"), None,
+             {"partial_rotary_factor": 0.5, "attention_bias": True}),
+    "exaone4": ("Exaone4ForCausalLM", _BEHIND, "heads", {"sliding_window": None}),
+    "exaone4-windows": ("Exaone4ForCausalLM", _BEHIND, "heads", {"sliding_window": 32}),
+    "seed-oss": ("SeedOssForCausalLM", _BEFORE, None, {"attention_bias": True}),
+    "ernie4_5": ("Ernie4_5ForCausalLM", _BEFORE, None, {}),
+}
+
+
+def config_of(args):
+    """What config.json says beside the sizes."""
+    architecture, _, _, more = CONFIGS[args.family]
+    config = {"architectures": [architecture], "tie_word_embeddings": args.family in ("ernie4_5", "exaone4", "exaone4-windows"), "rope_scaling": None, **more}
+    if config.get("sliding_window"):
+        config["layer_types"] = ["full_attention" if layer % 4 == 3 else "sliding_attention" for layer in range(args.layers)]
+    if args.experts:
+        config |= {"num_experts": args.experts, "num_experts_per_tok": args.choices}
+    if args.family == "qwen2moe":
+        config |= {"moe_intermediate_size": args.intermediate, "shared_expert_intermediate_size": 4 * args.intermediate}
+    return config
+
+
+def _mlp(prefix, hidden, width):
+    yield prefix + "gate_proj.weight", (width, hidden)
+    yield prefix + "up_proj.weight", (width, hidden)
+    yield prefix + "down_proj.weight", (hidden, width)
+
+
+def _layer(args, prefix):
+    _, norms, of_heads, config = CONFIGS[args.family]
+    hidden, query, kv = args.hidden, args.heads * args.head_size, args.kv_heads * args.head_size
+    for norm in norms:
+        yield f"{prefix}{norm}.weight", (hidden,)
+    for name, width, heads in (("q", query, args.heads), ("k", kv, args.kv_heads), ("v", kv, 0)):
+        yield f"{prefix}self_attn.{name}_proj.weight", (width, hidden)
+        if config.get("attention_bias") or args.family == "qwen2moe":
+            yield f"{prefix}self_attn.{name}_proj.bias", (width,)
+        if of_heads and heads:
+            yield f"{prefix}self_attn.{name}_norm.weight", (width if of_heads == "all" else args.head_size,)
+    yield prefix + "self_attn.o_proj.weight", (hidden, query)
+    if args.family == "glm4":
+        yield prefix + "mlp.gate_up_proj.weight", (2 * args.intermediate, hidden)
+        yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
+    elif args.experts:
+        yield prefix + "mlp.gate.weight", (args.experts, hidden)
+        for expert in range(args.experts):
+            yield from _mlp(f"{prefix}mlp.experts.{expert}.", hidden, args.intermediate)
+        if args.family == "qwen2moe":
+            yield prefix + "mlp.shared_expert_gate.weight", (1, hidden)
+            yield from _mlp(prefix + "mlp.shared_expert.", hidden, 4 * args.intermediate)
+    else:
+        yield from _mlp(prefix + "mlp.", hidden, args.intermediate)
+
+
+def shapes(args, config):
+    """Names and shapes of the tensors in the order of the file."""
+    yield "model.embed_tokens.weight", (config["vocab_size"], args.hidden)
+    if not config["tie_word_embeddings"]:
+        yield "lm_head.weight", (config["vocab_size"], args.hidden)
+    yield "model.norm.weight", (args.hidden,)
+    for layer in range(args.layers):
+        yield from _layer(args, f"model.layers.{layer}.")
