@@ -380,8 +380,7 @@ typedef struct srv_combine_params {
     srv_mixture mixture;
     srv_address input;  /* float [choices, input_stride] */
     srv_address output; /* float [rows, output_stride] */
-    int columns, input_stride, output_stride;
-    int accumulate;     /* 0: output is written, one rank's part of a sum */
+    int columns, input_stride, output_stride, accumulate; /* 0: output is written, one rank's part of a sum */
 } srv_combine_params;
 
 /* What shrink and expand of one Linear share. */
