@@ -16,6 +16,9 @@ public sealed record ReasoningFormat
     /// <summary>Granite 3.3: the answer has marks too.</summary>
     public static ReasoningFormat Granite { get; } = new() { Name = "granite", Open = "<think>", Close = "</think>", OpenAnswer = "<response>", CloseAnswer = "</response>" };
 
+    /// <summary>Hunyuan A13B: the same with another mark; its template does not show it.</summary>
+    public static ReasoningFormat HunyuanA13B { get; } = Granite with { Name = "hunyuan_a13b", OpenAnswer = "<answer>", CloseAnswer = "</answer>" };
+
     /// <summary>Granite 3.2: sentences for marks.</summary>
     public static ReasoningFormat GraniteSentences { get; } = new() { Name = "granite", Open = "Here is my thought process:", Close = "Here is my response:" };
 
@@ -50,7 +53,7 @@ public sealed record ReasoningFormat
     };
 
     /// <summary>Every format, those with more marks first.</summary>
-    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, GraniteSentences, CohereCommand3, CohereCommand4, Mistral, Gemma4, Think, Harmony];
+    public static IReadOnlyList<ReasoningFormat> All { get; } = [Granite, HunyuanA13B, GraniteSentences, CohereCommand3, CohereCommand4, Mistral, Gemma4, Think, Harmony];
 
     /// <summary>vLLM's name of its parser.</summary>
     public required string Name { get; init; }

@@ -102,6 +102,21 @@ public sealed class DemandedCallsTests
         Assert.Equal("Just <tool text {\"name\"", string.Concat(events.Select(happened => happened.Text)));
     }
 
+    /// <summary>The same where a call is an expression, announced or the whole answer: an argument that the schema has not is led to one that it has.</summary>
+    [Theory]
+    [InlineData("<|tool_call_start|>[", "]<|tool_call_end|>", "I look it up.", "I look", " it up.", "<|tool_call_start|>", "[get_weather(", "town=")]
+    [InlineData("[", "]", "", "[get_weather(", "town=")]
+    public async Task Strict_InAnExpressionThatTheModelBegins_FollowsTheSchema(string before, string after, string text, params string[] pieces)
+    {
+        using var folder = new TemporaryFolder();
+        ScriptedModel.Write(folder.Path, ScriptedModel.Template(Python, before, after), pieces);
+        await using var engine = Start(folder);
+        var (calls, events) = await CallsAsync(engine, Chat(ToolChoice.Auto, strict: true), seed: null);
+        Assert.Equal(text, string.Concat(events.Select(happened => happened.Text)));
+        Assert.Equal("get_weather", calls[0].Name);
+        Assert.All(calls, AssertFollows);
+    }
+
     [Theory]
     [InlineData("{\"type\":\"array\"}", false, RequestError.InvalidRequest)]
     [InlineData("{\"type\":\"object\",\"$ref\":\"https://example.com/schema\"}", true, RequestError.NotSupported)]
