@@ -1,6 +1,7 @@
 using Serving.Core.Adapters;
 using Serving.Core.Memory;
 using Serving.Core.Requests;
+using Serving.Core.Tenancy;
 using Serving.Engine.PromptModules.Prompts;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
@@ -22,9 +23,9 @@ public readonly record struct EncodedPrompt(int[] Tokens, RequestFailure? Failur
 
 /// <summary>
 /// Turns prompts into token ids on the caller's thread, a few at a time: half the cores may tokenise at once, and a prompt is at most so many characters, so that
-/// no flood of long prompts takes the cores from the engine.
+/// no flood of long prompts takes the cores from the engine, and tenants take turns, so that none waits behind another's.
 /// </summary>
-public sealed class PromptEncoder : IDisposable
+public sealed class PromptEncoder
 {
     /// <summary>Characters of a prompt or rendered conversation; far more than a context holds.</summary>
     private const int MaxCharacters = ModulePromptEncoder.MaxCharacters;
@@ -34,7 +35,7 @@ public sealed class PromptEncoder : IDisposable
     private readonly ToolSupport _tools;
     private readonly ReasoningSupport _reasoning;
     private readonly ModulePromptEncoder _modules;
-    private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
+    private readonly TenantTurns _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>Creates an encoder.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -56,8 +57,9 @@ public sealed class PromptEncoder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         return request.SchemaName is not { } schema
-            ? EncodeAsync(request.Prompt, addSpecialTokens: true, cancellationToken)
+            ? EncodeAsync(request.Tenant.Id, request.Prompt, addSpecialTokens: true, cancellationToken)
             : InTurnAsync(
+                request.Tenant.Id,
                 () =>
                 {
                     var (prompt, failure) = _modules.Encode(request.Tenant, schema, request.Prompt, adapter?.Digest ?? Digest.None);
@@ -67,7 +69,7 @@ public sealed class PromptEncoder : IDisposable
     }
 
     /// <summary>Encodes a prompt: text with or without special tokens, a conversation by the template and without adding any.</summary>
-    public async ValueTask<EncodedPrompt> EncodeAsync(GenerationPrompt prompt, bool addSpecialTokens, CancellationToken cancellationToken)
+    public async ValueTask<EncodedPrompt> EncodeAsync(TenantId tenant, GenerationPrompt prompt, bool addSpecialTokens, CancellationToken cancellationToken)
     {
         if (prompt is TokenPrompt tokens)
         {
@@ -75,6 +77,7 @@ public sealed class PromptEncoder : IDisposable
         }
 
         return await InTurnAsync(
+            tenant,
             () => prompt switch
             {
                 TextPrompt text => EncodeText(text.Text, addSpecialTokens),
@@ -84,11 +87,11 @@ public sealed class PromptEncoder : IDisposable
             cancellationToken);
     }
 
-    /// <summary>Does work that tokenises when it is its turn.</summary>
-    public async ValueTask<T> InTurnAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    /// <summary>Does work that tokenises when it is a tenant's turn.</summary>
+    public async ValueTask<T> InTurnAsync<T>(TenantId tenant, Func<T> work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(work);
-        await _turns.WaitAsync(cancellationToken);
+        await _turns.WaitAsync(tenant, cancellationToken);
         try
         {
             return work();
@@ -104,9 +107,6 @@ public sealed class PromptEncoder : IDisposable
 
     /// <summary>The text of one token.</summary>
     public string TokenText(int token) => _tokenizer.IdToToken(token);
-
-    /// <inheritdoc/>
-    public void Dispose() => _turns.Dispose();
 
     private static EncodedPrompt Failed(string field, string message) =>
         new([], new RequestFailure(RequestError.InvalidRequest, message, field));

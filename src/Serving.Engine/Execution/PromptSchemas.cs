@@ -11,14 +11,14 @@ namespace Serving.Engine.Execution;
 /// <summary>The door to the schemas: reads and compiles what comes in, on the caller's thread and in its turn.</summary>
 /// <param name="store">Where they are kept.</param>
 /// <param name="compiler">Compiles them.</param>
-/// <param name="inTurn">Does work that tokenises when it is its turn.</param>
+/// <param name="inTurn">Does work that tokenises when it is a tenant's turn.</param>
 /// <param name="isModelKnown">Whether a tenant may use a model, and so pin a schema under it.</param>
 /// <param name="pin">Keeps a schema's modules encoded, or says why not.</param>
 /// <param name="time">For the time to live.</param>
 public sealed class PromptSchemas(
     SchemaStore store,
     SchemaCompiler compiler,
-    Func<Func<CompiledSchema>, CancellationToken, ValueTask<CompiledSchema>> inTurn,
+    Func<TenantId, Func<CompiledSchema>, CancellationToken, ValueTask<CompiledSchema>> inTurn,
     Func<Tenant, string, bool> isModelKnown,
     Func<StoredSchema, Tenant, CancellationToken, ValueTask<RequestFailure?>> pin,
     TimeProvider time) : IPromptSchemas
@@ -42,7 +42,7 @@ public sealed class PromptSchemas(
         var field = upload.Pml is null ? "schema" : "pml";
         try
         {
-            var compiled = await inTurn(() => compiler.Compile(upload.Pml is { } pml ? PmlSchemaReader.Read(pml) : JsonSchemaReader.Read(upload.Json!)), cancellationToken);
+            var compiled = await inTurn(tenant.Id, () => compiler.Compile(upload.Pml is { } pml ? PmlSchemaReader.Read(pml) : JsonSchemaReader.Read(upload.Json!)), cancellationToken);
             var now = time.GetUtcNow();
             var schema = new StoredSchema
             {

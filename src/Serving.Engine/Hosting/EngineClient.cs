@@ -78,7 +78,7 @@ public sealed class EngineClient : IEngineClient
             return new TokenizeResult([], [], invalid);
         }
 
-        var encoded = await _parts.Encoder.EncodeAsync(prompt, addSpecialTokens, cancellationToken);
+        var encoded = await _parts.Encoder.EncodeAsync(tenant.Id, prompt, addSpecialTokens, cancellationToken);
         return encoded.Failure is { } failure
             ? new TokenizeResult([], [], failure)
             : new TokenizeResult(encoded.Tokens, [.. encoded.Tokens.Select(_parts.Encoder.TokenText)], null);

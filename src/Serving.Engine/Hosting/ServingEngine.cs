@@ -67,7 +67,6 @@ public sealed class ServingEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.Run(_parts.Loop.Dispose);
-        _parts.Encoder.Dispose();
         _parts.Constraints.Dispose();
         await _work.DisposeAsync();
     }

@@ -45,7 +45,7 @@ internal sealed class FakeEngine : IEngineClient
         Schemas = new PromptSchemas(
             new SchemaStore(new SchemaStoreOptions(MaxSchemas: 16, MaxOwnerSize: 1 << 20, MaxSize: 4 << 20), TimeProvider.System),
             new SchemaCompiler(Tokenizer, renderer, 2048),
-            (work, _) => new(work()),
+            (_, work, _) => new(work()),
             (tenant, model) => Known(tenant, model) is null,
             (_, _, _) => default,
             TimeProvider.System);

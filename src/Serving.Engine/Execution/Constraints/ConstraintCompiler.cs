@@ -15,7 +15,7 @@ namespace Serving.Engine.Execution.Constraints;
 
 /// <summary>
 /// Makes requests' constraints ready on their callers' threads, a few at a time, so that no flood of schemas takes the cores from the engine: what a constraint may cost is bounded by the
-/// grammar's limits. Compiled ones are kept. Thread-safe.
+/// grammar's limits, and tenants take turns, since it can be seconds. Compiled ones are kept, and who asks for one of them waits for nobody. Thread-safe.
 /// </summary>
 public sealed class ConstraintCompiler : IDisposable
 {
@@ -30,7 +30,7 @@ public sealed class ConstraintCompiler : IDisposable
     private readonly EngineClock _clock;
     private readonly EngineStatistics _statistics;
     private readonly ConstraintCache _cache = new(CacheBytes);
-    private readonly SemaphoreSlim _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
+    private readonly TenantTurns _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>Creates a compiler; the vocabulary is read when it is first needed.</summary>
     /// <param name="vocabulary">Reads the model's tokens, with special ones whose text is part of an answer.</param>
@@ -65,16 +65,29 @@ public sealed class ConstraintCompiler : IDisposable
             return (null, null);
         }
 
-        await _turns.WaitAsync(cancellationToken);
         try
         {
-            var rules = _rules.Read(request);
-            return (constraint is null ? Begin(request.RulesField, null, rules) : Open(request.Tenant, constraint, start, rules), null);
+            var key = constraint is null ? (Digest?)null : KeyOf(request.Tenant, constraint, start);
+            var kept = key is { } digest ? _cache.Find(digest) : null;
+            return (kept is not null && !request.RulesTokensOut ? Begin(constraint!.Field, Hit(kept), null) : await InTurnAsync(request, key, start, cancellationToken), null);
         }
         catch (GrammarException exception)
         {
             var error = exception.IsNotSupported ? RequestError.NotSupported : RequestError.InvalidRequest;
             return (null, new RequestFailure(error, exception.Message, constraint?.Field ?? request.RulesField));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _workers.Dispose();
+
+    private async ValueTask<RequestConstraint> InTurnAsync(GenerationRequest request, Digest? key, ReasoningStart start, CancellationToken cancellationToken)
+    {
+        await _turns.WaitAsync(request.Tenant.Id, cancellationToken);
+        try
+        {
+            var rules = _rules.Read(request);
+            return key is { } digest ? Open(digest, request.EffectiveConstraint!, start, rules) : Begin(request.RulesField, null, rules);
         }
         finally
         {
@@ -82,26 +95,23 @@ public sealed class ConstraintCompiler : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    private RequestConstraint Open(Digest key, OutputConstraint constraint, ReasoningStart start, TokenRules? rules)
     {
-        _turns.Dispose();
-        _workers.Dispose();
-    }
-
-    private RequestConstraint Open(Tenant tenant, OutputConstraint constraint, ReasoningStart start, TokenRules? rules)
-    {
-        var key = KeyOf(tenant, constraint, start);
         if (_cache.Find(key) is { } kept)
         {
-            _statistics.CountConstraintCacheHit();
-            return Begin(constraint.Field, kept, rules);
+            return Begin(constraint.Field, Hit(kept), rules);
         }
 
         var began = _clock.Now;
         var opened = Begin(constraint.Field, _cache.Add(key, Compile(constraint, start)), rules);
         _statistics.ConstraintCompileTime.Observe((_clock.Now - began) * 1e-6);
         return opened;
+    }
+
+    private GrammarMasks Hit(GrammarMasks kept)
+    {
+        _statistics.CountConstraintCacheHit();
+        return kept;
     }
 
     private RequestConstraint Begin(string field, GrammarMasks? masks, TokenRules? rules) =>
