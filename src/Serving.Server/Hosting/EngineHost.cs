@@ -11,7 +11,7 @@ internal sealed partial class EngineHost(
     StartScreen screen,
     SystemdNotifier systemd,
     IHostApplicationLifetime lifetime,
-    ILogger<EngineHost> logger) : BackgroundService
+    ILogger<EngineHost> logger) : BackgroundService, IHostedLifecycleService
 {
     private StartedEngine? _engine;
 
@@ -19,9 +19,26 @@ internal sealed partial class EngineHost(
     public bool Failed { get; private set; }
 
     /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>The engine ends before the web server, so that whoever is cut short is told so, by a status or in the stream, and does not just lose the connection.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken) => EndAsync();
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
+        await EndAsync(); // It may have been loading.
+    }
+
+    private async Task EndAsync()
+    {
         if (_engine is { } engine)
         {
             _engine = null;
@@ -35,11 +52,12 @@ internal sealed partial class EngineHost(
         try
         {
             await ListeningAsync(stoppingToken);
-            _engine = await starter.StartAsync(EngineOptionsMapper.Map(options), stoppingToken);
-            access.Open(_engine.Client);
-            systemd.Ready(_engine.Client.Description);
-            screen.Ready(_engine.Client);
-            await _engine.Ended.WaitAsync(stoppingToken);
+            var engine = await starter.StartAsync(EngineOptionsMapper.Map(options), stoppingToken);
+            _engine = engine;
+            access.Open(engine.Client);
+            systemd.Ready(engine.Client.Description);
+            screen.Ready(engine.Client);
+            await engine.Ended.WaitAsync(stoppingToken);
             lifetime.StopApplication();
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -8,6 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
 using Serving.Server.Configuration;
 using Serving.Server.Hosting;
 using Serving.Server.Tenancy;
@@ -163,13 +165,23 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
         public async Task<StartedEngine> StartAsync(Engine.EngineOptions options, CancellationToken cancellationToken)
         {
             await Release.Task.WaitAsync(cancellationToken);
-            return new StartedEngine(engine, engine.Ended.Task, new Nothing());
+            return new StartedEngine(engine, engine.Ended.Task, new Life(engine));
         }
     }
 
-    private sealed class Nothing : IAsyncDisposable
+    // Ends as the engine does: whoever is still there is told.
+    private sealed class Life(FakeEngine engine) : IAsyncDisposable
     {
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        public ValueTask DisposeAsync()
+        {
+            foreach (var request in engine.Requests)
+            {
+                request.Send(new GenerationEvent { Choice = 0, FinishReason = FinishReason.Failed, Failure = new RequestFailure(RequestError.Draining, "The daemon is shutting down.") });
+                request.End();
+            }
+
+            return ValueTask.CompletedTask;
+        }
     }
 }
 
