@@ -136,7 +136,7 @@ internal sealed partial class UsageLedger : IDisposable
     {
         var unsaid = Interlocked.Exchange(ref _unsaid, 0);
         byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(unsaid > 0 ? record with { LostBefore = unsaid } : record, UsageJson.Default.UsageRecord), (byte)'\n'];
-        if (Try(() => _file!.Append(line)))
+        if (Try(() => _file!.Append(line), isWritten: true))
         {
             Interlocked.Increment(ref _written);
         }
@@ -153,13 +153,13 @@ internal sealed partial class UsageLedger : IDisposable
         Interlocked.Add(ref _unsaid, count);
     }
 
-    // Said once when it begins and once when it is over, not for every record.
-    private bool Try(Action action)
+    // Said once when it begins and once when it is over, not for every record: over when a record is written, since a full disk lets files be closed and opened.
+    private bool Try(Action action, bool isWritten = false)
     {
         try
         {
             action();
-            if (_isFailing)
+            if (_isFailing && isWritten)
             {
                 _isFailing = false;
                 LogWorks(_logger, Lost);

@@ -46,7 +46,7 @@ internal sealed class UsageMeter
         _failure ??= happened.Failure?.Error;
         if (happened.FinishReason is FinishReason.Stop or FinishReason.Length)
         {
-            var word = JsonNamingPolicy.SnakeCaseLower.ConvertName(happened.FinishReason.Value.ToString());
+            var word = happened is { FinishReason: FinishReason.Stop, CallsTools: true } ? "tool_calls" : JsonNamingPolicy.SnakeCaseLower.ConvertName(happened.FinishReason.Value.ToString());
             _reasons[word] = _reasons.GetValueOrDefault(word) + 1;
         }
     }
@@ -65,6 +65,8 @@ internal sealed class UsageMeter
     {
         var isComplete = _isAnswered && !_context.RequestAborted.IsCancellationRequested;
         var usages = _streams.Select(stream => stream.Usage).Where(usage => usage.HasBegun).ToList();
+        var completion = _isWhole && !isComplete ? 0 : _sent.Sum();
+        var reasoning = Math.Min(completion, usages.Sum(usage => usage.ReasoningTokens));
         var elapsed = _ledger.Time.GetElapsedTime(_started);
         _ledger.Add(new UsageRecord
         {
@@ -79,7 +81,8 @@ internal sealed class UsageMeter
             FinishReasons = _reasons.Count > 0 ? _reasons : null,
             PromptTokens = usages.Sum(usage => usage.PromptTokens),
             CachedTokens = usages.Sum(usage => usage.CachedTokens),
-            CompletionTokens = _isWhole && !isComplete ? 0 : _sent.Sum(),
+            CompletionTokens = completion,
+            ReasoningTokens = reasoning > 0 ? reasoning : null,
             DurationMs = Math.Round(elapsed.TotalMilliseconds, 3),
             FirstTokenMs = _firstToken is { } first ? Math.Round(first.TotalMilliseconds, 3) : null,
         });

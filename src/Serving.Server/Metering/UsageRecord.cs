@@ -29,7 +29,7 @@ internal sealed record UsageRecord
     /// <summary>completed; cancelled, when the client went away before it had everything; else the failure's name.</summary>
     public required string Outcome { get; init; }
 
-    /// <summary>Choices by why they ended; those that did not are in none.</summary>
+    /// <summary>Choices by why they ended (stop, length, tool_calls); those that did not are in none.</summary>
     public IReadOnlyDictionary<string, int>? FinishReasons { get; init; }
 
     /// <summary>Prompt tokens, cached ones included; 0 when none of it was begun.</summary>
@@ -40,6 +40,9 @@ internal sealed record UsageRecord
 
     /// <summary>Tokens that the client was sent, over all choices.</summary>
     public required int CompletionTokens { get; init; }
+
+    /// <summary>Those of them that were thoughts, all of them or as many as were sent at most; null for none.</summary>
+    public int? ReasoningTokens { get; init; }
 
     /// <summary>Milliseconds from acceptance to the end.</summary>
     public required double DurationMs { get; init; }

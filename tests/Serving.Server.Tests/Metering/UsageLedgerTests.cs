@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serving.Server.Metering;
 
@@ -46,6 +47,26 @@ public sealed class UsageLedgerTests
     }
 
     [Fact]
+    public void Add_DiskFullWhileTheFileCanBeSynced_SaysSoOnceAndThatItIsOverOnce()
+    {
+        var log = new Said();
+        var time = new ManualTime();
+        var disk = new Disk { FailsFrom = 1, FailsUntil = 4, OnAppend = () => time.Advance(TimeSpan.FromSeconds(2)) };
+        disk.Free.Set();
+        var ledger = new UsageLedger(disk, time, log);
+        for (var i = 0; i < 6; i++)
+        {
+            ledger.Add(Records.New($"r{i}"));
+        }
+
+        ledger.Dispose();
+
+        // After every line a second and more had gone by, and the file was brought to the disk.
+        Assert.True(disk.Syncs >= 6);
+        Assert.Equal([501, 502], log.Events);
+    }
+
+    [Fact]
     public void Add_AfterTheEnd_IsLostAndCounted()
     {
         var disk = new Disk();
@@ -68,6 +89,30 @@ public sealed class UsageLedgerTests
 
     private static UsageLedger New(ILineFile? file) => new(file, TimeProvider.System, NullLogger<UsageLedger>.Instance);
 
+    // A clock that goes on when it is told to.
+    private sealed class ManualTime : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+
+        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
+    }
+
+    private sealed class Said : ILogger<UsageLedger>
+    {
+        public List<int> Events { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Events.Add(eventId.Id);
+    }
+
     // Takes nothing until it is free, and fails at the lines between two numbers.
     private sealed class Disk : ILineFile
     {
@@ -79,6 +124,10 @@ public sealed class UsageLedgerTests
 
         public MemoryStream Content { get; } = new();
 
+        public Action? OnAppend { get; init; }
+
+        public int Syncs { get; private set; }
+
         public int FailsFrom { get; init; }
 
         public int FailsUntil { get; init; }
@@ -87,6 +136,7 @@ public sealed class UsageLedgerTests
         {
             Waiting.Set();
             Free.Wait(TestContext.Current.CancellationToken);
+            OnAppend?.Invoke();
             var number = _lines++;
             if (number >= FailsFrom && number < FailsUntil)
             {
@@ -96,9 +146,7 @@ public sealed class UsageLedgerTests
             Content.Write(line);
         }
 
-        public void Sync()
-        {
-        }
+        public void Sync() => Syncs++;
 
         public void Close()
         {

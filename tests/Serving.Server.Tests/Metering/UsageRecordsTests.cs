@@ -46,6 +46,24 @@ public sealed class UsageRecordsTests : IDisposable
     }
 
     [Fact]
+    public async Task Answers_WithCallsAndThoughts_SaySo()
+    {
+        var records = await RecordAsync(async daemon =>
+        {
+            daemon.Engine.Script = request =>
+            {
+                request.Send(new GenerationEvent { Choice = 0, Reasoning = "hm", Tokens = [7, 7] });
+                request.Send(new GenerationEvent { Choice = 0, Text = "x", Tokens = [7], FinishReason = FinishReason.Stop, CallsTools = request.Request.TopLogprobs is null });
+                request.End();
+            };
+            Assert.Equal(200, (await daemon.PostAsync(Chat, $"{{{Hi}}}")).Code);
+            Assert.Equal(200, (await daemon.PostAsync(Chat, $"{{{Hi},\"logprobs\":true,\"stream\":true}}")).Code);
+        });
+
+        Assert.Equal([("tool_calls", 3, 2), ("stop", 3, 2)], records.Select(record => (record.FinishReasons!.Single().Key, record.CompletionTokens, record.ReasoningTokens ?? 0)));
+    }
+
+    [Fact]
     public async Task Embeddings_OfManyInputs_AreOneRecord()
     {
         var records = await RecordAsync(async daemon =>
