@@ -27,5 +27,5 @@ public sealed class LogprobReader(Tokenizer tokenizer, StepOutputs outputs)
     public TokenLogprob First(int token) => Entry(token, null, []);
 
     private TokenLogprob Entry(int token, float? logprob, IReadOnlyList<TokenLogprob> top) =>
-        new(token, tokenizer.TokenText(token), [.. tokenizer.TokenBytes(token)], logprob, top);
+        new(token, tokenizer.TokenText(token), [.. tokenizer.TokenBytes(token)], logprob, top) { IsSpecial = tokenizer.IsSpecial(token) };
 }

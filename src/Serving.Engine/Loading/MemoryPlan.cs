@@ -113,9 +113,9 @@ public sealed record MemoryPlan(
 
     private static string Text(long bytes)
     {
-        return bytes >= 1L << 30
-            ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB")
-            : string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MiB");
+        return bytes >= 1L << 30 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB")
+            : bytes >= 1L << 20 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MiB")
+            : string.Create(CultureInfo.InvariantCulture, $"{bytes >> 10} KiB");
     }
 
     private string? Refuse(long most)

@@ -11,6 +11,9 @@ public static class ChatMessages
 {
     private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool", "function"];
 
+    // An earlier message's, as OpenAI had and has them: to leave them out would be another conversation.
+    private static readonly string[] NotDone = ["function_call", "audio"];
+
     /// <summary>The type of a content part that imports a module of a prompt schema.</summary>
     public const string ModulePart = "prompt_module";
 
@@ -81,8 +84,9 @@ public static class ChatMessages
         // A client sends back null, an empty text or nothing; a template knows one of them.
         var content = TextOf(message);
         var thoughts = ReasoningRules.Of(message);
-        var isJoined = reasoning.JoinsContent && AssistantCalls.Has(message) && !string.IsNullOrEmpty(thoughts) && !string.IsNullOrEmpty(content);
-        var isWithoutContent = isJoined || (AssistantCalls.Has(message) && string.IsNullOrEmpty(content));
+        var hasCalls = AssistantCalls.Has(message);
+        var isJoined = reasoning.JoinsContent && hasCalls && !string.IsNullOrEmpty(thoughts) && !string.IsNullOrEmpty(content);
+        var isWithoutContent = isJoined || content is null || (hasCalls && content.Length == 0);
         writer.WriteStartObject();
         foreach (var property in message.EnumerateObject())
         {
@@ -99,7 +103,7 @@ public static class ChatMessages
 
         if (isWithoutContent)
         {
-            writer.WriteString("content", style.NullContent ? null : "");
+            writer.WriteString("content", hasCalls && style.NullContent ? null : "");
         }
 
         writer.WriteEndObject();
@@ -158,6 +162,14 @@ public static class ChatMessages
             return Invalid(field + ".role", $"Unknown role; a role is one of {string.Join(", ", Roles)}.");
         }
 
+        foreach (var name in NotDone)
+        {
+            if (message.TryGetProperty(name, out var asked) && asked.ValueKind != JsonValueKind.Null)
+            {
+                return new RequestFailure(RequestError.NotSupported, $"{name} of a message is not supported.", $"{field}.{name}");
+            }
+        }
+
         if ((AssistantCalls.Check(message, field) ?? ReasoningRules.CheckMessage(message, field)) is { } failure)
         {
             return failure;
@@ -165,7 +177,8 @@ public static class ChatMessages
 
         if (!message.TryGetProperty("content", out var content) || content.ValueKind == JsonValueKind.Null)
         {
-            return role.ValueEquals("assistant") && AssistantCalls.Has(message)
+            // What a client was sent comes back: null beside calls, and beside thoughts that max_tokens cut off.
+            return role.ValueEquals("assistant") && (content.ValueKind == JsonValueKind.Null || AssistantCalls.Has(message))
                 ? null
                 : Invalid(field + ".content", "A message must have content.");
         }

@@ -9,7 +9,11 @@ namespace Serving.Engine.Requests;
 /// <param name="Bytes">Its bytes.</param>
 /// <param name="Logprob">Natural logarithm of its probability, from the raw logits; null for the first prompt token.</param>
 /// <param name="Top">The most likely tokens, highest first; empty when none were asked for.</param>
-public sealed record TokenLogprob(int Token, string Text, byte[] Bytes, float? Logprob, IReadOnlyList<TokenLogprob> Top);
+public sealed record TokenLogprob(int Token, string Text, byte[] Bytes, float? Logprob, IReadOnlyList<TokenLogprob> Top)
+{
+    /// <summary>True for a special token: a completion's text is without it.</summary>
+    public bool IsSpecial { get; init; }
+}
 
 /// <summary>Something that happened to one choice of a request. The last event of a choice carries a finish reason.</summary>
 public sealed record GenerationEvent

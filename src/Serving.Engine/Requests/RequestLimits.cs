@@ -27,8 +27,11 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>Characters of the JSON Schema of a function's parameters.</summary>
     public const int ToolSchemaLength = 64 << 10;
 
-    /// <summary>Stop strings: OpenAI's number.</summary>
-    public const int StopStrings = 4;
+    /// <summary>Stop strings: OpenAI takes 4, vLLM's clients send more.</summary>
+    public const int StopStrings = 32;
+
+    /// <summary>Characters of all of them: the states of each choice's matcher.</summary>
+    public const int StopCharacters = 4096;
 
     /// <summary>Characters of one stop string: the matcher holds back that much text at most.</summary>
     public const int StopStringLength = 1024;

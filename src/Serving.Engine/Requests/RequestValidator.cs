@@ -191,6 +191,11 @@ public sealed class RequestValidator
             }
         }
 
+        if (request.Stop.Sum(static stop => stop.Length) > RequestLimits.StopCharacters)
+        {
+            return Invalid("stop", $"Stop strings have at most {RequestLimits.StopCharacters} characters together.");
+        }
+
         return request.StopTokenIds.Count > RequestLimits.StopTokenIds
             ? Invalid("stop_token_ids", $"At most {RequestLimits.StopTokenIds} stop token ids are accepted.")
             : ValidateTokens(request.StopTokenIds, "stop_token_ids");

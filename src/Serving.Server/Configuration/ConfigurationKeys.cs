@@ -28,7 +28,7 @@ internal static class ConfigurationKeys
     [
         Of("server", "host", Text, o => o.Server.Host, (o, v) => o.Server.Host = v!, "Address to listen on: an IP address, localhost, or * for all."),
         Of("server", "port", Integer(0, 65535), o => o.Server.Port, (o, v) => o.Server.Port = v, "TCP port for HTTP/1.1. 0: any free one."),
-        Of("server", "allow_anonymous", Flag, o => o.Server.AllowAnonymous, (o, v) => o.Server.AllowAnonymous = v, "Serve without keys on addresses other than loopback."),
+        Of("server", "allow_anonymous", Flag, o => o.Server.AllowAnonymous, (o, v) => o.Server.AllowAnonymous = v, "Serve without keys on addresses other than loopback, and under names other than this machine's."),
         Of("server", "max_body_size", Size(1 << 10, 32L << 20), o => o.Server.MaxBodySize, (o, v) => o.Server.MaxBodySize = v, "Largest request body, bytes."),
         Of("server", "max_connections", Integer(1, 1 << 20), o => o.Server.MaxConnections, (o, v) => o.Server.MaxConnections = v, "Open connections at most."),
         Of("server", "keep_alive_timeout", Integer(1, 86400), o => o.Server.KeepAliveTimeout, (o, v) => o.Server.KeepAliveTimeout = v, "Seconds that an idle connection is kept."),

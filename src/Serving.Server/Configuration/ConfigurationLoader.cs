@@ -81,7 +81,7 @@ internal static class ConfigurationLoader
         }
 
         var path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, text);
-        return key.FullName == "model.model" && !Directory.Exists(path) ? texts : [path];
+        return key.FullName == "model.model" && !Path.Exists(path) ? texts : [path];
     }
 
     private static void ApplyEnvironment(IDictionary environment, ServingOptions options, List<string> errors)

@@ -28,6 +28,11 @@ internal static class ServingOptionsValidator
             yield return $"usage.file: the folder of {usage} does not exist";
         }
 
+        if (options.Model.Adapters is { } adapters && !Directory.Exists(adapters))
+        {
+            yield return $"model.adapters: there is no folder {adapters}";
+        }
+
         if (options.Grpc is { Enabled: true, Port: > 0 } && options.Grpc.Port == options.Server.Port)
         {
             yield return "grpc.port: must differ from server.port";

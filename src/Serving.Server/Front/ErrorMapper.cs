@@ -92,7 +92,8 @@ internal static class ErrorMapper
             405 => "This method is not allowed here.",
             408 => "The request did not arrive in time.",
             413 => "The request body is larger than the limit.",
-            415 => "This content type is not accepted here: the HTTP API takes application/json, gRPC application/grpc.",
+            415 => "This content type is not accepted here: the HTTP API takes application/json, not compressed, gRPC application/grpc.",
+            421 => "Without keys this server is reached by an address or a name of its own machine only: give it --api-key or --tenants, or --allow-anonymous if anyone may use it.",
             426 => "gRPC needs HTTP/2.",
             _ => "The request failed.",
         };

@@ -16,10 +16,10 @@ internal sealed class HealthEndpoints(DaemonHealth health)
     /// <summary>Adds the four routes, open to everyone.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/health", context => AnswerAsync(context, Ready(), withBody: false)).AllowAnonymous();
-        routes.MapGet("/health/live", context => AnswerAsync(context, Live(), withBody: true)).AllowAnonymous();
-        routes.MapGet("/health/ready", context => AnswerAsync(context, Ready(), withBody: true)).AllowAnonymous();
-        routes.MapGet("/health/startup", context => AnswerAsync(context, Startup(), withBody: true)).AllowAnonymous();
+        routes.MapRead("/health", context => AnswerAsync(context, Ready(), withBody: false)).AllowAnonymous();
+        routes.MapRead("/health/live", context => AnswerAsync(context, Live(), withBody: true)).AllowAnonymous();
+        routes.MapRead("/health/ready", context => AnswerAsync(context, Ready(), withBody: true)).AllowAnonymous();
+        routes.MapRead("/health/startup", context => AnswerAsync(context, Startup(), withBody: true)).AllowAnonymous();
     }
 
     private byte[] Live() => health.IsLive ? Ok : Failed;

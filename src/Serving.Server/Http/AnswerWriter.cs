@@ -40,6 +40,7 @@ internal static class AnswerWriter
 
         using var sse = new SseWriter(context, stallTimeout);
         sse.Start();
+        var sent = new int[submission.Choices];
         for (; more; more = await events.MoveNextAsync())
         {
             if (TerminalFailure.Of(events.Current.Event) is { } failure)
@@ -48,9 +49,10 @@ internal static class AnswerWriter
                 return;
             }
 
+            sent[events.Current.Index] = events.Current.Event.OutputTokens;
             foreach (var chunk in format.Chunks(events.Current))
             {
-                await sse.SendAsync(options?.ContinuousUsageStats == true ? format.WithUsage(chunk, AnswerFormat.Total(submission.Usage)) : chunk, format.Type);
+                await sse.SendAsync(options?.ContinuousUsageStats == true ? format.WithUsage(chunk, SoFar(submission, sent)) : chunk, format.Type);
             }
         }
 
@@ -61,5 +63,13 @@ internal static class AnswerWriter
 
         await sse.SendDoneAsync();
         submission.OnAnswered();
+    }
+
+    // The engine is ahead of what has been sent.
+    private static UsageInfo SoFar(Submission submission, int[] sent)
+    {
+        var total = AnswerFormat.Total(submission.Usage);
+        var tokens = sent.Sum();
+        return total with { CompletionTokens = tokens, TotalTokens = total.PromptTokens + tokens };
     }
 }

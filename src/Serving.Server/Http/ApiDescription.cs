@@ -15,6 +15,7 @@ internal static class ApiDescription
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, OpenAiJson.Wire);
             json.SerializerOptions.PropertyNamingPolicy = OpenAiJson.Wire.Options.PropertyNamingPolicy;
+            json.SerializerOptions.NumberHandling = OpenAiJson.Wire.Options.NumberHandling;
         });
         return services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
         {
@@ -26,6 +27,16 @@ internal static class ApiDescription
     private static void Describe(OpenApiDocument document)
     {
         document.Info = new OpenApiInfo { Title = "Serving", Version = ProductVersion.Number, Description = "One base model, many tenants, LoRA adapters; OpenAI's API with vLLM's additions." };
+
+        // Endpoints read the parts of their routes themselves, so that nothing has said of them.
+        foreach (var (path, item) in document.Paths)
+        {
+            if (item is OpenApiPathItem described && path.IndexOf('{', StringComparison.Ordinal) is >= 0 and var at)
+            {
+                var name = path[(at + 1)..path.IndexOf('}', at)];
+                described.Parameters = [new OpenApiParameter { Name = name, In = ParameterLocation.Path, Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String } }];
+            }
+        }
 
         // Where it is reached is the caller's knowledge; what a Host header says is not repeated.
         document.Servers = [];

@@ -25,16 +25,12 @@ internal sealed class CompletionAnswerFormat(AnswerHead head, int choices) : IAn
         Choices = [.. _choices.Select(ToChoice)],
     };
 
-    private static CompletionChoice ToChoice(ChoiceBuilder choice, int index)
+    private static CompletionChoice ToChoice(ChoiceBuilder choice, int index) => new()
     {
-        var offset = 0;
-        return new CompletionChoice
-        {
-            Index = index,
-            Text = choice.Text,
-            Logprobs = LogprobFormat.Completion(choice.Logprobs, ref offset),
-            FinishReason = choice.FinishReason,
-            StopReason = choice.StopReason,
-        };
-    }
+        Index = index,
+        Text = choice.Text,
+        Logprobs = LogprobFormat.Completion(choice.Logprobs, new TextOffsets()),
+        FinishReason = choice.FinishReason,
+        StopReason = choice.StopReason,
+    };
 }

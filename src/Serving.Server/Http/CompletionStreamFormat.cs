@@ -7,8 +7,7 @@ namespace Serving.Server.Http;
 /// <summary>A streamed completion: chunks with text, the last of each choice with its finish reason.</summary>
 internal sealed class CompletionStreamFormat(AnswerHead head, int choices) : IStreamFormat<TextCompletion>
 {
-    // Characters of each choice's text so far: where the next token's text begins.
-    private readonly int[] _offsets = new int[choices];
+    private readonly TextOffsets[] _offsets = TextOffsets.Many(choices);
 
     /// <inheritdoc/>
     public JsonTypeInfo<TextCompletion> Type => OpenAiJson.Wire.TextCompletion;
@@ -26,7 +25,7 @@ internal sealed class CompletionStreamFormat(AnswerHead head, int choices) : ISt
         {
             Index = index,
             Text = content.Text,
-            Logprobs = LogprobFormat.Completion(content.Logprobs, ref _offsets[index]),
+            Logprobs = LogprobFormat.Completion(content.Logprobs, _offsets[index]),
             FinishReason = AnswerFormat.Word(content),
             StopReason = AnswerFormat.Stop(content.StopReason),
         })];

@@ -14,6 +14,8 @@ internal static class JsonBody
     /// <summary>Most characters of a client's own text that a message repeats.</summary>
     public const int MaxEcho = 100;
 
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xef, 0xbb, 0xbf];
+
     /// <summary>Reads and parses a body.</summary>
     /// <returns>The body or a failure, one of the two.</returns>
     public static async ValueTask<(T? Body, RequestFailure? Failure)> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
@@ -42,6 +44,12 @@ internal static class JsonBody
     public static (T? Body, RequestFailure? Failure) Parse<T>(ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type)
         where T : class
     {
+        // Files written on Windows begin with one; RFC 8259 lets a reader pass over it.
+        if (utf8.StartsWith(ByteOrderMark))
+        {
+            utf8 = utf8[ByteOrderMark.Length..];
+        }
+
         if (!Utf8.IsValid(utf8))
         {
             return (null, Invalid("The body is not valid UTF-8."));

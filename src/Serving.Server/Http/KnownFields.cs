@@ -57,7 +57,16 @@ internal static class KnownFields
         ["web_search_options"] = Never,
         ["store"] = value => value.ValueKind == JsonValueKind.False,
         ["service_tier"] = value => IsText(value, "auto", "default"),
-        ["messages"] = Never, // Where there are none, as vLLM has them for embeddings.
+
+        // Those of other endpoints, where a body has none: as vLLM has messages for embeddings; max_completion_tokens of a completion would be 16 tokens without a word.
+        ["messages"] = Never,
+        ["prompt"] = Never,
+        ["input"] = Never,
+        ["max_completion_tokens"] = Never,
+        ["max_output_tokens"] = Never,
+        ["top_logprobs"] = value => IsNumber(value, 0),
+        ["tools"] = IsEmptyList,
+        ["tool_choice"] = value => IsText(value, "none", "auto"),
         ["embed_dtype"] = value => IsText(value, "float32"),
         ["endianness"] = value => IsText(value, "native", "little"),
         ["use_activation"] = Never,

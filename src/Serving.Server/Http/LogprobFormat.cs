@@ -15,25 +15,24 @@ internal static class LogprobFormat
 
     /// <summary>The completions style.</summary>
     /// <param name="tokens">The tokens.</param>
-    /// <param name="offset">Characters of the choice's text before them; moved on past them.</param>
-    public static CompletionLogprobs? Completion(IReadOnlyList<TokenLogprob>? tokens, ref int offset)
+    /// <param name="offsets">Counts the choice's text; moved on past them.</param>
+    public static CompletionLogprobs? Completion(IReadOnlyList<TokenLogprob>? tokens, TextOffsets offsets)
     {
         if (tokens is null)
         {
             return null;
         }
 
-        var (offsets, logprobs, texts, tops) = (new List<int>(), new List<float?>(), new List<string>(), new List<IReadOnlyDictionary<string, float>?>());
+        var (begins, logprobs, texts, tops) = (new List<int>(), new List<float?>(), new List<string>(), new List<IReadOnlyDictionary<string, float>?>());
         foreach (var token in tokens)
         {
-            offsets.Add(offset);
+            begins.Add(offsets.Next(token));
             logprobs.Add(token.Logprob is { } value ? Finite(value) : null);
             texts.Add(token.Text);
             tops.Add(token.Logprob is null ? null : Top(token));
-            offset += token.Text.EnumerateRunes().Count();
         }
 
-        return new CompletionLogprobs { TextOffset = offsets, TokenLogprobs = logprobs, Tokens = texts, TopLogprobs = tops };
+        return new CompletionLogprobs { TextOffset = begins, TokenLogprobs = logprobs, Tokens = texts, TopLogprobs = tops };
     }
 
     // Several tokens may have one text (parts of a character); the likeliest one keeps it.

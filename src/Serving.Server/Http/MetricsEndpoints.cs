@@ -1,4 +1,5 @@
 using Serving.Server.Configuration;
+using Serving.Server.Health;
 using Serving.Server.Hosting;
 using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
@@ -13,13 +14,13 @@ internal sealed class MetricsEndpoints(MetricsPage page, EngineAccess access, Se
     /// <summary>Adds both.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
-        var metrics = routes.MapGet("/metrics", context => WriteAsync(context, page.Current));
+        var metrics = routes.MapRead("/metrics", context => WriteAsync(context, page.Current));
         if (options.Telemetry.OpenMetrics)
         {
             metrics.AllowAnonymous();
         }
 
-        routes.MapGet("/metrics/tenants", context => WriteAsync(context, access.Client is { } engine ? TenantMetrics.Render(engine.Snapshot, engine.Statistics) : []))
+        routes.MapRead("/metrics/tenants", context => WriteAsync(context, access.Client is { } engine ? TenantMetrics.Render(engine.Snapshot, engine.Statistics) : []))
             .RequireAuthorization(ApiKeyAuthentication.AdminPolicy);
     }
 

@@ -31,7 +31,8 @@ internal sealed class ModelsEndpoint(EngineAccess access)
             return NotReadyAsync(context);
         }
 
-        var name = (string?)context.Request.RouteValues["id"] ?? "";
+        // A repository's name has a slash, and clients escape it, which routing leaves as it is.
+        var name = ((string?)context.Request.RouteValues["id"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var entry = engine.ListModels(ApiCaller.Of(context).Tenant).FirstOrDefault(entry => entry.Name == name);
         return entry is null
             ? context.WriteFailureAsync(new RequestFailure(RequestError.ModelNotFound, $"The model `{JsonBody.Echo(name)}` does not exist.", "model"))

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Serving.Server.Health;
 
 namespace Serving.Server.Http;
 
@@ -22,7 +23,7 @@ internal static class PageEndpoints
         foreach (var (route, resource, contentType) in Files)
         {
             var body = Read(resource);
-            routes.MapGet(route, context => WriteAsync(context, body, contentType)).AllowAnonymous();
+            routes.MapRead(route, context => WriteAsync(context, body, contentType)).AllowAnonymous();
         }
     }
 

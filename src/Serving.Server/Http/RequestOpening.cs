@@ -25,6 +25,12 @@ internal sealed class RequestOpening(EngineAccess access, RequestCounters counte
     public async ValueTask<(IEngineClient Engine, T Body)?> OpenAsync<T>(HttpContext context, JsonTypeInfo<T> type, FieldCheck<T> check)
         where T : class
     {
+        if (!IsPlainJson(context.Request))
+        {
+            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+            return null;
+        }
+
         if (!access.TryEnter(out var engine, out var failure))
         {
             await context.WriteFailureAsync(failure);
@@ -42,4 +48,8 @@ internal sealed class RequestOpening(EngineAccess access, RequestCounters counte
         counters.CountUnknownFields(unknown);
         return (engine, body);
     }
+
+    // Routing lets a body through that has no type at all, as a page of another site can make a browser send one (a Blob, no-cors).
+    private static bool IsPlainJson(HttpRequest request) =>
+        !string.IsNullOrWhiteSpace(request.ContentType) && request.Headers.ContentEncoding is [] or ["" or "identity"];
 }

@@ -25,8 +25,7 @@ internal static class ResponseFields
         ("context_management", static value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0),
         ("truncation", static value => KnownFields.IsText(value, "disabled")),
         ("include_reasoning", static value => value.ValueKind == JsonValueKind.True),
-        ("messages", static _ => false),
-        ("max_completion_tokens", static _ => false),
+        ("logprobs", IsFalse),
     ];
 
     /// <summary>Checks a body's fields, those of its type that a response has not among them.</summary>

@@ -24,7 +24,7 @@ internal static class Routes
     {
         var models = services.GetRequiredService<ModelsEndpoint>();
         routes.MapGet("/v1/models", (Delegate)models.ListAsync).Answers<ModelList>("Models that the caller may use");
-        routes.MapGet("/v1/models/{id}", (Delegate)models.ShowAsync).Answers<ModelCard>("One of them");
+        routes.MapGet("/v1/models/{**id}", (Delegate)models.ShowAsync).Answers<ModelCard>("One of them");
         routes.MapGet("/v1/status", (Delegate)services.GetRequiredService<StatusEndpoint>().HandleAsync).Answers<ServerStatus>("The engine now");
         MapJson<ChatCompletionRequest>(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync)
             .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
@@ -49,7 +49,7 @@ internal static class Routes
             .Answers<string>("Hides an adapter", "text/plain");
     }
 
-    // Only JSON by name is taken: a page of another site can make a browser post text/plain to a daemon on loopback, but not this.
+    // Only JSON by name is taken (a body without any type is refused by RequestOpening): a page of another site can make a browser post text/plain to a daemon on loopback, but not this.
     private static RouteHandlerBuilder MapJson<TBody>(IEndpointRouteBuilder routes, string pattern, Func<HttpContext, Task> handler)
         where TBody : notnull => routes.MapPost(pattern, (Delegate)handler).Accepts<TBody>("application/json");
 

@@ -12,7 +12,7 @@ internal static class TenantMetrics
         var writer = new PrometheusWriter();
         PerTenant(writer, snapshot, "serving_tenant_requests_running", "gauge", "Requests running.", tenant => tenant.Running);
         PerTenant(writer, snapshot, "serving_tenant_requests_waiting", "gauge", "Requests waiting.", tenant => tenant.Waiting);
-        PerTenant(writer, snapshot, "serving_tenant_prompt_tokens_total", "counter", "Prompt tokens.", tenant => tenant.PromptTokens);
+        PerTenant(writer, snapshot, "serving_tenant_prompt_tokens_total", "counter", "Prompt tokens computed: without those that were found in caches, which the usage ledger counts.", tenant => tenant.PromptTokens);
         PerTenant(writer, snapshot, "serving_tenant_generation_tokens_total", "counter", "Tokens generated.", tenant => tenant.GenerationTokens);
         WriteRefusals(writer, statistics);
         PerAdapter(writer, snapshot, "serving_adapter_pages", "Pages held.", adapter => adapter.Pages);

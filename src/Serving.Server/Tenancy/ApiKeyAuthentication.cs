@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
+using Serving.Server.Configuration;
 
 namespace Serving.Server.Tenancy;
 
@@ -13,7 +14,8 @@ internal sealed class ApiKeyAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
     UrlEncoder encoder,
-    TenantStore tenants) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    TenantStore tenants,
+    ServingOptions server) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     /// <summary>The scheme's name.</summary>
     public const string SchemeName = "ApiKey";
@@ -23,11 +25,16 @@ internal sealed class ApiKeyAuthentication(
 
     private const string Prefix = "Bearer ";
 
+    // Where everyone is let in that reaches a loopback address, the pages of other sites must not. No browser speaks HTTP/2 without TLS.
+    private bool IsForeign => !server.Server.AllowAnonymous && !HttpProtocol.IsHttp2(Request.Protocol) && !LocalNames.Has(Request.Host);
+
     /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var directory = tenants.Current;
-        var caller = directory.Anonymous ?? (Key() is { } key ? directory.Find(key) : null);
+        var caller = directory.Anonymous is { } anyone ? (IsForeign ? null : anyone)
+            : Key() is { } key ? directory.Find(key)
+            : null;
         if (caller is null)
         {
             return Task.FromResult(AuthenticateResult.NoResult());
@@ -47,6 +54,12 @@ internal sealed class ApiKeyAuthentication(
     /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (tenants.Current.Anonymous is not null)
+        {
+            Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+            return Task.CompletedTask;
+        }
+
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers.WWWAuthenticate = "Bearer";
         return Task.CompletedTask;

@@ -81,6 +81,19 @@ public sealed class EarlierCallsTests
     }
 
     [Theory]
+    [InlineData("\"content\":null", true)]
+    [InlineData("\"content\":null,\"tool_calls\":[]", true)]
+    [InlineData("\"content\":null,\"reasoning\":\"cut o\"", true)]
+    [InlineData("\"refusal\":null", false)]
+    public void Normalize_AnswerWithoutContent_IsAnEmptyText(string fields, bool isTaken)
+    {
+        var messages = JsonDocument.Parse($$"""[{"role":"user","content":"a"},{"role":"assistant",{{fields}} },{"role":"user","content":"b"}]""").RootElement;
+
+        Assert.Equal(isTaken ? null : "messages[1].content", ChatMessages.Validate(new ChatPrompt(messages))?.Parameter);
+        Assert.True(!isTaken || ChatMessages.Normalize(messages, new ToolSupport(), new ReasoningSupport())[1].GetProperty("content").GetString()!.Length == 0);
+    }
+
+    [Theory]
     [InlineData("[]")]
     [InlineData("null")]
     public void Normalize_NoCalls_LeavesOutTheirList(string calls)

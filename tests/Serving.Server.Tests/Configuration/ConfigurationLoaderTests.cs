@@ -129,6 +129,25 @@ public sealed class ConfigurationLoaderTests : IDisposable
     }
 
     [Fact]
+    public void Load_ModelThatIsAFile_IsMeantFromTheConfigurationsFolder()
+    {
+        using var folder = new Testing.TemporaryFolder();
+        File.WriteAllText(folder.PathOf("model.gguf"), "");
+        File.WriteAllText(folder.PathOf("serving.json"), """{"model":{"model":"model.gguf"}}""");
+
+        Assert.Equal(folder.PathOf("model.gguf"), Load(folder.PathOf("serving.json")).Options.Model.Model);
+    }
+
+    [Fact]
+    public void Load_FolderOfAdaptersThatIsNotThere_IsRefused()
+    {
+        using var folder = new Testing.TemporaryFolder();
+
+        Assert.Empty(Load(null, null, [("model.adapters", folder.PathOf("."))]).Errors);
+        Assert.Contains("there is no folder", Assert.Single(Load(null, null, [("model.adapters", folder.PathOf("adaptres"))]).Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_PathsInTheFile_AreMeantFromItsFolder()
     {
         Write("""{"tenancy":{"tenants":"tenants.json"},"model":{"model":"org/name"}}""");

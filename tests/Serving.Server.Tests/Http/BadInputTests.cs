@@ -41,7 +41,7 @@ public sealed class BadInputTests
     [InlineData("{HI,\"n\":2147483648}", "n")]
     [InlineData("{HI,\"seed\":1e30}", "seed")]
     [InlineData("{HI,\"stop\":[1]}", "stop")]
-    [InlineData("{HI,\"stop\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}", "stop")]
+    [InlineData("{HI,\"stop\":[\"a\",\"\"]}", "stop")]
     [InlineData("{HI,\"stop_token_ids\":[\"x\"]}", "stop_token_ids[0]")]
     [InlineData("{HI,\"stop_token_ids\":[1000]}", "stop_token_ids")]
     [InlineData("{HI,\"logit_bias\":{\"x\":1}}", "logit_bias")]
@@ -121,6 +121,50 @@ public sealed class BadInputTests
         Assert.Equal((400, field), (answer.Code, answer.Param));
     }
 
+    [Theory]
+    [InlineData("\"max_completion_tokens\":100", "max_completion_tokens")]
+    [InlineData("\"top_logprobs\":2", "top_logprobs")]
+    [InlineData(Tool, "tools")]
+    [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
+    public async Task Completions_FieldsOfAChat_Are400SayingSo(string field, string name)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var answer = await daemon.PostAsync("/v1/completions", $$"""{"prompt":"a",{{field}}}""");
+
+        Assert.Equal((400, name), (answer.Code, answer.Param));
+        Assert.Contains("is not supported", answer.Message, StringComparison.Ordinal);
+        Assert.Equal(200, (await daemon.PostAsync("/v1/completions", """{"prompt":"a","tools":[],"tool_choice":"none","top_logprobs":null,"max_completion_tokens":null}""")).Code);
+    }
+
+    [Theory]
+    [InlineData("function_call", "{\"name\":\"f\",\"arguments\":\"{}\"}")]
+    [InlineData("audio", "{\"id\":\"a\"}")]
+    public async Task Chat_EarlierMessageWithWhatIsNotDone_Is400SayingSo(string name, string value)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        var body = $$"""{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","{{name}}":VALUE},{"role":"user","content":"c"}]}""";
+
+        var answer = await daemon.PostAsync(Chat, body.Replace("VALUE", value, StringComparison.Ordinal));
+
+        Assert.Equal((400, $"messages[1].{name}"), (answer.Code, answer.Param));
+        Assert.Equal(200, (await daemon.PostAsync(Chat, body.Replace("VALUE", "null", StringComparison.Ordinal))).Code);
+    }
+
+    [Theory]
+    [InlineData(32, 128, true)]
+    [InlineData(33, 1, false)]
+    [InlineData(32, 129, false)]
+    public async Task Chat_StopStrings_AreTakenUpToTheirNumberAndLengthTogether(int count, int length, bool isTaken)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        var stops = Enumerable.Range(0, count).Select(i => $"\"{new string((char)('A' + i), length)}\"".Replace("\\", "x", StringComparison.Ordinal));
+
+        var answer = await daemon.PostAsync(Chat, $"{{{Hi},\"stop\":[{string.Join(',', stops)}]}}");
+
+        Assert.Equal(isTaken ? (200, null) : (400, "stop"), (answer.Code, isTaken ? null : answer.Param));
+    }
+
     [Fact]
     public async Task Completions_TooManyPrompts_Is400()
     {
@@ -149,6 +193,8 @@ public sealed class BadInputTests
     [InlineData("\"use_beam_search\":true", "use_beam_search")]
     [InlineData("\"cache_salt\":\"x\"", "cache_salt")]
     [InlineData("\"echo\":true", "echo")]
+    [InlineData("\"prompt\":\"x\"", "prompt")]
+    [InlineData("\"max_output_tokens\":5", "max_output_tokens")]
     public async Task Chat_KnownAndNotDone_Is400SayingSo(string field, string name)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -246,6 +292,33 @@ public sealed class BadInputTests
         using var response = await daemon.Client.PostAsync(Chat, content);
 
         Assert.Equal(System.Net.HttpStatusCode.BadRequest, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Chat_ByteOrderMark_IsPassedOver()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var answer = await daemon.PostAsync(Chat, $"\ufeff{{{Hi}}}");
+
+        Assert.Equal(200, answer.Code);
+    }
+
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData("application/json", "gzip")]
+    public async Task Chat_NoTypeOrCompressed_Is415(string? type, string? encoding)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes($"{{{Hi}}}"));
+        content.Headers.TryAddWithoutValidation("Content-Type", type is null ? [] : [type]);
+        content.Headers.TryAddWithoutValidation("Content-Encoding", encoding is null ? [] : [encoding]);
+
+        using var response = await daemon.Client.PostAsync(Chat, content);
+
+        Assert.Equal(System.Net.HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+        Assert.Contains("UnsupportedMediaTypeError", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(daemon.Engine.Requests);
     }
 
     [Fact]

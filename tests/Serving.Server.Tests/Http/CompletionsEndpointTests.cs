@@ -75,6 +75,43 @@ public sealed class CompletionsEndpointTests
         Assert.Equal("""[null,{"Hello":-0.5,"other":-9999},{" world":-0.5,"other":-9999}]""", logprobs.GetProperty("top_logprobs").GetRawText());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Post_SpecialTokensAndCharactersOverTokens_OffsetsPointIntoTheText(bool isStream)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Script = request =>
+        {
+            byte[] boat = [.. "⛵"u8];
+            TokenLogprob[] prompt = [Token("<s>"u8) with { IsSpecial = true }, Token("é"u8), Token(boat.AsSpan(0, 1)), Token(boat.AsSpan(1, 1))];
+            TokenLogprob[] answer = [Token([boat[2], .. " 😀"u8]), Token([0xff, 0xc3]), Token("x"u8)];
+            request.Send(new GenerationEvent { Choice = 0, IsPrompt = true, Text = "é", Logprobs = prompt });
+            request.Send(new GenerationEvent { Choice = 0, Text = "⛵ 😀", Tokens = [7], Logprobs = answer[..1] });
+            request.Send(new GenerationEvent { Choice = 0, Text = "\ufffd\ufffdx", Tokens = [7, 7], Logprobs = answer[1..], FinishReason = Core.Requests.FinishReason.Length });
+            request.End();
+        };
+
+        var answer = await daemon.PostAsync(Path, $$"""{"prompt":"x","echo":true,"logprobs":0,"stream":{{(isStream ? "true" : "false")}}}""");
+
+        var choices = isStream ? answer.Events.SkipLast(1).Select(text => JsonDocument.Parse(text).RootElement.GetProperty("choices")[0]).ToList() : [answer.Json.GetProperty("choices")[0]];
+        var offsets = choices.SelectMany(choice => choice.GetProperty("logprobs").GetProperty("text_offset").EnumerateArray().Select(offset => offset.GetInt32()));
+        Assert.Equal("é⛵ 😀\ufffd\ufffdx", string.Concat(choices.Select(choice => choice.GetProperty("text").GetString())));
+        Assert.Equal([0, 0, 1, 1, 1, 4, 5], offsets);
+    }
+
+    [Fact]
+    public async Task Post_ContinuousUsage_CountsWhatHasBeenSent()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var answer = await daemon.PostAsync(Path, """{"prompt":["x","y"],"stream":true,"stream_options":{"continuous_usage_stats":true}}""");
+
+        var usages = answer.Events.SkipLast(1).Select(text => JsonDocument.Parse(text).RootElement.GetProperty("usage")).ToList();
+        Assert.Equal([1, 2, 3, 4], usages.Select(usage => usage.GetProperty("completion_tokens").GetInt32()).Distinct());
+        Assert.All(usages, usage => Assert.Equal(usage.GetProperty("total_tokens").GetInt32(), 6 + usage.GetProperty("completion_tokens").GetInt32()));
+    }
+
     [Fact]
     public async Task Post_OneOfManyRefused_CancelsTheOthers()
     {
@@ -88,4 +125,6 @@ public sealed class CompletionsEndpointTests
         await Assert.Single(daemon.Engine.Requests).Cancelled;
         Assert.Equal(0, daemon.Engine.Running);
     }
+
+    private static TokenLogprob Token(ReadOnlySpan<byte> bytes) => new(7, System.Text.Encoding.UTF8.GetString(bytes), bytes.ToArray(), -0.5f, []);
 }

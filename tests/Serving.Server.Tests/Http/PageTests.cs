@@ -71,7 +71,13 @@ public sealed partial class PageTests
         }
 
         var chat = document.GetProperty("components").GetProperty("schemas").GetProperty("ChatCompletionRequest").GetProperty("properties");
-        Assert.True(chat.TryGetProperty("max_completion_tokens", out _));
+        Assert.Equal("""["null","integer"]""", string.Concat(chat.GetProperty("max_completion_tokens").GetProperty("type").GetRawText().Where(c => !char.IsWhiteSpace(c))));
+        foreach (var path in paths.EnumerateObject().Where(path => path.Name.Contains('{', StringComparison.Ordinal)))
+        {
+            Assert.EndsWith("/{id}", path.Name, StringComparison.Ordinal);
+            var part = path.Value.GetProperty("parameters")[0];
+            Assert.Equal(("id", "path", true), (part.GetProperty("name").GetString(), part.GetProperty("in").GetString(), part.GetProperty("required").GetBoolean()));
+        }
     }
 
     [GeneratedRegex("(?:src|href)=\"([^\"]+)\"")]

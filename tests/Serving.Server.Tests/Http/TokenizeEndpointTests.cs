@@ -56,4 +56,19 @@ public sealed class TokenizeEndpointTests
         Assert.Equal(("pirate", "base", "model"), (card.GetProperty("root").GetString(), card.GetProperty("parent").GetString(), card.GetProperty("object").GetString()));
         Assert.True(card.GetProperty("permission")[0].GetProperty("allow_sampling").GetBoolean());
     }
+
+    [Theory]
+    [InlineData("org/tiny", "org/tiny")]
+    [InlineData("org%2Ftiny", "org/tiny")]
+    [InlineData("org%2ftiny/", null)]
+    [InlineData("tiny", null)]
+    public async Task Models_NameWithASlash_IsFoundAsClientsWriteIt(string path, string? name)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Adapters.Add(("org/tiny", null));
+
+        var card = await daemon.GetAsync($"/v1/models/{path}");
+
+        Assert.Equal((name is null ? 404 : 200, name), (card.Code, name is null ? null : card.Json.GetProperty("id").GetString()));
+    }
 }

@@ -150,7 +150,7 @@ public sealed partial class MetricsTests
             text = (await daemon.GetAsync("/metrics")).Text;
         }
 
-        Assert.Contains("http_requests_total{handler=\"/v1/models/{id}\",method=\"GET\",status=\"200\"} 2", text, StringComparison.Ordinal);
+        Assert.Contains("http_requests_total{handler=\"/v1/models/{**id}\",method=\"GET\",status=\"200\"} 2", text, StringComparison.Ordinal);
         Assert.Contains("http_requests_total{handler=\"none\",method=\"GET\",status=\"404\"} 1", text, StringComparison.Ordinal);
         Assert.DoesNotContain("random", text, StringComparison.Ordinal);
     }
