@@ -23,10 +23,13 @@ internal static class CpuScenario
         BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null) =>
         Run(factory, TestProgram.Create(ShapeOf(format, experts)) with { Integers = integers }, poison);
 
-    /// <summary>The same where all matrices of integers, the embedding too, are of one format and hold MXFP4's numbers.</summary>
+    /// <summary>
+    /// The same where all matrices of integers, the embedding too, are of one format and hold MXFP4's numbers. Without experts down has more inputs than many rows unpack at a time.
+    /// </summary>
     public static List<uint> RunOnMxfp4(BackendFactory factory, WeightFormat format, int experts)
     {
-        var test = TestProgram.Create(ShapeOf(format, experts)) with { Integers = (_, _) => { }, Numbers = WeightFormat.Mxfp4 };
+        var shape = ShapeOf(format, experts);
+        var test = TestProgram.Create(experts > 0 ? shape : shape with { Intermediate = 1100 }) with { Integers = (_, _) => { }, Numbers = WeightFormat.Mxfp4 };
         var weights = test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? weight : weight with { Format = format });
         return Run(factory, test with { Program = test.Program with { Weights = [.. weights] } }, poison: false);
     }

@@ -24,18 +24,8 @@ public sealed class Avx2Int8InvarianceTests : InvarianceContract
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
 }
 
-/// <summary>The contract over matrices of MXFP4, held by the native backend with avx2.</summary>
+/// <summary>The contract over matrices of MXFP4, held by the native backend with avx2. Invariance is that of 8 bits, of which they have the bits (<see cref="CpuEqualityTests"/>).</summary>
 public sealed class Avx2Mxfp4Tests : BackendContract
-{
-    /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
-
-    /// <inheritdoc/>
-    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Mxfp4 };
-}
-
-/// <summary>The invariance contract over matrices of MXFP4, held by the native backend with avx2.</summary>
-public sealed class Avx2Mxfp4InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
     protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");

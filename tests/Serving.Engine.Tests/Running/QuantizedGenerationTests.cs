@@ -25,4 +25,19 @@ public sealed class QuantizedGenerationTests
             Assert.True(equal >= 6, $"{model}: {equal} of 8 texts equal the reference.");
         }
     }
+
+    /// <summary>MXFP4 stays what it is under either format of integers; rounding costs this small model answers, so that they are not compared.</summary>
+    [Theory]
+    [InlineData("none", "bf16")]
+    [InlineData("int8", "mxfp4 and int8")]
+    [InlineData("int4", "mxfp4 and int4")]
+    public async Task Start_Mxfp4Checkpoint_SaysWhatIsKept(string quantization, string weights)
+    {
+        using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make("MXFP4 blocks of 32")).WithTokenizer();
+        await using var engine = RunningEngine.Start("auto", change: options => options with { Model = folder.Quantized, Quantization = quantization });
+        Assert.Equal("MXFP4, 4-bit floats in blocks of 32", engine.Client.Description.WeightScheme);
+        Assert.Equal(weights, engine.Client.Description.Weights);
+        var reference = ReferenceCase.Of("base").First();
+        Assert.NotEmpty((await engine.RunAsync(RunningEngine.Chat("base", reference.Messages)))[0].Text);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Serving.Compute.Programs;
 
 namespace Serving.Engine.Loading.Quantized;
@@ -6,11 +7,13 @@ namespace Serving.Engine.Loading.Quantized;
 internal sealed class ElementCodes
 {
     private readonly float[] _values;
+    private readonly Lazy<ushort[]> _pairs;
 
     private ElementCodes(int bits, WeightFormat integers, Func<int, float> valueOf)
     {
         (Bits, IntegerFormat) = (bits, integers);
         _values = [.. Enumerable.Range(0, 1 << bits).Select(valueOf)];
+        _pairs = new Lazy<ushort[]>(() => [.. Enumerable.Range(0, 256).Select(pair => (ushort)((byte)(sbyte)_values[pair & 15] | ((byte)(sbyte)_values[pair >> 4] << 8)))]);
     }
 
     /// <summary>
@@ -58,6 +61,32 @@ internal sealed class ElementCodes
         for (var i = 0; i < destination.Length; i++)
         {
             destination[i] = values[(codes[i >> 1] >> ((i & 1) * 4)) & 15];
+        }
+    }
+
+    /// <summary>Looks up a row of codes that stand for integers: of four bits a byte's two at a time.</summary>
+    public void Decode(ReadOnlySpan<byte> codes, Span<sbyte> destination)
+    {
+        if (Bits == 8)
+        {
+            for (var i = 0; i < destination.Length; i++)
+            {
+                destination[i] = (sbyte)_values[codes[i]];
+            }
+
+            return;
+        }
+
+        var pairs = _pairs.Value;
+        var whole = MemoryMarshal.Cast<sbyte, ushort>(destination);
+        for (var i = 0; i < whole.Length; i++)
+        {
+            whole[i] = pairs[codes[i]];
+        }
+
+        if (destination.Length % 2 != 0)
+        {
+            destination[^1] = (sbyte)_values[codes[destination.Length / 2] & 15];
         }
     }
 

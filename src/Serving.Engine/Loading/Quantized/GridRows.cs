@@ -29,19 +29,49 @@ internal sealed class GridRows(string name, int columns, StoredTensor tensor, El
     /// <inheritdoc/>
     protected override GroupDecoder OpenGroups(int firstRow, int rows, LoadScratch scratch)
     {
-        var bytes = scratch.Bytes(checked(rows * RowBytes));
-        tensor.Read((long)firstRow * RowBytes, bytes.Span);
-        var (firstScale, count) = grid.RowsOf(firstRow, rows);
-        var (factors, zeros) = (scales.Read(firstScale, count), ZeroPoints?.Read(firstScale, count));
+        var (bytes, factors) = Read(firstRow, rows, scratch);
+        var zeros = ZeroPoints is { } points ? ReadGrid(points, firstRow, rows) : null;
         return (row, differences, rowScales) =>
         {
-            var place = (((firstRow + row) / grid.RowsPerScale) - firstScale) * grid.Columns;
-            factors.AsSpan(place, grid.Columns).CopyTo(rowScales);
+            RowOf(factors, firstRow, row).CopyTo(rowScales);
             codes.Decode(bytes.Span.Slice(row * RowBytes, RowBytes), differences);
             if (zeros is not null)
             {
-                Subtract(differences, zeros.AsSpan(place, grid.Columns));
+                Subtract(differences, RowOf(zeros, firstRow, row));
             }
         };
     }
+
+    /// <inheritdoc/>
+    protected override IntegerDecoder OpenIntegers(int firstRow, int rows, LoadScratch scratch)
+    {
+        if (ZeroPoints is not null)
+        {
+            return base.OpenIntegers(firstRow, rows, scratch);
+        }
+
+        var (bytes, factors) = Read(firstRow, rows, scratch);
+        return (row, integers, rowScales) =>
+        {
+            RowOf(factors, firstRow, row).CopyTo(rowScales);
+            codes.Decode(bytes.Span.Slice(row * RowBytes, RowBytes), integers);
+        };
+    }
+
+    private (Memory<byte> Codes, float[] Scales) Read(int firstRow, int rows, LoadScratch scratch)
+    {
+        var bytes = scratch.Bytes(checked(rows * RowBytes));
+        tensor.Read((long)firstRow * RowBytes, bytes.Span);
+        return (bytes, ReadGrid(scales, firstRow, rows));
+    }
+
+    private float[] ReadGrid(GridValues values, int firstRow, int rows)
+    {
+        var (first, count) = grid.RowsOf(firstRow, rows);
+        return values.Read(first, count);
+    }
+
+    /// <summary>What a row's groups have, of values read from <paramref name="firstRow"/> on.</summary>
+    private ReadOnlySpan<float> RowOf(float[] values, int firstRow, int row) =>
+        values.AsSpan((((firstRow + row) / grid.RowsPerScale) - (firstRow / grid.RowsPerScale)) * grid.Columns, grid.Columns);
 }

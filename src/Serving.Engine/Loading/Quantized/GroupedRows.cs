@@ -12,6 +12,12 @@ namespace Serving.Engine.Loading.Quantized;
 /// <param name="scales">Receives the row's scales, group by group.</param>
 internal delegate void GroupDecoder(int row, Span<float> differences, Span<float> scales);
 
+/// <summary>The same where differences are integers of eight bits at most.</summary>
+/// <param name="row">The row, counted from the first that was read.</param>
+/// <param name="differences">Receives code − zero point of every column.</param>
+/// <param name="scales">Receives the row's scales, group by group.</param>
+internal delegate void IntegerDecoder(int row, Span<sbyte> differences, Span<float> scales);
+
 /// <summary>
 /// A matrix whose rows are groups of columns that share a scale: w = scale × (code − zero point), the difference first, which is exact, the product rounded once to fp32. Where groups
 /// are whole groups of this engine's own formats of integers, and the integers fit, a row can be had as integers: nothing is rounded then but the scales, to bf16.
@@ -44,10 +50,8 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
     public sealed override void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
     {
         var (padded, count) = (BlockQuantizer.PaddedColumns(_columns), BlockQuantizer.GroupCount(_columns));
-        var differences = scratch.Singles(checked(rows * _columns));
-        var decode = OpenGroups(firstRow, rows, scratch);
-        Parallel.For(0, rows, row => ToIntegers(
-            row, decode, differences.Span.Slice(row * _columns, _columns), values.Span.Slice(row * padded, padded), scales.Span.Slice(row * count, count)));
+        var decode = OpenIntegers(firstRow, rows, scratch);
+        Parallel.For(0, rows, row => ToIntegers(row, decode, values.Span.Slice(row * padded, padded), scales.Span.Slice(row * count, count)));
         if (scales.Span[..(rows * count)].ContainsAnyInRange(ExponentBits, (ushort)0x7FFF) || scales.Span[..(rows * count)].ContainsAnyInRange((ushort)0xFF80, ushort.MaxValue))
         {
             throw new MalformedFileException($"the quantized weight of {MalformedFileException.Quote(_name)} holds a scale that is not finite");
@@ -56,6 +60,22 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
 
     /// <summary>Reads what rows are kept as. Nothing of it outlives the decoder's use.</summary>
     protected abstract GroupDecoder OpenGroups(int firstRow, int rows, LoadScratch scratch);
+
+    /// <summary>Reads what rows are kept as where it is integers: through floats, unless a kind of rows does without.</summary>
+    protected virtual IntegerDecoder OpenIntegers(int firstRow, int rows, LoadScratch scratch)
+    {
+        var singles = scratch.Singles(checked(rows * _columns));
+        var decode = OpenGroups(firstRow, rows, scratch);
+        return (row, differences, scales) =>
+        {
+            var own = singles.Span.Slice(row * _columns, _columns);
+            decode(row, own, scales);
+            for (var i = 0; i < own.Length; i++)
+            {
+                differences[i] = (sbyte)own[i];
+            }
+        };
+    }
 
     /// <inheritdoc/>
     protected sealed override RowDecoder Open(int firstRow, int rows, LoadScratch scratch)
@@ -114,16 +134,11 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
         }
     }
 
-    private void ToIntegers(int row, GroupDecoder decode, Span<float> differences, Span<sbyte> values, Span<ushort> scales)
+    private void ToIntegers(int row, IntegerDecoder decode, Span<sbyte> values, Span<ushort> scales)
     {
         var own = new float[groups];
-        decode(row, differences, own);
-        values[differences.Length..].Clear();
-        for (var i = 0; i < differences.Length; i++)
-        {
-            values[i] = (sbyte)differences[i];
-        }
-
+        decode(row, values[.._columns], own);
+        values[_columns..].Clear();
         for (var i = 0; i < scales.Length; i++)
         {
             var first = i * BlockQuantizer.GroupSize;

@@ -36,6 +36,23 @@ public class ElementCodesTests
         Assert.True(float.IsNegative(ElementCodes.Float8E4M3[0x80]));
     }
 
+    /// <summary>Codes of integers are the same integers as floats and as bytes, whether the last of four bits has a byte to itself or not.</summary>
+    [Theory]
+    [InlineData(32)]
+    [InlineData(511)]
+    public void Decode_ToBytes_IsDecodeToFloats(int count)
+    {
+        var codes = new byte[count];
+        new Random(count).NextBytes(codes);
+        foreach (var elements in new[] { ElementCodes.Signed8, ElementCodes.Offset8, ElementCodes.Offset4, ElementCodes.DoubledFloat4 })
+        {
+            var (floats, integers) = (new float[count], new sbyte[count]);
+            elements.Decode(codes, floats);
+            elements.Decode(codes, integers);
+            Assert.Equal(floats, Array.ConvertAll(integers, integer => (float)integer));
+        }
+    }
+
     /// <summary>The library's own example: [1, 2] of eight bits is 33409; four bits worked out by hand.</summary>
     [Fact]
     public void Offset_WordsOfPackToInt32_AreTheirIntegers()
