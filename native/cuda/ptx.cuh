@@ -17,7 +17,7 @@
 //   arithmetic   fma div_rn rcp_rn sqrt_rn (nearest even)  exp2_approx log2_approx rcp_approx rsqrt_approx (subnormals flushed)
 //                maximum (a number beats NaN, +0 beats -0)
 //                mul_hi popcount leading_zeros  as_float as_uint
-//   bf16         to_bf16(x) to_bf16x2(low, high) (nearest even)  from_bf16(bits) low_bf16(pair) high_bf16(pair)
+//   bf16         to_bf16(x) to_bf16x2(low, high) (nearest even)  from_bf16(bits) low_bf16(pair) high_bf16(pair)  fma_bf16x2(a, b, c) of both halves, rounded once
 //   memory       plain pointers; load_16 load_8 store_16 store_8 (aligned)  load_16_streaming (read once, not kept in L1)  prefetch_l2
 //                atomic_add(uint32_t*) returns the old value
 //   shared       dynamic_shared() only, aligned to 1,024 bytes; no __shared__ variables. shared_address(pointer) is a SharedAddress: a number of 32 bits, with which
@@ -235,6 +235,12 @@ SRV_DEVICE uint32_t to_bf16x2(float low, float high) {
 SRV_DEVICE float from_bf16(uint16_t bits) { return as_float(static_cast<uint32_t>(bits) << 16); }
 SRV_DEVICE float low_bf16(uint32_t pair) { return as_float(pair << 16); }
 SRV_DEVICE float high_bf16(uint32_t pair) { return as_float(pair & 0xffff0000u); }
+
+SRV_DEVICE uint32_t fma_bf16x2(uint32_t a, uint32_t b, uint32_t c) {
+    uint32_t d;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
 
 // ---- memory
 

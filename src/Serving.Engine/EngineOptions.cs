@@ -11,7 +11,7 @@ public sealed record EngineOptions
     /// <summary>The base model's name in the API; null is the folder's, file's or repository's name.</summary>
     public string? ServedModelName { get; init; }
 
-    /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on CPUs only. Adapters are bf16 always.</summary>
+    /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. Adapters are bf16 always.</summary>
     public string Quantization { get; init; } = "none";
 
     /// <summary>auto (by the chat template), a format of tool calls (hermes, llama3_json, mistral), or none: tools are shown and answers stay text.</summary>

@@ -68,12 +68,12 @@ public sealed class BackendSelectorTests
     }
 
     [Fact]
-    public void Create_Cuda_MatricesOfIntegers_AreRefused()
+    public void Create_Cuda_IntegersOfExpertsOrOnSeveralGpus_AreRefused()
     {
         CudaEmulator.Require();
-        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Int8 }).Program;
-        foreach (var devices in new int[][] { [0], [0, 1] })
+        foreach (var (shape, devices) in new (TestShape, int[])[] { (new TestShape(), [0, 1]), (TestShape.Mixture, [0]) })
         {
+            var program = TestProgram.Create(shape with { Format = WeightFormat.Int8 }).Program;
             var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = devices }));
             Assert.Contains("integers", error.Message, StringComparison.Ordinal);
         }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Serving.Benchmarks.Cuda;
 using Serving.Compute.Cuda;
+using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks;
 
@@ -45,6 +46,8 @@ internal static class CudaMode
         new DecodeBenchmark(ordinal, shape, limits),
         AttentionBenchmark.Chosen(ordinal, shape, limits),
         new MixtureBenchmark(ordinal, shape, limits),
+        new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4),
+        new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int8),
         new ManyAdaptersBenchmark(ordinal, shape, limits, isOver),
         AttentionBenchmark.Forced(ordinal, shape, limits),
     ];

@@ -90,7 +90,7 @@ struct ProductCopies {
         }
 
         copy_weights(p, stage);
-        copy_inputs(p, rows, stage);
+        copy_inputs(p, rows, stage + kProductWeights);
         next(p);
     }
 
@@ -105,15 +105,15 @@ struct ProductCopies {
         }
     }
 
-    SRV_DEVICE void copy_inputs(const srv_product_params& p, int rows, ptx::SharedAddress stage) {
+    SRV_DEVICE void copy_inputs(const srv_product_params& p, int rows, ptx::SharedAddress place) {
         const uint32_t bytes = this->bytes();
-        const ptx::SharedAddress to = stage + product_chunk(line(), chunk());
+        const ptx::SharedAddress to = place + product_chunk(line(), chunk());
         SRV_UNROLL
         for (int i = 0; i < ceil_div(Rows, kLines); i++) {
             if (line() + i * kLines < Rows) {
                 const bool there = line() + i * kLines < rows && bytes > 0;
                 const uint16_t* from = there ? input + static_cast<int64_t>(i * kLines) * p.input_stride : at<const uint16_t>(p.input);
-                ptx::cp_async_16(to + kProductWeights + i * kLines * kProductLine, from, there ? bytes : 0);
+                ptx::cp_async_16(to + i * kLines * kProductLine, from, there ? bytes : 0);
             }
         }
     }
@@ -146,15 +146,9 @@ struct ProductCopies {
     }
 };
 
-// A warp's 64 outputs and 16 inputs of a stage; both addresses are the lane's.
+// A warp's 64 outputs and all rows, 16 inputs of a stage; the address is the lane's.
 template <int Rows>
-SRV_DEVICE void multiply_stage(ptx::SharedAddress weights, ptx::SharedAddress inputs, float (&sums)[4][Rows / 8][4]) {
-    uint32_t w[4][4];
-    SRV_UNROLL
-    for (int j = 0; j < 4; j++) {
-        ptx::ldmatrix_x4(w[j], weights + j * 16 * kProductLine);
-    }
-
+SRV_DEVICE void multiply_rows(const uint32_t (&w)[4][4], ptx::SharedAddress inputs, float (&sums)[4][Rows / 8][4]) {
     SRV_UNROLL
     for (int t = 0; t < Rows / 8; t += 2) {
         uint32_t x[4];
@@ -165,6 +159,18 @@ SRV_DEVICE void multiply_stage(ptx::SharedAddress weights, ptx::SharedAddress in
             ptx::mma_m16n8k16(sums[j][t + 1], w[j], {x[2], x[3]});
         }
     }
+}
+
+// The same with weights in shared memory.
+template <int Rows>
+SRV_DEVICE void multiply_stage(ptx::SharedAddress weights, ptx::SharedAddress inputs, float (&sums)[4][Rows / 8][4]) {
+    uint32_t w[4][4];
+    SRV_UNROLL
+    for (int j = 0; j < 4; j++) {
+        ptx::ldmatrix_x4(w[j], weights + j * 16 * kProductLine);
+    }
+
+    multiply_rows<Rows>(w, inputs, sums);
 }
 
 // Four neighbouring outputs of a row, of which every quarter has its part of the sum.

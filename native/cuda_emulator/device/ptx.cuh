@@ -95,6 +95,16 @@ SRV_DEVICE float from_bf16(uint16_t bits) { return as_float(static_cast<uint32_t
 SRV_DEVICE float low_bf16(uint32_t pair) { return as_float(pair << 16); }
 SRV_DEVICE float high_bf16(uint32_t pair) { return as_float(pair & 0xffff0000u); }
 
+// To odd first, which keeps what lies between two floats from being rounded twice; in double sums are exact where their operands' exponents are not more than 37 apart.
+SRV_DEVICE uint16_t fma_bf16(uint32_t a, uint32_t b, uint32_t c) {
+    const double exact = static_cast<double>(low_bf16(a)) * low_bf16(b) + low_bf16(c);
+    const float near = static_cast<float>(exact);
+    const double beyond = static_cast<double>(near) - exact;
+    return beyond == 0 || beyond != beyond ? to_bf16(near) : to_bf16(as_float((as_uint(near) - ((beyond > 0) == (near > 0))) | 1));
+}
+
+SRV_DEVICE uint32_t fma_bf16x2(uint32_t a, uint32_t b, uint32_t c) { return fma_bf16(a, b, c) | static_cast<uint32_t>(fma_bf16(a >> 16, b >> 16, c >> 16)) << 16; }
+
 SRV_DEVICE Vec4 load_16(const void* from) { return emulator::load_16(from); }
 SRV_DEVICE Vec2 load_8(const void* from) { return emulator::load_8(from); }
 SRV_DEVICE void store_16(void* to, Vec4 value) { emulator::store_16(to, value); }

@@ -21,6 +21,8 @@ plant_each(route.no-barrier mixture/route.cuh mixture/route.cuh "ptx::barrier();
 plant_each(route_few.no-barrier mixture/route_few.cuh mixture/route_few.cuh "ptx::barrier();" "")
 plant_each(sort_choices.no-barrier mixture/sort_choices.cuh mixture/sort_choices.cuh "ptx::barrier();" "")
 plant_each(product.no-barrier product/product.cuh product/product.cuh "ptx::barrier();" "")
+plant_each(product_int8.no-barrier integers/integer_product.cuh integers/integer_product.cuh "ptx::barrier();" "")
+plant_each(dequantize_int8.no-barrier integers/dequantize.cuh integers/dequantize.cuh "ptx::barrier();" "")
 plant_each(rms_norm.no-barrier rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "ptx::barrier();" "")
 plant(rms_norm.no-barrier-in-its-sum rms_norm/rms_norm.cuh common/reduce.cuh
 [[
@@ -47,6 +49,7 @@ plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attenti
     "ptx::cp_async_wait<kPrefillStages - 2>();" "ptx::cp_async_wait<kPrefillStages - 1>();")
 plant(attention_prefill.copies-left-under-way attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<0>();" "")
 plant(product.stage-not-awaited product/product.cuh product/product.cuh "ptx::cp_async_wait<kProductStages - 2>();" "ptx::cp_async_wait<kProductStages - 1>();")
+plant(product_int8.stage-not-awaited integers/integer_product.cuh integers/integer_product.cuh "ptx::cp_async_wait<kStages - 2>();" "ptx::cp_async_wait<kStages - 1>();")
 plant(experts_few.stage-not-awaited mixture/experts.cuh mixture/experts.cuh "ptx::cp_async_wait<Stages - 2>();" "ptx::cp_async_wait<Stages - 1>();")
 plant(lora_shrink.cells-not-awaited lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh
     "ptx::cp_async_wait<kShrinkStages - 1>();" "ptx::cp_async_wait<kShrinkStages>();")
@@ -133,6 +136,9 @@ plant(linear_finish.cells-of-another-page linear_finish/linear_finish.cuh common
 plant(linear_finish_plain.next-column linear_finish/linear_finish_plain.cuh linear_finish/linear_finish_plain.cuh "within >= 0 &&" "within > 0 &&")
 plant(product.next-stage product/product.cuh product/product.cuh "plane * stages / p.planes, " "plane * stages / p.planes + 1, ")
 plant(product.next-unit product/product.cuh product/product.cuh "unit / p.planes * kProductOutputs" "unit % p.planes * kProductOutputs")
+plant(product_int8.scales-of-the-first-group integers/integer_product.cuh integers/decode.cuh "quarter / 2 * 128 + lane / 4 * 16" "lane / 4 * 16")
+plant(product_int4.fragment integers/integer_product.cuh integers/decode.cuh "i % 2 == 0 ? low : high" "i < 2 ? low : high")
+plant(product_int8.inputs-of-the-first-stages integers/integer_product.cuh integers/integer_product.cuh "        ahead.next(p);" "")
 plant(experts_few.next-expert mixture/experts.cuh mixture/experts.cuh "to.expert * p.outputs" "(to.expert + 1) % p.mixture.expert_count * p.outputs")
 plant(experts_few.unit-of-the-first-tile mixture/experts.cuh mixture/experts.cuh "p.mixture.tiles) + unit / parts" "p.mixture.tiles) + 0")
 plant(experts_few.gate-for-up mixture/experts.cuh mixture/experts.cuh "i < 2 ? 0 : gap" "0")
@@ -199,6 +205,10 @@ plant(product.rows-behind-the-last product/product.cuh product/product.cuh "line
 plant(product.rows-written-behind-the-last product/product.cuh product/product.cuh "t * 8 + warp < rows" "true")
 plant(product.outputs-behind-the-last product/product.cuh product/product.cuh "i * kLines < outputs && bytes > 0" "bytes > 0")
 plant(product.outputs-written-behind-the-last product/product.cuh product/product.cuh "first_output + column + 4 <= p.outputs" "true")
+plant(product_int8.strips-behind-the-last integers/integer_product.cuh integers/integer_product.cuh "const bool there = strip < strips;" "const bool there = true;")
+plant(dequantize_int8.rows-behind-the-last integers/dequantize.cuh integers/dequantize.cuh "output < p.outputs && " "")
+plant(dequantize_int8.columns-behind-the-last integers/dequantize.cuh integers/dequantize.cuh " && column < p.output_stride" "")
+plant(embed_int8.columns-behind-the-last integers/embed_int8.cuh integers/embed_int8.cuh "column < columns" "true")
 plant(finish_rms_norm_planes.planes-of-the-first linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "product += p.plane_stride;" "")
 plant(finish_rms_norm.columns-behind-the-last linear_finish/finish_rms_norm.cuh linear_finish/finish_rms_norm.cuh "k + 4 <= p.columns" "true")
 plant(finish_rms_norm.rows-without-a-delta linear_finish/finish_rms_norm.cuh linear_finish/row_delta.cuh "rank_blocks > 0" "rank_blocks >= 0")
@@ -220,7 +230,8 @@ plant(sample.block-behind-the-last sample/sample.cuh sample/draw.cuh "smaller((b
 # ---- kernels that begin early: not waiting for those before them, or reading what they write first
 
 plant(product.not-awaited product/product.cuh product/product.cuh "ptx::await_producers();" "")
-plant(product.inputs-not-awaited product/product.cuh product/product.cuh "ahead.copy_weights(p, ptx::shared_address(ring[i]));" "ahead.copy_weights(p, ptx::shared_address(ring[i])), ahead.copy_inputs(p, rows, ptx::shared_address(ring[i]));")
+plant(product.inputs-not-awaited product/product.cuh product/product.cuh "ahead.copy_weights(p, ptx::shared_address(ring[i]));" "ahead.copy_weights(p, ptx::shared_address(ring[i])), ahead.copy_inputs(p, rows, ptx::shared_address(ring[i]) + kProductWeights);")
+plant(product_int8.not-awaited integers/integer_product.cuh integers/integer_product.cuh "ptx::await_producers();" "")
 plant(experts_few.not-awaited mixture/experts.cuh mixture/experts.cuh "ptx::await_producers();" "")
 plant(route_few.not-awaited mixture/route_few.cuh mixture/route_few.cuh "ptx::await_producers();" "")
 plant(combine.not-awaited mixture/combine.cuh mixture/combine.cuh "ptx::await_producers();" "")

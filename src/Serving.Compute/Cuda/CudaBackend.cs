@@ -110,7 +110,8 @@ public sealed class CudaBackend : IAsynchronousBackend
             : program.Mixture is { } mixture && (mixture.ExpertCount > MixtureParameters.MaxExperts || mixture.ChoiceCount > MixtureParameters.MaxChoices)
                 ? $"the CUDA kernels take up to {MixtureParameters.MaxExperts} experts and {MixtureParameters.MaxChoices} choices, this model has {mixture.ExpertCount} and {mixture.ChoiceCount}"
             : program.Ops.OfType<RmsNormOp>().Any(norm => norm.FirstColumn is { } first && first % 4 != 0) ? "the CUDA kernels norm columns from a multiple of four on"
-            : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "weights of integers are computed on CPUs only"
+            : program.Mixture is not null && program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "experts of integers are computed on CPUs only"
+            : program.Weights.FirstOrDefault(weight => weight is { Kind: WeightKind.Embedding, Format: WeightFormat.Int4 }) is { } table ? $"the CUDA kernels take no table of four bits, as {table.Name} is"
             : string.Empty;
         return reason.Length == 0;
     }
@@ -129,7 +130,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     {
         ArgumentNullException.ThrowIfNull(limits);
         var exchanged = _communicator is { } communicator ? RankMemory.BytesOf(_program, limits, communicator.Ranks, _options.Deterministic) : 0;
-        return new StepSizes(_program, new StepLayout(_program, limits)).Total + AdapterTable.BytesOf(_program, adapterSlots, _program.Shape.PageBytes) + exchanged;
+        return new StepSizes(_program, new StepLayout(_program, limits), _options.DecodedBytes).Total + AdapterTable.BytesOf(_program, adapterSlots, _program.Shape.PageBytes) + exchanged;
     }
 
     /// <inheritdoc/>
@@ -138,6 +139,14 @@ public sealed class CudaBackend : IAsynchronousBackend
         ObjectDisposedException.ThrowIf(_disposed, this);
         _context.MakeCurrent();
         _weights.Load(weight, firstRow, values);
+    }
+
+    /// <inheritdoc/>
+    public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _context.MakeCurrent();
+        _weights.LoadIntegers(weight, firstRow, values, scales);
     }
 
     /// <inheritdoc/>
@@ -152,20 +161,22 @@ public sealed class CudaBackend : IAsynchronousBackend
         }
 
         _context.MakeCurrent();
+        _weights.Settle();
         var arena = Own(new DeviceArena(_context, _stream));
         var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
         _plans = new CellPlans(_program.Slices, pool.PageBytes);
         _adapters = Own(new AdapterTable(_program, pool, pages));
         _host = Own(new PinnedTier(pool, pages, _adapters));
         var layout = new StepLayout(_program, limits);
-        var memory = Own(new StepMemory(_program, layout, _context, _stream));
+        var memory = Own(new StepMemory(_program, layout, _options.DecodedBytes, _context, _stream));
         var plans = Own(new MatmulPlans(_blas, Math.Max(limits.MaxRows, limits.MaxOutputs), _options.Deterministic));
         var branch = _options.OneStream ? null : Own(new AdapterBranch(_context));
         var context = new LaunchContext(_program, pool, _weights, pages, _adapters, layout, memory, _options.PlainKernels, branch, Fuses: !_options.PlainKernels && !_options.Unfused, CutsAlways: _options.Deterministic, JoinedBy(limits))
         {
             AttentionPieces = _options.AttentionPieces,
+            DecodedBytes = _options.DecodedBytes,
         };
-        using var choices = new ProductChoices(context, _kernels, WaysOfFewRows(), _stream);
+        using var choices = new ProductChoices(context, _kernels, WaysOfFewRows(), _stream, ReadsIntegers);
         _runner = Own(new StepRunner(context, LaunchCompiler.Compile(context, _kernels, plans, choices), _stream, records: !_options.Eager));
         ProductChoices = choices.Measured;
         _pool = pool;
@@ -297,6 +308,9 @@ public sealed class CudaBackend : IAsynchronousBackend
             return new KernelSet(module, _context.Device.SharedBytes);
         }
     }
+
+    /// <summary>Whether steps of few rows read matrices of integers as they are.</summary>
+    private bool ReadsIntegers => _options is { Deterministic: false, PlainKernels: false, FewRowProducts: not FewRowProducts.Library };
 
     private FewRowProducts WaysOfFewRows() => _options switch
     {

@@ -15,7 +15,10 @@ public sealed record CudaBackendOptions
     /// </summary>
     public bool WarpgroupProducts { get; init; } = true;
 
-    /// <summary>What multiplies in steps of few rows; not asked in deterministic mode, where a row's product is the same in steps of any size.</summary>
+    /// <summary>
+    /// What multiplies in steps of few rows; not asked in deterministic mode, where a row's product is the same in steps of any size. With matrices of integers it is the kernel of our own, unless this
+    /// says <see cref="FewRowProducts.Library"/>: nothing else reads them as they are.
+    /// </summary>
     public FewRowProducts FewRowProducts { get; init; }
 
     /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
@@ -35,6 +38,9 @@ public sealed record CudaBackendOptions
 
     /// <summary>Splits that attention of few rows is given out in at most; null to choose step by step. The bits are the same.</summary>
     internal int? AttentionPieces { get; init; }
+
+    /// <summary>Bytes of a matrix of integers that are bf16 at a time.</summary>
+    internal long DecodedBytes { get; init; } = Memory.DecodedSlabs.MostBytes;
 
     /// <summary>Queue every launch by itself, decoding steps too.</summary>
     internal bool Eager { get; init; }

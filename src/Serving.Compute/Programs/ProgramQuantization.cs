@@ -1,8 +1,8 @@
 namespace Serving.Compute.Programs;
 
 /// <summary>
-/// Says in which format the matrices of a program are kept. The ops stay as they are: a Linear over a matrix of integers quantises its input, too, row by row in groups of 32,
-/// and multiplies integers; LoRA deltas, norms, attention and sampling are what they were.
+/// Says in which format the matrices of a program are kept. The ops stay as they are: on a CPU a Linear over a matrix of integers quantises its input, too, row by row in groups of 32,
+/// and multiplies integers; on a GPU it multiplies with what they stand for, rounded to bf16; LoRA deltas, norms, attention and sampling are what they were.
 /// </summary>
 public static class ProgramQuantization
 {

@@ -43,7 +43,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         yield return ("Model", string.Create(CultureInfo.InvariantCulture, $"{about.ModelName} ({about.ParameterCount / 1e6:0.##} M parameters in {about.Weights}, context of {about.MaxModelLength} tokens)"));
         if (about.WeightScheme is { } scheme)
         {
-            yield return ("Weights", $"{scheme} in the checkpoint, kept as {about.Weights}{(about is { Weights: "bf16", DeviceName: null } ? " (--quantization int8 or int4 takes less memory)" : "")}");
+            yield return ("Weights", $"{scheme} in the checkpoint, kept as {about.Weights}{(about.Weights == "bf16" && (about.DeviceName is null || about.Threads == 1) ? " (--quantization int8 or int4 takes less memory)" : "")}");
         }
 
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");

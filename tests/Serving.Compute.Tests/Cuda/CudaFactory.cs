@@ -34,6 +34,9 @@ internal static class CudaFactory
     /// <summary>Products of few rows by what was faster when it was tried.</summary>
     public static BackendFactory MeasuredProducts { get; } = Of("cuda measured products", new CudaBackendOptions { FewRowProducts = FewRowProducts.Measured });
 
+    /// <summary>One algorithm per shape; matrices of integers decoded in slabs of 64 outputs or a few times as many.</summary>
+    public static BackendFactory Slabs { get; } = Of("cuda slabs", new CudaBackendOptions { Deterministic = true, DecodedBytes = 100_000 });
+
     /// <summary>Without tensor cores and recordings.</summary>
     public static BackendFactory Plain { get; } = Of("cuda plain", new CudaBackendOptions { PlainKernels = true, Eager = true, Deterministic = true });
 

@@ -2,7 +2,9 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using Serving.Compute.Adapters;
 using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 using Serving.Compute.Steps;
 using Serving.Testing;
 
@@ -38,6 +40,7 @@ public sealed class ParameterLayoutTests
         ["srv_rope_append_params"] = typeof(RopeAppendParameters),
         ["srv_attention_params"] = typeof(AttentionParameters),
         ["srv_product_params"] = typeof(ProductParameters),
+        ["srv_dequantize_params"] = typeof(DequantizeParameters),
         ["srv_expert_tile"] = typeof(ExpertTile),
         ["srv_mixture"] = typeof(MixtureParameters),
         ["srv_route_params"] = typeof(RouteParameters),
@@ -53,7 +56,8 @@ public sealed class ParameterLayoutTests
         ["srv_sample_params"] = typeof(SampleParameters),
     };
 
-    private static readonly ParameterHeader Header = ParameterHeader.Parse(File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")));
+    private static readonly ParameterHeader Header = ParameterHeader.Parse(
+        File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h")));
 
     /// <summary>Names of the structs that the backend uses.</summary>
     public static TheoryData<string> Names => [.. Structs.Keys];
@@ -83,6 +87,10 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_ROUTE_ROWS", MixtureParameters.RouteRows)]
     [InlineData("SRV_EXPERT_ROWS", ExpertTile.MaxPlaces)]
     [InlineData("SRV_EXPERT_FEW_ROWS", ExpertTile.FewPlaces)]
+    [InlineData("SRV_INTEGER_OUTPUTS", IntegerStrips.Rows)]
+    [InlineData("SRV_INTEGER_INPUTS", BlockQuantizer.BlockSize)]
+    [InlineData("SRV_INTEGER_PRODUCT_SHARED", KernelSet.IntegerProductSharedBytes)]
+    [InlineData("SRV_DEQUANTIZE_SHARED", KernelSet.DequantizeSharedBytes)]
     [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
     [InlineData("SRV_LINEAR_ROUND", (int)LinearOutput.Round)]
     [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]

@@ -32,6 +32,27 @@ public sealed class CudaGenerationTests
         Assert.Empty(CudaEmulator.Findings());
     }
 
+    /// <summary>
+    /// With its matrices as integers, prompts and steps both ways of multiplying with them: the answers of a CPU, whose arithmetic rounds inputs too, all but one at most. When it was written all were equal.
+    /// </summary>
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public async Task Chat_OnIntegers_AnswersAsTheCpu(string quantization)
+    {
+        var requests = ((string[])["base", "french"]).SelectMany(model => ReferenceCase.Of(model).Take(3).Select(reference => RunningEngine.Chat(model, reference.Messages, 24))).ToList();
+        var texts = new List<string[]>();
+        foreach (var device in (string[])["cuda", "auto"])
+        {
+            await using var engine = Start(options => options with { Device = device, Deterministic = false, Quantization = quantization });
+            Assert.Equal(quantization, engine.Client.Description.Weights);
+            texts.Add([.. (await Task.WhenAll(requests.Select(engine.RunAsync))).Select(answer => answer[0].Text)]);
+        }
+
+        Assert.InRange(texts[0].Zip(texts[1]).Count(pair => pair.First == pair.Second), requests.Count - 1, requests.Count);
+        Assert.Empty(CudaEmulator.Findings());
+    }
+
     /// <summary>Alone, with everyone else in chunks of 16 tokens, and found in the prefix cache; under constraints whose masks are there in time the second time only.</summary>
     [Fact]
     public async Task Answer_InAnyCompany_IsTheAnswerAlone()

@@ -27,6 +27,12 @@ internal sealed class KernelSet
     /// <summary>SRV_PRODUCT_ROWS.</summary>
     private const int ProductRows = 64;
 
+    /// <summary>SRV_INTEGER_PRODUCT_SHARED.</summary>
+    public const int IntegerProductSharedBytes = 101376;
+
+    /// <summary>SRV_DEQUANTIZE_SHARED.</summary>
+    public const int DequantizeSharedBytes = 9216;
+
     /// <summary>SRV_ROUTE_SHARED.</summary>
     public const int RouteSharedBytes = MixtureParameters.MaxExperts * 4;
 
@@ -64,7 +70,7 @@ internal sealed class KernelSet
     /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
-        "srv_product", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_product", "srv_product_int8", "srv_product_int4", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
         "srv_route_few", "srv_experts_few", "srv_combine");
 
     /// <summary>Finds all of them.</summary>
@@ -77,6 +83,7 @@ internal sealed class KernelSet
     public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null, bool warpgroups = true, bool early = true)
     {
         Embed = Find("srv_embed", 128);
+        EmbedInt8 = Find("srv_embed_int8", 128);
         RmsNorm = Find("srv_rms_norm", 256, 64);
         SiluMul = Find("srv_silu_mul", 256);
         Cap = Find("srv_cap", 256);
@@ -93,6 +100,10 @@ internal sealed class KernelSet
             : Find("srv_attention_prefill", 256, PrefillSharedBytes);
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
+        ProductInt8 = OfIntegers("srv_product_int8");
+        ProductInt4 = OfIntegers("srv_product_int4");
+        DequantizeInt8 = Find("srv_dequantize_int8", 128, DequantizeSharedBytes);
+        DequantizeInt4 = Find("srv_dequantize_int4", 128, DequantizeSharedBytes);
         Route = Find("srv_route", 1024, RouteSharedBytes);
         RouteFew = Find("srv_route_few", 1024, RouteFewSharedBytes);
         SortChoices = Find("srv_sort_choices", 512, SortSharedBytes);
@@ -113,6 +124,8 @@ internal sealed class KernelSet
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
 
+        StepKernel? OfIntegers(string name) => sharedBytes >= IntegerProductSharedBytes ? Find(name, 256, IntegerProductSharedBytes) : null;
+
         StepKernel Find(string name, int threads, int sharedBytes = 0) => hopper is not null && WaitingByThemselves.Contains(name)
             ? FindIn(hopper, name, threads, sharedBytes) with { WaitsByItself = early }
             : FindIn(module, name, threads, sharedBytes);
@@ -120,6 +133,9 @@ internal sealed class KernelSet
 
     /// <summary>Token ids to residual rows.</summary>
     public StepKernel Embed { get; }
+
+    /// <summary>The same of a table of integers.</summary>
+    public StepKernel EmbedInt8 { get; }
 
     /// <summary>RMSNorm.</summary>
     public StepKernel RmsNorm { get; }
@@ -162,6 +178,18 @@ internal sealed class KernelSet
 
     /// <summary>x·Wᵀ of few rows; null where a block cannot have its shared memory.</summary>
     public StepKernel? Product { get; }
+
+    /// <summary>x·Wᵀ of few rows, of a matrix of eight bits; null as <see cref="Product"/>.</summary>
+    public StepKernel? ProductInt8 { get; }
+
+    /// <summary>The same of four bits.</summary>
+    public StepKernel? ProductInt4 { get; }
+
+    /// <summary>A matrix of eight bits as bf16.</summary>
+    public StepKernel DequantizeInt8 { get; }
+
+    /// <summary>The same of four bits.</summary>
+    public StepKernel DequantizeInt4 { get; }
 
     /// <summary>Experts of rows.</summary>
     public StepKernel Route { get; }

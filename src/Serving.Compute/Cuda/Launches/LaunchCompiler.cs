@@ -37,7 +37,7 @@ internal sealed class LaunchCompiler
         _kernels = kernels;
         _collectives = new CollectiveCompiler(context, kernels, _works);
         _mixtures = new MixtureCompiler(context, kernels, _works);
-        _linears = new LinearCompiler(context, kernels, new ProductCompiler(context, plans, choices), _collectives, _works);
+        _linears = new LinearCompiler(context, kernels, new ProductCompiler(context, kernels, plans, choices), _collectives, _works);
     }
 
     private ModelShape Shape => _context.Program.Shape;
@@ -135,7 +135,7 @@ internal sealed class LaunchCompiler
         });
     }
 
-    private void Add(EmbedOp op) => Add(_kernels.Embed, new GridRule(GridUnit.Rows), new EmbedParameters
+    private void Add(EmbedOp op) => Add(_context.Program.Weights[op.Weight].Format == WeightFormat.Int8 ? _kernels.EmbedInt8 : _kernels.Embed, new GridRule(GridUnit.Rows), new EmbedParameters
     {
         Weight = _context.Weights.AddressOf(op.Weight),
         TokenIds = In(_context.Layout.TokenIds),

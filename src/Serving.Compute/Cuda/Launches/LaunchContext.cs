@@ -31,6 +31,9 @@ internal sealed record LaunchContext(
     /// <summary>Splits that attention is given out in at most; null to choose step by step.</summary>
     public int? AttentionPieces { get; init; }
 
+    /// <summary>Bytes of a matrix of integers that are bf16 at a time.</summary>
+    public long DecodedBytes { get; init; } = DecodedSlabs.MostBytes;
+
     /// <summary>Where a buffer of the program lies.</summary>
     public ulong AddressOf(int buffer) => Memory.Buffers[buffer].Address;
 

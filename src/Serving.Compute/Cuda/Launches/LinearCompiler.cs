@@ -19,7 +19,7 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, P
     /// <param name="next">The op behind it that its end does too; null for none.</param>
     public void Add(LinearOp op, ProgramOp? next)
     {
-        var bare = op.Slices.Count == 0 && op.Bias is null;
+        var bare = op.Slices.Count == 0 && op.Bias is null && products.MayBeBare(op);
         if (bare && op.Mode != LinearOutput.Accumulate)
         {
             works.Add(products.Bare(op));

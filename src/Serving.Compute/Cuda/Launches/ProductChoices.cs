@@ -1,6 +1,7 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Steps;
+using Serving.Compute.Programs;
 
 namespace Serving.Compute.Cuda.Launches;
 
@@ -11,7 +12,8 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="kernels">The kernels.</param>
 /// <param name="ways">What was asked for.</param>
 /// <param name="stream">Where both are tried.</param>
-internal sealed class ProductChoices(LaunchContext context, KernelSet kernels, FewRowProducts ways, CudaStream stream) : IDisposable
+/// <param name="readsIntegers">Whether the kernel reads matrices of integers as they are, without being tried: cuBLASLt reads four to eight times the bytes, which have to be written first.</param>
+internal sealed class ProductChoices(LaunchContext context, KernelSet kernels, FewRowProducts ways, CudaStream stream, bool readsIntegers) : IDisposable
 {
     /// <summary>Rows that are tried: a decode batch, where it counts most.</summary>
     private const int TrialRows = 32;
@@ -25,6 +27,9 @@ internal sealed class ProductChoices(LaunchContext context, KernelSet kernels, F
 
     /// <summary>The kernel, where there may be something for it to do.</summary>
     public StepKernel? Kernel => ways == FewRowProducts.Library ? null : kernels.Product;
+
+    /// <summary>The kernel for matrices of integers; null where these are decoded for cuBLASLt in steps of any size.</summary>
+    public StepKernel? KernelOf(WeightFormat format) => !readsIntegers ? null : format == WeightFormat.Int8 ? kernels.ProductInt8 : kernels.ProductInt4;
 
     /// <summary>Whether the kernel does the products of a shape.</summary>
     /// <param name="product">One of them, with its output; planes and all.</param>

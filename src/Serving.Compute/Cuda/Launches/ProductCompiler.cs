@@ -13,13 +13,19 @@ namespace Serving.Compute.Cuda.Launches;
 /// <param name="IsOwn">Whether the kernel of our own does it.</param>
 internal sealed record CompiledProduct(IStepWork Work, ulong Output, int Planes, long PlaneStride, bool IsOwn = false);
 
-/// <summary>The ways to multiply with a weight: cuBLASLt for steps of any size, cut or whole; the kernel of our own for few rows, where it was chosen.</summary>
-internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, ProductChoices choices)
+/// <summary>
+/// The ways to multiply with a weight: cuBLASLt for steps of any size, cut or whole; the kernel of our own for few rows, where it was chosen. Matrices of integers are decoded for the one and read as
+/// they are by the other.
+/// </summary>
+internal sealed class ProductCompiler(LaunchContext context, KernelSet kernels, MatmulPlans plans, ProductChoices choices)
 {
     private int Multiprocessors => context.Pages.Context.Device.Multiprocessors;
 
     /// <summary>A product that is all there is to its Linear, rounded to bf16 or kept in fp32.</summary>
     public IStepWork Bare(LinearOp op) => ByLibrary(op, context.AddressOf(op.Output), context.StrideOf(op.Output), op.Mode == LinearOutput.Round ? CudaDataType.BFloat16 : CudaDataType.Float32).Work;
+
+    /// <summary>Whether a Linear may be a product and nothing else. One over integers has a product in fp32 and an end, so that few rows can be multiplied otherwise.</summary>
+    public bool MayBeBare(LinearOp op) => context.Program.Weights[op.Weight].Format == WeightFormat.BFloat16;
 
     /// <summary>A Linear's product for steps of any size.</summary>
     /// <param name="op">The Linear.</param>
@@ -39,20 +45,28 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
             return null;
         }
 
-        var planes = PlanesOf(op);
-        var plan = PlanOf(op, stride, CudaDataType.Float32, planes);
         var spec = context.Program.Weights[op.Weight];
         var own = OwnProduct.PlanesOf(spec.Rows, spec.Columns, Multiprocessors, op.Mode == LinearOutput.Partial ? 1 : mostPlanes);
 
         // A kept product lies where the Linear's output does, which has no room for planes.
         var to = own > 1 ? context.Memory.Product.Address : output;
         var parameters = Parameters(op, to, stride, own);
+        if (spec.Format != WeightFormat.BFloat16)
+        {
+            return choices.KernelOf(spec.Format) is { } reader ? Own(reader) : null;
+        }
+
+        var planes = PlanesOf(op);
+        var plan = PlanOf(op, spec.Rows, stride, CudaDataType.Float32, planes);
         if (choices.Kernel is { } kernel && choices.IsOwn(parameters, plan, WeightsLike(spec), context.Layout.Limits.MaxRows))
         {
-            return new CompiledProduct(OwnProduct.Launch(kernel, parameters, Multiprocessors, ofOutputs: false), to, own, (long)parameters.PlaneStride, IsOwn: true);
+            return Own(kernel);
         }
 
         return planes > 1 ? ByLibrary(op, output, stride, CudaDataType.Float32, planes) : null;
+
+        CompiledProduct Own(StepKernel kernel) =>
+            new(OwnProduct.Launch(kernel, parameters, Multiprocessors, ofOutputs: false), to, own, (long)parameters.PlaneStride, IsOwn: true);
     }
 
     /// <summary>The logits: a product of the output rows, kept in fp32.</summary>
@@ -61,9 +75,7 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
         var spec = context.Program.Weights[op.Weight];
         var rows = Math.Min(context.Program.Buffers[op.Output].Columns, spec.Rows - op.FirstRow);
         var stride = context.StrideOf(op.Output);
-        var plan = plans.Get(rows, spec.Columns, stride, CudaDataType.Float32);
         var weight = context.Weights.AddressOf(op.Weight) + ((ulong)op.FirstRow * (ulong)context.Weights.StrideOf(op.Weight) * sizeof(ushort));
-        var product = new MatmulLaunch(plan, weight, context.AddressOf(op.Input), context.AddressOf(op.Output), ofOutputs: true);
         var parameters = new ProductParameters
         {
             Weight = weight,
@@ -77,9 +89,17 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
             InputStride = context.StrideOf(op.Input),
             OutputStride = stride,
         };
-        return choices.Kernel is { } kernel && choices.IsOwn(parameters, plan, [weight], context.Layout.Limits.MaxOutputs)
-            ? new LaunchByRows(OwnProduct.Launch(kernel, parameters, Multiprocessors, ofOutputs: true), product, ProductPlanes.FewRows, ofOutputs: true)
-            : product;
+        if (spec.Format != WeightFormat.BFloat16)
+        {
+            var decoded = DecodedProduct.Create(context, kernels, op.Weight, parameters.Input, parameters.Output, sizeof(float), ofOutputs: true, outputs => plans.Get(outputs, spec.Columns, stride, CudaDataType.Float32));
+            return choices.KernelOf(spec.Format) is { } reader ? ByOutputs(reader, decoded) : decoded;
+        }
+
+        var plan = plans.Get(rows, spec.Columns, stride, CudaDataType.Float32);
+        var product = new MatmulLaunch(plan, weight, parameters.Input, parameters.Output, ofOutputs: true);
+        return choices.Kernel is { } kernel && choices.IsOwn(parameters, plan, [weight], context.Layout.Limits.MaxOutputs) ? ByOutputs(kernel, product) : product;
+
+        LaunchByRows ByOutputs(StepKernel own, IStepWork many) => new(OwnProduct.Launch(own, parameters, Multiprocessors, ofOutputs: true), many, ProductPlanes.FewRows, ofOutputs: true);
     }
 
     /// <summary>
@@ -103,16 +123,15 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
     };
 
     private CompiledProduct ByLibrary(LinearOp op, ulong output, int stride, CudaDataType type, int planes = 1) => new(
-        new MatmulLaunch(PlanOf(op, stride, type, planes), context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false),
+        context.Program.Weights[op.Weight] is { Format: WeightFormat.BFloat16 } spec
+            ? new MatmulLaunch(PlanOf(op, spec.Rows, stride, type, planes), context.Weights.AddressOf(op.Weight), context.AddressOf(op.Input), output, ofOutputs: false)
+            : DecodedProduct.Create(context, kernels, op.Weight, context.AddressOf(op.Input), output, sizeof(float), ofOutputs: false, outputs => PlanOf(op, outputs, stride, type, planes)),
         output,
         planes,
         LibraryStride(stride));
 
-    private MatmulPlan PlanOf(LinearOp op, int stride, CudaDataType type, int planes)
-    {
-        var spec = context.Program.Weights[op.Weight];
-        return plans.Get(spec.Rows, spec.Columns, stride, type, planes, planes > 1 ? LibraryStride(stride) : 0);
-    }
+    private MatmulPlan PlanOf(LinearOp op, int outputs, int stride, CudaDataType type, int planes) =>
+        plans.Get(outputs, context.Program.Weights[op.Weight].Columns, stride, type, planes, planes > 1 ? LibraryStride(stride) : 0);
 
     private long LibraryStride(int stride) => (long)context.Layout.Limits.MaxRows * stride;
 
@@ -122,5 +141,5 @@ internal sealed class ProductCompiler(LaunchContext context, MatmulPlans plans, 
         : 1;
 
     private List<ulong> WeightsLike(WeightSpec spec) =>
-        [.. context.Program.Weights.Index().Where(weight => weight.Item.Kind == spec.Kind && weight.Item.Rows == spec.Rows && weight.Item.Columns == spec.Columns).Select(weight => context.Weights.AddressOf(weight.Index))];
+        [.. context.Program.Weights.Index().Where(weight => weight.Item.Kind == spec.Kind && weight.Item.Format == spec.Format && weight.Item.Rows == spec.Rows && weight.Item.Columns == spec.Columns).Select(weight => context.Weights.AddressOf(weight.Index))];
 }

@@ -1,14 +1,19 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Cuda.Memory;
 
-/// <summary>A program's weights and its rotary table on the device: row-major bf16 as in the checkpoint, rows padded with zeros to the stride.</summary>
+/// <summary>
+/// A program's weights and its rotary table on the device: row-major bf16 as in the checkpoint, rows padded with zeros to the stride, and matrices of integers as <see cref="IntegerStrips"/>.
+/// </summary>
 internal sealed class DeviceWeights : IDisposable
 {
     private readonly IReadOnlyList<WeightSpec> _specs;
     private readonly CudaDeviceBuffer?[] _buffers;
+    private readonly Dictionary<int, IntegerUpload> _uploads = [];
+    private readonly RowQuantizer _quantizer = new(Environment.ProcessorCount);
     private readonly CudaContext _context;
     private readonly CudaStream _stream;
 
@@ -30,12 +35,13 @@ internal sealed class DeviceWeights : IDisposable
     public CudaDeviceBuffer Sines { get; }
 
     /// <summary>Bytes of a weight on the device.</summary>
-    public static long BytesOf(WeightSpec weight) => (long)weight.Rows * Strides.Of(weight.Columns) * sizeof(ushort);
+    public static long BytesOf(WeightSpec weight) =>
+        weight.Format == WeightFormat.BFloat16 ? (long)weight.Rows * Strides.Of(weight.Columns) * sizeof(ushort) : IntegerStrips.BytesOf(weight);
 
     /// <summary>Where a weight lies; 0 for none.</summary>
     public ulong AddressOf(int? weight) => weight is { } index ? Take(index).Address : 0;
 
-    /// <summary>Elements from row to row of a weight.</summary>
+    /// <summary>Elements from row to row of a weight; of no meaning for one of integers.</summary>
     public int StrideOf(int weight) => Strides.Of(_specs[weight].Columns);
 
     /// <summary>Copies rows (elements of a vector) to the device; the source is free when it returns.</summary>
@@ -47,6 +53,13 @@ internal sealed class DeviceWeights : IDisposable
         if (values.Length % width != 0 || firstRow < 0 || values.Length / width > length - firstRow)
         {
             throw new ComputeException($"Rows {firstRow} … of {values.Length} values do not lie in weight {spec.Name} of {length} rows of {width}.");
+        }
+
+        if (spec.Format != WeightFormat.BFloat16)
+        {
+            var (integers, scales) = _quantizer.Quantize(spec, values);
+            LoadIntegers(weight, firstRow, integers.Span, scales.Span);
+            return;
         }
 
         var stride = spec.Kind == WeightKind.Vector ? 1 : Strides.Of(width);
@@ -64,6 +77,34 @@ internal sealed class DeviceWeights : IDisposable
         }
 
         buffer.CopyFrom<ushort>((long)firstRow * stride * sizeof(ushort), padded, _stream);
+    }
+
+    /// <summary>Copies rows of a matrix of integers; the sources are free when it returns.</summary>
+    public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    {
+        var spec = _specs[weight];
+        if (spec.Format == WeightFormat.BFloat16)
+        {
+            throw new ComputeException($"Weight {spec.Name} is not one of integers.");
+        }
+
+        if (!_uploads.TryGetValue(weight, out var upload))
+        {
+            _uploads.Add(weight, upload = new IntegerUpload(spec, Take(weight), _stream, Environment.ProcessorCount));
+        }
+
+        upload.Load(firstRow, values, scales);
+    }
+
+    /// <summary>Everything that was loaded is on the device; nothing is loaded from here on.</summary>
+    public void Settle()
+    {
+        foreach (var upload in _uploads.Values)
+        {
+            upload.Settle();
+        }
+
+        _uploads.Clear();
     }
 
     /// <inheritdoc/>

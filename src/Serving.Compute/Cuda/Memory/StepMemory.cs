@@ -10,9 +10,9 @@ internal sealed class StepMemory : IDisposable
     private readonly DeviceArena _arena;
 
     /// <summary>Takes everything for the largest step.</summary>
-    public StepMemory(ModelProgram program, StepLayout layout, CudaContext context, CudaStream stream)
+    public StepMemory(ModelProgram program, StepLayout layout, long decodedBytes, CudaContext context, CudaStream stream)
     {
-        var sizes = new StepSizes(program, layout);
+        var sizes = new StepSizes(program, layout, decodedBytes);
         _arena = new DeviceArena(context, stream);
         Block = _arena.Take(sizes.Block);
         Buffers = [.. sizes.Buffers.Select(_arena.Take)];
@@ -27,6 +27,7 @@ internal sealed class StepMemory : IDisposable
         Logprobs = _arena.Take(sizes.PerOutput);
         TopIds = _arena.Take(sizes.PerTopToken);
         TopLogprobs = _arena.Take(sizes.PerTopToken);
+        Decoded = _arena.Take(Math.Max(1, sizes.Decoded));
         Mixture = program.Mixture is { } mixture ? new MixtureMemory(_arena, mixture, layout.Limits) : null;
     }
 
@@ -68,6 +69,9 @@ internal sealed class StepMemory : IDisposable
 
     /// <summary>[output, 20].</summary>
     public CudaDeviceBuffer TopLogprobs { get; }
+
+    /// <summary>A slab of a matrix of integers as bf16, by a product that is next to read it.</summary>
+    public CudaDeviceBuffer Decoded { get; }
 
     /// <summary>Which experts rows chose; null for a model without experts.</summary>
     public MixtureMemory? Mixture { get; }

@@ -9,7 +9,10 @@ namespace Serving.Compute.Cuda.Memory;
 internal sealed class StepSizes
 {
     /// <summary>Adds them up.</summary>
-    public StepSizes(ModelProgram program, StepLayout layout)
+    /// <param name="program">The program.</param>
+    /// <param name="layout">The largest step's block.</param>
+    /// <param name="decodedBytes">Bytes of decoded matrices at most (<see cref="DecodedSlabs"/>).</param>
+    public StepSizes(ModelProgram program, StepLayout layout, long decodedBytes)
     {
         var limits = layout.Limits;
 
@@ -27,6 +30,7 @@ internal sealed class StepSizes
         PerOutput = (long)limits.MaxOutputs * sizeof(int);
         PerTopToken = PerOutput * SampleRow.MaxTopLogprobs;
         Mixture = MixtureMemory.BytesOf(program, limits);
+        Decoded = DecodedSlabs.BytesOf(program, decodedBytes);
     }
 
     /// <summary>The step's block.</summary>
@@ -65,8 +69,11 @@ internal sealed class StepSizes
     /// <summary>Which experts rows chose: the tables of <see cref="MixtureMemory"/>.</summary>
     public long Mixture { get; }
 
+    /// <summary>A matrix of integers, or a slab of it, as bf16.</summary>
+    public long Decoded { get; }
+
     /// <summary>All of it.</summary>
-    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + PendingIds + (2 * (PerOutput + PerTopToken)) + Mixture;
+    public long Total => Block + Buffers.Sum() + Product + Deltas + Partials + TokenSlots + States + SampleScratch + PendingIds + (2 * (PerOutput + PerTopToken)) + Mixture + Decoded;
 
     private static long MatrixBytes(long rows, int columns, int elementBytes) => checked(rows * Strides.Of(columns) * elementBytes);
 

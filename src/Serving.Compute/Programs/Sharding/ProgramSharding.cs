@@ -26,6 +26,7 @@ public static class ProgramSharding
         var shape = program.Shape;
         reason = program.Ops.OfType<RmsNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms all heads together cannot be shared out to several GPUs"
             : program.Slices.Any(slice => slice.Projection is Projection.SharedGate or Projection.SharedUp or Projection.SharedDown) ? "a model with an expert that all tokens go through cannot be shared out to several GPUs"
+            : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "matrices of integers cannot be shared out to several GPUs"
             : shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"
             : !ShardRange.IsEnough(shape.HiddenSize, ranks) ? $"a hidden size of {shape.HiddenSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.IntermediateSize, ranks) ? $"an intermediate size of {shape.IntermediateSize} is not enough for {ranks} GPUs"

@@ -50,19 +50,22 @@ public sealed partial class AssemblyTests
     /// On a multiprocessor of Hopper there is room for a block of the product and one of shrinks or, behind these, of expands; else they would run one after the other. Registers, and shared
     /// memory, of which a block takes 1 KiB more than it asks for.
     /// </summary>
-    [Fact]
-    public async Task Assemble_Product_LeavesRoomForAdapters()
+    [Theory]
+    [InlineData("srv_product", KernelSet.ProductSharedBytes)]
+    [InlineData("srv_product_int8", KernelSet.IntegerProductSharedBytes)]
+    [InlineData("srv_product_int4", KernelSet.IntegerProductSharedBytes)]
+    public async Task Assemble_Product_LeavesRoomForAdapters(string product, int productBytes)
     {
         const int SharedBytes = 228 << 10;
         const int ReservedBytes = 1 << 10;
         var ptx = await ReadAsync("serving_kernels.ptx");
         var kernels = Kernel().Matches(await AssembleAsync("serving_kernels.ptx", "sm_90")).ToDictionary(match => match.Groups["name"].Value);
         var threads = Entry().Matches(ptx).ToDictionary(match => match.Groups["name"].Value, match => Number(match, "threads"));
-        kernels["srv_product"] = Kernel().Matches(await AssembleAsync("serving_hopper.ptx", "sm_90a")).Single(match => match.Groups["name"].Value == "srv_product");
+        kernels[product] = Kernel().Matches(await AssembleAsync("serving_hopper.ptx", "sm_90a")).Single(match => match.Groups["name"].Value == product);
         foreach (var (beside, bytes) in new[] { ("srv_lora_shrink", KernelSet.ShrinkSharedBytes), ("srv_lora_expand", KernelSet.FinishSharedBytes) })
         {
-            Assert.InRange(RegistersOf(kernels["srv_product"], threads["srv_product"]) + RegistersOf(kernels[beside], threads[beside]), 1, Registers);
-            Assert.InRange(KernelSet.ProductSharedBytes + bytes + (2 * ReservedBytes), 1, SharedBytes);
+            Assert.InRange(RegistersOf(kernels[product], threads[product]) + RegistersOf(kernels[beside], threads[beside]), 1, Registers);
+            Assert.InRange(productBytes + bytes + (2 * ReservedBytes), 1, SharedBytes);
         }
     }
 

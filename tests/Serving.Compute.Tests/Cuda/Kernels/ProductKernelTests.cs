@@ -97,7 +97,7 @@ public sealed class ProductKernelTests
         Assert.Equal(Run(session, x, w, rows, Outputs, Inputs, 2, blocks), session.Download<float>(parameters.Output, 2 * PlaneFloats(Outputs)));
     }
 
-    private static int PlaneFloats(int outputs) => (MaxRows * Values.Stride(outputs)) + PlaneGap;
+    internal static int PlaneFloats(int outputs) => (MaxRows * Values.Stride(outputs)) + PlaneGap;
 
     private static (ushort[] X, ushort[] W) Operands(int outputs, int inputs) =>
         (Values.Random(MaxRows, inputs, 1, 7).ToBFloat16(), Values.Random(outputs, inputs, 1, 8).ToBFloat16());
@@ -110,7 +110,7 @@ public sealed class ProductKernelTests
     }
 
     /// <summary>With an output of -1 everywhere.</summary>
-    private static ProductParameters ParametersOf(KernelSession session, ulong input, ushort[] w, int rows, int outputs, int inputs, int planes)
+    internal static ProductParameters ParametersOf(KernelSession session, ulong input, ushort[] w, int rows, int outputs, int inputs, int planes)
     {
         var untouched = new float[planes * PlaneFloats(outputs)];
         untouched.AsSpan().Fill(-1);

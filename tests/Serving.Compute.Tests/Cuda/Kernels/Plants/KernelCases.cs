@@ -52,6 +52,15 @@ internal static class KernelCases
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(33, 300, 330, 3, 2),
             () => new ProductKernelTests().Product_AnySize_MatchesFormula(17, 100, 200, 2, 3),
         ],
+        ["srv_product_int8"] =
+        [
+            () => new IntegerKernelTests().Product_BehindTheKernelThatWritesItsInput_HasItsBits(Compute.Programs.WeightFormat.Int8, 5, 1),
+            () => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int8, 3, 130, 72, 1, 2),
+            () => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int8, 16, 128, 1100, 1, 1),
+        ],
+        ["srv_product_int4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int4, 40, 128, 33, 2, 5)],
+        ["srv_dequantize_int8"] = [() => new IntegerKernelTests().Dequantize_AnySize_IsTheRoundedProduct(Compute.Programs.WeightFormat.Int8, 130, 100, 2)],
+        ["srv_embed_int8"] = [() => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(5, 129, 5), () => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_route"] = Routes(),
         ["srv_route_few"] = [Chain, () => new MixtureKernelTests().RouteFew_AnyLogits_LeavesWhatTheTwoDo(32, 512, 16, 9)],
         ["srv_sort_choices"] = Routes(),
