@@ -2,8 +2,8 @@
 // the decoded matrix.
 //
 // Memory: a stage of the ring is a block of two strips, 64 inputs of 128 outputs: 8.5 KiB (int8) or 4.5 (int4) of integers and scales by cp.async, in one run for each strip, and of all rows 2, 4 or 8 KiB,
-// which come from L2. The ring has as many stages as 82.5 KiB hold, up to 12: five to seven of int8, six to 12 of int4, all but one of them under way: 25 to 51 KiB of weights, with a block on each of
-// an H200's multiprocessors 4.4 to 6.7 MB (reasoned, not measured). 99 KiB are what a block may have on devices of the desk, too.
+// which come from L2. The ring has as many stages as 82.5 KiB hold, up to 12: five to seven of int8, six to 12 of int4, all but one of them under way: 22 to 51 KiB of weights, with a block on each of
+// an H200's multiprocessors 3.0 to 6.9 MB (reasoned, not measured). 99 KiB are what a block may have on devices of the desk, too.
 // Bytes per output and input: 1.0625 or 0.5625 read once; per row and input 2 for every 128 outputs; per row, output and plane 4 written.
 // Operations: 2 per row, output and input on tensor cores, rows rounded up to 16, 32 or 64; to decode an element, once whatever the rows, about 3.5 instructions of a lane (int8) or 2 (int4).
 // Begins early, as srv_product: weights of the first stages are under way before the kernels before this one have ended, inputs follow when they have.
