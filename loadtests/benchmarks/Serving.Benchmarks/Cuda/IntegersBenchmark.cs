@@ -11,8 +11,8 @@ namespace Serving.Benchmarks.Cuda;
 /// </summary>
 internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, DeviceLimits limits, WeightFormat format) : MeasurementGroup
 {
-    /// <summary>Weights that are multiplied with by turns: many times what a device's cache holds.</summary>
-    private const long RotatedBytes = 400L << 20;
+    /// <summary>Part of what bandwidth is measured with that is taken for weights to be multiplied with by turns: many times what a device's cache holds.</summary>
+    private const int RotatedPart = 10;
 
     private CudaBackend? _backend;
     private StepSession? _session;
@@ -58,7 +58,7 @@ internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, Devic
     {
         var matrix = Program.Weights.Where(weight => weight.Kind == WeightKind.Matrix && weight.Format == format).MaxBy(weight => (long)weight.Rows * weight.Columns)!;
         var bytes = IntegerStrips.BytesOf(matrix);
-        var copies = (int)Math.Max(1, RotatedBytes / bytes);
+        var copies = (int)Math.Max(1, shape.CopyBytes / RotatedPart / bytes);
         using var context = CudaContext.Create(CudaDevice.Get(ordinal));
         using var stream = CudaStream.Create(context);
         using var module = CudaModule.Load(context, KernelImage.Read());
