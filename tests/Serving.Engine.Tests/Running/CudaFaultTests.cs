@@ -32,7 +32,7 @@ public sealed class CudaFaultTests
         GC.WaitForPendingFinalizers();
         var before = CudaEmulator.Held();
         var lives = 0;
-        for (var after = 1UL; ; after *= 2)
+        for (var after = 1UL; ; after *= 3)
         {
             Plant(after, code);
             var isWhole = await LiveAsync(device);
@@ -47,7 +47,7 @@ public sealed class CudaFaultTests
             lives++;
         }
 
-        Assert.InRange(lives, 6, 20);
+        Assert.InRange(lives, 4, 12);
     }
 
     private static void Plant(ulong after, int code)
