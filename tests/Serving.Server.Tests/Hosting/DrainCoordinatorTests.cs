@@ -36,8 +36,8 @@ public sealed class DrainCoordinatorTests
     {
         await using var daemon = await TestDaemon.StartAsync();
         var accepted = Hold(daemon);
-        _ = daemon.PostAsync("/v1/chat/completions", Chat).ContinueWith(done => done.Exception, TaskScheduler.Default);
-        var request = await accepted;
+        var running = daemon.PostAsync("/v1/chat/completions", Chat);
+        await accepted;
         var drained = daemon.Drain.RequestAsync();
 
         await daemon.Drain.RequestAsync();
@@ -46,7 +46,8 @@ public sealed class DrainCoordinatorTests
         Assert.True(daemon.App.Lifetime.ApplicationStopping.IsCancellationRequested);
         Assert.Equal(1, daemon.Engine.Running);
         await daemon.App.StopAsync();
-        await request.Cancelled;
+        Assert.Equal(503, (await running).Code);
+        Assert.Equal(0, daemon.Engine.Running);
     }
 
     [Fact]
