@@ -24,7 +24,7 @@ public sealed class ProgramShardingTests
         ["sinks"] = (new TestShape { Oss = true, Heads = 4, KvHeads = 2 }, 2),
         ["mixture"] = (TestShape.Mixture, 2),
         ["odd mixture"] = (TestShape.Mixture with { Heads = 6, KvHeads = 3, HeadSize = 10, Hidden = 100, Renormalize = false }, 3),
-        ["gpt-oss"] = (TestShape.GptOss with { KvHeads = 4 }, 4),
+        ["gpt-oss"] = (TestShape.GptOss with { KvHeads = 2 }, 2),
         ["alone"] = (new TestShape { Layers = 1 }, 1),
     };
 
