@@ -109,7 +109,7 @@ public sealed class MixtureKernelTests
             Mode = 1,
             Activation = ExpertsParameters.NoActivation,
         };
-        var combine = new CombineParameters { Mixture = mixture, Input = experts.Output, Output = session.Upload<float>(new float[Rows * Width]), Columns = Width, InputStride = Width, OutputStride = Width };
+        var combine = new CombineParameters { Mixture = mixture, Input = experts.Output, Output = session.Upload<float>(new float[Rows * Width]), Columns = Width, InputStride = Width, OutputStride = Width, Accumulate = 1 };
         Action<KernelSession>[] chain =
         [
             on => on.Queue("srv_sum_planes", new CudaGrid(Rows), 256, 0, copy),
@@ -148,7 +148,7 @@ public sealed class MixtureKernelTests
     /// <summary>Rows, columns, choices, blocks.</summary>
     public static TheoryData<int, int, int, int> Combines => new() { { 1, 1, 1, 1 }, { 3, 101, 2, 2 }, { 9, 1030, 8, 5 }, { 40, 72, 16, 7 }, { 2, 36, 3, 3 } };
 
-    /// <summary>From zero in the order of choices, fused, then onto the residual stream: the bits of a chain.</summary>
+    /// <summary>From zero in the order of choices, fused, then onto the residual stream: the bits of a chain. A rank's part of a sum is the chain alone, whatever lay there before.</summary>
     [Theory]
     [MemberData(nameof(Combines))]
     public void Combine_AnySize_IsTheChain(int rows, int columns, int choices, int blocks)
@@ -157,23 +157,27 @@ public sealed class MixtureKernelTests
         var chosen = ChosenExperts.Draw(rows, 20, choices, used: 18, ExpertTile.FewPlaces);
         var weights = Values.Random(1, rows * choices, 1, 2)[..(rows * choices)];
         var (parts, before, stride) = (Values.Random(rows * choices, columns, 1, 3), Values.Random(rows, columns, 1, 4), Values.Stride(columns));
-        var parameters = new CombineParameters
+        foreach (var accumulate in new[] { 0, 1 })
         {
-            Mixture = chosen.Upload(session, weights),
-            Input = session.Upload<float>(parts),
-            Output = session.Upload<float>(before),
-            Columns = columns,
-            InputStride = stride,
-            OutputStride = stride,
-        };
-        session.Launch("srv_combine", new CudaGrid(blocks), 256, 0, parameters);
-        var y = session.Download<float>(parameters.Output, rows * stride);
-        for (var row = 0; row < rows; row++)
-        {
-            for (var column = 0; column < columns; column++)
+            var parameters = new CombineParameters
             {
-                var sum = Enumerable.Range(row * choices, choices).Aggregate(0f, (total, number) => MathF.FusedMultiplyAdd(weights[number], parts[(chosen.Places[number] * stride) + column], total));
-                Assert.Equal(before[(row * stride) + column] + sum, y[(row * stride) + column]);
+                Mixture = chosen.Upload(session, weights),
+                Input = session.Upload<float>(parts),
+                Output = session.Upload<float>(before),
+                Columns = columns,
+                InputStride = stride,
+                OutputStride = stride,
+                Accumulate = accumulate,
+            };
+            session.Launch("srv_combine", new CudaGrid(blocks), 256, 0, parameters);
+            var y = session.Download<float>(parameters.Output, rows * stride);
+            for (var row = 0; row < rows; row++)
+            {
+                for (var column = 0; column < columns; column++)
+                {
+                    var sum = Enumerable.Range(row * choices, choices).Aggregate(0f, (total, number) => MathF.FusedMultiplyAdd(weights[number], parts[(chosen.Places[number] * stride) + column], total));
+                    Assert.Equal(accumulate == 0 ? sum : before[(row * stride) + column] + sum, y[(row * stride) + column]);
+                }
             }
         }
     }
