@@ -37,6 +37,20 @@ void walk(uintptr_t offset, size_t bytes, Single single, Whole whole) {
     if (offset < end) single(offset / 8, static_cast<uint8_t>((1u << (end - offset)) - 1));
 }
 
+// Zeros a range and gives the pages back that hold nothing else: addresses are hardly ever handed out twice, and what is kept of all of them would add up over a run of tests.
+void zero(void* from, size_t bytes) {
+    constexpr uintptr_t page = 4096;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
+    const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+    if (first >= last) {
+        std::memset(from, 0, bytes);
+        return;
+    }
+    std::memset(from, 0, first - begin);
+    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    std::memset(reinterpret_cast<void*>(last), 0, end - last);
+}
+
 }  // namespace
 
 bool GlobalMemory::reserve() {
@@ -54,8 +68,9 @@ bool GlobalMemory::reserve() {
 void GlobalMemory::mark_freed(uintptr_t address, size_t bytes) {
     clear(allocated_bits, address - base, bytes);
     clear(written_bits, address - base, bytes);
-    const uintptr_t first = (address + 4095) & ~uintptr_t{4095}, end = (address + bytes) & ~uintptr_t{4095};
-    if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+    zero(reinterpret_cast<void*>(address), bytes);
+    const uintptr_t first = (address - base + stamped - 1) / stamped, last = (address - base + bytes) / stamped;
+    if (first < last) zero(stamps + first, (last - first) * sizeof(uint32_t));
 }
 
 void GlobalMemory::copy_written(uintptr_t to, uintptr_t from, size_t bytes) {
@@ -110,7 +125,7 @@ void GlobalMemory::set_long(uint8_t* bits, uintptr_t offset, size_t bytes) {
 void GlobalMemory::clear(uint8_t* bits, uintptr_t offset, size_t bytes) {
     walk(
         offset, bytes, [&](uintptr_t byte, uint8_t mask) { __atomic_fetch_and(bits + byte, static_cast<uint8_t>(~mask), __ATOMIC_RELAXED); },
-        [&](uintptr_t first, size_t count) { std::memset(bits + first, 0, count); });
+        [&](uintptr_t first, size_t count) { zero(bits + first, count); });
 }
 
 }  // namespace emulator
