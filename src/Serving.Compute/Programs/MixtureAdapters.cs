@@ -7,21 +7,18 @@ public static class MixtureAdapters
     public static IReadOnlySet<int> SlicesOf(ModelProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
-        var routed = program.Ops.OfType<RouteOp>().Select(op => op.Input).ToHashSet();
-        return program.Ops.OfType<LinearOp>().Where(op => IsOfMixture(program, op, routed)).SelectMany(op => op.Slices).Select(slice => slice.Index).ToHashSet();
+        return program.Ops.OfType<LinearOp>().Where(op => IsOfMixture(program, op)).SelectMany(op => op.Slices).Select(slice => slice.Index).ToHashSet();
     }
 
     /// <summary>The program with Linears of mixtures that no adapter changes. Its list of slices stays, so that their numbers are the model's.</summary>
     public static ModelProgram Without(ModelProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
-        var routed = program.Ops.OfType<RouteOp>().Select(op => op.Input).ToHashSet();
         return program.Mixture is null ? program : program with
         {
-            Ops = [.. program.Ops.Select(op => op is LinearOp linear && IsOfMixture(program, linear, routed) ? linear with { Slices = [] } : op)],
+            Ops = [.. program.Ops.Select(op => op is LinearOp linear && IsOfMixture(program, linear) ? linear with { Slices = [] } : op)],
         };
     }
 
-    private static bool IsOfMixture(ModelProgram program, LinearOp op, HashSet<int> routed) =>
-        program.Buffers[op.Input].Rows == BufferRows.Choice || routed.Contains(op.Output);
+    private static bool IsOfMixture(ModelProgram program, LinearOp op) => program.IsExperts(op) || program.IsRouter(op);
 }

@@ -26,6 +26,12 @@ public sealed record ModelProgram(
     /// <summary>The buffer that logits are computed from: what a step gives back of outputs whose hidden state is asked for. −1 in a program without logits.</summary>
     public int LogitsInput => Ops.OfType<LogitsOp>().Select(op => op.Input).FirstOrDefault(-1);
 
+    /// <summary>Whether a Linear is a router: experts are chosen by its outputs.</summary>
+    public bool IsRouter(LinearOp op) => Ops.OfType<RouteOp>().Any(route => route.Input == op.Output);
+
+    /// <summary>Whether a Linear's rows meet their expert's matrix each.</summary>
+    public bool IsExperts(LinearOp op) => Buffers[op.Input].Rows == BufferRows.Choice;
+
     /// <summary>Rows of the largest buffer of a kind, in a step of so many rows and outputs.</summary>
     public int RowsOf(BufferRows kind, int rows, int outputs) => kind switch
     {

@@ -37,7 +37,7 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
             case DispatchOp dispatch:
                 Add(dispatch);
                 return 1;
-            case LinearOp linear when context.Program.Buffers[linear.Input].Rows == BufferRows.Choice:
+            case LinearOp linear when context.Program.IsExperts(linear):
                 return Add(linear, index, linear.Input, byRow: false);
             case CombineOp combine:
                 Add(combine);

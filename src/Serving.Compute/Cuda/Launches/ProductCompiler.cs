@@ -105,7 +105,7 @@ internal sealed class ProductCompiler(LaunchContext context, KernelSet kernels, 
     /// <summary>
     /// Whether every rank of several must find the same bits: what chooses experts is computed by each for itself. Which kernel is the faster is measured, and two ranks' clocks need not agree.
     /// </summary>
-    private bool IsChosenAlike(LinearOp op) => context.Ranks is not null && context.Program.Ops.OfType<RouteOp>().Any(route => route.Input == op.Output);
+    private bool IsChosenAlike(LinearOp op) => context.Ranks is not null && context.Program.IsRouter(op);
 
     private ProductParameters Parameters(LinearOp op, ulong output, int stride, int planes) => new()
     {

@@ -56,7 +56,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         State.Pool.Run(this, _strips * blocks, (long)rows * _weight.RowsPerExpert * _weight.Columns);
     }
 
-    private bool IsOfExperts => State.Program.Buffers[_op.Input].Rows == BufferRows.Choice;
+    private bool IsOfExperts => State.Program.IsExperts(_op);
 
     /// <inheritdoc/>
     public override void Execute(int item, int worker)

@@ -31,9 +31,9 @@ public static class ProgramSharding
             : !ShardRange.IsEnough(shape.HiddenSize, ranks) ? $"a hidden size of {shape.HiddenSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.IntermediateSize, ranks) ? $"an intermediate size of {shape.IntermediateSize} is not enough for {ranks} GPUs"
             : !ShardRange.IsEnough(shape.VocabularySize, ranks) ? $"a vocabulary of {shape.VocabularySize} tokens is not enough for {ranks} GPUs"
-            : program.Ops.OfType<LinearOp>().FirstOrDefault(op => IsExperts(op, program) && !ShardRange.IsEnough(WidthOfExperts(op, program), ranks)) is { } experts
+            : program.Ops.OfType<LinearOp>().FirstOrDefault(op => program.IsExperts(op) && !ShardRange.IsEnough(WidthOfExperts(op, program), ranks)) is { } experts
                 ? $"a width of {WidthOfExperts(experts, program)} of an expert is not enough for {ranks} GPUs"
-            : program.Ops.OfType<LinearOp>().FirstOrDefault(op => !IsExperts(op, program) && !IsRouter(op, program) && !IsCut(op, program)) is { } linear ? $"{program.Weights[linear.Weight].Name} cannot be cut: its projections are not known"
+            : program.Ops.OfType<LinearOp>().FirstOrDefault(op => !program.IsExperts(op) && !program.IsRouter(op) && !IsCut(op, program)) is { } linear ? $"{program.Weights[linear.Weight].Name} cannot be cut: its projections are not known"
             : string.Empty;
         return reason.Length == 0;
     }
@@ -56,12 +56,6 @@ public static class ProgramSharding
 
     /// <summary>Whether a Linear is o or down, whose input the ranks share out and whose output is a sum over them.</summary>
     internal static bool IsByInputs(LinearOp op) => op.Slices.Any(slice => slice.Projection is Projection.Output or Projection.Down);
-
-    /// <summary>Whether a Linear's outputs choose experts: it is whole on every rank.</summary>
-    internal static bool IsRouter(LinearOp op, ModelProgram program) => program.Ops.OfType<RouteOp>().Any(route => route.Input == op.Output);
-
-    /// <summary>Whether a Linear's rows meet their expert's matrix.</summary>
-    internal static bool IsExperts(LinearOp op, ModelProgram program) => program.Buffers[op.Input].Rows == BufferRows.Choice;
 
     /// <summary>Whether a Linear's outputs are gate and up, side by side.</summary>
     internal static bool IsGated(LinearOp op, ModelProgram program) => program.Ops.OfType<GateMulOp>().Any(gate => gate.Input == op.Output);

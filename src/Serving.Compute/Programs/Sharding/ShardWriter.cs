@@ -44,10 +44,10 @@ internal sealed class ShardWriter
     {
         switch (op)
         {
-            case LinearOp linear when ProgramSharding.IsRouter(linear, _program):
-                _ops.Add(linear);
+            case LinearOp linear when _program.IsRouter(linear):
+                _ops.Add(linear); // Whole on every rank.
                 break;
-            case LinearOp linear when ProgramSharding.IsExperts(linear, _program):
+            case LinearOp linear when _program.IsExperts(linear):
                 WriteExperts(linear);
                 break;
             case LinearOp linear when ProgramSharding.IsByInputs(linear):
