@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Serving.Compute;
 
 namespace Serving.Engine;
@@ -19,6 +20,12 @@ public sealed record EngineOptions
 
     /// <summary>auto (by the chat template), a format of thoughts (deepseek_r1, granite, mistral), or none: they stay in the text.</summary>
     public string ReasoningParser { get; init; } = "auto";
+
+    /// <summary>File of a Jinja template in the place of the model's own; null takes the model's.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Variables of the chat template for requests that do not set them; null is none.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? DefaultTemplateArguments { get; init; }
 
     /// <summary>Root folder of adapters; null serves none.</summary>
     public string? AdaptersRoot { get; init; }

@@ -200,6 +200,6 @@ internal sealed class EngineBuilder
         AdapterSlots = _adapterSlots,
         MaxSequences = _options.MaxSequences,
         HiddenSize = _model.Program.Shape.HiddenSize,
-        HasChatTemplate = _model.Template is not null,
+        HasChatTemplate = _model.Templates is not null,
     };
 }

@@ -3,7 +3,6 @@ using Serving.Compute.Programs;
 using Serving.Engine.Loading;
 using Serving.Engine.Models;
 using Serving.Engine.Tokenization;
-using Serving.Engine.Tokenization.Templates;
 
 namespace Serving.Engine.Execution;
 
@@ -12,14 +11,14 @@ namespace Serving.Engine.Execution;
 /// <param name="Files">Its files.</param>
 /// <param name="Program">Its program.</param>
 /// <param name="WeightFormat">The format that its matrices were asked for in; some may stay in the checkpoint's own.</param>
-/// <param name="Template">Its chat template, if it has one.</param>
+/// <param name="Templates">Its chat templates, if it has any.</param>
 /// <param name="Defaults">Generation defaults, or none of them when they are switched off.</param>
 internal sealed record LoadedModel(
     string Name,
     ModelFiles Files,
     ModelProgram Program,
     WeightFormat WeightFormat,
-    ChatTemplate? Template,
+    ChatTemplates? Templates,
     GenerationConfig Defaults)
 {
     /// <summary>The longest context on a CPU unless one is asked for: a prompt of that length takes seconds, not minutes.</summary>
@@ -40,7 +39,7 @@ internal sealed record LoadedModel(
             files,
             Quantize(ModelRegistry.Build(name, files.Config, length), format, files),
             format,
-            files.Tokenizer.ChatTemplate is { } template ? ChatTemplate.Parse(template) : null,
+            ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
     }
 
@@ -48,8 +47,8 @@ internal sealed record LoadedModel(
     public Tokenizer Tokenizer => Files.Tokenizer;
 
     /// <summary>Its chat templates, ready to render; null without any.</summary>
-    public ConversationRenderer? Renderer(TimeProvider time) => Template is null ? null : new ConversationRenderer(
-        Tokenizer, Template, time, Tokenizer.ToolChatTemplate is { } withTools ? ChatTemplate.Parse(withTools) : null);
+    public ConversationRenderer? Renderer(TimeProvider time) =>
+        Templates is null ? null : new ConversationRenderer(Tokenizer, Templates.Plain, time, Templates.WithTools, Templates.Arguments);
 
     /// <summary>Parameters of the base model.</summary>
     public long ParameterCount => Program.Weights.Sum(weight => (long)weight.Rows * weight.Columns);

@@ -119,7 +119,7 @@ public sealed class PromptEncoder
     {
         if (_renderer is null)
         {
-            return Failed("messages", "The model has no chat template; use /v1/completions, or serve a model whose tokenizer_config.json has one.");
+            return Failed("messages", "The model has no chat template; use /v1/completions, or name one at start with --chat-template.");
         }
 
         try

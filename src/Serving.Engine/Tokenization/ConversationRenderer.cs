@@ -8,7 +8,9 @@ namespace Serving.Engine.Tokenization;
 /// <param name="template">The template.</param>
 /// <param name="time">For templates that print the date.</param>
 /// <param name="withTools">The template of conversations that offer tools, where a model has one of its own for them.</param>
-public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate template, TimeProvider time, ChatTemplate? withTools = null)
+/// <param name="defaults">Variables for conversations that do not set them.</param>
+public sealed class ConversationRenderer(
+    Tokenizer tokenizer, ChatTemplate template, TimeProvider time, ChatTemplate? withTools = null, IReadOnlyDictionary<string, JsonElement>? defaults = null)
 {
     /// <summary>Text of the token that begins a text, if there is one.</summary>
     public string? BosToken => tokenizer.BosToken;
@@ -20,7 +22,7 @@ public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate templ
     /// <param name="messages">A JSON array of messages whose contents are strings.</param>
     /// <param name="tools">The tools offered, if any.</param>
     /// <param name="addGenerationPrompt">Whether the assistant's turn is opened.</param>
-    /// <param name="arguments">Further variables.</param>
+    /// <param name="arguments">Further variables, before the defaults.</param>
     /// <param name="guard">Marks special tokens in a string; null is the tokenizer's way.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation, fails, or exceeds a limit.</exception>
     public string Render(
@@ -35,8 +37,11 @@ public sealed class ConversationRenderer(Tokenizer tokenizer, ChatTemplate templ
             AddGenerationPrompt = addGenerationPrompt,
             BosToken = tokenizer.BosToken,
             EosToken = tokenizer.EosToken,
-            Arguments = arguments,
+            Arguments = WithDefaults(arguments),
             Now = time.GetUtcNow(),
             GuardText = guard ?? tokenizer.Guard,
         });
+
+    private IReadOnlyDictionary<string, JsonElement>? WithDefaults(IReadOnlyDictionary<string, JsonElement>? arguments) =>
+        defaults is null ? arguments : arguments is null ? defaults : new Dictionary<string, JsonElement>(arguments.Concat(defaults.Where(usual => !arguments.ContainsKey(usual.Key))));
 }

@@ -74,7 +74,7 @@ internal static class ConfigurationLoader
     // A path in the file is meant from the file's folder; one in a flag or variable from the current folder.
     private static IReadOnlyList<string>? RelativeTo(string file, ConfigurationKey key, IReadOnlyList<string>? texts)
     {
-        var isPath = key.FullName is "model.model" or "model.adapters" or "prompt_modules.prompt_schemas" or "tenancy.tenants" or "tenancy.secret_file" or "usage.file" or "telemetry.log_file";
+        var isPath = key.FullName is "model.model" or "model.adapters" or "model.chat_template" or "prompt_modules.prompt_schemas" or "tenancy.tenants" or "tenancy.secret_file" or "usage.file" or "telemetry.log_file";
         if (!isPath || texts is not [var text])
         {
             return texts;

@@ -55,6 +55,12 @@ internal sealed class ModelOptions
     /// <summary>auto or none.</summary>
     public string GenerationConfig { get; set; } = "auto";
 
+    /// <summary>File of the chat template; null is the model's own.</summary>
+    public string? ChatTemplate { get; set; }
+
+    /// <summary>Variables that the chat template has unless a request sets them, a JSON object; null is none.</summary>
+    public string? DefaultChatTemplateKwargs { get; set; }
+
     /// <summary>Longest context in tokens; null is min(config, pool, 8,192).</summary>
     public int? MaxModelLen { get; set; }
 }

@@ -33,6 +33,11 @@ internal static class ServingOptionsValidator
             yield return $"model.adapters: there is no folder {adapters}";
         }
 
+        if (options.Model.ChatTemplate is { } template && !File.Exists(template))
+        {
+            yield return $"model.chat_template: there is no file {template}";
+        }
+
         if (options.Grpc is { Enabled: true, Port: > 0 } && options.Grpc.Port == options.Server.Port)
         {
             yield return "grpc.port: must differ from server.port";

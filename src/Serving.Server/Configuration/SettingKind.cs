@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Serving.Engine;
+using Serving.Engine.Requests;
 
 namespace Serving.Server.Configuration;
 
@@ -24,6 +25,9 @@ internal static class SettingKinds
 
     /// <summary>Any text but the empty one.</summary>
     public static SettingKind<string?> Text { get; } = new("a text", text => (text.Length > 0, text), Quote);
+
+    /// <summary>A JSON object, kept as the text that it was given as.</summary>
+    public static SettingKind<string?> JsonObject { get; } = new("a JSON object in a text", text => (IsJsonObject(text), text), Quote);
 
     /// <summary>A whole number in a range.</summary>
     public static SettingKind<int> Integer(int min, int max) => new(
@@ -65,6 +69,19 @@ internal static class SettingKinds
         string.Join(" or ", words),
         text => (words.Contains(text, StringComparer.Ordinal), text),
         Quote);
+
+    private static bool IsJsonObject(string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
+            return document.RootElement.ValueKind == JsonValueKind.Object && JsonStrings.AreText(document.RootElement);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
 
     private static string Quote(string? text) => text is null ? "null" : $"\"{JsonEncodedText.Encode(text)}\"";
 

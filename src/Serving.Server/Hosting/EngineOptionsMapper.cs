@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Serving.Engine;
 using Serving.Server.Configuration;
 
@@ -18,6 +19,8 @@ internal static class EngineOptionsMapper
             Quantization = options.Model.Quantization,
             ToolCallParser = options.Model.ToolCallParser,
             ReasoningParser = options.Model.ReasoningParser,
+            ChatTemplate = options.Model.ChatTemplate,
+            DefaultTemplateArguments = options.Model.DefaultChatTemplateKwargs is { } arguments ? JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(arguments) : null,
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
             Deterministic = options.Engine.Deterministic,

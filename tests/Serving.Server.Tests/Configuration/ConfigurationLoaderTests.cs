@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Text.Json;
 using Serving.Server.Configuration;
 
 namespace Serving.Server.Tests.Configuration;
@@ -136,6 +137,35 @@ public sealed class ConfigurationLoaderTests : IDisposable
         File.WriteAllText(folder.PathOf("serving.json"), """{"model":{"model":"model.gguf"}}""");
 
         Assert.Equal(folder.PathOf("model.gguf"), Load(folder.PathOf("serving.json")).Options.Model.Model);
+    }
+
+    [Fact]
+    public void Load_ChatTemplate_IsMeantFromTheConfigurationsFolderAndMustBeThere()
+    {
+        using var folder = new Testing.TemporaryFolder();
+        File.WriteAllText(folder.PathOf("serving.json"), """{"model":{"chat_template":"tools.jinja"}}""");
+
+        Assert.Equal($"model.chat_template: there is no file {folder.PathOf("tools.jinja")}", Assert.Single(Load(folder.PathOf("serving.json")).Errors));
+        File.WriteAllText(folder.PathOf("tools.jinja"), "{{ messages }}");
+        Assert.Equal(folder.PathOf("tools.jinja"), Load(folder.PathOf("serving.json")).Options.Model.ChatTemplate);
+    }
+
+    [Theory]
+    [InlineData("""{"enable_thinking": false, "list": [1, null]}""", true)]
+    [InlineData("{}", true)]
+    [InlineData("[]", false)]
+    [InlineData("enable_thinking=false", false)]
+    [InlineData("""{"a": 1, "a": 2}""", false)]
+    [InlineData("""{"a": "\ud800"}""", false)]
+    public void Load_TemplateVariables_AreAJsonObject(string text, bool good)
+    {
+        var result = Load(null, null, [("model.default_chat_template_kwargs", text)]);
+
+        Assert.Equal(good, result.Errors.Count == 0);
+        if (good)
+        {
+            Assert.Equal(JsonDocument.Parse(text).RootElement.EnumerateObject().Count(), Server.Hosting.EngineOptionsMapper.Map(result.Options).DefaultTemplateArguments!.Count);
+        }
     }
 
     [Fact]

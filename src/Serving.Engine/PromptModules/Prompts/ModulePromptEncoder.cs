@@ -105,7 +105,7 @@ public sealed class ModulePromptEncoder
     {
         if (_renderer is null)
         {
-            return Failed("messages", "The model has no chat template; use /v1/completions, or serve a model whose tokenizer_config.json has one.");
+            return Failed("messages", "The model has no chat template; use /v1/completions, or name one at start with --chat-template.");
         }
 
         var (conversation, failure) = ModuleParts.Read(chat.Messages, Mark, _tools, _reasoning);

@@ -28,7 +28,7 @@ internal static class TemplateVariables
         scope.Set("documents", NoneValue.Instance);
         foreach (var (name, value) in input.Arguments ?? FrozenDictionary<string, JsonElement>.Empty)
         {
-            if (Reserved.Contains(name) || GlobalTable.All.ContainsKey(name))
+            if (IsReserved(name))
             {
                 throw new TemplateFault($"the template argument '{name}' is reserved");
             }
@@ -44,6 +44,9 @@ internal static class TemplateVariables
         budget.AdmitInput(json.Characters);
         return scope;
     }
+
+    /// <summary>Whether a name cannot be a variable of whoever asks.</summary>
+    public static bool IsReserved(string name) => Reserved.Contains(name) || GlobalTable.All.ContainsKey(name);
 
     private static void SetToken(VariableScope scope, string name, string? text)
     {
