@@ -71,6 +71,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<RequestOpening>()
         .AddSingleton<ChatCompletionsEndpoint>()
         .AddSingleton<ResponsesEndpoint>()
+        .AddSingleton<MessagesEndpoint>()
         .AddSingleton<CompletionsEndpoint>()
         .AddSingleton<EmbeddingsEndpoint>()
         .AddSingleton<ScoreEndpoint>()

@@ -67,7 +67,11 @@ public sealed class RequestFactory
 
     private SamplingParameters Sampling(GenerationRequest source, EncodedPrompt prompt, AdapterRef? adapter) => new()
     {
-        MaxTokens = source.MaxTokens ?? RestOfContext(source.Choices, prompt, adapter),
+        MaxTokens = source switch
+        {
+            { MaxTokens: { } wanted, MaxTokensMayBeCut: false } => wanted,
+            { MaxTokens: var wanted } => Math.Min(wanted ?? int.MaxValue, RestOfContext(source.Choices, prompt, adapter)),
+        },
         Temperature = source.Temperature ?? _defaults.Temperature ?? 1,
         TopP = source.TopP ?? _defaults.TopP ?? 1,
         TopK = Math.Max(0, source.TopK ?? _defaults.TopK ?? 0),

@@ -29,6 +29,9 @@ public sealed record GenerationRequest
     /// <summary>Most tokens to generate per choice; null is the rest of the context.</summary>
     public int? MaxTokens { get; init; }
 
+    /// <summary>Whether a <see cref="MaxTokens"/> that the context has no room for means as many as it has room for; otherwise it is refused.</summary>
+    public bool MaxTokensMayBeCut { get; init; }
+
     /// <summary>Which field the client gave <see cref="MaxTokens"/> in, for messages.</summary>
     public string MaxTokensField { get; init; } = "max_tokens";
 

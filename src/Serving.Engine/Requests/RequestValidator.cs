@@ -68,7 +68,7 @@ public sealed class RequestValidator
             return TooLong(PromptField(request), $"This model's maximum context length is {context} tokens, but the prompt contains {nextPosition} input tokens.");
         }
 
-        if (request.MaxTokens is { } wanted && nextPosition + (long)wanted > context)
+        if (request is { MaxTokens: { } wanted, MaxTokensMayBeCut: false } && nextPosition + (long)wanted > context)
         {
             return TooLong(
                 request.MaxTokensField,

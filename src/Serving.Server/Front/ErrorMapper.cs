@@ -1,6 +1,7 @@
 using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine.Requests;
+using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
 
 namespace Serving.Server.Front;
@@ -27,6 +28,9 @@ internal static class ErrorMapper
         RequestError.DeadlineExceeded => 504,
         _ => 500,
     };
+
+    /// <summary>The status on Anthropic's routes: a full queue is 529 there.</summary>
+    public static int MessageStatus(RequestError error) => error == RequestError.QueueFull ? 529 : Status(error);
 
     /// <summary>The gRPC status code.</summary>
     public static GrpcStatusCode Code(RequestError error) => error switch
@@ -62,6 +66,20 @@ internal static class ErrorMapper
         _ => "BadRequestError",
     };
 
+    /// <summary>The type of a status, as Anthropic's clients know it.</summary>
+    public static string MessageType(int status) => status switch
+    {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        408 or 504 => "timeout_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 or 529 => "overloaded_error",
+        >= 500 => "api_error",
+        _ => "invalid_request_error",
+    };
+
     /// <summary>After which a later try may succeed, for failures that pass.</summary>
     public static TimeSpan? RetryAfter(RequestFailure failure) => failure.Error switch
     {
@@ -80,23 +98,32 @@ internal static class ErrorMapper
             : new ErrorBody(new ErrorDetail(failure.Message, Type(status), failure.Parameter, new ErrorCode(status)));
     }
 
-    /// <summary>The body of a status that no endpoint gave a body.</summary>
-    public static ErrorBody Body(int status)
+    /// <summary>A failure as Anthropic's clients are told of it. There is no field for the field that is wrong: the message begins with it.</summary>
+    public static MessageError MessageError(RequestFailure failure)
     {
-        var message = status switch
-        {
-            400 => "The request is malformed.",
-            401 => "A valid API key is needed: Authorization: Bearer KEY.",
-            403 => "This key may not do that.",
-            404 => "There is nothing here.",
-            405 => "This method is not allowed here.",
-            408 => "The request did not arrive in time.",
-            413 => "The request body is larger than the limit.",
-            415 => "This content type is not accepted here: the HTTP API takes application/json, not compressed, gRPC application/grpc.",
-            421 => "Without keys this server is reached by an address or a name of its own machine only: give it --api-key or --tenants, or --allow-anonymous if anyone may use it.",
-            426 => "gRPC needs HTTP/2.",
-            _ => "The request failed.",
-        };
-        return new ErrorBody(new ErrorDetail(message, Type(status), null, new ErrorCode(status)));
+        var message = failure.Parameter is { } field && !failure.Message.StartsWith(field, StringComparison.Ordinal) ? $"{field}: {failure.Message}" : failure.Message;
+        return new MessageError(failure.Error == RequestError.EngineFailed ? "api_error" : MessageType(MessageStatus(failure.Error)), message);
     }
+
+    /// <summary>The body of a status that no endpoint gave a body.</summary>
+    public static ErrorBody Body(int status) => new(new ErrorDetail(Words(status), Type(status), null, new ErrorCode(status)));
+
+    /// <summary>The same for Anthropic's clients.</summary>
+    public static MessageError MessageError(int status) =>
+        new(MessageType(status), status == 401 ? "A valid API key is needed: x-api-key: KEY, or Authorization: Bearer KEY." : Words(status));
+
+    private static string Words(int status) => status switch
+    {
+        400 => "The request is malformed.",
+        401 => "A valid API key is needed: Authorization: Bearer KEY.",
+        403 => "This key may not do that.",
+        404 => "There is nothing here.",
+        405 => "This method is not allowed here.",
+        408 => "The request did not arrive in time.",
+        413 => "The request body is larger than the limit.",
+        415 => "This content type is not accepted here: the HTTP API takes application/json, not compressed, gRPC application/grpc.",
+        421 => "Without keys this server is reached by an address or a name of its own machine only: give it --api-key or --tenants, or --allow-anonymous if anyone may use it.",
+        426 => "gRPC needs HTTP/2.",
+        _ => "The request failed.",
+    };
 }

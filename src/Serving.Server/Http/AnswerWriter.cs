@@ -65,6 +65,43 @@ internal static class AnswerWriter
         submission.OnAnswered();
     }
 
+    /// <summary>Writes events with names as they come. A failure before the first one has a status of its own; a later one is told by the last event.</summary>
+    public static async Task WriteEventsAsync<TEvent>(HttpContext context, Submission submission, IEventFormat<TEvent> format, TimeSpan stallTimeout)
+    {
+        await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        var more = await events.MoveNextAsync();
+        if (more && TerminalFailure.Of(events.Current.Event) is { } early)
+        {
+            await context.WriteFailureAsync(format.Rename(early));
+            return;
+        }
+
+        using var sse = new SseWriter(context, stallTimeout);
+        sse.Start();
+        await SendAsync(sse, format, format.Begin(AnswerFormat.Total(submission.Usage)));
+        for (; more; more = await events.MoveNextAsync())
+        {
+            if (TerminalFailure.Of(events.Current.Event) is { } failure)
+            {
+                await SendAsync(sse, format, [format.Fail(failure)]);
+                return;
+            }
+
+            await SendAsync(sse, format, format.Take(events.Current.Event));
+        }
+
+        await SendAsync(sse, format, format.End(AnswerFormat.Total(submission.Usage)));
+        submission.OnAnswered();
+    }
+
+    private static async ValueTask SendAsync<TEvent>(SseWriter sse, IEventFormat<TEvent> format, IEnumerable<TEvent> events)
+    {
+        foreach (var happened in events)
+        {
+            await sse.SendAsync(happened, format.Type, format.NameOf(happened));
+        }
+    }
+
     // The engine is ahead of what has been sent.
     private static UsageInfo SoFar(Submission submission, int[] sent)
     {

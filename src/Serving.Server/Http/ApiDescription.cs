@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Hosting;
 
@@ -14,6 +15,7 @@ internal static class ApiDescription
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, OpenAiJson.Wire);
+            json.SerializerOptions.TypeInfoResolverChain.Insert(1, AnthropicJson.Wire);
             json.SerializerOptions.PropertyNamingPolicy = OpenAiJson.Wire.Options.PropertyNamingPolicy;
             json.SerializerOptions.NumberHandling = OpenAiJson.Wire.Options.NumberHandling;
         });
@@ -26,7 +28,7 @@ internal static class ApiDescription
 
     private static void Describe(OpenApiDocument document)
     {
-        document.Info = new OpenApiInfo { Title = "Serving", Version = ProductVersion.Number, Description = "One base model, many tenants, LoRA adapters; OpenAI's API with vLLM's additions." };
+        document.Info = new OpenApiInfo { Title = "Serving", Version = ProductVersion.Number, Description = "One base model, many tenants, LoRA adapters; OpenAI's API with vLLM's additions, and Anthropic's Messages." };
 
         // Endpoints read the parts of their routes themselves, so that nothing has said of them.
         foreach (var (path, item) in document.Paths)

@@ -1,6 +1,3 @@
-using Serving.Protocol.OpenAi;
-using Serving.Server.Front;
-
 namespace Serving.Server.Http;
 
 /// <summary>
@@ -18,7 +15,7 @@ internal sealed partial class ErrorBodies(RequestDelegate next, ILogger<ErrorBod
             return;
         }
 
-        await context.WriteJsonAsync(ErrorMapper.Body(status), OpenAiJson.Wire.ErrorBody, status);
+        await context.WriteFailureAsync(status);
     }
 
     private async Task<int> RunAsync(HttpContext context)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
+using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Front;
 
@@ -39,8 +40,18 @@ internal static class HttpResults
             context.Response.Headers.Connection = "close";
         }
 
-        return context.WriteJsonAsync(ErrorMapper.Body(failure), OpenAiJson.Wire.ErrorBody, ErrorMapper.Status(failure.Error));
+        return AnthropicClients.Speak(context)
+            ? context.WriteFailureAsync(ErrorMapper.MessageError(failure), ErrorMapper.MessageStatus(failure.Error))
+            : context.WriteJsonAsync(ErrorMapper.Body(failure), OpenAiJson.Wire.ErrorBody, ErrorMapper.Status(failure.Error));
     }
+
+    /// <summary>Writes the body of a status that has none yet.</summary>
+    public static Task WriteFailureAsync(this HttpContext context, int status) => AnthropicClients.Speak(context)
+        ? context.WriteFailureAsync(ErrorMapper.MessageError(status), status)
+        : context.WriteJsonAsync(ErrorMapper.Body(status), OpenAiJson.Wire.ErrorBody, status);
+
+    private static Task WriteFailureAsync(this HttpContext context, MessageError error, int status) =>
+        context.WriteJsonAsync(new MessageFailure(error, context.TraceIdentifier), AnthropicJson.Wire.MessageFailure, status);
 
     // Rounded up: a moment earlier would be too early.
     private static string Whole(double value) => Math.Ceiling(value).ToString(System.Globalization.CultureInfo.InvariantCulture);

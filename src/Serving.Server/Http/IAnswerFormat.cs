@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Front;
 
@@ -19,6 +20,32 @@ internal interface IStreamFormat<TChunk>
 
     /// <summary>A chunk with token counts added.</summary>
     TChunk WithUsage(TChunk chunk, UsageInfo usage);
+}
+
+/// <summary>How an answer looks that is streamed in events with names, the last of which says that it is the last.</summary>
+/// <typeparam name="TEvent">What one event carries.</typeparam>
+internal interface IEventFormat<TEvent>
+{
+    /// <summary>How an event is written.</summary>
+    JsonTypeInfo<TEvent> Type { get; }
+
+    /// <summary>An event's name.</summary>
+    string NameOf(TEvent happened);
+
+    /// <summary>A failure of the engine's, with fields called as the request has them.</summary>
+    RequestFailure Rename(RequestFailure failure);
+
+    /// <summary>The events before anything is written.</summary>
+    IEnumerable<TEvent> Begin(UsageInfo usage);
+
+    /// <summary>The events that tell what happened.</summary>
+    IReadOnlyList<TEvent> Take(GenerationEvent happened);
+
+    /// <summary>The last event of an answer that failed.</summary>
+    TEvent Fail(RequestFailure failure);
+
+    /// <summary>The last events of one that did not.</summary>
+    IEnumerable<TEvent> End(UsageInfo usage);
 }
 
 /// <summary>How a whole answer looks.</summary>

@@ -24,6 +24,11 @@ internal sealed class RequestIds(RequestDelegate next, RequestCounters counters)
             {
                 var started = (HttpContext)state;
                 started.Response.Headers[Header] = started.TraceIdentifier;
+                if (AnthropicClients.Speak(started))
+                {
+                    started.Response.Headers[AnthropicClients.RequestIdHeader] = started.TraceIdentifier;
+                }
+
                 return Task.CompletedTask;
             },
             context);

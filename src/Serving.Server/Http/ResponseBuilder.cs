@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
@@ -11,7 +12,7 @@ namespace Serving.Server.Http;
 /// Makes a response of the engine's events: items one after the other, thoughts, text and calls, and the events that tell of them in OpenAI's order. A call that breaks off is an incomplete
 /// item; text behind it is a message.
 /// </summary>
-internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request)
+internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) : IEventFormat<ResponseEvent>
 {
     private const string Completed = "completed";
     private const string Incomplete = "incomplete";
@@ -29,15 +30,24 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request)
     private int _sequence;
     private bool _hasLength;
 
-    /// <summary>The events before anything is written.</summary>
-    public IEnumerable<ResponseEvent> Begin()
+    /// <inheritdoc/>
+    public JsonTypeInfo<ResponseEvent> Type => OpenAiJson.Wire.ResponseEvent;
+
+    /// <inheritdoc/>
+    public string NameOf(ResponseEvent happened) => happened.Type;
+
+    /// <inheritdoc/>
+    public RequestFailure Rename(RequestFailure failure) => ResponseRequestMapper.Rename(failure);
+
+    /// <inheritdoc/>
+    public IEnumerable<ResponseEvent> Begin(UsageInfo usage)
     {
         yield return Next(new ResponseEvent { Type = "response.created", Response = Response("in_progress") });
         yield return Next(new ResponseEvent { Type = "response.in_progress", Response = Response("in_progress") });
     }
 
-    /// <summary>Takes what happened; gives the events that tell of it.</summary>
-    public IEnumerable<ResponseEvent> Take(GenerationEvent happened)
+    /// <inheritdoc/>
+    public IReadOnlyList<ResponseEvent> Take(GenerationEvent happened)
     {
         var events = new List<ResponseEvent>();
         Hold(happened);
@@ -77,14 +87,14 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request)
         return events;
     }
 
-    /// <summary>The event at the end of a response that did not fail.</summary>
-    public ResponseEvent End(UsageInfo usage) => Next(new ResponseEvent { Type = _hasLength ? "response.incomplete" : "response.completed", Response = Build(usage) });
+    /// <inheritdoc/>
+    public IEnumerable<ResponseEvent> End(UsageInfo usage) => [Next(new ResponseEvent { Type = _hasLength ? "response.incomplete" : "response.completed", Response = Build(usage) })];
 
-    /// <summary>The event at the end of one that failed.</summary>
-    public ResponseEvent Fail(string code, string message) => Next(new ResponseEvent
+    /// <inheritdoc/>
+    public ResponseEvent Fail(RequestFailure failure) => Next(new ResponseEvent
     {
         Type = "response.failed",
-        Response = Response("failed") with { Error = new ResponseError(code, message) },
+        Response = Response("failed") with { Error = new ResponseError("server_error", failure.Message) },
     });
 
     /// <summary>The whole response.</summary>

@@ -1,5 +1,7 @@
+using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
 using Serving.Server.Health;
+using Serving.Server.Tenancy;
 
 namespace Serving.Server.Http;
 
@@ -18,13 +20,14 @@ internal static class Routes
         routes.MapOpenApi("/openapi/v1.json");
         routes.MapGet("/version", VersionEndpoint.HandleAsync).AllowAnonymous();
         MapOpenAi(routes, services);
+        MapAnthropic(routes, services.GetRequiredService<MessagesEndpoint>());
     }
 
     private static void MapOpenAi(IEndpointRouteBuilder routes, IServiceProvider services)
     {
         var models = services.GetRequiredService<ModelsEndpoint>();
-        routes.MapGet("/v1/models", (Delegate)models.ListAsync).Answers<ModelList>("Models that the caller may use");
-        routes.MapGet("/v1/models/{**id}", (Delegate)models.ShowAsync).Answers<ModelCard>("One of them");
+        routes.MapGet("/v1/models", (Delegate)models.ListAsync).WithMetadata(new ApiKeyHeader()).Answers<ModelList>("Models that the caller may use");
+        routes.MapGet("/v1/models/{**id}", (Delegate)models.ShowAsync).WithMetadata(new ApiKeyHeader()).Answers<ModelCard>("One of them");
         routes.MapGet("/v1/status", (Delegate)services.GetRequiredService<StatusEndpoint>().HandleAsync).Answers<ServerStatus>("The engine now");
         MapJson<ChatCompletionRequest>(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync)
             .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
@@ -49,12 +52,20 @@ internal static class Routes
             .Answers<string>("Hides an adapter", "text/plain");
     }
 
+    private static void MapAnthropic(IEndpointRouteBuilder routes, MessagesEndpoint messages)
+    {
+        MapJson<MessageRequest>(routes, "/v1/messages", messages.HandleAsync).WithMetadata(new ApiKeyHeader())
+            .Answers<Message>("Answers a conversation as Anthropic's API does, at once or in server-sent events", failure: typeof(MessageFailure));
+        MapJson<MessageRequest>(routes, "/v1/messages/count_tokens", messages.CountAsync).WithMetadata(new ApiKeyHeader())
+            .Answers<MessageTokensCount>("Counts the tokens of such a conversation's prompt", failure: typeof(MessageFailure));
+    }
+
     // Only JSON by name is taken (a body without any type is refused by RequestOpening): a page of another site can make a browser post text/plain to a daemon on loopback, but not this.
     private static RouteHandlerBuilder MapJson<TBody>(IEndpointRouteBuilder routes, string pattern, Func<HttpContext, Task> handler)
         where TBody : notnull => routes.MapPost(pattern, (Delegate)handler).Accepts<TBody>("application/json");
 
-    private static void Answers<TAnswer>(this IEndpointConventionBuilder route, string summary, string contentType = "application/json") => route.WithMetadata(
+    private static void Answers<TAnswer>(this IEndpointConventionBuilder route, string summary, string contentType = "application/json", Type? failure = null) => route.WithMetadata(
         new EndpointSummaryAttribute(summary),
         new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(TAnswer), [contentType]),
-        new ProducesResponseTypeMetadata(StatusCodes.Status400BadRequest, typeof(ErrorBody), ["application/json"]));
+        new ProducesResponseTypeMetadata(StatusCodes.Status400BadRequest, failure ?? typeof(ErrorBody), ["application/json"]));
 }

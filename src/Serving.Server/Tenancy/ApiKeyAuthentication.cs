@@ -7,7 +7,7 @@ using Serving.Server.Configuration;
 namespace Serving.Server.Tenancy;
 
 /// <summary>
-/// Finds the caller by the key in <c>Authorization: Bearer</c>. Whether a caller is needed is decided by the matched endpoint's metadata, never by the
+/// Finds the caller by the key in <c>Authorization: Bearer</c>, or, at endpoints that take it, in <c>x-api-key</c> where there is no other. Whether a caller is needed is decided by the matched endpoint's metadata, never by the
 /// path's text; without any metadata one is.
 /// </summary>
 internal sealed class ApiKeyAuthentication(
@@ -68,6 +68,11 @@ internal sealed class ApiKeyAuthentication(
     private string? Key()
     {
         var header = Request.Headers.Authorization;
+        if (header.Count == 0 && Context.GetEndpoint()?.Metadata.GetMetadata<ApiKeyHeader>() is not null)
+        {
+            return Request.Headers[ApiKeyHeader.Name] is [{ } bare] ? bare.Trim() : null;
+        }
+
         return header is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? value[Prefix.Length..].Trim() : null;
     }
 }

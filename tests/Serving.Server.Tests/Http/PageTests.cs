@@ -65,7 +65,7 @@ public sealed partial class PageTests
         var document = (await daemon.GetAsync("/openapi/v1.json")).Json;
 
         var paths = document.GetProperty("paths");
-        foreach (var path in new[] { "/v1/models", "/v1/models/{id}", "/v1/chat/completions", "/v1/completions", "/tokenize", "/detokenize", "/v1/load_lora_adapter", "/v1/unload_lora_adapter" })
+        foreach (var path in new[] { "/v1/models", "/v1/models/{id}", "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/completions", "/tokenize", "/detokenize", "/v1/load_lora_adapter", "/v1/unload_lora_adapter" })
         {
             Assert.True(paths.TryGetProperty(path, out _), path);
         }

@@ -55,6 +55,8 @@ public sealed class RouteAccessTests
         "POST /v1/completions key",
         "POST /v1/embeddings key",
         "POST /v1/load_lora_adapter key",
+        "POST /v1/messages key",
+        "POST /v1/messages/count_tokens key",
         "POST /v1/prompt_schemas key",
         "POST /v1/rerank key",
         "POST /v1/responses key",
@@ -89,7 +91,7 @@ public sealed class RouteAccessTests
 
                 Assert.True(answer.Code == 401, $"{string.Join(' ', route)} with '{key}': {answer.Code}");
                 Assert.Equal("Bearer", answer.Header("WWW-Authenticate"));
-                Assert.True(route[0] == "HEAD" ? answer.Text.Length == 0 : answer.Error.GetProperty("type").GetString() == "AuthenticationError");
+                Assert.True(route[0] == "HEAD" ? answer.Text.Length == 0 : answer.Error.GetProperty("type").GetString() == (route[1].StartsWith("/v1/messages", StringComparison.Ordinal) ? "authentication_error" : "AuthenticationError"));
             }
         }
     }

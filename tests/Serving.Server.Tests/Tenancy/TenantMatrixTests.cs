@@ -11,6 +11,8 @@ public sealed class TenantMatrixTests
     [
         ("POST", "/v1/chat/completions", """{"model":"MODEL","messages":[{"role":"user","content":"x"}]}"""),
         ("POST", "/v1/chat/completions", """{"model":"MODEL","stream":true,"messages":[{"role":"user","content":"x"}]}"""),
+        ("POST", "/v1/messages", """{"model":"MODEL","max_tokens":5,"messages":[{"role":"user","content":"x"}]}"""),
+        ("POST", "/v1/messages/count_tokens", """{"model":"MODEL","messages":[{"role":"user","content":"x"}]}"""),
         ("POST", "/v1/completions", """{"model":"MODEL","prompt":"x"}"""),
         ("POST", "/v1/embeddings", """{"model":"MODEL","input":"x"}"""),
         ("POST", "/v1/score", """{"model":"MODEL","text_1":"x","text_2":"y"}"""),
@@ -27,6 +29,7 @@ public sealed class TenantMatrixTests
         await using var daemon = await TestDaemon.StartAsync(tenants.Options());
         daemon.Engine.Adapters.Clear();
         daemon.Engine.Adapters.AddRange(Adapters);
+        daemon.Client.DefaultRequestHeaders.Add("x-request-id", "one"); // Some failures repeat it.
 
         foreach (var tenant in TestTenants.Ids)
         {
