@@ -172,6 +172,7 @@ internal sealed class EngineBuilder
         Root = _options.AdaptersRoot,
         BaseName = description.ModelName,
         Program = _model.Program,
+        Architecture = _model.Files.Config.Architecture,
         AdaptsExperts = _backend.AdaptsExperts,
         PoolBytes = _plan.PoolPages * _model.Program.Shape.PageBytes,
         PreparedBytes = _backend.PreparedBytesOf,

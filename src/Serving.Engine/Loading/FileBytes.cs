@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace Serving.Engine.Loading;
@@ -37,7 +38,7 @@ internal sealed class FileBytes
     public int PieceCount => _pieces.Length;
 
     /// <summary>A file that is one array.</summary>
-    public static FileBytes Of(ReadOnlyMemory<byte> whole) => new(System.Runtime.InteropServices.MemoryMarshal.AsMemory(whole));
+    public static FileBytes Of(ReadOnlyMemory<byte> whole) => new(MemoryMarshal.AsMemory(whole));
 
     /// <summary>A piece, one behind the other.</summary>
     public Span<byte> Piece(int index) => _pieces[index].Span;
@@ -62,6 +63,20 @@ internal sealed class FileBytes
         }
 
         return copy;
+    }
+
+    /// <summary>Its first bytes, so many at most, to be read one after the other.</summary>
+    public Stream OpenStart(int maxBytes)
+    {
+        if (_pieces is not [var first, ..])
+        {
+            return Stream.Null;
+        }
+
+        var start = first[..Math.Min(maxBytes, first.Length)];
+        return MemoryMarshal.TryGetArray<byte>(start, out var array)
+            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+            : new MemoryStream(start.ToArray(), writable: false);
     }
 
     /// <summary>SHA-256 of all bytes.</summary>

@@ -72,6 +72,7 @@ public sealed class FileBytesTests
         {
             Root = null,
             BaseName = "large",
+            Architecture = "Qwen3MoeForCausalLM",
             Program = program,
             PreparedBytes = _ => 0,
             Prepare = _ => null,

@@ -142,9 +142,9 @@ public sealed class AdaptersCommandTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private PeftAdapter Read(int number, string model) => Read(number, ModelRegistry.Build("m", ModelFolder.Open(model).Config, 32));
+    private AdapterContent Read(int number, string model) => Read(number, ModelRegistry.Build("m", ModelFolder.Open(model).Config, 32));
 
-    private PeftAdapter Read(int number, Compute.Programs.ModelProgram program)
+    private AdapterContent Read(int number, Compute.Programs.ModelProgram program)
     {
         byte[] File(string name) => System.IO.File.ReadAllBytes(_folder.PathOf($"load-0000{number}", name));
         return PeftAdapterReader.Read(File(PeftAdapterReader.ConfigName), File(PeftAdapterReader.WeightsName), program);

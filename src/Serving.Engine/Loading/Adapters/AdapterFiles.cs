@@ -4,25 +4,26 @@ using Serving.Engine.Loading.Peft;
 
 namespace Serving.Engine.Loading.Adapters;
 
-/// <summary>Reads an adapter's two files into private memory, both of one moment. No file outside the owner's reach is read, whatever links change meanwhile.</summary>
+/// <summary>Reads an adapter's files into private memory, all of one moment. No file outside the owner's reach is read, whatever links change meanwhile.</summary>
 internal sealed class AdapterFiles : IAdapterFiles
 {
     private const int MaxConfigBytes = Models.JsonFields.MaxBytes;
 
     /// <inheritdoc/>
-    public AdapterStamp? Look(AdapterLocation location) => AdapterStamp.Of(location.Folder, location.Reach);
+    public AdapterStamp? Look(AdapterLocation location) => AdapterStamp.Of(location);
 
     /// <inheritdoc/>
-    public (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
+    public AdapterBytes? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
     {
-        var config = ReadOne(location.Folder, PeftAdapterReader.ConfigName, location.Reach, stamp.Config, MaxConfigBytes);
-        var weights = ReadOne(location.Folder, PeftAdapterReader.WeightsName, location.Reach, stamp.Weights, maxWeightBytes);
-        return config is null || weights is null || Look(location) != stamp ? null : (config.Slice(0, (int)config.Length).ToArray(), weights);
+        var config = stamp.Config is { } expected ? ReadOne(location, PeftAdapterReader.ConfigName, PeftAdapterReader.ConfigName, expected, MaxConfigBytes) : null;
+        var weights = ReadOne(location, location.File ?? PeftAdapterReader.WeightsName, location.File is null ? PeftAdapterReader.WeightsName : "GGUF file", stamp.Weights, maxWeightBytes);
+        return (config is null && location.File is null) || weights is null || Look(location) != stamp ? null : new AdapterBytes(config?.Slice(0, (int)config.Length).ToArray(), weights);
     }
 
-    private static FileBytes? ReadOne(string folder, string name, string reach, FileStamp expected, long maxBytes)
+    private static FileBytes? ReadOne(AdapterLocation location, string fileName, string name, FileStamp expected, long maxBytes)
     {
-        if (FileStamp.Of(Path.Combine(folder, name), reach, out var real) != expected)
+        var reach = location.Reach;
+        if (FileStamp.Of(Path.Combine(location.Folder, fileName), reach, out var real) != expected)
         {
             return null;
         }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Core.Adapters;
+using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Loading.Peft;
 
 namespace Serving.Engine.Loading.Adapters;
@@ -49,7 +50,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     public Task<AdapterStamp?> LookAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken) =>
         _disk.RunAsync(caller, () => options.Files.Look(location), cancellationToken);
 
-    /// <summary>Reads an adapter from its folder; the outcome carries every failure but the disk's silence.</summary>
+    /// <summary>Reads an adapter from its files; the outcome carries every failure but the disk's silence.</summary>
     /// <exception cref="OperationCanceledException">It was given up.</exception>
     /// <exception cref="TimeoutException">A call for this adapter hangs.</exception>
     public async Task<LoadedAdapter> LoadAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken)
@@ -74,7 +75,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         return Failed(null, AdapterFailure.Replaced, "the adapter's files keep changing while they are read");
     }
 
-    private static LoadedAdapter Missing(AdapterLocation location) => Directory.Exists(location.Folder)
+    private static LoadedAdapter Missing(AdapterLocation location) => location.File is null && Directory.Exists(location.Folder)
         ? Failed(null, AdapterFailure.Corrupt, MissingWeights(location.Folder))
         : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
 
@@ -90,6 +91,10 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
             : "adapter_model.safetensors is missing";
     }
 
+    private AdapterContent Parse(AdapterBytes bytes) => bytes.Config is { } config
+        ? PeftAdapterReader.Read(config, bytes.Weights, options.Program, options.AdaptsExperts)
+        : GgufAdapterReader.Read(bytes.Weights, options.Program, options.Architecture, options.AdaptsExperts);
+
     private static int RankOf(AdapterWeights weights) => weights.Slices.Select(slice => slice.Rank).DefaultIfEmpty().Max();
 
     private string TooLarge(AdapterWeights weights) => string.Create(
@@ -104,12 +109,12 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         await _loads.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (await _disk.RunAsync(caller, () => options.Files.Read(location, stamp, _maxWeightBytes), cancellationToken).ConfigureAwait(false) is not var (config, weights))
+            if (await _disk.RunAsync(caller, () => options.Files.Read(location, stamp, _maxWeightBytes), cancellationToken).ConfigureAwait(false) is not { } bytes)
             {
                 return null;
             }
 
-            var adapter = PeftAdapterReader.Read(config, weights, options.Program, options.AdaptsExperts);
+            var adapter = Parse(bytes);
             return await cache.AddAsync(adapter.Digest, adapter.Weights, cancellationToken).ConfigureAwait(false) is { } lease
                 ? new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(new AdapterRef(adapter.Digest, lease.Adapter.PageCount, adapter.SizeBytes), RankOf(adapter.Weights)), lease)
                 : Failed(stamp, AdapterFailure.TooLarge, TooLarge(adapter.Weights));

@@ -1,7 +1,10 @@
 namespace Serving.Engine.Loading.Adapters;
 
-/// <summary>Where an adapter's files are: its real folder, and the real folder that links in it may not leave.</summary>
-internal readonly record struct AdapterLocation(string Folder, string Reach);
+/// <summary>Where an adapter's files are.</summary>
+/// <param name="Folder">Their real folder.</param>
+/// <param name="Reach">The real folder that links in it may not leave.</param>
+/// <param name="File">The name of the one GGUF file that it is; null where it is a folder in PEFT's format.</param>
+internal readonly record struct AdapterLocation(string Folder, string Reach, string? File = null);
 
 /// <summary>
 /// Which adapters there are: those on disk, less those unloaded, plus those loaded under another name or from another folder inside the root.
@@ -26,7 +29,7 @@ internal sealed class AdapterRegistry
         _baseName = baseName;
     }
 
-    /// <summary>Finds an adapter's folder; null when there is none.</summary>
+    /// <summary>Finds an adapter's files; null when there is none.</summary>
     public AdapterLocation? Locate(AdapterHandle handle)
     {
         if (_root is null || !AdapterNames.IsValid(handle.Name) || handle.Name == _baseName)
@@ -44,11 +47,10 @@ internal sealed class AdapterRegistry
         }
 
         // A loaded path is looked up again every time: what it leads to may have changed.
-        var folder = path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path);
-        return folder is not null && _root.Reach(handle.Owner) is { } reach ? new AdapterLocation(folder, reach) : null;
+        return path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path);
     }
 
-    /// <summary>Makes a name known, from its own folder or from a path inside the owner's reach.</summary>
+    /// <summary>Makes a name known, from its own files or from a path inside the owner's reach.</summary>
     /// <returns>False when there is nothing that can be loaded under this name.</returns>
     public bool Register(AdapterHandle handle, string? path)
     {

@@ -1,10 +1,11 @@
+using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Loading.Peft;
 
 namespace Serving.Engine.Loading.Adapters;
 
 /// <summary>
-/// The folder that adapters lie in: <c>root/tenant/name</c> private, <c>root/name</c> shared. A folder that holds <c>adapter_config.json</c> is an
-/// adapter, any other a tenant's. Links are followed as long as they end inside what their owner may reach: the tenant's own folder, or the root for shared ones.
+/// The folder that adapters lie in: <c>root/tenant/name</c> private, <c>root/name</c> shared. A folder that holds <c>adapter_config.json</c> or <c>adapter_model.gguf</c> is an
+/// adapter, any other a tenant's; so is a file <c>name.gguf</c>, where there is no folder of the name. Links are followed as long as they end inside what their owner may reach: the tenant's own folder, or the root for shared ones.
 /// </summary>
 internal sealed class AdapterRoot
 {
@@ -36,14 +37,20 @@ internal sealed class AdapterRoot
             && !IsAdapter(folder) ? folder : null;
     }
 
-    /// <summary>The real folder of an owner's adapter, or null when there is none inside the owner's reach.</summary>
-    public string? Find(AdapterHandle handle)
+    /// <summary>Where an owner's adapter is, or null when there is none inside the owner's reach.</summary>
+    public AdapterLocation? Find(AdapterHandle handle)
     {
-        return AdapterNames.IsValid(handle.Name) && Reach(handle.Owner) is { } reach ? Confine(Path.Combine(reach, handle.Name), reach) : null;
+        if (!AdapterNames.IsValid(handle.Name) || Reach(handle.Owner) is not { } reach)
+        {
+            return null;
+        }
+
+        var path = Path.Combine(reach, handle.Name);
+        return FolderAt(path, reach) ?? FileAt(path + GgufAdapterReader.Extension, reach);
     }
 
-    /// <summary>The real folder that a caller's <c>lora_path</c> names: relative to the owner's reach, or absolute and inside it.</summary>
-    public string? FindPath(string? owner, string path)
+    /// <summary>Where the folder or GGUF file is that a caller's <c>lora_path</c> names: relative to the owner's reach, or absolute and inside it.</summary>
+    public AdapterLocation? FindPath(string? owner, string path)
     {
         if (path.Length > MaxPathLength || Reach(owner) is not { } reach)
         {
@@ -64,23 +71,35 @@ internal sealed class AdapterRoot
         }
 
         var parts = relative.TrimEnd('/').Split('/');
-        return Array.TrueForAll(parts, AdapterNames.IsValid) ? Confine(Path.Combine([reach, .. parts]), reach) : null;
+        if (!Array.TrueForAll(parts, AdapterNames.IsValid))
+        {
+            return null;
+        }
+
+        var whole = Path.Combine([reach, .. parts]);
+        return FolderAt(whole, reach) ?? (whole.EndsWith(GgufAdapterReader.Extension, StringComparison.Ordinal) ? FileAt(whole, reach) : null);
     }
 
     /// <summary>The names of the adapters in an owner's folder, at most 65,536.</summary>
     public IEnumerable<string> List(string? owner)
     {
-        return Reach(owner) is not { } reach ? [] : Folders(reach).Where(name => AdapterNames.IsValid(name) && Find(new AdapterHandle(owner, name)) is not null);
+        return Reach(owner) is not { } reach ? [] : Folders(reach).Concat(Files(reach)).Distinct(StringComparer.Ordinal).Take(MaxListed)
+            .Where(name => AdapterNames.IsValid(name) && Find(new AdapterHandle(owner, name)) is not null);
     }
 
     /// <summary>The tenants that have folders here.</summary>
     public IEnumerable<string> Tenants() => Reach(null) is not { } root ? [] : Folders(root).Where(name => Reach(name) is not null);
 
-    private static IEnumerable<string> Folders(string folder)
+    private static IEnumerable<string> Folders(string folder) => Names(() => Directory.EnumerateDirectories(folder), path => Path.GetFileName(path));
+
+    private static IEnumerable<string> Files(string folder) =>
+        Names(() => Directory.EnumerateFiles(folder, "*" + GgufAdapterReader.Extension), path => Path.GetFileName(path)[..^GgufAdapterReader.Extension.Length]);
+
+    private static IEnumerable<string> Names(Func<IEnumerable<string>> list, Func<string, string> nameOf)
     {
         try
         {
-            return [.. Directory.EnumerateDirectories(folder).Take(MaxListed).Select(path => Path.GetFileName(path))];
+            return [.. list().Take(MaxListed).Select(nameOf)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -88,10 +107,19 @@ internal sealed class AdapterRoot
         }
     }
 
-    private static string? Confine(string path, string reach)
+    private static AdapterLocation? FolderAt(string path, string reach)
     {
-        return RealPath.Of(path) is { } real && real != reach && RealPath.IsInside(real, reach) && IsAdapter(real) ? real : null;
+        return Confine(path, reach) is { } real && IsAdapter(real) ? new AdapterLocation(real, reach, IsPeft(real) ? null : GgufAdapterReader.FileName) : null;
     }
 
-    private static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftAdapterReader.ConfigName));
+    private static AdapterLocation? FileAt(string path, string reach)
+    {
+        return Confine(path, reach) is { } real && File.Exists(real) ? new AdapterLocation(Path.GetDirectoryName(real)!, reach, Path.GetFileName(real)) : null;
+    }
+
+    private static string? Confine(string path, string reach) => RealPath.Of(path) is { } real && real != reach && RealPath.IsInside(real, reach) ? real : null;
+
+    private static bool IsAdapter(string folder) => IsPeft(folder) || File.Exists(Path.Combine(folder, GgufAdapterReader.FileName));
+
+    private static bool IsPeft(string folder) => File.Exists(Path.Combine(folder, PeftAdapterReader.ConfigName));
 }

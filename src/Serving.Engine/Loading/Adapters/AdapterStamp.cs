@@ -25,18 +25,27 @@ internal readonly record struct FileStamp(long Length, DateTime Changed, DateTim
     }
 }
 
-/// <summary>The stamps of an adapter's two files, and the folder that they are in with links resolved.</summary>
-internal readonly record struct AdapterStamp(string Folder, FileStamp Config, FileStamp Weights)
+/// <summary>The stamps of an adapter's files, and where they are with links resolved.</summary>
+/// <param name="Path">The folder of two files, or the one file.</param>
+/// <param name="Config">Of the configuration; null of a GGUF file, which has its own in it.</param>
+/// <param name="Weights">Of the file with the matrices.</param>
+internal readonly record struct AdapterStamp(string Path, FileStamp? Config, FileStamp Weights)
 {
-    /// <summary>Looks at both files of a folder; null when one is not there.</summary>
-    public static AdapterStamp? Of(string folder, string reach)
+    /// <summary>Looks at an adapter's files; null when one is not there.</summary>
+    public static AdapterStamp? Of(AdapterLocation location)
     {
-        return FileStamp.Of(Path.Combine(folder, PeftAdapterReader.ConfigName), reach, out _) is { } config
-            && FileStamp.Of(Path.Combine(folder, PeftAdapterReader.WeightsName), reach, out _) is { } weights
-            ? new AdapterStamp(folder, config, weights)
+        if (location.File is { } file)
+        {
+            var path = System.IO.Path.Combine(location.Folder, file);
+            return FileStamp.Of(path, location.Reach, out _) is { } whole ? new AdapterStamp(path, null, whole) : null;
+        }
+
+        return FileStamp.Of(System.IO.Path.Combine(location.Folder, PeftAdapterReader.ConfigName), location.Reach, out _) is { } config
+            && FileStamp.Of(System.IO.Path.Combine(location.Folder, PeftAdapterReader.WeightsName), location.Reach, out _) is { } weights
+            ? new AdapterStamp(location.Folder, config, weights)
             : null;
     }
 
-    /// <summary>The later of the two changes.</summary>
-    public DateTime Changed => Config.Changed > Weights.Changed ? Config.Changed : Weights.Changed;
+    /// <summary>The latest change.</summary>
+    public DateTime Changed => Config is { } config && config.Changed > Weights.Changed ? config.Changed : Weights.Changed;
 }

@@ -15,6 +15,9 @@ public sealed record AdapterStoreOptions
     /// <summary>The program that adapters must fit.</summary>
     public required ModelProgram Program { get; init; }
 
+    /// <summary>What the model's <c>config.json</c> calls it: how the matrices of its GGUF adapters are named and kept hangs on it.</summary>
+    public required string Architecture { get; init; }
+
     /// <summary>Whether the device runs adapters of experts (<c>IComputeBackend.AdaptsExperts</c>).</summary>
     public bool AdaptsExperts { get; init; } = true;
 

@@ -116,5 +116,8 @@ internal sealed record GgufFamily(string Name, string Architecture)
             $"architecture {MalformedFileException.Quote(name)}{(isMixture ? " with experts" : "")} is not supported in GGUF files; supported are {string.Join(", ", All.Select(family => family.Name).Distinct())}");
     }
 
+    /// <summary>The family of an architecture, by <c>config.json</c>'s name for it; null where its GGUF files are not served.</summary>
+    public static GgufFamily? Find(string architecture) => Array.Find(All, family => family.Architecture == architecture);
+
     private bool IsTold(GgufMetadata metadata) => TellingKey is null || metadata.Has($"{Name}.{TellingKey}");
 }

@@ -3,7 +3,7 @@ using Serving.Engine.Models;
 namespace Serving.Engine.Loading.Gguf;
 
 /// <summary>One open GGUF file. Tensors are read in chunks into the caller's buffers; nothing is mapped into memory, so that a file cut short while it is read is an error and not a signal.</summary>
-internal sealed class GgufFile : IDisposable
+internal sealed class GgufFile : IGgufContent, IDisposable
 {
     private const int BufferBytes = 1 << 16;
 
@@ -37,10 +37,7 @@ internal sealed class GgufFile : IDisposable
         }
     }
 
-    /// <summary>Reads bytes of the file.</summary>
-    /// <param name="offset">The first.</param>
-    /// <param name="destination">Filled.</param>
-    /// <exception cref="MalformedFileException">The file was cut short.</exception>
+    /// <inheritdoc/>
     public void Read(long offset, Span<byte> destination)
     {
         while (destination.Length > 0)

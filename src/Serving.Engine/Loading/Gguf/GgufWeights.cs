@@ -94,16 +94,9 @@ internal sealed class GgufWeights : IWeightFiles
         var start = (long)(expert ?? 0) * length;
 
         // Of norms whose checkpoints hold the difference from 1, files hold the sum.
-        var rows = isVector ? new FloatRows(_file, tensor, columns, start, addend: -weight.Offset) : OpenMatrix(tensor, columns, start);
+        var rows = isVector ? new FloatRows(_file, tensor, columns, start, addend: -weight.Offset) : GgufRows.Open(_file, tensor, columns, start);
         return _family.IsInterleaved && GgufNames.IsRotated(part.TensorName) ? new InterleavedRows(rows, headSize, columns) : rows;
     }
-
-    private RowSource OpenMatrix(GgufTensor tensor, int columns, long start) => tensor.Type.Blocks switch
-    {
-        null => new FloatRows(_file, tensor, columns, start),
-        { HasMinimums: true } blocks => new ShiftedRows(_file, tensor, blocks, columns, start),
-        var blocks => new ScaledRows(_file, tensor, blocks, columns, start),
-    };
 
     private static void Append(IncrementalHash hash, long number)
     {

@@ -5,12 +5,12 @@ using Serving.Engine.Loading.Quantized;
 namespace Serving.Engine.Loading.Gguf;
 
 /// <summary>A matrix in blocks without minimums, or the rows of one expert in it: groups of codes and scales, which formats of integers hold where groups are of 32 columns.</summary>
-/// <param name="file">The file.</param>
+/// <param name="content">The file.</param>
 /// <param name="tensor">The tensor.</param>
 /// <param name="format">Its blocks.</param>
 /// <param name="columns">Inputs.</param>
 /// <param name="start">The tensor's row that is the first here.</param>
-internal sealed class ScaledRows(GgufFile file, GgufTensor tensor, BlockFormat format, int columns, long start)
+internal sealed class ScaledRows(IGgufContent content, GgufTensor tensor, BlockFormat format, int columns, long start)
     : GroupedRows(tensor.Name, columns, format.GroupColumns, columns / format.GroupColumns)
 {
     /// <inheritdoc/>
@@ -21,7 +21,7 @@ internal sealed class ScaledRows(GgufFile file, GgufTensor tensor, BlockFormat f
     {
         var rowBytes = (int)tensor.RowBytes;
         var bytes = scratch.Bytes(checked(rows * rowBytes));
-        file.Read(tensor.Offset + ((start + firstRow) * rowBytes), bytes.Span);
+        content.Read(tensor.Offset + ((start + firstRow) * rowBytes), bytes.Span);
         return (row, codes, scales) =>
         {
             var blocks = bytes.Span.Slice(row * rowBytes, rowBytes);

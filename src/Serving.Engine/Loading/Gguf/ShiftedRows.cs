@@ -4,19 +4,19 @@ using Serving.Engine.Loading.Quantized;
 namespace Serving.Engine.Loading.Gguf;
 
 /// <summary>A matrix in blocks with minimums, or the rows of one expert in it: w = scale × code − minimum.</summary>
-/// <param name="file">The file.</param>
+/// <param name="content">The file.</param>
 /// <param name="tensor">The tensor.</param>
 /// <param name="format">Its blocks.</param>
 /// <param name="columns">Inputs.</param>
 /// <param name="start">The tensor's row that is the first here.</param>
-internal sealed class ShiftedRows(GgufFile file, GgufTensor tensor, BlockFormat format, int columns, long start) : QuantizedRows(tensor.Name, columns)
+internal sealed class ShiftedRows(IGgufContent content, GgufTensor tensor, BlockFormat format, int columns, long start) : QuantizedRows(tensor.Name, columns)
 {
     /// <inheritdoc/>
     protected override RowDecoder Open(int firstRow, int rows, LoadScratch scratch)
     {
         var rowBytes = (int)tensor.RowBytes;
         var bytes = scratch.Bytes(checked(rows * rowBytes));
-        file.Read(tensor.Offset + ((start + firstRow) * rowBytes), bytes.Span);
+        content.Read(tensor.Offset + ((start + firstRow) * rowBytes), bytes.Span);
         return (row, destination) => Decode(bytes.Span.Slice(row * rowBytes, rowBytes), destination);
     }
 

@@ -36,20 +36,20 @@ public static class PeftAdapterReader
     /// <param name="program">The model.</param>
     /// <param name="adaptsExperts">Whether the device runs adapters of experts, and of what chooses them; where not, one that has any is refused.</param>
     /// <exception cref="AdapterFormatException">Malformed, unfit for the model, or not supported; the message contains no path.</exception>
-    public static PeftAdapter Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program, bool adaptsExperts = true)
+    public static AdapterContent Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program, bool adaptsExperts = true)
     {
         ArgumentNullException.ThrowIfNull(program);
         return Read(config, FileBytes.Of(weights), program, adaptsExperts);
     }
 
     /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, ModelProgram, bool)"/>
-    internal static PeftAdapter Read(ReadOnlyMemory<byte> config, FileBytes weights, ModelProgram program, bool adaptsExperts)
+    internal static AdapterContent Read(ReadOnlyMemory<byte> config, FileBytes weights, ModelProgram program, bool adaptsExperts)
     {
         var adapter = At(ConfigName, () => PeftConfig.Parse(config));
         var header = At(WeightsName, () => ReadHeader(weights));
         var pairs = At(WeightsName, () => PeftPairs.Match(adapter, header, program, adaptsExperts));
         var slices = At(WeightsName, () => Convert(adapter, header, weights, pairs));
-        return new PeftAdapter(new AdapterWeights(slices), DigestOf(config.Span, weights), slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length)));
+        return new AdapterContent(new AdapterWeights(slices), DigestOf(config.Span, weights), slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length)));
     }
 
     /// <summary>The identity of an adapter with these files.</summary>

@@ -9,7 +9,8 @@ internal sealed class PeftConfig
     /// <summary>Largest rank of a module.</summary>
     public const int MaxRank = 256;
 
-    private const double MaxAlpha = 1e6;
+    /// <summary>Largest magnitude of alpha.</summary>
+    public const double MaxAlpha = 1e6;
 
     /// <summary>Keys that change what the adapter computes and are not done: refused unless absent, null, false or empty.</summary>
     private static readonly string[] Refused =

@@ -186,6 +186,7 @@ public sealed class AdapterDeadlineTests : IDisposable
     {
         Root = Root,
         BaseName = "base",
+        Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
         Prepare = weights => new FakeAdapter(weights),

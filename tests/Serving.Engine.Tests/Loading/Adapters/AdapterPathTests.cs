@@ -26,7 +26,7 @@ public sealed class AdapterPathTests : IDisposable
         Write("root/victim/secret");
         Write("root/shared");
         Directory.CreateDirectory(_folder.PathOf("root", "attacker"));
-        _store = new AdapterStore(new AdapterStoreOptions { Root = _folder.PathOf("root"), BaseName = "base", Program = Program, PreparedBytes = FakeAdapter.BytesOf, Prepare = weights => new FakeAdapter(weights) });
+        _store = new AdapterStore(new AdapterStoreOptions { Root = _folder.PathOf("root"), BaseName = "base", Architecture = "LlamaForCausalLM", Program = Program, PreparedBytes = FakeAdapter.BytesOf, Prepare = weights => new FakeAdapter(weights) });
     }
 
     public static IEnumerable<string> HostileNames()

@@ -84,6 +84,7 @@ public sealed class AdapterReplaceTests : IDisposable
     {
         Root = _folder.Path,
         BaseName = "base",
+        Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
         Prepare = weights => new FakeAdapter(weights),

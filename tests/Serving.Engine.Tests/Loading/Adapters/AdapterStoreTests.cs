@@ -340,6 +340,7 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Root = Root,
         BaseName = "base",
+        Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
         Prepare = weights =>

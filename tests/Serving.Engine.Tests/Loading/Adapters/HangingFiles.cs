@@ -44,7 +44,7 @@ internal sealed class HangingFiles : IAdapterFiles, IDisposable
         return _files.Look(location);
     }
 
-    public (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
+    public AdapterBytes? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes)
     {
         Pass(_reads, location);
         return _files.Read(location, stamp, maxWeightBytes);

@@ -10,7 +10,7 @@ namespace Serving.Engine.Tests.Loading.Gguf;
 /// <summary>Writes a model in Hugging Face's layout as a GGUF file, as llama.cpp's converter does.</summary>
 internal static partial class GgufConverter
 {
-    private static readonly Dictionary<string, string> Families = new()
+    internal static readonly IReadOnlyDictionary<string, string> Families = new Dictionary<string, string>
     {
         ["LlamaForCausalLM"] = "llama",
         ["MixtralForCausalLM"] = "llama",
@@ -32,7 +32,7 @@ internal static partial class GgufConverter
         ["Ernie4_5ForCausalLM"] = "ernie4_5",
     };
 
-    private static readonly Dictionary<string, string> Names = new()
+    internal static readonly IReadOnlyDictionary<string, string> Names = new Dictionary<string, string>
     {
         ["model.embed_tokens"] = "token_embd",
         ["model.norm"] = "output_norm",
@@ -67,9 +67,9 @@ internal static partial class GgufConverter
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     };
 
-    private static readonly string[] Interleaved = ["llama", "granite", "smollm3"];
+    internal static readonly IReadOnlyList<string> Interleaved = ["llama", "granite", "smollm3"];
 
-    private static readonly Dictionary<string, string> ExpertNames = new()
+    internal static readonly IReadOnlyDictionary<string, string> ExpertNames = new Dictionary<string, string>
     {
         ["gate_proj"] = "ffn_gate_exps",
         ["up_proj"] = "ffn_up_exps",
@@ -256,7 +256,7 @@ internal static partial class GgufConverter
     }
 
     /// <summary>Rows i and half + i of a head side by side.</summary>
-    private static byte[] Interleave(byte[] bytes, int rowBytes, int headSize)
+    internal static byte[] Interleave(byte[] bytes, int rowBytes, int headSize)
     {
         var rows = bytes.Chunk(rowBytes).ToArray();
         return [.. Enumerable.Range(0, rows.Length).SelectMany(row => rows[(row / headSize * headSize) + (row % 2 * headSize / 2) + (row % headSize / 2)])];

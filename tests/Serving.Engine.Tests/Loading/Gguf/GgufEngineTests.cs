@@ -7,12 +7,18 @@ namespace Serving.Engine.Tests.Loading.Gguf;
 /// <summary>The bundled model as a GGUF file on the whole engine, with the adapters that were made for its folder.</summary>
 public class GgufEngineTests
 {
+    /// <summary>The model as a file with adapters as folders, and as files, those of a tenant among them; and the model as a folder with adapters as files.</summary>
     [Fact]
     public async Task Chat_BundledModelAndItsAdapters_GiveTheFoldersTexts()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.PathOf("demo.gguf"), GgufConverter.ConvertDemo(GgmlEncoder.BF16).ToArray());
+        Directory.CreateDirectory(folder.PathOf("adapters", RunningEngine.Tenant.Id.Value));
+        File.WriteAllBytes(folder.PathOf("adapters", "french.gguf"), GgufAdapterConverter.ConvertDemo("french").ToArray());
+        File.WriteAllBytes(folder.PathOf("adapters", RunningEngine.Tenant.Id.Value, "acme.gguf"), GgufAdapterConverter.ConvertDemo("acme").ToArray());
         await using var fromFolder = RunningEngine.Start();
+        await using var withFiles = RunningEngine.Start(change: options => options with { AdaptersRoot = folder.PathOf("adapters") });
+        await using var allFiles = RunningEngine.Start(change: options => options with { Model = folder.PathOf("demo.gguf"), AdaptersRoot = folder.PathOf("adapters") });
         await using var fromFile = RunningEngine.Start(change: options => options with { Model = folder.Path });
         Assert.Equal(folder.PathOf("demo.gguf"), fromFile.Client.Description.ModelSource);
         Assert.Null(fromFile.Client.Description.WeightScheme);
@@ -21,7 +27,10 @@ public class GgufEngineTests
             foreach (var reference in ReferenceCase.Of(model).Take(3))
             {
                 var request = RunningEngine.Chat(model, reference.Messages);
-                Assert.Equal((await fromFolder.RunAsync(request))[0].Text, (await fromFile.RunAsync(request))[0].Text);
+                var expected = (await fromFolder.RunAsync(request))[0].Text;
+                Assert.Equal(expected, (await fromFile.RunAsync(request))[0].Text);
+                Assert.Equal(expected, (await withFiles.RunAsync(request))[0].Text);
+                Assert.Equal(expected, (await allFiles.RunAsync(request))[0].Text);
             }
         }
     }

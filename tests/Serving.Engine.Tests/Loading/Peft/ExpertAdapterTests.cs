@@ -306,7 +306,7 @@ public sealed class ExpertAdapterTests
         HostileFiles.Run<AdapterFormatException>(20_000, text, text.Length, mutated => PeftAdapterReader.Read(mutated, file, program));
     }
 
-    private static void AssertClose(double[] expected, string folder, PeftAdapter? adapter, int[] tokens, double part)
+    private static void AssertClose(double[] expected, string folder, AdapterContent? adapter, int[] tokens, double part)
     {
         using var runner = new ModelRunner(folder, Positions, adapter: adapter?.Weights);
         runner.Append(tokens);
@@ -321,7 +321,7 @@ public sealed class ExpertAdapterTests
     private static AdapterFormatException Fails(JsonObject config, byte[] file, string architecture) =>
         Assert.Throws<AdapterFormatException>(() => Read(config, file, architecture == "LlamaForCausalLM" ? Build(new TinyModel(architecture)) : ProgramOf(architecture, 0)));
 
-    private static PeftAdapter Read(JsonObject config, byte[] file, ModelProgram program) => PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), file, program);
+    private static AdapterContent Read(JsonObject config, byte[] file, ModelProgram program) => PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), file, program);
 
     private static ModelProgram ProgramOf(string architecture, int firstLayer) => Build(MixtureFamilyTests.Make(architecture, true, firstLayer));
 

@@ -36,7 +36,7 @@ public sealed class FusedModulesTests
         AssertRowsAreWhereTheWeightsAre(model, Read(model, BuildProgram(model), modules.Split(' '), modules.Split(' ')), slices);
     }
 
-    private static void AssertRowsAreWhereTheWeightsAre(TinyModel model, PeftAdapter adapter, int slices)
+    private static void AssertRowsAreWhereTheWeightsAre(TinyModel model, AdapterContent adapter, int slices)
     {
         using var folder = new TemporaryFolder();
         model.Write(folder.Path);
@@ -87,10 +87,10 @@ public sealed class FusedModulesTests
 
     private static float[] AOf(int layer, int width) => [.. Enumerable.Range(0, Rank * width).Select(i => (layer + i) / 1024f)];
 
-    private static PeftAdapter Read(string[] targets, string[]? written = null) =>
+    private static AdapterContent Read(string[] targets, string[]? written = null) =>
         Read(Model, Program, targets, [.. (written ?? targets).Select(name => $"{(name is "gate_up_proj" or "down_proj" or "gate_proj" ? "mlp" : "self_attn")}.{name}")]);
 
-    private static PeftAdapter Read(TinyModel model, ModelProgram program, string[] targets, string[] written)
+    private static AdapterContent Read(TinyModel model, ModelProgram program, string[] targets, string[] written)
     {
         var writer = new SafetensorsWriter();
         for (var layer = 0; layer < TinyModel.Layers; layer++)

@@ -266,5 +266,5 @@ public class PeftAdapterReaderTests
         Assert.Equal(3, digests.Distinct().Count());
     }
 
-    private static PeftAdapter Read(JsonObject config, byte[] weights) => PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), weights, Program);
+    private static AdapterContent Read(JsonObject config, byte[] weights) => PeftAdapterReader.Read(Encoding.UTF8.GetBytes(config.ToJsonString()), weights, Program);
 }
