@@ -36,7 +36,7 @@ public sealed record EngineDescription
     /// <summary>Parameters of the base model.</summary>
     public required long ParameterCount { get; init; }
 
-    /// <summary>How the base model's matrices are kept: "bf16", "int8" or "int4"; "mxfp4 and int8" or "mxfp4 and int4" where those that the checkpoint has in MXFP4 stay in it.</summary>
+    /// <summary>How the base model's matrices are kept: "bf16", "int8" or "int4"; "mxfp4 and int8", "mxfp4 and int4" or "int4 and int8" where those that the checkpoint has at four bits stay so.</summary>
     public required string Weights { get; init; }
 
     /// <summary>How the checkpoint keeps them: a quantization scheme in a few words; null where they are plain floats.</summary>

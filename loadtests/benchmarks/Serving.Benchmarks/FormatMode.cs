@@ -9,7 +9,7 @@ using Serving.Engine.Models;
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// One model with its matrices in bf16, in eight and in four bits, and with those that stay in MXFP4, on the native backend: decode of 1, 8 and 32 streams and prefill, in turns, beside the bytes of weights that a
+/// One model with its matrices in bf16, in eight and in four bits, and with those that stay at the checkpoint's four bits, on the native backend: decode of 1, 8 and 32 streams and prefill, in turns, beside the bytes of weights that a
 /// step reads and the rate at which the machine's memory gives as many bytes when they are only added up.
 /// </summary>
 internal static class FormatMode
@@ -45,18 +45,17 @@ internal static class FormatMode
         Array.ForEach(backends, backend => backend.Dispose());
     }
 
-    /// <summary>Each format, and of a checkpoint in MXFP4 the formats of integers with and without it.</summary>
+    /// <summary>Each format, and of a checkpoint at four bits the formats of integers with what stays so and without.</summary>
     private static IEnumerable<(string Name, ModelProgram Program)> VariantsOf(ModelProgram program, Checkpoint? checkpoint, WeightScheme? scheme)
     {
         foreach (var format in new[] { WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Int4 })
         {
             var asked = ProgramQuantization.Apply(program, format);
             var kept = checkpoint is null ? asked : StoredFormats.Keep(asked, checkpoint, scheme);
-            var isKept = kept.Weights.Any(weight => weight.Format == WeightFormat.Mxfp4);
             yield return ($"{format}", asked);
-            if (isKept)
+            if (kept.Weights.Zip(asked.Weights).FirstOrDefault(pair => pair.First.Format != pair.Second.Format).First is { } stays)
             {
-                yield return ($"{format} and {WeightFormat.Mxfp4}", kept);
+                yield return ($"{format} and {stays.Format}", kept);
             }
         }
     }

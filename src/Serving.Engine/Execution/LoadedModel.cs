@@ -56,8 +56,8 @@ internal sealed record LoadedModel(
     /// <summary>Bytes of the weights as a backend packs them.</summary>
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
-    /// <summary>The formats of the matrices in words: what was asked for, and MXFP4 where some stay in it.</summary>
-    public string Formats => (Program.Weights.Any(weight => weight.Format == WeightFormat.Mxfp4) ? "mxfp4 and " : "") + NameOf(WeightFormat);
+    /// <summary>The formats of the matrices in words: those of four bits in which some stay, and what was asked for.</summary>
+    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Int4 }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
 
     private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files)
     {
@@ -74,6 +74,7 @@ internal sealed record LoadedModel(
     {
         WeightFormat.Int8 => "int8",
         WeightFormat.Int4 => "int4",
+        WeightFormat.Mxfp4 => "mxfp4",
         _ => "bf16",
     };
 

@@ -4,12 +4,12 @@ using Serving.Engine.Models;
 namespace Serving.Engine.Loading;
 
 /// <summary>
-/// Finds the matrices that a program would keep as integers and the checkpoint holds in MXFP4 (gpt-oss's experts): they stay in it. Next to eight bits that changes no bit of an answer and takes half the
-/// memory; next to four, nothing is rounded.
+/// Finds the matrices that a program would keep as integers and the checkpoint holds at four bits: they stay so where that changes no bit of an answer. MXFP4 (gpt-oss's experts) does next to eight bits, and next to
+/// four nothing is rounded. Integers from −8 to 7 without zero points do next to eight bits: those would hold the same integers with the same scales, so that every product is the same number.
 /// </summary>
 public static class StoredFormats
 {
-    /// <summary>The program with those matrices in MXFP4.</summary>
+    /// <summary>The program with those matrices in the formats that the checkpoint has them in.</summary>
     /// <param name="program">The model, its matrices in formats of integers where they are to be.</param>
     /// <param name="checkpoint">Its weights.</param>
     /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
@@ -27,10 +27,19 @@ public static class StoredFormats
 
     private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources) => program with
     {
-        Weights = [.. program.Weights.Select(weight => IsStored(weight, sources) ? weight with { Format = WeightFormat.Mxfp4 } : weight)],
+        Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources) })],
     };
 
     /// <summary>An embedding that is looked up stays at eight bits: hardly any of it is read in a step.</summary>
-    private static bool IsStored(WeightSpec weight, Func<WeightPart, RowSource> sources) => weight is { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 or WeightFormat.Int4 }
-        && weight.Parts.All(part => part.Scale == 1 && sources(part).Holds(WeightFormat.Mxfp4));
+    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources)
+    {
+        if (weight is not { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 or WeightFormat.Int4 } || weight.Parts.Any(part => part.Scale != 1))
+        {
+            return weight.Format;
+        }
+
+        return AllHold(WeightFormat.Mxfp4) ? WeightFormat.Mxfp4 : AllHold(WeightFormat.Int4) ? WeightFormat.Int4 : weight.Format;
+
+        bool AllHold(WeightFormat format) => weight.Parts.All(part => sources(part).Holds(format));
+    }
 }

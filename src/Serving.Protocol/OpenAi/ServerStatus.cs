@@ -15,7 +15,7 @@ public sealed record ServerStatus
     /// <summary>Parameters of the base model.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>How the base model's matrices are kept: bf16, int8 or int4; mxfp4 and int8, mxfp4 and int4 where some stay as the checkpoint has them.</summary>
+    /// <summary>How the base model's matrices are kept: bf16, int8 or int4; mxfp4 and int8, mxfp4 and int4, int4 and int8 where some stay as the checkpoint has them.</summary>
     public required string Weights { get; init; }
 
     /// <summary>Longest context in tokens.</summary>

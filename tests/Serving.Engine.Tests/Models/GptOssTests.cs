@@ -85,9 +85,9 @@ public sealed class GptOssTests
     /// <summary>Those of int8 with experts as they are and as eight bits; and of int4 where nothing else is rounded, others where something is.</summary>
     internal static void AssertSameLogits(string path, string? isa, bool hasOthers)
     {
-        using var kept = new ModelRunner(path, 48, exact: false, WeightFormat.Int8, keepsMxfp4: true, isa: isa);
+        using var kept = new ModelRunner(path, 48, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa);
         using var eight = new ModelRunner(path, 48, exact: false, WeightFormat.Int8, isa: isa);
-        using var four = new ModelRunner(path, 48, exact: false, WeightFormat.Int4, keepsMxfp4: true, isa: isa);
+        using var four = new ModelRunner(path, 48, exact: false, WeightFormat.Int4, keepsStored: true, isa: isa);
         for (var at = 0; at < Tokens.Length; at += at == 0 ? 36 : 1)
         {
             var tokens = Tokens.AsSpan(at, at == 0 ? 36 : 1);

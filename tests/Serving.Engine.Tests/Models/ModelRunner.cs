@@ -21,12 +21,12 @@ internal sealed class ModelRunner : IDisposable
     private readonly int _slot;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsMxfp4 = false, string? isa = null)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null)
     {
         var (config, files) = Open(folder);
         using var weights = files;
         _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
-        _program = keepsMxfp4 ? StoredFormats.Keep(_program, weights) : _program;
+        _program = keepsStored ? StoredFormats.Keep(_program, weights) : _program;
         _backend = isa is null
             ? new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact })
             : new CpuBackend(_program, new CpuBackendOptions { Threads = 1, InstructionSet = isa });
@@ -44,6 +44,9 @@ internal sealed class ModelRunner : IDisposable
 
         _outputs = new StepOutputs(limits, _program.Shape.VocabularySize, keepLogits: true);
     }
+
+    /// <summary>The formats of its matrices.</summary>
+    public IEnumerable<WeightFormat> Formats => _program.Weights.Where(weight => weight.Kind == WeightKind.Matrix).Select(weight => weight.Format);
 
     /// <summary>Appends tokens and returns the most likely token after each of them.</summary>
     public int[] Append(params ReadOnlySpan<int> tokens)

@@ -26,16 +26,17 @@ public sealed class QuantizedGenerationTests
         }
     }
 
-    /// <summary>MXFP4 stays what it is under either format of integers; rounding costs this small model answers, so that they are not compared.</summary>
+    /// <summary>MXFP4 stays what it is under either format of integers, and so do four bits under eight; rounding costs this small model answers, so that they are not compared.</summary>
     [Theory]
-    [InlineData("none", "bf16")]
-    [InlineData("int8", "mxfp4 and int8")]
-    [InlineData("int4", "mxfp4 and int4")]
-    public async Task Start_Mxfp4Checkpoint_SaysWhatIsKept(string quantization, string weights)
+    [InlineData("MXFP4 blocks of 32", "none", "MXFP4, 4-bit floats in blocks of 32", "bf16")]
+    [InlineData("MXFP4 blocks of 32", "int8", "MXFP4, 4-bit floats in blocks of 32", "mxfp4 and int8")]
+    [InlineData("MXFP4 blocks of 32", "int4", "MXFP4, 4-bit floats in blocks of 32", "mxfp4 and int4")]
+    [InlineData("GPTQ gptq int4 groups of 32", "int8", "GPTQ, 4-bit integers in groups of 32", "int4 and int8")]
+    public async Task Start_FourBitCheckpoint_SaysWhatIsKept(string name, string quantization, string description, string weights)
     {
-        using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make("MXFP4 blocks of 32")).WithTokenizer();
+        using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make(name)).WithTokenizer();
         await using var engine = RunningEngine.Start("auto", change: options => options with { Model = folder.Quantized, Quantization = quantization });
-        Assert.Equal("MXFP4, 4-bit floats in blocks of 32", engine.Client.Description.WeightScheme);
+        Assert.Equal(description, engine.Client.Description.WeightScheme);
         Assert.Equal(weights, engine.Client.Description.Weights);
         var reference = ReferenceCase.Of("base").First();
         Assert.NotEmpty((await engine.RunAsync(RunningEngine.Chat("base", reference.Messages)))[0].Text);

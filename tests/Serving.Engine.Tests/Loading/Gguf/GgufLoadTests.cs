@@ -86,6 +86,21 @@ public class GgufLoadTests(ITestOutputHelper output)
         Assert.InRange(worst, 0, 1 / 256f);
     }
 
+    /// <summary>Q4_0 stays at four bits next to eight, the matrix of the logits too, where no bit of them changes.</summary>
+    [Fact]
+    public void Run_FourBitsThatStay_GiveTheLogitsOfEight()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.PathOf("model.gguf"), GgufConverter.Convert(Make("LlamaForCausalLM", tied: false), GgmlEncoder.Of("Q4_0")).ToArray());
+        int[] tokens = [0, 17, 30, 5, 19];
+        using var kept = new ModelRunner(folder.PathOf("model.gguf"), 16, exact: false, WeightFormat.Int8, keepsStored: true);
+        using var eight = new ModelRunner(folder.PathOf("model.gguf"), 16, exact: false, WeightFormat.Int8);
+        Assert.All(kept.Formats, format => Assert.Equal(WeightFormat.Int4, format));
+        Assert.All(eight.Formats, format => Assert.Equal(WeightFormat.Int8, format));
+        Assert.Equal(eight.Append(tokens), kept.Append(tokens));
+        Assert.Equal(MemoryMarshal.Cast<float, int>(eight.Logits(4)), MemoryMarshal.Cast<float, int>(kept.Logits(4)));
+    }
+
     [Fact]
     public void Run_BundledModel_GivesTheFoldersLogitsBitForBit()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Serving.Compute.Cpu;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Compute.Quantization;
@@ -6,6 +7,7 @@ using Serving.Engine.Loading;
 using Serving.Engine.Loading.Quantized;
 using Serving.Engine.Models;
 using Serving.Engine.Tests.Models;
+using Serving.Testing;
 using Serving.Testing.Models;
 
 namespace Serving.Engine.Tests.Loading.Quantized;
@@ -123,6 +125,30 @@ public class IntegerLoadTests(ITestOutputHelper output)
         using var made = new ModelRunner(folder.Plain, 16, exact: false, WeightFormat.Int8);
         Assert.Equal(made.Append(tokens), kept.Append(tokens));
         Assert.Equal(MemoryMarshal.Cast<float, int>(made.Logits(7)), MemoryMarshal.Cast<float, int>(kept.Logits(7)));
+    }
+
+    /// <summary>Integers of four bits without zero points stay at four bits next to eight; logits are those of the same integers in eight.</summary>
+    [Theory]
+    [InlineData("compressed-tensors int4 groups of 32 BF16", true, "avx2")]
+    [InlineData("compressed-tensors int4 groups of 32 BF16", true, null)]
+    [InlineData("GPTQ gptq int4 groups of 32", true, null)]
+    [InlineData("compressed-tensors int4 groups of 32 F16 asymmetric", false, null)]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", false, null)]
+    [InlineData("compressed-tensors int8 rows BF16", false, null)]
+    public void Run_FourBitsThatStay_GiveTheLogitsOfEight(string name, bool stay, string? isa)
+    {
+        Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
+        using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
+        int[] tokens = [0, 17, 300, 5, 1999, 42, 8, 700, 3, 3, 250];
+        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa);
+        using var eight = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, isa: isa);
+        Assert.Equal(stay, kept.Formats.Contains(WeightFormat.Int4));
+        Assert.DoesNotContain(WeightFormat.Int4, eight.Formats);
+        foreach (var step in new[] { tokens, [77] })
+        {
+            Assert.Equal(eight.Append(step), kept.Append(step));
+            Assert.Equal(MemoryMarshal.Cast<float, int>(eight.Logits(step.Length - 1)), MemoryMarshal.Cast<float, int>(kept.Logits(step.Length - 1)));
+        }
     }
 
     private static float[] RowOf(RecordingBackend backend, WeightSpec weight, int row)
