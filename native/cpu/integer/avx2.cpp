@@ -1,6 +1,13 @@
-// AVX2 has no dot product of bytes: bytes are taken as pairs of 16 bits.
+// AVX2 has no dot product of bytes that adds in 32 bits.
+//
+// Four bits: VPMADDUBSW adds two products of an unsigned and a signed byte in 16 bits. |x| is at most 127, so that with numbers below 16 two products are at most
+// 2 · 15 · 127 = 3,810, and the eight such pairs that a group of 32 inputs brings to a sum 30,480: they are added in 16 bits and widened once a group. MXFP4's numbers
+// are below 25: two products are at most 6,096, four pairs 24,384, and sums are widened twice. Nothing is saturated or lost: the dot product is exact.
+//
+// Eight bits: bytes are taken as pairs of 16 bits, even and odd ones, the inputs once for all panels.
 #include "integer.h"
 
+#include <cstddef>
 #include <immintrin.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -9,34 +16,216 @@ namespace serving::integer_avx2 {
 
 #include "vectors_256.h"
 
-// A quad as bytes, and its even and its odd bytes as 16 bits.
-struct Inputs {
-    __m256i bytes;
-    __m256i even;
-    __m256i odd;
+constexpr int kMostRows = 4;             // of a register tile: eight sums, beside them weights, an input and a product
+constexpr int kStretchRows = 48;         // whose inputs are taken together
+constexpr int kStretchBytes = (24 << 10);  // of inputs that are taken at once: they stay in the first cache while all panels meet them
+
+// The inputs of a register tile's rows, in bytes or in 16 bits.
+template <int Rows>
+struct TileRows {
+    const uint8_t* of[Rows];
 };
 
-INLINE Inputs splat_quad(const int8_t* p) {
-    const __m256i bytes = quad_at(p);
-    return {bytes, _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
+template <int Rows>
+struct Sums {
+    Integers of[Rows];
+};
+
+// Four bytes in every lane, asked for where they are used: a compiler that orders it itself keeps all rows' inputs at once and the sums in memory.
+INLINE __m256i quad_here(const uint8_t* p) {
+    __m256i quad;
+    __asm__ volatile("vpbroadcastd %1, %0" : "=x"(quad) : "m"(*reinterpret_cast<const int32_t*>(p)));
+    return quad;
 }
 
-// Sums of two products of a nibble and a byte stay below 16 bits, those of two bytes do not.
-template <bool Nibbles>
-INLINE __m256i add_half(__m256i weights, const Inputs& x, __m256i sum) {
-    if constexpr (Nibbles) {
-        return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(weights, x.bytes), _mm256_set1_epi16(1)));
+INLINE void keep(Integers& sum) { __asm__ volatile("" : "+x"(sum.a), "+x"(sum.b)); }
+
+struct OfBytes {
+    INLINE __m256i add(__m256i weights, __m256i inputs, __m256i sum) { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, inputs)); }
+};
+
+struct OfWords {
+    INLINE __m256i add(__m256i weights, __m256i inputs, __m256i sum) { return _mm256_add_epi32(sum, _mm256_madd_epi16(weights, inputs)); }
+};
+
+template <typename Products, int Rows>
+INLINE void add_quad(const Line& weights, const TileRows<Rows>& x, int64_t at, Sums<Rows>& sum) {
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; r++) {
+        const __m256i inputs = quad_here(x.of[r] + at);
+        sum.of[r] = {Products::add(weights.a, inputs, sum.of[r].a), Products::add(weights.b, inputs, sum.of[r].b)};
+        keep(sum.of[r]);
+    }
+}
+
+template <int Rows>
+INLINE void widen(const Sums<Rows>& words, Sums<Rows>& dots) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (int r = 0; r < Rows; r++) {
+        dots.of[r] = {_mm256_add_epi32(dots.of[r].a, _mm256_madd_epi16(words.of[r].a, ones)), _mm256_add_epi32(dots.of[r].b, _mm256_madd_epi16(words.of[r].b, ones))};
+    }
+}
+
+struct Int4Format {
+    static constexpr int kBytes = kInt4Bytes;
+    static constexpr int kInputBytes = 1;
+    static constexpr int kWidened = 1;  // times a group
+    INLINE Line lower(Line packed) { return lower_nibbles(packed); }
+    INLINE Line upper(Line packed) { return upper_nibbles(packed); }
+    INLINE void take(const int8_t* from, int count, uint8_t* to) { __builtin_memcpy(to, from, static_cast<size_t>(count)); }
+};
+
+struct Mxfp4Format : Int4Format {
+    static constexpr int kWidened = 2;
+    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed)); }
+    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
+};
+
+struct Int8Format {
+    static constexpr int kBytes = kInt8Bytes;
+    static constexpr int kInputBytes = 2;
+
+    // Quads as 16 bits: even inputs, then odd ones.
+    INLINE void take(const int8_t* from, int count, uint8_t* to) {
+        for (int i = 0; i < count; i += 16, to += 32) {
+            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+            const __m128i even = _mm_srai_epi16(_mm_slli_epi16(bytes, 8), 8);
+            const __m128i odd = _mm_srai_epi16(bytes, 8);
+            _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi32(even, odd));
+            _mm_store_si128(reinterpret_cast<__m128i*>(to + 16), _mm_unpackhi_epi32(even, odd));
+        }
+    }
+};
+
+INLINE Line line_ahead(const uint8_t* line, int64_t ahead) {
+    _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T1);
+    return load_line(line);
+}
+
+// Adds a group's products, weights and inputs from `lines` and `at` on.
+template <typename Format, int Rows>
+INLINE void add_group(const uint8_t* lines, const TileRows<Rows>& x, int64_t at, int64_t ahead, Sums<Rows>& dots) {
+    if constexpr (Format::kInputBytes == 2) {
+        const __m256i mask = _mm256_set1_epi16(255);
+#pragma GCC unroll 8
+        for (int quad = 0; quad < 8; quad++) {
+            const Line bytes = line_ahead(lines + quad * 64, ahead);
+            add_quad<OfWords, Rows>({_mm256_and_si256(bytes.a, mask), _mm256_and_si256(bytes.b, mask)}, x, at + quad * 8, dots);
+            add_quad<OfWords, Rows>({_mm256_srli_epi16(bytes.a, 8), _mm256_srli_epi16(bytes.b, 8)}, x, at + quad * 8 + 4, dots);
+        }
+    } else {
+        constexpr int kLines = 4 / Format::kWidened;
+#pragma GCC unroll 2
+        for (int part = 0; part < Format::kWidened; part++) {
+            Sums<Rows> words;
+            for (int r = 0; r < Rows; r++) {
+                words.of[r] = splat(0);
+            }
+
+#pragma GCC unroll 4
+            for (int line = part * kLines; line < (part + 1) * kLines; line++) {
+                const Line packed = line_ahead(lines + line * 64, ahead);
+                add_quad<OfBytes, Rows>(Format::lower(packed), x, at + line * 4, words);
+                add_quad<OfBytes, Rows>(Format::upper(packed), x, at + (line + 4) * 4, words);
+            }
+
+            widen<Rows>(words, dots);
+        }
+    }
+}
+
+// Some rows times one panel, added to c.
+template <typename Format, int Rows>
+static void multiply_tile(const uint8_t* first, int64_t x_stride, const float* scales, const int32_t* starts, int64_t groups, const uint8_t* w, int blocks, float* c, int c_stride, int64_t ahead) {
+    TileRows<Rows> x;
+    for (int r = 0; r < Rows; r++) {
+        x.of[r] = first + r * x_stride;
     }
 
-    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(weights, _mm256_set1_epi16(255)), x.even);
-    return _mm256_add_epi32(sum, _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_srli_epi16(weights, 8), x.odd)));
+    for (int g = 0; g < 2 * blocks; g++) {
+        const uint8_t* block = w + g / 2 * int64_t{kScaleBytes + Format::kBytes};
+        Sums<Rows> dots;
+        for (int r = 0; r < Rows; r++) {
+            dots.of[r] = splat(starts[r * groups + g]);
+        }
+
+        add_group<Format, Rows>(block + kScaleBytes + g % 2 * (Format::kBytes / 2), x, g * int64_t{kGroup * Format::kInputBytes}, ahead, dots);
+        const Vector weight_scales = load_scales(block + g % 2 * (kScaleBytes / 2));
+        for (int r = 0; r < Rows; r++) {
+            float* sum = c + r * c_stride;
+            store(sum, scaled_add(dots.of[r], weight_scales, scales[r * groups + g], load(sum)));
+        }
+    }
 }
 
-template <bool Nibbles>
-INLINE Integers add_products(Line weights, const Inputs& x, Integers sum) {
-    return {add_half<Nibbles>(weights.a, x, sum.a), add_half<Nibbles>(weights.b, x, sum.b)};
+using MultiplyTile = void (*)(const uint8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t*, int, float*, int, int64_t);
+
+template <typename Format>
+static MultiplyTile tile_of(int rows) {
+    switch (rows) {
+    case 1: return &multiply_tile<Format, 1>;
+    case 2: return &multiply_tile<Format, 2>;
+    case 3: return &multiply_tile<Format, 3>;
+    default: return &multiply_tile<Format, kMostRows>;
+    }
 }
 
-#include "product.h"
+// Rows over some blocks of some panels, from `first_row` and `first_block` on; `inputs` are the rows' in these blocks, side by side.
+struct Stretch {
+    const uint8_t* inputs;
+    int first_row;
+    int rows;
+    int first_block;
+    int blocks;
+};
+
+// Tiles of nearly one size, panel by panel; the first fetches the next panel for all.
+template <typename Format>
+static void multiply_stretch(const IntegerRows& x, const Stretch& stretch, const uint8_t* const* w, int panels, float* c, int c_stride, int64_t panel_stride) {
+    const int tiles = (stretch.rows + kMostRows - 1) / kMostRows;
+    const int64_t row_bytes = int64_t{stretch.blocks} * kBlockInputs * Format::kInputBytes;
+    for (int j = 0; j < panels; j++) {
+        const uint8_t* panel = w[j] + stretch.first_block * int64_t{kScaleBytes + Format::kBytes};
+        for (int tile = 0, row = 0; tile < tiles; tile++) {
+            const int count = (stretch.rows - row) / (tiles - tile);
+            const int64_t group = int64_t{stretch.first_row + row} * x.groups + 2 * stretch.first_block;
+            tile_of<Format>(count)(stretch.inputs + row * row_bytes, row_bytes, x.scales + group, x.starts + group, x.groups, panel, stretch.blocks, c + row * c_stride + j * 16, c_stride,
+                tile == 0 ? panel_stride : 0);
+            row += count;
+        }
+    }
+}
+
+// As many blocks at once as the inputs of so many rows leave room for.
+template <typename Format>
+static void multiply_rows(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+    constexpr int kBlockBytes = kBlockInputs * Format::kInputBytes;
+    alignas(64) uint8_t inputs[kStretchBytes];
+    const int most = kStretchBytes / (rows * kBlockBytes);
+    for (int from = 0; from < blocks; from += most) {
+        const int length = blocks - from < most ? blocks - from : most;
+        for (int r = 0; r < rows; r++) {
+            Format::take(x.values + int64_t{first + r} * x.stride + from * kBlockInputs, length * kBlockInputs, inputs + r * length * kBlockBytes);
+        }
+
+        multiply_stretch<Format>(x, Stretch{inputs, first, rows, from, length}, w, panels, c, c_stride, panel_stride);
+    }
+}
+
+template <typename Format>
+static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* const* w, int panels, int blocks, float* c, int c_stride, int64_t panel_stride) {
+    for (int row = 0; row < rows; row++) {
+        for (int j = 0; j < panels; j++) {
+            store(c + row * c_stride + j * 16, zero());
+        }
+    }
+
+    for (int row = 0; row < rows; row += kStretchRows) {
+        multiply_rows<Format>(x, first + row, rows - row < kStretchRows ? rows - row : kStretchRows, w, panels, blocks, c + row * c_stride, c_stride, panel_stride);
+    }
+}
+
+extern const IntegerKernels kKernels;
+const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>, &multiply<Mxfp4Format>};
 
 }  // namespace serving::integer_avx2

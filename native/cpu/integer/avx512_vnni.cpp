@@ -49,7 +49,6 @@ INLINE Inputs splat_quad(const int8_t* p) {
     return _mm512_set1_epi32(quad);
 }
 
-template <bool Nibbles>
 INLINE Integers add_products(Line weights, Inputs x, Integers sum) {
     return {_mm512_dpbusd_epi32(sum.v, weights.v, x)};
 }

@@ -11,9 +11,15 @@ namespace serving::integer_avx_vnni {
 
 using Inputs = __m256i;
 
-INLINE Inputs splat_quad(const int8_t* p) { return quad_at(p); }
+constexpr int kTileVectors = 2;
+constexpr int kTileRows = 2;
 
-template <bool Nibbles>
+INLINE Inputs splat_quad(const int8_t* p) {
+    int32_t quad;
+    __builtin_memcpy(&quad, p, sizeof quad);
+    return _mm256_set1_epi32(quad);
+}
+
 INLINE Integers add_products(Line weights, Inputs x, Integers sum) {
     return {_mm256_dpbusd_avx_epi32(sum.a, weights.a, x), _mm256_dpbusd_avx_epi32(sum.b, weights.b, x)};
 }

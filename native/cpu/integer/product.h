@@ -1,4 +1,4 @@
-// The product itself, over what an instruction set's file defines before it includes this: Vector (16 floats) and Integers (16 sums of 32 bits) with zero, scaled_add,
+// The product itself on instruction sets with a dot product of bytes, over what such a set's file defines before it includes this: Vector (16 floats) and Integers (16 sums of 32 bits) with zero, scaled_add,
 // splat and add_products, kTileVectors and kTileRows.
 
 // A block's integers in the formats: so many lines of 64 bytes a group, each of so many quads.
@@ -6,27 +6,19 @@ struct Int8Format {
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kLines = 8;
     static constexpr int kQuads = 1;
-    static constexpr bool kNibbles = false;
 };
 
 struct Int4Format {
     static constexpr int kBytes = kInt4Bytes;
     static constexpr int kLines = 4;
     static constexpr int kQuads = 2;
-    static constexpr bool kNibbles = true;
     INLINE Line lower(Line packed) { return lower_nibbles(packed); }
     INLINE Line upper(Line packed) { return upper_nibbles(packed); }
 };
 
-// Its integers are below 32: two products of one and a byte fit 16 bits as those of nibbles do.
 struct Mxfp4Format : Int4Format {
     INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed)); }
     INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
-};
-
-// Four bits that have been unpacked, in the lines of eight.
-struct UnpackedFormat : Int8Format {
-    static constexpr bool kNibbles = true;
 };
 
 // With carry the chains go on from what c holds.
@@ -71,7 +63,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
                 for (int r = 0; r < Rows; r++) {
                     const Inputs inputs = splat_quad(x + r * x_stride + g * kGroup + (l + q * Format::kLines) * 4);
                     for (int j = 0; j < Panels; j++) {
-                        dot[r][j] = add_products<Format::kNibbles>(weights[j], inputs, dot[r][j]);
+                        dot[r][j] = add_products(weights[j], inputs, dot[r][j]);
                     }
                 }
             }
@@ -206,7 +198,7 @@ static void multiply_packed(const IntegerRows& x, int first, int rows, const uin
                 }
             }
 
-            multiply_rows<UnpackedFormat>(x, first, rows, stretch, count, from, length, c + panel * 16, c_stride, from > 0, 0);
+            multiply_rows<Int8Format>(x, first, rows, stretch, count, from, length, c + panel * 16, c_stride, from > 0, 0);
         }
     }
 }

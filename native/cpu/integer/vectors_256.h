@@ -12,9 +12,6 @@ struct Integers {
 
 using Line = Integers;  // 64 bytes of weights, 4 of each output
 
-constexpr int kTileVectors = 2;
-constexpr int kTileRows = 2;
-
 INLINE Vector zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 INLINE void store(float* p, Vector x) {
     _mm256_storeu_ps(p, x.a);
@@ -54,10 +51,4 @@ INLINE Vector scaled_add(Integers dot, Vector weight_scales, float input_scale, 
     const __m256 scale = _mm256_set1_ps(input_scale);
     return {_mm256_fmadd_ps(_mm256_cvtepi32_ps(dot.a), _mm256_mul_ps(weight_scales.a, scale), sum.a),
         _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot.b), _mm256_mul_ps(weight_scales.b, scale), sum.b)};
-}
-
-INLINE __m256i quad_at(const int8_t* p) {
-    int32_t quad;
-    __builtin_memcpy(&quad, p, sizeof quad);
-    return _mm256_set1_epi32(quad);
 }

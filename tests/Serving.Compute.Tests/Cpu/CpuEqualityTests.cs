@@ -86,18 +86,33 @@ public sealed class CpuEqualityTests
         Assert.Equal(CpuScenario.Run(managed, format: format), CpuScenario.Run(managed, format: format, integers: (_, _) => { }));
     }
 
-    /// <summary>MXFP4's numbers give the same bits in four bits and in eight: few rows and many, experts, the embedding.</summary>
+    /// <summary>Numbers of four bits give the same bits in four bits and in eight: few rows and many, experts, the embedding; the largest and the smallest alone, too.</summary>
     [Theory]
-    [InlineData("avx2")]
-    [InlineData("avx-vnni")]
-    [InlineData("avx512-vnni")]
-    [InlineData("managed")]
-    public void Execute_Mxfp4_SameBitsAsItsNumbersInEightBits(string integers)
+    [InlineData("avx2", WeightFormat.Mxfp4)]
+    [InlineData("avx-vnni", WeightFormat.Mxfp4)]
+    [InlineData("avx512-vnni", WeightFormat.Mxfp4)]
+    [InlineData("managed", WeightFormat.Mxfp4)]
+    [InlineData("avx2", WeightFormat.Int4)]
+    [InlineData("avx-vnni", WeightFormat.Int4)]
+    [InlineData("avx512-vnni", WeightFormat.Int4)]
+    [InlineData("managed", WeightFormat.Int4)]
+    public void Execute_FourBits_SameBitsAsTheirNumbersInEight(string integers, WeightFormat format)
     {
         var factory = FactoryOf(integers);
         foreach (var experts in new[] { 0, 4 })
         {
-            Assert.Equal(CpuScenario.RunOnMxfp4(factory, WeightFormat.Int8, experts), CpuScenario.RunOnMxfp4(factory, WeightFormat.Mxfp4, experts));
+            Assert.Equal(CpuScenario.RunOn(factory, format, WeightFormat.Int8, experts, (_, _) => { }), CpuScenario.RunOn(factory, format, format, experts, (_, _) => { }));
+        }
+
+        Assert.Equal(CpuScenario.RunOn(factory, format, WeightFormat.Int8, 0, Stretch), CpuScenario.RunOn(factory, format, format, 0, Stretch));
+
+        void Stretch(sbyte[] values, ushort[] scales)
+        {
+            var (largest, smallest) = format == WeightFormat.Mxfp4 ? ((sbyte)12, (sbyte)-12) : ((sbyte)7, (sbyte)-8);
+            for (var i = 0; i < values.Length; i++)
+            {
+                values[i] = scales[i / BlockQuantizer.GroupSize] == 0 ? (sbyte)0 : i % 67 == 0 ? smallest : largest;
+            }
         }
     }
 

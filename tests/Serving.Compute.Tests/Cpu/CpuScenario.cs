@@ -24,12 +24,17 @@ internal static class CpuScenario
         Run(factory, TestProgram.Create(ShapeOf(format, experts)) with { Integers = integers }, poison);
 
     /// <summary>
-    /// The same where all matrices of integers, the embedding too, are of one format and hold MXFP4's numbers. Without experts down has more inputs than many rows unpack at a time.
+    /// The same where all matrices of integers, the embedding too, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
     /// </summary>
-    public static List<uint> RunOnMxfp4(BackendFactory factory, WeightFormat format, int experts)
+    /// <param name="factory">The backend.</param>
+    /// <param name="numbers">Mxfp4 or Int4: whose numbers.</param>
+    /// <param name="format">The format that holds them.</param>
+    /// <param name="experts">Experts of every layer; 0 for none.</param>
+    /// <param name="change">Changes the numbers.</param>
+    public static List<uint> RunOn(BackendFactory factory, WeightFormat numbers, WeightFormat format, int experts, Action<sbyte[], ushort[]> change)
     {
         var shape = ShapeOf(format, experts);
-        var test = TestProgram.Create(experts > 0 ? shape : shape with { Intermediate = 1100 }) with { Integers = (_, _) => { }, Numbers = WeightFormat.Mxfp4 };
+        var test = TestProgram.Create(experts > 0 ? shape : shape with { Intermediate = 1100 }) with { Integers = change, Numbers = numbers };
         var weights = test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? weight : weight with { Format = format });
         return Run(factory, test with { Program = test.Program with { Weights = [.. weights] } }, poison: false);
     }
