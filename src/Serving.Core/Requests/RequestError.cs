@@ -65,4 +65,7 @@ public enum RequestError
 
     /// <summary>The device failed; every request in flight ends with this.</summary>
     EngineFailed,
+
+    /// <summary>What nobody foresaw happened to this request, or to the adapter that it asks for, and to nothing else; the log says what.</summary>
+    Internal,
 }

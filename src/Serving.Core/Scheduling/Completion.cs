@@ -172,6 +172,10 @@ internal sealed class Completion
         {
             _endings.EndRequest(state.Request, FinishReason.Failed, RequestError.SlowReader);
         }
+        else if (verdict == TokenVerdict.Fault)
+        {
+            _endings.EndRequest(state.Request, FinishReason.Failed, RequestError.Internal);
+        }
         else if (verdict == TokenVerdict.Stop)
         {
             _endings.End(state, FinishReason.Stop, null, null);

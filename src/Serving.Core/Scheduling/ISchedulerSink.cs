@@ -20,6 +20,9 @@ public enum TokenVerdict
     /// The sequence's constraint allows no token after this one: unless it ends with this one in any case, the request ends with <see cref="RequestError.ConstraintUnsatisfiable"/>.
     /// </summary>
     DeadEnd,
+
+    /// <summary>What nobody foresaw happened while the token was taken: the request ends with <see cref="RequestError.Internal"/>, and nothing else does.</summary>
+    Fault,
 }
 
 /// <summary>

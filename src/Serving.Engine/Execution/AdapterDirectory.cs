@@ -149,6 +149,7 @@ public sealed class AdapterDirectory
             AdapterFailure.Unknown => Failures.ModelNotFound(name),
             AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => new RequestFailure(
                 RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", retry ?? TimeSpan.FromSeconds(1)),
+            AdapterFailure.Internal => new RequestFailure(RequestError.Internal, $"The adapter `{name}` could not be loaded: {outcome.Reason}.", "model"),
             _ => new RequestFailure(RequestError.AdapterInvalid, $"The adapter `{name}` was found but could not be loaded: {outcome.Reason}.", "model", retry),
         };
     }

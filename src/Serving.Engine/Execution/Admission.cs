@@ -29,11 +29,7 @@ public sealed class Admission : IDisposable
     }
 
     /// <summary>Hands the place on to whoever ends it.</summary>
-    public Admission Keep()
-    {
-        _isKept = true;
-        return this;
-    }
+    public void Keep() => _isKept = true;
 
     /// <summary>Gives the place back, and what was reserved and not used.</summary>
     /// <param name="usedTokens">Tokens of the prompt and of the output; 0 for a request that never ran.</param>

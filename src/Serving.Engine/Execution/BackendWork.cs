@@ -11,10 +11,14 @@ public sealed class BackendWork(IComputeBackend backend) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<Task> _underWay = [];
+    private readonly CancellationTokenSource _end = new();
     private bool _ending;
 
     /// <summary>The backend.</summary>
     public IComputeBackend Backend { get; } = backend;
+
+    /// <summary>Cancelled when the end has begun: for what work waits for that is not the backend.</summary>
+    public CancellationToken Ending => _end.Token;
 
     /// <summary>Starts work on the thread pool; none is started once the end has begun.</summary>
     public void Start(Func<Task> work)
@@ -66,6 +70,7 @@ public sealed class BackendWork(IComputeBackend backend) : IAsyncDisposable
             all = Task.WhenAll(_underWay);
         }
 
+        await _end.CancelAsync().ConfigureAwait(false);
         await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Backend.Dispose();
     }

@@ -44,12 +44,13 @@ internal sealed class EngineBuilder
     private readonly MemoryPlan _plan;
     private readonly Digest _revision;
     private readonly TimeProvider _time;
+    private readonly Action<string, Exception> _fault;
     private readonly int _maxModelLength;
     private readonly int _adapterSlots;
     private readonly StepLimits _limits;
 
     /// <summary>Works out the sizes.</summary>
-    public EngineBuilder(EngineOptions options, LoadedModel model, BackendWork work, MemoryPlan plan, Digest revision, TimeProvider time)
+    public EngineBuilder(EngineOptions options, LoadedModel model, BackendWork work, MemoryPlan plan, Digest revision, TimeProvider time, Action<string, Exception> fault)
     {
         _options = options;
         _model = model;
@@ -58,6 +59,7 @@ internal sealed class EngineBuilder
         _plan = plan;
         _revision = revision;
         _time = time;
+        _fault = fault;
         _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
         _limits = LargestStep(options, _backend, _maxModelLength);
         _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
@@ -80,7 +82,7 @@ internal sealed class EngineBuilder
         void Post(EngineCommand command) => loop!.TryPost(command);
         var store = CreateStore(description, Post);
         var directory = new AdapterDirectory(store, description.ModelName, description.CreatedUnixSeconds, digest => Post(new RetireAdapterCommand(digest)));
-        var loader = new ResidencyLoader(store, _work, Post);
+        var loader = new ResidencyLoader(store, _work, Post, _fault);
         var outputs = new StepOutputs(_limits, description.VocabularySize, hiddenSize: description.HiddenSize);
         var renderer = _model.Renderer(_time);
         var reasoning = ReasoningProbe.Look(renderer, _options.ReasoningParser);
@@ -88,9 +90,9 @@ internal sealed class EngineBuilder
         var readers = new AnswerReaders(new ReasoningAnswers(_model.Tokenizer, reasoning), new ToolAnswers(_model.Tokenizer, tools));
         var sink = new OutputSink(
             _model.Tokenizer, readers, new LogprobReader(_model.Tokenizer, outputs), new EmbeddingReader(outputs, description.HiddenSize), statistics, _model.Files.EosIds, loader.Start,
-            new ModuleCopier(_work, Post).Start);
+            new ModuleCopier(_work, Post, _fault).Start, _fault);
         var snapshots = new SnapshotPublisher(directory, loader, _plan.PageBytes);
-        loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, CommandCapacity);
+        loop = new EngineLoop(new Scheduler(SchedulerOptions(), sink), sink, _backend, outputs, clock, statistics, snapshots, _fault, SubmissionCapacity, CommandCapacity);
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
         var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
         var modules = new ModulePromptEncoder(
@@ -98,7 +100,7 @@ internal sealed class EngineBuilder
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
         var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules);
-        var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, () => Post(new MaskReadyCommand()));
+        var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, loop.Wake);
         return new EngineParts(
             _options,
             description with { ToolCallParser = tools.Format?.Name, ReasoningParser = reasoning.Format?.Name },
@@ -136,7 +138,9 @@ internal sealed class EngineBuilder
     private static int MaskThreads => Math.Clamp(Environment.ProcessorCount / 4, 1, 4);
 
     // Every admitted request posts one submission and one cancellation at most.
-    private int CommandCapacity => (2 * (_options.MaxQueuedRequests + _options.MaxSequences)) + AdapterCommands;
+    private int SubmissionCapacity => _options.MaxQueuedRequests + _options.MaxSequences;
+
+    private int CommandCapacity => (2 * SubmissionCapacity) + AdapterCommands;
 
     private SchedulerOptions SchedulerOptions() => new()
     {
@@ -179,6 +183,7 @@ internal sealed class EngineBuilder
         Prepare = weights => Prepare(weights, post),
         HostCacheBytes = _plan.AdapterCacheBytes,
         LoadTimeout = TimeSpan.FromSeconds(_options.AdapterLoadTimeoutSeconds),
+        Fault = _fault,
         Time = _time,
     });
 

@@ -25,8 +25,8 @@ public sealed record AdapterFailedCommand(Digest Digest, RequestError Error) : E
 /// <summary>An adapter was unloaded or replaced: drop it once it is idle.</summary>
 public sealed record RetireAdapterCommand(Digest Digest) : EngineCommand;
 
-/// <summary>A module's pages are copied.</summary>
-public sealed record ModuleTransferredCommand(long Number) : EngineCommand;
+/// <summary>A module's pages are copied, or could not be.</summary>
+public sealed record ModuleTransferredCommand(long Number, bool Failed) : EngineCommand;
 
 /// <summary>It is known what a constrained sequence may sample next: the loop is to schedule again, and that is all.</summary>
 public sealed record MaskReadyCommand : EngineCommand;

@@ -27,6 +27,9 @@ public sealed class EngineLoop : IDisposable
     private readonly EngineClock _clock;
     private readonly EngineStatistics _statistics;
     private readonly SnapshotPublisher _snapshots;
+    private readonly Action<string, Exception> _fault;
+    private readonly int _commandCapacity;
+    private readonly int _submissionCapacity;
     private readonly StepInputs _inputs = new();
     private readonly StepOutputs _outputs;
     private readonly Thread _thread;
@@ -35,7 +38,8 @@ public sealed class EngineLoop : IDisposable
     private long _lastProgress;
     private volatile EngineState _state = EngineState.Ready;
     private Task<bool>? _wake;
-    private bool _stopping;
+    private volatile bool _stopping;
+    private int _woken;
     private bool _worked = true;
     private StepPlan? _running;
 
@@ -47,6 +51,8 @@ public sealed class EngineLoop : IDisposable
     /// <param name="clock">Time.</param>
     /// <param name="statistics">Where steps are counted.</param>
     /// <param name="snapshots">Publishes the state between steps.</param>
+    /// <param name="fault">Told what nobody foresaw.</param>
+    /// <param name="submissionCapacity">Commands above which no submission is taken: what else is to be said has room behind them.</param>
     /// <param name="commandCapacity">Commands that can be under way at once: two per admitted request and what adapters need.</param>
     public EngineLoop(
         Scheduler scheduler,
@@ -56,6 +62,8 @@ public sealed class EngineLoop : IDisposable
         EngineClock clock,
         EngineStatistics statistics,
         SnapshotPublisher snapshots,
+        Action<string, Exception> fault,
+        int submissionCapacity,
         int commandCapacity)
     {
         _scheduler = scheduler;
@@ -66,6 +74,9 @@ public sealed class EngineLoop : IDisposable
         _clock = clock;
         _statistics = statistics;
         _snapshots = snapshots;
+        _fault = fault;
+        _submissionCapacity = submissionCapacity;
+        _commandCapacity = commandCapacity;
         _commands = Channel.CreateBounded<EngineCommand>(new BoundedChannelOptions(commandCapacity) { SingleReader = true });
         _thread = new Thread(Run) { IsBackground = true, Name = "engine" };
     }
@@ -91,15 +102,23 @@ public sealed class EngineLoop : IDisposable
 
     /// <summary>Hands a command to the engine thread.</summary>
     /// <returns>False when the queue is full or the loop has ended.</returns>
-    public bool TryPost(EngineCommand command) => _commands.Writer.TryWrite(command);
+    public bool TryPost(EngineCommand command) =>
+        (!IsSubmission(command) || _commands.Reader.Count < _submissionCapacity) && _commands.Writer.TryWrite(command);
+
+    /// <summary>Has the loop schedule again. One call does for all before the loop comes round: masks may be done faster than steps.</summary>
+    public void Wake()
+    {
+        if (Interlocked.Exchange(ref _woken, 1) == 0 && !_commands.Writer.TryWrite(new MaskReadyCommand()))
+        {
+            Volatile.Write(ref _woken, 0); // It has enough to come round for.
+        }
+    }
 
     /// <summary>Stops the loop and waits for the step under way.</summary>
     public void Dispose()
     {
-        if (!_commands.Writer.TryWrite(new StopCommand()))
-        {
-            _commands.Writer.TryComplete();
-        }
+        _stopping = true;
+        _commands.Writer.TryWrite(new StopCommand());
 
         if (_thread.IsAlive)
         {
@@ -227,12 +246,25 @@ public sealed class EngineLoop : IDisposable
         }
     }
 
+    private static bool IsSubmission(EngineCommand command) => command is SubmitCommand or PinModulesCommand;
+
+    // What is not a submission is taken at once, all of it: it takes no time, and somebody's pages or place may wait for it.
     private void TakeCommands()
     {
-        for (var i = 0; i < CommandsPerStep && _commands.Reader.TryRead(out var command); i++)
+        var submissions = 0;
+        for (var i = 0; i < _commandCapacity && submissions < CommandsPerStep && _commands.Reader.TryRead(out var command); i++)
         {
             _sink.Now = _clock.Now;
-            Take(command);
+            submissions += IsSubmission(command) ? 1 : 0;
+            try
+            {
+                Take(command);
+            }
+            catch
+            {
+                Refuse(command, RequestError.EngineFailed); // It is not among those that the end answers.
+                throw;
+            }
         }
     }
 
@@ -256,10 +288,11 @@ public sealed class EngineLoop : IDisposable
                 _scheduler.RetireAdapter(retire.Digest);
                 break;
             case ModuleTransferredCommand copied:
-                _scheduler.ModuleTransferred(copied.Number);
+                Transferred(copied);
                 break;
             case MaskReadyCommand:
-                break; // It woke the loop.
+                Volatile.Write(ref _woken, 0); // It woke the loop.
+                break;
             case PinModulesCommand pin:
                 pin.Answer.TrySetResult(pin.Modules.Count(module => _scheduler.PinModule(module, pin.Tenant, pin.Adapter)));
                 break;
@@ -275,6 +308,18 @@ public sealed class EngineLoop : IDisposable
             case StopCommand:
                 _stopping = true;
                 break;
+        }
+    }
+
+    private void Transferred(ModuleTransferredCommand copied)
+    {
+        if (copied.Failed)
+        {
+            _scheduler.ModuleTransferFailed(copied.Number);
+        }
+        else
+        {
+            _scheduler.ModuleTransferred(copied.Number);
         }
     }
 
@@ -294,21 +339,34 @@ public sealed class EngineLoop : IDisposable
     {
         _state = state;
         _commands.Writer.TryComplete();
-        _sink.Now = _clock.Now;
-        _scheduler.Fail(error);
         while (_commands.Reader.TryRead(out var command))
         {
-            if (command is SubmitCommand submit)
-            {
-                submit.Answer.TrySetResult(error);
-            }
-            else if (command is PinModulesCommand pin)
-            {
-                pin.Answer.TrySetResult(0);
-            }
+            Refuse(command, error);
         }
 
-        _snapshots.Publish(_scheduler, _sink, _sink.Now, force: true);
+        try
+        {
+            _sink.Now = _clock.Now;
+            _scheduler.Fail(error);
+            _snapshots.Publish(_scheduler, _sink, _sink.Now, force: true);
+        }
+        catch (Exception exception) when (state == EngineState.Failed)
+        {
+            _fault("The engine failed, and could not end its requests; the process ends them.", exception); // What failed first may be the scheduler itself.
+        }
+
         _idle.TrySetResult();
+    }
+
+    private static void Refuse(EngineCommand command, RequestError error)
+    {
+        if (command is SubmitCommand submit)
+        {
+            submit.Answer.TrySetResult(error);
+        }
+        else if (command is PinModulesCommand pin)
+        {
+            pin.Answer.TrySetResult(0);
+        }
     }
 }

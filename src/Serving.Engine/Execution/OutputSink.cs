@@ -19,6 +19,7 @@ public sealed class OutputSink : ISchedulerSink
     private readonly HashSet<int> _endOfSequence;
     private readonly Action<AdapterLoad> _load;
     private readonly Action<ModuleTransfer> _copy;
+    private readonly Action<string, Exception> _fault;
 
     /// <summary>Creates the sink.</summary>
     /// <param name="tokenizer">For token texts.</param>
@@ -29,6 +30,7 @@ public sealed class OutputSink : ISchedulerSink
     /// <param name="endOfSequence">The model's end-of-sequence ids: their stops are reported without a stop reason.</param>
     /// <param name="load">Starts loading an adapter; must not block.</param>
     /// <param name="copy">Starts copying a module; must not block.</param>
+    /// <param name="fault">Told what nobody foresaw.</param>
     public OutputSink(
         Tokenizer tokenizer,
         AnswerReaders readers,
@@ -37,7 +39,8 @@ public sealed class OutputSink : ISchedulerSink
         EngineStatistics statistics,
         IEnumerable<int> endOfSequence,
         Action<AdapterLoad> load,
-        Action<ModuleTransfer> copy)
+        Action<ModuleTransfer> copy,
+        Action<string, Exception> fault)
     {
         _tokenizer = tokenizer;
         _readers = readers;
@@ -47,6 +50,7 @@ public sealed class OutputSink : ISchedulerSink
         _endOfSequence = [.. endOfSequence];
         _load = load;
         _copy = copy;
+        _fault = fault;
     }
 
     /// <summary>The time of the scheduler call under way.</summary>
@@ -62,15 +66,39 @@ public sealed class OutputSink : ISchedulerSink
     public int Propose(Sequence sequence, Span<Draft> drafts)
     {
         ArgumentNullException.ThrowIfNull(sequence);
-        return StateOf(sequence).Propose(sequence.Tokens, drafts);
+        var state = StateOf(sequence);
+        try
+        {
+            return state.IsBroken ? 0 : state.Propose(sequence.Tokens, drafts);
+        }
+        catch (Exception exception)
+        {
+            state.IsBroken = true;
+            _fault("Tokens could not be guessed; the answer goes on without.", exception);
+            return 0;
+        }
     }
 
     /// <inheritdoc/>
     public TokenVerdict OnToken(Sequence sequence, int token, int output)
     {
         var state = StateOf(sequence);
-        var active = state.Active;
         Count(state);
+        try
+        {
+            return Take(sequence, state, token, output);
+        }
+        catch (Exception exception)
+        {
+            // What a text is made of is its request's own: nobody else's answer depends on it.
+            _fault("An answer's token could not be taken; its request ends, and nothing else does.", exception);
+            return TokenVerdict.Fault;
+        }
+    }
+
+    private TokenVerdict Take(Sequence sequence, SequenceState state, int token, int output)
+    {
+        var active = state.Active;
         if (!SendPrompt(sequence, state))
         {
             return TokenVerdict.Abort;
@@ -141,11 +169,19 @@ public sealed class OutputSink : ISchedulerSink
         }
 
         var completed = reason is FinishReason.Stop or FinishReason.Length;
-        var rest = completed ? state.Flush() : AnswerPart.Empty;
-        if (completed)
+        var rest = AnswerPart.Empty;
+        try
         {
-            SendPrompt(sequence, state);
+            rest = completed ? state.Flush() : rest;
+            _ = !completed || SendPrompt(sequence, state);
         }
+        catch (Exception exception)
+        {
+            _fault("The end of an answer could not be read; its request ends, and nothing else does.", exception);
+            (completed, reason, error) = (false, FinishReason.Failed, RequestError.Internal);
+        }
+
+        state.Constraint?.Abandon();
 
         state.Active.WriteLast(
             new GenerationEvent
@@ -157,7 +193,7 @@ public sealed class OutputSink : ISchedulerSink
                 CallsTools = state.CallsTools,
                 Embedding = completed ? state.Active.Embedding : null,
                 OutputTokens = state.OutputTokens,
-                FinishReason = state.HasEnded ? FinishReason.Stop : reason,
+                FinishReason = state.HasEnded && error is null ? FinishReason.Stop : reason,
                 StopReason = StopReason(state, stopToken),
                 Failure = error is { } failed ? Failures.Of(failed) : null,
             },

@@ -43,6 +43,7 @@ public sealed class PromptSchemas(
         try
         {
             var compiled = await inTurn(tenant.Id, () => compiler.Compile(upload.Pml is { } pml ? PmlSchemaReader.Read(pml) : JsonSchemaReader.Read(upload.Json!)), cancellationToken);
+            store.Expire(); // What it has pinned makes room.
             var now = time.GetUtcNow();
             var schema = new StoredSchema
             {

@@ -13,6 +13,7 @@ public sealed class ResidencyLoader
     private readonly AdapterStore _store;
     private readonly BackendWork _work;
     private readonly Action<EngineCommand> _post;
+    private readonly Action<string, Exception> _fault;
     private long _loads;
     private long _pages;
 
@@ -20,11 +21,13 @@ public sealed class ResidencyLoader
     /// <param name="store">Where prepared adapters are.</param>
     /// <param name="work">Packs them, and waits for loads under way before it ends.</param>
     /// <param name="post">Tells the engine thread.</param>
-    public ResidencyLoader(AdapterStore store, BackendWork work, Action<EngineCommand> post)
+    /// <param name="fault">Told what nobody foresaw.</param>
+    public ResidencyLoader(AdapterStore store, BackendWork work, Action<EngineCommand> post, Action<string, Exception> fault)
     {
         _store = store;
         _work = work;
         _post = post;
+        _fault = fault;
     }
 
     /// <summary>Adapters packed since start.</summary>
@@ -42,28 +45,44 @@ public sealed class ResidencyLoader
 
     private static RequestError ErrorOf(AdapterFailure failure) => failure switch
     {
+        AdapterFailure.Internal => RequestError.Internal,
         AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => RequestError.AdapterUnavailable,
         _ => RequestError.AdapterInvalid,
     };
 
+    // Whatever the end is, the engine thread hears of it: the adapter's requests wait for it.
     private async Task LoadAsync(AdapterLoad load)
     {
+        EngineCommand end;
         try
         {
-            var (lease, failure, _) = await _store.ReloadAsync(load.Digest);
-            using (lease)
-            {
-                _post(lease is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, lease.Adapter));
-            }
+            end = await BringAsync(load);
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            _post(new AdapterFailedCommand(load.Digest, RequestError.AdapterUnavailable));
+            end = new AdapterFailedCommand(load.Digest, RequestError.AdapterUnavailable);
         }
         catch (ComputeException exception)
         {
             // Nobody may be running a step that would notice.
-            _post(new DeviceFailedCommand(exception));
+            end = new DeviceFailedCommand(exception);
+        }
+        catch (Exception exception)
+        {
+            _fault("An adapter could not be loaded; its requests end, and nothing else does.", exception);
+            end = new AdapterFailedCommand(load.Digest, RequestError.Internal);
+        }
+
+        _post(end);
+    }
+
+    private async Task<EngineCommand> BringAsync(AdapterLoad load)
+    {
+        // The end of the engine does not wait for a disk: what comes later is nobody's.
+        var (lease, failure, _) = await _store.ReloadAsync(load.Digest).AsTask().WaitAsync(_work.Ending);
+        using (lease)
+        {
+            return lease is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, lease.Adapter);
         }
     }
 

@@ -28,17 +28,29 @@ public sealed class SchemaPins(ModulePromptEncoder modules, AdapterDirectory ada
     {
         ArgumentNullException.ThrowIfNull(schema);
         ArgumentNullException.ThrowIfNull(tenant);
-        foreach (var model in schema.Pin)
+        var isPinned = false;
+        try
         {
-            var (adapter, failure) = await adapters.OpenAsync(tenant, model, cancellationToken);
-            if ((failure ?? await AddAsync(schema, tenant, adapter)) is { } refused)
+            foreach (var model in schema.Pin)
+            {
+                var (adapter, failure) = await adapters.OpenAsync(tenant, model, cancellationToken);
+                if ((failure ?? await AddAsync(schema, tenant, adapter)) is { } refused)
+                {
+                    return refused with { Parameter = "pin" };
+                }
+            }
+
+            isPinned = true;
+            return null;
+        }
+        finally
+        {
+            // Whoever put it may have gone, and nobody else would let go of what is pinned so far.
+            if (!isPinned)
             {
                 Remove(schema);
-                return refused with { Parameter = "pin" };
             }
         }
-
-        return null;
     }
 
     /// <summary>Lets a schema's modules go, but for those that another one pins too.</summary>

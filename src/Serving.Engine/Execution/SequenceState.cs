@@ -53,6 +53,9 @@ public sealed class SequenceState
     /// <summary>When its last token came, for the time between tokens; 0 before.</summary>
     public long LastToken { get; set; }
 
+    /// <summary>Whether guessing its tokens has failed for a reason that is not foreseen.</summary>
+    public bool IsBroken { get; set; }
+
     /// <summary>Whether the echoed prompt has been sent.</summary>
     public bool IsPromptSent { get; set; }
 

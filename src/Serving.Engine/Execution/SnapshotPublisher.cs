@@ -62,13 +62,14 @@ public sealed class SnapshotPublisher
     // The count walks folders, so it is taken on another thread and shown when it is there.
     private void CountRegistered(long now)
     {
-        if (_counting is { IsCompletedSuccessfully: true } done)
+        if (_counting is { IsCompleted: true } done)
         {
-            _registered = done.Result;
+            _registered = done.IsCompletedSuccessfully ? done.Result : _registered;
             _counting = null;
         }
 
-        if (now - _counted >= CountMicroseconds)
+        // One at a time: a file system that hangs takes one thread.
+        if (_counting is null && now - _counted >= CountMicroseconds)
         {
             _counted = now;
             _counting = Task.Run(() => _directory.Count);

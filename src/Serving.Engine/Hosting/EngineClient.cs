@@ -118,7 +118,11 @@ public sealed class EngineClient : IEngineClient
     /// <inheritdoc/>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        _parts.Loop.TryPost(new DrainCommand());
+        while (!_parts.Loop.TryPost(new DrainCommand()) && !_parts.Loop.Ended.IsCompleted)
+        {
+            await Task.Delay(20, cancellationToken); // Behind what fills the queue now.
+        }
+
         await _parts.Loop.Idle.WaitAsync(cancellationToken);
     }
 
@@ -188,11 +192,12 @@ public sealed class EngineClient : IEngineClient
             return Refused(overLimit!);
         }
 
-        var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission.Keep())
+        var active = new ActiveRequest(request, source, prompt.Modules, _parts.Options.StreamCapacity, arrival, _parts.Statistics, admission)
         {
             Constraint = constraint,
             ReasoningStart = start,
         };
+        admission.Keep();
         request.Owner = active;
         var answer = new TaskCompletionSource<RequestError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_parts.Loop.TryPost(new SubmitCommand(active, answer)))

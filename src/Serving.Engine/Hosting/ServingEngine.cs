@@ -32,8 +32,9 @@ public sealed class ServingEngine : IAsyncDisposable
     /// <param name="time">Time, for everything but steps' own durations.</param>
     /// <param name="notice">Takes lines worth a person's attention: the backend chosen, the memory plan.</param>
     /// <param name="progress">Told how far loading is.</param>
+    /// <param name="fault">Told what nobody foresaw, and what became of it: one request or adapter fails, and the engine goes on.</param>
     /// <exception cref="EngineStartException">It cannot be started like this; the message says why and what would do.</exception>
-    public static ServingEngine Start(EngineOptions options, TimeProvider time, Action<string> notice, IProgress<EngineProgress>? progress)
+    public static ServingEngine Start(EngineOptions options, TimeProvider time, Action<string> notice, IProgress<EngineProgress>? progress, Action<string, Exception>? fault = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(time);
@@ -49,7 +50,7 @@ public sealed class ServingEngine : IAsyncDisposable
                     notice(note);
                 }
 
-                return Start(options, time, notice, progress, model, backend);
+                return Start(options, time, notice, progress, fault ?? (static (_, _) => { }), model, backend);
             }
             catch
             {
@@ -80,6 +81,7 @@ public sealed class ServingEngine : IAsyncDisposable
         TimeProvider time,
         Action<string> notice,
         IProgress<EngineProgress>? progress,
+        Action<string, Exception> fault,
         LoadedModel model,
         IComputeBackend backend)
     {
@@ -97,7 +99,7 @@ public sealed class ServingEngine : IAsyncDisposable
 
         var revision = LoadWeights(model, backend, progress);
         var work = new BackendWork(backend);
-        var builder = new EngineBuilder(options, model, work, plan, revision, time);
+        var builder = new EngineBuilder(options, model, work, plan, revision, time, fault);
         var parts = builder.Build();
         if (options.SchemasRoot is { } folder)
         {

@@ -23,4 +23,7 @@ public enum AdapterFailure
 
     /// <summary>Its files did not come within the time that a load may take; a later try may succeed.</summary>
     TimedOut,
+
+    /// <summary>What nobody foresaw happened while they were read or prepared; the log says what.</summary>
+    Internal,
 }

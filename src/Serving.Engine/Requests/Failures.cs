@@ -23,6 +23,7 @@ public static class Failures
         RequestError.ConstraintUnsatisfiable => new(error, "The constraint on the output allows no further token of this model's vocabulary."),
         RequestError.Cancelled => new(error, "The request was cancelled."),
         RequestError.EngineFailed => new(error, "The engine failed; the request can be sent again.", null, Retry),
+        RequestError.Internal => new(error, "The request failed for a reason that is not foreseen; the server's log has it."),
         _ => new(error, error.ToString()),
     };
 

@@ -31,7 +31,21 @@ internal sealed partial class DrainCoordinator(
     private async Task DrainAsync()
     {
         access.CloseForDrain();
-        systemd.Stopping();
+        try
+        {
+            systemd.Stopping();
+            await LetFinishAsync();
+        }
+        catch (Exception exception)
+        {
+            LogBroken(logger, exception); // Nobody waits for this task: a signal to stop would be one that does nothing.
+        }
+
+        lifetime.StopApplication();
+    }
+
+    private async Task LetFinishAsync()
+    {
         if (access.Client is { } engine)
         {
             LogDraining(logger, engine.Snapshot.Running + engine.Snapshot.Waiting, options.Server.DrainTimeout);
@@ -46,8 +60,6 @@ internal sealed partial class DrainCoordinator(
                 LogCutShort(logger, engine.Snapshot.Running + engine.Snapshot.Waiting);
             }
         }
-
-        lifetime.StopApplication();
     }
 
     [LoggerMessage(EventId = 211, Level = LogLevel.Information, Message = "Draining: {Requests} requests may finish within {Seconds} seconds.")]
@@ -55,4 +67,7 @@ internal sealed partial class DrainCoordinator(
 
     [LoggerMessage(EventId = 212, Level = LogLevel.Warning, Message = "Draining was cut short with {Requests} requests left.")]
     private static partial void LogCutShort(ILogger logger, int requests);
+
+    [LoggerMessage(EventId = 213, Level = LogLevel.Error, Message = "Draining failed; the daemon stops now.")]
+    private static partial void LogBroken(ILogger logger, Exception exception);
 }

@@ -17,7 +17,7 @@ internal sealed class EngineStarter(IAnsiConsole console, TimeProvider time, Ser
     }
 
     private Task<ServingEngine> StartAsync(EngineOptions options, IProgress<EngineProgress>? progress) => Task.Factory.StartNew(
-        () => ServingEngine.Start(options, time, notice => log.Information("{Notice:l}", notice), progress),
+        () => ServingEngine.Start(options, time, notice => log.Information("{Notice:l}", notice), progress, (what, exception) => log.Error(exception, "{What:l}", what)),
         CancellationToken.None,
         TaskCreationOptions.LongRunning,
         TaskScheduler.Default);

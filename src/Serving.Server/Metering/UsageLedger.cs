@@ -135,8 +135,7 @@ internal sealed partial class UsageLedger : IDisposable
     private void Write(UsageRecord record)
     {
         var unsaid = Interlocked.Exchange(ref _unsaid, 0);
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(unsaid > 0 ? record with { LostBefore = unsaid } : record, UsageJson.Default.UsageRecord), (byte)'\n'];
-        if (Try(() => _file!.Append(line), isWritten: true))
+        if (Try(() => _file!.Append(LineOf(unsaid > 0 ? record with { LostBefore = unsaid } : record)), isWritten: true))
         {
             Interlocked.Increment(ref _written);
         }
@@ -146,6 +145,8 @@ internal sealed partial class UsageLedger : IDisposable
             CountLost(1);
         }
     }
+
+    private static byte[] LineOf(UsageRecord record) => [.. JsonSerializer.SerializeToUtf8Bytes(record, UsageJson.Default.UsageRecord), (byte)'\n'];
 
     private void CountLost(long count)
     {
@@ -167,8 +168,9 @@ internal sealed partial class UsageLedger : IDisposable
 
             return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception exception)
         {
+            // Whatever it is: on a thread of its own it would end the process.
             if (!_isFailing)
             {
                 _isFailing = true;

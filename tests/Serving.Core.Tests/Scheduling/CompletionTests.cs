@@ -24,6 +24,19 @@ public sealed class CompletionTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
+    public void Complete_SinkFaults_EndsThisRequestAndNoOther(int depth)
+    {
+        var harness = new SchedulerHarness { Verdict = static (sequence, _) => sequence.Request.Id.Value == 1 && sequence.OutputCount == 2 ? TokenVerdict.Fault : TokenVerdict.Continue };
+        harness.Submit(Request(1, 20, 8) with { Choices = 2 });
+        harness.Submit(Request(2, 20, 8)).RunToEnd(depth);
+        Assert.Equal((FinishReason.Failed, null, RequestError.Internal), harness.Ends[(1, 0)]);
+        Assert.Equal((FinishReason.Failed, null, RequestError.Internal), harness.Ends[(1, 1)]);
+        Assert.Equal((FinishReason.Length, null, null), harness.Ends[(2, 0)]);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
     public void Complete_ReaderAborts_EndsTheWholeRequest(int depth)
     {
         var harness = new SchedulerHarness { Verdict = static (sequence, _) => sequence.OutputCount == 2 ? TokenVerdict.Abort : TokenVerdict.Continue };

@@ -1,4 +1,5 @@
 using Serving.Core.Scheduling;
+using Serving.Core.Tenancy;
 using Serving.Engine.Execution;
 using Serving.Engine.Execution.Constraints;
 using Serving.Engine.Execution.Drafts;
@@ -14,6 +15,8 @@ namespace Serving.Engine.Tests.Constraints;
 public sealed class SequenceConstraintTests
 {
     private static readonly string[] Letters = ["a", "b", "c", "d", "e"];
+
+    private static readonly TenantId Tenant = new("tenant");
 
     private readonly EngineStatistics _statistics = new();
 
@@ -37,11 +40,74 @@ public sealed class SequenceConstraintTests
     public void Advance_WhereTooManyWait_WorksItOutItself()
     {
         using var workers = Workers(0, 1, () => { });
-        Assert.True(workers.TryPost(Begin("ab", Text("ab"), workers)));
+        Assert.True(workers.TryPost(Tenant, Begin("ab", Text("ab"), workers)));
         var sequence = Begin("ab", Text("ab"), workers);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         Assert.True(sequence.IsReady);
         Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
+    }
+
+    /// <summary>A constraint without a grammar has no mask to come: working one out for it fails as nothing should. The thread goes on, and the failure is the sequence's, at its next token.</summary>
+    [Fact]
+    public async Task Advance_BehindAMaskThatFailedUnforeseen_ThrowsAndTheWorkersGoOn()
+    {
+        var made = new SemaphoreSlim(0);
+        using var workers = Workers(1, 8, () => made.Release());
+        var broken = RequestConstraint.Open(null, new TokenRules(4, 0, [0], [[2, 3]], null), workers, Tenant, out _)!.Begin();
+        Assert.True(workers.TryPost(Tenant, broken));
+        await made.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.True(broken.IsReady);
+        var failure = Assert.Throws<InvalidOperationException>(() => broken.Advance(1));
+        Assert.IsType<NullReferenceException>(failure.InnerException);
+        var sequence = Begin("ab", Text("ab"), workers);
+        Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
+        await made.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal([1u << 2], sequence.MaskBehind(0).ToArray());
+    }
+
+    /// <summary>Three masks of one tenant wait when another one asks for one: it comes second.</summary>
+    [Fact]
+    public async Task TryPost_AfterManyOfAnotherTenant_WaitsForOneOfThem()
+    {
+        using var gate = new ManualResetEventSlim();
+        using var begun = new ManualResetEventSlim();
+        var order = new List<string>();
+        var done = new SemaphoreSlim(0);
+        SequenceConstraint[] all = [];
+        using var workers = Workers(1, 8, () =>
+        {
+            begun.Set();
+            gate.Wait(TestContext.Current.CancellationToken);
+            order.Add(string.Concat(all.Select(static sequence => sequence.IsReady ? "+" : "-")));
+            done.Release();
+        });
+        var first = Begin("ab", Text("ab"), workers);
+        Assert.Equal(TokenVerdict.Continue, first.Advance(1));
+        begun.Wait(TestContext.Current.CancellationToken);
+        all = [.. Enumerable.Range(0, 3).Select(_ => Begin("ab", Text("ab"), workers)), Begin("ab", Text("ab"), workers, null, new TenantId("other"))];
+        Assert.All(all, static sequence => Assert.Equal(TokenVerdict.Continue, sequence.Advance(1)));
+        gate.Set();
+        for (var i = 0; i < 5; i++)
+        {
+            await done.WaitAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(["----", "+---", "+--+", "++-+", "++++"], order);
+    }
+
+    /// <summary>The engine has ended, and a choice that has: nobody needs their masks.</summary>
+    [Fact]
+    public void Dispose_MasksWait_AreNotWorkedOut()
+    {
+        var idle = Workers(0, 8, () => { });
+        var waiting = Begin("ab", Text("ab"), idle);
+        Assert.Equal(TokenVerdict.Continue, waiting.Advance(1));
+        idle.Dispose();
+        Assert.False(waiting.IsReady);
+        Assert.False(idle.TryPost(Tenant, waiting));
+        waiting.Abandon();
+        waiting.WorkOut();
+        Assert.False(waiting.IsReady);
     }
 
     /// <summary>The vocabulary has no x. The sequence is shown one more token, which is none that would end it, and then it fails.</summary>
@@ -103,7 +169,7 @@ public sealed class SequenceConstraintTests
     public void Mask_OfRulesAlone_IsOfEveryTokenButThoseRuledOut()
     {
         using var workers = Workers(0, 1, () => { });
-        var sequence = RequestConstraint.Open(null, new TokenRules(4, 1, [0], [[2, 3]], null), workers, out _)!.Begin();
+        var sequence = RequestConstraint.Open(null, new TokenRules(4, 1, [0], [[2, 3]], null), workers, Tenant, out _)!.Begin();
         Assert.Equal([0b1110u], sequence.MaskBehind(0).ToArray());
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
         Assert.Equal([0b1111u], sequence.MaskBehind(0).ToArray());
@@ -118,9 +184,9 @@ public sealed class SequenceConstraintTests
     public void Rules_ThatLeaveNothing_CannotBeginOrAreADeadEnd()
     {
         using var workers = Workers(0, 1, () => { });
-        Assert.Null(RequestConstraint.Open(null, new TokenRules(4, 1, [0], [], [0]), workers, out var outcome));
+        Assert.Null(RequestConstraint.Open(null, new TokenRules(4, 1, [0], [], [0]), workers, Tenant, out var outcome));
         Assert.Equal(MaskOutcome.DeadEnd, outcome);
-        var sequence = RequestConstraint.Open(null, new TokenRules(4, 0, [0], [[2, 2]], [2]), workers, out _)!.Begin();
+        var sequence = RequestConstraint.Open(null, new TokenRules(4, 0, [0], [[2, 2]], [2]), workers, Tenant, out _)!.Begin();
         Assert.Equal(TokenVerdict.DeadEnd, sequence.Advance(2));
     }
 
@@ -153,7 +219,7 @@ public sealed class SequenceConstraintTests
     {
         using var workers = Workers(0, 1, () => { });
         var rules = new TokenRules(6, 2, [0], [[1, 2, 3]], null);
-        var sequence = RequestConstraint.Open(null, rules, workers, out _)!.Begin();
+        var sequence = RequestConstraint.Open(null, rules, workers, Tenant, out _)!.Begin();
         Assert.Equal([(1, GuessKind.AfterTwo), (2, GuessKind.AfterTwo)], Follow(sequence, 1, 2, 3, 4));
         Assert.Equal([0b111110u, 0b110111u], [sequence.MaskBehind(1)[0], sequence.MaskBehind(2)[0]]);
         Assert.Equal(TokenVerdict.Continue, sequence.Advance(1));
@@ -234,13 +300,13 @@ public sealed class SequenceConstraintTests
 
     private MaskWorkers Workers(int threads, int capacity, Action done) => new(threads, capacity, new EngineClock(TimeProvider.System), _statistics, done);
 
-    private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null) =>
-        Start([.. letters.Select(static letter => letter.ToString())], new Grammar(expression, []), workers, rules).Begin();
+    private static SequenceConstraint Begin(string letters, GrammarExpression expression, MaskWorkers workers, TokenRules? rules = null, TenantId? tenant = null) =>
+        Start([.. letters.Select(static letter => letter.ToString())], new Grammar(expression, []), workers, rules, tenant).Begin();
 
-    private static RequestConstraint Start(string[] tokens, Grammar grammar, MaskWorkers workers, TokenRules? rules)
+    private static RequestConstraint Start(string[] tokens, Grammar grammar, MaskWorkers workers, TokenRules? rules, TenantId? tenant = null)
     {
         var vocabulary = new TokenVocabulary(RandomTokenizers.Of(tokens), tokens.Length + 1, [0]);
         var start = new TokenMatcher(new GrammarMasks(CompiledGrammar.Compile(grammar), vocabulary));
-        return RequestConstraint.Open(start, rules, workers, out _)!;
+        return RequestConstraint.Open(start, rules, workers, tenant ?? Tenant, out _)!;
     }
 }

@@ -14,14 +14,16 @@ public sealed class BackendWorkTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task DisposeAsync_ACopyIsUnderWay_WaitsForItsEnd(bool fails)
+    [InlineData(null)]
+    [InlineData(typeof(ComputeException))]
+    [InlineData(typeof(InvalidOperationException))]
+    public async Task DisposeAsync_ACopyIsUnderWay_WaitsForItsEnd(Type? failure)
     {
-        using var backend = new SlowBackend(fails);
+        using var backend = new SlowBackend(failure);
+        var faults = new List<Exception>();
         var work = new BackendWork(backend);
         var posted = new List<EngineCommand>();
-        var copier = new ModuleCopier(work, posted.Add);
+        var copier = new ModuleCopier(work, posted.Add, (_, exception) => faults.Add(exception));
         copier.Start(new ModuleTransfer(7, ToHost: true, [new PageId(1)], [0]));
         Assert.True(backend.Begun.Wait(Patience, TestContext.Current.CancellationToken));
         var ending = work.DisposeAsync().AsTask();
@@ -34,7 +36,12 @@ public sealed class BackendWorkTests
         await ending.WaitAsync(Patience, TestContext.Current.CancellationToken);
         Assert.True(backend.IsDisposed);
         Assert.False(backend.WasDisposedBelow);
-        Assert.IsType(fails ? typeof(DeviceFailedCommand) : typeof(ModuleTransferredCommand), Assert.Single(posted));
+
+        // However it ends, it is said: the device's failure as that, and any other as one of this copy.
+        var end = Assert.Single(posted);
+        Assert.Equal(failure == typeof(ComputeException), end is DeviceFailedCommand);
+        Assert.Equal(failure == typeof(ComputeException) ? null : new ModuleTransferredCommand(7, failure is not null), end as ModuleTransferredCommand);
+        Assert.Equal(failure == typeof(InvalidOperationException) ? 1 : 0, faults.Count);
         Assert.Equal(1, backend.Copies);
     }
 
@@ -42,7 +49,7 @@ public sealed class BackendWorkTests
     [Fact]
     public async Task DisposeAsync_WorkOnACallersThread_WaitsForItsEnd()
     {
-        using var backend = new SlowBackend(fails: false);
+        using var backend = new SlowBackend(null);
         var work = new BackendWork(backend);
         var running = Task.Run(() => work.Run(given =>
         {
@@ -60,7 +67,7 @@ public sealed class BackendWorkTests
     }
 
     /// <summary>Copies as long as it is told to, and notices when it is disposed of meanwhile.</summary>
-    private sealed class SlowBackend(bool fails) : IComputeBackend
+    private sealed class SlowBackend(Type? failure) : IComputeBackend
     {
         public ManualResetEventSlim Begun { get; } = new();
 
@@ -86,9 +93,9 @@ public sealed class BackendWorkTests
             Begun.Set();
             GoesOn.Wait(Patience);
             WasDisposedBelow = IsDisposed;
-            if (fails)
+            if (failure is not null)
             {
-                throw new ComputeException("planted");
+                throw (Exception)Activator.CreateInstance(failure, "planted")!;
             }
         }
 

@@ -140,6 +140,22 @@ public sealed class PromptModuleTests : IAsyncLifetime
         Assert.Equal(2 * Notes("notes").Runs.Count, _engine.Client.Snapshot.ModuleEncodes);
     }
 
+    /// <summary>Who puts a schema goes away between the first model that it is pinned under and the second: nothing stays pinned.</summary>
+    [Fact]
+    public async Task Put_GoneWhileItIsPinned_LeavesNothingPinned()
+    {
+        using var gone = new CancellationTokenSource();
+        var upload = new SchemaUpload { Json = NotesJson.Replace("notes", "gone", StringComparison.Ordinal), Pin = new Leaving(["base", "terse"], gone) };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await _engine.Client.Schemas.PutAsync(RunningEngine.Tenant, isAdmin: true, upload, gone.Token));
+        Assert.Null(_engine.Client.Schemas.Find(RunningEngine.Tenant, "gone"));
+
+        // Pins of the same modules are let go with their own schema only if nobody else's count is left.
+        await PutAsync(NotesJson, pin: ["base"]);
+        await _engine.UntilAsync(static snapshot => snapshot.PinnedModulePages > 0);
+        await PutAsync(NotesJson);
+        await _engine.UntilAsync(static snapshot => snapshot.PinnedModulePages == 0);
+    }
+
     [Fact]
     public async Task Run_OpenMaxTokensBesidePins_TakesWhatThePinsLeave()
     {
@@ -240,5 +256,31 @@ public sealed class PromptModuleTests : IAsyncLifetime
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
             await Task.Yield();
         }
+    }
+
+    // Models by name; whoever walks them all for the last time, which is to pin, is cancelled at the second.
+    private sealed class Leaving(string[] models, CancellationTokenSource gone) : IReadOnlyList<string>
+    {
+        private int _walks;
+
+        public int Count => models.Length;
+
+        public string this[int index] => models[index];
+
+        public IEnumerator<string> GetEnumerator()
+        {
+            var walk = ++_walks;
+            foreach (var model in models)
+            {
+                if (walk == 3 && model != models[0])
+                {
+                    gone.Cancel();
+                }
+
+                yield return model;
+            }
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

@@ -36,6 +36,7 @@ public sealed class GenerateTests
         [RequestError.ConstraintUnsatisfiable] = GrpcStatusCode.FailedPrecondition,
         [RequestError.Cancelled] = GrpcStatusCode.Cancelled,
         [RequestError.EngineFailed] = GrpcStatusCode.Unavailable,
+        [RequestError.Internal] = GrpcStatusCode.Internal,
     };
 
     internal static GenerateRequest Hello => new() { Chat = new Chat { Messages = { new ChatMessage { Role = "user", Content = "x" } } } };

@@ -246,6 +246,7 @@ public sealed class BadInputTests
     [InlineData(RequestError.Draining, 503, "ServiceUnavailableError", true)]
     [InlineData(RequestError.NotReady, 503, "ServiceUnavailableError", true)]
     [InlineData(RequestError.EngineFailed, 503, "ServiceUnavailableError", true)]
+    [InlineData(RequestError.Internal, 500, "InternalServerError", false)]
     [InlineData(RequestError.DeadlineExceeded, 504, "TimeoutError", false)]
     public async Task Chat_EveryRefusal_HasItsStatusTypeAndRetryAfter(RequestError error, int status, string type, bool retry)
     {

@@ -29,10 +29,14 @@ public sealed class UsageLedgerTests
         Assert.Equal((100, UsageLedger.Capacity + 1), (ledger.Lost, ledger.Written));
     }
 
-    [Fact]
-    public void Add_DiskFullForAWhile_SaysHowManyWereLostBeforeTheNext()
+    /// <summary>Whatever the file throws: on the ledger's own thread it would end the daemon.</summary>
+    [Theory]
+    [InlineData(typeof(IOException))]
+    [InlineData(typeof(ObjectDisposedException))]
+    [InlineData(typeof(OutOfMemoryException))]
+    public void Add_DiskFullForAWhile_SaysHowManyWereLostBeforeTheNext(Type failure)
     {
-        var disk = new Disk { FailsFrom = 2, FailsUntil = 5 };
+        var disk = new Disk { FailsFrom = 2, FailsUntil = 5, Failure = failure };
         disk.Free.Set();
         var ledger = New(disk);
         for (var i = 0; i < 8; i++)
@@ -132,6 +136,8 @@ public sealed class UsageLedgerTests
 
         public int FailsUntil { get; init; }
 
+        public Type Failure { get; init; } = typeof(IOException);
+
         public void Append(ReadOnlySpan<byte> line)
         {
             Waiting.Set();
@@ -140,7 +146,7 @@ public sealed class UsageLedgerTests
             var number = _lines++;
             if (number >= FailsFrom && number < FailsUntil)
             {
-                throw new IOException("No space left on device");
+                throw (Exception)Activator.CreateInstance(Failure, "No space left on device")!;
             }
 
             Content.Write(line);

@@ -69,7 +69,7 @@ public sealed class ConstraintCompiler : IDisposable
         {
             var key = constraint is null ? (Digest?)null : KeyOf(request.Tenant, constraint, start);
             var kept = key is { } digest ? _cache.Find(digest) : null;
-            return (kept is not null && !request.RulesTokensOut ? Begin(constraint!.Field, Hit(kept), null) : await InTurnAsync(request, key, start, cancellationToken), null);
+            return (kept is not null && !request.RulesTokensOut ? Begin(request.Tenant.Id, constraint!.Field, Hit(kept), null) : await InTurnAsync(request, key, start, cancellationToken), null);
         }
         catch (GrammarException exception)
         {
@@ -87,7 +87,7 @@ public sealed class ConstraintCompiler : IDisposable
         try
         {
             var rules = _rules.Read(request);
-            return key is { } digest ? Open(digest, request.EffectiveConstraint!, start, rules) : Begin(request.RulesField, null, rules);
+            return key is { } digest ? Open(digest, request, start, rules) : Begin(request.Tenant.Id, request.RulesField, null, rules);
         }
         finally
         {
@@ -95,15 +95,16 @@ public sealed class ConstraintCompiler : IDisposable
         }
     }
 
-    private RequestConstraint Open(Digest key, OutputConstraint constraint, ReasoningStart start, TokenRules? rules)
+    private RequestConstraint Open(Digest key, GenerationRequest request, ReasoningStart start, TokenRules? rules)
     {
+        var (tenant, constraint) = (request.Tenant.Id, request.EffectiveConstraint!);
         if (_cache.Find(key) is { } kept)
         {
-            return Begin(constraint.Field, Hit(kept), rules);
+            return Begin(tenant, constraint.Field, Hit(kept), rules);
         }
 
         var began = _clock.Now;
-        var opened = Begin(constraint.Field, _cache.Add(key, Compile(constraint, start)), rules);
+        var opened = Begin(tenant, constraint.Field, _cache.Add(key, Compile(constraint, start)), rules);
         _statistics.ConstraintCompileTime.Observe((_clock.Now - began) * 1e-6);
         return opened;
     }
@@ -114,8 +115,8 @@ public sealed class ConstraintCompiler : IDisposable
         return kept;
     }
 
-    private RequestConstraint Begin(string field, GrammarMasks? masks, TokenRules? rules) =>
-        RequestConstraint.Open(masks is null ? null : new TokenMatcher(masks), rules, _workers, out var outcome) ?? throw (outcome == MaskOutcome.TooCostly
+    private RequestConstraint Begin(TenantId tenant, string field, GrammarMasks? masks, TokenRules? rules) =>
+        RequestConstraint.Open(masks is null ? null : new TokenMatcher(masks), rules, _workers, tenant, out var outcome) ?? throw (outcome == MaskOutcome.TooCostly
             ? new GrammarException($"{field}: the constraint is too ambiguous.")
             : new GrammarException($"{field}: this model has no token that an answer could begin with."));
 

@@ -1,3 +1,4 @@
+using Serving.Core.Tenancy;
 using Serving.Engine.Grammars.Masks;
 
 namespace Serving.Engine.Execution.Constraints;
@@ -9,22 +10,25 @@ public sealed class RequestConstraint
     private readonly TokenRules? _rules;
     private readonly uint[] _mask;
     private readonly MaskWorkers _workers;
+    private readonly TenantId _tenant;
 
-    private RequestConstraint(TokenMatcher? start, TokenRules? rules, uint[] mask, MaskWorkers workers)
+    private RequestConstraint(TokenMatcher? start, TokenRules? rules, uint[] mask, MaskWorkers workers, TenantId tenant)
     {
         _start = start;
         _rules = rules;
         _mask = mask;
         _workers = workers;
+        _tenant = tenant;
     }
 
     /// <summary>A constraint at its beginning.</summary>
     /// <param name="start">The grammar; null is any text.</param>
     /// <param name="rules">Rules on token ids; null where there are none. One of the two is there.</param>
     /// <param name="workers">Who works masks out that nobody has needed before.</param>
+    /// <param name="tenant">Whose turn its choices take with them.</param>
     /// <param name="outcome">Whether an answer can begin.</param>
     /// <returns>Null where it cannot.</returns>
-    public static RequestConstraint? Open(TokenMatcher? start, TokenRules? rules, MaskWorkers workers, out MaskOutcome outcome)
+    public static RequestConstraint? Open(TokenMatcher? start, TokenRules? rules, MaskWorkers workers, TenantId tenant, out MaskOutcome outcome)
     {
         var mask = new uint[start?.MaskWords ?? rules!.MaskWords];
         rules?.Fill(mask);
@@ -34,9 +38,9 @@ public sealed class RequestConstraint
             outcome = MaskOutcome.DeadEnd;
         }
 
-        return outcome == MaskOutcome.Filled ? new RequestConstraint(start, rules, mask, workers) : null;
+        return outcome == MaskOutcome.Filled ? new RequestConstraint(start, rules, mask, workers, tenant) : null;
     }
 
     /// <summary>Begins a choice.</summary>
-    public SequenceConstraint Begin() => new(_start, _rules, _mask, _workers);
+    public SequenceConstraint Begin() => new(_start, _rules, _mask, _workers, _tenant);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Serving.Core.Scheduling;
+using Serving.Core.Tenancy;
 using Serving.Engine.Execution.Drafts;
 using Serving.Engine.Grammars.Masks;
 
@@ -15,8 +16,11 @@ public sealed class SequenceConstraint : IGuessFilter
     private readonly TokenRules? _rules;
     private readonly List<int> _answer = [];
     private readonly MaskWorkers _workers;
+    private readonly TenantId _tenant;
     private readonly uint[] _mask;
     private MasksAhead? _ahead;
+    private Exception? _failure;
+    private volatile bool _isAbandoned;
     private volatile State _state;
 
     /// <summary>Begins a choice.</summary>
@@ -24,12 +28,14 @@ public sealed class SequenceConstraint : IGuessFilter
     /// <param name="rules">Rules on token ids; null where there are none.</param>
     /// <param name="mask">The mask there.</param>
     /// <param name="workers">Who works masks out.</param>
-    internal SequenceConstraint(TokenMatcher? start, TokenRules? rules, ReadOnlySpan<uint> mask, MaskWorkers workers)
+    /// <param name="tenant">Whose turn it takes with them.</param>
+    internal SequenceConstraint(TokenMatcher? start, TokenRules? rules, ReadOnlySpan<uint> mask, MaskWorkers workers, TenantId tenant)
     {
         _matcher = start?.Fork();
         _rules = rules;
         _mask = mask.ToArray();
         _workers = workers;
+        _tenant = tenant;
     }
 
     private enum State
@@ -37,6 +43,7 @@ public sealed class SequenceConstraint : IGuessFilter
         Ready,
         Working,
         Dead,
+        Broken,
     }
 
     /// <summary>Whether the mask is there.</summary>
@@ -67,6 +74,11 @@ public sealed class SequenceConstraint : IGuessFilter
     /// <returns>Whether the answer goes on, is complete, or cannot go on.</returns>
     public TokenVerdict Advance(int token)
     {
+        if (_state == State.Broken)
+        {
+            throw new InvalidOperationException("A mask could not be worked out.", _failure);
+        }
+
         if (_rules is not null)
         {
             _answer.Add(token);
@@ -75,8 +87,30 @@ public sealed class SequenceConstraint : IGuessFilter
         return _matcher is null ? Restrict() : Follow(_matcher, token);
     }
 
-    /// <summary>Works the mask out, on a thread of its own.</summary>
+    /// <summary>The choice has ended: nobody needs its next mask.</summary>
+    public void Abandon() => _isAbandoned = true;
+
+    /// <summary>Works the mask out, on a thread of its own. It never throws: what nobody foresaw is thrown where the next token is taken.</summary>
     internal void WorkOut()
+    {
+        if (_isAbandoned)
+        {
+            return;
+        }
+
+        try
+        {
+            FillNext();
+        }
+        catch (Exception exception)
+        {
+            _failure = exception;
+            Array.Fill(_mask, uint.MaxValue); // One more token, whatever it is.
+            _state = State.Broken;
+        }
+    }
+
+    private void FillNext()
     {
         if (_matcher!.Fill(_mask) == MaskOutcome.Filled && CanGoOn(_matcher))
         {
@@ -107,7 +141,7 @@ public sealed class SequenceConstraint : IGuessFilter
                 return CanGoOn(matcher) ? TokenVerdict.Continue : TokenVerdict.DeadEnd;
             case MaskOutcome.Missing:
                 _state = State.Working;
-                if (!_workers.TryPost(this))
+                if (!_workers.TryPost(_tenant, this))
                 {
                     WorkOut();
                 }

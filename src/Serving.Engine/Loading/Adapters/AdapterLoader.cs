@@ -25,6 +25,8 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
 
     private const int MaxAttempts = 20;
 
+    private const string Unreadable = "the adapter's files cannot be read";
+
     /// <summary>Attempts before a file that is missing or locked counts as that: one that is being replaced is, for a moment.</summary>
     private const int PatientAttempts = 4;
 
@@ -40,8 +42,22 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     /// <summary>Calls to the disk that are under way, those that hang included.</summary>
     public int DiskCalls => _disk.Busy;
 
-    /// <summary>What those are told whose adapter has not come in time.</summary>
-    public LoadedAdapter Late => Failed(null, AdapterFailure.TimedOut, string.Create(CultureInfo.InvariantCulture, $"its files were not read within {options.LoadTimeout.TotalSeconds:0.###} s"));
+    /// <summary>What those are told whose adapter's files could not be looked at or read to the end.</summary>
+    public LoadedAdapter Broken(Exception exception)
+    {
+        switch (exception)
+        {
+            case OperationCanceledException or TimeoutException:
+                return Late;
+            case IOException or UnauthorizedAccessException:
+                return Failed(null, AdapterFailure.Io, Unreadable);
+            default:
+                options.Fault("An adapter could not be read or prepared; who asked for it is told so, and nothing else happens.", exception);
+                return Failed(null, AdapterFailure.Internal, "the reason is not foreseen, and is in the server's log");
+        }
+    }
+
+    private LoadedAdapter Late => Failed(null, AdapterFailure.TimedOut, string.Create(CultureInfo.InvariantCulture, $"its files were not read within {options.LoadTimeout.TotalSeconds:0.###} s"));
 
     /// <summary>Asks the disk something for an adapter, on a thread that may hang.</summary>
     public Task<T> AskAsync<T>(DiskCaller caller, Func<T> work, CancellationToken cancellationToken) => _disk.RunAsync(caller, work, cancellationToken);
@@ -134,7 +150,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Failed(stamp, AdapterFailure.Io, "the adapter's files cannot be read");
+            return Failed(stamp, AdapterFailure.Io, Unreadable);
         }
         finally
         {

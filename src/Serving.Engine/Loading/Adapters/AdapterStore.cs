@@ -91,6 +91,8 @@ public sealed class AdapterStore
             return new AdapterReload(kept, AdapterFailure.Unknown, "");
         }
 
+        // Several names may lead to one content, other tenants' among them: what has become of one's files is no failure as long as another has them.
+        var failure = new AdapterReload(null, AdapterFailure.Replaced, "the adapter on disk is not the one that was opened");
         foreach (var watched in _watched.Values.Where(watched => watched.Last?.Adapter?.Digest == digest))
         {
             var loaded = await watched.ReloadAsync().ConfigureAwait(false);
@@ -102,11 +104,11 @@ public sealed class AdapterStore
             loaded.Lease?.Dispose();
             if (loaded.Outcome is { Adapter: null, IsUnknown: false } failed)
             {
-                return new AdapterReload(null, failed.Failure, failed.Reason);
+                failure = new AdapterReload(null, failed.Failure, failed.Reason);
             }
         }
 
-        return new AdapterReload(null, AdapterFailure.Replaced, "the adapter on disk is not the one that was opened");
+        return failure;
     }
 
     /// <summary>The adapters that a tenant may use, by name; its own hide shared ones. As the disk was within the last second.</summary>

@@ -44,6 +44,9 @@ public sealed record AdapterStoreOptions
     /// </summary>
     public TimeSpan LoadTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Told what nobody foresaw: who asked for the adapter is told that it cannot be had, and nothing else happens.</summary>
+    public Action<string, Exception> Fault { get; init; } = static (_, _) => { };
+
     /// <summary>The files.</summary>
     internal IAdapterFiles Files { get; init; } = new AdapterFiles();
 

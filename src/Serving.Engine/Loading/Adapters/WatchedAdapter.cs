@@ -86,9 +86,9 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
         {
             return await LookAsync(late.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (IsLate(e))
+        catch (Exception e)
         {
-            return KeepLate();
+            return KeepBroken(e);
         }
         finally
         {
@@ -131,9 +131,9 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
                 ? await loader.LoadAsync(_caller, location, late.Token).ConfigureAwait(false)
                 : new LoadedAdapter(null, AdapterLoadOutcome.Unknown, null);
         }
-        catch (Exception e) when (IsLate(e))
+        catch (Exception e)
         {
-            loaded = loader.Late;
+            loaded = loader.Broken(e);
         }
 
         return loaded with { Outcome = Keep(loaded) };
@@ -141,11 +141,10 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
 
     private Task<AdapterLocation?> LocateAsync(CancellationToken cancellationToken) => loader.AskAsync(_caller, () => registry.Locate(handle), cancellationToken);
 
-    private static bool IsLate(Exception exception) => exception is OperationCanceledException or TimeoutException;
-
     /// <summary>What was read before is still served: only whether it has changed since is not known.</summary>
-    private AdapterLoadOutcome KeepLate()
+    private AdapterLoadOutcome KeepBroken(Exception exception)
     {
+        var broken = loader.Broken(exception);
         lock (_lock)
         {
             if (_outcome?.Adapter is not null)
@@ -155,7 +154,7 @@ internal sealed class WatchedAdapter(AdapterHandle handle, AdapterRegistry regis
             }
         }
 
-        return Keep(loader.Late);
+        return Keep(broken);
     }
 
     private AdapterLoadOutcome Keep(LoadedAdapter loaded)
