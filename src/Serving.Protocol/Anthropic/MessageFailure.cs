@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Serving.Protocol.Anthropic;
 
 /// <summary>The body of every failure, as Anthropic's clients expect it.</summary>
@@ -6,6 +8,7 @@ namespace Serving.Protocol.Anthropic;
 public sealed record MessageFailure(MessageError Error, string RequestId)
 {
     /// <summary>Always "error".</summary>
+    [JsonPropertyOrder(-1)]
     public string Type { get; } = "error";
 }
 

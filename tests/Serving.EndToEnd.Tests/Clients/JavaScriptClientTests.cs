@@ -34,6 +34,35 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         string Text(string name) => result.GetProperty(name).GetString()!;
     }
 
+    /// <summary>Anthropic's client, whose API is served beside OpenAI's.</summary>
+    [Fact]
+    public async Task AnthropicsClient_CompletesStreamsCountsAndGetsTypedErrors()
+    {
+        var result = await new NodeClient("anthropic", "@anthropic-ai/sdk").RunAsync(new Uri(daemon.Api, "/").ToString(), SharedDaemon.Key);
+
+        Assert.Matches("^\\[{\"type\":\"text\",\"text\":\".*Paris.*\"}\\]$", Raw("whole"));
+        Assert.Equal(Raw("whole"), Raw("again"));
+        Assert.Equal(Raw("whole"), Raw("streamed"));
+        Assert.Equal("end_turn", Text("reason"));
+        Assert.All(result.GetProperty("cached").EnumerateArray(), tokens => Assert.Equal(Raw("counted"), tokens.GetRawText()));
+        Assert.Single(result.GetProperty("streamedUsage").EnumerateArray().Select(tokens => tokens.GetInt32()).Distinct());
+        Assert.Equal("""["message_start","content_block_start","content_block_stop","message_delta","message_stop"]""", Raw("events"));
+        Assert.Equal("""["The capital of France is","stop_sequence"," Paris"]""", Raw("stopped"));
+        Assert.Equal("""["max_tokens",2]""", Raw("cut"));
+        Assert.Equal("end_turn", Text("longer"));
+        using var structured = JsonDocument.Parse(Text("structured"));
+        Assert.Equal("city", Assert.Single(structured.RootElement.EnumerateObject()).Name);
+        Assert.Equal("""["tiny-chat-5m","acme","french","json","pirate","shout","terse"]""", Raw("models"));
+        Assert.Equal("NotFoundError 404 not_found_error model: true", Text("unknown"));
+        Assert.Equal("BadRequestError 400 invalid_request_error temperature: true", Text("wrong"));
+        Assert.Equal("BadRequestError 400 invalid_request_error messages[0].content[0].type: true", Text("image"));
+        Assert.Equal("AuthenticationError 401 authentication_error A true", Text("keyless"));
+        Assert.Equal("taken", Text("bearer"));
+
+        string Raw(string name) => result.GetProperty(name).GetRawText();
+        string Text(string name) => result.GetProperty(name).GetString()!;
+    }
+
     [Fact]
     public async Task Page_AsksForItsKeyShowsModelsAndChats()
     {

@@ -80,6 +80,24 @@ public sealed class ThinkingClientTests(ThinkingDaemon daemon) : IClassFixture<T
         string Compact(string name) => JsonSerializer.Serialize(result.GetProperty(name));
     }
 
+    [Fact]
+    public async Task AnthropicsClient_PutsThoughtsTextAndCallsTogetherAndGivesThemBack()
+    {
+        var result = await new NodeClient("anthropic", "@anthropic-ai/sdk", "thinking.mjs").RunAsync(new Uri(daemon.Api, "/").ToString());
+
+        var thoughts = JsonSerializer.Serialize(ThinkingDaemon.Thoughts);
+        var content = JsonSerializer.Serialize(ThinkingDaemon.Content);
+        var answer = $$"""[[["thinking",{{thoughts}}],["text",{{content}}],["tool_use",{"a":1}]],"tool_use"]""";
+        Assert.Equal(answer, result.GetProperty("whole").GetRawText());
+        Assert.Equal(answer, result.GetProperty("streamed").GetRawText());
+        Assert.Equal(answer, result.GetProperty("second").GetRawText());
+        Assert.Equal($$"""{"thinking":{{thoughts}},"text":{{content}},"inputJson":{{JsonSerializer.Serialize(ThinkingDaemon.Arguments).Replace("\\u0022", "\\\"", StringComparison.Ordinal)}}}""", result.GetProperty("deltas").GetRawText());
+        Assert.Equal("""["toolu_","toolu_"]""", result.GetProperty("ids").GetRawText());
+        Assert.Equal(4, result.GetProperty("thinkingTokens").GetInt32());
+        Assert.True(result.GetProperty("longer").GetBoolean());
+        Assert.Equal("""["text","tool_use"]""", result.GetProperty("hidden").GetRawText());
+    }
+
     private static string Kind(ResponseItem item) => item switch
     {
         ReasoningResponseItem => nameof(ReasoningResponseItem),

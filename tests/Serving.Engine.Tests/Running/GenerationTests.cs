@@ -211,6 +211,22 @@ public sealed class GenerationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Submit_MaxTokensBeyondTheContext_IsRefusedOrMeansTheRestOfIt()
+    {
+        var context = _engine.Client.Description.MaxModelLength;
+        var request = RunningEngine.Chat("base", "x", 6) with { Prompt = new TokenPrompt([.. Enumerable.Repeat(70, context - 5)]) };
+
+        var (_, failure) = await _engine.Client.SubmitAsync(request, TestContext.Current.CancellationToken);
+        Assert.Equal((RequestError.ContextTooLong, "max_tokens"), (failure!.Error, failure.Parameter));
+        foreach (var (wanted, taken) in new[] { (6, context), (1_000_000, context), (2, context - 3) })
+        {
+            var (stream, _) = await _engine.Client.SubmitAsync(request with { MaxTokens = wanted, MaxTokensMayBeCut = true }, TestContext.Current.CancellationToken);
+            await stream!.DisposeAsync();
+            Assert.Equal(taken, stream.ReservedTokens);
+        }
+    }
+
+    [Fact]
     public async Task Drain_WithRequestsRunning_FinishesThemAndRefusesNewOnes()
     {
         var running = _engine.RunAsync(RunningEngine.Chat("base", "Tell me a story.", 200) with { IgnoreEos = true });

@@ -123,98 +123,6 @@ public sealed class MessagesEndpointTests
     }
 
     [Theory]
-    [InlineData("\"container\":\"c\"", "container")]
-    [InlineData("\"mcp_servers\":[{}]", "mcp_servers")]
-    [InlineData("\"context_management\":{\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]}", "context_management")]
-    [InlineData("\"speed\":\"fast\"", "speed")]
-    [InlineData("\"service_tier\":\"flex\"", "service_tier")]
-    [InlineData("\"inference_geo\":\"eu\"", "inference_geo")]
-    [InlineData("\"logprobs\":true", "logprobs")]
-    [InlineData("\"reasoning_effort\":\"none\"", "reasoning_effort")]
-    [InlineData("\"stop\":[\"x\"]", "stop")]
-    [InlineData("\"n\":2", "n")]
-    [InlineData("\"user\":\"u\"", "user")]
-    [InlineData("\"prompt_schema\":\"s\"", "prompt_schema")]
-    [InlineData("\"stream_options\":{}", "stream_options")]
-    [InlineData("\"response_format\":{\"type\":\"json_object\"}", "response_format")]
-    [InlineData("\"max_completion_tokens\":3", "max_completion_tokens")]
-    [InlineData("\"metadata\":3", "metadata")]
-    [InlineData("\"metadata\":{\"user_id\":3}", "metadata.user_id")]
-    [InlineData("\"temperature\":1.5", "temperature")]
-    [InlineData("\"temperature\":-1", "temperature")]
-    [InlineData("\"top_p\":0", "top_p")]
-    [InlineData("\"stop_sequences\":[\"\"]", "stop_sequences")]
-    [InlineData("\"stop_sequences\":3", "stop_sequences")]
-    [InlineData("\"max_tokens\":null", "max_tokens")]
-    [InlineData("\"max_tokens\":0", "max_tokens")]
-    [InlineData("\"thinking\":3", "thinking")]
-    [InlineData("\"thinking\":{\"type\":\"between_tools\"}", "thinking.type")]
-    [InlineData("\"thinking\":{\"type\":\"enabled\"}", "thinking.budget_tokens")]
-    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}", "thinking.budget_tokens")]
-    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"x\"}", "thinking.display")]
-    [InlineData("\"thinking\":{\"type\":\"disabled\"},\"output_config\":{\"effort\":\"low\"}", "output_config.effort")]
-    [InlineData("\"output_config\":{\"effort\":\"high\"}", "output_config.effort")]
-    [InlineData("\"output_config\":3", "output_config")]
-    [InlineData("\"output_config\":{\"format\":{\"type\":\"grammar\"}}", "output_config.format")]
-    [InlineData("\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}},\"structured_outputs\":{\"regex\":\"a\"}", "structured_outputs.regex")]
-    [InlineData("\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}]", "tools[0].type")]
-    [InlineData("\"tools\":[{\"name\":\"f\"}]", "tools[0].input_schema")]
-    [InlineData("\"tools\":[{\"name\":\"a b\",\"input_schema\":{}}]", "tools[0].name")]
-    [InlineData("\"tools\":[{\"name\":\"f\",\"input_schema\":{},\"defer_loading\":true}]", "tools[0].defer_loading")]
-    [InlineData("\"tools\":[{\"name\":\"f\",\"input_schema\":{},\"input_examples\":[{}]}]", "tools[0].input_examples")]
-    [InlineData("\"tool_choice\":{\"type\":\"any\"}", "tool_choice")]
-    [InlineData("\"tool_choice\":\"auto\"", "tool_choice")]
-    [InlineData("\"tool_choice\":{\"type\":\"tool\"}", "tool_choice")]
-    [InlineData("\"system\":3", "system")]
-    [InlineData("\"system\":\"\\ud800\"", "system")]
-    [InlineData("\"system\":[{\"type\":\"image\"}]", "system[0].type")]
-    public async Task Post_WhatIsNotDone_IsRefusedByItsField(string field, string parameter)
-    {
-        await using var daemon = await TestDaemon.StartAsync();
-        var rest = field.StartsWith("\"max_tokens\"", StringComparison.Ordinal) ? Hi[(Hi.IndexOf(',', StringComparison.Ordinal) + 1)..] : Hi;
-
-        AssertRefused(await daemon.PostAsync(Path, $"{{{rest},{field}}}"), 400, "invalid_request_error", parameter);
-        Assert.Empty(daemon.Engine.Requests);
-    }
-
-    [Theory]
-    [InlineData("null", "messages")]
-    [InlineData("[]", "messages")]
-    [InlineData("3", "messages")]
-    [InlineData("[3]", "messages[0]")]
-    [InlineData("[{\"role\":\"user\",\"content\":\"\\ud800\"}]", "messages")]
-    [InlineData("[{\"role\":\"tool\",\"content\":\"x\"}]", "messages[0].role")]
-    [InlineData("[{\"role\":\"user\"}]", "messages[0].content")]
-    [InlineData("[{\"role\":\"user\",\"content\":[]}]", "messages[0].content")]
-    [InlineData("[{\"role\":\"user\",\"content\":[3]}]", "messages[0].content[0].type")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]", "messages[0].content[0].text")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\",\"citations\":[{}]}]}]", "messages[0].content[0].citations")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image\",\"source\":{}}]}]", "messages[0].content[1].type")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"document\"}]}]", "messages[0].content[0].type")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"search_result\"}]}]", "messages[0].content[0].type")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{}}]}]", "messages[0].content[0].type")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"}]}]", "messages[0].content[0].tool_use_id")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\",\"is_error\":1}]}]", "messages[0].content[0].is_error")]
-    [InlineData("[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\",\"content\":[{\"type\":\"image\"}]}]}]", "messages[0].content[0].content[0].type")]
-    [InlineData("[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"name\":\"f\",\"input\":{}}]}]", "messages[0].content[0].id")]
-    [InlineData("[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":\"{}\"}]}]", "messages[0].content[0].input")]
-    [InlineData("[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{},\"caller\":{\"type\":\"code_execution_20250825\"}}]}]", "messages[0].content[0].caller")]
-    [InlineData("[{\"role\":\"assistant\",\"content\":[{\"type\":\"server_tool_use\"}]}]", "messages[0].content[0].type")]
-    [InlineData("[{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\"}]}]", "messages[0].content[0].thinking")]
-    [InlineData("[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"The\"}]", "messages[1]")]
-    public async Task Post_MessagesThatAreNotTaken_AreRefusedByTheirPlace(string messages, string parameter)
-    {
-        await using var daemon = await TestDaemon.StartAsync();
-
-        foreach (var path in new[] { Path, CountPath })
-        {
-            AssertRefused(await daemon.PostAsync(path, $"{{\"max_tokens\":5,\"messages\":{messages}}}"), 400, "invalid_request_error", parameter);
-        }
-
-        Assert.Empty(daemon.Engine.Requests);
-    }
-
-    [Theory]
     [InlineData(RequestError.QueueFull, 529, "overloaded_error")]
     [InlineData(RequestError.TenantLimit, 429, "rate_limit_error")]
     [InlineData(RequestError.RateLimited, 429, "rate_limit_error")]
@@ -230,7 +138,7 @@ public sealed class MessagesEndpointTests
 
         var answer = await daemon.PostAsync(Path, $"{{{Hi}}}");
 
-        AssertRefused(answer, status, type, "");
+        MessageRefusalTests.AssertRefused(answer, status, type, "");
         Assert.Equal(ErrorIsTemporary(error) ? "2" : null, answer.Header("Retry-After"));
     }
 
@@ -240,7 +148,7 @@ public sealed class MessagesEndpointTests
         await using var daemon = await TestDaemon.StartAsync();
         daemon.Engine.Refusal = new RequestFailure(RequestError.ContextTooLong, "3000 tokens.", "messages");
 
-        AssertRefused(await daemon.PostAsync(Path, $"{{{Hi}}}"), 400, "invalid_request_error", "prompt is too long: 3000 tokens.");
+        MessageRefusalTests.AssertRefused(await daemon.PostAsync(Path, $"{{{Hi}}}"), 400, "invalid_request_error", "prompt is too long: 3000 tokens.");
     }
 
     [Fact]
@@ -248,9 +156,9 @@ public sealed class MessagesEndpointTests
     {
         await using var daemon = await TestDaemon.StartAsync();
 
-        AssertRefused(await daemon.GetAsync(Path), 405, "invalid_request_error", "");
-        AssertRefused(await daemon.PostAsync(Path + "/batches", "{}"), 404, "not_found_error", "");
-        AssertRefused(await daemon.PostAsync(Path, "{"), 400, "invalid_request_error", "The body is not valid JSON");
+        MessageRefusalTests.AssertRefused(await daemon.GetAsync(Path), 405, "invalid_request_error", "");
+        MessageRefusalTests.AssertRefused(await daemon.PostAsync(Path + "/batches", "{}"), 404, "not_found_error", "");
+        MessageRefusalTests.AssertRefused(await daemon.PostAsync(Path, "{"), 400, "invalid_request_error", "The body is not valid JSON");
         using var text = new StringContent("{}", System.Text.Encoding.UTF8, "text/plain");
         using var answer = await daemon.Client.PostAsync(Path, text);
         Assert.Equal(415, (int)answer.StatusCode);
@@ -265,7 +173,7 @@ public sealed class MessagesEndpointTests
 
         Assert.Equal(200, (await daemon.PostAsync(Path, $"{{{Hi}}}", "key-two")).Code);
         var without = await daemon.PostAsync(Path, $"{{{Hi}}}");
-        AssertRefused(without, 401, "authentication_error", "A valid API key is needed: x-api-key");
+        MessageRefusalTests.AssertRefused(without, 401, "authentication_error", "A valid API key is needed: x-api-key");
         daemon.Client.DefaultRequestHeaders.Add("x-api-key", "key-one");
         daemon.Client.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
         daemon.Client.DefaultRequestHeaders.Add("anthropic-beta", "some-beta-2026-01-01");
@@ -290,7 +198,7 @@ public sealed class MessagesEndpointTests
         var answer = await daemon.PostAsync(CountPath, $"{{\"model\":\"base\",{Hi},\"system\":\"x\",{Tool},\"thinking\":{{\"type\":\"disabled\"}}}}");
 
         Assert.Equal((200, """{"input_tokens":1}"""), (answer.Code, answer.Text));
-        AssertRefused(await daemon.PostAsync(CountPath, $"{{\"model\":\"nobody\",{Hi}}}"), 404, "not_found_error", "model: ");
+        MessageRefusalTests.AssertRefused(await daemon.PostAsync(CountPath, $"{{\"model\":\"nobody\",{Hi}}}"), 404, "not_found_error", "model");
         Assert.Empty(daemon.Engine.Requests);
     }
 
@@ -305,19 +213,10 @@ public sealed class MessagesEndpointTests
         Assert.Equal(("base", "pirate", false), (list.GetProperty("first_id").GetString(), list.GetProperty("last_id").GetString(), list.GetProperty("has_more").GetBoolean()));
         Assert.Equal("""{"id":"base","display_name":"base","created_at":"2023-11-14T22:13:20Z","max_input_tokens":2048,"type":"model"}""", list.GetProperty("data")[0].GetRawText());
         Assert.Equal("json", (await daemon.GetAsync("/v1/models/json")).Json.GetProperty("id").GetString());
-        AssertRefused(await daemon.GetAsync("/v1/models/nobody"), 404, "not_found_error", "model: ");
+        MessageRefusalTests.AssertRefused(await daemon.GetAsync("/v1/models/nobody"), 404, "not_found_error", "model");
     }
 
     private static bool ErrorIsTemporary(RequestError error) => error is not (RequestError.ModelNotFound or RequestError.AdapterInvalid or RequestError.DeadlineExceeded);
 
     private static ChatPrompt Chat(TestDaemon daemon) => (ChatPrompt)daemon.Engine.Requests.First().Request.Prompt;
-
-    private static void AssertRefused(Answer answer, int status, string type, string message)
-    {
-        Assert.Equal((status, "error", type), (answer.Code, answer.Json.GetProperty("type").GetString(), answer.Error.GetProperty("type").GetString()));
-        Assert.StartsWith(message, answer.Message, StringComparison.Ordinal);
-        Assert.True(message.Length == 0 || answer.Message.Length > message.Length || message.Contains(' ', StringComparison.Ordinal), answer.Message);
-        Assert.Equal(answer.Header("request-id"), answer.Json.GetProperty("request_id").GetString());
-        Assert.False(string.IsNullOrWhiteSpace(answer.Message));
-    }
 }
