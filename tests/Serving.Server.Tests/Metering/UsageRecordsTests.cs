@@ -33,14 +33,18 @@ public sealed class UsageRecordsTests : IDisposable
             Assert.Equal(200, (await daemon.PostAsync("/v1/completions", """{"prompt":["x","y"]}""")).Code);
             using var client = daemon.Grpc();
             (await client.CallAsync("serving.v1.InferenceService/Generate", GenerateTests.Hello, ("x-request-id", "mine"))).Single<GenerateResponse>();
+            foreach (var stream in new[] { "false", "true" })
+            {
+                Assert.Equal(200, (await daemon.PostAsync("/v1/messages", $"{{{Hi},\"max_tokens\":5,\"stream\":{stream}}}")).Code);
+            }
         });
 
         Assert.Equal(
-            [("base", 3, 4, 2, "http"), ("pirate", 3, 2, 2, "http"), ("base", 6, 4, 4, "http"), ("base", 3, 2, 2, "grpc")],
+            [("base", 3, 4, 2, "http"), ("pirate", 3, 2, 2, "http"), ("base", 6, 4, 4, "http"), ("base", 3, 2, 2, "grpc"), ("base", 3, 2, 2, "http"), ("base", 3, 2, 2, "http")],
             records.Select(record => (record.Model, record.PromptTokens, record.CompletionTokens, record.CachedTokens, record.Protocol)));
         Assert.All(records, record => Assert.Equal(("completed", "anonymous"), (record.Outcome, record.Tenant)));
-        Assert.Equal([2, 1, 2, 1], records.Select(record => record.FinishReasons!["stop"]));
-        Assert.Equal([Chat, Chat, "/v1/completions", "/serving.v1.InferenceService/Generate"], records.Select(record => record.Endpoint));
+        Assert.Equal([2, 1, 2, 1, 1, 1], records.Select(record => record.FinishReasons!["stop"]));
+        Assert.Equal([Chat, Chat, "/v1/completions", "/serving.v1.InferenceService/Generate", "/v1/messages", "/v1/messages"], records.Select(record => record.Endpoint));
         Assert.Equal("mine", records[3].Id);
         Assert.All(records, record => Assert.True(record.DurationMs >= record.FirstTokenMs));
     }
