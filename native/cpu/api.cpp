@@ -93,6 +93,7 @@ static void layout_of_program(Numbers& numbers) {
     SIZE(srv_adapter_slice);
     FIELD(srv_adapter_slice, slice); FIELD(srv_adapter_slice, rank); FIELD(srv_adapter_slice, scale); FIELD(srv_adapter_slice, first_run);
     FIELD(srv_adapter_slice, run_count); FIELD(srv_adapter_slice, expert); FIELD(srv_adapter_slice, a); FIELD(srv_adapter_slice, b);
+    FIELD(srv_adapter_slice, factors);
     SIZE(srv_cell_run);
     FIELD(srv_cell_run, page); FIELD(srv_cell_run, first_cell); FIELD(srv_cell_run, matrix); FIELD(srv_cell_run, rank_block);
     FIELD(srv_cell_run, first_tile); FIELD(srv_cell_run, tile_count);
@@ -246,6 +247,20 @@ int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_
     }
 
     serving::pack_integers(engine->engine, target, first_row, row_count, values, scales);
+    return SRV_OK;
+}
+
+int32_t srv_cpu_read_rows(const srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, float* values) {
+    if (weight < 0 || weight >= engine->engine.program.weight_count || first_row < 0 || row_count < 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    const serving::Weight& source = engine->engine.weight_table[weight];
+    if (source.kind == 2 || row_count > source.rows - first_row) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    serving::read_rows(engine->engine, source, first_row, row_count, values);
     return SRV_OK;
 }
 

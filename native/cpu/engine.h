@@ -18,6 +18,7 @@ constexpr int kSplit = 512;       // ordinals of an attention split
 constexpr int kCellRanks = 8;
 constexpr int kCellColumns = 64;
 constexpr int kCellElements = kCellRanks * kCellColumns;
+constexpr int kCellFactors = kCellElements / 2;
 constexpr int kMaxRank = 256;
 constexpr int kMaxTop = 20;
 constexpr int kAttentionRows = 32;  // packed (token, head) rows of one attention task
@@ -91,8 +92,8 @@ struct Buffer {
 struct SliceBinding {
     int32_t rank_blocks;  // 0: no delta
     float scale;
-    int32_t first_run[2];       // of A and of B, in SlotBinding::cells
-    int32_t runs_per_block[2];
+    int32_t first_run[3];       // of A, of B and of factors, in SlotBinding::cells
+    int32_t runs_per_block[3];  // of factors 0 where it has none
 };
 
 struct SlotBinding {

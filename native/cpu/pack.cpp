@@ -64,6 +64,13 @@ void pack_expand_cell(uint16_t* cell, const srv_adapter_slice& slice, int width,
     }
 }
 
+// Factors of outputs side by side; behind the last they are zero.
+void pack_factor_cell(uint16_t* cell, const srv_adapter_slice& slice, int width, int, int tile) {
+    memset(cell, 0, kCellElements * sizeof *cell);
+    const int first = tile * kCellFactors;
+    memcpy(cell, slice.factors + first, sizeof(float) * static_cast<size_t>(width - first < kCellFactors ? width - first : kCellFactors));
+}
+
 // The code of E2M1 that stands for half a number; what none stands for comes near.
 uint8_t mxfp4_code(int number) {
     const int magnitude = number < 0 ? -number : number;
@@ -103,15 +110,17 @@ void pack_block(uint8_t* block, int format, int lane, const int8_t* values, cons
 // One slice's cells. Its runs must be those that AdapterLayout makes: every rank block's tiles in order, cut only where they are more than a page holds.
 bool pack_slice(const Engine& engine, const srv_adapter_slice& slice, const srv_cell_run* runs, const int32_t* pages, int page_count, SliceBinding& binding, uint16_t** cells) {
     const srv_slice& shape = engine.program.slices[slice.slice];
-    const int widths[2] = {shape.input_width, shape.output_width};
+    constexpr decltype(&pack_shrink_cell) kPack[] = {pack_shrink_cell, pack_expand_cell, pack_factor_cell};
+    const int widths[] = {shape.input_width, shape.output_width, shape.output_width};
     binding.rank_blocks = divide_up(slice.rank, kCellRanks);
     binding.scale = slice.scale;
     int next = 0;
-    for (int matrix = 0; matrix < 2; matrix++) {
-        const int tiles = divide_up(widths[matrix], kCellColumns);
+    for (int matrix = 0; matrix < (slice.factors == nullptr ? 2 : 3); matrix++) {
+        const int tiles = divide_up(widths[matrix], matrix == 2 ? kCellFactors : kCellColumns);
+        const int blocks = matrix == 2 ? 1 : binding.rank_blocks;
         binding.first_run[matrix] = slice.first_run + next;
         binding.runs_per_block[matrix] = divide_up(tiles, engine.cells_per_page);
-        for (int block = 0; block < binding.rank_blocks; block++) {
+        for (int block = 0; block < blocks; block++) {
             for (int tile = 0; tile < tiles; next++) {
                 if (next == slice.run_count) {
                     return false;
@@ -128,7 +137,7 @@ bool pack_slice(const Engine& engine, const srv_adapter_slice& slice, const srv_
                 auto* cell = reinterpret_cast<uint16_t*>(engine.arena.data + pages[run.page] * engine.limits.page_bytes) + int64_t{run.first_cell} * kCellElements;
                 cells[slice.first_run + next] = cell;
                 for (int i = 0; i < run.tile_count; i++, tile++, cell += kCellElements) {
-                    (matrix == 0 ? pack_shrink_cell : pack_expand_cell)(cell, slice, widths[matrix], block, tile);
+                    kPack[matrix](cell, slice, widths[matrix], block, tile);
                 }
             }
         }
@@ -231,6 +240,61 @@ void pack_integers(const Engine& engine, const Weight& weight, int first_row, in
                 pack_block(panel + block * block_bytes, weight.format, lane, values + (row * weight.blocks + block) * kBlockInputs, scales + (row * weight.blocks + block) * 2);
             }
         }
+    }
+}
+
+namespace {
+
+float widened(uint16_t value) {
+    const uint32_t bits = static_cast<uint32_t>(value) << 16;
+    float single;
+    memcpy(&single, &bits, sizeof single);
+    return single;
+}
+
+// What a code of 64 inputs stands for in multiples of its group's scale: the converse of pack_block.
+int number_at(const uint8_t* block, int format, int lane, int input) {
+    const uint8_t* codes = block + kScaleBytes;
+    if (format == SRV_FORMAT_INT8) {
+        return codes[input / 4 * 64 + lane * 4 + input % 4] - kInt8Offset;
+    }
+
+    const int quad = input / 4;
+    const uint8_t pair = codes[(quad / 8 * 4 + quad % 4) * 64 + lane * 4 + input % 4];
+    const int code = quad % 8 < 4 ? pair & 15 : pair >> 4;
+    return format == SRV_FORMAT_MXFP4 ? kMxfp4Numbers[code] - kMxfp4Offset : code - kInt4Offset;
+}
+
+void read_row(const Weight& weight, const uint8_t* panel, int lane, float* values) {
+    if (weight.format == SRV_FORMAT_BF16) {
+        const auto* pairs = reinterpret_cast<const uint16_t*>(panel) + lane * 2;
+        for (int k = 0; k < weight.columns; k++) {
+            values[k] = widened(pairs[k / 2 * 2 * kLanes + k % 2]);
+        }
+
+        return;
+    }
+
+    const int64_t block_bytes = panel_bytes(weight) / weight.blocks;
+    for (int k = 0; k < weight.columns; k++) {
+        const uint8_t* block = panel + k / kBlockInputs * block_bytes;
+        const int input = k % kBlockInputs;
+        const auto* scales = reinterpret_cast<const uint16_t*>(block);
+        values[k] = widened(scales[input / kGroup * kLanes + lane]) * static_cast<float>(number_at(block, weight.format, lane, input));
+    }
+}
+
+}  // namespace
+
+void read_rows(const Engine& engine, const Weight& weight, int first_row, int row_count, float* values) {
+    const Panel* panels = engine.panels + weight.first_panel;
+    int panel = first_panel_of(weight, first_row);
+    for (int row = first_row; row < first_row + row_count; row++, values += weight.columns) {
+        while (row >= row_of_panel(weight, panels, panel) + panels[panel].count) {
+            panel++;
+        }
+
+        read_row(weight, engine.weights.data + weight.offset + panel * panel_bytes(weight), row - row_of_panel(weight, panels, panel), values);
     }
 }
 

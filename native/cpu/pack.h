@@ -16,6 +16,9 @@ int64_t panel_bytes(const Weight& weight);
 // Rows of integers and their scales into their panels.
 void pack_integers(const Engine& engine, const Weight& weight, int first_row, int row_count, const int8_t* values, const uint16_t* scales);
 
+// Rows of a matrix out of its panels, as fp32.
+void read_rows(const Engine& engine, const Weight& weight, int first_row, int row_count, float* values);
+
 // An adapter into its pages, and its slot's tables.
 srv_status pack_adapter(Engine& engine, int slot, const srv_adapter_slice* slices, int slice_count, const srv_cell_run* runs, int run_count, const int32_t* pages, int page_count);
 

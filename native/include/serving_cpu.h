@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 8
+#define SRV_CPU_ABI_VERSION 9
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -171,13 +171,14 @@ typedef struct srv_adapter_slice {
     int32_t expert; /* that it is of; 0 where the slice has one pair of matrices */
     const uint16_t* a;
     const uint16_t* b;
+    const float* factors; /* [output width]: DoRA's, what (x W + delta) is multiplied by before a bias is added; null for none. Their runs are behind B's */
 } srv_adapter_slice;
 
 /* Cells side by side in one page. */
 typedef struct srv_cell_run {
     int32_t page;   /* ordinal within the adapter's page list */
     int32_t first_cell;
-    int32_t matrix; /* 0 A, 1 B */
+    int32_t matrix; /* 0 A, 1 B, 2 factors, of which a cell holds 256 */
     int32_t rank_block;
     int32_t first_tile;
     int32_t tile_count;
@@ -279,6 +280,9 @@ SRV_CPU_EXPORT int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, i
 /* Packs row_count rows of a matrix of integers from first_row on: integers [rows, columns padded to 64], a byte each in every format, and bf16 scales
    [rows, padded columns / 32]. */
 SRV_CPU_EXPORT int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, const int8_t* values, const uint16_t* scales);
+
+/* Reads row_count rows of a matrix from first_row on as fp32, as they are multiplied with: of integers, scale times integer. From any thread. */
+SRV_CPU_EXPORT int32_t srv_cpu_read_rows(const srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, float* values);
 
 /* Which srv_integer_isa are here and run: a bit each. */
 SRV_CPU_EXPORT uint32_t srv_cpu_integer_isas(void);

@@ -55,14 +55,26 @@ SRV_INLINE Vector bias_of(const LinearCall& call, const Panel& panel) {
     return panel.count == kLanes ? load(call.bias + panel.first) : load_first(call.bias + panel.first, panel.count);
 }
 
-// Rows that share an adapter, panels that share its cells: (product + bias) + delta.
+// Rows that share an adapter, panels that share its cells: (product + bias) + delta; of DoRA (product + delta) · factor + bias.
 template <int Rows, int Panels>
 static void finish_with_delta(const LinearCall& call, const Panel* panels, const SlotBinding& slot, int row, const float* c, int c_stride) {
     const Engine& engine = *call.engine;
     const int slice = panels[0].slice;
+    const SliceBinding& binding = binding_of(engine, slot, slice, call.expert);
+    const int column = panels[0].first - engine.program.slices[slice].output_offset;
     Vector delta[Rows][Panels];
-    expand_panels<Rows, Panels>(engine, slot, binding_of(engine, slot, slice, call.expert), panels[0].first - engine.program.slices[slice].output_offset,
-        lora_row(engine, row, slice - call.op->first_slice), delta);
+    expand_panels<Rows, Panels>(engine, slot, binding, column, lora_row(engine, row, slice - call.op->first_slice), delta);
+    if (const float* factors = factors_of(engine, slot, binding, column)) {
+        for (int j = 0; j < Panels; j++) {
+            for (int r = 0; r < Rows; r++) {
+                const Vector scaled = mul(add(load(c + r * c_stride + j * kLanes), delta[r][j]), load(factors + j * kLanes));
+                finish_outputs(call, panels[j], row + r, call.bias == nullptr ? scaled : add(scaled, bias_of(call, panels[j])));
+            }
+        }
+
+        return;
+    }
+
     for (int j = 0; j < Panels; j++) {
         const Vector bias = bias_of(call, panels[j]);
         for (int r = 0; r < Rows; r++) {

@@ -15,6 +15,11 @@ SRV_INLINE const SliceBinding& binding_of(const Engine& engine, const SlotBindin
     return slot.slices[engine.slice_places[slice].first_binding + expert];
 }
 
+// DoRA's factors of 16 outputs from a column of the slice on, or null where the adapter has none.
+SRV_INLINE const float* factors_of(const Engine& engine, const SlotBinding& slot, const SliceBinding& slice, int column) {
+    return slice.runs_per_block[2] == 0 ? nullptr : reinterpret_cast<const float*>(cell_of(engine, slot, slice, 2, 0, column / kCellFactors)) + column % kCellFactors;
+}
+
 SRV_INLINE Activation* lora_row(const Engine& engine, int64_t row, int local_slice) {
     return static_cast<Activation*>(engine.lora_values) + row * engine.lora_stride + local_slice * kMaxRank;
 }

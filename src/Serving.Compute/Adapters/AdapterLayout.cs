@@ -10,21 +10,24 @@ public enum CellMatrix
 
     /// <summary>B: tiles run along the output width.</summary>
     Expand,
+
+    /// <summary>DoRA's factors in fp32, 256 of a cell: one block, tiles of so many outputs.</summary>
+    Factor,
 }
 
 /// <summary>Cells that one work item reads: side by side in one page.</summary>
 /// <param name="Page">Ordinal of the page within the adapter's page list.</param>
 /// <param name="FirstCell">First cell within that page.</param>
-/// <param name="Matrix">A or B.</param>
+/// <param name="Matrix">A, B or factors.</param>
 /// <param name="RankBlock">Which 8 ranks.</param>
-/// <param name="FirstTile">First 64-column tile of the run.</param>
+/// <param name="FirstTile">First tile of the run, of 64 columns or 256 factors.</param>
 /// <param name="TileCount">Tiles (cells) in the run.</param>
 public readonly record struct CellRun(int Page, int FirstCell, CellMatrix Matrix, int RankBlock, int FirstTile, int TileCount);
 
 /// <summary>Where the cells of one slice lie.</summary>
 /// <param name="Slice">Index in <c>ModelProgram.Slices</c>.</param>
 /// <param name="RankBlocks">Rank padded to 8, in blocks of 8.</param>
-/// <param name="Runs">A's runs by rank block then tile, followed by B's.</param>
+/// <param name="Runs">A's runs by rank block then tile, followed by B's, and by those of factors where it has any.</param>
 public sealed record SliceLayout(int Slice, int RankBlocks, IReadOnlyList<CellRun> Runs);
 
 /// <summary>
@@ -46,23 +49,44 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
     /// <summary>Bytes of a cell.</summary>
     public const int CellBytes = CellRanks * CellColumns * sizeof(ushort);
 
+    /// <summary>Factors of a cell.</summary>
+    public const int CellFactors = CellBytes / sizeof(float);
+
     /// <summary>Cells of the adapter's pages that hold nothing, as a share of all.</summary>
     public double Waste => PageCount == 0 ? 0 : 1 - (CellCount / ((double)PageCount * CellsPerPage));
 
-    /// <summary>Lays out an adapter of the given (slice, rank) pairs, in order, for pages of <paramref name="pageBytes"/> bytes.</summary>
+    /// <summary>Lays out an adapter's slices, in order, for pages of <paramref name="pageBytes"/> bytes.</summary>
+    public static AdapterLayout Create(IReadOnlyList<LoraSlice> slices, AdapterWeights adapter, long pageBytes)
+    {
+        ArgumentNullException.ThrowIfNull(slices);
+        ArgumentNullException.ThrowIfNull(adapter);
+        return Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank, !slice.Magnitudes.IsEmpty)), pageBytes);
+    }
+
+    /// <summary>Lays out an adapter without factors of the given (slice, rank) pairs, in order, for pages of <paramref name="pageBytes"/> bytes.</summary>
     public static AdapterLayout Create(IReadOnlyList<LoraSlice> slices, IEnumerable<(int Slice, int Rank)> ranks, long pageBytes)
     {
         ArgumentNullException.ThrowIfNull(slices);
         ArgumentNullException.ThrowIfNull(ranks);
+        return Create(slices, ranks.Select(entry => (entry.Slice, entry.Rank, false)), pageBytes);
+    }
+
+    private static AdapterLayout Create(IReadOnlyList<LoraSlice> slices, IEnumerable<(int Slice, int Rank, bool HasFactors)> ranks, long pageBytes)
+    {
         var cursor = new CellCursor((int)(pageBytes / CellBytes));
         var layouts = new List<SliceLayout>();
-        foreach (var (index, rank) in ranks)
+        foreach (var (index, rank, hasFactors) in ranks)
         {
             var slice = slices[index];
             var blocks = RankBlocksOf(rank);
             var runs = new List<CellRun>();
             Place(CellMatrix.Shrink, blocks, Tiles(slice.InputWidth), cursor, runs);
             Place(CellMatrix.Expand, blocks, Tiles(slice.OutputWidth), cursor, runs);
+            if (hasFactors)
+            {
+                Place(CellMatrix.Factor, 1, FactorTiles(slice.OutputWidth), cursor, runs);
+            }
+
             layouts.Add(new SliceLayout(index, blocks, runs));
         }
 
@@ -71,6 +95,9 @@ public sealed record AdapterLayout(int PageCount, int CellCount, int CellsPerPag
 
     /// <summary>Blocks of 8 ranks that a rank takes.</summary>
     public static int RankBlocksOf(int rank) => (rank + CellRanks - 1) / CellRanks;
+
+    /// <summary>Cells of an output's factors.</summary>
+    public static int FactorTiles(int width) => (width + CellFactors - 1) / CellFactors;
 
     private static int Tiles(int width) => (width + CellColumns - 1) / CellColumns;
 

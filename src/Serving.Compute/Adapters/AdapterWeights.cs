@@ -10,6 +10,11 @@ public sealed record AdapterSlice(int Slice, int Rank, float Scale, ReadOnlyMemo
 {
     /// <summary>The expert that it is of; 0 where the slice has one pair of matrices.</summary>
     public int Expert { get; init; }
+
+    /// <summary>
+    /// Of DoRA (arXiv 2402.09353), the length that each output's row of W + scale · B A is brought to; empty of a plain LoRA. Then y = magnitude ÷ ‖W + scale · B A‖ · (W x + delta) + bias.
+    /// </summary>
+    public ReadOnlyMemory<float> Magnitudes { get; init; }
 }
 
 /// <summary>An adapter in host memory, ready to be packed into pages: the slices it has, in ascending order, and of a slice the experts. No slice, or no expert of it, means no delta.</summary>

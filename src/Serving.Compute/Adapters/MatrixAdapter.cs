@@ -4,27 +4,34 @@ namespace Serving.Compute.Adapters;
 
 /// <summary>The prepared form of a backend whose pages are host memory too: the matrices as they were read, as packing them is the one copy there is.</summary>
 /// <param name="Weights">The matrices.</param>
+/// <param name="Factors">What DoRA multiplies each slice's outputs by; empty of a slice that has no magnitudes.</param>
 /// <param name="Layout">Where their cells go.</param>
-internal sealed record MatrixAdapter(AdapterWeights Weights, AdapterLayout Layout) : IPreparedAdapter
+internal sealed record MatrixAdapter(AdapterWeights Weights, IReadOnlyList<float[]> Factors, AdapterLayout Layout) : IPreparedAdapter
 {
     /// <inheritdoc/>
     public int PageCount => Layout.PageCount;
 
-    /// <summary>Bytes of an adapter's matrices.</summary>
+    /// <summary>Bytes of an adapter's matrices, its magnitudes and what they become.</summary>
     public static long BytesOf(AdapterWeights adapter)
     {
         ArgumentNullException.ThrowIfNull(adapter);
-        return adapter.Slices.Sum(slice => (long)sizeof(ushort) * (slice.A.Length + slice.B.Length));
+        return adapter.Slices.Sum(slice => ((long)sizeof(ushort) * (slice.A.Length + slice.B.Length)) + (2L * sizeof(float) * slice.Magnitudes.Length));
     }
 
-    /// <summary>Keeps the matrices of an adapter.</summary>
-    /// <param name="slices">Those of the model.</param>
+    /// <summary>Keeps the matrices of an adapter. Of one with magnitudes this reads the base weights that they are of.</summary>
+    /// <param name="program">The model.</param>
     /// <param name="adapter">The matrices.</param>
     /// <param name="pageBytes">Bytes of a page.</param>
-    public static MatrixAdapter Of(IReadOnlyList<LoraSlice> slices, AdapterWeights adapter, long pageBytes)
+    /// <param name="read">Reads the base weights.</param>
+    /// <exception cref="AdapterRangeException">A factor is out of range.</exception>
+    public static MatrixAdapter Of(ModelProgram program, AdapterWeights adapter, long pageBytes, ReadWeightRows read)
     {
+        ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(adapter);
-        return new MatrixAdapter(adapter, AdapterLayout.Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes));
+        var hasMagnitudes = adapter.Slices.Any(slice => !slice.Magnitudes.IsEmpty);
+        var weights = !hasMagnitudes ? [] : program.Ops.OfType<LinearOp>().SelectMany(op => op.Slices.Select(slice => (slice.Index, op.Weight))).ToDictionary();
+        float[][] factors = [.. adapter.Slices.Select(slice => slice.Magnitudes.IsEmpty ? [] : MagnitudeFactors.Of(program, weights[slice.Slice], slice, read))];
+        return new MatrixAdapter(adapter, factors, AdapterLayout.Create(program.Slices, adapter, pageBytes));
     }
 
     /// <summary>What <see cref="Of"/> made.</summary>

@@ -26,6 +26,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>Whether adapters may change experts, and what chooses them; where not, those that do must not be given to it.</summary>
     bool AdaptsExperts => true;
 
+    /// <summary>Whether it runs adapters with magnitudes (DoRA); where not, those that have any must not be given to it.</summary>
+    bool AdaptsMagnitudes => false;
+
     /// <summary>Bytes of one page (<c>ModelShape.PageBytes</c>; of several devices that share a program out, on each).</summary>
     long PageBytes { get; }
 
@@ -66,6 +69,7 @@ public interface IComputeBackend : IDisposable
     /// </summary>
     /// <returns>Null where what is left of that memory has no room for it; whoever gives others back makes room.</returns>
     /// <exception cref="ComputeException">The device failed.</exception>
+    /// <exception cref="AdapterRangeException">What it computes is out of range.</exception>
     IPreparedAdapter? PrepareAdapter(AdapterWeights adapter);
 
     /// <summary>

@@ -11,14 +11,14 @@ internal static unsafe class AdapterPacker
     public static void Pack(nint engine, int slot, MatrixAdapter prepared, ReadOnlySpan<int> pages)
     {
         var (adapter, layout) = (prepared.Weights, prepared.Layout);
-        var pins = new List<MemoryHandle>(adapter.Slices.Count * 2);
+        var pins = new List<MemoryHandle>(adapter.Slices.Count * 3);
         try
         {
             var runs = new List<NativeCellRun>();
             var slices = new NativeAdapterSlice[adapter.Slices.Count];
             for (var i = 0; i < slices.Length; i++)
             {
-                slices[i] = Describe(adapter.Slices[i], runs.Count, layout.Slices[i].Runs.Count, pins);
+                slices[i] = Describe(adapter.Slices[i], prepared.Factors[i], runs.Count, layout.Slices[i].Runs.Count, pins);
                 runs.AddRange(layout.Slices[i].Runs.Select(Convert));
             }
 
@@ -39,11 +39,10 @@ internal static unsafe class AdapterPacker
         }
     }
 
-    private static NativeAdapterSlice Describe(AdapterSlice slice, int firstRun, int runCount, List<MemoryHandle> pins)
+    private static NativeAdapterSlice Describe(AdapterSlice slice, ReadOnlyMemory<float> factors, int firstRun, int runCount, List<MemoryHandle> pins)
     {
-        var (a, b) = (slice.A.Pin(), slice.B.Pin());
-        pins.Add(a);
-        pins.Add(b);
+        var (a, b, f) = (slice.A.Pin(), slice.B.Pin(), factors.Pin());
+        pins.AddRange([a, b, f]);
         return new NativeAdapterSlice
         {
             Slice = slice.Slice,
@@ -54,6 +53,7 @@ internal static unsafe class AdapterPacker
             Expert = slice.Expert,
             A = (ushort*)a.Pointer,
             B = (ushort*)b.Pointer,
+            Factors = factors.IsEmpty ? null : (float*)f.Pointer,
         };
     }
 

@@ -92,6 +92,9 @@ public sealed unsafe class CpuBackend : IComputeBackend
     }
 
     /// <inheritdoc/>
+    public bool AdaptsMagnitudes => true;
+
+    /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
 
     /// <inheritdoc/>
@@ -161,10 +164,19 @@ public sealed unsafe class CpuBackend : IComputeBackend
     public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program.Slices, adapter, _pool?.PageBytes ?? PageBytes);
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program, adapter, _pool?.PageBytes ?? PageBytes, ReadRows);
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, MatrixAdapter.From(adapter), pages);
+
+    /// <summary>Rows of a matrix as it is multiplied with.</summary>
+    private void ReadRows(int weight, int firstRow, int rows, Span<float> values)
+    {
+        fixed (float* first = values)
+        {
+            NativeMethods.ReadRows(_handle.Engine, weight, firstRow, rows, first).ThrowIfFailed($"read weight {_program.Weights[weight].Name}");
+        }
+    }
 
     /// <inheritdoc/>
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages)

@@ -52,6 +52,9 @@ public sealed class ManagedBackend : IComputeBackend
     public int ThreadCount => _pool.WorkerCount;
 
     /// <inheritdoc/>
+    public bool AdaptsMagnitudes => true;
+
+    /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
 
     /// <inheritdoc/>
@@ -93,7 +96,7 @@ public sealed class ManagedBackend : IComputeBackend
     public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program.Slices, adapter, _pageBytes);
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program, adapter, _pageBytes, ReadRows);
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => _adapters!.Pack(slot, MatrixAdapter.From(adapter), pages);
@@ -121,6 +124,18 @@ public sealed class ManagedBackend : IComputeBackend
         foreach (var weight in _weights)
         {
             weight.Dispose();
+        }
+    }
+
+    /// <summary>Rows of a matrix as it is multiplied with.</summary>
+    private unsafe void ReadRows(int weight, int firstRow, int rows, Span<float> values)
+    {
+        fixed (float* first = values)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                _weights[weight].ReadRow(firstRow + row, first + ((long)row * _weights[weight].Columns));
+            }
         }
     }
 

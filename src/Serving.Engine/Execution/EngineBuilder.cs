@@ -178,6 +178,7 @@ internal sealed class EngineBuilder
         Program = _model.Program,
         Architecture = _model.Files.Config.Architecture,
         AdaptsExperts = _backend.AdaptsExperts,
+        AdaptsMagnitudes = _backend.AdaptsMagnitudes,
         PoolBytes = _plan.PoolPages * _model.Program.Shape.PageBytes,
         PreparedBytes = _backend.PreparedBytesOf,
         Prepare = weights => Prepare(weights, post),

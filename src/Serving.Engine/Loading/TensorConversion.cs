@@ -31,6 +31,28 @@ public static class TensorConversion
         return AllFinite(destination);
     }
 
+    /// <summary>Widens as many elements as <paramref name="destination"/> holds to fp32.</summary>
+    /// <returns>False when one of them is not finite.</returns>
+    public static bool TryToSingle(TensorType type, ReadOnlySpan<byte> source, Span<float> destination)
+    {
+        for (var i = 0; i < destination.Length; i++)
+        {
+            destination[i] = type switch
+            {
+                TensorType.BF16 => BFloat16Bits.ToSingle(MemoryMarshal.Cast<byte, ushort>(source)[i]),
+                TensorType.F16 => (float)MemoryMarshal.Cast<byte, Half>(source)[i],
+                TensorType.F32 => MemoryMarshal.Cast<byte, float>(source)[i],
+                _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a loadable element type"),
+            };
+            if (!float.IsFinite(destination[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private static void FromHalf(ReadOnlySpan<Half> source, Span<ushort> destination)
     {
         for (var i = 0; i < destination.Length; i++)

@@ -19,10 +19,21 @@ public abstract partial class BackendContract
     [InlineData("llama")]
     [InlineData("odd")]
     [InlineData("qwen2")]
-    public void Execute_MixedAdapters_MatchReference(string shape)
+    public void Execute_MixedAdapters_MatchReference(string shape) => MatchMixed(shape, hasMagnitudes: false);
+
+    /// <summary>The same where every second adapter has magnitudes (DoRA), on Linears with biases and widths that are no multiples of anything.</summary>
+    [Fact]
+    public void Execute_MixedMagnitudes_MatchReference() => MatchMixed("odd", hasMagnitudes: true);
+
+    private void MatchMixed(string shape, bool hasMagnitudes)
     {
-        var test = TestProgram.Create(ShapeOf(shape));
+        var test = TestProgram.Create(ShapeOf(shape) with { HasMagnitudes = hasMagnitudes });
         using var session = new BackendSession(Factory, test, pages: 4096);
+        if (hasMagnitudes && !session.Backend.AdaptsMagnitudes)
+        {
+            return;
+        }
+
         var adapters = Ranks.Select((rank, i) => test.CreateAdapter(100 + i, slice => (slice.Index + i) % 3 == 0 ? 0 : rank)).ToArray();
         var slots = adapters.Select(session.AddAdapter).ToArray();
         var sequences = new List<(int[] Tokens, AdapterWeights? Adapter)>();

@@ -36,7 +36,7 @@ public abstract class InvarianceContract
     private static readonly IReadOnlyDictionary<string, (TestShape Shape, int Prompt)> Cases = new Dictionary<string, (TestShape, int)>
     {
         ["demo"] = (new TestShape { Hidden = 256, Intermediate = 704, HeadSize = 64, Vocabulary = 300, Tied = false }, 75),
-        ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 133, Bias = true, Tied = false }, 41),
+        ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 133, Bias = true, Tied = false, HasMagnitudes = true }, 41),
         ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
         ["gemma2"] = (TestShape.Gemma2, 75),
         ["gemma3"] = (TestShape.Gemma3, 75),
@@ -44,7 +44,7 @@ public abstract class InvarianceContract
         ["mixture"] = (TestShape.Mixture with { Experts = 7, Choices = 3 }, 75),
         ["gpt-oss"] = (TestShape.GptOss with { Experts = 7, Choices = 3, HeadSize = 64, AdaptsExperts = true }, 75),
         ["long sinks"] = (new TestShape { Layers = 2, Oss = true, Window = 530, HeadSize = 64, Tied = false }, 1090),
-        ["mixture adapters"] = (TestShape.Mixture with { Experts = 7, Choices = 3, AdaptsExperts = true, Shared = 52 }, 75),
+        ["mixture adapters"] = (TestShape.Mixture with { Experts = 7, Choices = 3, AdaptsExperts = true, Shared = 52, HasMagnitudes = true }, 75),
         ["long window"] = (TestShape.Gemma3 with { Layers = 1, Window = 530 }, 1090),
         ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
     };

@@ -71,7 +71,7 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
     /// <summary>A random adapter; <paramref name="rankOf"/> gives the rank of each slice and expert, 0 leaves it out.</summary>
     public AdapterWeights CreateAdapter(int seed, Func<LoraSlice, int, int> rankOf, float scale = 0.5f)
     {
-        var random = new Random(seed);
+        var (random, magnitudes) = (new Random(seed), new Random(seed + 1));
         var slices = new List<AdapterSlice>();
         foreach (var slice in Program.Slices)
         {
@@ -82,7 +82,11 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
                 {
                     var a = Normal(random, rank * slice.InputWidth, 1 / Math.Sqrt(slice.InputWidth));
                     var b = Normal(random, slice.OutputWidth * rank, 1 / Math.Sqrt(rank));
-                    slices.Add(new AdapterSlice(slice.Index, rank, scale, a, b) { Expert = expert });
+                    slices.Add(new AdapterSlice(slice.Index, rank, scale, a, b)
+                    {
+                        Expert = expert,
+                        Magnitudes = Shape.HasMagnitudes && seed % 2 == 0 ? Enumerable.Range(0, slice.OutputWidth).Select(_ => (magnitudes.NextSingle() * 2) - 0.3f).ToArray() : default,
+                    });
                 }
             }
         }

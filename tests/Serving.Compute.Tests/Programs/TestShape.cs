@@ -83,6 +83,9 @@ public sealed record TestShape
     /// <summary>Whether adapters may change experts and what chooses them.</summary>
     public bool AdaptsExperts { get; init; }
 
+    /// <summary>Adapters of even seeds have magnitudes (DoRA), those of odd ones have none.</summary>
+    public bool HasMagnitudes { get; init; }
+
     /// <summary>The format of the matrices.</summary>
     public WeightFormat Format { get; init; }
 

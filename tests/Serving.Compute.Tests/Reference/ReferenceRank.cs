@@ -156,11 +156,6 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     {
         var rows = program.Weights[op.Weight].RowsPerExpert;
         var y = Multiply(x, op.Weight, expert * rows, rows);
-        if (op.Bias is { } bias)
-        {
-            y = [.. y.Zip(Row(bias, 0)[(expert * rows)..], (a, b) => a + b)];
-        }
-
         for (var i = 0; i < op.Slices.Count; i++)
         {
             if (_adapter.TryGetValue((op.Slices[i].Index, expert), out var lora))
@@ -170,11 +165,31 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 for (var column = 0; column < delta.Length; column++)
                 {
                     y[op.Slices[i].OutputOffset + column] += delta[column];
+                    y[op.Slices[i].OutputOffset + column] *= lora.Magnitudes.IsEmpty ? 1 : FactorOf(op, lora, column);
                 }
             }
         }
 
+        if (op.Bias is { } bias)
+        {
+            y = [.. y.Zip(Row(bias, 0)[(expert * rows)..], (a, b) => a + b)];
+        }
+
         return op.Mode == LinearOutput.Round ? Rounded(y) : y;
+    }
+
+    /// <summary>DoRA's magnitude ÷ ‖W + scale · B A‖ of an output.</summary>
+    private double FactorOf(LinearOp op, AdapterSlice lora, int column)
+    {
+        var (weight, slice) = (program.Weights[op.Weight], program.Slices[lora.Slice]);
+        var row = (lora.Expert * weight.RowsPerExpert) + slice.OutputOffset + column;
+        var length = Math.Sqrt(Enumerable.Range(0, weight.Columns).Sum(k =>
+        {
+            var own = weight.Format == WeightFormat.BFloat16 ? BFloat16Bits.ToSingle(weights[op.Weight][(row * weight.Columns) + k]) : Elements(weight)[(row * weight.Columns) + k];
+            var delta = Enumerable.Range(0, lora.Rank).Sum(r => (double)BFloat16Bits.ToSingle(lora.B.Span[(column * lora.Rank) + r]) * BFloat16Bits.ToSingle(lora.A.Span[(r * weight.Columns) + k]));
+            return Math.Pow(own + (lora.Scale * delta), 2);
+        }));
+        return lora.Magnitudes.Span[column] / length;
     }
 
     private double[] Multiply(double[] x, int index, int firstRow, int rows)

@@ -33,7 +33,7 @@ internal sealed class ModelRunner : IDisposable
         WeightLoader.Load(_backend, _program, weights);
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
-        var layout = AdapterLayout.Create(_program.Slices, adapter?.Slices.Select(slice => (slice.Slice, slice.Rank)) ?? [], _program.Shape.PageBytes);
+        var layout = AdapterLayout.Create(_program.Slices, adapter ?? new AdapterWeights([]), _program.Shape.PageBytes);
         _backend.AllocatePool(new PoolShape(pages + layout.PageCount, _program.Shape.PageBytes, 1), limits);
         _slot = adapter is null ? -1 : 0;
         if (adapter is not null)

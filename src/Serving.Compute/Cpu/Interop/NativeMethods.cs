@@ -9,7 +9,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "serving_cpu";
 
     /// <summary>SRV_CPU_ABI_VERSION.</summary>
-    public const int ExpectedAbiVersion = 8;
+    public const int ExpectedAbiVersion = 9;
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_abi_version")]
     public static partial int AbiVersion();
@@ -46,6 +46,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_allocate_pool")]
     public static partial NativeStatus AllocatePool(nint engine, NativePool* pool);
+
+    [LibraryImport(Library, EntryPoint = "srv_cpu_read_rows")]
+    public static partial NativeStatus ReadRows(nint engine, int weight, int firstRow, int rowCount, float* values);
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_pack_adapter")]
     public static partial NativeStatus PackAdapter(nint engine, int slot, NativeAdapterSlice* slices, int sliceCount, NativeCellRun* runs, int runCount, int* pages, int pageCount);

@@ -142,6 +142,7 @@ internal unsafe struct NativeAdapterSlice
     public int Expert;
     public ushort* A;
     public ushort* B;
+    public float* Factors;
 }
 
 /// <summary>srv_cell_run.</summary>

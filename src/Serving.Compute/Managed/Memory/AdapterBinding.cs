@@ -12,7 +12,8 @@ namespace Serving.Compute.Managed.Memory;
 /// <param name="ExpandTiles">64-column tiles of B's columns.</param>
 /// <param name="ShrinkCells">Addresses of A's cells, [rank block][tile].</param>
 /// <param name="ExpandCells">Addresses of B's cells, [rank block][tile].</param>
-internal sealed record SliceBinding(int RankBlocks, float Scale, int ShrinkTiles, int ExpandTiles, nint[] ShrinkCells, nint[] ExpandCells)
+/// <param name="FactorCells">Addresses of the cells of DoRA's factors; none of a plain LoRA.</param>
+internal sealed record SliceBinding(int RankBlocks, float Scale, int ShrinkTiles, int ExpandTiles, nint[] ShrinkCells, nint[] ExpandCells, nint[] FactorCells)
 {
     /// <summary>Ranks, padded to whole blocks.</summary>
     public int PaddedRank => RankBlocks * AdapterLayout.CellRanks;

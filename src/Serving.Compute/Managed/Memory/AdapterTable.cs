@@ -41,7 +41,7 @@ internal sealed unsafe class AdapterTable
         {
             var slice = adapter.Slices[i];
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(slice.Expert, _slices[slice.Slice].Experts, nameof(prepared));
-            bindings[_first[slice.Slice] + slice.Expert] = PackSlice(slice, layout.Slices[i], pages);
+            bindings[_first[slice.Slice] + slice.Expert] = PackSlice(slice, prepared.Factors[i], layout.Slices[i], pages);
         }
 
         Volatile.Write(ref _slots[slot], bindings);
@@ -49,12 +49,13 @@ internal sealed unsafe class AdapterTable
 
     private static int Tiles(int width) => (width + AdapterLayout.CellColumns - 1) / AdapterLayout.CellColumns;
 
-    private SliceBinding PackSlice(AdapterSlice adapter, SliceLayout layout, ReadOnlySpan<int> pages)
+    private SliceBinding PackSlice(AdapterSlice adapter, float[] factors, SliceLayout layout, ReadOnlySpan<int> pages)
     {
         var slice = _slices[adapter.Slice];
         var (shrinkTiles, expandTiles) = (Tiles(slice.InputWidth), Tiles(slice.OutputWidth));
         var shrink = new nint[layout.RankBlocks * shrinkTiles];
         var expand = new nint[layout.RankBlocks * expandTiles];
+        var factorCells = new nint[AdapterLayout.FactorTiles(factors.Length)];
         foreach (var run in layout.Runs)
         {
             for (var i = 0; i < run.TileCount; i++)
@@ -66,6 +67,11 @@ internal sealed unsafe class AdapterTable
                     shrink[(run.RankBlock * shrinkTiles) + tile] = (nint)cell;
                     PackCell(cell, adapter.A.Span, adapter.Rank, slice.InputWidth, run.RankBlock, tile, slice.InputWidth, 1);
                 }
+                else if (run.Matrix == CellMatrix.Factor)
+                {
+                    factorCells[tile] = (nint)cell;
+                    PackFactors((float*)cell, factors.AsSpan(tile * AdapterLayout.CellFactors));
+                }
                 else
                 {
                     expand[(run.RankBlock * expandTiles) + tile] = (nint)cell;
@@ -74,7 +80,15 @@ internal sealed unsafe class AdapterTable
             }
         }
 
-        return new SliceBinding(layout.RankBlocks, adapter.Scale, shrinkTiles, expandTiles, shrink, expand);
+        return new SliceBinding(layout.RankBlocks, adapter.Scale, shrinkTiles, expandTiles, shrink, expand, factorCells);
+    }
+
+    /// <summary>Fills one cell of factors; those past the last are zero.</summary>
+    private static void PackFactors(float* cell, ReadOnlySpan<float> factors)
+    {
+        var all = new Span<float>(cell, AdapterLayout.CellFactors);
+        all.Clear();
+        factors[..Math.Min(all.Length, factors.Length)].CopyTo(all);
     }
 
     /// <summary>Fills one cell; ranks and columns past the matrix are zero.</summary>

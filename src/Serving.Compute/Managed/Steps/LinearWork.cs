@@ -1,3 +1,4 @@
+using Serving.Compute.Adapters;
 using Serving.Compute.Managed.Kernels;
 using Serving.Compute.Managed.Lanes;
 using Serving.Compute.Managed.Memory;
@@ -105,8 +106,15 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
         }
     }
 
+    /// <summary>(product + bias) + delta; of a slice with factors (product + delta) · factor + bias.</summary>
     private void Finish(int row, int expert, int firstColumn, int columns, float* values)
     {
+        var slot = _shrink is null ? -1 : IsOfExperts ? State.Choices.SlotAt(row) : State.RowSlots[row];
+        if (slot >= 0)
+        {
+            Expand(row, slot, expert, firstColumn, columns, values, scaled: true);
+        }
+
         if (_bias is not null)
         {
             var bias = _bias.VectorOf(expert) + firstColumn;
@@ -116,25 +124,36 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
             }
         }
 
-        if (_shrink is not null && (IsOfExperts ? State.Choices.SlotAt(row) : State.RowSlots[row]) is >= 0 and var slot)
+        if (slot >= 0)
         {
-            Expand(row, slot, expert, firstColumn, columns, values);
+            Expand(row, slot, expert, firstColumn, columns, values, scaled: false);
         }
 
         Write(State.Buffers[_op.Output].Row(row) + firstColumn, values, columns);
     }
 
-    private void Expand(int row, int slot, int expert, int firstColumn, int columns, float* values)
+    /// <summary>The slices with factors, or those without.</summary>
+    private void Expand(int row, int slot, int expert, int firstColumn, int columns, float* values, bool scaled)
     {
         for (var i = 0; i < _op.Slices.Count; i++)
         {
             var slice = _op.Slices[i];
             var first = Math.Max(firstColumn, slice.OutputOffset);
             var end = Math.Min(firstColumn + columns, slice.OutputOffset + slice.OutputWidth);
-            if (first < end && State.Adapters.Find(slot, slice.Index, expert) is { } binding)
+            if (first < end && State.Adapters.Find(slot, slice.Index, expert) is { } binding && binding.FactorCells.Length > 0 == scaled)
             {
                 LoraKernel<TL, TV>.Expand(_tiles.Shrunk(row, i), binding, first - slice.OutputOffset, end - first, values + (first - firstColumn));
+                Scale(binding, first - slice.OutputOffset, end - first, values + (first - firstColumn));
             }
+        }
+    }
+
+    /// <summary>Multiplies columns of a slice by their factors, where it has any.</summary>
+    private static void Scale(SliceBinding binding, int first, int count, float* values)
+    {
+        for (var column = first; binding.FactorCells.Length > 0 && column < first + count; column++)
+        {
+            values[column - first] *= ((float*)binding.FactorCells[column / AdapterLayout.CellFactors])[column % AdapterLayout.CellFactors];
         }
     }
 

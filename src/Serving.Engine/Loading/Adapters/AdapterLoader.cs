@@ -108,7 +108,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     }
 
     private AdapterContent Parse(AdapterBytes bytes) => bytes.Config is { } config
-        ? PeftAdapterReader.Read(config, bytes.Weights, options.Program, options.AdaptsExperts)
+        ? PeftAdapterReader.Read(config, bytes.Weights, options.Program, options.AdaptsExperts, options.AdaptsMagnitudes)
         : GgufAdapterReader.Read(bytes.Weights, options.Program, options.Architecture, options.AdaptsExperts);
 
     private static int RankOf(AdapterWeights weights) => weights.Slices.Select(slice => slice.Rank).DefaultIfEmpty().Max();
@@ -142,6 +142,10 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
+        }
+        catch (AdapterRangeException e)
+        {
+            return Failed(stamp, AdapterFailure.Corrupt, e.Message);
         }
         catch (ComputeException)
         {

@@ -21,6 +21,9 @@ public sealed record AdapterStoreOptions
     /// <summary>Whether the device runs adapters of experts (<c>IComputeBackend.AdaptsExperts</c>).</summary>
     public bool AdaptsExperts { get; init; } = true;
 
+    /// <summary>Whether the device runs DoRA (<c>IComputeBackend.AdaptsMagnitudes</c>).</summary>
+    public bool AdaptsMagnitudes { get; init; } = true;
+
     /// <summary>Bytes of host memory that a prepared adapter takes (<c>IComputeBackend.PreparedBytesOf</c>).</summary>
     public required Func<AdapterWeights, long> PreparedBytes { get; init; }
 

@@ -35,21 +35,22 @@ public static class PeftAdapterReader
     /// <param name="weights">The weights file.</param>
     /// <param name="program">The model.</param>
     /// <param name="adaptsExperts">Whether the device runs adapters of experts, and of what chooses them; where not, one that has any is refused.</param>
+    /// <param name="adaptsMagnitudes">Whether it runs DoRA; where not, one that is of it is refused.</param>
     /// <exception cref="AdapterFormatException">Malformed, unfit for the model, or not supported; the message contains no path.</exception>
-    public static AdapterContent Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program, bool adaptsExperts = true)
+    public static AdapterContent Read(ReadOnlyMemory<byte> config, ReadOnlyMemory<byte> weights, ModelProgram program, bool adaptsExperts = true, bool adaptsMagnitudes = true)
     {
         ArgumentNullException.ThrowIfNull(program);
-        return Read(config, FileBytes.Of(weights), program, adaptsExperts);
+        return Read(config, FileBytes.Of(weights), program, adaptsExperts, adaptsMagnitudes);
     }
 
-    /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, ModelProgram, bool)"/>
-    internal static AdapterContent Read(ReadOnlyMemory<byte> config, FileBytes weights, ModelProgram program, bool adaptsExperts)
+    /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, ModelProgram, bool, bool)"/>
+    internal static AdapterContent Read(ReadOnlyMemory<byte> config, FileBytes weights, ModelProgram program, bool adaptsExperts, bool adaptsMagnitudes)
     {
         var adapter = At(ConfigName, () => PeftConfig.Parse(config));
         var header = At(WeightsName, () => ReadHeader(weights));
-        var pairs = At(WeightsName, () => PeftPairs.Match(adapter, header, program, adaptsExperts));
+        var pairs = At(WeightsName, () => PeftPairs.Match(adapter, header, program, adaptsExperts, adaptsMagnitudes));
         var slices = At(WeightsName, () => Convert(adapter, header, weights, pairs));
-        return new AdapterContent(new AdapterWeights(slices), DigestOf(config.Span, weights), slices.Sum(slice => 2L * (slice.A.Length + slice.B.Length)));
+        return new AdapterContent(new AdapterWeights(slices), DigestOf(config.Span, weights), slices.Sum(slice => (2L * (slice.A.Length + slice.B.Length)) + (4L * slice.Magnitudes.Length)));
     }
 
     /// <summary>The identity of an adapter with these files.</summary>
@@ -94,7 +95,7 @@ public static class PeftAdapterReader
             Convert(header, file, pair.A, 0, a.Span);
             var b = Take(ref rest, pair.Rows.Length * pair.Rank);
             ConvertRows(header, file, pair, b.Span);
-            slices.Add(new AdapterSlice(pair.Slice, pair.Rank, adapter.ScaleOf(pair.Module, pair.Rank), a, b) { Expert = pair.Expert });
+            slices.Add(new AdapterSlice(pair.Slice, pair.Rank, adapter.ScaleOf(pair.Module, pair.Rank), a, b) { Expert = pair.Expert, Magnitudes = ReadMagnitudes(header, file, pair) });
         }
 
         return [.. slices.OrderBy(slice => slice.Slice).ThenBy(slice => slice.Expert)];
@@ -117,6 +118,30 @@ public static class PeftAdapterReader
             Convert(header, file, pair.B, source * pair.Rank, values.Slice(row * pair.Rank, count * pair.Rank));
             row += count;
         }
+    }
+
+    /// <summary>The magnitudes of the slice's rows, likewise; in fp32, as an output's relative error is theirs.</summary>
+    private static float[] ReadMagnitudes(SafetensorsHeader header, FileBytes file, PeftPair pair)
+    {
+        if (pair.Magnitudes is not { } tensor)
+        {
+            return [];
+        }
+
+        var (values, size) = (new float[pair.Rows.Length], TensorTypes.SizeOf(tensor.Type));
+        for (var row = 0; row < values.Length;)
+        {
+            var (source, count) = pair.Rows.RunAt(row);
+            count = Math.Min(count, values.Length - row);
+            if (!TensorConversion.TryToSingle(tensor.Type, file.Slice(header.DataOffset + tensor.Begin + ((long)source * size), count * size), values.AsSpan(row, count)))
+            {
+                throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");
+            }
+
+            row += count;
+        }
+
+        return values;
     }
 
     private static void Convert(SafetensorsHeader header, FileBytes file, TensorEntry tensor, int first, Span<ushort> values)

@@ -15,7 +15,7 @@ internal sealed class PeftConfig
     /// <summary>Keys that change what the adapter computes and are not done: refused unless absent, null, false or empty.</summary>
     private static readonly string[] Refused =
     [
-        "use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "use_qalora", "layer_replication", "trainable_token_indices",
+        "modules_to_save", "fan_in_fan_out", "lora_bias", "use_qalora", "layer_replication", "trainable_token_indices",
         "alora_invocation_tokens", "arrow_config", "megatron_config", "use_bdlora", "lora_ga_config",
     ];
 
@@ -23,13 +23,14 @@ internal sealed class PeftConfig
     private readonly PeftPatterns _alphas;
     private readonly bool _rankStabilized;
 
-    private PeftConfig(PeftTargets targets, PeftParameters parameters, PeftPatterns ranks, PeftPatterns alphas, bool rankStabilized)
+    private PeftConfig(PeftTargets targets, PeftParameters parameters, PeftPatterns ranks, PeftPatterns alphas, bool rankStabilized, bool hasMagnitudes)
     {
         Targets = targets;
         Parameters = parameters;
         _ranks = ranks;
         _alphas = alphas;
         _rankStabilized = rankStabilized;
+        HasMagnitudes = hasMagnitudes;
     }
 
     /// <summary>Which modules have a LoRA.</summary>
@@ -37,6 +38,9 @@ internal sealed class PeftConfig
 
     /// <summary>Which parameters have one that are no Linears' weights.</summary>
     public PeftParameters Parameters { get; }
+
+    /// <summary>Whether every targeted module has magnitudes (DoRA).</summary>
+    public bool HasMagnitudes { get; }
 
     /// <summary>Reads the text of an <c>adapter_config.json</c>.</summary>
     public static PeftConfig Parse(ReadOnlyMemory<byte> text)
@@ -61,7 +65,13 @@ internal sealed class PeftConfig
         var ranks = PeftPatterns.Parse(fields, "rank_pattern", rank, 1, int.MaxValue);
         var alphas = PeftPatterns.Parse(fields, "alpha_pattern", fields.Number("lora_alpha", -MaxAlpha, MaxAlpha, 8), -MaxAlpha, MaxAlpha);
         var parameters = PeftParameters.Parse(fields);
-        return new PeftConfig(PeftTargets.Parse(fields, parameters.Names.Count > 0), parameters, ranks, alphas, fields.Flag("use_rslora", false));
+        var hasMagnitudes = fields.Flag("use_dora", false);
+        if (hasMagnitudes && parameters.Names.Count > 0)
+        {
+            throw Unsupported("use_dora is not supported with target_parameters");
+        }
+
+        return new PeftConfig(PeftTargets.Parse(fields, parameters.Names.Count > 0), parameters, ranks, alphas, fields.Flag("use_rslora", false), hasMagnitudes);
     }
 
     /// <summary>The rank of a module, 1 … 256.</summary>

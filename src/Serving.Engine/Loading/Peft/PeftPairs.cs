@@ -10,8 +10,9 @@ namespace Serving.Engine.Loading.Peft;
 /// <param name="Rank">Its rank, by the config.</param>
 /// <param name="A">[rank, input width].</param>
 /// <param name="B">[outputs of the module, rank].</param>
+/// <param name="Magnitudes">[outputs of the module] of DoRA; null of a plain LoRA.</param>
 /// <param name="Rows">The slice's rows of B.</param>
-internal readonly record struct PeftPair(int Slice, int Expert, string Module, int Rank, TensorEntry A, TensorEntry B, WeightPart Rows);
+internal readonly record struct PeftPair(int Slice, int Expert, string Module, int Rank, TensorEntry A, TensorEntry B, TensorEntry? Magnitudes, WeightPart Rows);
 
 /// <summary>What an adapter's tensors come to.</summary>
 /// <param name="Linears">Pairs of Linears, in ascending order of slices and experts.</param>
@@ -29,7 +30,7 @@ internal sealed class PeftPairs
     private readonly PeftConfig _config;
     private readonly PeftModules _modules;
     private readonly bool _isPart;
-    private readonly Dictionary<(int Layer, string Part, bool IsA), TensorEntry> _tensors = [];
+    private readonly Dictionary<(int Layer, string Part, PeftTensorKind Kind), TensorEntry> _tensors = [];
     private string _layers;
 
     private PeftPairs(PeftConfig config, ModelProgram program)
@@ -45,9 +46,15 @@ internal sealed class PeftPairs
     /// <param name="header">Its tensors.</param>
     /// <param name="program">The model.</param>
     /// <param name="adaptsExperts">Whether the device runs adapters of experts, and of what chooses them.</param>
+    /// <param name="adaptsMagnitudes">Whether it runs DoRA.</param>
     /// <exception cref="MalformedFileException">A tensor is missing, twice there, not targeted or of the wrong shape; the message names it.</exception>
-    public static PeftMatch Match(PeftConfig config, SafetensorsHeader header, ModelProgram program, bool adaptsExperts)
+    public static PeftMatch Match(PeftConfig config, SafetensorsHeader header, ModelProgram program, bool adaptsExperts, bool adaptsMagnitudes)
     {
+        if (config.HasMagnitudes && !adaptsMagnitudes)
+        {
+            throw new AdapterFormatException(AdapterFailure.Unsupported, "use_dora is not supported on this device (CPUs run it)");
+        }
+
         var pairs = new PeftPairs(config, program);
         pairs.CheckNames();
         foreach (var tensor in header.Tensors.Values.Where(tensor => !pairs._isPart || !PeftTensorName.IsOfImages(tensor.Name)))
@@ -82,8 +89,13 @@ internal sealed class PeftPairs
             throw Unsupported(tensor, $"is a LoRA of {kind}, which this device does not run (CPUs do)");
         }
 
+        if (name.Kind == PeftTensorKind.Magnitudes && !_config.HasMagnitudes)
+        {
+            throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} is of DoRA, and use_dora is not set");
+        }
+
         _layers = name.Layers;
-        if (!_tensors.TryAdd((name.Layer, name.IsInner ? name.Part + Inner : name.Part, name.IsA), tensor))
+        if (!_tensors.TryAdd((name.Layer, name.IsInner ? name.Part + Inner : name.Part, name.Kind), tensor))
         {
             throw new MalformedFileException($"the matrix of tensor {MalformedFileException.Quote(tensor.Name)} appears twice");
         }
@@ -125,8 +137,7 @@ internal sealed class PeftPairs
             }
 
             var pair = Pair(isTargeted ? name : name + ".weight", module);
-            used.Add(pair.A);
-            used.Add(pair.B);
+            used.UnionWith(pair.Magnitudes is { } magnitudes ? [pair.A, pair.B, magnitudes] : [pair.A, pair.B]);
             pairs.Add(pair);
         }
 
@@ -157,7 +168,7 @@ internal sealed class PeftPairs
         var rank = _config.RankOf(name);
         foreach (var part in new[] { parameter.Module, parameter.Module + Inner })
         {
-            if (_tensors.TryGetValue((parameter.Layer, part, true), out var a) && _tensors.TryGetValue((parameter.Layer, part, false), out var b)
+            if (_tensors.TryGetValue((parameter.Layer, part, PeftTensorKind.A), out var a) && _tensors.TryGetValue((parameter.Layer, part, PeftTensorKind.B), out var b)
                 && a.Shape.Count == 2 && b.Shape.Count == 2 && IsSwapped(name, parameter, a.Shape[1], b.Shape[0]) is { } isSwapped)
             {
                 a.Expect(parameter.Experts * rank, a.Shape[1]);
@@ -186,14 +197,25 @@ internal sealed class PeftPairs
     {
         var slice = module.Slice;
         var rank = _config.RankOf(name);
-        if (!_tensors.TryGetValue((slice.Layer, module.Name, true), out var a) || !_tensors.TryGetValue((slice.Layer, module.Name, false), out var b))
+        if (!_tensors.TryGetValue((slice.Layer, module.Name, PeftTensorKind.A), out var a) || !_tensors.TryGetValue((slice.Layer, module.Name, PeftTensorKind.B), out var b))
         {
             throw new MalformedFileException($"module {MalformedFileException.Quote(name)} is targeted and its lora_A or lora_B is missing");
         }
 
         a.Expect(rank, slice.InputWidth);
         b.Expect(module.Rows, rank);
-        return new PeftPair(slice.Index, module.Expert, name, rank, a, b, module.Part);
+        if (!_config.HasMagnitudes)
+        {
+            return new PeftPair(slice.Index, module.Expert, name, rank, a, b, null, module.Part);
+        }
+
+        if (!_tensors.TryGetValue((slice.Layer, module.Name, PeftTensorKind.Magnitudes), out var magnitudes))
+        {
+            throw new MalformedFileException($"module {MalformedFileException.Quote(name)} is targeted, use_dora is set, and its lora_magnitude_vector is missing");
+        }
+
+        magnitudes.Expect(module.Rows);
+        return new PeftPair(slice.Index, module.Expert, name, rank, a, b, magnitudes, module.Part);
     }
 
     /// <summary>Refuses listed names that can be neither one of the seven projections nor a module of the model, so that an adapter for another kind of model is told why.</summary>

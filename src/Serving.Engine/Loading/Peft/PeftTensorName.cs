@@ -3,8 +3,21 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading.Peft;
 
+/// <summary>What a tensor of a module's LoRA is.</summary>
+internal enum PeftTensorKind
+{
+    /// <summary>lora_A.</summary>
+    A,
+
+    /// <summary>lora_B.</summary>
+    B,
+
+    /// <summary>lora_magnitude_vector.</summary>
+    Magnitudes,
+}
+
 /// <summary>
-/// What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>. Of a model whose decoder is a part of it
+/// What a tensor of an adapter is, from its name: <c>[base_model.model.]model.layers.N.MODULE.lora_A[.default].weight</c>, or <c>….lora_magnitude_vector</c>. Of a model whose decoder is a part of it
 /// the layers are under <c>language_model.model.</c> or <c>model.language_model.</c>. An adapter of a decoder without its output projection (a FEATURE_EXTRACTION one, for embeddings) has
 /// <c>layers.N</c>.
 /// </summary>
@@ -12,12 +25,19 @@ namespace Serving.Engine.Loading.Peft;
 /// <param name="Layers">What stands before N in it.</param>
 /// <param name="Layer">N.</param>
 /// <param name="Part">MODULE, as <c>self_attn.q_proj</c> or <c>mlp.experts.7.up_proj</c>.</param>
-/// <param name="IsA">lora_A; otherwise lora_B.</param>
+/// <param name="Kind">Which of the module's.</param>
 /// <param name="IsInner">Of two parameters of one module, that which PEFT wrapped first: <c>MODULE.base_layer</c>.</param>
-internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, string Part, bool IsA, bool IsInner)
+internal readonly record struct PeftTensorName(string Module, string Layers, int Layer, string Part, PeftTensorKind Kind, bool IsInner)
 {
     private const string Prefix = "base_model.model.";
     private const string SparseMixture = "block_sparse_moe.";
+
+    /// <summary>How names end, the same for all spellings of a kind.</summary>
+    private static readonly (string End, PeftTensorKind Kind)[] Ends =
+    [
+        (".lora_A.weight", PeftTensorKind.A), (".lora_A.default.weight", PeftTensorKind.A), (".lora_B.weight", PeftTensorKind.B), (".lora_B.default.weight", PeftTensorKind.B),
+        (".lora_magnitude_vector", PeftTensorKind.Magnitudes), (".lora_magnitude_vector.weight", PeftTensorKind.Magnitudes), (".lora_magnitude_vector.default.weight", PeftTensorKind.Magnitudes),
+    ];
 
     private const string Whole = "model.layers.";
     private const string Alone = "layers.";
@@ -56,7 +76,6 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
         foreach (var (mark, what) in new[]
         {
             ("lora_embedding_", "a LoRA of embeddings"),
-            ("lora_magnitude_vector", "DoRA"),
             ("modules_to_save", "modules_to_save"),
             (".lora_B.bias", "lora_bias"),
             (".base_layer.weight", "a saved base layer"),
@@ -69,16 +88,13 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
         }
 
         var module = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
-        var isA = TryCut(ref module, ".lora_A.weight") || TryCut(ref module, ".lora_A.default.weight");
-        if (!isA && !TryCut(ref module, ".lora_B.weight") && !TryCut(ref module, ".lora_B.default.weight"))
-        {
-            throw Unsupported(name, "is not a lora_A or lora_B weight");
-        }
+        var (end, kind) = Array.Find(Ends, entry => module.EndsWith(entry.End, StringComparison.Ordinal));
+        module = end is null ? throw Unsupported(name, "is not a lora_A or lora_B weight, nor a lora_magnitude_vector") : module[..^end.Length];
 
         var isInner = TryCut(ref module, ".base_layer");
         var layers = Array.Find(LayerPrefixes, prefix => module.StartsWith(prefix, StringComparison.Ordinal)) ?? string.Empty;
         var (layer, part) = Locate(module, layers) ?? throw Unsupported(name, "is not of a projection that this model has");
-        var tensor = new PeftTensorName(module, layers, layer, part, isA, isInner);
+        var tensor = new PeftTensorName(module, layers, layer, part, kind, isInner);
         if (isInner && tensor.OfMixture is null)
         {
             throw Unsupported(name, "is a saved base layer, which is not supported");

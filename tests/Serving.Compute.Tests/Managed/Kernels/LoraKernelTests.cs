@@ -48,7 +48,7 @@ public sealed class LoraKernelTests
             B = TestProgram.Normal(random, outputs * rank, 1);
             var adapter = new AdapterWeights([new AdapterSlice(0, rank, Scale, A, B)]);
             LoraSlice[] slices = [new(0, 0, Projection.Query, inputs, 0, outputs)];
-            var prepared = MatrixAdapter.Of(slices, adapter, 8192);
+            var prepared = new MatrixAdapter(adapter, [[]], AdapterLayout.Create(slices, adapter, 8192));
             _pages = new PageArena(new ModelShape(16, 16, 1, 1, 1, 16, 16), new PoolShape(prepared.PageCount + 3, 8192, 1), exact: false);
             var table = new AdapterTable(slices, _pages, 1);
             table.Pack(0, prepared, [.. Enumerable.Range(0, prepared.PageCount).Select(page => (page + 3) % (prepared.PageCount + 3))]);

@@ -163,7 +163,6 @@ public class PeftAdapterReaderTests
     }
 
     [Theory]
-    [InlineData("use_dora", "true")]
     [InlineData("modules_to_save", "[\"lm_head\"]")]
     [InlineData("bias", "\"lora_only\"")]
     [InlineData("fan_in_fan_out", "true")]
@@ -189,7 +188,6 @@ public class PeftAdapterReaderTests
 
     [Theory]
     [InlineData("base_model.model.model.embed_tokens.lora_embedding_A", "embeddings")]
-    [InlineData("base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector", "DoRA")]
     [InlineData("base_model.model.lm_head.lora_A.weight", "projection")]
     [InlineData("base_model.model.model.layers.00.self_attn.k_proj.lora_A.weight", "projection")]
     [InlineData("base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias", "lora_bias")]
