@@ -137,41 +137,18 @@ void Block::make_runnable(uint32_t warp, uint32_t lanes) {
     if (warps_[warp].runnable != 0) ready_warps_ |= 1u << warp;
 }
 
-void Block::meet(Operation operation, uint32_t qualifier) {
-    Warp& warp = *current->warp;
-    const uint32_t bit = 1u << current->lane;
-    if (warp.arrived == 0) {
-        warp.operation = operation;
-        warp.qualifier = qualifier;
-    } else if (warp.operation != operation || warp.qualifier != qualifier) {
-        fail(FindingKind::divergent, 0,
-             std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp wait at " + name_of(warp.operation));
-    }
-    warp.arrived |= bit;
-    if (__builtin_expect(warp.arrived == warp.members, 0)) {
-        warp.arrived = 0;
-        carry_out(warp);
-        if (operation == Operation::warp_sync) shared_checks_.step(warp.index);
-        make_runnable(warp.index, warp.members);
-        if (random_ != 0) leave_for_another();
-        return;
-    }
-    warp.runnable &= ~bit;
-    if (random_ != 0 || warp.runnable == 0) return leave_for_another();
-    // Nearly every switch is this one: to the next lane of the same warp.
-    Thread* const self = current;
-    const uint32_t after = warp.runnable & ~((bit << 1) - 1);
-    current = &threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))];
-    switch_context(self->context, current->context);
+void Block::complete(Warp& warp) {
+    warp.arrived = 0;
+    carry_out(warp);
+    if (warp.operation == Operation::warp_sync) shared_checks_.step(warp.index);
+    make_runnable(warp.index, warp.members);
+    if (random_ != 0) leave_for_another();
 }
 
 Block::Barrier& Block::open_barrier(uint32_t id, uint32_t threads) {
-    if (id >= max_barriers || threads == 0 || threads % 32 != 0 || threads > warp_count_ * 32)
-        fail(FindingKind::divergent, 0, "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads does not exist");
+    if (id >= max_barriers || threads == 0 || threads % 32 != 0 || threads > warp_count_ * 32) fail_barrier(id, threads);
     Barrier& barrier = barriers_[id];
-    if (barrier.arrived != 0 && barrier.expected != threads)
-        fail(FindingKind::divergent, 0,
-             "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads, while others wait for " + std::to_string(barrier.expected));
+    if (barrier.arrived != 0 && barrier.expected != threads) fail_barrier(id, threads);
     barrier.expected = threads;
     return barrier;
 }
@@ -191,7 +168,7 @@ void Block::agree_in_warpgroup(Warp& warp, uint64_t product) {
 
 void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
     Barrier& barrier = open_barrier(id, threads);
-    Warp& warp = *current->warp;
+    const Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
     barrier.waiting[warp.index] |= bit;
     // Lanes that do not exist count as arrived with the first of their warp.
@@ -201,8 +178,7 @@ void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
         if (random_ != 0) leave_for_another();
         return;
     }
-    warp.runnable &= ~bit;
-    leave_for_another();
+    wait(*current);
 }
 
 void Block::release(Barrier& barrier) {
@@ -216,6 +192,17 @@ void Block::release(Barrier& barrier) {
     shared_checks_.meet(met, barrier.told);
     for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
     barrier = {};
+}
+
+[[gnu::cold]] void Block::fail_meeting(const Warp& warp, Operation operation) {
+    fail(FindingKind::divergent, 0,
+         std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp wait at " + name_of(warp.operation));
+}
+
+[[gnu::cold]] void Block::fail_barrier(uint32_t id, uint32_t threads) {
+    const std::string barrier = "barrier " + std::to_string(id) + " over " + std::to_string(threads) + " threads";
+    if (id >= max_barriers || threads == 0 || threads % 32 != 0 || threads > warp_count_ * 32) fail(FindingKind::divergent, 0, barrier + " does not exist");
+    fail(FindingKind::divergent, 0, barrier + ", while others wait for " + std::to_string(barriers_[id].expected));
 }
 
 // Called when all threads have returned: who arrived at a barrier and went on is still to be met there.

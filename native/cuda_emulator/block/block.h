@@ -24,7 +24,8 @@ struct AsyncCopy {
     uint32_t group;
 };
 
-struct Thread {
+// What a switch touches lies on one line of the cache.
+struct alignas(64) Thread {
     Context context;
     Block* block = nullptr;
     Warp* warp = nullptr;
@@ -71,13 +72,13 @@ public:
     // The four warps of a warpgroup begin the same products in the same order.
     void agree_in_warpgroup(Warp& warp, uint64_t product);
 
-    // Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
-    void meet(Operation operation, uint32_t qualifier);
 
     // Ends the block: control does not come back.
     [[noreturn]] void fail(FindingKind kind, uint64_t address, std::string detail);
 
 private:
+    friend void meet(Operation operation, uint32_t qualifier);
+
     static constexpr size_t shared_reserved = 1 << 20;  // more than a device has: what lies just past the end is still known as shared memory
 
     struct Barrier {
@@ -90,7 +91,11 @@ private:
     static void thread_main();
 
     void prepare_threads();
+    void wait(Thread& self);
     void leave_for_another();
+    void complete(Warp& warp);
+    [[noreturn]] void fail_meeting(const Warp& warp, Operation operation);
+    [[noreturn]] void fail_barrier(uint32_t id, uint32_t threads);
     Thread* next();
     Barrier& open_barrier(uint32_t id, uint32_t threads);
     void release(Barrier& barrier);
@@ -119,5 +124,32 @@ private:
 
 // The thread whose fiber runs on this host thread, or null.
 extern thread_local Thread* current __attribute__((tls_model("initial-exec")));
+
+// Takes the caller off its warp's runnable lanes, and goes on with another thread. Nearly every switch is the one to the next lane of the same warp.
+inline void Block::wait(Thread& self) {
+    Warp& warp = *self.warp;
+    warp.runnable &= ~(1u << self.lane);
+    if (__builtin_expect(random_ != 0 || warp.runnable == 0, 0)) return leave_for_another();
+    const uint32_t after = warp.runnable & ~((2u << self.lane) - 1);
+    Thread& other = threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))];
+    current = &other;
+    switch_context(self.context, other.context);
+}
+
+// Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
+inline void meet(Operation operation, uint32_t qualifier) {
+    Thread& self = *current;
+    Block& block = *self.block;
+    Warp& warp = *self.warp;
+    if (warp.arrived == 0) {
+        warp.operation = operation;
+        warp.qualifier = qualifier;
+    } else if (__builtin_expect(warp.operation != operation || warp.qualifier != qualifier, 0)) {
+        block.fail_meeting(warp, operation);
+    }
+    warp.arrived |= 1u << self.lane;
+    if (__builtin_expect(warp.arrived == warp.members, 0)) return block.complete(warp);
+    block.wait(self);
+}
 
 }  // namespace emulator

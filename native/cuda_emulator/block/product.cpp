@@ -80,14 +80,14 @@ void begin_product(Warp& warp) {
     if (warp.members != ~0u || block.warps() % 4 != 0) block.fail(FindingKind::divergent, 0, "a product of a warpgroup whose four warps are not all there");
     if (!warp.fenced) block.fail(FindingKind::product_not_awaited, 0, "a product without wgmma_fence() after registers of one may have been touched");
     BegunProduct& begun = warp.begun.emplace_back();
-    begun.product = {(warp.qualifier & 1) != 0, (warp.qualifier & 2) != 0, warp.in[0][4] | static_cast<uint64_t>(warp.in[0][5]) << 32};
+    begun.product = {(warp.qualifier & 1) != 0, (warp.qualifier & 2) != 0, warp.in[4][0] | static_cast<uint64_t>(warp.in[5][0]) << 32};
     begun.group = warp.product_group;
     begun.first = true;
     for (const auto& other : warp.begun) begun.first &= &other == &begun || other.d[0] != warp.results[0];
     for (uint32_t lane = 0; lane < 32; lane++) {
-        if (warp.in[lane][4] != warp.in[0][4] || warp.in[lane][5] != warp.in[0][5])
+        if (warp.in[4][lane] != warp.in[4][0] || warp.in[5][lane] != warp.in[5][0])
             block.fail(FindingKind::divergent, 0, "lanes of a warp name different operands of a product");
-        std::memcpy(begun.a[lane], warp.in[lane], sizeof begun.a[lane]);
+        for (uint32_t i = 0; i < 4; i++) begun.a[lane][i] = warp.in[i][lane];
         begun.d[lane] = warp.results[lane];
         std::memcpy(begun.before[lane], warp.results[lane], sizeof begun.before[lane]);
     }

@@ -2,6 +2,10 @@
 
 #include <cstring>
 
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
 #include "block.h"
 #include "product.h"
 
@@ -9,23 +13,15 @@ namespace emulator {
 
 namespace {
 
-float from_bf16(uint32_t bits) { return __builtin_bit_cast(float, bits << 16); }
-
-void shuffle(Warp& warp) {
-    for (uint32_t lane = 0; lane < 32; lane++) {
-        const uint32_t by = warp.in[lane][1];
-        uint32_t from = lane;
-        if (warp.operation == Operation::shuffle_xor) from = lane ^ (by & 31);
-        if (warp.operation == Operation::shuffle_index) from = by & 31;
-        if (warp.operation == Operation::shuffle_down && lane + (by & 31) < 32) from = lane + (by & 31);
-        warp.out[lane][0] = warp.in[from][0];
-    }
+template <class From>
+void shuffle(Warp& warp, From from) {
+    for (uint32_t lane = 0; lane < 32; lane++) warp.out[0][lane] = warp.in[0][from(lane, warp.in[1][lane] & 31)];
 }
 
 void vote(Warp& warp) {
     uint32_t votes = 0;
-    for (uint32_t lane = 0; lane < 32; lane++) votes |= (warp.members >> lane & 1 & warp.in[lane][0]) << lane;
-    for (auto& out : warp.out) out[0] = votes;
+    for (uint32_t lane = 0; lane < 32; lane++) votes |= (warp.members >> lane & 1 & warp.in[0][lane]) << lane;
+    for (auto& out : warp.out[0]) out = votes;
 }
 
 // Lane 8 i + r named row r of matrix i. Lane 4 g + t takes elements 2t and 2t + 1 of row g, or of column g of the rows.
@@ -33,45 +29,79 @@ void ldmatrix(Warp& warp) {
     const uint32_t matrices = warp.qualifier & 0xff;
     const bool transposed = warp.qualifier >> 8;
     for (uint32_t i = 0; i < matrices; i++) {
+        if (!transposed) {
+            for (uint32_t r = 0; r < 8; r++) std::memcpy(&warp.out[i][4 * r], warp.rows[8 * i + r], 16);
+            continue;
+        }
         uint16_t tile[8][8];
         for (uint32_t r = 0; r < 8; r++) std::memcpy(tile[r], warp.rows[8 * i + r], 16);
         for (uint32_t lane = 0; lane < 32; lane++) {
             const uint32_t g = lane / 4, t = lane % 4;
-            const uint16_t low = transposed ? tile[2 * t][g] : tile[g][2 * t];
-            const uint16_t high = transposed ? tile[2 * t + 1][g] : tile[g][2 * t + 1];
-            warp.out[lane][i] = low | static_cast<uint32_t>(high) << 16;
+            warp.out[i][lane] = tile[2 * t][g] | static_cast<uint32_t>(tile[2 * t + 1][g]) << 16;
         }
     }
 }
 
-// One fp32 chain per element, k ascending. A device sums in an order and a width of its own.
+using Floats = float __attribute__((vector_size(32), may_alias));
+using Words = uint32_t __attribute__((vector_size(32), may_alias));
+
+Floats fma(Floats a, Floats b, Floats c) {
+#ifdef __FMA__
+    return _mm256_fmadd_ps(a, b, c);
+#else
+    for (int i = 0; i < 8; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#endif
+}
+
+// Words of lanes 4 g + t in the order t, then g: from eight rows of four to four rows of eight, even g before odd ones.
+void turn(const uint32_t (&words)[32], Words (&turned)[4]) {
+    Words rows[4];
+    std::memcpy(rows, words, sizeof rows);  // rows[i]: g = 2 i, then g = 2 i + 1
+    const Words a = __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 4, 12, 5, 13), b = __builtin_shufflevector(rows[0], rows[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const Words c = __builtin_shufflevector(rows[2], rows[3], 0, 8, 1, 9, 4, 12, 5, 13), d = __builtin_shufflevector(rows[2], rows[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    turned[0] = __builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
+    turned[1] = __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
+    turned[2] = __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
+    turned[3] = __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
+// One fp32 chain per element, k ascending. A device sums in an order and a width of its own. Columns are kept in the order 0, 2, 4, 6, 1, 3, 5, 7, in which lanes bring them.
 template <uint32_t K>
 void mma(Warp& warp) {
     constexpr uint32_t a_registers = K / 4, b_registers = K / 8;
-    float a[16][K], b[K][8], d[16][8];
-    for (uint32_t lane = 0; lane < 32; lane++) {
-        const uint32_t g = lane / 4, t = lane % 4;
-        const uint32_t* in = warp.in[lane];
-        for (uint32_t i = 0; i < a_registers; i++) {
-            const uint32_t row = g + 8 * (i % 2), k = 2 * t + 8 * (i / 2);
-            a[row][k] = from_bf16(in[i] & 0xffff);
-            a[row][k + 1] = from_bf16(in[i] >> 16);
-        }
-        for (uint32_t i = 0; i < b_registers; i++) {
-            const uint32_t pair = in[a_registers + i];
-            b[2 * t + 8 * i][g] = from_bf16(pair & 0xffff);
-            b[2 * t + 8 * i + 1][g] = from_bf16(pair >> 16);
-        }
-        for (uint32_t i = 0; i < 4; i++) std::memcpy(&d[g + 8 * (i / 2)][2 * t + i % 2], &in[a_registers + b_registers + i], 4);
+    // Of each pair the element of an even k, then that of an odd one.
+    alignas(32) uint32_t a[2][a_registers][32];
+    Floats b[K];
+    for (uint32_t i = 0; i < a_registers; i++) {
+        for (uint32_t lane = 0; lane < 32; lane++) a[0][i][lane] = warp.in[i][lane] << 16, a[1][i][lane] = warp.in[i][lane] & 0xffff0000u;
     }
-    for (uint32_t row = 0; row < 16; row++) {
+    for (uint32_t i = 0; i < b_registers; i++) {
+        Words pairs[4];
+        turn(warp.in[a_registers + i], pairs);
+        for (uint32_t t = 0; t < 4; t++) {
+            b[8 * i + 2 * t] = reinterpret_cast<Floats>(pairs[t] << 16);
+            b[8 * i + 2 * t + 1] = reinterpret_cast<Floats>(pairs[t] & 0xffff0000u);
+        }
+    }
+    for (uint32_t half = 0; half < 2; half++) {
+        uint32_t(*const c)[32] = &warp.in[a_registers + b_registers + 2 * half];
+        Floats d[8];
+        for (uint32_t g = 0; g < 8; g++) {
+            std::memcpy(&d[g], &c[0][4 * g], 16);
+            std::memcpy(reinterpret_cast<char*>(&d[g]) + 16, &c[1][4 * g], 16);
+        }
         for (uint32_t k = 0; k < K; k++) {
-            for (uint32_t column = 0; column < 8; column++) d[row][column] = __builtin_fmaf(a[row][k], b[k][column], d[row][column]);
+#pragma GCC unroll 8
+            for (uint32_t g = 0; g < 8; g++) {
+                const float element = __builtin_bit_cast(float, a[k % 2][half + k / 8 * 2][4 * g + k % 8 / 2]);
+                d[g] = fma(Floats{element, element, element, element, element, element, element, element}, b[k], d[g]);
+            }
         }
-    }
-    for (uint32_t lane = 0; lane < 32; lane++) {
-        const uint32_t g = lane / 4, t = lane % 4;
-        for (uint32_t i = 0; i < 4; i++) std::memcpy(&warp.out[lane][i], &d[g + 8 * (i / 2)][2 * t + i % 2], 4);
+        for (uint32_t g = 0; g < 8; g++) {
+            std::memcpy(&warp.out[2 * half][4 * g], &d[g], 16);
+            std::memcpy(&warp.out[2 * half + 1][4 * g], reinterpret_cast<char*>(&d[g]) + 16, 16);
+        }
     }
 }
 
@@ -101,9 +131,9 @@ void carry_out(Warp& warp) {
     switch (warp.operation) {
         case Operation::none:
         case Operation::warp_sync: return;
-        case Operation::shuffle_xor:
-        case Operation::shuffle_down:
-        case Operation::shuffle_index: return shuffle(warp);
+        case Operation::shuffle_xor: return shuffle(warp, [](uint32_t lane, uint32_t by) { return lane ^ by; });
+        case Operation::shuffle_down: return shuffle(warp, [](uint32_t lane, uint32_t by) { return lane + by < 32 ? lane + by : lane; });
+        case Operation::shuffle_index: return shuffle(warp, [](uint32_t, uint32_t by) { return by; });
         case Operation::vote: return vote(warp);
         case Operation::ldmatrix: return ldmatrix(warp);
         case Operation::mma_k16: return mma<16>(warp);

@@ -25,10 +25,10 @@ struct Warp {
     uint32_t arrived;    // at the meeting
     Operation operation;
     uint32_t qualifier;  // what all lanes have to agree on besides
-    // What each lane brought, and what each takes away. A lane that runs ahead to its next meeting changes only what it brings.
-    uint32_t in[32][10];
+    // What each lane brought, and what each takes away, word by word. A lane that runs ahead to its next meeting changes only what it brings.
+    alignas(64) uint32_t in[10][32];
     const void* rows[32];
-    uint32_t out[32][4];
+    alignas(64) uint32_t out[4][32];
     float* results[32];
     std::vector<BegunProduct> begun;
     uint32_t begun_count;    // since the block began

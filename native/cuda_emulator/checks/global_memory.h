@@ -57,6 +57,7 @@ private:
             const uint8_t mask = static_cast<uint8_t>(((1u << bytes) - 1) << shift);
             return (__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & mask) == mask;
         }
+        if (bytes == 16 && shift == 0) return (__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & __atomic_load_n(bits + offset / 8 + 1, __ATOMIC_RELAXED)) == 0xff;
         return all_set_long(bits, offset, bytes);
     }
 
@@ -68,6 +69,7 @@ private:
             if ((__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & mask) != mask) __atomic_fetch_or(bits + offset / 8, mask, __ATOMIC_RELAXED);
             return;
         }
+        if (bytes == 16 && shift == 0 && all_set(bits, offset, bytes)) return;
         set_long(bits, offset, bytes);
     }
 

@@ -10,13 +10,14 @@ constexpr SharedMemory::Outcome fine{SharedMemory::Verdict::fine, 0, 0};
 
 }  // namespace
 
-SharedMemory::SharedMemory() : cells_(max_bytes / granule, Cell{}) { std::fill_n(clock_, max_warps, start_); }
+SharedMemory::SharedMemory() : cells_(max_bytes / granule, Cell{}), lines_(max_bytes / line, Cell{}), steps_(max_bytes / line, line_cells) { std::fill_n(clock_, max_warps, start_); }
 
 void SharedMemory::begin_block(uint32_t warps) {
     start_ = *std::max_element(clock_, clock_ + max_warps) + 1;
     // A block may end with copies under way.
     if (start_ > clock_limit / 2 || pending_cells_ > 0) {
-        std::fill(cells_.begin(), cells_.end(), Cell{});
+        std::fill(lines_.begin(), lines_.end(), Cell{});
+        std::fill(steps_.begin(), steps_.end(), uint8_t{line_cells});
         start_ = 1;
         pending_cells_ = 0;
     }
@@ -27,78 +28,134 @@ void SharedMemory::begin_block(uint32_t warps) {
     }
 }
 
-SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    const uint32_t mine = stamp(thread);
-    Cell judged{}, becomes{};  // the last cell, as it was and as it is now: what lies side by side was mostly touched together
-    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
-        Cell& cell = cells_[i];
-        if (cell.last_read == mine) continue;  // nothing has been written since: a write forgets the readers
-        if (becomes.last_read == mine && cell == judged) {
-            cell = becomes;
+inline SharedMemory::Verdict SharedMemory::read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const {
+    if (cell.last_read == mine) return Verdict::fine;  // nothing has been written since: a write forgets the readers
+    const uint32_t clock = clock_of(cell.written);
+    if (clock == pending) return Verdict::pending_copy;
+    if (clock < start_) return Verdict::not_written;
+    if (single) return Verdict::fine;  // its neighbour may be another thread's: who reads it is not kept
+    if (!ordered(cell.written, thread)) return Verdict::race;
+    if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
+    cell.last_read = mine;
+    return Verdict::fine;
+}
+
+// More cells for a line than it has.
+inline void SharedMemory::refine(uint32_t i, uint32_t step) {
+    Cell* const cells = &cells_[i * line_cells];
+    for (uint32_t j = 0; j < line_cells; j += step) cells[j] = steps_[i] == line_cells ? lines_[i] : cells[j / steps_[i] * steps_[i]];
+    steps_[i] = static_cast<uint8_t>(step);
+}
+
+template <class Each>
+inline void SharedMemory::walk(uint32_t offset, uint32_t bytes, Each each) {
+    const uint32_t wanted = step_of(offset, bytes), end = offset + bytes;
+    for (uint32_t i = offset / line; i * line < end; i++) {
+        if (steps_[i] > wanted) refine(i, wanted);
+        const uint32_t step = steps_[i];
+        if (step == line_cells) {
+            if (!each(lines_[i], i * line_cells)) return;
             continue;
         }
-        const uint32_t clock = clock_of(cell.written);
-        if (clock == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
-        if (clock < start_) return {Verdict::not_written, i * granule, thread};
-        if (bytes == 1) continue;
-        if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
-        judged = cell;
-        if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
-        cell.last_read = mine;
-        becomes = cell;
+        const uint32_t last = std::min((end + granule - 1) / granule, (i + 1) * line_cells);
+        for (uint32_t j = std::max(offset / granule, i * line_cells); j < last; j += step) {
+            if (!each(cells_[j], j)) return;
+        }
     }
-    return fine;
+}
+
+// The cell of an access that is just what one cell is for; null when there is no such.
+inline SharedMemory::Cell* SharedMemory::only_cell(uint32_t offset, uint32_t bytes) {
+    const uint32_t step = steps_[offset / line];
+    if (bytes != step * granule || (offset & (bytes - 1)) != 0) return nullptr;
+    return step == line_cells ? &lines_[offset / line] : &cells_[offset / granule];
+}
+
+bool SharedMemory::read_one(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    Cell* const only = only_cell(offset, bytes);
+    return only != nullptr && read_cell(*only, thread, stamp(thread), false) == Verdict::fine;
+}
+
+SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const uint32_t mine = stamp(thread);
+    Outcome outcome = fine;
+    walk(offset, bytes, [&](Cell& cell, uint32_t pair) {
+        const Verdict verdict = read_cell(cell, thread, mine, bytes == 1);
+        if (verdict != Verdict::fine) outcome = {verdict, pair * granule, verdict == Verdict::not_written ? thread : thread_of(cell.written)};
+        return verdict == Verdict::fine;
+    });
+    return outcome;
 }
 
 SharedMemory::Outcome SharedMemory::read_by_product(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    const Outcome outcome = read(offset, bytes, thread);
+    Outcome outcome = read(offset, bytes, thread);
     if (outcome.verdict != Verdict::fine) return outcome;
-    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) {
-        const uint32_t writer = thread_of(cells_[i].written);
-        if (cells_[i].fences == fences_[writer]) return {Verdict::not_fenced, i * granule, writer};
-    }
-    return fine;
+    walk(offset, bytes, [&](const Cell& cell, uint32_t pair) {
+        const uint32_t writer = thread_of(cell.written);
+        if (cell.fences == fences_[writer]) outcome = {Verdict::not_fenced, pair * granule, writer};
+        return outcome.verdict == Verdict::fine;
+    });
+    return outcome;
+}
+
+inline SharedMemory::Verdict SharedMemory::write_cell(Cell& cell, uint32_t thread, const Cell& becomes, uint32_t& other) const {
+    other = cell.written;
+    if (clock_of(other) == pending) return Verdict::pending_copy;
+    if (!ordered(other, thread)) return Verdict::race;
+    other = cell.first_read;
+    if (!ordered(other, thread)) return Verdict::race;
+    other = cell.last_read;
+    if (!ordered(other, thread)) return Verdict::race;
+    cell = becomes;
+    return Verdict::fine;
+}
+
+bool SharedMemory::write_one(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    uint32_t other;
+    Cell* const only = only_cell(offset, bytes);
+    return only != nullptr && write_cell(*only, thread, {stamp(thread), 0, 0, fences_[thread]}, other) == Verdict::fine;
 }
 
 SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    if (bytes == 1) {
-        if (clock_of(cells_[offset / granule].written) == pending) return {Verdict::pending_copy, offset, thread_of(cells_[offset / granule].written)};
-        write_atomically(offset, 1);
-        return fine;
-    }
     const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
-    Cell judged = becomes;  // the last one: what lies side by side was mostly touched together
-    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) {
-        Cell& cell = cells_[i];
-        if (cell == judged) {
-            cell = becomes;
-            continue;
+    Outcome outcome = fine;
+    walk(offset, bytes, [&](Cell& cell, uint32_t pair) {
+        if (bytes == 1 && clock_of(cell.written) != pending) {
+            cell = atomically_written();
+            return true;
         }
-        if (clock_of(cell.written) == pending) return {Verdict::pending_copy, i * granule, thread_of(cell.written)};
-        if (!ordered(cell.written, thread)) return {Verdict::race, i * granule, thread_of(cell.written)};
-        if (!ordered(cell.first_read, thread)) return {Verdict::race, i * granule, thread_of(cell.first_read)};
-        if (!ordered(cell.last_read, thread)) return {Verdict::race, i * granule, thread_of(cell.last_read)};
-        judged = cell;
-        cell = becomes;
-    }
-    return fine;
+        uint32_t other;
+        const Verdict verdict = write_cell(cell, thread, becomes, other);
+        if (verdict != Verdict::fine) outcome = {verdict, bytes == 1 ? offset : pair * granule, thread_of(other)};
+        return verdict == Verdict::fine;
+    });
+    if (outcome.verdict == Verdict::fine && step_of(offset, bytes) == line_cells) make_lines(offset, bytes, becomes);
+    return outcome;
 }
 
 SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
     const Outcome outcome = write(offset, bytes, thread);
     if (outcome.verdict != Verdict::fine) return outcome;
-    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i].written = pending << thread_bits | thread;
+    make_lines(offset, bytes, {pending << thread_bits | thread, 0, 0, fences_[thread]});
     pending_cells_ += bytes / granule;
     return outcome;
 }
 
 void SharedMemory::end_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    for (uint32_t i = offset / granule; i < (offset + bytes) / granule; i++) cells_[i] = {stamp(thread), 0, 0, fences_[thread]};
+    make_lines(offset, bytes, {stamp(thread), 0, 0, fences_[thread]});
     pending_cells_ -= bytes / granule;
 }
 
 void SharedMemory::write_atomically(uint32_t offset, uint32_t bytes) {
-    for (uint32_t i = offset / granule; i < (offset + bytes + granule - 1) / granule; i++) cells_[i] = {start_ << thread_bits, 0, 0, 0};
+    walk(offset, bytes, [&](Cell& cell, uint32_t) { return cell = atomically_written(), true; });
+}
+
+// Lines as a whole, whatever they were.
+inline void SharedMemory::make_lines(uint32_t offset, uint32_t bytes, const Cell& cell) {
+    for (uint32_t i = offset / line; i < (offset + bytes) / line; i++) {
+        steps_[i] = line_cells;
+        lines_[i] = cell;
+    }
 }
 
 void SharedMemory::tell(uint32_t warp, Told& told) {

@@ -1,5 +1,8 @@
 // What a check knows of a block's shared memory: who wrote and who read each pair of bytes, and when.
 //
+// A line of 16 bytes has one cell for all of it, or one per word, or one per pair of bytes: as many as accesses since the last write of the whole line have asked for. What is
+// found is the same.
+//
 // Time is a clock per warp that steps at every barrier and warp_sync. An access is stamped with its thread and its warp's clock. It is ordered before another
 // when both are one thread's; or one warp's, and the clock has stepped since; or when a barrier has told the later warp of that clock. Two accesses of which one
 // is a write, neither ordered before the other, are a race. Clocks go on from block to block, so that what an earlier block left is not "written".
@@ -26,6 +29,10 @@ public:
     SharedMemory();
 
     void begin_block(uint32_t warps);
+
+    // The common case: true when the access is of just what one cell is for, and nothing is wrong with it. Otherwise read() and write() tell.
+    bool read_one(uint32_t offset, uint32_t bytes, uint32_t thread);
+    bool write_one(uint32_t offset, uint32_t bytes, uint32_t thread);
 
     Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
     Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
@@ -54,7 +61,7 @@ public:
     void meet(uint32_t warps, const Told& told);
 
 private:
-    struct Cell {
+    struct alignas(16) Cell {
         uint32_t written;
         uint32_t first_read;
         uint32_t last_read;
@@ -70,6 +77,7 @@ private:
 
     static uint32_t thread_of(uint32_t stamp) { return stamp & ((1u << thread_bits) - 1); }
     static uint32_t clock_of(uint32_t stamp) { return stamp >> thread_bits; }
+    Cell atomically_written() const { return {start_ << thread_bits, 0, 0, 0}; }
     uint32_t stamp(uint32_t thread) const { return clock_[thread / 32] << thread_bits | thread; }
 
     bool ordered(uint32_t stamp, uint32_t thread) const {
@@ -79,7 +87,24 @@ private:
         return warp == other_warp ? clock < clock_[warp] : clock <= known_[warp][other_warp];
     }
 
-    std::vector<Cell> cells_;
+    static constexpr uint32_t line = 16, line_cells = line / granule;
+
+    // Of how many pairs of bytes a cell may be for an access.
+    static uint32_t step_of(uint32_t offset, uint32_t bytes) { return (offset | bytes) % line == 0 ? line_cells : (offset | bytes) % 4 == 0 ? 2 : 1; }
+
+    // Calls each(cell, pair) for the cells of a range until one says no.
+    template <class Each>
+    void walk(uint32_t offset, uint32_t bytes, Each each);
+
+    Verdict read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const;
+    Verdict write_cell(Cell& cell, uint32_t thread, const Cell& becomes, uint32_t& other) const;
+    Cell* only_cell(uint32_t offset, uint32_t bytes);
+    void refine(uint32_t line, uint32_t step);
+    void make_lines(uint32_t offset, uint32_t bytes, const Cell& cell);
+
+    std::vector<Cell> cells_;     // of the lines that have several, the first of each word or pair's
+    std::vector<Cell> lines_;     // of the others
+    std::vector<uint8_t> steps_;  // by line: how many pairs of bytes a cell is for
     uint32_t pending_cells_ = 0;
     uint32_t start_ = 1;  // clocks of this block come after; this one itself is an atomic write's: ordered before everything
     uint32_t warps_ = 0;

@@ -12,18 +12,18 @@ namespace {
 // The .ftz variants take subnormals for zeros and give zeros for them.
 float flushed(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
 
-void bring(std::initializer_list<uint32_t> words) {
-    uint32_t* in = current->warp->in[current->lane];
-    for (const uint32_t word : words) *in++ = word;
+template <class... Word>
+inline void bring(Word... words) {
+    uint32_t* in = &current->warp->in[0][current->lane];
+    ((*in = words, in += 32), ...);
 }
 
-const uint32_t* taken() { return current->warp->out[current->lane]; }
+inline uint32_t taken(uint32_t word = 0) { return current->warp->out[word][current->lane]; }
 
-Float4 mma(Operation operation) {
-    current->block->meet(operation, 0);
-    Float4 sum;
-    std::memcpy(&sum, taken(), sizeof sum);
-    return sum;
+inline Float4 mma(Operation operation) {
+    meet(operation, 0);
+    const auto sum = [](uint32_t word) { return __builtin_bit_cast(float, taken(word)); };
+    return {sum(0), sum(1), sum(2), sum(3)};
 }
 
 uint32_t bits(float x) { return __builtin_bit_cast(uint32_t, x); }
@@ -49,21 +49,21 @@ uint8_t* dynamic_shared() { return current->block->shared(); }
 
 void barrier() { current->block->wait_at_barrier(0, current->block->warps() * 32); }
 void barrier(uint32_t id, uint32_t threads) { current->block->wait_at_barrier(id, threads); }
-void barrier_arrive(uint32_t id, uint32_t threads) { current->block->meet(Operation::barrier_arrive, id << 16 | threads); }
-void warp_sync() { current->block->meet(Operation::warp_sync, 0); }
+void barrier_arrive(uint32_t id, uint32_t threads) { meet(Operation::barrier_arrive, id << 16 | threads); }
+void warp_sync() { meet(Operation::warp_sync, 0); }
 void await_producers() { current->awaited = true; }
 void threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
 uint32_t shuffle(Operation kind, uint32_t value, uint32_t by) {
-    bring({value, by});
-    current->block->meet(kind, 0);
-    return taken()[0];
+    bring(value, by);
+    meet(kind, 0);
+    return taken();
 }
 
 uint32_t ballot(bool vote) {
-    bring({vote});
-    current->block->meet(Operation::vote, 0);
-    return taken()[0];
+    bring(static_cast<uint32_t>(vote));
+    meet(Operation::vote, 0);
+    return taken();
 }
 
 bool any(bool vote) { return ballot(vote) != 0; }
@@ -146,19 +146,17 @@ Vec4 ldmatrix(const void* row, int matrices, bool transposed) {
         check<Access::read>(row, 16, true);
     }
     thread.warp->rows[thread.lane] = row;
-    thread.block->meet(Operation::ldmatrix, static_cast<uint32_t>(matrices) | static_cast<uint32_t>(transposed) << 8);
-    Vec4 out;
-    std::memcpy(&out, taken(), sizeof out);
-    return out;
+    meet(Operation::ldmatrix, static_cast<uint32_t>(matrices) | static_cast<uint32_t>(transposed) << 8);
+    return {taken(0), taken(1), taken(2), taken(3)};
 }
 
 Float4 mma_m16n8k16(Vec4 a, Vec2 b, Float4 c) {
-    bring({a.x, a.y, a.z, a.w, b.x, b.y, bits(c.x), bits(c.y), bits(c.z), bits(c.w)});
+    bring(a.x, a.y, a.z, a.w, b.x, b.y, bits(c.x), bits(c.y), bits(c.z), bits(c.w));
     return mma(Operation::mma_k16);
 }
 
 Float4 mma_m16n8k8(Vec2 a, uint32_t b, Float4 c) {
-    bring({a.x, a.y, b, bits(c.x), bits(c.y), bits(c.z), bits(c.w)});
+    bring(a.x, a.y, b, bits(c.x), bits(c.y), bits(c.z), bits(c.w));
     return mma(Operation::mma_k8);
 }
 
@@ -171,14 +169,14 @@ uint64_t tile_descriptor(uintptr_t tile) {
 }
 
 void wgmma(float* d, Vec4 a, Product product) {
-    bring({a.x, a.y, a.z, a.w, static_cast<uint32_t>(product.descriptor), static_cast<uint32_t>(product.descriptor >> 32)});
+    bring(a.x, a.y, a.z, a.w, static_cast<uint32_t>(product.descriptor), static_cast<uint32_t>(product.descriptor >> 32));
     current->warp->results[current->lane] = d;
-    current->block->meet(Operation::wgmma, static_cast<uint32_t>(product.turned) | static_cast<uint32_t>(product.adds) << 1);
+    meet(Operation::wgmma, static_cast<uint32_t>(product.turned) | static_cast<uint32_t>(product.adds) << 1);
 }
 
-void wgmma_fence() { current->block->meet(Operation::wgmma_fence, 0); }
-void wgmma_commit() { current->block->meet(Operation::wgmma_commit, 0); }
-void wgmma_wait(int pending) { current->block->meet(Operation::wgmma_wait, static_cast<uint32_t>(pending)); }
+void wgmma_fence() { meet(Operation::wgmma_fence, 0); }
+void wgmma_commit() { meet(Operation::wgmma_commit, 0); }
+void wgmma_wait(int pending) { meet(Operation::wgmma_wait, static_cast<uint32_t>(pending)); }
 
 void trap_if_negative(float x) {
     if (x < 0) current->block->fail(FindingKind::trapped, 0, "a value that is said never to be negative is");
