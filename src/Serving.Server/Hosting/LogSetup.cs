@@ -2,6 +2,7 @@ using System.Globalization;
 using Serilog;
 using Serilog.Events;
 using Serving.Server.Configuration;
+using Serving.Server.Tenancy;
 
 namespace Serving.Server.Hosting;
 
@@ -18,6 +19,7 @@ internal static class LogSetup
             .MinimumLevel.Is(level)
             .MinimumLevel.Override("Microsoft", level > LogEventLevel.Warning ? level : LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
+            .MinimumLevel.Override(typeof(ApiKeyAuthentication).FullName!, level > LogEventLevel.Warning ? level : LogEventLevel.Warning) // A line for every request without a key would be anybody's to write.
             .WriteTo.Console(outputTemplate: Line, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
         if (options.LogFile is { } file)
         {

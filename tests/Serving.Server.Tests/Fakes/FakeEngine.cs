@@ -180,8 +180,16 @@ internal sealed class FakeEngine : IEngineClient
         return new(Refusal ?? May(tenant, isAdmin, name));
     }
 
+    /// <summary>What a drain ends with at once, where it does.</summary>
+    public Exception? DrainFailure { get; set; }
+
     public Task DrainAsync(CancellationToken cancellationToken)
     {
+        if (DrainFailure is { } failure)
+        {
+            throw failure;
+        }
+
         State = EngineState.Draining;
         if (Running == 0)
         {

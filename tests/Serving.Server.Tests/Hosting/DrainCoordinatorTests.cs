@@ -66,6 +66,18 @@ public sealed class DrainCoordinatorTests
         Assert.Equal(1, daemon.Engine.Running);
     }
 
+    /// <summary>Nobody waits for what a signal begins: a failure in it must not leave a daemon that takes no requests and does not end.</summary>
+    [Fact]
+    public async Task Request_DrainingFails_StopsNow()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.DrainFailure = new InvalidOperationException("planted");
+
+        await daemon.Drain.RequestAsync();
+
+        Assert.True(daemon.App.Lifetime.ApplicationStopping.IsCancellationRequested);
+    }
+
     [Fact]
     public async Task Request_WhileTheModelLoads_Stops()
     {

@@ -12,7 +12,7 @@ internal static class GrammarLimits
     /// <summary>States of the automaton: some 30 bytes each and the edges.</summary>
     public const int States = 50_000;
 
-    /// <summary>Steps of making it deterministic, one for each member of each set of states: about a second of one core at most.</summary>
+    /// <summary>Steps of making it deterministic, one for each member of each set of states. Not a time: what is done to the sets beside is not counted, and the costliest patterns take some seconds of one core.</summary>
     public const int Work = 20_000_000;
 
     /// <summary>Nesting of an expression, without what rules add.</summary>
