@@ -44,6 +44,19 @@ public sealed class CudaIntegerTests : IDisposable
         Assert.Equal(expected, Run(factory, test with { Integers = (_, _) => { } }, prompts));
     }
 
+    /// <summary>A checkpoint of four bits under int8: its matrices stay as they are, those of the logits too, and its table has eight.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Execute_FourBitsBesideEight_HasTheBitsOfWhatTheyStandFor(bool own)
+    {
+        var eight = TestProgram.Create(Shapes["planes"] with { Format = WeightFormat.Int8 });
+        var kept = eight with { Program = eight.Program with { Weights = [.. eight.Program.Weights.Select(weight => weight is { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 } ? weight with { Format = WeightFormat.Int4 } : weight)] } };
+        Assert.Contains(kept.Program.Weights, weight => weight.Format == WeightFormat.Int8);
+        var factory = own ? CudaFactory.OwnProducts : CudaFactory.Deterministic;
+        Assert.Equal(Run(factory, Decoded(kept), [30, 20, 1]), Run(factory, kept, [30, 20, 1]));
+    }
+
     /// <summary>Decoded in several slabs, of which each has an algorithm of its own, in planes too.</summary>
     [Theory]
     [InlineData(WeightFormat.Int8)]
