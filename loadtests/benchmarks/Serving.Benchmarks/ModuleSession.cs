@@ -126,7 +126,10 @@ internal sealed class ModuleSession : ISchedulerSink
     void ISchedulerSink.OnModuleTransfer(ModuleTransfer transfer)
     {
         _copying++;
-        new ModuleCopier(new BackendWork(_backend), command => _copied.Add(command is ModuleTransferredCommand done ? done.Number : throw new InvalidOperationException("A copy failed."))).Start(transfer);
+        new ModuleCopier(
+            new BackendWork(_backend),
+            command => _copied.Add(command is ModuleTransferredCommand { Failed: false } done ? done.Number : throw new InvalidOperationException("A copy failed.")),
+            (what, exception) => throw new InvalidOperationException(what, exception)).Start(transfer);
     }
 
     private static void Load(IComputeBackend backend, ModelProgram program)

@@ -209,6 +209,7 @@ public sealed class AdapterFaultTests : IDisposable
     {
         Root = Root,
         BaseName = "base",
+        Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
         Prepare = weights => _onPrepare is { } failure ? throw failure() : new FakeAdapter(weights),

@@ -1,4 +1,3 @@
-using Serving.Engine.Loading;
 using Serving.Engine.Loading.Adapters;
 
 namespace Serving.Engine.Tests.Loading.Adapters;
@@ -14,6 +13,6 @@ internal sealed class FaultyFiles : IAdapterFiles
 
     public AdapterStamp? Look(AdapterLocation location) => OnLook is { } failure ? throw failure() : _files.Look(location);
 
-    public (byte[] Config, FileBytes Weights)? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes) =>
+    public AdapterBytes? Read(AdapterLocation location, AdapterStamp stamp, long maxWeightBytes) =>
         OnRead is { } failure ? throw failure() : _files.Read(location, stamp, maxWeightBytes);
 }
