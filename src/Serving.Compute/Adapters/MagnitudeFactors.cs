@@ -18,7 +18,7 @@ internal static class MagnitudeFactors
     private const int Chains = 8;
 
     /// <summary>Columns of A side by side: two vectors of eight.</summary>
-    private const int Strip = 2 * Chains;
+    private const int StripColumns = 2 * Chains;
 
     /// <summary>Rows that are computed together, so that A is read once for them.</summary>
     private const int Together = 4;
@@ -70,12 +70,12 @@ internal static class MagnitudeFactors
     /// <summary>A in fp32, [columns / 16][rank][16]; behind the last column zero.</summary>
     private static float[] Strips(ReadOnlySpan<ushort> a, int rank, int columns)
     {
-        var strips = new float[(columns + Strip - 1) / Strip * Strip * rank];
+        var strips = new float[(columns + StripColumns - 1) / StripColumns * StripColumns * rank];
         for (var r = 0; r < rank; r++)
         {
             for (var k = 0; k < columns; k++)
             {
-                strips[(((k / Strip * rank) + r) * Strip) + (k % Strip)] = BFloat16Bits.ToSingle(a[(r * columns) + k]);
+                strips[(((k / StripColumns * rank) + r) * StripColumns) + (k % StripColumns)] = BFloat16Bits.ToSingle(a[(r * columns) + k]);
             }
         }
 
@@ -98,12 +98,12 @@ internal static class MagnitudeFactors
     /// <summary>The squares of the lengths of up to four rows.</summary>
     private static void Square(ReadOnlySpan<float> w, int rows, int columns, ReadOnlySpan<float> strips, ReadOnlySpan<float> b, int rank, float scale, Span<double> squares)
     {
-        Span<float> last = stackalloc float[Together * Strip];
+        Span<float> last = stackalloc float[Together * StripColumns];
         Span<Vector512<double>> sums = stackalloc Vector512<double>[Together];
         sums.Clear();
-        for (var first = 0; first < columns; first += Strip)
+        for (var first = 0; first < columns; first += StripColumns)
         {
-            var strip = MemoryMarshal.Cast<float, Vector256<float>>(strips.Slice(first * rank, Strip * rank));
+            var strip = MemoryMarshal.Cast<float, Vector256<float>>(strips.Slice(first * rank, StripColumns * rank));
             Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
             for (var r = 0; r < rank; r++)
             {
@@ -121,16 +121,16 @@ internal static class MagnitudeFactors
 
             scoped var source = w[first..];
             var stride = columns;
-            if (columns - first < Strip)
+            if (columns - first < StripColumns)
             {
                 last.Clear();
                 for (var i = 0; i < rows; i++)
                 {
-                    w.Slice((i * columns) + first, columns - first).CopyTo(last[(i * Strip)..]);
+                    w.Slice((i * columns) + first, columns - first).CopyTo(last[(i * StripColumns)..]);
                 }
 
                 source = last;
-                stride = Strip;
+                stride = StripColumns;
             }
 
             sums[0] = Add(sums[0], source, scale, a0, a1);

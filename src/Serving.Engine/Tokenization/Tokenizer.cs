@@ -58,7 +58,7 @@ public sealed class Tokenizer
     /// <exception cref="TokenizerFormatException">A file is missing, too large, malformed, or asks for what is not supported.</exception>
     public static Tokenizer Load(string folder)
     {
-        var tokenizer = TokenizerFiles.Read(folder, "tokenizer.json", TokenizerLimits.FileBytes)
+        var tokenizer = TokenizerFiles.Read(folder, "tokenizer.json", TokenizerLimits.JsonBytes)
             ?? throw new TokenizerFormatException("tokenizer.json is not in the model's folder");
         var config = TokenizerFiles.Read(folder, "tokenizer_config.json", TokenizerLimits.ConfigBytes);
         var template = TokenizerFiles.Read(folder, "chat_template.jinja", TokenizerLimits.ConfigBytes);
@@ -122,7 +122,7 @@ public sealed class Tokenizer
 
     private static Tokenizer Parse(ReadOnlySpan<byte> tokenizerJson, ReadOnlySpan<byte> configJson, string? chatTemplate)
     {
-        using var document = JsonView.Document(tokenizerJson, "tokenizer.json", TokenizerLimits.FileBytes);
+        using var document = JsonView.Document(tokenizerJson, "tokenizer.json", TokenizerLimits.JsonBytes);
         using var config = configJson.IsEmpty ? null : JsonView.Document(configJson, "tokenizer_config.json", TokenizerLimits.ConfigBytes);
         JsonView? configView = config is null ? null : new JsonView(config.RootElement, "tokenizer_config.json");
         var settings = configView is { } view ? TokenizerConfig.Read(view) : new TokenizerConfig();

@@ -13,12 +13,12 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKe
     private readonly JsonScanner _json = new();
     private readonly StringBuilder _word = new();
     private StringBuilder? _early;
-    private Member _member;
-    private Member _seen;
+    private CallMember _member;
+    private CallMember _seen;
     private bool _isComplete;
 
     [Flags]
-    private enum Member
+    private enum CallMember
     {
         None = 0,
         Name = 1,
@@ -45,7 +45,7 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKe
             return part == JsonPart.End ? CallStep.End : CallStep.Tail;
         }
 
-        if (_member == Member.Arguments && (_json.Depth > 1 || part == JsonPart.Close))
+        if (_member == CallMember.Arguments && (_json.Depth > 1 || part == JsonPart.Close))
         {
             return InArguments(c, part == JsonPart.Close && _json.Depth == 1);
         }
@@ -84,15 +84,15 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKe
                 _word.Clear();
                 return true;
             case JsonPart.Key:
-            case JsonPart.Text when _member == Member.Name:
+            case JsonPart.Text when _member == CallMember.Name:
                 _word.Append(c);
                 return _word.Length <= ToolCallFormat.MaxNameLength;
             case JsonPart.KeyEnd:
                 return Begin(MemberOf(_word.ToString()));
             case JsonPart.ValueBegin when depth == 1:
                 _word.Clear();
-                return _member switch { Member.Name => c == '"', Member.Arguments => c == '{', _ => true };
-            case JsonPart.TextEnd when _member == Member.Name:
+                return _member switch { CallMember.Name => c == '"', CallMember.Arguments => c == '{', _ => true };
+            case JsonPart.TextEnd when _member == CallMember.Name:
                 Name = _word.ToString();
                 return names.Contains(Name);
             default:
@@ -100,9 +100,9 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKe
         }
     }
 
-    private bool Begin(Member member)
+    private bool Begin(CallMember member)
     {
-        if (member == Member.None || (_seen & member) != 0)
+        if (member == CallMember.None || (_seen & member) != 0)
         {
             return false;
         }
@@ -112,12 +112,12 @@ internal sealed class ObjectCallReader(IReadOnlySet<string> names, string nameKe
         return true;
     }
 
-    private Member MemberOf(string key) => key switch
+    private CallMember MemberOf(string key) => key switch
     {
-        _ when key == nameKey => Member.Name,
-        "arguments" or "parameters" => Member.Arguments,
-        "id" or "tool_call_id" => Member.Id,
-        "type" => Member.Type,
-        _ => Member.None,
+        _ when key == nameKey => CallMember.Name,
+        "arguments" or "parameters" => CallMember.Arguments,
+        "id" or "tool_call_id" => CallMember.Id,
+        "type" => CallMember.Type,
+        _ => CallMember.None,
     };
 }

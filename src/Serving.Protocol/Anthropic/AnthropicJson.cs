@@ -13,7 +13,7 @@ namespace Serving.Protocol.Anthropic;
     MaxDepth = 32,
     Converters = [typeof(FiniteSingleConverter)])]
 [JsonSerializable(typeof(MessageRequest))]
-[JsonSerializable(typeof(Message))]
+[JsonSerializable(typeof(MessageAnswer))]
 [JsonSerializable(typeof(MessageEvent))]
 [JsonSerializable(typeof(MessageTokensCount))]
 [JsonSerializable(typeof(MessageFailure))]

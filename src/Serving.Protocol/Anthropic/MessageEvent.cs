@@ -24,7 +24,7 @@ public abstract record MessageEvent
 
 /// <summary>The first event.</summary>
 /// <param name="Message">The message, without content.</param>
-public sealed record MessageStart(Message Message) : MessageEvent("message_start");
+public sealed record MessageStart(MessageAnswer Message) : MessageEvent("message_start");
 
 /// <summary>Says nothing.</summary>
 public sealed record Ping() : MessageEvent("ping");

@@ -13,7 +13,7 @@ namespace Serving.Server.Http;
 /// Makes a message of the engine's events: blocks one after the other, thoughts, text and calls, and the events that tell of them in Anthropic's order. A call that breaks off is text of a whole
 /// message; a stream leaves what it has sent of it.
 /// </summary>
-internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : IAnswerFormat<Message>, IEventFormat<MessageEvent>
+internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : IAnswerFormat<MessageAnswer>, IEventFormat<MessageEvent>
 {
     private const string TextType = "text";
     private const string ThinkingType = "thinking";
@@ -22,7 +22,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     // Some clients leave thoughts out of the next request that have none.
     private const string Signature = "unsigned";
 
-    private readonly List<Block> _blocks = [];
+    private readonly List<WrittenBlock> _blocks = [];
     private string? _open;
     private int _index;
     private string? _stopReason;
@@ -30,7 +30,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     private bool _hasLength;
 
     /// <inheritdoc/>
-    JsonTypeInfo<Message> IAnswerFormat<Message>.Type => AnthropicJson.Wire.Message;
+    JsonTypeInfo<MessageAnswer> IAnswerFormat<MessageAnswer>.Type => AnthropicJson.Wire.MessageAnswer;
 
     /// <inheritdoc/>
     JsonTypeInfo<MessageEvent> IEventFormat<MessageEvent>.Type => AnthropicJson.Wire.MessageEvent;
@@ -42,7 +42,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     public RequestFailure Rename(RequestFailure failure) => MessageRequestMapper.Rename(failure, request);
 
     /// <inheritdoc/>
-    public IEnumerable<MessageEvent> Begin(UsageInfo usage) => [new MessageStart(Message([], Usage(usage) with { OutputTokens = 0, OutputTokensDetails = null })), new Ping()];
+    public IEnumerable<MessageEvent> Begin(UsageInfo usage) => [new MessageStart(Answer([], Usage(usage) with { OutputTokens = 0, OutputTokensDetails = null })), new Ping()];
 
     /// <inheritdoc/>
     public void Add(IndexedEvent happened) => Take(happened.Event);
@@ -91,7 +91,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     public IEnumerable<MessageEvent> End(UsageInfo usage) => [new MessageEnd(new EndOfMessage(StopReason(usage), _stopSequence), Usage(usage)), new MessageStop()];
 
     /// <inheritdoc/>
-    public Message Build(UsageInfo usage) => Message([.. _blocks.Select(static block => block.Whole())], Usage(usage)) with
+    public MessageAnswer Build(UsageInfo usage) => Answer([.. _blocks.Select(static block => block.Whole())], Usage(usage)) with
     {
         StopReason = StopReason(usage),
         StopSequence = _stopSequence,
@@ -106,7 +106,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
         if (_open != type)
         {
             Close(events);
-            Open(events, new Block(type));
+            Open(events, new WrittenBlock(type));
         }
 
         Append(type, text);
@@ -118,7 +118,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     {
         if (_blocks.Count == 0 || _blocks[^1].Type != type)
         {
-            _blocks.Add(new Block(type));
+            _blocks.Add(new WrittenBlock(type));
         }
 
         _blocks[^1].Content.Append(text);
@@ -129,7 +129,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
         if (call.Name is not null)
         {
             Close(events);
-            var block = new Block(CallType, MessageIds.ToClient(call.Id!), call.Name);
+            var block = new WrittenBlock(CallType, MessageIds.ToClient(call.Id!), call.Name);
             _blocks.Add(block);
             Open(events, block);
         }
@@ -149,7 +149,7 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
         }
     }
 
-    private void Open(List<MessageEvent> events, Block block)
+    private void Open(List<MessageEvent> events, WrittenBlock block)
     {
         _open = block.Type;
         events.Add(new BlockStart(_index, block.Begun()));
@@ -171,17 +171,17 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
         _open = null;
     }
 
-    private Message Message(IReadOnlyList<MessageBlock> content, MessageUsage usage) => new() { Id = $"msg_{head.Id}", Model = head.Model, Content = content, Usage = usage };
+    private MessageAnswer Answer(IReadOnlyList<MessageBlock> content, MessageUsage usage) => new() { Id = $"msg_{head.Id}", Model = head.Model, Content = content, Usage = usage };
 
     private static MessageUsage Usage(UsageInfo usage) => new()
     {
         InputTokens = usage.PromptTokens - usage.PromptTokensDetails.CachedTokens,
         CacheReadInputTokens = usage.PromptTokensDetails.CachedTokens,
         OutputTokens = usage.CompletionTokens,
-        OutputTokensDetails = usage.CompletionTokensDetails is { } details ? new OutputTokensDetails(details.ReasoningTokens) : null,
+        OutputTokensDetails = usage.CompletionTokensDetails is { } details ? new MessageTokensDetails(details.ReasoningTokens) : null,
     };
 
-    private sealed record Block(string Type, string? Id = null, string? Name = null)
+    private sealed record WrittenBlock(string Type, string? Id = null, string? Name = null)
     {
         public StringBuilder Content { get; } = new();
 

@@ -55,7 +55,7 @@ internal static class Routes
     private static void MapAnthropic(IEndpointRouteBuilder routes, MessagesEndpoint messages)
     {
         MapJson<MessageRequest>(routes, "/v1/messages", messages.HandleAsync).WithMetadata(new ApiKeyHeader())
-            .Answers<Message>("Answers a conversation as Anthropic's API does, at once or in server-sent events", failure: typeof(MessageFailure));
+            .Answers<MessageAnswer>("Answers a conversation as Anthropic's API does, at once or in server-sent events", failure: typeof(MessageFailure));
         MapJson<MessageRequest>(routes, "/v1/messages/count_tokens", messages.CountAsync).WithMetadata(new ApiKeyHeader())
             .Answers<MessageTokensCount>("Counts the tokens of such a conversation's prompt", failure: typeof(MessageFailure));
     }

@@ -7,7 +7,7 @@ namespace Serving.Engine.Tokenization.Format;
 internal static class TokenizerLimits
 {
     /// <summary>Bytes of <c>tokenizer.json</c>.</summary>
-    public const int FileBytes = 128 << 20;
+    public const int JsonBytes = 128 << 20;
 
     /// <summary>Bytes of <c>tokenizer_config.json</c> or of a template file.</summary>
     public const int ConfigBytes = 8 << 20;

@@ -20,23 +20,23 @@ internal static class Arithmetic
             throw undefined.Fault();
         }
 
-        if (Numbers.IsNumber(left) && Numbers.IsNumber(right))
+        if (NumberValues.IsNumber(left) && NumberValues.IsNumber(right))
         {
-            if (Numbers.TryInteger(left, out var x) && Numbers.TryInteger(right, out var y))
+            if (NumberValues.TryInteger(left, out var x) && NumberValues.TryInteger(right, out var y))
             {
-                Numbers.ChargeDigits(x, context.Budget);
-                Numbers.ChargeDigits(y, context.Budget);
+                NumberValues.ChargeDigits(x, context.Budget);
+                NumberValues.ChargeDigits(y, context.Budget);
                 return OfIntegers(op, x, y);
             }
 
-            return OfFloats(op, Numbers.ToDouble(left), Numbers.ToDouble(right));
+            return OfFloats(op, NumberValues.ToDouble(left), NumberValues.ToDouble(right));
         }
 
         return (op switch
         {
             "+" => Join(left, right, context),
-            "*" => Numbers.TryInteger(right, out var times) ? Repeat(left, times, context)
-                : Numbers.TryInteger(left, out times) ? Repeat(right, times, context) : null,
+            "*" => NumberValues.TryInteger(right, out var times) ? Repeat(left, times, context)
+                : NumberValues.TryInteger(left, out times) ? Repeat(right, times, context) : null,
             _ => null,
         }) ?? throw new TemplateFault($"unsupported operand type(s) for {op}: '{left.TypeName}' and '{right.TypeName}'");
     }
@@ -46,7 +46,7 @@ internal static class Arithmetic
     {
         UndefinedValue u => throw u.Fault(),
         FloatValue f => new FloatValue(minus ? -f.Number : f.Number),
-        _ when Numbers.TryInteger(value, out var number) => new IntValue(minus ? -number : number),
+        _ when NumberValues.TryInteger(value, out var number) => new IntValue(minus ? -number : number),
         _ => throw new TemplateFault($"bad operand type for unary {(minus ? '-' : '+')}: '{value.TypeName}'"),
     };
 

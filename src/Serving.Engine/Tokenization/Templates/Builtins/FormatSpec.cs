@@ -87,10 +87,10 @@ internal sealed record FormatSpec
     /// <summary>Formats a value by its type.</summary>
     public string Apply(TemplateValue value, RenderBudget budget)
     {
-        if (Numbers.IsNumber(value) && (value is not BoolValue || Type != '\0') && Type != 's')
+        if (NumberValues.IsNumber(value) && (value is not BoolValue || Type != '\0') && Type != 's')
         {
             budget.Charge(8 + (Math.Max(0, Precision) / 4));
-            Numbers.ChargeDigits(value is IntValue i ? i.Number : 0, budget);
+            NumberValues.ChargeDigits(value is IntValue i ? i.Number : 0, budget);
             var (negative, prefix, digits) = Number(value);
             var sign = negative ? "-" : Sign == '-' ? string.Empty : Sign.ToString();
             return Pad(sign + prefix, digits, '>');
@@ -111,7 +111,7 @@ internal sealed record FormatSpec
         var type = Type == '\0' ? (value is FloatValue ? 'r' : 'd') : Type;
         if (type is 'd' or 'x' or 'X' or 'o' or 'b' or 'c' or 'n')
         {
-            if (!Numbers.TryInteger(value, out var number))
+            if (!NumberValues.TryInteger(value, out var number))
             {
                 throw new TemplateFault($"unknown format code '{type}' for object of type 'float'");
             }
@@ -119,7 +119,7 @@ internal sealed record FormatSpec
             return Integer(number, type);
         }
 
-        var real = Numbers.ToDouble(value) * (type == '%' ? 100 : 1);
+        var real = NumberValues.ToDouble(value) * (type == '%' ? 100 : 1);
         var digits = type switch
         {
             'r' => Precision < 0 ? FloatText.Repr(Math.Abs(real)) : DecimalText.General(Math.Abs(real), Precision, Alternate),

@@ -46,7 +46,7 @@ internal static class GlobalTable
         return new RangeValue((long)start, (long)BigInteger.Clamp(stop, long.MinValue, long.MaxValue), (long)step, (int)count);
     }
 
-    private static BigInteger Integer(TemplateValue value) => Numbers.TryInteger(value, out var number)
+    private static BigInteger Integer(TemplateValue value) => NumberValues.TryInteger(value, out var number)
         ? number
         : throw (value is UndefinedValue u ? u.Fault() : new TemplateFault($"'{value.TypeName}' object cannot be interpreted as an integer"));
 

@@ -82,7 +82,7 @@ internal static class MemberAccess
             return key is ListValue or DictValue or ViewValue ? null : dict.Find(key);
         }
 
-        if (!Numbers.TryInteger(key, out var number) || BigInteger.Abs(number) > int.MaxValue || Iteration.Length(value) is not { } length || value is ViewValue)
+        if (!NumberValues.TryInteger(key, out var number) || BigInteger.Abs(number) > int.MaxValue || Iteration.Length(value) is not { } length || value is ViewValue)
         {
             return null;
         }

@@ -25,7 +25,7 @@ internal static class Membership
     /// <summary><c>x &lt; y</c> or <c>x &lt;= y</c>; a comparison with NaN is false.</summary>
     public static bool Less(TemplateValue x, TemplateValue y, RenderContext context, bool orEqual)
     {
-        if (x is FloatValue { Number: double.NaN } && Numbers.IsNumber(y) || y is FloatValue { Number: double.NaN } && Numbers.IsNumber(x))
+        if (x is FloatValue { Number: double.NaN } && NumberValues.IsNumber(y) || y is FloatValue { Number: double.NaN } && NumberValues.IsNumber(x))
         {
             return false;
         }

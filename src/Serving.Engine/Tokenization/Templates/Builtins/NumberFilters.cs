@@ -13,7 +13,7 @@ internal static class NumberFilters
     public static IEnumerable<Builtin> All { get; } =
     [
         Builtin.Fixed("abs x", (_, a) => Abs(a[0]!)),
-        Builtin.Fixed("int value default? base?", (c, a) => ToInt(a[0]!, a[2] is null ? 10 : Numbers.ToInt32(a[2]!), c) ?? a[1] ?? new IntValue(0)),
+        Builtin.Fixed("int value default? base?", (c, a) => ToInt(a[0]!, a[2] is null ? 10 : NumberValues.ToInt32(a[2]!), c) ?? a[1] ?? new IntValue(0)),
         Builtin.Fixed("float value default?", (_, a) => ToFloat(a[0]!) ?? a[1] ?? new FloatValue(0)),
         Builtin.Fixed("round value precision? method?", Round),
         Builtin.Fixed("sum items attribute? start?", Sum),
@@ -28,14 +28,14 @@ internal static class NumberFilters
     private static TemplateValue Abs(TemplateValue value) => value switch
     {
         FloatValue f => new FloatValue(Math.Abs(f.Number)),
-        IntValue or BoolValue => new IntValue(BigInteger.Abs(Numbers.Truncate(value))),
+        IntValue or BoolValue => new IntValue(BigInteger.Abs(NumberValues.Truncate(value))),
         UndefinedValue u => throw u.Fault(),
         _ => throw new TemplateFault($"bad operand type for abs(): '{value.TypeName}'"),
     };
 
     private static TemplateValue? ToInt(TemplateValue value, int radix, RenderContext context)
     {
-        if (Numbers.TryInteger(value, out var integer))
+        if (NumberValues.TryInteger(value, out var integer))
         {
             return new IntValue(integer);
         }
@@ -92,9 +92,9 @@ internal static class NumberFilters
 
     private static FloatValue? ToFloat(TemplateValue value)
     {
-        if (Numbers.IsNumber(value))
+        if (NumberValues.IsNumber(value))
         {
-            return new FloatValue(Numbers.ToDouble(value));
+            return new FloatValue(NumberValues.ToDouble(value));
         }
 
         if (value is not StringValue s)
@@ -120,8 +120,8 @@ internal static class NumberFilters
     private static TemplateValue Round(RenderContext context, TemplateValue?[] a)
     {
         var method = a[2] is null ? "common" : StringMethods.Text(a, 2);
-        var digits = a[1] is null ? 0 : Math.Clamp(Numbers.ToInt32(a[1]!), -1000, 1000);
-        if (!Numbers.IsNumber(a[0]!))
+        var digits = a[1] is null ? 0 : Math.Clamp(NumberValues.ToInt32(a[1]!), -1000, 1000);
+        if (!NumberValues.IsNumber(a[0]!))
         {
             throw new TemplateFault($"type {a[0]!.TypeName} cannot be rounded");
         }
@@ -132,10 +132,10 @@ internal static class NumberFilters
             case "common" when a[0] is FloatValue f:
                 return new FloatValue(DecimalText.Round(f.Number, digits));
             case "common":
-                return digits >= 0 ? new IntValue(Numbers.Truncate(a[0]!)) : new IntValue(RoundInteger(Numbers.Truncate(a[0]!), -digits));
+                return digits >= 0 ? new IntValue(NumberValues.Truncate(a[0]!)) : new IntValue(RoundInteger(NumberValues.Truncate(a[0]!), -digits));
             case "ceil" or "floor":
                 var scale = Math.Pow(10, digits);
-                var scaled = Numbers.ToDouble(a[0]!) * scale;
+                var scaled = NumberValues.ToDouble(a[0]!) * scale;
                 return new FloatValue((method == "ceil" ? Math.Ceiling(scaled) : Math.Floor(scaled)) / scale);
             default:
                 throw new TemplateFault("method must be common, ceil or floor");

@@ -97,7 +97,7 @@ internal static class PercentFormat
         if (at < format.Length && format[at] == '*')
         {
             at++;
-            var size = Math.Abs(Numbers.ToInt32(next()));
+            var size = Math.Abs(NumberValues.ToInt32(next()));
             var text = size.ToString(System.Globalization.CultureInfo.InvariantCulture);
             var start = 0;
             return FormatSpec.ReadSize(text, ref start, missing);
@@ -120,8 +120,8 @@ internal static class PercentFormat
                 var align = spec.Align == '<' ? '<' : '>';
                 return (spec with { Type = 's', Align = align, Fill = ' ' }).Apply(new StringValue(text), context.Budget);
             case 'd' or 'i' or 'u':
-                var number = Numbers.IsNumber(value)
-                    ? Numbers.Truncate(value)
+                var number = NumberValues.IsNumber(value)
+                    ? NumberValues.Truncate(value)
                     : throw new TemplateFault($"%{spec.Type} format: a real number is required, not {value.TypeName}");
                 return (spec with { Type = 'd' }).Apply(new IntValue(number), context.Budget);
             case 'x' or 'X' or 'o' when value is IntValue or BoolValue:
@@ -129,7 +129,7 @@ internal static class PercentFormat
             case 'c' when value is StringValue { CodePoints: 1 }:
                 return (spec with { Type = 's', Align = spec.Align == '<' ? '<' : '>', Fill = ' ' }).Apply(value, context.Budget);
             case 'c' when value is IntValue:
-            case 'f' or 'F' or 'e' or 'E' or 'g' or 'G' when Numbers.IsNumber(value):
+            case 'f' or 'F' or 'e' or 'E' or 'g' or 'G' when NumberValues.IsNumber(value):
                 return spec.Apply(value, context.Budget);
             default:
                 throw new TemplateFault($"unsupported format character '{spec.Type}' for '{value.TypeName}'");

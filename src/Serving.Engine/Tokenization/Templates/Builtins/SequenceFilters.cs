@@ -71,7 +71,7 @@ internal static class SequenceFilters
 
     private static IEnumerable<TemplateValue> Batch(RenderContext context, TemplateValue?[] a)
     {
-        var size = Numbers.ToInt32(a[1]!);
+        var size = NumberValues.ToInt32(a[1]!);
         var line = new List<TemplateValue>();
         foreach (var item in Iteration.Enumerate(a[0]!, context))
         {
@@ -99,7 +99,7 @@ internal static class SequenceFilters
     private static IEnumerable<TemplateValue> Slice(RenderContext context, TemplateValue?[] a)
     {
         var items = Iteration.ToList(a[0]!, context);
-        var count = Numbers.ToInt32(a[1]!);
+        var count = NumberValues.ToInt32(a[1]!);
         if (count <= 0)
         {
             throw new TemplateFault("slice needs one slice or more");

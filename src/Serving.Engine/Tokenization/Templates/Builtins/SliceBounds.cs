@@ -22,7 +22,7 @@ internal static class SliceBounds
             throw new TemplateFault($"'{value.TypeName}' object cannot be sliced");
         }
 
-        var stride = step is null or NoneValue ? 1 : Numbers.ToInt32(step);
+        var stride = step is null or NoneValue ? 1 : NumberValues.ToInt32(step);
         if (stride == 0)
         {
             throw new TemplateFault("slice step cannot be zero");
@@ -55,7 +55,7 @@ internal static class SliceBounds
             return missing;
         }
 
-        var index = Numbers.ToInt32(bound);
+        var index = NumberValues.ToInt32(bound);
         return Math.Clamp(index < 0 ? index + length : index, low, high);
     }
 

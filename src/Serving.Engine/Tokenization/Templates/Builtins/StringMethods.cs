@@ -50,7 +50,7 @@ internal static class StringMethods
     public static string? Optional(TemplateValue?[] a, int at) => a[at] is null or NoneValue ? null : Text(a, at);
 
     /// <summary>A count or limit: no limit (-1) when it is missing.</summary>
-    public static int Limit(TemplateValue? count) => count is null or NoneValue ? -1 : Math.Max(-1, Numbers.ToInt32(count));
+    public static int Limit(TemplateValue? count) => count is null or NoneValue ? -1 : Math.Max(-1, NumberValues.ToInt32(count));
 
     private static Builtin Map(string signature, Func<string, string> map) =>
         Builtin.Fixed(signature, (c, a) => Keep(a, c, map(Text(a, 0))));
@@ -110,7 +110,7 @@ internal static class StringMethods
     private static StringValue Pad(RenderContext context, TemplateValue?[] a, bool both, bool left)
     {
         var self = (StringValue)a[0]!;
-        var missing = Math.Max(0, Numbers.ToInt32(a[1]!) - self.CodePoints);
+        var missing = Math.Max(0, NumberValues.ToInt32(a[1]!) - self.CodePoints);
         var fill = a[2] is null ? " " : Text(a, 2);
         if (CodePoints.Count(fill) != 1)
         {
@@ -128,7 +128,7 @@ internal static class StringMethods
     private static StringValue ZeroFill(RenderContext context, TemplateValue?[] a)
     {
         var text = Text(a, 0);
-        var missing = Math.Max(0, Numbers.ToInt32(a[1]!) - ((StringValue)a[0]!).CodePoints);
+        var missing = Math.Max(0, NumberValues.ToInt32(a[1]!) - ((StringValue)a[0]!).CodePoints);
         context.Budget.Allocate(text.Length + (long)missing);
         var sign = text.Length > 0 && text[0] is '+' or '-' ? 1 : 0;
         return new StringValue(text.Insert(sign, new string('0', missing)));
@@ -136,7 +136,7 @@ internal static class StringMethods
 
     private static StringValue ExpandTabs(RenderContext context, TemplateValue?[] a)
     {
-        var size = a[1] is null ? 8 : Math.Max(0, Numbers.ToInt32(a[1]!));
+        var size = a[1] is null ? 8 : Math.Max(0, NumberValues.ToInt32(a[1]!));
         var text = new BudgetedText(context.Budget);
         var column = 0;
         foreach (var point in CodePoints.Enumerate(Text(a, 0)))

@@ -32,7 +32,7 @@ internal static class TestTable
         Ask("false value", v => ReferenceEquals(v, BoolValue.False)),
         Ask("integer value", v => v is IntValue),
         Ask("float value", v => v is FloatValue),
-        Ask("number value", Numbers.IsNumber),
+        Ask("number value", NumberValues.IsNumber),
         Ask("string value", v => v is StringValue),
         Ask("mapping value", v => v is DictValue),
         Ask("sequence value", v => v is StringValue or ListValue or TupleValue or DictValue or RangeValue or UndefinedValue),
@@ -43,9 +43,9 @@ internal static class TestTable
 
     private static IEnumerable<Builtin> OfValue() =>
     [
-        Builtin.Fixed("odd value", (c, a) => BoolValue.Of(Numbers.ToDouble(Arithmetic.Apply("%", a[0]!, new IntValue(2), c)) == 1)),
-        Builtin.Fixed("even value", (c, a) => BoolValue.Of(Numbers.ToDouble(Arithmetic.Apply("%", a[0]!, new IntValue(2), c)) == 0)),
-        Builtin.Fixed("divisibleby value num", (c, a) => BoolValue.Of(Numbers.ToDouble(Arithmetic.Apply("%", a[0]!, a[1]!, c)) == 0)),
+        Builtin.Fixed("odd value", (c, a) => BoolValue.Of(NumberValues.ToDouble(Arithmetic.Apply("%", a[0]!, new IntValue(2), c)) == 1)),
+        Builtin.Fixed("even value", (c, a) => BoolValue.Of(NumberValues.ToDouble(Arithmetic.Apply("%", a[0]!, new IntValue(2), c)) == 0)),
+        Builtin.Fixed("divisibleby value num", (c, a) => BoolValue.Of(NumberValues.ToDouble(Arithmetic.Apply("%", a[0]!, a[1]!, c)) == 0)),
         Builtin.Fixed("lower value", (c, a) => Cased(c, a[0]!, "islower")),
         Builtin.Fixed("upper value", (c, a) => Cased(c, a[0]!, "isupper")),
         Builtin.Fixed("filter value", (_, a) => BoolValue.Of(a[0] is StringValue s && FilterTable.Exists(s.Text))),

@@ -90,7 +90,7 @@ internal static class TextFilters
 
     private static StringValue Indent(RenderContext context, TemplateValue?[] a)
     {
-        var indent = a[1] is StringValue s ? s.Text : new string(' ', Math.Clamp(a[1] is null ? 4 : Numbers.ToInt32(a[1]!), 0, 4096));
+        var indent = a[1] is StringValue s ? s.Text : new string(' ', Math.Clamp(a[1] is null ? 4 : NumberValues.ToInt32(a[1]!), 0, 4096));
         var lines = PythonStrings.SplitLines(Text(context, a[0]!) + "\n");
         context.Budget.Charge(lines.Count);
         var text = new BudgetedText(context.Budget);
@@ -107,9 +107,9 @@ internal static class TextFilters
     private static StringValue Truncate(RenderContext context, TemplateValue?[] a)
     {
         var text = new StringValue(Text(context, a[0]!));
-        var length = a[1] is null ? 255 : Numbers.ToInt32(a[1]!);
+        var length = a[1] is null ? 255 : NumberValues.ToInt32(a[1]!);
         var end = a[3] is null ? new StringValue("...") : new StringValue(Text(context, a[3]!));
-        var leeway = a[4] is null or NoneValue ? 5 : Numbers.ToInt32(a[4]!);
+        var leeway = a[4] is null or NoneValue ? 5 : NumberValues.ToInt32(a[4]!);
         if (length < end.CodePoints || leeway < 0)
         {
             throw new TemplateFault("truncate needs a length that holds its end, and a leeway of 0 or more");
@@ -184,7 +184,7 @@ internal static class TextFilters
         {
             null or NoneValue => null,
             StringValue s => s.Text,
-            var width => new string(' ', Math.Clamp(Numbers.ToInt32(width), 0, 4096)),
+            var width => new string(' ', Math.Clamp(NumberValues.ToInt32(width), 0, 4096)),
         };
         var (item, key) = a[3] switch
         {

@@ -31,7 +31,7 @@ internal static class Equality
             case (UndefinedValue, UndefinedValue):
                 return true;
             default:
-                return Numbers.TryCompare(x, y, out var order) && order == 0;
+                return NumberValues.TryCompare(x, y, out var order) && order == 0;
         }
     }
 
@@ -58,7 +58,7 @@ internal static class Equality
             case FloatValue f when !double.IsInteger(f.Number):
                 return HashCode.Combine(BitConverter.DoubleToInt64Bits(f.Number));
             default:
-                return Numbers.IsNumber(value) ? HashOf(Numbers.Truncate(value)) : value.GetHashCode();
+                return NumberValues.IsNumber(value) ? HashOf(NumberValues.Truncate(value)) : value.GetHashCode();
         }
     }
 

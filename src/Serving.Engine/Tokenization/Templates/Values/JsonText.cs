@@ -32,7 +32,7 @@ internal sealed class JsonText
                 WriteEntries(d, depth);
                 break;
             case NoneValue or BoolValue or IntValue or FloatValue:
-                Numbers.ChargeDigits(value is IntValue i ? i.Number : 0, _text.Budget);
+                NumberValues.ChargeDigits(value is IntValue i ? i.Number : 0, _text.Budget);
                 _text.Append(Scalar(value));
                 break;
             default:

@@ -18,7 +18,7 @@ internal static class Ordering
             case (TupleValue a, TupleValue b):
                 return CompareItems(a.Items, b.Items, budget, depth);
             default:
-                if (Numbers.TryCompare(x, y, out var order))
+                if (NumberValues.TryCompare(x, y, out var order))
                 {
                     return order;
                 }

@@ -106,7 +106,7 @@ internal static class PythonText
                 text.Append(b.IsTrue ? "True" : "False");
                 break;
             case IntValue i:
-                Numbers.ChargeDigits(i.Number, text.Budget);
+                NumberValues.ChargeDigits(i.Number, text.Budget);
                 text.Append(i.Number.ToString(CultureInfo.InvariantCulture));
                 break;
             case FloatValue f:

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Serving.Engine.Tokenization.Templates.Values;
 
 /// <summary>Python's numeric tower: bool is an int, an int meets a float as a float.</summary>
-internal static class Numbers
+internal static class NumberValues
 {
     public static bool IsNumber(TemplateValue value) => value is IntValue or FloatValue or BoolValue;
 

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.Anthropic;
 
 /// <summary>An answer of <c>/v1/messages</c>, whole or as it begins.</summary>
-public sealed record Message
+public sealed record MessageAnswer
 {
     /// <summary>"msg_" and the request's id.</summary>
     public required string Id { get; init; }
@@ -73,12 +73,12 @@ public sealed record MessageUsage
     public required int OutputTokens { get; init; }
 
     /// <summary>What they were, where some were thoughts.</summary>
-    public OutputTokensDetails? OutputTokensDetails { get; init; }
+    public MessageTokensDetails? OutputTokensDetails { get; init; }
 }
 
 /// <summary>What generated tokens were.</summary>
 /// <param name="ThinkingTokens">Thoughts, marks included.</param>
-public sealed record OutputTokensDetails(int ThinkingTokens);
+public sealed record MessageTokensDetails(int ThinkingTokens);
 
 /// <summary>Answer of <c>POST /v1/messages/count_tokens</c>.</summary>
 /// <param name="InputTokens">Tokens of the prompt.</param>
