@@ -101,16 +101,16 @@ public sealed class MaskWorkers : IDisposable
                 Monitor.Wait(_gate);
             }
 
-            posted = default;
-            return !_isEnding && TakeNext(out posted);
+            posted = _isEnding ? default : TakeNext();
+            return !_isEnding;
         }
     }
 
-    private bool TakeNext(out (SequenceConstraint Constraint, long Posted) posted)
+    private (SequenceConstraint Constraint, long Posted) TakeNext()
     {
         var tenant = _rotation.Dequeue();
         var own = _waiting[tenant];
-        posted = own.Dequeue();
+        var posted = own.Dequeue();
         _count--;
         if (own.Count > 0)
         {
@@ -121,6 +121,6 @@ public sealed class MaskWorkers : IDisposable
             _waiting.Remove(tenant);
         }
 
-        return true;
+        return posted;
     }
 }
