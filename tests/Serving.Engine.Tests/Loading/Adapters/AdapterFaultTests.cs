@@ -26,7 +26,7 @@ public sealed class AdapterFaultTests : IDisposable
     private static int _ages;
 
     private readonly TemporaryFolder _folder = new();
-    private readonly HandTime _time = new();
+    private readonly HandTime _time = new() { Skipped = TimeSpan.FromMilliseconds(500) }; // Files that cannot be read are tried again, for a moment.
     private readonly FaultyFiles _files = new();
     private readonly PackingBackend _backend = new();
     private readonly List<Exception> _faults = [];
@@ -175,14 +175,7 @@ public sealed class AdapterFaultTests : IDisposable
     private async Task<EngineCommand> EndAsync(ResidencyLoader loader, Digest digest)
     {
         loader.Start(new AdapterLoad(digest, 0, [new PageId(1)]));
-        EngineCommand? end;
-        while (!_posted.Reader.TryRead(out end))
-        {
-            _time.Advance(TimeSpan.FromMilliseconds(25)); // Files that cannot be read are tried again, for a moment.
-            await Task.Delay(1, TestContext.Current.CancellationToken);
-        }
-
-        return end;
+        return await _posted.Reader.ReadAsync(TestContext.Current.CancellationToken);
     }
 
     private void Plant(Point point, Type? type)
