@@ -17,10 +17,11 @@ void SharedMemory::begin_block(uint32_t warps) {
     // A block may end with copies under way.
     if (start_ > clock_limit / 2 || pending_cells_ > 0) {
         std::fill(lines_.begin(), lines_.end(), Cell{});
-        std::fill(steps_.begin(), steps_.end(), uint8_t{line_cells});
         start_ = 1;
         pending_cells_ = 0;
     }
+    // What earlier blocks left counts as unwritten whichever of a line's cells tells: lines begin whole again, or one kernel's narrow accesses would cost every later one's wide ones.
+    std::fill(steps_.begin(), steps_.end(), uint8_t{line_cells});
     warps_ = warps;
     for (uint32_t w = 0; w < max_warps; w++) {
         clock_[w] = start_ + 1;
