@@ -94,7 +94,7 @@ void check_shared(uintptr_t address, size_t bytes, Access access) {
     const char* const what = verb(access);
     const uint32_t offset = offset_in_shared(address, bytes, what), size = static_cast<uint32_t>(bytes), thread = current->index;
     if (access == Access::atomic) return memory.write_atomically(offset, size);
-    if (access == Access::read ? memory.read_one(offset, size, thread) : memory.write_one(offset, size, thread)) return;
+    if (access == Access::read ? memory.read_aligned(offset, size, thread) : memory.write_aligned(offset, size, thread)) return;
     const auto outcome = access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread);
     if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, what);
 }

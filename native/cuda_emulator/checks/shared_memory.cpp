@@ -65,16 +65,21 @@ inline void SharedMemory::walk(uint32_t offset, uint32_t bytes, Each each) {
     }
 }
 
-// The cell of an access that is just what one cell is for; null when there is no such.
-inline SharedMemory::Cell* SharedMemory::only_cell(uint32_t offset, uint32_t bytes) {
-    const uint32_t step = steps_[offset / line];
-    if (bytes != step * granule || (offset & (bytes - 1)) != 0) return nullptr;
-    return step == line_cells ? &lines_[offset / line] : &cells_[offset / granule];
+// Whether an access of whole cells of one line is fine by all of them. Asked again, a cell that was says the same.
+template <class Fine>
+inline bool SharedMemory::every(uint32_t offset, uint32_t bytes, Fine is_fine) {
+    const uint32_t i = offset / line, step = steps_[i];
+    if ((offset | bytes) & (step * granule - 1) || offset % line + bytes > line) return false;
+    if (step == line_cells) return is_fine(lines_[i]);
+    for (uint32_t j = offset / granule; j < (offset + bytes) / granule; j += step) {
+        if (!is_fine(cells_[j])) return false;
+    }
+    return true;
 }
 
-bool SharedMemory::read_one(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    Cell* const only = only_cell(offset, bytes);
-    return only != nullptr && read_cell(*only, thread, stamp(thread), false) == Verdict::fine;
+bool SharedMemory::read_aligned(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const uint32_t mine = stamp(thread);
+    return every(offset, bytes, [&](Cell& cell) { return read_cell(cell, thread, mine, false) == Verdict::fine; });
 }
 
 SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
@@ -111,10 +116,11 @@ inline SharedMemory::Verdict SharedMemory::write_cell(Cell& cell, uint32_t threa
     return Verdict::fine;
 }
 
-bool SharedMemory::write_one(uint32_t offset, uint32_t bytes, uint32_t thread) {
+bool SharedMemory::write_aligned(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    if (bytes == line && steps_[offset / line] != line_cells) return false;  // which makes a line whole
+    const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
     uint32_t other;
-    Cell* const only = only_cell(offset, bytes);
-    return only != nullptr && write_cell(*only, thread, {stamp(thread), 0, 0, fences_[thread]}, other) == Verdict::fine;
+    return every(offset, bytes, [&](Cell& cell) { return write_cell(cell, thread, becomes, other) == Verdict::fine; });
 }
 
 SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint32_t thread) {

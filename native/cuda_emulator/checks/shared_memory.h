@@ -30,9 +30,9 @@ public:
 
     void begin_block(uint32_t warps);
 
-    // The common case: true when the access is of just what one cell is for, and nothing is wrong with it. Otherwise read() and write() tell.
-    bool read_one(uint32_t offset, uint32_t bytes, uint32_t thread);
-    bool write_one(uint32_t offset, uint32_t bytes, uint32_t thread);
+    // The common case: true when the access is of whole cells of a line, and nothing is wrong with it. Otherwise read() and write() tell.
+    bool read_aligned(uint32_t offset, uint32_t bytes, uint32_t thread);
+    bool write_aligned(uint32_t offset, uint32_t bytes, uint32_t thread);
 
     Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
     Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
@@ -96,9 +96,11 @@ private:
     template <class Each>
     void walk(uint32_t offset, uint32_t bytes, Each each);
 
+    template <class Fine>
+    bool every(uint32_t offset, uint32_t bytes, Fine is_fine);
+
     Verdict read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const;
     Verdict write_cell(Cell& cell, uint32_t thread, const Cell& becomes, uint32_t& other) const;
-    Cell* only_cell(uint32_t offset, uint32_t bytes);
     void refine(uint32_t line, uint32_t step);
     void make_lines(uint32_t offset, uint32_t bytes, const Cell& cell);
 
