@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -62,10 +63,12 @@ void Block::prepare_threads() {
         warp.index = w;
         warp.members = count - w * 32 >= 32 ? ~0u : (1u << (count - w * 32)) - 1;
         warp.runnable = warp.members;
-        warp.finished = warp.arrived = 0;
+        warp.finished = warp.at_barrier = warp.arrived = 0;
         warp.begun.clear();
         warp.begun_count = warp.product_group = 0;
         warp.fenced = false;
+        warp.begun_exchanges = 0;
+        std::fill_n(warp.awaited_by, 32, 0u);
         ready_warps_ |= 1u << w;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -78,6 +81,7 @@ void Block::prepare_threads() {
         thread.stack = reinterpret_cast<uintptr_t>(stack);
         thread.checked = launch_->checked;
         thread.awaited = !launch_->early;
+        thread.exchanges = 0;
         thread.group = 0;
         thread.copies.clear();
         // Stacks that all began at the same place of a page would fight for the same few lines of the first-level cache.
@@ -90,6 +94,7 @@ void Block::thread_main() {
     block.launch_->kernel->entry(block.launch_->params.data());
     Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
+    block.check_exchanges(*current, Operation::none);
     warp.finished |= bit;
     if (!current->awaited) block.fail(FindingKind::producers_not_awaited, 0, "a thread of a kernel that was launched early returns without await_producers()");
     if (warp.finished == warp.members && !warp.begun.empty()) block.fail(FindingKind::product_not_awaited, 0, "the warp's last thread returns while products are on the way");
@@ -127,9 +132,7 @@ void Block::leave_for_another() {
         switch_context(self->context, host_);
         return;
     }
-    if (other == self) return;
-    current = other;
-    switch_context(self->context, other->context);
+    if (other != self) switch_to(*self, *other);
 }
 
 void Block::make_runnable(uint32_t warp, uint32_t lanes) {
@@ -143,6 +146,34 @@ void Block::complete(Warp& warp) {
     if (warp.operation == Operation::warp_sync) shared_checks_.step(warp.index);
     make_runnable(warp.index, warp.members);
     if (random_ != 0) leave_for_another();
+}
+
+// The first lane of a warp at an exchange. There is room for it when all are done with the one that was there before.
+void Block::begin_exchange(Thread& self, Operation operation) {
+    Warp& warp = *self.warp;
+    const uint32_t number = self.exchanges;
+    Exchange& exchange = warp.exchanges[number % Warp::kept_exchanges];
+    while (number >= Warp::kept_exchanges && warp.begun_exchanges == number && exchange.taken != warp.members) {
+        sleep_until(self, static_cast<uint32_t>(__builtin_ctz(warp.members & ~exchange.taken)));
+    }
+    if (warp.begun_exchanges != number) return;  // by another lane meanwhile
+    if (warp.arrived != 0) fail_meeting(operation, warp.operation);
+    if (warp.at_barrier != 0) fail_meeting(operation, Operation::barrier);
+    if (warp.finished != 0) fail_meeting(operation, Operation::none);
+    exchange.operation = operation;
+    exchange.brought = exchange.taken = 0;
+    warp.begun_exchanges++;
+}
+
+// What that lane has not brought yet.
+uint32_t Block::take_later(Thread& self, uint32_t from) {
+    const Warp& warp = *self.warp;
+    Exchange& exchange = self.warp->exchanges[self.exchanges % Warp::kept_exchanges];
+    if (random_ != 0) leave_for_another();
+    while (!((exchange.brought | ~warp.members) >> from & 1)) sleep_until(self, from);
+    exchange.taken |= 1u << self.lane;
+    self.exchanges++;
+    return exchange.words[from];
 }
 
 Block::Barrier& Block::open_barrier(uint32_t id, uint32_t threads) {
@@ -168,8 +199,10 @@ void Block::agree_in_warpgroup(Warp& warp, uint64_t product) {
 
 void Block::wait_at_barrier(uint32_t id, uint32_t threads) {
     Barrier& barrier = open_barrier(id, threads);
-    const Warp& warp = *current->warp;
+    Warp& warp = *current->warp;
     const uint32_t bit = 1u << current->lane;
+    check_exchanges(*current, Operation::barrier);
+    warp.at_barrier |= bit;
     barrier.waiting[warp.index] |= bit;
     // Lanes that do not exist count as arrived with the first of their warp.
     barrier.arrived += barrier.waiting[warp.index] == bit ? 1 + 32 - static_cast<uint32_t>(__builtin_popcount(warp.members)) : 1;
@@ -188,15 +221,15 @@ void Block::release(Barrier& barrier) {
         if (lanes == 0) continue;
         if (lanes != warps_[w].members) fail(FindingKind::divergent, 0, "a barrier that only some lanes of warp " + std::to_string(w) + " have come to");
         met |= 1u << w;
+        warps_[w].at_barrier = 0;
     }
     shared_checks_.meet(met, barrier.told);
     for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
     barrier = {};
 }
 
-[[gnu::cold]] void Block::fail_meeting(const Warp& warp, Operation operation) {
-    fail(FindingKind::divergent, 0,
-         std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp wait at " + name_of(warp.operation));
+[[gnu::cold]] void Block::fail_meeting(Operation operation, Operation others) {
+    fail(FindingKind::divergent, 0, std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp are at " + name_of(others));
 }
 
 [[gnu::cold]] void Block::fail_barrier(uint32_t id, uint32_t threads) {
@@ -225,6 +258,9 @@ void Block::report_deadlock() {
             detail += (detail.empty() ? "" : "; ") + std::string("warp ") + std::to_string(w) + " lanes " + lanes + " " + what;
         };
         add("have returned", warp.finished);
+        uint32_t asleep = 0;
+        for (const uint32_t lanes : warp.awaited_by) asleep |= lanes;
+        add("wait for another at a shuffle", asleep);
         if (warp.arrived != 0) add((std::string("wait at ") + name_of(warp.operation)).c_str(), warp.arrived);
         for (uint32_t id = 0; id < max_barriers; id++) add(("wait at barrier " + std::to_string(id)).c_str(), barriers_[id].waiting[w]);
     }

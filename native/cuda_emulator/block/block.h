@@ -34,6 +34,7 @@ struct alignas(64) Thread {
     uintptr_t stack = 0;  // lowest address
     bool checked = true;  // as the launch
     bool awaited = true;  // what the kernels before this one have written
+    uint32_t exchanges = 0;  // that this lane is done with
     uint32_t group = 0;   // of asynchronous copies, that is being filled
     std::vector<AsyncCopy> copies;
 };
@@ -78,6 +79,7 @@ public:
 
 private:
     friend void meet(Operation operation, uint32_t qualifier);
+    friend uint32_t exchange(Operation operation, uint32_t word, uint32_t from);
 
     static constexpr size_t shared_reserved = 1 << 20;  // more than a device has: what lies just past the end is still known as shared memory
 
@@ -92,9 +94,14 @@ private:
 
     void prepare_threads();
     void wait(Thread& self);
+    void sleep_until(Thread& self, uint32_t lane);
+    void switch_to(Thread& self, Thread& other);
     void leave_for_another();
     void complete(Warp& warp);
-    [[noreturn]] void fail_meeting(const Warp& warp, Operation operation);
+    void begin_exchange(Thread& self, Operation operation);
+    uint32_t take_later(Thread& self, uint32_t from);
+    void check_exchanges(const Thread& self, Operation operation);
+    [[noreturn]] void fail_meeting(Operation operation, Operation others);
     [[noreturn]] void fail_barrier(uint32_t id, uint32_t threads);
     Thread* next();
     Barrier& open_barrier(uint32_t id, uint32_t threads);
@@ -125,15 +132,30 @@ private:
 // The thread whose fiber runs on this host thread, or null.
 extern thread_local Thread* current __attribute__((tls_model("initial-exec")));
 
+inline void Block::switch_to(Thread& self, Thread& other) {
+    current = &other;
+    switch_context(self.context, other.context);
+}
+
 // Takes the caller off its warp's runnable lanes, and goes on with another thread. Nearly every switch is the one to the next lane of the same warp.
 inline void Block::wait(Thread& self) {
     Warp& warp = *self.warp;
     warp.runnable &= ~(1u << self.lane);
     if (__builtin_expect(random_ != 0 || warp.runnable == 0, 0)) return leave_for_another();
     const uint32_t after = warp.runnable & ~((2u << self.lane) - 1);
-    Thread& other = threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))];
-    current = &other;
-    switch_context(self.context, other.context);
+    switch_to(self, threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))]);
+}
+
+// Until that lane of the same warp has come to an exchange again, which it is the first to be let do.
+inline void Block::sleep_until(Thread& self, uint32_t lane) {
+    self.warp->awaited_by[lane] |= 1u << self.lane;
+    wait(self);
+}
+
+// All lanes of a warp go through the same exchanges between the same meetings.
+inline void Block::check_exchanges(const Thread& self, Operation operation) {
+    const Warp& warp = *self.warp;
+    if (__builtin_expect(self.exchanges != warp.begun_exchanges, 0)) fail_meeting(operation, warp.exchanges[self.exchanges % Warp::kept_exchanges].operation);
 }
 
 // Every lane of the caller's warp comes here with the same operation; the last one carries it out, and all go on.
@@ -141,15 +163,33 @@ inline void meet(Operation operation, uint32_t qualifier) {
     Thread& self = *current;
     Block& block = *self.block;
     Warp& warp = *self.warp;
+    block.check_exchanges(self, operation);
     if (warp.arrived == 0) {
         warp.operation = operation;
         warp.qualifier = qualifier;
     } else if (__builtin_expect(warp.operation != operation || warp.qualifier != qualifier, 0)) {
-        block.fail_meeting(warp, operation);
+        block.fail_meeting(operation, warp.operation);
     }
     warp.arrived |= 1u << self.lane;
     if (__builtin_expect(warp.arrived == warp.members, 0)) return block.complete(warp);
     block.wait(self);
+}
+
+// Brings a word to the warp's next exchange and takes what another lane brings.
+inline uint32_t exchange(Operation operation, uint32_t word, uint32_t from) {
+    Thread& self = *current;
+    Warp& warp = *self.warp;
+    Exchange& exchange = warp.exchanges[self.exchanges % Warp::kept_exchanges];
+    if (self.exchanges == warp.begun_exchanges) self.block->begin_exchange(self, operation);
+    if (__builtin_expect(exchange.operation != operation, 0)) self.block->fail_meeting(operation, exchange.operation);
+    exchange.words[self.lane] = word;
+    exchange.brought |= 1u << self.lane;
+    warp.runnable |= warp.awaited_by[self.lane];
+    warp.awaited_by[self.lane] = 0;
+    if (!((exchange.brought | ~warp.members) >> from & 1) || self.block->random_ != 0) return self.block->take_later(self, from);
+    exchange.taken |= 1u << self.lane;
+    self.exchanges++;
+    return exchange.words[from];
 }
 
 }  // namespace emulator

@@ -13,11 +13,6 @@ namespace emulator {
 
 namespace {
 
-template <class From>
-void shuffle(Warp& warp, From from) {
-    for (uint32_t lane = 0; lane < 32; lane++) warp.out[0][lane] = warp.in[0][from(lane, warp.in[1][lane] & 31)];
-}
-
 void vote(Warp& warp) {
     uint32_t votes = 0;
     for (uint32_t lane = 0; lane < 32; lane++) votes |= (warp.members >> lane & 1 & warp.in[0][lane]) << lane;
@@ -109,7 +104,7 @@ void mma(Warp& warp) {
 
 const char* name_of(Operation operation) {
     switch (operation) {
-        case Operation::none: return "nothing";
+        case Operation::none: return "the end";
         case Operation::warp_sync: return "warp_sync";
         case Operation::shuffle_xor: return "shuffle_xor";
         case Operation::shuffle_down: return "shuffle_down";
@@ -118,6 +113,7 @@ const char* name_of(Operation operation) {
         case Operation::ldmatrix: return "ldmatrix";
         case Operation::mma_k16: return "mma_m16n8k16";
         case Operation::mma_k8: return "mma_m16n8k8";
+        case Operation::barrier: return "a barrier";
         case Operation::barrier_arrive: return "barrier_arrive";
         case Operation::wgmma: return "wgmma_m64n64k16";
         case Operation::wgmma_fence: return "wgmma_fence";
@@ -130,10 +126,11 @@ const char* name_of(Operation operation) {
 void carry_out(Warp& warp) {
     switch (warp.operation) {
         case Operation::none:
-        case Operation::warp_sync: return;
-        case Operation::shuffle_xor: return shuffle(warp, [](uint32_t lane, uint32_t by) { return lane ^ by; });
-        case Operation::shuffle_down: return shuffle(warp, [](uint32_t lane, uint32_t by) { return lane + by < 32 ? lane + by : lane; });
-        case Operation::shuffle_index: return shuffle(warp, [](uint32_t, uint32_t by) { return by; });
+        case Operation::warp_sync:
+        case Operation::shuffle_xor:
+        case Operation::shuffle_down:
+        case Operation::shuffle_index:
+        case Operation::barrier: return;
         case Operation::vote: return vote(warp);
         case Operation::ldmatrix: return ldmatrix(warp);
         case Operation::mma_k16: return mma<16>(warp);

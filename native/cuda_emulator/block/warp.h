@@ -17,11 +17,22 @@ struct BegunProduct {
     float before[32][8][4];  // where it is the first: what d was
 };
 
+// A shuffle. A lane takes from one other, so it goes on as soon as that one has brought its word; shuffles order no memory, so that nothing else is changed by when it does.
+struct alignas(16) Exchange {
+    Operation operation;
+    uint32_t brought;  // lanes that have
+    uint32_t taken;    // lanes that are done with it
+    uint32_t words[32];
+};
+
 struct Warp {
+    static constexpr uint32_t kept_exchanges = 64;  // how far a lane may run ahead of another
+
     uint32_t index;
     uint32_t members;    // lanes that exist
     uint32_t runnable;
     uint32_t finished;
+    uint32_t at_barrier;
     uint32_t arrived;    // at the meeting
     Operation operation;
     uint32_t qualifier;  // what all lanes have to agree on besides
@@ -34,6 +45,9 @@ struct Warp {
     uint32_t begun_count;    // since the block began
     uint32_t product_group;  // that is being filled
     bool fenced;             // wgmma_fence since the last wait
+    uint32_t begun_exchanges;
+    uint32_t awaited_by[32];  // by lane: those that sleep until it comes to its next exchange
+    Exchange exchanges[kept_exchanges];
 };
 
 const char* name_of(Operation operation);

@@ -31,6 +31,8 @@ void SharedMemory::begin_block(uint32_t warps) {
 
 inline SharedMemory::Verdict SharedMemory::read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const {
     if (cell.last_read == mine) return Verdict::fine;  // nothing has been written since: a write forgets the readers
+    // Two of this warp's lanes have read since its last meeting, one at least of which has not written: what holds for it holds for this one, and nothing follows from a third.
+    if (cell.first_read != cell.last_read && same_warp_and_clock(cell.first_read, mine) && same_warp_and_clock(cell.last_read, mine)) return Verdict::fine;
     const uint32_t clock = clock_of(cell.written);
     if (clock == pending) return Verdict::pending_copy;
     if (clock < start_) return Verdict::not_written;

@@ -78,6 +78,7 @@ private:
     static uint32_t thread_of(uint32_t stamp) { return stamp & ((1u << thread_bits) - 1); }
     static uint32_t clock_of(uint32_t stamp) { return stamp >> thread_bits; }
     Cell atomically_written() const { return {start_ << thread_bits, 0, 0, 0}; }
+    static bool same_warp_and_clock(uint32_t stamp, uint32_t other) { return (stamp ^ other) < 32; }
     uint32_t stamp(uint32_t thread) const { return clock_[thread / 32] << thread_bits | thread; }
 
     bool ordered(uint32_t stamp, uint32_t thread) const {

@@ -55,9 +55,8 @@ void await_producers() { current->awaited = true; }
 void threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
 uint32_t shuffle(Operation kind, uint32_t value, uint32_t by) {
-    bring(value, by);
-    meet(kind, 0);
-    return taken();
+    const uint32_t lane = current->lane, distance = by & 31, below = lane + distance < 32 ? lane + distance : lane;
+    return exchange(kind, value, kind == Operation::shuffle_index ? distance : kind == Operation::shuffle_xor ? lane ^ distance : below);
 }
 
 uint32_t ballot(bool vote) {

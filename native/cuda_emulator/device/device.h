@@ -19,7 +19,7 @@ struct Float4 {
 
 // Where all lanes of a warp meet, and what then happens to what they brought.
 enum class Operation : uint8_t {
-    none, warp_sync, shuffle_xor, shuffle_down, shuffle_index, vote, ldmatrix, mma_k16, mma_k8, barrier_arrive, wgmma, wgmma_fence, wgmma_commit, wgmma_wait
+    none, warp_sync, shuffle_xor, shuffle_down, shuffle_index, vote, ldmatrix, mma_k16, mma_k8, barrier, barrier_arrive, wgmma, wgmma_fence, wgmma_commit, wgmma_wait
 };
 
 using Entry = void (*)(const void* params);
