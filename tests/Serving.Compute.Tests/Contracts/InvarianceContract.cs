@@ -61,40 +61,59 @@ public abstract class InvarianceContract
     /// <summary>Names of the cases.</summary>
     public static TheoryData<string> CaseNames => [.. Cases.Keys];
 
-    /// <summary>Among 63 others of all adapters and lengths.</summary>
+    /// <summary>Among 63 others of all adapters and lengths, one answer after the other joining them.</summary>
     [Theory]
     [MemberData(nameof(CaseNames))]
-    public void Answer_InCrowd_EqualsAlone(string name) => Compare(name, (world, slot) =>
+    public void Answer_InCrowd_EqualsAlone(string name) => Compare(name, world =>
     {
-        var before = world.Start(31, slot);
-        var answer = world.Begin(slot);
-        var after = world.Start(32, slot + 1);
-        world.Session.Inputs.Clear();
-        world.AddOthers(before);
-        answer.AddPrompt(world.Prompt.Length - 1);
-        world.AddOthers(after);
-        world.Session.Execute();
-        for (var i = 0; i <= Generated; i++)
+        InvarianceAnswer[] answers = [.. Adapters.Select(world.Begin)];
+        TestSequence[][] others = [world.Start(16, 0), world.Start(15, 1), world.Start(15, 4), world.Start(15, 3)];
+        for (var step = 0; step <= answers.Length + Generated; step++)
         {
+            var read = new List<InvarianceAnswer>();
             world.Session.Inputs.Clear();
-            world.AddOthers(before);
-            answer.AddNext();
-            world.AddOthers(after);
+            for (var i = 0; i < answers.Length; i++)
+            {
+                world.AddOthers(others[i]);
+                if (step == i)
+                {
+                    answers[i].AddPrompt(world.Prompt.Length - 1);
+                }
+                else if (step > i && answers[i].Tokens.Count <= Generated)
+                {
+                    answers[i].AddNext();
+                    read.Add(answers[i]);
+                }
+            }
+
+            world.AddOthers(others[^1]);
             world.Session.Execute();
-            answer.Read();
+            read.ForEach(answer => answer.Read());
         }
 
-        return answer;
+        return answers;
     });
 
-    /// <summary>With the prompt in chunks of 16, and split at odd points.</summary>
+    /// <summary>With the prompt in chunks of 16, and token by token; the long ones so where attention's splits begin.</summary>
     [Theory]
     [MemberData(nameof(CaseNames))]
     public void Answer_InChunks_EqualsWhole(string name)
     {
-        foreach (var chunks in (int[][])[[16], [1], [7, 1, 40, 3, 64], [33, 31]])
+        int[] single = IsLong(name) ? [480, .. Enumerable.Repeat(1, 64), 448, 1] : [1];
+        foreach (var chunks in (int[][])[[16], single])
         {
             Compare(name, (world, slot) => world.Answer(world.Begin(slot), chunks));
+        }
+    }
+
+    /// <summary>With the prompt split at odd points, the answers with each adapter side by side.</summary>
+    [Theory]
+    [MemberData(nameof(CaseNames))]
+    public void Answers_InOddChunks_EqualWhole(string name)
+    {
+        foreach (var chunks in (int[][])[[7, 1, 40, 3, 64], [33, 31]])
+        {
+            Compare(name, world => world.Answer([.. Adapters.Select(world.Begin)], chunks));
         }
     }
 
@@ -136,13 +155,19 @@ public abstract class InvarianceContract
         return world.Answer(again, [1], outputs: Generated - 4);
     });
 
-    private void Compare(string name, Func<InvarianceWorld, int, InvarianceAnswer> vary)
+    private static bool IsLong(string name) => name.StartsWith("long", StringComparison.Ordinal);
+
+    private void Compare(string name, Func<InvarianceWorld, int, InvarianceAnswer> vary) =>
+        Compare(name, world => [.. Adapters.Select(adapter => vary(world, adapter))]);
+
+    private void Compare(string name, Func<InvarianceWorld, InvarianceAnswer[]> vary)
     {
         var alone = Alone.GetOrAdd((GetType(), name), _ => new Lazy<InvarianceBits[]>(() => AnswersAlone(name))).Value;
-        using var varied = World(name);
+        using var world = World(name);
+        var varied = vary(world);
         for (var which = 0; which < Adapters.Length; which++)
         {
-            var (expected, actual) = (alone[which], vary(varied, Adapters[which]).Bits);
+            var (expected, actual) = (alone[which], varied[which].Bits);
             Assert.Equal(expected.Tokens, actual.Tokens);
             Assert.Equal(expected.Logprobs, actual.Logprobs);
             Assert.Equal(expected.Logits.Count, actual.Logits.Count);
@@ -162,6 +187,6 @@ public abstract class InvarianceContract
     private InvarianceWorld World(string name)
     {
         var (shape, length) = (Adjust(Cases[name].Shape), Cases[name].Prompt);
-        return new InvarianceWorld(Factory, shape, name.StartsWith("long", StringComparison.Ordinal) ? LongPrompt : length, Seeded);
+        return new InvarianceWorld(Factory, shape, IsLong(name) ? LongPrompt : length, Seeded);
     }
 }

@@ -48,29 +48,36 @@ public sealed class InvarianceWorld : IDisposable
     public InvarianceAnswer Begin(int adapter) => new(this, new TestSequence(Session, SlotOf(adapter)), _output);
 
     /// <summary>Computes the rest of the prompt in chunks of the given sizes, the last repeating, and goes on until all outputs are there.</summary>
-    public InvarianceAnswer Answer(InvarianceAnswer answer, int[] chunks, bool newPages = false, int outputs = 6)
+    public InvarianceAnswer Answer(InvarianceAnswer answer, int[] chunks, bool newPages = false, int outputs = 6) => Answer([answer], chunks, newPages, outputs)[0];
+
+    /// <summary>The same for several answers side by side, all equally far.</summary>
+    public InvarianceAnswer[] Answer(InvarianceAnswer[] answers, int[] chunks, bool newPages = false, int outputs = 6)
     {
-        for (var i = 0; answer.Sequence.Computed < Prompt.Length - 1; i++)
+        for (var i = 0; answers[0].Sequence.Computed < Prompt.Length - 1; i++)
         {
             Session.Inputs.Clear();
-            if (newPages && answer.Sequence.Computed > 0)
+            foreach (var answer in answers)
             {
-                answer.Sequence.StartPage();
+                if (newPages && answer.Sequence.Computed > 0)
+                {
+                    answer.Sequence.StartPage();
+                }
+
+                answer.AddPrompt(chunks[Math.Min(i, chunks.Length - 1)]);
             }
 
-            answer.AddPrompt(chunks[Math.Min(i, chunks.Length - 1)]);
             Session.Execute();
         }
 
         for (var i = 0; i <= outputs; i++)
         {
             Session.Inputs.Clear();
-            answer.AddNext();
+            Array.ForEach(answers, answer => answer.AddNext());
             Session.Execute();
-            answer.Read();
+            Array.ForEach(answers, answer => answer.Read());
         }
 
-        return answer;
+        return answers;
     }
 
     /// <summary>Other sequences of random lengths and of all adapters, from <paramref name="firstAdapter"/> on.</summary>

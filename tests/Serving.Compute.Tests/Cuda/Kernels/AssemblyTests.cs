@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
@@ -14,6 +15,9 @@ public sealed partial class AssemblyTests
 
     /// <summary>Bytes that a kernel may put away and read again: a handful of addresses outside of its loops, never an accumulator.</summary>
     private const int MaxSpilledBytes = 64;
+
+    /// <summary>By file and architecture: what ptxas says, which takes it up to half a minute.</summary>
+    private static readonly ConcurrentDictionary<(string Name, string Architecture), Lazy<Task<(string Output, byte[] Code)>>> Assembled = new();
 
     private static string? Assembler { get; } = Find();
 
@@ -32,7 +36,7 @@ public sealed partial class AssemblyTests
     public async Task Assemble_Kernels_AllFitTheirBlocksAndSpillNothingToSpeakOf(string architecture, string module)
     {
         var ptx = await ReadAsync($"serving_{module}.ptx");
-        var output = await AssembleAsync($"serving_{module}.ptx", architecture);
+        var (output, _) = await AssembleAsync($"serving_{module}.ptx", architecture);
         var kernels = Kernel().Matches(output).ToDictionary(match => match.Groups["name"].Value);
         var threads = Entry().Matches(ptx).ToDictionary(match => match.Groups["name"].Value, match => Number(match, "threads"));
         Assert.NotEmpty(threads);
@@ -59,9 +63,9 @@ public sealed partial class AssemblyTests
         const int SharedBytes = 228 << 10;
         const int ReservedBytes = 1 << 10;
         var ptx = await ReadAsync("serving_kernels.ptx");
-        var kernels = Kernel().Matches(await AssembleAsync("serving_kernels.ptx", "sm_90")).ToDictionary(match => match.Groups["name"].Value);
+        var kernels = Kernel().Matches((await AssembleAsync("serving_kernels.ptx", "sm_90")).Output).ToDictionary(match => match.Groups["name"].Value);
         var threads = Entry().Matches(ptx).ToDictionary(match => match.Groups["name"].Value, match => Number(match, "threads"));
-        kernels[product] = Kernel().Matches(await AssembleAsync("serving_hopper.ptx", "sm_90a")).Single(match => match.Groups["name"].Value == product);
+        kernels[product] = Kernel().Matches((await AssembleAsync("serving_hopper.ptx", "sm_90a")).Output).Single(match => match.Groups["name"].Value == product);
         foreach (var (beside, bytes) in new[] { ("srv_lora_shrink", KernelSet.ShrinkSharedBytes), ("srv_lora_expand", KernelSet.FinishSharedBytes) })
         {
             Assert.InRange(RegistersOf(kernels[product], threads[product]) + RegistersOf(kernels[beside], threads[beside]), 1, Registers);
@@ -75,7 +79,7 @@ public sealed partial class AssemblyTests
     {
         var table = module == "hopper" ? "serving_ptx_table_hopper.ptx" : "serving_ptx_table.ptx";
         await ReadAsync(table);
-        Assert.Contains("Compiling entry function", await AssembleAsync(table, architecture), StringComparison.Ordinal);
+        Assert.Contains("Compiling entry function", (await AssembleAsync(table, architecture)).Output, StringComparison.Ordinal);
     }
 
     /// <summary>
@@ -88,7 +92,7 @@ public sealed partial class AssemblyTests
         await ReadAsync("serving_hopper.ptx");
         Repository.RequiresHardware(Disassembler is not null, "nvdisasm is not here (native/cuda/assemble fetch)");
         using var folder = new TemporaryFolder();
-        await RunAsync(Assembler!, "-arch=sm_90a", Path.Combine(AppContext.BaseDirectory, "serving_hopper.ptx"), "-o", folder.PathOf("hopper.cubin"));
+        await File.WriteAllBytesAsync(folder.PathOf("hopper.cubin"), (await AssembleAsync("serving_hopper.ptx", "sm_90a")).Code, TestContext.Current.CancellationToken);
         var code = await RunAsync(Disassembler!, "-c", folder.PathOf("hopper.cubin"));
         var steps = string.Concat(Step().Matches(code).Select(match => match.Value switch
         {
@@ -120,14 +124,17 @@ public sealed partial class AssemblyTests
         return await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
     }
 
-    /// <summary>What ptxas says; it fails the test with that where it refuses, or where it makes products of warpgroups wait for each other.</summary>
-    private static async Task<string> AssembleAsync(string name, string architecture)
+    private static Task<(string Output, byte[] Code)> AssembleAsync(string name, string architecture) =>
+        Assembled.GetOrAdd((name, architecture), _ => new Lazy<Task<(string, byte[])>>(() => AssembleNowAsync(name, architecture))).Value;
+
+    /// <summary>What ptxas says and makes; it fails the test with that where it refuses, or where it makes products of warpgroups wait for each other.</summary>
+    private static async Task<(string Output, byte[] Code)> AssembleNowAsync(string name, string architecture)
     {
         using var folder = new TemporaryFolder();
         var output = await RunAsync(Assembler!, "-v", $"-arch={architecture}", Path.Combine(AppContext.BaseDirectory, name), "-o", folder.PathOf("kernels.cubin"));
         Assert.DoesNotContain("serialized", output, StringComparison.Ordinal);
         Assert.DoesNotContain("'setmaxnreg' ignored", output, StringComparison.Ordinal);
-        return output;
+        return (output, await File.ReadAllBytesAsync(folder.PathOf("kernels.cubin")));
     }
 
     /// <summary>What a tool writes, to either stream.</summary>
