@@ -32,8 +32,8 @@ public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
     /// <summary>Makes the next token go to a new page, leaving the last one partly filled, as after an imported module.</summary>
     public void StartPage() => _table.Add(new StepPage { Page = session.TakePage() });
 
-    /// <summary>Adds rows for <paramref name="tokens"/> to the session's step, and an output for the last or for every row.</summary>
-    public void AddChunk(IReadOnlyList<int> tokens, SampleRow? last = null, SampleRow? every = null)
+    /// <summary>Adds rows for <paramref name="tokens"/> to the session's step, and an output for the last or for every row, or every one of the given ordinals.</summary>
+    public void AddChunk(IReadOnlyList<int> tokens, SampleRow? last = null, SampleRow? every = null, IReadOnlyCollection<int>? ordinals = null)
     {
         var inputs = session.Inputs;
         var firstRow = inputs.RowCount;
@@ -42,7 +42,7 @@ public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
         {
             Append(tokens[i]);
             var wanted = i == tokens.Count - 1 ? last ?? every : every;
-            if (wanted is { } output)
+            if (wanted is { } output && ordinals?.Contains(firstOrdinal + i) != false)
             {
                 output.Row = firstRow + i;
                 inputs.AddOutput(output);

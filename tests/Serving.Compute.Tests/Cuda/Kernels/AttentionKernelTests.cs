@@ -40,16 +40,20 @@ public sealed class AttentionKernelTests
         var actual = fixture.Run(session, new ushort[fixture.Inputs.RowCount * fixture.Shape.QueryWidth], 0.3f, variant);
         ForEachRow(fixture, (sequence, row, ordinal, head) =>
         {
+            var sums = new double[headSize];
+            for (var token = 0; token <= ordinal; token++)
+            {
+                var value = fixture.Value(sequence, token, head / (heads / kvHeads));
+                for (var d = 0; d < headSize; d++)
+                {
+                    sums[d] += value[d];
+                }
+            }
+
             for (var d = 0; d < headSize; d++)
             {
-                var sum = 0.0;
-                for (var token = 0; token <= ordinal; token++)
-                {
-                    sum += fixture.Value(sequence, token, head / (heads / kvHeads))[d];
-                }
-
                 var value = BFloat16Bits.ToSingle(actual[(row * fixture.Shape.QueryWidth) + (head * headSize) + d]);
-                Assert.True(BFloat16Bits.Round((float)sum / (ordinal + 1)) == value, $"row {row}, head {head}, element {d}: {sum} / {ordinal + 1} became {value}");
+                Assert.True(BFloat16Bits.Round((float)sums[d] / (ordinal + 1)) == value, $"row {row}, head {head}, element {d}: {sums[d]} / {ordinal + 1} became {value}");
             }
         });
     }
