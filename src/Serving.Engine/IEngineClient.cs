@@ -54,7 +54,11 @@ public interface IEngineClient
     ValueTask<DetokenizeResult> DetokenizeAsync(Tenant tenant, string? model, IReadOnlyList<int> tokens, CancellationToken cancellationToken);
 
     /// <summary>The models that a tenant may name: the base first, then adapters by name, a tenant's own hiding a shared one.</summary>
-    IReadOnlyList<ModelEntry> ListModels(Tenant tenant);
+    /// <remarks>As the disk was within the last second, or, where it does not answer, when it last did.</remarks>
+    ValueTask<ListedModels> ListModelsAsync(Tenant tenant, CancellationToken cancellationToken);
+
+    /// <summary>One of them. The base is found without a look at the disk.</summary>
+    ValueTask<FoundModel> FindModelAsync(Tenant tenant, string name, CancellationToken cancellationToken);
 
     /// <summary>Registers an adapter and checks that it loads. A tenant's own folder, or, for an admin, the shared one too.</summary>
     /// <param name="tenant">Who asks.</param>

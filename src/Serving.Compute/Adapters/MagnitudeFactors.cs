@@ -26,15 +26,36 @@ internal static class MagnitudeFactors
     /// <summary>Rows that are read at once: neighbours lie in the same lines.</summary>
     private const int Reading = 16;
 
-    /// <summary>The factors of a slice; none where it has no magnitudes.</summary>
+    /// <summary>The factors of all slices; none of those that have no magnitudes. A slice is one thread's: their number changes no bit, and each has one A in fp32.</summary>
     /// <exception cref="AdapterRangeException">One is not finite.</exception>
-    public static float[] Of(ModelProgram program, int weight, AdapterSlice adapter, ReadWeightRows read)
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
+    public static float[][] Of(ModelProgram program, AdapterWeights adapter, ReadWeightRows read, int threads, CancellationToken cancellationToken)
     {
-        if (adapter.Magnitudes.IsEmpty)
+        var factors = new float[adapter.Slices.Count][];
+        Array.Fill(factors, []);
+        int[] scaled = [.. Enumerable.Range(0, factors.Length).Where(slice => !adapter.Slices[slice].Magnitudes.IsEmpty)];
+        if (scaled.Length > 0)
         {
-            return [];
+            var weights = program.Ops.OfType<LinearOp>().SelectMany(op => op.Slices.Select(slice => (slice.Index, op.Weight))).ToDictionary();
+            PreparingThreads.Run(
+                scaled.Length,
+                threads,
+                piece =>
+                {
+                    var slice = adapter.Slices[scaled[piece]];
+                    factors[scaled[piece]] = Of(program, weights[slice.Slice], slice, read, cancellationToken);
+                },
+                cancellationToken);
         }
 
+        return factors;
+    }
+
+    /// <summary>The factors of a slice with magnitudes.</summary>
+    /// <exception cref="AdapterRangeException">One is not finite.</exception>
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
+    public static float[] Of(ModelProgram program, int weight, AdapterSlice adapter, ReadWeightRows read, CancellationToken cancellationToken)
+    {
         var slice = program.Slices[adapter.Slice];
         var (factors, columns, firstRow) = (new float[slice.OutputWidth], slice.InputWidth, (adapter.Expert * program.Weights[weight].RowsPerExpert) + slice.OutputOffset);
         var strips = Strips(adapter.A.Span, adapter.Rank, columns);
@@ -43,6 +64,7 @@ internal static class MagnitudeFactors
         Span<double> squares = stackalloc double[Together];
         for (var first = 0; first < factors.Length; first += Reading)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var count = Math.Min(Reading, factors.Length - first);
             read(weight, firstRow + first, count, rows.AsSpan(0, count * columns));
             for (var row = 0; row < count; row += Together)

@@ -22,16 +22,17 @@ internal sealed record MatrixAdapter(AdapterWeights Weights, IReadOnlyList<float
     /// <param name="program">The model.</param>
     /// <param name="adapter">The matrices.</param>
     /// <param name="pageBytes">Bytes of a page.</param>
-    /// <param name="read">Reads the base weights.</param>
+    /// <param name="read">Reads the base weights, on several threads at once.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="AdapterRangeException">A factor is out of range.</exception>
-    public static MatrixAdapter Of(ModelProgram program, AdapterWeights adapter, long pageBytes, ReadWeightRows read)
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
+    public static MatrixAdapter Of(ModelProgram program, AdapterWeights adapter, long pageBytes, ReadWeightRows read, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(adapter);
-        var hasMagnitudes = adapter.Slices.Any(slice => !slice.Magnitudes.IsEmpty);
-        var weights = !hasMagnitudes ? [] : program.Ops.OfType<LinearOp>().SelectMany(op => op.Slices.Select(slice => (slice.Index, op.Weight))).ToDictionary();
-        float[][] factors = [.. adapter.Slices.Select(slice => slice.Magnitudes.IsEmpty ? [] : MagnitudeFactors.Of(program, weights[slice.Slice], slice, read))];
-        return new MatrixAdapter(adapter, factors, AdapterLayout.Create(program.Slices, adapter, pageBytes));
+        cancellationToken.ThrowIfCancellationRequested();
+        var layout = AdapterLayout.Create(program.Slices, adapter, pageBytes); // It checks the matrices' sizes.
+        return new MatrixAdapter(adapter, MagnitudeFactors.Of(program, adapter, read, PreparingThreads.Most, cancellationToken), layout);
     }
 
     /// <summary>What <see cref="Of"/> made.</summary>

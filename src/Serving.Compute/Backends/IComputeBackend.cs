@@ -67,10 +67,13 @@ public interface IComputeBackend : IDisposable
     /// once, beside steps. The matrices must not change as long as it is used. A backend that takes memory for this at start (<see cref="PoolShape.AdapterHostBytes"/>)
     /// takes it from there, and waits for copies that are still under way out of memory that was given back.
     /// </summary>
+    /// <param name="adapter">Its matrices.</param>
+    /// <param name="cancellationToken">Gives up: what takes long ends soon.</param>
     /// <returns>Null where what is left of that memory has no room for it; whoever gives others back makes room.</returns>
     /// <exception cref="ComputeException">The device failed.</exception>
     /// <exception cref="AdapterRangeException">What it computes is out of range.</exception>
-    IPreparedAdapter? PrepareAdapter(AdapterWeights adapter);
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
+    IPreparedAdapter? PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Writes a prepared adapter's cells into pages and binds them to a slot. May run on any thread beside <see cref="Execute"/>, as no running step uses

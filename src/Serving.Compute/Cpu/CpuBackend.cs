@@ -164,7 +164,8 @@ public sealed unsafe class CpuBackend : IComputeBackend
     public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program, adapter, _pool?.PageBytes ?? PageBytes, ReadRows);
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default) =>
+        MatrixAdapter.Of(_program, adapter, _pool?.PageBytes ?? PageBytes, ReadRows, cancellationToken);
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => AdapterPacker.Pack(_handle.Engine, slot, MatrixAdapter.From(adapter), pages);

@@ -187,9 +187,10 @@ public sealed class CudaBackend : IAsynchronousBackend
     public long PreparedBytesOf(AdapterWeights adapter) => PlanOf(adapter).Layout.PageCount * (_pool?.PageBytes ?? PageBytes);
 
     /// <inheritdoc/>
-    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter)
+    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(adapter);
+        cancellationToken.ThrowIfCancellationRequested();
         return adapter.Slices.Any(slice => _ofMixtures.Contains(slice.Slice))
             ? throw new ArgumentException("Adapters of experts run on CPUs only.", nameof(adapter))
             : (_adapters ?? throw NoPool()).Prepare(adapter, PlanOf(adapter));

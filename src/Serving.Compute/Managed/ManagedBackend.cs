@@ -96,7 +96,8 @@ public sealed class ManagedBackend : IComputeBackend
     public long PreparedBytesOf(AdapterWeights adapter) => MatrixAdapter.BytesOf(adapter);
 
     /// <inheritdoc/>
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => MatrixAdapter.Of(_program, adapter, _pageBytes, ReadRows);
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default) =>
+        MatrixAdapter.Of(_program, adapter, _pageBytes, ReadRows, cancellationToken);
 
     /// <inheritdoc/>
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => _adapters!.Pack(slot, MatrixAdapter.From(adapter), pages);

@@ -44,17 +44,31 @@ public sealed class AdapterDirectory
         _retire = retire;
     }
 
-    /// <summary>Adapters known on disk, of all owners.</summary>
-    public int Count => _store.ListAll().Count;
+    /// <summary>How the disk that adapters lie on does.</summary>
+    public AdapterDisk Disk => _store.Disk;
+
+    /// <summary>Counts the adapters on disk, of all owners; null where the disk does not say.</summary>
+    public async Task<int?> CountAsync() => await _store.ListAllAsync() is { Failure: null } all ? all.Handles.Count : null;
 
     /// <summary>The adapter whose content a digest is, if it has been opened.</summary>
     public KnownAdapter? Find(Digest digest) => _known.TryGetValue(digest, out var known) ? known : null;
 
-    /// <summary>Whether a tenant may use a name.</summary>
-    public bool IsKnown(Tenant tenant, string model)
+    /// <summary>Finds out whether a tenant may use a name.</summary>
+    /// <returns>Null when it may; why not, or why that is not known now.</returns>
+    public async ValueTask<RequestFailure?> CheckAsync(Tenant tenant, string model, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tenant);
-        return model == _baseName || _store.Resolve(tenant.Id.Value, model) is not null;
+        return model == _baseName ? null : (await FindAsync(tenant, model, cancellationToken)).Failure;
+    }
+
+    /// <summary>Finds what a name means to a tenant.</summary>
+    public async ValueTask<FoundModel> FindAsync(Tenant tenant, string model, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        var (handle, failure) = await _store.ResolveAsync(tenant.Id.Value, model, cancellationToken);
+        return handle is { } found
+            ? new FoundModel(EntryOf(found), null)
+            : new FoundModel(null, failure is null ? Failures.ModelNotFound(model) : FailureOf(failure, model));
     }
 
     /// <summary>Opens what a name means to a tenant: reads and checks an adapter that is new or has changed.</summary>
@@ -76,11 +90,34 @@ public sealed class AdapterDirectory
         return new OpenedModel(adapter, null);
     }
 
+    /// <summary>The same for a client that gives the whole of its request so much time: it counts while the adapter is read, too.</summary>
+    public async ValueTask<OpenedModel> OpenAsync(Tenant tenant, string model, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        if (timeout is not { } most || model == _baseName)
+        {
+            return await OpenAsync(tenant, model, cancellationToken);
+        }
+
+        using var late = new CancellationTokenSource(TimeSpan.FromTicks(Math.Clamp(most.Ticks, 0, TimeSpan.TicksPerDay)), _store.Time); // No load takes a day.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        try
+        {
+            return await OpenAsync(tenant, model, end.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new OpenedModel(null, Failures.Of(RequestError.AdapterUnavailable));
+        }
+    }
+
     /// <summary>The adapters that a tenant may name.</summary>
-    public IEnumerable<ModelEntry> List(Tenant tenant)
+    public async ValueTask<ListedModels> ListAsync(Tenant tenant, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tenant);
-        return _store.List(tenant.Id.Value).Select(handle => new ModelEntry(handle.Name, _baseName, handle.Name, handle.Owner, _created));
+        var (handles, failure) = await _store.ListAsync(tenant.Id.Value, cancellationToken);
+        return new ListedModels(
+            [.. handles.Select(EntryOf)],
+            failure is null ? null : new RequestFailure(RequestError.AdapterUnavailable, $"The adapters cannot be listed now: {failure.Reason}.", null, RetryOf(failure)));
     }
 
     /// <summary>Registers an adapter under the caller's tenant, or under the shared root for an admin when it is not the tenant's own, and reads it.</summary>
@@ -98,7 +135,12 @@ public sealed class AdapterDirectory
             return new RequestFailure(RequestError.InvalidRequest, "An adapter's name has 1 to 128 letters, digits, '.', '_' or '-', starts with a letter or digit, and is not the base model's.", "lora_name");
         }
 
-        var known = _store.Resolve(tenant.Id.Value, name);
+        var (known, unknown) = await _store.ResolveAsync(tenant.Id.Value, name, cancellationToken);
+        if (unknown is not null)
+        {
+            return FailureOf(unknown, name);
+        }
+
         if (known is not null && path is not null && !loadInPlace)
         {
             return new RequestFailure(RequestError.InvalidRequest, $"The lora adapter '{name}' has already been loaded; set load_inplace to replace it.", "lora_name");
@@ -106,9 +148,10 @@ public sealed class AdapterDirectory
 
         foreach (var handle in Owners(tenant, isAdmin, name))
         {
-            if (_store.Register(handle, path))
+            var (registered, failure) = await _store.RegisterAsync(tenant.Id.Value, handle, path, cancellationToken);
+            if (registered is not null || failure is not null)
             {
-                return await ReadAsync(handle, cancellationToken);
+                return failure is null ? await ReadAsync(handle, cancellationToken) : FailureOf(failure, name);
             }
         }
 
@@ -116,12 +159,18 @@ public sealed class AdapterDirectory
     }
 
     /// <summary>Hides an adapter until it is loaded again.</summary>
-    public RequestFailure? Unload(Tenant tenant, bool isAdmin, string name)
+    public async ValueTask<RequestFailure?> UnloadAsync(Tenant tenant, bool isAdmin, string name, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tenant);
         foreach (var handle in Owners(tenant, isAdmin, name))
         {
-            if (_store.Unregister(handle))
+            var (hidden, failure) = await _store.UnregisterAsync(tenant.Id.Value, handle, cancellationToken);
+            if (failure is not null)
+            {
+                return FailureOf(failure, name);
+            }
+
+            if (hidden is not null)
             {
                 Forget(handle);
                 return null;
@@ -143,16 +192,19 @@ public sealed class AdapterDirectory
 
     private static RequestFailure FailureOf(AdapterLoadOutcome outcome, string name)
     {
-        TimeSpan? retry = outcome.RetryAfter > TimeSpan.Zero ? outcome.RetryAfter : null;
         return outcome.Failure switch
         {
             AdapterFailure.Unknown => Failures.ModelNotFound(name),
-            AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => new RequestFailure(
-                RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", retry ?? TimeSpan.FromSeconds(1)),
+            AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut or AdapterFailure.Busy => new RequestFailure(
+                RequestError.AdapterUnavailable, $"The adapter `{name}` cannot be read now: {outcome.Reason}.", "model", RetryOf(outcome)),
             AdapterFailure.Internal => new RequestFailure(RequestError.Internal, $"The adapter `{name}` could not be loaded: {outcome.Reason}.", "model"),
-            _ => new RequestFailure(RequestError.AdapterInvalid, $"The adapter `{name}` was found but could not be loaded: {outcome.Reason}.", "model", retry),
+            _ => new RequestFailure(RequestError.AdapterInvalid, $"The adapter `{name}` was found but could not be loaded: {outcome.Reason}.", "model", outcome.RetryAfter > TimeSpan.Zero ? outcome.RetryAfter : null),
         };
     }
+
+    private static TimeSpan RetryOf(AdapterLoadOutcome outcome) => outcome.RetryAfter > TimeSpan.Zero ? outcome.RetryAfter : TimeSpan.FromSeconds(1);
+
+    private ModelEntry EntryOf(AdapterHandle handle) => new(handle.Name, _baseName, handle.Name, handle.Owner, _created);
 
     private async ValueTask<RequestFailure?> ReadAsync(AdapterHandle handle, CancellationToken cancellationToken)
     {

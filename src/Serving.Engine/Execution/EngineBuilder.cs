@@ -116,7 +116,7 @@ internal sealed class EngineBuilder
                 spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, spoken), readers,
                 new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds), workers, clock, statistics),
             new RequestFactory(_model.Defaults, _model.Files.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
-            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.IsKnown, pins.AddAsync, _time),
+            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.CheckAsync, pins.AddAsync, _time),
             snapshots,
             statistics);
     }
@@ -157,11 +157,13 @@ internal sealed class EngineBuilder
         HostPageCount = _plan.HostPages,
     };
 
-    private IPreparedAdapter? Prepare(AdapterWeights weights, Action<EngineCommand> post)
+    // The end of the engine does not wait for what takes long.
+    private IPreparedAdapter? Prepare(AdapterWeights weights, Action<EngineCommand> post, CancellationToken cancellationToken)
     {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _work.Ending);
         try
         {
-            return _work.Run(backend => backend.PrepareAdapter(weights));
+            return _work.Run(backend => backend.PrepareAdapter(weights, end.Token));
         }
         catch (ComputeException exception)
         {
@@ -181,7 +183,7 @@ internal sealed class EngineBuilder
         AdaptsMagnitudes = _backend.AdaptsMagnitudes,
         PoolBytes = _plan.PoolPages * _model.Program.Shape.PageBytes,
         PreparedBytes = _backend.PreparedBytesOf,
-        Prepare = weights => Prepare(weights, post),
+        Prepare = (weights, cancellationToken) => Prepare(weights, post, cancellationToken),
         HostCacheBytes = _plan.AdapterCacheBytes,
         LoadTimeout = TimeSpan.FromSeconds(_options.AdapterLoadTimeoutSeconds),
         Fault = _fault,

@@ -8,6 +8,7 @@ using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Templates;
 using Serving.Engine.ToolCalls;
+using Serving.Engine.Turns;
 
 namespace Serving.Engine.Execution;
 
@@ -98,15 +99,17 @@ public sealed class PromptEncoder
         }
         finally
         {
-            _turns.Release();
+            _turns.Release(tenant);
         }
     }
 
     /// <summary>Decodes ids, special tokens included.</summary>
-    public string Decode(ReadOnlySpan<int> tokens) => _tokenizer.Decode(tokens, skipSpecialTokens: false);
+    public ValueTask<string> DecodeAsync(TenantId tenant, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
+        InTurnAsync(tenant, () => _tokenizer.Decode([.. tokens], skipSpecialTokens: false), cancellationToken);
 
-    /// <summary>The text of one token.</summary>
-    public string TokenText(int token) => _tokenizer.IdToToken(token);
+    /// <summary>The texts of tokens, one by one.</summary>
+    public ValueTask<IReadOnlyList<string>> TokenTextsAsync(TenantId tenant, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
+        InTurnAsync<IReadOnlyList<string>>(tenant, () => [.. tokens.Select(_tokenizer.IdToToken)], cancellationToken);
 
     private static EncodedPrompt Failed(string field, string message) =>
         new([], new RequestFailure(RequestError.InvalidRequest, message, field));

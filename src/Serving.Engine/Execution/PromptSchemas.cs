@@ -12,14 +12,14 @@ namespace Serving.Engine.Execution;
 /// <param name="store">Where they are kept.</param>
 /// <param name="compiler">Compiles them.</param>
 /// <param name="inTurn">Does work that tokenises when it is a tenant's turn.</param>
-/// <param name="isModelKnown">Whether a tenant may use a model, and so pin a schema under it.</param>
+/// <param name="checkModel">Whether a tenant may use a model, and so pin a schema under it: null, or why not.</param>
 /// <param name="pin">Keeps a schema's modules encoded, or says why not.</param>
 /// <param name="time">For the time to live.</param>
 public sealed class PromptSchemas(
     SchemaStore store,
     SchemaCompiler compiler,
     Func<TenantId, Func<CompiledSchema>, CancellationToken, ValueTask<CompiledSchema>> inTurn,
-    Func<Tenant, string, bool> isModelKnown,
+    Func<Tenant, string, CancellationToken, ValueTask<RequestFailure?>> checkModel,
     Func<StoredSchema, Tenant, CancellationToken, ValueTask<RequestFailure?>> pin,
     TimeProvider time) : IPromptSchemas
 {
@@ -34,7 +34,7 @@ public sealed class PromptSchemas(
     {
         ArgumentNullException.ThrowIfNull(tenant);
         ArgumentNullException.ThrowIfNull(upload);
-        if (Check(tenant, isAdmin, upload) is { } wrong)
+        if ((Check(isAdmin, upload) ?? await CheckPinsAsync(tenant, upload, cancellationToken)) is { } wrong)
         {
             return new PutSchemaResult(null, wrong);
         }
@@ -133,7 +133,7 @@ public sealed class PromptSchemas(
         }
     }
 
-    private RequestFailure? Check(Tenant tenant, bool isAdmin, SchemaUpload upload)
+    private static RequestFailure? Check(bool isAdmin, SchemaUpload upload)
     {
         if (upload is { Pml: null, Json: null } or { Pml: not null, Json: not null })
         {
@@ -155,7 +155,20 @@ public sealed class PromptSchemas(
             return Invalid("pin", $"pin names at most {MaxPins} models, each once.");
         }
 
-        return upload.Pin.FirstOrDefault(model => !isModelKnown(tenant, model)) is { } unknown ? Failures.ModelNotFound(unknown) with { Parameter = "pin" } : null;
+        return null;
+    }
+
+    private async ValueTask<RequestFailure?> CheckPinsAsync(Tenant tenant, SchemaUpload upload, CancellationToken cancellationToken)
+    {
+        foreach (var model in upload.Pin)
+        {
+            if (await checkModel(tenant, model, cancellationToken) is { } failure)
+            {
+                return failure with { Parameter = "pin" };
+            }
+        }
+
+        return null;
     }
 
     private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);

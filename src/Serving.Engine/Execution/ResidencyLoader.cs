@@ -46,7 +46,7 @@ public sealed class ResidencyLoader
     private static RequestError ErrorOf(AdapterFailure failure) => failure switch
     {
         AdapterFailure.Internal => RequestError.Internal,
-        AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut => RequestError.AdapterUnavailable,
+        AdapterFailure.Unknown or AdapterFailure.Io or AdapterFailure.Replaced or AdapterFailure.TimedOut or AdapterFailure.Busy => RequestError.AdapterUnavailable,
         _ => RequestError.AdapterInvalid,
     };
 
@@ -79,7 +79,7 @@ public sealed class ResidencyLoader
     private async Task<EngineCommand> BringAsync(AdapterLoad load)
     {
         // The end of the engine does not wait for a disk: what comes later is nobody's.
-        var (lease, failure, _) = await _store.ReloadAsync(load.Digest).AsTask().WaitAsync(_work.Ending);
+        var (lease, failure, _) = await _store.ReloadAsync(load.Digest, _work.Ending).AsTask().WaitAsync(_work.Ending);
         using (lease)
         {
             return lease is null ? new AdapterFailedCommand(load.Digest, ErrorOf(failure)) : Pack(load, lease.Adapter);

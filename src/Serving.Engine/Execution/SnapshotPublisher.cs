@@ -17,12 +17,15 @@ public sealed class SnapshotPublisher
     /// <summary>Digits of an opaque id: enough that two adapters never share one.</summary>
     private const int OpaqueDigits = 16;
 
+    /// <summary>Longest wait for the first count: the engine starts without the disk, and counts again.</summary>
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
+
     private readonly AdapterDirectory _directory;
     private readonly ResidencyLoader _loader;
     private readonly long _pageBytes;
     private readonly byte[] _opaqueKey = RandomNumberGenerator.GetBytes(Digest.SizeBytes);
     private volatile EngineSnapshot _current;
-    private Task<int>? _counting;
+    private Task<int?>? _counting;
     private int _registered;
     private long _counted = -CountMicroseconds;
     private long _published;
@@ -37,7 +40,9 @@ public sealed class SnapshotPublisher
         _directory = directory;
         _loader = loader;
         _pageBytes = pageBytes;
-        _registered = directory.Count;
+        _counting = directory.CountAsync();
+        _ = Task.WaitAny([_counting], StartPatience);
+        _registered = Counted() ?? 0;
         _current = new EngineSnapshot { RegisteredAdapters = _registered };
     }
 
@@ -62,18 +67,25 @@ public sealed class SnapshotPublisher
     // The count walks folders, so it is taken on another thread and shown when it is there.
     private void CountRegistered(long now)
     {
-        if (_counting is { IsCompleted: true } done)
-        {
-            _registered = done.IsCompletedSuccessfully ? done.Result : _registered;
-            _counting = null;
-        }
+        _registered = Counted() ?? _registered;
 
         // One at a time: a file system that hangs takes one thread.
         if (_counting is null && now - _counted >= CountMicroseconds)
         {
             _counted = now;
-            _counting = Task.Run(() => _directory.Count);
+            _counting = Task.Run(_directory.CountAsync);
         }
+    }
+
+    private int? Counted()
+    {
+        if (_counting is not { IsCompleted: true } done)
+        {
+            return null;
+        }
+
+        _counting = null;
+        return done.IsCompletedSuccessfully ? done.Result : null;
     }
 
     private EngineSnapshot Take(SchedulerSnapshot state, OutputSink sink)
@@ -126,6 +138,7 @@ public sealed class SnapshotPublisher
             AdapterEvictions = state.AdapterEvictions,
             AdapterLoadBytes = _loader.Pages * _pageBytes,
             RegisteredAdapters = _registered,
+            AdapterDisk = _directory.Disk,
             Adapters = adapters,
             Tenants = [.. state.Tenants.Select(tenant => new TenantStatus(tenant.Id.Value, tenant.Running, tenant.Waiting, tenant.InputTokens, tenant.OutputTokens))],
         };

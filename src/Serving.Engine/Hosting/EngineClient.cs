@@ -68,7 +68,7 @@ public sealed class EngineClient : IEngineClient
         bool addSpecialTokens,
         CancellationToken cancellationToken)
     {
-        if (Unknown(tenant, model) is { } unknown)
+        if (await CheckAsync(tenant, model, cancellationToken) is { } unknown)
         {
             return new TokenizeResult([], [], unknown);
         }
@@ -81,26 +81,28 @@ public sealed class EngineClient : IEngineClient
         var encoded = await _parts.Encoder.EncodeAsync(tenant.Id, prompt, addSpecialTokens, cancellationToken);
         return encoded.Failure is { } failure
             ? new TokenizeResult([], [], failure)
-            : new TokenizeResult(encoded.Tokens, [.. encoded.Tokens.Select(_parts.Encoder.TokenText)], null);
+            : new TokenizeResult(encoded.Tokens, await _parts.Encoder.TokenTextsAsync(tenant.Id, encoded.Tokens, cancellationToken), null);
     }
 
     /// <inheritdoc/>
-    public ValueTask<DetokenizeResult> DetokenizeAsync(Tenant tenant, string? model, IReadOnlyList<int> tokens, CancellationToken cancellationToken)
+    public async ValueTask<DetokenizeResult> DetokenizeAsync(Tenant tenant, string? model, IReadOnlyList<int> tokens, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        var failure = Unknown(tenant, model) ?? _parts.Validator.ValidateTokens(tokens, "tokens");
-        return ValueTask.FromResult(failure is null
-            ? new DetokenizeResult(_parts.Encoder.Decode([.. tokens]), null)
-            : new DetokenizeResult("", failure));
+        var failure = await CheckAsync(tenant, model, cancellationToken) ?? _parts.Validator.ValidateDecoded(tokens);
+        return failure is null ? new DetokenizeResult(await _parts.Encoder.DecodeAsync(tenant.Id, tokens, cancellationToken), null) : new DetokenizeResult("", failure);
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<ModelEntry> ListModels(Tenant tenant)
+    public async ValueTask<ListedModels> ListModelsAsync(Tenant tenant, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tenant);
-        var name = Description.ModelName;
-        return [new ModelEntry(name, null, name, null, Description.CreatedUnixSeconds), .. _parts.Adapters.List(tenant)];
+        var (adapters, failure) = await _parts.Adapters.ListAsync(tenant, cancellationToken);
+        return new ListedModels([Base, .. adapters], failure);
     }
+
+    /// <inheritdoc/>
+    public async ValueTask<FoundModel> FindModelAsync(Tenant tenant, string name, CancellationToken cancellationToken) =>
+        name == Description.ModelName ? new FoundModel(Base, null) : await _parts.Adapters.FindAsync(tenant, name, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<RequestFailure?> LoadAdapterAsync(
@@ -113,7 +115,7 @@ public sealed class EngineClient : IEngineClient
 
     /// <inheritdoc/>
     public ValueTask<RequestFailure?> UnloadAdapterAsync(Tenant tenant, bool isAdmin, string name, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_parts.Adapters.Unload(tenant, isAdmin, name));
+        _parts.Adapters.UnloadAsync(tenant, isAdmin, name, cancellationToken);
 
     /// <inheritdoc/>
     public async Task DrainAsync(CancellationToken cancellationToken)
@@ -136,8 +138,10 @@ public sealed class EngineClient : IEngineClient
         _ => Failures.Of(RequestError.Draining),
     };
 
-    private RequestFailure? Unknown(Tenant tenant, string? model) =>
-        model is null || _parts.Adapters.IsKnown(tenant, model) ? null : Failures.ModelNotFound(model);
+    private ModelEntry Base => new(Description.ModelName, null, Description.ModelName, null, Description.CreatedUnixSeconds);
+
+    private ValueTask<RequestFailure?> CheckAsync(Tenant tenant, string? model, CancellationToken cancellationToken) =>
+        model is null ? ValueTask.FromResult<RequestFailure?>(null) : _parts.Adapters.CheckAsync(tenant, model, cancellationToken);
 
     private async ValueTask<SubmitResult> AdmitAsync(GenerationRequest request, EncodedPrompt? encoded, CancellationToken cancellationToken)
     {
@@ -159,7 +163,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(full!);
         }
 
-        var (adapter, unusable) = await _parts.Adapters.OpenAsync(request.Tenant, request.Model, cancellationToken);
+        var (adapter, unusable) = await _parts.Adapters.OpenAsync(request.Tenant, request.Model, request.Timeout, cancellationToken);
         if (unusable is not null)
         {
             return Refused(unusable);
@@ -223,7 +227,7 @@ public sealed class EngineClient : IEngineClient
             return Refused(Failures.Of(refused));
         }
 
-        active.OnReleased(registration.Dispose);
+        active.OnReleased(() => registration.Unregister()); // The engine thread waits for nobody's callback.
         return new SubmitResult(
             new GenerationStream(source.Id, source.Model, prompt.Tokens, request.Choices, active.Events, () => active.Usage, () => Cancel(active))
             {

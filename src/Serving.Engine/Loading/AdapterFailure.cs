@@ -24,6 +24,9 @@ public enum AdapterFailure
     /// <summary>Its files did not come within the time that a load may take; a later try may succeed.</summary>
     TimedOut,
 
+    /// <summary>As many of the tenant's calls to the adapters' disk wait as may; a later try may succeed.</summary>
+    Busy,
+
     /// <summary>What nobody foresaw happened while they were read or prepared; the log says what.</summary>
     Internal,
 }

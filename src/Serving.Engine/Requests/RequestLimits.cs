@@ -18,6 +18,9 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>Elements of all its embeddings together: they are in memory until the last one is there (32 MiB).</summary>
     public const int EmbeddingElements = 8 << 20;
 
+    /// <summary>Token ids that are decoded to text for a client: more than a context holds. A body has room for millions, of hundreds of bytes each.</summary>
+    public const int DecodedTokens = 1 << 18;
+
     /// <summary>Messages of a conversation.</summary>
     public const int Messages = 1024;
 

@@ -83,6 +83,14 @@ public sealed class RequestValidator
         return ValidateTokens(prompt, PromptField(request));
     }
 
+    /// <summary>Checks token ids that are to become text: the model's, and no more than a context could ever have.</summary>
+    /// <returns>The first failure, or null.</returns>
+    public RequestFailure? ValidateDecoded(IReadOnlyList<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return tokens.Count > RequestLimits.DecodedTokens ? Invalid("tokens", $"At most {RequestLimits.DecodedTokens} tokens are decoded.") : ValidateTokens(tokens, "tokens");
+    }
+
     /// <summary>Checks that token ids are the model's.</summary>
     /// <returns>The first failure, or null.</returns>
     public RequestFailure? ValidateTokens(IReadOnlyList<int> tokens, string field)

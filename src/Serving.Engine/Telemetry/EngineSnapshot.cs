@@ -103,6 +103,9 @@ public sealed record EngineSnapshot
     /// <summary>Adapters known, resident or not.</summary>
     public int RegisteredAdapters { get; init; }
 
+    /// <summary>How the disk that adapters lie on does.</summary>
+    public Loading.Adapters.AdapterDisk AdapterDisk { get; init; }
+
     /// <summary>Adapters resident, loading or waited for.</summary>
     public IReadOnlyList<AdapterStatus> Adapters { get; init; } = [];
 

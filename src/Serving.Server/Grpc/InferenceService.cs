@@ -27,7 +27,7 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
         routes.MapUnary<EmbedRequest, EmbedResponse>(Descriptor, "Embed", EmbedAsync);
         routes.MapUnary<TokenizeRequest, TokenizeResponse>(Descriptor, "Tokenize", TokenizeAsync);
         routes.MapUnary<DetokenizeRequest, DetokenizeResponse>(Descriptor, "Detokenize", DetokenizeAsync);
-        routes.MapUnary<ListModelsRequest, ListModelsResponse>(Descriptor, "ListModels", ListModels);
+        routes.MapUnary<ListModelsRequest, ListModelsResponse>(Descriptor, "ListModels", ListModelsAsync);
     }
 
     private async ValueTask<(GenerateResponse? Response, RequestFailure? Failure)> GenerateAsync(GrpcCall call, GenerateRequest request)
@@ -165,16 +165,22 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
         return result.Failure is not null ? (null, result.Failure) : (new DetokenizeResponse { Text = result.Text }, null);
     }
 
-    private ValueTask<(ListModelsResponse? Response, RequestFailure? Failure)> ListModels(GrpcCall call, ListModelsRequest request)
+    private async ValueTask<(ListModelsResponse? Response, RequestFailure? Failure)> ListModelsAsync(GrpcCall call, ListModelsRequest request)
     {
         if (access.Client is not { } engine)
         {
-            return new((null, EngineAccess.Loading));
+            return (null, EngineAccess.Loading);
+        }
+
+        var (models, failure) = await engine.ListModelsAsync(ApiCaller.Of(call.Context).Tenant, call.Cancelled);
+        if (failure is not null)
+        {
+            return (null, failure);
         }
 
         var response = new ListModelsResponse();
-        response.Models.AddRange(engine.ListModels(ApiCaller.Of(call.Context).Tenant).Select(entry => ToModel(entry, engine.Description)));
-        return new((response, null));
+        response.Models.AddRange(models.Select(entry => ToModel(entry, engine.Description)));
+        return (response, null);
     }
 
     private static Model ToModel(ModelEntry entry, EngineDescription description) => new()

@@ -56,7 +56,7 @@ internal sealed partial class EngineHost(
             _engine = engine;
             access.Open(engine.Client);
             systemd.Ready(engine.Client.Description);
-            screen.Ready(engine.Client);
+            await ShowAsync(engine, stoppingToken);
             await engine.Ended.WaitAsync(stoppingToken);
             lifetime.StopApplication();
         }
@@ -74,6 +74,16 @@ internal sealed partial class EngineHost(
             // Nothing in this process can be trusted to compute any more: whoever started it starts a new one.
             LogCrashed(logger, exception);
             Fail();
+        }
+    }
+
+    // The screen names adapters, and their disk may take its time.
+    private async Task ShowAsync(StartedEngine engine, CancellationToken stoppingToken)
+    {
+        var shown = screen.ReadyAsync(engine.Client, stoppingToken);
+        if (await Task.WhenAny(shown, engine.Ended) == shown)
+        {
+            await shown;
         }
     }
 

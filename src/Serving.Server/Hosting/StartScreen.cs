@@ -9,10 +9,11 @@ namespace Serving.Server.Hosting;
 internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresses, TenantStore tenants)
 {
     /// <summary>The model is loaded and requests are taken.</summary>
-    public void Ready(IEngineClient engine)
+    public async Task ReadyAsync(IEngineClient engine, CancellationToken cancellationToken)
     {
+        var lines = Lines(engine, await AdaptersAsync(engine, cancellationToken)).ToList();
         var table = new Table().Border(console.Profile.Out.IsTerminal ? TableBorder.Rounded : TableBorder.None).HideHeaders().AddColumns("", "");
-        foreach (var (name, value) in Lines(engine))
+        foreach (var (name, value) in lines)
         {
             table.AddRow(new Markup($"[bold]{Markup.Escape(name)}[/]"), new Text(value));
         }
@@ -23,7 +24,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         }
         else
         {
-            foreach (var (name, value) in Lines(engine))
+            foreach (var (name, value) in lines)
             {
                 console.Profile.Out.Writer.WriteLine($"{name,-10} {value}");
             }
@@ -34,7 +35,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         console.Profile.Out.Writer.Flush();
     }
 
-    private IEnumerable<(string Name, string Value)> Lines(IEngineClient engine)
+    private IEnumerable<(string Name, string Value)> Lines(IEngineClient engine, string adapters)
     {
         var about = engine.Description;
         var pool = about.PoolPages * about.PageBytes / (double)(1 << 20);
@@ -58,7 +59,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
             yield return ("Thoughts", $"are told from answers in the format {thoughts}");
         }
 
-        yield return ("Adapters", anyone is null ? $"{engine.Snapshot.RegisteredAdapters} found" : Names(engine, anyone));
+        yield return ("Adapters", adapters);
         yield return ("Tenants", anyone is null ? tenants.Current.TenantCount.ToString(CultureInfo.InvariantCulture) : "none: every request is served without a key");
         yield return ("Address", $"{Address()} (chat there with a browser)");
         if (addresses.Grpc is { } grpc)
@@ -67,9 +68,20 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         }
     }
 
-    private static string Names(IEngineClient engine, ApiCaller caller)
+    private async ValueTask<string> AdaptersAsync(IEngineClient engine, CancellationToken cancellationToken)
     {
-        var names = engine.ListModels(caller.Tenant).Where(entry => entry.Parent is not null).Select(entry => entry.Name).ToList();
+        if (tenants.Current.Anonymous is not { } anyone)
+        {
+            return $"{engine.Snapshot.RegisteredAdapters} found";
+        }
+
+        var (models, failure) = await engine.ListModelsAsync(anyone.Tenant, cancellationToken);
+        return failure?.Message ?? Names(models);
+    }
+
+    private static string Names(IReadOnlyList<ModelEntry> models)
+    {
+        var names = models.Where(entry => entry.Parent is not null).Select(entry => entry.Name).ToList();
         var shown = string.Join(", ", names.Take(10));
         return names.Count == 0 ? "none" : names.Count > 10 ? $"{names.Count}: {shown} …" : shown;
     }

@@ -14,40 +14,48 @@ namespace Serving.Server.Http;
 internal sealed class ModelsEndpoint(EngineAccess access)
 {
     /// <summary>Lists all.</summary>
-    public Task ListAsync(HttpContext context)
+    public async Task ListAsync(HttpContext context)
     {
         if (access.Client is not { } engine)
         {
-            return NotReadyAsync(context);
+            await NotReadyAsync(context);
+            return;
         }
 
-        var entries = engine.ListModels(ApiCaller.Of(context).Tenant);
-        if (AnthropicClients.Speak(context))
+        var (entries, failure) = await engine.ListModelsAsync(ApiCaller.Of(context).Tenant, context.RequestAborted);
+        if (failure is not null)
         {
-            return context.WriteJsonAsync(
+            await context.WriteFailureAsync(failure);
+        }
+        else if (AnthropicClients.Speak(context))
+        {
+            await context.WriteJsonAsync(
                 new ModelPage([.. entries.Select(entry => ToInfo(entry, engine.Description))], false, entries[0].Name, entries[^1].Name),
                 AnthropicJson.Wire.ModelPage);
         }
-
-        var cards = entries.Select(entry => ToCard(entry, engine.Description));
-        return context.WriteJsonAsync(new ModelList([.. cards]), OpenAiJson.Wire.ModelList);
+        else
+        {
+            await context.WriteJsonAsync(new ModelList([.. entries.Select(entry => ToCard(entry, engine.Description))]), OpenAiJson.Wire.ModelList);
+        }
     }
 
     /// <summary>Shows one.</summary>
-    public Task ShowAsync(HttpContext context)
+    public async Task ShowAsync(HttpContext context)
     {
         if (access.Client is not { } engine)
         {
-            return NotReadyAsync(context);
+            await NotReadyAsync(context);
+            return;
         }
 
         // A repository's name has a slash, and clients escape it, which routing leaves as it is.
         var name = ((string?)context.Request.RouteValues["id"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        var entry = engine.ListModels(ApiCaller.Of(context).Tenant).FirstOrDefault(entry => entry.Name == name);
-        return entry is null
-            ? context.WriteFailureAsync(new RequestFailure(RequestError.ModelNotFound, $"The model `{JsonBody.Echo(name)}` does not exist.", "model"))
+        var (entry, failure) = await engine.FindModelAsync(ApiCaller.Of(context).Tenant, name, context.RequestAborted);
+        await (entry is null
+            ? context.WriteFailureAsync(
+                failure!.Error == RequestError.ModelNotFound ? new RequestFailure(RequestError.ModelNotFound, $"The model `{JsonBody.Echo(name)}` does not exist.", "model") : failure)
             : AnthropicClients.Speak(context) ? context.WriteJsonAsync(ToInfo(entry, engine.Description), AnthropicJson.Wire.ModelInfo)
-            : context.WriteJsonAsync(ToCard(entry, engine.Description), OpenAiJson.Wire.ModelCard);
+            : context.WriteJsonAsync(ToCard(entry, engine.Description), OpenAiJson.Wire.ModelCard));
     }
 
     private static Task NotReadyAsync(HttpContext context) =>

@@ -7,16 +7,21 @@ using Serving.Server.Tenancy;
 namespace Serving.Server.Http;
 
 /// <summary><c>GET /v1/status</c>: the engine now, as far as it is the caller's business.</summary>
-internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addresses)
+internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addresses, TimeProvider time)
 {
+    /// <summary>How long the adapters' disk is waited for: the rest is worth knowing above all where it does not answer.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     /// <summary>Answers one request.</summary>
-    public Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
         if (access.Client is not { } engine)
         {
-            return context.WriteFailureAsync(EngineAccess.Loading);
+            await context.WriteFailureAsync(EngineAccess.Loading);
+            return;
         }
 
+        var models = await ModelsAsync(engine, context);
         var (about, now) = (engine.Description, engine.Snapshot);
         var status = new ServerStatus
         {
@@ -36,9 +41,23 @@ internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addres
             PromptTokens = now.PromptTokens,
             GenerationTokens = now.GenerationTokens,
             Steps = now.Steps,
-            Adapters = [.. engine.ListModels(ApiCaller.Of(context).Tenant).Where(entry => entry.Parent is not null).Select(entry => ToInfo(entry, now))],
+            Adapters = [.. models.Where(entry => entry.Parent is not null).Select(entry => ToInfo(entry, now))],
         };
-        return context.WriteJsonAsync(status, OpenAiJson.Wire.ServerStatus);
+        await context.WriteJsonAsync(status, OpenAiJson.Wire.ServerStatus);
+    }
+
+    private async Task<IReadOnlyList<ModelEntry>> ModelsAsync(IEngineClient engine, HttpContext context)
+    {
+        using var late = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
+        try
+        {
+            return (await engine.ListModelsAsync(ApiCaller.Of(context).Tenant, either.Token)).Models;
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return [];
+        }
     }
 
     private static AdapterInfo ToInfo(ModelEntry entry, EngineSnapshot now)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine;
+using Serving.Engine.Loading.Adapters;
 using Serving.Engine.Telemetry;
 
 namespace Serving.Server.Telemetry;
@@ -111,6 +112,19 @@ internal static class EngineMetrics
         writer.Histogram("serving_mask_wait_seconds", "Sequences that waited for a mask that nobody had needed before.", labels, statistics.MaskWaitTime);
     }
 
+    private static void WriteDisk(PrometheusWriter writer, AdapterDisk disk, string labels)
+    {
+        writer.Family("serving_adapter_disk_calls", "gauge", "Calls to the file system of the adapters: under way, given up and still not back, waiting for a thread.");
+        foreach (var (state, count) in new[] { ("running", disk.Calls - disk.Hung), ("hung", disk.Hung), ("waiting", disk.Waiting) })
+        {
+            writer.Series("serving_adapter_disk_calls", $"{labels},{PrometheusWriter.Label("state", state)}", count);
+        }
+
+        writer.Single("serving_adapter_disk_given_up_total", "counter", "Calls to the file system of the adapters that took longer than they may.", labels, disk.GivenUp);
+        writer.Single("serving_adapter_disk_refused_total", "counter", "Calls to it that were refused, as too many of their tenant waited.", labels, disk.Refused);
+        writer.Single("serving_adapter_disk_stale_total", "counter", "Times that an adapter or a list was taken as it was last seen, since the disk did not answer.", labels, disk.Stale);
+    }
+
     private static void WriteOwn(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, string labels)
     {
         writer.Family("serving_pages", "gauge", "Pages of the pool by what they hold.");
@@ -137,6 +151,7 @@ internal static class EngineMetrics
         writer.Single("serving_adapter_evictions_total", "counter", "Idle adapters evicted.", labels, snapshot.AdapterEvictions);
         writer.Single("serving_adapter_load_bytes_total", "counter", "Bytes of adapters loaded.", labels, snapshot.AdapterLoadBytes);
         writer.Single("serving_adapter_page_waste_ratio", "gauge", "Share of the adapters' pages that holds nothing.", labels, snapshot.AdapterPageWaste);
+        WriteDisk(writer, snapshot.AdapterDisk, labels);
         writer.Single("serving_steps_total", "counter", "Steps done.", labels, snapshot.Steps);
     }
 }

@@ -65,7 +65,7 @@ public class MagnitudeFactorsTests
     public void Of_ARowOfZeros_Is0()
     {
         var adapter = new AdapterSlice(0, 1, 1, new ushort[40], new ushort[3]) { Magnitudes = new float[] { 1, 2, 3 } };
-        Assert.Equal([0f, 0, 0], MagnitudeFactors.Of(Program(), 0, adapter, (_, _, _, values) => values.Clear()));
+        Assert.Equal([0f, 0, 0], MagnitudeFactors.Of(Program(), 0, adapter, (_, _, _, values) => values.Clear(), CancellationToken.None));
     }
 
     [Theory]
@@ -75,7 +75,62 @@ public class MagnitudeFactorsTests
     {
         var b = Enumerable.Repeat(BFloat16Bits.FromSingle(weight > 1 ? 3e38f : 0), 3).ToArray();
         var adapter = new AdapterSlice(0, 1, 8, Enumerable.Repeat(BFloat16Bits.FromSingle(1), 40).ToArray(), b) { Magnitudes = new float[] { magnitude, 1, 1 } };
-        Assert.Throws<AdapterRangeException>(() => MagnitudeFactors.Of(Program(), 0, adapter, (_, _, _, values) => values.Fill(weight)));
+        Assert.Throws<AdapterRangeException>(() => MagnitudeFactors.Of(Program(), 0, adapter, (_, _, _, values) => values.Fill(weight), CancellationToken.None));
+    }
+
+    /// <summary>How many threads there are is a matter of the machine: it changes no bit.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    [InlineData(64)]
+    public void Of_AnyNumberOfThreads_HasTheSameBits(int threads)
+    {
+        var test = TestProgram.Create(Shape);
+        var adapter = test.CreateAdapter(4, (_, expert) => 5 + expert);
+        float[][] On(int count) => MagnitudeFactors.Of(test.Program, adapter, Read, count, CancellationToken.None);
+        Assert.Equal(On(1), On(threads));
+
+        void Read(int weight, int firstRow, int rows, Span<float> values)
+        {
+            var source = test.Weights[weight].AsSpan(firstRow * test.Program.Weights[weight].Columns, values.Length);
+            for (var i = 0; i < values.Length; i++)
+            {
+                values[i] = BFloat16Bits.ToSingle(source[i]);
+            }
+        }
+    }
+
+    /// <summary>Whoever gives up waits for the rows that are being computed, and for no others.</summary>
+    [Fact]
+    public void Of_GivenUp_EndsWithinTheRowsUnderWay()
+    {
+        using var given = new CancellationTokenSource();
+        var adapter = new AdapterSlice(0, 1, 1, new ushort[40], new ushort[64]) { Magnitudes = new float[64] };
+        var reads = 0;
+        var weights = new AdapterWeights([adapter, adapter with { Expert = 0 }]);
+        Assert.Throws<OperationCanceledException>(() => MagnitudeFactors.Of(Program(64), 0, adapter, Read, given.Token));
+        Assert.Equal(2, reads);
+        Assert.Throws<OperationCanceledException>(() => MagnitudeFactors.Of(Program(64), weights, Read, 1, given.Token));
+        Assert.Equal(2, reads);
+
+        void Read(int weight, int firstRow, int rows, Span<float> values)
+        {
+            if (++reads == 2)
+            {
+                given.Cancel();
+            }
+        }
+    }
+
+    /// <summary>Each piece is done once; the first that fails is what is thrown, and no other is begun behind it.</summary>
+    [Fact]
+    public void Run_Pieces_AreDoneOnceUntilOneFails()
+    {
+        var done = new int[100];
+        PreparingThreads.Run(done.Length, 3, piece => Interlocked.Increment(ref done[piece]), CancellationToken.None);
+        Assert.All(done, times => Assert.Equal(1, times));
+        Assert.Throws<AdapterRangeException>(() => PreparingThreads.Run(done.Length, 1, piece => done[piece] += piece == 3 ? throw new AdapterRangeException("planted") : 1, CancellationToken.None));
+        Assert.Equal([2, 2, 2, 1, 1], done[..5]);
     }
 
     /// <summary>An adapter's vector takes room in host memory and cells of its own in its pages, behind those of its matrices.</summary>
@@ -99,7 +154,7 @@ public class MagnitudeFactorsTests
         return MatrixAdapter.From(backend.PrepareAdapter(adapter)!);
     }
 
-    /// <summary>One slice over one weight of 3 rows and 40 columns.</summary>
-    private static ModelProgram Program() => new(
-        "one", new ModelShape(40, 3, 1, 1, 1, 16, 16), RopeTable.Create(1, [1]), [], [new WeightSpec(0, "w", 3, 40, WeightKind.Matrix, [])], [new LoraSlice(0, 0, Projection.Down, 40, 0, 3)], []);
+    /// <summary>One slice over one weight of 40 columns.</summary>
+    private static ModelProgram Program(int rows = 3) => new(
+        "one", new ModelShape(40, 3, 1, 1, 1, 16, 16), RopeTable.Create(1, [1]), [], [new WeightSpec(0, "w", rows, 40, WeightKind.Matrix, [])], [new LoraSlice(0, 0, Projection.Down, 40, 0, rows)], []);
 }

@@ -75,7 +75,7 @@ public sealed class FileBytesTests
             Architecture = "Qwen3MoeForCausalLM",
             Program = program,
             PreparedBytes = _ => 0,
-            Prepare = _ => null,
+            Prepare = (_, _) => null,
             PoolBytes = pool,
         })));
     }

@@ -62,7 +62,7 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public long PreparedBytesOf(AdapterWeights adapter) => throw new NotSupportedException();
 
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => throw new NotSupportedException();
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 

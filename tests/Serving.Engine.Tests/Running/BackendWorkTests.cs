@@ -109,7 +109,7 @@ public sealed class BackendWorkTests
 
         public long PreparedBytesOf(AdapterWeights adapter) => throw new NotSupportedException();
 
-        public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => throw new NotSupportedException();
+        public IPreparedAdapter PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
         public void PackAdapter(int slot, IPreparedAdapter adapter, ReadOnlySpan<int> pages) => throw new NotSupportedException();
 

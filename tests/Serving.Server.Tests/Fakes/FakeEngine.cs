@@ -46,7 +46,7 @@ internal sealed class FakeEngine : IEngineClient
             new SchemaStore(new SchemaStoreOptions(MaxSchemas: 16, MaxOwnerSize: 1 << 20, MaxSize: 4 << 20), TimeProvider.System),
             new SchemaCompiler(Tokenizer, renderer, 2048),
             (_, work, _) => new(work()),
-            (tenant, model) => Known(tenant, model) is null,
+            (tenant, model, _) => new(Known(tenant, model)),
             (_, _, _) => default,
             TimeProvider.System);
     }
@@ -160,7 +160,17 @@ internal sealed class FakeEngine : IEngineClient
             : _validator.ValidateTokens(tokens, "tokens") is { } failure ? new DetokenizeResult("", failure)
             : new DetokenizeResult(string.Join(' ', tokens), null));
 
-    public IReadOnlyList<ModelEntry> ListModels(Tenant tenant) =>
+    /// <summary>Why adapters are not known; null where they are.</summary>
+    public RequestFailure? DiskFailure { get; set; }
+
+    public ValueTask<ListedModels> ListModelsAsync(Tenant tenant, CancellationToken cancellationToken) =>
+        new(DiskFailure is null ? new ListedModels(ListModels(tenant), null) : new ListedModels([.. ListModels(tenant).Take(1)], DiskFailure));
+
+    public ValueTask<FoundModel> FindModelAsync(Tenant tenant, string name, CancellationToken cancellationToken) =>
+        new(name != Model && DiskFailure is { } failure ? new FoundModel(null, failure)
+            : ListModels(tenant).FirstOrDefault(entry => entry.Name == name) is { } entry ? new FoundModel(entry, null) : new FoundModel(null, Failures.ModelNotFound(name)));
+
+    private IReadOnlyList<ModelEntry> ListModels(Tenant tenant) =>
     [
         new ModelEntry(Model, null, Model, null, 1_700_000_000),
         .. Adapters.Where(adapter => adapter.Owner is null || adapter.Owner == tenant.Id.Value)

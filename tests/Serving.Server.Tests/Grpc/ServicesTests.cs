@@ -70,6 +70,9 @@ public sealed class ServicesTests
 
         Assert.Equal(["base::2048", "json:base:0", "mine:base:0", "pirate:base:0"], await NamesAsync("key-one"));
         Assert.Equal(["base::2048", "json:base:0", "pirate:base:0"], await NamesAsync("key-two"));
+        daemon.Engine.DiskFailure = new Engine.Requests.RequestFailure(Core.Requests.RequestError.AdapterUnavailable, "The adapters cannot be listed now.", null, TimeSpan.FromSeconds(3));
+        using var other = daemon.Grpc("key-two");
+        Assert.Equal(GrpcStatusCode.Unavailable, (await other.CallAsync("serving.v1.InferenceService/ListModels", new ListModelsRequest())).Code);
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Serving.Core.Requests;
+using Serving.Engine.Requests;
 using Serving.Server.Tests.Fakes;
 
 namespace Serving.Server.Tests.Http;
@@ -70,5 +72,22 @@ public sealed class TokenizeEndpointTests
         var card = await daemon.GetAsync($"/v1/models/{path}");
 
         Assert.Equal((name is null ? 404 : 200, name), (card.Code, name is null ? null : card.Json.GetProperty("id").GetString()));
+    }
+
+    /// <summary>The adapters' disk does not answer: whoever needs it is told when to try again, and nobody else notices.</summary>
+    [Fact]
+    public async Task Models_TheAdaptersDiskHangs_TheBaseIsShown()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.DiskFailure = new RequestFailure(RequestError.AdapterUnavailable, "The adapters cannot be listed now.", null, TimeSpan.FromSeconds(3));
+
+        var list = await daemon.GetAsync("/v1/models");
+        var adapter = await daemon.GetAsync("/v1/models/pirate");
+        var status = await daemon.GetAsync("/v1/status");
+
+        Assert.Equal((503, "3", 503, "3"), (list.Code, list.Header("Retry-After"), adapter.Code, adapter.Header("Retry-After")));
+        Assert.Equal("base", (await daemon.GetAsync("/v1/models/base")).Json.GetProperty("id").GetString());
+        Assert.Equal((200, 0), (status.Code, status.Json.GetProperty("adapters").GetArrayLength()));
+        Assert.Equal(200, (await daemon.GetAsync("/health/ready")).Code);
     }
 }

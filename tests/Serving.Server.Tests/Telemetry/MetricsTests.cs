@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Serving.Core.Requests;
 using Serving.Core.Tenancy;
 using Serving.Engine;
+using Serving.Engine.Loading.Adapters;
 using Serving.Engine.Telemetry;
 using Serving.Server.Configuration;
 using Serving.Server.Tests.Fakes;
@@ -119,6 +120,8 @@ public sealed partial class MetricsTests
         Assert.Equal(1, series["serving_request_failures_total{model_name=\"base\",engine=\"0\",error=\"adapter_unavailable\"}"]);
         Assert.Equal(0, series["serving_request_failures_total{model_name=\"base\",engine=\"0\",error=\"slow_reader\"}"]);
         Assert.Equal(2, series["serving_adapters_resident{model_name=\"base\",engine=\"0\"}"]);
+        Assert.Equal([3, 4, 5], new[] { "running", "hung", "waiting" }.Select(state => series[$"serving_adapter_disk_calls{{model_name=\"base\",engine=\"0\",state=\"{state}\"}}"]));
+        Assert.Equal([6, 8, 9], new[] { "given_up", "refused", "stale" }.Select(what => series[$"serving_adapter_disk_{what}_total{{model_name=\"base\",engine=\"0\"}}"]));
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         Assert.InRange(series["process_start_time_seconds{}"], now - 86400, now);
     }
@@ -167,6 +170,7 @@ public sealed partial class MetricsTests
         SequencePages = 20,
         CachedPages = 30,
         AdapterPages = 10,
+        AdapterDisk = new AdapterDisk(Calls: 7, Hung: 4, Waiting: 5, GivenUp: 6, Refused: 8, Stale: 9),
         Adapters =
         [
             new AdapterStatus("one/mine", "a1", "resident", 4, 2, 0, 8),

@@ -48,7 +48,7 @@ internal static class QualityMode
         Console.WriteLine($"{"questions",-16} {"model",-8} {"count",6} {"without",9} {"with",9}  modules of the documents: exactly right answers, %");
         foreach (var (name, questions) in sets)
         {
-            foreach (var model in engine.Client.ListModels(Asker).Select(entry => entry.Name).Where(model => questions[0].Expected(model) is not null))
+            foreach (var model in (await engine.Client.ListModelsAsync(Asker, CancellationToken.None)).Models.Select(entry => entry.Name).Where(model => questions[0].Expected(model) is not null))
             {
                 var without = await RightAsync(questions, model, question => AskAsync(engine.Client, question, model));
                 var with = await RightAsync(questions, model, question => AskWithModulesAsync(engine.Client, question, model));

@@ -132,14 +132,14 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     public long PreparedBytesOf(AdapterWeights adapter) => _ranks.Max(rank => rank.PreparedBytesOf(adapter)) * _ranks.Length;
 
     /// <inheritdoc/>
-    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter)
+    public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default)
     {
         var parts = new List<IPreparedAdapter>();
         try
         {
             for (var rank = 0; rank < _ranks.Length && parts.Count == rank; rank++)
             {
-                if (_ranks[rank].PrepareAdapter(AdapterSharding.Cut(adapter, _shards[rank])) is { } part)
+                if (_ranks[rank].PrepareAdapter(AdapterSharding.Cut(adapter, _shards[rank]), cancellationToken) is { } part)
                 {
                     parts.Add(part);
                 }

@@ -10,6 +10,7 @@ using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Telemetry;
 using Serving.Engine.Tokenization;
+using Serving.Engine.Turns;
 
 namespace Serving.Engine.Execution.Constraints;
 
@@ -91,7 +92,7 @@ public sealed class ConstraintCompiler : IDisposable
         }
         finally
         {
-            _turns.Release();
+            _turns.Release(request.Tenant.Id);
         }
     }
 

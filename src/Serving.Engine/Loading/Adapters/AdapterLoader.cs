@@ -2,8 +2,10 @@ using System.Globalization;
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Core.Adapters;
+using Serving.Core.Tenancy;
 using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Loading.Peft;
+using Serving.Engine.Turns;
 
 namespace Serving.Engine.Loading.Adapters;
 
@@ -17,6 +19,7 @@ internal readonly record struct LoadedAdapter(AdapterStamp? Stamp, AdapterLoadOu
 internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache)
 {
     private readonly DiskThreads _disk = new();
+    private long _stale;
 
     /// <summary>
     /// Age below which a file may still be changing under the same stamp: file systems stamp changes with a clock that ticks every 1 to 10 ms.
@@ -30,7 +33,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     /// <summary>Attempts before a file that is missing or locked counts as that: one that is being replaced is, for a moment.</summary>
     private const int PatientAttempts = 4;
 
-    private readonly SemaphoreSlim _loads = new(options.ConcurrentLoads);
+    private readonly TenantTurns _loads = new(options.ConcurrentLoads, Math.Max(1, options.ConcurrentLoads - 1));
     private readonly long _maxWeightBytes = MaxWeightBytes(options);
 
     /// <summary>Bytes of the largest file that is read: one that fits the model, and where it is more than an array's, the pool too. Matrices in fp32 are twice what they take there.</summary>
@@ -39,8 +42,11 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     /// <summary>How long a look may take, with all that it leads to.</summary>
     public TimeSpan Timeout => options.LoadTimeout;
 
-    /// <summary>Calls to the disk that are under way, those that hang included.</summary>
-    public int DiskCalls => _disk.Busy;
+    /// <summary>How the disk does.</summary>
+    public AdapterDisk Disk => _disk.Now with { Stale = Interlocked.Read(ref _stale) };
+
+    /// <summary>Something was taken as it was last seen.</summary>
+    public void CountStale() => Interlocked.Increment(ref _stale);
 
     /// <summary>What those are told whose adapter's files could not be looked at or read to the end.</summary>
     public LoadedAdapter Broken(Exception exception)
@@ -49,6 +55,8 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         {
             case OperationCanceledException or TimeoutException:
                 return Late;
+            case DiskBusyException:
+                return Busy;
             case IOException or UnauthorizedAccessException:
                 return Failed(null, AdapterFailure.Io, Unreadable);
             default:
@@ -57,24 +65,30 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         }
     }
 
+    private static LoadedAdapter Busy => new(null, AdapterLoadOutcome.Failed(AdapterFailure.Busy, "too many of the tenant's requests wait for the adapters' files", TimeSpan.FromSeconds(1)), null);
+
     private LoadedAdapter Late => Failed(null, AdapterFailure.TimedOut, string.Create(CultureInfo.InvariantCulture, $"its files were not read within {options.LoadTimeout.TotalSeconds:0.###} s"));
 
-    /// <summary>Asks the disk something for an adapter, on a thread that may hang.</summary>
-    public Task<T> AskAsync<T>(DiskCaller caller, Func<T> work, CancellationToken cancellationToken) => _disk.RunAsync(caller, work, cancellationToken);
+    /// <summary>Asks the disk something, on a thread that may hang.</summary>
+    public Task<T> AskAsync<T>(TenantId tenant, DiskCaller caller, Func<T> work, CancellationToken late, CancellationToken gone = default) => _disk.RunAsync(tenant, caller, work, late, gone);
+
+    /// <summary>Whether a call of a tenant hangs.</summary>
+    public bool Hangs(TenantId tenant) => _disk.Hangs(tenant);
 
     /// <summary>How an adapter's files look.</summary>
-    public Task<AdapterStamp?> LookAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken) =>
-        _disk.RunAsync(caller, () => options.Files.Look(location), cancellationToken);
+    public Task<AdapterStamp?> LookAsync(DiskCaller caller, AdapterLocation location, LookEnd end) =>
+        _disk.RunAsync(end.Tenant, caller, () => options.Files.Look(location), end.Late);
 
     /// <summary>Reads an adapter from its files; the outcome carries every failure but the disk's silence.</summary>
     /// <exception cref="OperationCanceledException">It was given up.</exception>
     /// <exception cref="TimeoutException">A call for this adapter hangs.</exception>
-    public async Task<LoadedAdapter> LoadAsync(DiskCaller caller, AdapterLocation location, CancellationToken cancellationToken)
+    /// <exception cref="DiskBusyException">Too many of the tenant's calls wait.</exception>
+    public async Task<LoadedAdapter> LoadAsync(DiskCaller caller, AdapterLocation location, LookEnd end)
     {
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var stamp = await LookAsync(caller, location, cancellationToken).ConfigureAwait(false);
-            if (stamp is { } now && IsSettled(now) && await ReadAsync(caller, location, now, cancellationToken).ConfigureAwait(false) is { } loaded
+            var stamp = await LookAsync(caller, location, end).ConfigureAwait(false);
+            if (stamp is { } now && IsSettled(now) && await ReadAsync(caller, location, now, end).ConfigureAwait(false) is { } loaded
                 && (loaded.Outcome.Failure != AdapterFailure.Io || attempt >= PatientAttempts))
             {
                 return loaded;
@@ -82,10 +96,10 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
 
             if (stamp is null && attempt >= PatientAttempts)
             {
-                return await _disk.RunAsync(caller, () => Missing(location), cancellationToken).ConfigureAwait(false);
+                return await _disk.RunAsync(end.Tenant, caller, () => Missing(location), end.Late).ConfigureAwait(false);
             }
 
-            await Task.Delay(SettleTime, options.Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(SettleTime, options.Time, end.GivenUp).ConfigureAwait(false);
         }
 
         return Failed(null, AdapterFailure.Replaced, "the adapter's files keep changing while they are read");
@@ -120,18 +134,19 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
     private bool IsSettled(AdapterStamp stamp) => (options.Time.GetUtcNow().UtcDateTime - stamp.Changed).Duration() >= SettleTime;
 
     // Who gives up leaves its place to the next: what hangs then is one of the disk's threads.
-    private async Task<LoadedAdapter?> ReadAsync(DiskCaller caller, AdapterLocation location, AdapterStamp stamp, CancellationToken cancellationToken)
+    private async Task<LoadedAdapter?> ReadAsync(DiskCaller caller, AdapterLocation location, AdapterStamp stamp, LookEnd end)
     {
-        await _loads.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _loads.WaitAsync(end.Tenant, end.GivenUp).ConfigureAwait(false);
         try
         {
-            if (await _disk.RunAsync(caller, () => options.Files.Read(location, stamp, _maxWeightBytes), cancellationToken).ConfigureAwait(false) is not { } bytes)
+            if (await _disk.RunAsync(end.Tenant, caller, () => options.Files.Read(location, stamp, _maxWeightBytes), end.Late).ConfigureAwait(false) is not { } bytes)
             {
                 return null;
             }
 
-            var adapter = Parse(bytes);
-            return await cache.AddAsync(adapter.Digest, adapter.Weights, cancellationToken).ConfigureAwait(false) is { } lease
+            end.GivenUp.ThrowIfCancellationRequested();
+            var adapter = await OwnThread.RunAsync(() => Parse(bytes)).ConfigureAwait(false);
+            return await cache.AddAsync(adapter.Digest, adapter.Weights, end.GivenUp).ConfigureAwait(false) is { } lease
                 ? new LoadedAdapter(stamp, AdapterLoadOutcome.Ready(new AdapterRef(adapter.Digest, lease.Adapter.PageCount, adapter.SizeBytes), RankOf(adapter.Weights)), lease)
                 : Failed(stamp, AdapterFailure.TooLarge, TooLarge(adapter.Weights));
         }
@@ -158,7 +173,7 @@ internal sealed class AdapterLoader(AdapterStoreOptions options, HostCache cache
         }
         finally
         {
-            _loads.Release();
+            _loads.Release(end.Tenant);
         }
     }
 }

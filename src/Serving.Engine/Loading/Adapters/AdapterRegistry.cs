@@ -10,29 +10,22 @@ internal readonly record struct AdapterLocation(string Folder, string Reach, str
 /// Which adapters there are: those on disk, less those unloaded, plus those loaded under another name or from another folder inside the root.
 /// What was loaded and unloaded lasts until the process ends. Thread-safe.
 /// </summary>
-internal sealed class AdapterRegistry
+/// <param name="folders">What is on disk; null for nothing.</param>
+/// <param name="baseName">The base's served name, which no adapter can have.</param>
+internal sealed class AdapterRegistry(IAdapterFolders? folders, string baseName)
 {
     /// <summary>Most changes to what is on disk that are remembered.</summary>
     private const int MaxChanges = 65_536;
 
     private readonly Lock _lock = new();
-    private readonly AdapterRoot? _root;
-    private readonly string _baseName;
 
     /// <summary>Path of a loaded one, or null for an unloaded one.</summary>
     private readonly Dictionary<AdapterHandle, string?> _changes = [];
 
-    /// <summary>Takes the root, or null for none.</summary>
-    public AdapterRegistry(string? root, string baseName)
-    {
-        _root = root is null ? null : new AdapterRoot(root);
-        _baseName = baseName;
-    }
-
-    /// <summary>Finds an adapter's files; null when there is none.</summary>
+    /// <summary>Finds an adapter's files; null when there is none. Asks the disk.</summary>
     public AdapterLocation? Locate(AdapterHandle handle)
     {
-        if (_root is null || !AdapterNames.IsValid(handle.Name) || handle.Name == _baseName)
+        if (folders is null || !CanBe(handle))
         {
             return null;
         }
@@ -47,19 +40,17 @@ internal sealed class AdapterRegistry
         }
 
         // A loaded path is looked up again every time: what it leads to may have changed.
-        return path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path);
+        return path is null ? folders.Find(handle) : folders.FindPath(handle.Owner, path);
     }
 
+    /// <summary>Whether there is something that can be registered. Asks the disk.</summary>
+    public bool CanRegister(AdapterHandle handle, string? path) =>
+        folders is not null && CanBe(handle) && (path is null ? folders.Find(handle) : folders.FindPath(handle.Owner, path)) is not null;
+
     /// <summary>Makes a name known, from its own files or from a path inside the owner's reach.</summary>
-    /// <returns>False when there is nothing that can be loaded under this name.</returns>
+    /// <returns>False when too many changes are remembered.</returns>
     public bool Register(AdapterHandle handle, string? path)
     {
-        if (_root is null || !AdapterNames.IsValid(handle.Name) || handle.Name == _baseName
-            || (path is null ? _root.Find(handle) : _root.FindPath(handle.Owner, path)) is null)
-        {
-            return false;
-        }
-
         lock (_lock)
         {
             if (path is null)
@@ -73,33 +64,30 @@ internal sealed class AdapterRegistry
     }
 
     /// <summary>Hides a name until it is registered again.</summary>
-    /// <returns>False when there is none, or too many changes are remembered.</returns>
+    /// <returns>False when too many changes are remembered.</returns>
     public bool Unregister(AdapterHandle handle)
     {
-        if (Locate(handle) is null)
-        {
-            return false;
-        }
-
         lock (_lock)
         {
             return TryChange(handle, null);
         }
     }
 
-    /// <summary>The names in an owner's folder and those loaded for it.</summary>
+    /// <summary>The names in an owner's folder and those loaded for it. Asks the disk.</summary>
     public IEnumerable<AdapterHandle> List(string? owner)
     {
-        var listed = _root?.List(owner).Select(name => new AdapterHandle(owner, name)) ?? [];
+        AdapterHandle[] listed = [.. folders?.List(owner).Select(name => new AdapterHandle(owner, name)) ?? []];
         lock (_lock)
         {
             var loaded = _changes.Where(change => change.Key.Owner == owner && change.Value is not null).Select(change => change.Key);
-            return [.. listed.Where(handle => handle.Name != _baseName && !_changes.ContainsKey(handle)).Concat(loaded)];
+            return [.. listed.Where(handle => handle.Name != baseName && !_changes.ContainsKey(handle)).Concat(loaded)];
         }
     }
 
-    /// <summary>The owners that have adapters: null for the shared ones, and the tenants with folders.</summary>
-    public IEnumerable<string?> Owners() => _root is null ? [] : _root.Tenants().Prepend(null);
+    /// <summary>The owners that have adapters: null for the shared ones, and the tenants with folders. Asks the disk.</summary>
+    public IEnumerable<string?> Owners() => folders is null ? [] : folders.Tenants().Prepend(null);
+
+    private bool CanBe(AdapterHandle handle) => AdapterNames.IsValid(handle.Name) && handle.Name != baseName;
 
     private bool TryChange(AdapterHandle handle, string? path)
     {

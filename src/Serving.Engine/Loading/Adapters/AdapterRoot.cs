@@ -7,7 +7,7 @@ namespace Serving.Engine.Loading.Adapters;
 /// The folder that adapters lie in: <c>root/tenant/name</c> private, <c>root/name</c> shared. A folder that holds <c>adapter_config.json</c> or <c>adapter_model.gguf</c> is an
 /// adapter, any other a tenant's; so is a file <c>name.gguf</c>, where there is no folder of the name. Links are followed as long as they end inside what their owner may reach: the tenant's own folder, or the root for shared ones.
 /// </summary>
-internal sealed class AdapterRoot
+internal sealed class AdapterRoot : IAdapterFolders
 {
     private const int MaxListed = 65_536;
     private const int MaxPathLength = 1024;
@@ -37,7 +37,7 @@ internal sealed class AdapterRoot
             && !IsAdapter(folder) ? folder : null;
     }
 
-    /// <summary>Where an owner's adapter is, or null when there is none inside the owner's reach.</summary>
+    /// <inheritdoc/>
     public AdapterLocation? Find(AdapterHandle handle)
     {
         if (!AdapterNames.IsValid(handle.Name) || Reach(handle.Owner) is not { } reach)
@@ -49,7 +49,7 @@ internal sealed class AdapterRoot
         return FolderAt(path, reach) ?? FileAt(path + GgufAdapterReader.Extension, reach);
     }
 
-    /// <summary>Where the folder or GGUF file is that a caller's <c>lora_path</c> names: relative to the owner's reach, or absolute and inside it.</summary>
+    /// <inheritdoc/>
     public AdapterLocation? FindPath(string? owner, string path)
     {
         if (path.Length > MaxPathLength || Reach(owner) is not { } reach)
@@ -80,14 +80,14 @@ internal sealed class AdapterRoot
         return FolderAt(whole, reach) ?? (whole.EndsWith(GgufAdapterReader.Extension, StringComparison.Ordinal) ? FileAt(whole, reach) : null);
     }
 
-    /// <summary>The names of the adapters in an owner's folder, at most 65,536.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> List(string? owner)
     {
         return Reach(owner) is not { } reach ? [] : Folders(reach).Concat(Files(reach)).Distinct(StringComparer.Ordinal).Take(MaxListed)
             .Where(name => AdapterNames.IsValid(name) && Find(new AdapterHandle(owner, name)) is not null);
     }
 
-    /// <summary>The tenants that have folders here.</summary>
+    /// <inheritdoc/>
     public IEnumerable<string> Tenants() => Reach(null) is not { } root ? [] : Folders(root).Where(name => Reach(name) is not null);
 
     private static IEnumerable<string> Folders(string folder) => Names(() => Directory.EnumerateDirectories(folder), path => Path.GetFileName(path));

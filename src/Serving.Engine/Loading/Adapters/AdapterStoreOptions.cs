@@ -27,8 +27,8 @@ public sealed record AdapterStoreOptions
     /// <summary>Bytes of host memory that a prepared adapter takes (<c>IComputeBackend.PreparedBytesOf</c>).</summary>
     public required Func<AdapterWeights, long> PreparedBytes { get; init; }
 
-    /// <summary>Prepares an adapter for the device (<c>IComputeBackend.PrepareAdapter</c>), on the thread that read it.</summary>
-    public required Func<AdapterWeights, IPreparedAdapter?> Prepare { get; init; }
+    /// <summary>Prepares an adapter for the device (<c>IComputeBackend.PrepareAdapter</c>), on a thread of its own, until it is given up.</summary>
+    public required Func<AdapterWeights, CancellationToken, IPreparedAdapter?> Prepare { get; init; }
 
     /// <summary>Bytes of prepared adapters kept in host memory.</summary>
     public long HostCacheBytes { get; init; } = 1L << 30;
@@ -38,8 +38,8 @@ public sealed record AdapterStoreOptions
     /// </summary>
     public long PoolBytes { get; init; } = long.MaxValue / sizeof(float);
 
-    /// <summary>Adapters read from disk, checked and prepared at once; each takes its file and its matrices in memory meanwhile.</summary>
-    public int ConcurrentLoads { get; init; } = 2;
+    /// <summary>Adapters read from disk, checked and prepared at once, all but one of them of one tenant at most; each takes its file and its matrices in memory meanwhile.</summary>
+    public int ConcurrentLoads { get; init; } = 3;
 
     /// <summary>
     /// How long a look at an adapter's files, with the reading and preparing that it leads to and the wait for others that are read, may take before those who wait for it are told that the
@@ -49,6 +49,9 @@ public sealed record AdapterStoreOptions
 
     /// <summary>Told what nobody foresaw: who asked for the adapter is told that it cannot be had, and nothing else happens.</summary>
     public Action<string, Exception> Fault { get; init; } = static (_, _) => { };
+
+    /// <summary>The folders below the root.</summary>
+    internal Func<string, IAdapterFolders> Folders { get; init; } = static root => new AdapterRoot(root);
 
     /// <summary>The files.</summary>
     internal IAdapterFiles Files { get; init; } = new AdapterFiles();

@@ -1,15 +1,18 @@
 namespace Serving.Engine.Loading.Adapters;
 
-/// <summary>One adapter's calls to the disk: a file that hangs is not asked for again until it has answered. Thread-safe.</summary>
+/// <summary>Calls to the disk for one thing, an adapter or a list: what hangs is not asked for again until it has answered. Thread-safe.</summary>
 internal sealed class DiskCaller
 {
     private int _hung;
+
+    /// <summary>Calls that were given up and have not returned.</summary>
+    public int Hung => Volatile.Read(ref _hung);
 
     /// <summary>Throws while a call that was given up has not returned.</summary>
     /// <exception cref="TimeoutException">There is one.</exception>
     public void ThrowIfHung()
     {
-        if (Volatile.Read(ref _hung) > 0)
+        if (Hung > 0)
         {
             throw new TimeoutException("A call to the file system hangs.");
         }

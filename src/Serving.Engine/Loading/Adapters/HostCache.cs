@@ -9,8 +9,8 @@ namespace Serving.Engine.Loading.Adapters;
 /// </summary>
 /// <param name="maxBytes">Bytes of prepared adapters, those under preparation included.</param>
 /// <param name="bytesOf">Bytes that one takes (<c>IComputeBackend.PreparedBytesOf</c>).</param>
-/// <param name="prepare">Prepares one, on the caller's thread; null where the backend has no memory for it.</param>
-internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesOf, Func<AdapterWeights, IPreparedAdapter?> prepare)
+/// <param name="prepare">Prepares one, on a thread of its own, until it is given up; null where the backend has no memory for it.</param>
+internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesOf, Func<AdapterWeights, CancellationToken, IPreparedAdapter?> prepare)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<Digest, Entry> _byDigest = [];
@@ -37,13 +37,13 @@ internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesO
     /// than the whole cache is not kept: it goes with its lease, and a backend that takes its memory at start has none for it.
     /// </summary>
     /// <returns>Null where the backend has no memory for it.</returns>
-    /// <exception cref="OperationCanceledException">The wait was given up.</exception>
+    /// <exception cref="OperationCanceledException">It was given up.</exception>
     public async Task<AdapterLease?> AddAsync(Digest digest, AdapterWeights weights, CancellationToken cancellationToken = default)
     {
         var entry = new Entry(digest, bytesOf(weights));
         if (entry.Bytes > maxBytes)
         {
-            return prepare(weights) is { } large ? new AdapterLease(large, large.Dispose) : null;
+            return await OwnThread.RunAsync(() => prepare(weights, cancellationToken)).ConfigureAwait(false) is { } large ? new AdapterLease(large, large.Dispose) : null;
         }
 
         while (true)
@@ -71,15 +71,15 @@ internal sealed class HostCache(long maxBytes, Func<AdapterWeights, long> bytesO
             await change.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        return Prepare(entry, weights);
+        return await OwnThread.RunAsync(() => Prepare(entry, weights, cancellationToken)).ConfigureAwait(false);
     }
 
-    private AdapterLease? Prepare(Entry entry, AdapterWeights weights)
+    private AdapterLease? Prepare(Entry entry, AdapterWeights weights, CancellationToken cancellationToken)
     {
         IPreparedAdapter? adapter = null;
         try
         {
-            adapter = prepare(weights);
+            adapter = prepare(weights, cancellationToken);
         }
         finally
         {

@@ -38,7 +38,7 @@ public sealed class AdapterDeadlineTests : IDisposable
     public void Dispose()
     {
         _files.LetGo();
-        Await(() => _store.DiskCalls == 0);
+        Await(() => _store.Disk.Calls == 0);
         _files.Dispose();
         _folder.Dispose();
     }
@@ -82,9 +82,9 @@ public sealed class AdapterDeadlineTests : IDisposable
         }
 
         Assert.Equal(TimeSpan.FromSeconds(60), backoff);
-        Assert.Equal((1, 1), (_files.Calls, _store.DiskCalls));
+        Assert.Equal((1, 1), (_files.Calls, _store.Disk.Calls));
         _files.LetGo();
-        Await(() => _store.DiskCalls == 0);
+        Await(() => _store.Disk.Calls == 0);
         _time.Advance(backoff);
         Assert.NotNull((await OpenAsync("hangs")).Adapter);
     }
@@ -112,12 +112,12 @@ public sealed class AdapterDeadlineTests : IDisposable
 
         Assert.Equal(1, _files.Calls);
         _files.LetGo();
-        Await(() => _store.DiskCalls == 0);
+        Await(() => _store.Disk.Calls == 0);
         _time.Advance(Second);
         Assert.NotEqual(known.Adapter, (await OpenAsync("style")).Adapter);
     }
 
-    /// <summary>More adapters hang than there are threads: each is answered at its deadline, threads stay as few, and all come back.</summary>
+    /// <summary>More adapters hang than there are threads for one tenant: each is answered at its deadline, threads stay as few, and all come back.</summary>
     [Fact]
     public async Task OpenAsync_EverythingHangs_IsBoundedAndHeals()
     {
@@ -129,12 +129,12 @@ public sealed class AdapterDeadlineTests : IDisposable
         }
 
         var opening = names.Select(OpenAsync).ToArray();
-        await _files.HangAsync(DiskThreads.Most);
+        await _files.HangAsync(DiskThreads.MostPerTenant);
         _time.Advance(Timeout);
         Assert.All(await Task.WhenAll(opening), outcome => Assert.Equal(AdapterFailure.TimedOut, outcome.Failure));
-        Assert.Equal((DiskThreads.Most, DiskThreads.Most), (_files.Calls, _store.DiskCalls));
+        Assert.Equal((DiskThreads.MostPerTenant, DiskThreads.MostPerTenant), (_files.Calls, _store.Disk.Calls));
         _files.LetGo();
-        Await(() => _store.DiskCalls == 0);
+        Await(() => _store.Disk.Calls == 0);
         _time.Advance(Second);
         Assert.All(await Task.WhenAll(names.Select(OpenAsync)), outcome => Assert.NotNull(outcome.Adapter));
     }
@@ -155,11 +155,41 @@ public sealed class AdapterDeadlineTests : IDisposable
         var late = await reloading;
         Assert.Equal((AdapterFailure.TimedOut, (object?)null), (late.Failure, late.Lease));
         _files.LetGo();
-        Await(() => store.DiskCalls == 0);
+        Await(() => store.Disk.Calls == 0);
         _time.Advance(Second);
         var again = (await store.OpenAsync("acme", "a")).Outcome.Adapter!;
         using var lease = (await store.ReloadAsync(again.Digest)).Lease;
         Assert.NotNull(lease);
+    }
+
+    /// <summary>Adapters that fell out of memory are read again while others wait for their turn into the pool: a disk that hangs is noticed by a look, and once by all of an owner's adapters.</summary>
+    [Fact]
+    public async Task ReloadAsync_LooksHang_FailsSoonAndTheOwnersNextAtOnce()
+    {
+        Write("acme/a", seed: 1);
+        Write("acme/b", seed: 2);
+        Write("other/c", seed: 3);
+        var store = MakeStore(1);
+        var digests = new List<Digest>();
+        foreach (var (tenant, name) in new[] { ("acme", "a"), ("acme", "b"), ("other", "c") })
+        {
+            digests.Add((await store.OpenAsync(tenant, name, TestContext.Current.CancellationToken)).Outcome.Adapter!.Digest);
+        }
+
+        _files.HangLooks("a");
+        _files.HangLooks("b");
+        var reloading = store.ReloadAsync(digests[0]).AsTask();
+        await _files.HangAsync();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(AdapterFailure.TimedOut, (await reloading).Failure);
+        Assert.Equal(AdapterFailure.TimedOut, (await store.ReloadAsync(digests[1])).Failure);
+        Assert.Equal(1, _files.Calls);
+        using var lease = (await store.ReloadAsync(digests[2])).Lease;
+        Assert.NotNull(lease);
+        _files.LetGo();
+        Await(() => store.Disk.Calls == 0);
+        using var again = (await store.ReloadAsync(digests[1])).Lease;
+        Assert.Null(again); // It was found unreadable, and is looked at again by who asks for it.
     }
 
     /// <summary>What the client is told, and when to come back.</summary>
@@ -189,7 +219,7 @@ public sealed class AdapterDeadlineTests : IDisposable
         Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
-        Prepare = weights => new FakeAdapter(weights),
+        Prepare = (weights, _) => new FakeAdapter(weights),
         HostCacheBytes = cacheBytes,
         ConcurrentLoads = 1,
         LoadTimeout = Timeout,

@@ -161,7 +161,7 @@ public sealed class AdapterFaultTests : IDisposable
         await files.HangAsync();
         await work.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
         files.LetGo();
-        Assert.True(SpinWait.SpinUntil(() => store.DiskCalls == 0, TimeSpan.FromMinutes(1)));
+        Assert.True(SpinWait.SpinUntil(() => store.Disk.Calls == 0, TimeSpan.FromMinutes(1)));
         Assert.Equal(0, _backend.Packed);
     }
 
@@ -205,7 +205,7 @@ public sealed class AdapterFaultTests : IDisposable
         Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
-        Prepare = weights => _onPrepare is { } failure ? throw failure() : new FakeAdapter(weights),
+        Prepare = (weights, _) => _onPrepare is { } failure ? throw failure() : new FakeAdapter(weights),
         HostCacheBytes = cacheBytes,
         Fault = (_, exception) => _faults.Add(exception),
         Files = files ?? _files,

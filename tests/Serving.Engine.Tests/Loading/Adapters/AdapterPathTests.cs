@@ -26,7 +26,7 @@ public sealed class AdapterPathTests : IDisposable
         Write("root/victim/secret");
         Write("root/shared");
         Directory.CreateDirectory(_folder.PathOf("root", "attacker"));
-        _store = new AdapterStore(new AdapterStoreOptions { Root = _folder.PathOf("root"), BaseName = "base", Architecture = "LlamaForCausalLM", Program = Program, PreparedBytes = FakeAdapter.BytesOf, Prepare = weights => new FakeAdapter(weights) });
+        _store = new AdapterStore(new AdapterStoreOptions { Root = _folder.PathOf("root"), BaseName = "base", Architecture = "LlamaForCausalLM", Program = Program, PreparedBytes = FakeAdapter.BytesOf, Prepare = (weights, _) => new FakeAdapter(weights) });
     }
 
     public static IEnumerable<string> HostileNames()
@@ -72,17 +72,17 @@ public sealed class AdapterPathTests : IDisposable
         foreach (var name in corpus)
         {
             Assert.True((await OpenAsync("attacker", name)).IsUnknown, name);
-            Assert.Null(_store.Resolve("attacker", name));
+            Assert.Null(await _store.FindAsync("attacker", name));
             Assert.True((await OpenAsync(name, "secret")).IsUnknown, name);
             Assert.True((await _store.OpenAsync(new AdapterHandle(name, "secret"))).IsUnknown, name);
-            Assert.False(_store.Register(new AdapterHandle("attacker", name)), name);
-            Assert.False(_store.Register(new AdapterHandle("attacker", "mine"), name), name);
-            Assert.False(_store.Register(new AdapterHandle(name, "mine"), "secret"), name);
+            Assert.False(await _store.AddAsync(new AdapterHandle("attacker", name)), name);
+            Assert.False(await _store.AddAsync(new AdapterHandle("attacker", "mine"), name), name);
+            Assert.False(await _store.AddAsync(new AdapterHandle(name, "mine"), "secret"), name);
         }
 
         Assert.NotNull((await OpenAsync("attacker", "shared")).Adapter);
         Assert.NotNull((await OpenAsync("victim", "secret")).Adapter);
-        Assert.Equal(["shared"], _store.List("attacker").Select(handle => handle.Name));
+        Assert.Equal(["shared"], (await _store.HandlesAsync("attacker")).Select(handle => handle.Name));
     }
 
     [Theory]
@@ -97,7 +97,7 @@ public sealed class AdapterPathTests : IDisposable
         Directory.CreateSymbolicLink(_folder.PathOf("root", "attacker", "loop"), "loop");
         Directory.CreateSymbolicLink(_folder.PathOf("root", "attacker", "link"), target);
         Assert.Equal(opens, (await OpenAsync("attacker", "link")).Adapter is not null);
-        Assert.Equal(opens, _store.Register(new AdapterHandle("attacker", "mine"), "link"));
+        Assert.Equal(opens, await _store.AddAsync(new AdapterHandle("attacker", "mine"), "link"));
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class AdapterPathTests : IDisposable
         Assert.NotNull((await OpenAsync("attacker", "inside")).Adapter);
         Assert.True((await OpenAsync("attacker", "out")).IsUnknown);
         Assert.True((await OpenAsync("ghost", "x")).IsUnknown);
-        Assert.DoesNotContain("out", _store.List("attacker").Select(handle => handle.Name));
+        Assert.DoesNotContain("out", (await _store.HandlesAsync("attacker")).Select(handle => handle.Name));
     }
 
     [Theory]

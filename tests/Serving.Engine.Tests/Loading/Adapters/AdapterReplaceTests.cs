@@ -87,7 +87,7 @@ public sealed class AdapterReplaceTests : IDisposable
         Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
-        Prepare = weights => new FakeAdapter(weights),
+        Prepare = (weights, _) => new FakeAdapter(weights),
         Time = time,
     });
 

@@ -41,8 +41,8 @@ public sealed class AdapterStoreTests : IDisposable
         Assert.Equal(new AdapterHandle("acme", "style"), (await _store.OpenAsync("acme", "style")).Handle);
         Assert.NotNull(shared.Adapter);
         Assert.NotEqual(shared.Adapter, own.Adapter);
-        Assert.Equal(new AdapterHandle("acme", "style"), _store.Resolve("acme", "style"));
-        Assert.Equal(new AdapterHandle(null, "style"), _store.Resolve("other", "style"));
+        Assert.Equal(new AdapterHandle("acme", "style"), await _store.FindAsync("acme", "style"));
+        Assert.Equal(new AdapterHandle(null, "style"), await _store.FindAsync("other", "style"));
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class AdapterStoreTests : IDisposable
         Write("acme/secret", seed: 1);
         Assert.Same(await OpenAsync("other", "nothing"), await OpenAsync("other", "secret"));
         Assert.True((await OpenAsync("other", "acme")).IsUnknown);
-        Assert.Null(_store.Resolve("other", "secret"));
+        Assert.Null(await _store.FindAsync("other", "secret"));
         Assert.NotNull((await OpenAsync("acme", "secret")).Adapter);
     }
 
@@ -60,8 +60,8 @@ public sealed class AdapterStoreTests : IDisposable
     {
         Write("base", seed: 1);
         Assert.True((await OpenAsync("acme", "base")).IsUnknown);
-        Assert.Empty(_store.List("acme"));
-        Assert.False(_store.Register(new AdapterHandle(null, "base")));
+        Assert.Empty((await _store.HandlesAsync("acme")));
+        Assert.False(await _store.AddAsync(new AdapterHandle(null, "base")));
     }
 
     [Fact]
@@ -129,7 +129,7 @@ public sealed class AdapterStoreTests : IDisposable
         File.Delete(Path.Combine(Root, "half", "adapter_model.safetensors"));
         Assert.Contains("adapter_model.safetensors is missing", (await OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(Root, "half", "adapter_model.bin"), "x");
-        Assert.True(_store.Register(new AdapterHandle(null, "half")));
+        Assert.True(await _store.AddAsync(new AdapterHandle(null, "half")));
         Assert.Contains("only adapter_model.bin", (await OpenAsync("acme", "half")).Reason, StringComparison.Ordinal);
     }
 
@@ -153,13 +153,13 @@ public sealed class AdapterStoreTests : IDisposable
         Write("style", seed: 1);
         var handle = new AdapterHandle(null, "style");
         Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
-        Assert.True(_store.Unregister(handle));
-        Assert.False(_store.Unregister(handle));
+        Assert.True(await _store.HideAsync(handle));
+        Assert.False(await _store.HideAsync(handle));
         Assert.True((await OpenAsync("acme", "style")).IsUnknown);
-        Assert.Empty(_store.List("acme"));
-        Assert.True(_store.Register(handle));
+        Assert.Empty((await _store.HandlesAsync("acme")));
+        Assert.True(await _store.AddAsync(handle));
         Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
-        Assert.Equal([handle], _store.List("acme"));
+        Assert.Equal([handle], (await _store.HandlesAsync("acme")));
     }
 
     [Fact]
@@ -168,26 +168,26 @@ public sealed class AdapterStoreTests : IDisposable
         Write("acme/v1", seed: 1);
         Write("acme/nested/v2", seed: 2);
         var handle = new AdapterHandle("acme", "style");
-        Assert.True(_store.Register(handle, "v1"));
+        Assert.True(await _store.AddAsync(handle, "v1"));
         var first = await OpenAsync("acme", "style");
         Assert.Equal((await OpenAsync("acme", "v1")).Adapter!.Digest, first.Adapter!.Digest);
-        Assert.True(_store.Register(handle, Path.Combine(Root, "acme", "nested", "v2")));
+        Assert.True(await _store.AddAsync(handle, Path.Combine(Root, "acme", "nested", "v2")));
         Assert.NotEqual(first.Adapter!.Digest, (await OpenAsync("acme", "style")).Adapter!.Digest);
-        Assert.Equal(["style", "v1"], _store.List("acme").Select(listed => listed.Name));
-        Assert.False(_store.Register(new AdapterHandle("other", "style"), Path.Combine(Root, "acme", "v1")));
-        Assert.False(_store.Register(new AdapterHandle("other", "style"), "../acme/v1"));
+        Assert.Equal(["style", "v1"], (await _store.HandlesAsync("acme")).Select(listed => listed.Name));
+        Assert.False(await _store.AddAsync(new AdapterHandle("other", "style"), Path.Combine(Root, "acme", "v1")));
+        Assert.False(await _store.AddAsync(new AdapterHandle("other", "style"), "../acme/v1"));
     }
 
     [Fact]
-    public void List_OwnSharedAndOthers_OwnHidesShared()
+    public async Task List_OwnSharedAndOthers_OwnHidesShared()
     {
         Write("zeta", seed: 1);
         Write("acme/alpha", seed: 2);
         Write("acme/zeta", seed: 3);
         Write("other/beta", seed: 4);
-        Assert.Equal(["acme/alpha", "acme/zeta"], _store.List("acme").Select(handle => handle.ToString()));
-        Assert.Equal(["zeta"], _store.List("third").Select(handle => handle.ToString()));
-        Assert.Equal(["zeta", "acme/alpha", "acme/zeta", "other/beta"], _store.ListAll().Select(handle => handle.ToString()));
+        Assert.Equal(["acme/alpha", "acme/zeta"], (await _store.HandlesAsync("acme")).Select(handle => handle.ToString()));
+        Assert.Equal(["zeta"], (await _store.HandlesAsync("third")).Select(handle => handle.ToString()));
+        Assert.Equal(["zeta", "acme/alpha", "acme/zeta", "other/beta"], (await _store.AllAsync()).Select(handle => handle.ToString()));
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public sealed class AdapterStoreTests : IDisposable
         Assert.Equal(known, await store.OpenAsync("acme", "style"));
         gate.Set();
         var handle = new AdapterHandle(null, "style");
-        Assert.True(store.Register(handle));
+        Assert.True(await store.AddAsync(handle));
         Assert.NotEqual(known.Outcome.Adapter!.Digest, (await store.OpenAsync(handle)).Adapter!.Digest);
     }
 
@@ -260,16 +260,16 @@ public sealed class AdapterStoreTests : IDisposable
     }
 
     [Fact]
-    public void List_WithinASecond_IsRememberedAndForgottenWithEveryChange()
+    public async Task List_WithinASecond_IsRememberedAndForgottenWithEveryChange()
     {
         Write("a", seed: 1);
-        Assert.Single(_store.List("acme"));
+        Assert.Single((await _store.HandlesAsync("acme")));
         Write("b", seed: 2);
-        Assert.Single(_store.List("acme"));
+        Assert.Single((await _store.HandlesAsync("acme")));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(2, _store.List("acme").Count);
-        Assert.True(_store.Unregister(new AdapterHandle(null, "a")));
-        Assert.Single(_store.List("acme"));
+        Assert.Equal(2, (await _store.HandlesAsync("acme")).Count);
+        Assert.True(await _store.HideAsync(new AdapterHandle(null, "a")));
+        Assert.Single((await _store.HandlesAsync("acme")));
     }
 
     private async Task<AdapterLoadOutcome> OpenAsync(string tenant, string name) => (await _store.OpenAsync(tenant, name)).Outcome;
@@ -343,7 +343,7 @@ public sealed class AdapterStoreTests : IDisposable
         Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
-        Prepare = weights =>
+        Prepare = (weights, _) =>
         {
             preparing?.Invoke(weights);
             Interlocked.Increment(ref _prepared);

@@ -28,7 +28,7 @@ public sealed class GgufAdapterStoreTests : IDisposable
         Architecture = "LlamaForCausalLM",
         Program = Program,
         PreparedBytes = FakeAdapter.BytesOf,
-        Prepare = weights => new FakeAdapter(weights),
+        Prepare = (weights, _) => new FakeAdapter(weights),
         Time = _time,
     });
 
@@ -44,9 +44,9 @@ public sealed class GgufAdapterStoreTests : IDisposable
         Assert.NotNull((await OpenAsync("acme", "style")).Adapter);
         Assert.Equal(2, (await OpenAsync("acme", "own")).Rank);
         Assert.NotEqual((await OpenAsync("acme", "boxed")).Adapter, (await OpenAsync("other", "boxed")).Adapter);
-        Assert.Equal(["boxed", "own", "style"], _store.List("acme").Select(handle => handle.Name));
-        Assert.Equal(["boxed", "style"], _store.List("other").Select(handle => handle.Name));
-        Assert.Equal(["boxed", "style", "acme/boxed", "acme/own"], _store.ListAll().Select(handle => handle.ToString()));
+        Assert.Equal(["boxed", "own", "style"], (await _store.HandlesAsync("acme")).Select(handle => handle.Name));
+        Assert.Equal(["boxed", "style"], (await _store.HandlesAsync("other")).Select(handle => handle.Name));
+        Assert.Equal(["boxed", "style", "acme/boxed", "acme/own"], (await _store.AllAsync()).Select(handle => handle.ToString()));
     }
 
     /// <summary>A tenant's folder with one file in it is no adapter of everybody's.</summary>
@@ -57,13 +57,13 @@ public sealed class GgufAdapterStoreTests : IDisposable
         foreach (var name in new[] { "own", "acme", "own.gguf", "acme.gguf", "acme/own", "acme/own.gguf" })
         {
             Assert.True((await OpenAsync("other", name)).IsUnknown, name);
-            Assert.Null(_store.Resolve("other", name));
+            Assert.Null(await _store.FindAsync("other", name));
         }
 
         Assert.True((await OpenAsync("acme", "own.gguf")).IsUnknown);
-        Assert.False(_store.Register(new AdapterHandle("other", "mine"), "../acme/own.gguf"));
-        Assert.False(_store.Register(new AdapterHandle("other", "mine"), _folder.PathOf("acme", "own.gguf")));
-        Assert.True(_store.Register(new AdapterHandle("acme", "mine"), "own.gguf"));
+        Assert.False(await _store.AddAsync(new AdapterHandle("other", "mine"), "../acme/own.gguf"));
+        Assert.False(await _store.AddAsync(new AdapterHandle("other", "mine"), _folder.PathOf("acme", "own.gguf")));
+        Assert.True(await _store.AddAsync(new AdapterHandle("acme", "mine"), "own.gguf"));
         Assert.NotNull((await OpenAsync("acme", "mine")).Adapter);
     }
 

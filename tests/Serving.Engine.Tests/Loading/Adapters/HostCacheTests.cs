@@ -112,7 +112,7 @@ public sealed class HostCacheTests
         const int Contents = 9;
         var alive = 0L;
         var most = 0L;
-        var cache = new HostCache(Max, Bytes, weights =>
+        var cache = new HostCache(Max, Bytes, (weights, _) =>
         {
             var now = Interlocked.Add(ref alive, Bytes(weights));
             InterlockedMax(ref most, now);
@@ -149,7 +149,7 @@ public sealed class HostCacheTests
         }
     }
 
-    private HostCache MakeCache() => new(Max, Bytes, weights =>
+    private HostCache MakeCache() => new(Max, Bytes, (weights, _) =>
     {
         _preparing(weights);
         var adapter = new FakeAdapter(weights);

@@ -41,7 +41,7 @@ internal sealed class PackingBackend : IComputeBackend
 
     public long PreparedBytesOf(AdapterWeights adapter) => throw new NotSupportedException();
 
-    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter) => throw new NotSupportedException();
+    public IPreparedAdapter PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public void CopyToHost(ReadOnlySpan<int> pages, ReadOnlySpan<int> hostPages) => throw new NotSupportedException();
 
