@@ -141,17 +141,21 @@ public sealed class ActiveRequest
     public bool TryWrite(GenerationEvent generated) =>
         _channel.Reader.Count < _streamCapacity && _channel.Writer.TryWrite(generated);
 
-    /// <summary>Gives the last event of a choice to the reader; there is always room for it. After the last choice the channel ends.</summary>
-    public void WriteLast(GenerationEvent generated, Sequence sequence, long now)
+    /// <summary>Notes at the end of the first choice what of the prompt was found computed.</summary>
+    public void NoteUsage(Sequence sequence)
     {
-        ArgumentNullException.ThrowIfNull(generated);
         ArgumentNullException.ThrowIfNull(sequence);
-        if (generated.Choice == 0)
+        if (sequence.Choice == 0)
         {
             _cachedTokens = sequence.CachedCount;
             _modules = Prompt?.UsageOf(sequence.ImportHits);
         }
+    }
 
+    /// <summary>Gives the last event of a choice to the reader; there is always room for it. After the last choice the channel ends.</summary>
+    public void WriteLast(GenerationEvent generated, long now)
+    {
+        ArgumentNullException.ThrowIfNull(generated);
         _channel.Writer.TryWrite(generated);
         _statistics.CountFinished(generated.FinishReason ?? FinishReason.Failed);
         if (generated.Failure is { } failure && !_failed)

@@ -69,11 +69,11 @@ public sealed class OutputSink : ISchedulerSink
         var state = StateOf(sequence);
         try
         {
-            return state.IsBroken ? 0 : state.Propose(sequence.Tokens, drafts);
+            return state.CannotGuess || state.Failure is not null ? 0 : state.Propose(sequence.Tokens, drafts);
         }
         catch (Exception exception)
         {
-            state.IsBroken = true;
+            state.CannotGuess = true;
             _fault("Tokens could not be guessed; the answer goes on without.", exception);
             return 0;
         }
@@ -84,6 +84,11 @@ public sealed class OutputSink : ISchedulerSink
     {
         var state = StateOf(sequence);
         Count(state);
+        if (state.Failure is not null)
+        {
+            return TokenVerdict.Fault;
+        }
+
         try
         {
             return Take(sequence, state, token, output);
@@ -91,7 +96,7 @@ public sealed class OutputSink : ISchedulerSink
         catch (Exception exception)
         {
             // What a text is made of is its request's own: nobody else's answer depends on it.
-            _fault("An answer's token could not be taken; its request ends, and nothing else does.", exception);
+            state.Fail(exception);
             return TokenVerdict.Fault;
         }
     }
@@ -137,8 +142,19 @@ public sealed class OutputSink : ISchedulerSink
     public void OnPromptScored(Sequence sequence, int ordinal, int output)
     {
         ArgumentNullException.ThrowIfNull(sequence);
-        var active = StateOf(sequence).Active;
-        var scored = active.PromptLogprobs;
+        var state = StateOf(sequence);
+        try
+        {
+            Score(sequence, state.Active.PromptLogprobs, ordinal, output);
+        }
+        catch (Exception exception)
+        {
+            state.Fail(exception);
+        }
+    }
+
+    private void Score(Sequence sequence, List<TokenLogprob> scored, int ordinal, int output)
+    {
         if (scored.Count == 0)
         {
             scored.Add(_logprobs.First(sequence.Request.Prompt[0]));
@@ -154,8 +170,15 @@ public sealed class OutputSink : ISchedulerSink
     /// <inheritdoc/>
     public void OnPromptEmbedded(Sequence sequence, int hidden)
     {
-        var active = StateOf(sequence).Active;
-        active.Embedding = _embeddings.Read(hidden, active.Source.Embedding!);
+        var state = StateOf(sequence);
+        try
+        {
+            state.Active.Embedding = _embeddings.Read(hidden, state.Active.Source.Embedding!);
+        }
+        catch (Exception exception)
+        {
+            state.Fail(exception);
+        }
     }
 
     /// <inheritdoc/>
@@ -172,17 +195,23 @@ public sealed class OutputSink : ISchedulerSink
         var rest = AnswerPart.Empty;
         try
         {
+            completed &= state.Failure is null;
             rest = completed ? state.Flush() : rest;
             _ = !completed || SendPrompt(sequence, state);
+            state.Active.NoteUsage(sequence);
         }
         catch (Exception exception)
         {
-            _fault("The end of an answer could not be read; its request ends, and nothing else does.", exception);
-            (completed, reason, error) = (false, FinishReason.Failed, RequestError.Internal);
+            state.Fail(exception);
+        }
+
+        if (state.Failure is { } failure)
+        {
+            _fault("What an answer is made of could not be worked out; its request ends, and nothing else does.", failure);
+            (completed, reason, error) = reason is FinishReason.Stop or FinishReason.Length ? (false, FinishReason.Failed, RequestError.Internal) : (false, reason, error);
         }
 
         state.Constraint?.Abandon();
-
         state.Active.WriteLast(
             new GenerationEvent
             {
@@ -197,7 +226,6 @@ public sealed class OutputSink : ISchedulerSink
                 StopReason = StopReason(state, stopToken),
                 Failure = error is { } failed ? Failures.Of(failed) : null,
             },
-            sequence,
             Now);
     }
 
@@ -216,7 +244,16 @@ public sealed class OutputSink : ISchedulerSink
             return state;
         }
 
-        state = new SequenceState((ActiveRequest)sequence.Request.Owner!, _tokenizer, _readers);
+        var active = (ActiveRequest)sequence.Request.Owner!;
+        try
+        {
+            state = new SequenceState(active, _tokenizer, _readers);
+        }
+        catch (Exception exception)
+        {
+            state = SequenceState.Failed(active, exception);
+        }
+
         sequence.Tag = state;
         return state;
     }

@@ -94,7 +94,9 @@ public static class StepInputsBuilder
             }
         }
 
-        var constraint = samples && sampling.IsConstrained ? SequenceState.Of(sequence).Constraint : null;
+        var state = samples && sampling.IsConstrained ? SequenceState.Of(sequence) : null;
+        var lateWords = isLate ? state?.Constraint?.MaskWords ?? 0 : 0;
+        var mask = isLate || state is null ? [] : state.MaskBehind(drafts.Length);
         inputs.AddOutput(new SampleRow
         {
             Row = output.Row,
@@ -111,8 +113,8 @@ public static class StepInputsBuilder
             PenaltyCount = inputs.PenaltyCount - firstPenalty,
             FirstBias = firstBias,
             BiasCount = inputs.BiasCount - firstBias,
-            FirstMask = constraint is null ? 0 : isLate ? inputs.AddLateMask(constraint.MaskWords) : inputs.AddMask(constraint.MaskBehind(drafts.Length)),
-            MaskWords = constraint?.MaskWords ?? 0,
+            FirstMask = lateWords > 0 ? inputs.AddLateMask(lateWords) : mask.IsEmpty ? 0 : inputs.AddMask(mask),
+            MaskWords = lateWords + mask.Length,
             Seed = sampling.Seed,
             OutputIndex = (uint)output.OutputIndex,
             ChoiceIndex = (uint)sequence.Choice,

@@ -25,13 +25,71 @@ public sealed class OutputSinkTests
         var other = Begin(2, topLogprobs: -1);
         Assert.Equal(TokenVerdict.Continue, sink.OnToken(other, 65, 0));
         Assert.Equal(TokenVerdict.Fault, sink.OnToken(broken, 65, 1));
-        Assert.IsType<NullReferenceException>(Assert.Single(_faults));
         Assert.Equal(TokenVerdict.Continue, sink.OnToken(other, 66, 0));
         sink.OnFinished(broken, FinishReason.Failed, null, RequestError.Internal);
-        var last = await ((ActiveRequest)broken.Request.Owner!).Events.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
-        Assert.Equal((FinishReason.Failed, RequestError.Internal), (last.FinishReason, last.Failure!.Error));
-        Assert.True(((ActiveRequest)broken.Request.Owner!).HasEnded);
+        await AssertFailedAsync(broken);
         Assert.False(((ActiveRequest)other.Request.Owner!).HasEnded);
+    }
+
+    /// <summary>A request of which nothing can be made: what the scheduler asks of it on the way to its first token is answered, and then it ends.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task StateOf_CannotBeMade_IsTheRequestsOwnFailure(bool samples)
+    {
+        var sink = New();
+        var broken = Begin(1, topLogprobs: -1, hasSource: false);
+        Assert.True(sink.IsReady(broken));
+        Assert.Equal(0, sink.Propose(broken, new Draft[4]));
+        Assert.Same(sink.StateOf(broken), sink.StateOf(broken));
+        if (samples)
+        {
+            Assert.Equal(TokenVerdict.Fault, sink.OnToken(broken, 65, 0));
+        }
+
+        sink.OnFinished(broken, FinishReason.Length, null, null);
+        await AssertFailedAsync(broken);
+    }
+
+    /// <summary>What is read of a step beside tokens.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OnPrompt_WhatNobodyForesaw_IsTheRequestsOwnFailure(bool embeds)
+    {
+        var sink = New();
+        var broken = Begin(1, topLogprobs: 1);
+        if (embeds)
+        {
+            sink.OnPromptEmbedded(broken, 0);
+        }
+        else
+        {
+            sink.OnPromptScored(broken, 1, 0);
+        }
+
+        sink.OnFinished(broken, FinishReason.Length, null, null);
+        await AssertFailedAsync(broken);
+    }
+
+    /// <summary>A sequence that was given up meanwhile was given up.</summary>
+    [Fact]
+    public void OnFinished_BrokenAndCancelled_IsCancelled()
+    {
+        var sink = New();
+        var broken = Begin(1, topLogprobs: -1, hasSource: false);
+        sink.OnFinished(broken, FinishReason.Cancelled, null, null);
+        Assert.True(((ActiveRequest)broken.Request.Owner!).Events.TryRead(out var last));
+        Assert.Equal((FinishReason.Cancelled, (RequestFailure?)null), (last.FinishReason, last.Failure));
+    }
+
+    private async Task AssertFailedAsync(Sequence sequence)
+    {
+        var active = (ActiveRequest)sequence.Request.Owner!;
+        var last = await active.Events.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((FinishReason.Failed, RequestError.Internal), (last.FinishReason, last.Failure!.Error));
+        Assert.IsType<NullReferenceException>(Assert.Single(_faults));
+        Assert.True(active.HasEnded);
     }
 
     private OutputSink New()
@@ -45,7 +103,7 @@ public sealed class OutputSinkTests
         return new OutputSink(model.Tokenizer, readers, null!, null!, _statistics, [], static _ => { }, static _ => { }, (_, exception) => _faults.Add(exception));
     }
 
-    private Sequence Begin(long id, int topLogprobs)
+    private Sequence Begin(long id, int topLogprobs, bool hasSource = true)
     {
         var request = new Request
         {
@@ -55,7 +113,7 @@ public sealed class OutputSinkTests
             Sampling = new SamplingParameters { MaxTokens = 8, TopLogprobs = topLogprobs },
         };
         var admission = new AdmissionGate(new AdmissionController(8), new EngineClock(TimeProvider.System)).Enter(RunningEngine.Tenant, isPart: false, out _)!;
-        request.Owner = new ActiveRequest(request, RunningEngine.Chat("base", "Hello!"), null, 16, 0, _statistics, admission);
+        request.Owner = new ActiveRequest(request, hasSource ? RunningEngine.Chat("base", "Hello!") : null!, null, 16, 0, _statistics, admission);
         return new Sequence(request, 0);
     }
 }
