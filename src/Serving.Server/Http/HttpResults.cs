@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Configuration;
 using Serving.Server.Front;
 
 namespace Serving.Server.Http;
@@ -13,6 +15,9 @@ internal static class HttpResults
 {
     /// <summary>Retry-After to the millisecond, as OpenAI's clients read it.</summary>
     private const string RetryAfterMilliseconds = "retry-after-ms";
+
+    /// <summary>Bytes of a body that are written at once: half of what is kept for a client that is behind.</summary>
+    private const int PieceBytes = 32 << 10;
 
     /// <summary>Writes a JSON body.</summary>
     public static Task WriteJsonAsync<T>(this HttpContext context, T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
@@ -56,10 +61,16 @@ internal static class HttpResults
     // Rounded up: a moment earlier would be too early.
     private static string Whole(double value) => Math.Ceiling(value).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    private static Task WriteAsync(HttpContext context, byte[] body, string contentType)
+    // Piece by piece: Kestrel's rate would leave a client that takes nothing of some megabytes hours to do so, and them in memory.
+    private static async Task WriteAsync(HttpContext context, byte[] body, string contentType)
     {
         context.Response.ContentType = contentType;
         context.Response.ContentLength = body.Length;
-        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+        var stallTimeout = TimeSpan.FromSeconds(context.RequestServices.GetRequiredService<ServingOptions>().Server.StallTimeout);
+        for (var first = 0; first < body.Length; first += PieceBytes)
+        {
+            context.Response.BodyWriter.Write(body.AsSpan(first, Math.Min(PieceBytes, body.Length - first)));
+            await StreamFlush.FlushAsync(context, stallTimeout, context.RequestAborted);
+        }
     }
 }

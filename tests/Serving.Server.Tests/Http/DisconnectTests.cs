@@ -111,6 +111,32 @@ public sealed class DisconnectTests
         Assert.Empty(daemon.Errors);
     }
 
+    /// <summary>A whole answer of some megabytes, to a client that takes nothing of it.</summary>
+    [Fact]
+    public async Task SlowReader_TakesNothingOfAWholeAnswer_IsCutOff()
+    {
+        var options = new ServingOptions();
+        options.Server.StallTimeout = 1;
+        await using var daemon = await TestDaemon.StartAsync(options);
+        var accepted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        daemon.Engine.Script = request =>
+        {
+            request.Say([new string('x', 16 << 20)]);
+            accepted.TrySetResult();
+        };
+        using var client = await ConnectAsync(daemon, stream: false);
+        await accepted.Task;
+        daemon.Engine.Script = request => request.Say(["quick"]);
+        var counters = daemon.App.Services.GetRequiredService<RequestCounters>();
+        while (counters.StalledStreams == 0)
+        {
+            Assert.Equal(200, (await daemon.PostAsync("/v1/completions", """{"prompt":"x"}""")).Code);
+        }
+
+        Assert.Equal(1, counters.StalledStreams);
+        Assert.Empty(daemon.Errors);
+    }
+
     private static async Task<TcpClient> ConnectAsync(TestDaemon daemon, bool stream)
     {
         var client = new TcpClient();
