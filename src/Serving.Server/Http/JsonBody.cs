@@ -31,6 +31,11 @@ internal static class JsonBody
         {
             return (null, new RequestFailure(RequestError.BodyTooLarge, "The request body is larger than the limit."));
         }
+        catch (IOException exception) when (exception is not BadHttpRequestException)
+        {
+            // A stream of HTTP/2 that is reset while it is read may fail before the request's token says that the client has gone.
+            throw new OperationCanceledException("The client is gone.", exception);
+        }
         finally
         {
             if (buffer is not null)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Google.Protobuf;
 using Microsoft.Extensions.Primitives;
 using Serving.Protocol.V1;
@@ -159,6 +160,14 @@ public sealed class FramingTests(ITestOutputHelper output)
         await Assert.ThrowsAsync<OperationCanceledException>(() => reading);
     }
 
+    /// <summary>Kestrel's reader of a stream that has been reset fails where it is moved on, too, and before the request's token is cancelled.</summary>
+    [Fact]
+    public async Task ReadAsync_StreamThatIsResetBehindTheMessage_IsCancelled()
+    {
+        var reader = new MessageReader(new ResetReader(), 4096);
+        await Assert.ThrowsAsync<OperationCanceledException>(async () => await reader.ReadAsync<DetokenizeRequest>(CancellationToken.None));
+    }
+
     [Fact]
     public void Parse_UnknownFields_AreNoticedAndLeftOut()
     {
@@ -238,5 +247,21 @@ public sealed class FramingTests(ITestOutputHelper output)
         }
 
         return [.. bytes, (byte)value];
+    }
+
+    private sealed class ResetReader : PipeReader
+    {
+        // A whole message without fields.
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => new(new ReadResult(new ReadOnlySequence<byte>(new byte[5]), false, false));
+
+        public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => throw new IOException("The client reset the request stream.");
+
+        public override bool TryRead(out ReadResult result) => throw new NotSupportedException();
+
+        public override void CancelPendingRead() => throw new NotSupportedException();
+
+        public override void Complete(Exception? exception = null) => throw new NotSupportedException();
     }
 }

@@ -1,8 +1,11 @@
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
 using Serving.Server.Configuration;
+using Serving.Server.Http;
 using Serving.Server.Telemetry;
 using Serving.Server.Tests.Fakes;
 
@@ -46,6 +49,19 @@ public sealed class DisconnectTests
 
         await request.Cancelled;
         Assert.Empty(daemon.Errors);
+    }
+
+    /// <summary>Kestrel may say that a stream of HTTP/2 was reset before it cancels the request's token; that is no failure of the server's.</summary>
+    [Fact]
+    public async Task Read_OfABodyWhoseStreamIsReset_IsCancelled()
+    {
+        var body = new System.IO.Pipelines.Pipe();
+        await body.Writer.WriteAsync("{\"prompt\":"u8.ToArray());
+        var reading = JsonBody.ReadAsync(new DefaultHttpContext { Request = { Body = body.Reader.AsStream() } }, OpenAiJson.Default.TokenizeRequest).AsTask();
+
+        await body.Writer.CompleteAsync(new IOException("The client reset the request stream."));
+
+        await Assert.ThrowsAsync<OperationCanceledException>(() => reading);
     }
 
     [Fact]

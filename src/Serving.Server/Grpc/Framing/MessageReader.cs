@@ -28,16 +28,16 @@ internal sealed class MessageReader(PipeReader body, long maxSize)
             {
                 case FrameState.Complete:
                     var parsed = MessageParsing.Parse<T>(message);
-                    body.AdvanceTo(message.End);
+                    Advance(message.End, message.End);
                     return parsed;
                 case FrameState.Incomplete when !read.IsCompleted:
-                    body.AdvanceTo(buffer.Start, buffer.End);
+                    Advance(buffer.Start, buffer.End);
                     break;
                 case FrameState.Incomplete when buffer.IsEmpty:
-                    body.AdvanceTo(buffer.End);
+                    Advance(buffer.End, buffer.End);
                     return default;
                 case var state:
-                    body.AdvanceTo(buffer.End);
+                    Advance(buffer.End, buffer.End);
                     return new(null, Failure(state));
             }
         }
@@ -57,7 +57,7 @@ internal sealed class MessageReader(PipeReader body, long maxSize)
         return behind.Failure is not null || behind.Value is not null ? new(null, behind.Failure ?? Invalid("The request holds more than one message.")) : read;
     }
 
-    // A stream that is reset while it is read may fail here before the request's token says that the client has gone.
+    // A stream that is reset while it is read may fail in both of these before the request's token says that the client has gone.
     private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
     {
         try
@@ -66,9 +66,23 @@ internal sealed class MessageReader(PipeReader body, long maxSize)
         }
         catch (IOException exception) when (exception is not BadHttpRequestException)
         {
-            throw new OperationCanceledException("The client is gone.", exception);
+            throw Gone(exception);
         }
     }
+
+    private void Advance(SequencePosition consumed, SequencePosition examined)
+    {
+        try
+        {
+            body.AdvanceTo(consumed, examined);
+        }
+        catch (IOException exception) when (exception is not BadHttpRequestException)
+        {
+            throw Gone(exception);
+        }
+    }
+
+    private static OperationCanceledException Gone(IOException exception) => new("The client is gone.", exception);
 
     private RequestFailure Failure(FrameState state) => state switch
     {
