@@ -72,6 +72,9 @@ public sealed record EngineOptions
     /// <summary>Bytes of host memory for copies of prompt modules that leave the pool; 0 keeps none.</summary>
     public long ModuleCacheBytes { get; init; } = 1L << 30;
 
+    /// <summary>Bytes of host memory for compiled constraints and their masks, those used last; the one that came last is kept in any case.</summary>
+    public long ConstraintCacheBytes { get; init; } = 256L << 20;
+
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool PrefixCaching { get; init; } = true;
 

@@ -33,6 +33,9 @@ public interface IEngineClient
     /// <summary>Distributions and outcomes since start.</summary>
     EngineStatistics Statistics { get; }
 
+    /// <summary>What the caches in host memory hold now.</summary>
+    HostCaches Caches { get; }
+
     /// <summary>The schemas that prompts can import modules from.</summary>
     IPromptSchemas Schemas { get; }
 

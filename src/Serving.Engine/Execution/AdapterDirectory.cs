@@ -50,6 +50,9 @@ public sealed class AdapterDirectory
     /// <summary>Counts the adapters on disk, of all owners; null where the disk does not say.</summary>
     public async Task<int?> CountAsync() => await _store.ListAllAsync() is { Failure: null } all ? all.Handles.Count : null;
 
+    /// <summary>How many adapters are in host memory, and their bytes.</summary>
+    public (int Count, long Bytes) Kept => (_store.HostCacheCount, _store.HostCacheBytes);
+
     /// <summary>The adapter whose content a digest is, if it has been opened.</summary>
     public KnownAdapter? Find(Digest digest) => _known.TryGetValue(digest, out var known) ? known : null;
 

@@ -29,6 +29,9 @@ public sealed class PromptSchemas(
     /// <summary>Longest time to live; more is for ever.</summary>
     private static readonly TimeSpan MaxTimeToLive = TimeSpan.FromDays(3650);
 
+    /// <summary>Schemas of all owners.</summary>
+    public int Count => store.Count;
+
     /// <inheritdoc/>
     public async ValueTask<PutSchemaResult> PutAsync(Tenant tenant, bool isAdmin, SchemaUpload upload, CancellationToken cancellationToken)
     {

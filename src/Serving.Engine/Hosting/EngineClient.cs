@@ -36,6 +36,16 @@ public sealed class EngineClient : IEngineClient
     public EngineStatistics Statistics => _parts.Statistics;
 
     /// <inheritdoc/>
+    public HostCaches Caches
+    {
+        get
+        {
+            var (adapters, constraints) = (_parts.Adapters.Kept, _parts.Constraints.Kept);
+            return new HostCaches(adapters.Count, adapters.Bytes, constraints.Count, constraints.Bytes, _parts.Schemas.Count);
+        }
+    }
+
+    /// <inheritdoc/>
     public IPromptSchemas Schemas => _parts.Schemas;
 
     /// <inheritdoc/>

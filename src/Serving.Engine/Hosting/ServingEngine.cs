@@ -86,7 +86,8 @@ public sealed class ServingEngine : IAsyncDisposable
         IComputeBackend backend)
     {
         var cacheBytes = options.AdaptersRoot is null ? 0 : options.AdapterCacheBytes;
-        var plan = MemoryPlan.Create(backend, model.Program, MemoryLimit.Read(), options.PoolBytes, cacheBytes, options.ModuleCacheBytes, EngineBuilder.StepBytes(options, model, backend));
+        var plan = MemoryPlan.Create(
+            backend, model.Program, MemoryLimit.Read(), options.PoolBytes, cacheBytes, options.ModuleCacheBytes, options.ConstraintCacheBytes, EngineBuilder.StepBytes(options, model, backend));
         foreach (var line in plan.ToLines())
         {
             notice(line);

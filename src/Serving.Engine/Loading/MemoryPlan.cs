@@ -35,12 +35,15 @@ public sealed record MemoryPlan(
     public long PoolBytes => PoolPages * PageBytes;
 
     /// <summary>The sum of everything.</summary>
-    public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes + ModuleCacheBytes);
+    public long TotalBytes => WeightBytes + PoolBytes + HeadroomBytes + (IsOnDevice ? 0 : AdapterCacheBytes + ModuleCacheBytes + ConstraintCacheBytes);
 
     /// <summary>Bytes for copies of prompt modules, of which every device has its part.</summary>
     public long ModuleCacheBytes => HostPages * PageBytes * Devices;
 
-    /// <summary>Weights and pool are on a device; prepared adapters and copies of modules are in host memory, pinned, which is not counted here.</summary>
+    /// <summary>Bytes of host memory for compiled constraints.</summary>
+    public long ConstraintCacheBytes { get; init; }
+
+    /// <summary>Weights and pool are on a device; compiled constraints are in host memory, prepared adapters and copies of modules too, pinned, which is not counted here.</summary>
     public bool IsOnDevice { get; init; }
 
     /// <summary>Devices that each hold as much as this plan says.</summary>
@@ -53,29 +56,31 @@ public sealed record MemoryPlan(
     /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
     /// <param name="adapterCacheBytes">Most bytes for prepared adapters; taken back to an eighth of what the weights leave where that is less.</param>
     /// <param name="moduleCacheBytes">Most bytes for copies of prompt modules; taken back in the same way, and to what the pool leaves.</param>
+    /// <param name="constraintCacheBytes">Most bytes for compiled constraints; taken back as those for adapters are.</param>
     /// <param name="stepBytes">What steps take of a device's own memory (<see cref="IComputeBackend.StepBytes"/>).</param>
     public static MemoryPlan Create(
-        IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes, long? stepBytes = null)
+        IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes, long constraintCacheBytes, long? stepBytes = null)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
         var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
         return backend.DeviceMemory is { } device
-            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, stepBytes)
-            : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes);
+            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes, stepBytes)
+            : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes);
     }
 
     /// <summary>Makes the plan from sizes.</summary>
-    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0)
+    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long constraintCacheBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(limit);
         var left = Math.Max(0, limit.FreeBytes - weightBytes);
         var headroom = Math.Min(MaxHeadroomBytes, left / 2);
         var cache = Math.Min(adapterCacheBytes, left / 8);
-        var most = (left - headroom - cache) / pageBytes;
+        var constraints = Math.Min(constraintCacheBytes, left / 8);
+        var most = (left - headroom - cache - constraints) / pageBytes;
         var pages = poolBytes is { } configured ? configured / pageBytes : Math.Min(left / 4 / pageBytes, most);
         var copies = (int)Math.Clamp(Math.Min(Math.Min(moduleCacheBytes, left / 8) / pageBytes, most - pages), 0, int.MaxValue);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null);
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { ConstraintCacheBytes = constraints };
         return plan with { Refusal = plan.Refuse(most) };
     }
 
@@ -84,7 +89,8 @@ public sealed record MemoryPlan(
     /// is not known what steps take. Of several devices, for each.
     /// </summary>
     public static MemoryPlan CreateOnDevice(
-        long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long? stepBytes = null)
+        long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long constraintCacheBytes = 0,
+        long? stepBytes = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
@@ -95,7 +101,12 @@ public sealed record MemoryPlan(
         var limit = new MemoryLimit(device.TotalBytes, device.FreeBytes, device.Name);
         var cache = Math.Min(adapterCacheBytes, host.FreeBytes / 8);
         var copies = (int)Math.Min(Math.Min(moduleCacheBytes, host.FreeBytes / 8) / (pageBytes * device.Count), int.MaxValue);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { IsOnDevice = true, Devices = device.Count };
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null)
+        {
+            IsOnDevice = true,
+            Devices = device.Count,
+            ConstraintCacheBytes = Math.Min(constraintCacheBytes, host.FreeBytes / 8),
+        };
         return plan with { Refusal = plan.Refuse(most) };
     }
 
@@ -106,8 +117,8 @@ public sealed record MemoryPlan(
         [
             $"memory   {Text(TotalBytes)} of {Text(Limit.FreeBytes)} free{(Devices > 1 ? " on each GPU" : string.Empty)} ({Limit.Source} limit {Text(Limit.LimitBytes)})",
             IsOnDevice
-                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} pinned in host memory"
-                : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} + headroom {Text(HeadroomBytes)}",
+                ? $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + headroom {Text(HeadroomBytes)}; adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} pinned in host memory, constraint cache {Text(ConstraintCacheBytes)}"
+                : $"         weights {Text(WeightBytes)} + pool {Text(PoolBytes)} + adapter cache {Text(AdapterCacheBytes)} + module cache {Text(ModuleCacheBytes)} + constraint cache {Text(ConstraintCacheBytes)} + headroom {Text(HeadroomBytes)}",
         ];
     }
 

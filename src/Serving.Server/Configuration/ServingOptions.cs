@@ -160,6 +160,9 @@ internal sealed class ComputeOptions
     /// <summary>Bytes of host memory for copies of prompt modules.</summary>
     public long ModuleCacheSize { get; set; } = 1L << 30;
 
+    /// <summary>Bytes of host memory for compiled constraints of structured outputs.</summary>
+    public long ConstraintCacheSize { get; set; } = 256L << 20;
+
     /// <summary>Reuse the pages of equal prompt beginnings.</summary>
     public bool EnablePrefixCaching { get; set; } = true;
 

@@ -36,6 +36,7 @@ internal static class EngineOptionsMapper
             AdapterCacheBytes = options.Engine.AdapterCacheSize,
             AdapterLoadTimeoutSeconds = options.Engine.AdapterLoadTimeout,
             ModuleCacheBytes = options.Engine.ModuleCacheSize,
+            ConstraintCacheBytes = options.Engine.ConstraintCacheSize,
             PrefixCaching = options.Engine.EnablePrefixCaching,
             SchemasRoot = options.PromptModules.PromptSchemas,
             MaxSchemas = options.PromptModules.MaxPromptSchemas,

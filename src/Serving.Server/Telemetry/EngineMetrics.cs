@@ -27,6 +27,7 @@ internal static class EngineMetrics
         WriteHistograms(writer, statistics, labels);
         WriteConstraints(writer, statistics, labels);
         WriteOwn(writer, about, snapshot, labels);
+        WriteCaches(writer, engine.Caches, labels);
     }
 
     private static void WriteGauges(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
@@ -153,5 +154,14 @@ internal static class EngineMetrics
         writer.Single("serving_adapter_page_waste_ratio", "gauge", "Share of the adapters' pages that holds nothing.", labels, snapshot.AdapterPageWaste);
         WriteDisk(writer, snapshot.AdapterDisk, labels);
         writer.Single("serving_steps_total", "counter", "Steps done.", labels, snapshot.Steps);
+    }
+
+    private static void WriteCaches(PrometheusWriter writer, HostCaches caches, string labels)
+    {
+        writer.Single("serving_adapters_in_host_memory", "gauge", "Adapters read from disk and kept as the device takes them.", labels, caches.Adapters);
+        writer.Single("serving_adapter_host_bytes", "gauge", "Bytes of host memory that they take, of engine.adapter_cache_size.", labels, caches.AdapterBytes);
+        writer.Single("serving_constraints_kept", "gauge", "Compiled constraints kept.", labels, caches.Constraints);
+        writer.Single("serving_constraint_cache_bytes", "gauge", "About how many bytes of host memory they and their masks take, of engine.constraint_cache_size.", labels, caches.ConstraintBytes);
+        writer.Single("serving_prompt_schemas", "gauge", "Prompt schemas of all tenants.", labels, caches.PromptSchemas);
     }
 }

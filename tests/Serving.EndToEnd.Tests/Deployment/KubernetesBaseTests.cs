@@ -86,7 +86,7 @@ public sealed class KubernetesBaseTests
         Assert.DoesNotContain("cpu", KubernetesBase.Container["resources/limits"].Texts);
         var heapMebibytes = long.Parse(heap, NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> 20;
         Assert.True(Mebibytes(engine.GetProperty("pool_size").GetString()!) + heapMebibytes < limit);
-        Assert.True(Mebibytes(engine.GetProperty("adapter_cache_size").GetString()!) < heapMebibytes);
+        Assert.True(Mebibytes(engine.GetProperty("adapter_cache_size").GetString()!) + Mebibytes(engine.GetProperty("constraint_cache_size").GetString()!) < heapMebibytes / 2);
     }
 
     internal static IEnumerable<YamlFile> Probes() =>

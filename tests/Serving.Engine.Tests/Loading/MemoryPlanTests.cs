@@ -158,9 +158,22 @@ public sealed class MemoryPlanTests : IDisposable
         Assert.True(plan.TotalBytes <= freeGib * Gib);
     }
 
-    private static MemoryPlan Create(long weights, long free, long? pool = null, long modules = 0)
+    [Theory]
+    [InlineData(8, 256)]
+    [InlineData(1, 128)]
+    public void Create_ConstraintCache_IsCountedAndTakesAnEighthAtMost(int freeGib, int expectedMib)
     {
-        return MemoryPlan.Create(weights, Page, new MemoryLimit(free, free, "cgroup"), pool, Gib, modules);
+        var plan = Create(0, freeGib * Gib, constraints: 256 * Mib);
+        Assert.Null(plan.Refusal);
+        Assert.Equal(expectedMib * Mib, plan.ConstraintCacheBytes);
+        Assert.Equal(plan.PoolBytes + plan.AdapterCacheBytes + plan.HeadroomBytes + plan.ConstraintCacheBytes, plan.TotalBytes);
+        Assert.True(plan.TotalBytes <= freeGib * Gib);
+        Assert.Contains($"constraint cache {expectedMib}.0 MiB", plan.ToLines()[1], StringComparison.Ordinal);
+    }
+
+    private static MemoryPlan Create(long weights, long free, long? pool = null, long modules = 0, long constraints = 0)
+    {
+        return MemoryPlan.Create(weights, Page, new MemoryLimit(free, free, "cgroup"), pool, Gib, modules, constraints);
     }
 
     private void Machine(long total, long available)

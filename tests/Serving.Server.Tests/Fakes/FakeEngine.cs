@@ -83,6 +83,8 @@ internal sealed class FakeEngine : IEngineClient
 
     public EngineStatistics Statistics { get; } = new();
 
+    public HostCaches Caches { get; set; }
+
     /// <summary>Adapters: name and owner (null is shared).</summary>
     public List<(string Name, string? Owner)> Adapters { get; } = [("pirate", null), ("json", null)];
 

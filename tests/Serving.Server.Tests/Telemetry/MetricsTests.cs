@@ -17,6 +17,7 @@ public sealed partial class MetricsTests
     {
         await using var daemon = await TestDaemon.StartAsync();
         daemon.Engine.Snapshot = Busy();
+        daemon.Engine.Caches = new HostCaches(Adapters: 2, AdapterBytes: 4096, Constraints: 3, ConstraintBytes: 8192, PromptSchemas: 5);
         daemon.Engine.Statistics.CountFinished(FinishReason.Length);
         daemon.Engine.Statistics.TimeToFirstToken.Observe(0.05);
 
@@ -35,6 +36,10 @@ public sealed partial class MetricsTests
         Assert.Equal(1, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"+Inf\"}}"]);
         Assert.Equal(0.05, series[$"vllm:time_to_first_token_seconds_sum{{{Labels}}}"]);
         Assert.Equal(40, series[$"serving_pages{{{Labels},state=\"free\"}}"]);
+        Assert.Equal((2.0, 4096.0), (series[$"serving_adapters_in_host_memory{{{Labels}}}"], series[$"serving_adapter_host_bytes{{{Labels}}}"]));
+        Assert.Equal((3.0, 8192.0), (series[$"serving_constraints_kept{{{Labels}}}"], series[$"serving_constraint_cache_bytes{{{Labels}}}"]));
+        Assert.Equal(5, series[$"serving_prompt_schemas{{{Labels}}}"]);
+        Assert.InRange(series["dotnet_gc_last_collection_heap_size_bytes{}"], 0, series["dotnet_gc_last_collection_memory_committed_size_bytes{}"]);
     }
 
     // As the Gateway API's endpoint picker reads it: the series with the largest value, its lists split at commas.

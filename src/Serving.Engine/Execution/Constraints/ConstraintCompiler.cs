@@ -20,9 +20,6 @@ namespace Serving.Engine.Execution.Constraints;
 /// </summary>
 public sealed class ConstraintCompiler : IDisposable
 {
-    /// <summary>Memory for compiled constraints and their masks, in bytes: a usual schema takes some hundred KB beside a vocabulary of 128,000.</summary>
-    private const long CacheBytes = 256 << 20;
-
     // By whether thoughts are in an answer, and calls: some are written by special tokens.
     private readonly Lazy<TokenVocabulary>[] _vocabularies;
     private readonly AnswerReaders _readers;
@@ -30,7 +27,7 @@ public sealed class ConstraintCompiler : IDisposable
     private readonly MaskWorkers _workers;
     private readonly EngineClock _clock;
     private readonly EngineStatistics _statistics;
-    private readonly ConstraintCache _cache = new(CacheBytes);
+    private readonly ConstraintCache _cache;
     private readonly TenantTurns _turns = new(Math.Max(1, Environment.ProcessorCount / 2));
 
     /// <summary>Creates a compiler; the vocabulary is read when it is first needed.</summary>
@@ -40,8 +37,15 @@ public sealed class ConstraintCompiler : IDisposable
     /// <param name="workers">Works masks out; disposed with this.</param>
     /// <param name="clock">Time.</param>
     /// <param name="statistics">Where compiling is counted.</param>
+    /// <param name="cacheBytes">Memory for compiled constraints and their masks: a usual schema takes some hundred KB beside a vocabulary of 128,000.</param>
     public ConstraintCompiler(
-        Func<SpokenTokens?, TokenVocabulary> vocabulary, AnswerReaders readers, TokenRulesReader rules, MaskWorkers workers, EngineClock clock, EngineStatistics statistics)
+        Func<SpokenTokens?, TokenVocabulary> vocabulary,
+        AnswerReaders readers,
+        TokenRulesReader rules,
+        MaskWorkers workers,
+        EngineClock clock,
+        EngineStatistics statistics,
+        long cacheBytes)
     {
         ArgumentNullException.ThrowIfNull(readers);
         _readers = readers;
@@ -50,7 +54,11 @@ public sealed class ConstraintCompiler : IDisposable
         _workers = workers;
         _clock = clock;
         _statistics = statistics;
+        _cache = new ConstraintCache(cacheBytes);
     }
+
+    /// <summary>How many constraints are kept, and about how many bytes they take.</summary>
+    public (int Count, long Bytes) Kept => _cache.Size;
 
     /// <summary>Makes a constraint ready.</summary>
     /// <param name="request">The request.</param>

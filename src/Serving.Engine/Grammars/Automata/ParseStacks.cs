@@ -28,16 +28,6 @@ internal sealed class ParseStacks
         return number;
     }
 
-    /// <summary>Forgets all but the bottom.</summary>
-    public void Clear()
-    {
-        if (_stacks.Count > 1)
-        {
-            _stacks.RemoveRange(1, _stacks.Count - 1);
-            _numbers.Clear();
-        }
-    }
-
     /// <summary>Stacks of their own with the same numbers.</summary>
     public ParseStacks Copy()
     {

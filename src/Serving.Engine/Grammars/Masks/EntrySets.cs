@@ -11,6 +11,9 @@ internal sealed class EntrySets
     /// <summary>No set at all: nothing is left over.</summary>
     public const int None = -1;
 
+    /// <summary>What a set takes beside its nodes: its place in both tables, which double as they grow.</summary>
+    private const long SetBytes = 96;
+
     private readonly Lock _lock = new();
     private readonly List<int[]> _sets = [];
     private readonly Dictionary<int[], int> _numbers = new(IntSets.Comparer);
@@ -31,8 +34,11 @@ internal sealed class EntrySets
     /// <summary>The set of the root of tokens that stand first; may be the same one.</summary>
     public int First { get; }
 
+    /// <summary>About how much memory the sets take, in bytes.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
     /// <summary>Whether it has grown beyond what a grammar may keep: only one that was made to do so does.</summary>
-    public bool IsFull => Volatile.Read(ref _bytes) > GrammarLimits.MaskBytes;
+    public bool IsFull => Bytes > GrammarLimits.MaskBytes;
 
     /// <summary>The number of a set of nodes in ascending order.</summary>
     public int NumberOf(int[] nodes)
@@ -42,7 +48,7 @@ internal sealed class EntrySets
             if (!_numbers.TryGetValue(nodes, out var number))
             {
                 number = _sets.Count;
-                _bytes += 64 + (nodes.Length * 4L);
+                _bytes += SetBytes + (nodes.Length * 4L);
                 _sets.Add(nodes);
                 _numbers.Add(nodes, number);
             }

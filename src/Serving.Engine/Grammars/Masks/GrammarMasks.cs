@@ -9,9 +9,11 @@ namespace Serving.Engine.Grammars.Masks;
 /// </summary>
 public sealed class GrammarMasks
 {
+    /// <summary>What one takes before anything is worked out, beside its automaton: the tables themselves.</summary>
+    private const long EmptyBytes = 2048;
+
     private readonly EntrySets _sets;
     private readonly ConcurrentDictionary<(int State, int Entries), LocalMask> _masks = [];
-    private readonly ConcurrentBag<LocalMaskWalk> _walks = [];
     private long _bytes;
 
     /// <summary>Nothing is worked out yet.</summary>
@@ -30,8 +32,8 @@ public sealed class GrammarMasks
     /// <summary>The vocabulary.</summary>
     public TokenVocabulary Vocabulary { get; }
 
-    /// <summary>About how much memory it takes, in bytes.</summary>
-    public long Bytes => Grammar.Automaton.Bytes + Interlocked.Read(ref _bytes);
+    /// <summary>About how much memory it takes, in bytes: all that it keeps, the vocabulary aside. Grows while it is used.</summary>
+    public long Bytes => EmptyBytes + Grammar.Automaton.Bytes + _sets.Bytes + Interlocked.Read(ref _bytes);
 
     /// <summary>The sets of nodes that masks refer to.</summary>
     internal EntrySets Sets => _sets;
@@ -47,13 +49,8 @@ public sealed class GrammarMasks
             return known;
         }
 
-        if (!_walks.TryTake(out var walk))
-        {
-            walk = new LocalMaskWalk(Grammar.Automaton, Vocabulary, _sets);
-        }
-
-        var mask = walk.Run(state, entries);
-        _walks.Add(walk);
+        // A walk is made for each mask and forgotten: what it needs on its way can be many times the mask, and would be kept once per grammar.
+        var mask = new LocalMaskWalk(Grammar.Automaton, Vocabulary, _sets).Run(state, entries);
         if (Interlocked.Add(ref _bytes, mask.Bytes) > GrammarLimits.MaskBytes)
         {
             _masks.Clear();

@@ -5,7 +5,7 @@ namespace Serving.Engine.Grammars.Masks;
 
 /// <summary>
 /// Works out a <see cref="LocalMask"/>: walks the tree of tokens and the automaton side by side, and leaves a branch where the automaton has no way on. What takes its time is inside
-/// texts, where every token may come: one pass over the tree. Not thread-safe.
+/// texts, where every token may come: one pass over the tree. Works one mask out.
 /// </summary>
 internal sealed class LocalMaskWalk
 {
@@ -17,6 +17,9 @@ internal sealed class LocalMaskWalk
     private readonly List<Configuration> _next = [];
     private readonly List<int> _tokens = [];
     private readonly List<int> _exits = [];
+
+    // Takes the place of the list once that would be the longer of the two.
+    private uint[]? _words;
     private long _work;
 
     /// <summary>A walk of an automaton over the tokens of a vocabulary.</summary>
@@ -31,10 +34,6 @@ internal sealed class LocalMaskWalk
     /// <summary>The mask of a state, for what is left of tokens behind the nodes of a set.</summary>
     public LocalMask Run(int state, int entries)
     {
-        _tokens.Clear();
-        _exits.Clear();
-        _steps.Stacks.Clear();
-        _work = 0;
         foreach (var entry in _sets[entries])
         {
             if (_sets.IsFull || !Enter(state, entry))
@@ -85,7 +84,7 @@ internal sealed class LocalMaskWalk
 
             if (ends || after.Count > 0)
             {
-                _tokens.AddRange(trie.Tokens(at));
+                Take(trie.Tokens(at));
             }
 
             at = after.Count > 0 ? at + 1 : node.End;
@@ -125,19 +124,31 @@ internal sealed class LocalMaskWalk
         return _waiting[depth];
     }
 
-    private LocalMask Result(int exits)
+    private void Take(ReadOnlySpan<int> tokens)
     {
-        if (_tokens.Count <= _vocabulary.MaskWords)
+        if (_words is null && _tokens.Count + tokens.Length <= _vocabulary.MaskWords)
         {
-            return new LocalMask(null, [.. _tokens], exits);
+            _tokens.AddRange(tokens);
+            return;
         }
 
-        var words = new uint[_vocabulary.MaskWords];
-        foreach (var token in _tokens)
+        if (_words is null)
+        {
+            _words = new uint[_vocabulary.MaskWords];
+            Set(_words, CollectionsMarshal.AsSpan(_tokens));
+            _tokens.Clear();
+        }
+
+        Set(_words, tokens);
+    }
+
+    private static void Set(uint[] words, ReadOnlySpan<int> tokens)
+    {
+        foreach (var token in tokens)
         {
             words[token >> 5] |= 1u << token;
         }
-
-        return new LocalMask(words, [], exits);
     }
+
+    private LocalMask Result(int exits) => new(_words, [.. _tokens], exits);
 }
