@@ -8,6 +8,7 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
     private const string Waiting = "vllm:num_requests_waiting";
     private const string Pages = "serving_pages";
     private const string Resident = "process_resident_memory_bytes";
+    private const string Managed = "dotnet_gc_last_collection_memory_committed_size_bytes";
 
     // What a report calls a counter, and its name in /metrics; vLLM's names work with vLLM too.
     private static readonly (string Name, string Metric)[] Counters =
@@ -45,6 +46,9 @@ internal sealed class ServerMetrics(IReadOnlyList<MetricSample> samples)
 
     /// <summary>Memory of its process that is resident; null where the daemon does not say.</summary>
     public double? ResidentBytes => Has(Resident) ? Sum(Resident) : null;
+
+    /// <summary>Memory that its garbage collector had for objects as of the last collection; null where the daemon does not say.</summary>
+    public double? ManagedBytes => Has(Managed) ? Sum(Managed) : null;
 
     /// <summary>Pages of all kinds that are accounted for; null where the daemon does not say.</summary>
     public double? AccountedPages => Has(Pages) ? Sum(Pages) : null;

@@ -39,7 +39,8 @@ internal sealed class MemoryMeter
     }
 
     /// <summary>memory_first and memory_last in bytes, memory_max, and memory_growth, last over first; none when there were too few looks.</summary>
-    public IReadOnlyList<(string Name, double Value)> Metrics()
+    /// <param name="name">What stands in the place of "memory".</param>
+    public IReadOnlyList<(string Name, double Value)> Metrics(string name = "memory")
     {
         if (_looks.Count < MinLooks)
         {
@@ -48,7 +49,7 @@ internal sealed class MemoryMeter
 
         var quarter = _looks.Count / 4;
         var (first, last) = (Median(_looks.Take(quarter)), Median(_looks.TakeLast(quarter)));
-        return [("memory_first", first), ("memory_last", last), ("memory_max", _max), ("memory_growth", first > 0 ? last / first : 0)];
+        return [($"{name}_first", first), ($"{name}_last", last), ($"{name}_max", _max), ($"{name}_growth", first > 0 ? last / first : 0)];
     }
 
     private static double Median(IEnumerable<double> values) => values.Order().ToArray() is var ordered ? ordered[ordered.Length / 2] : 0;

@@ -38,7 +38,7 @@ internal static class Figures
 
     /// <summary>A metric's value with its unit: times are in ms.</summary>
     public static string Metric(string name, double value) =>
-        IsTime(name) ? Milliseconds(value) + " ms" : name is "memory_first" or "memory_last" or "memory_max" ? (value / (1 << 20)).ToString("N0", CultureInfo.InvariantCulture) + " MiB" : value.ToString(Math.Abs(value) >= 1000 ? "N0" : "G4", CultureInfo.InvariantCulture);
+        IsTime(name) ? Milliseconds(value) + " ms" : name is "memory_first" or "memory_last" or "memory_max" or "unmanaged_first" or "unmanaged_last" or "unmanaged_max" ? (value / (1 << 20)).ToString("N0", CultureInfo.InvariantCulture) + " MiB" : value.ToString(Math.Abs(value) >= 1000 ? "N0" : "G4", CultureInfo.InvariantCulture);
 
     /// <summary>What a threshold says and found.</summary>
     public static string Judged(ThresholdResult threshold) => threshold is { Value: { } value, Bar: { } bar }

@@ -12,15 +12,25 @@ internal sealed class MemoryWatch(Func<CancellationToken, Task<ServerMetrics?>> 
     /// <summary>What was seen.</summary>
     public MemoryMeter Meter { get; } = new();
 
+    /// <summary>
+    /// The same without what a garbage collector has: that comes and goes with what was allocated last, and by more than a slow leak brings in an hour. Empty where the daemon does not tell the two apart.
+    /// </summary>
+    public MemoryMeter Unmanaged { get; } = new();
+
     /// <summary>Looks until it is cancelled, or the daemon shows no memory.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         try
         {
             await Task.Delay(TimeSpan.FromSeconds(warmUp), time, cancel);
-            while (await look(cancel) is { ResidentBytes: { } bytes })
+            while (await look(cancel) is { ResidentBytes: { } bytes } metrics)
             {
                 Meter.Record(bytes);
+                if (metrics.ManagedBytes is { } managed)
+                {
+                    Unmanaged.Record(Math.Max(0, bytes - managed));
+                }
+
                 await Task.Delay(TimeSpan.FromSeconds(Meter.Interval), time, cancel);
             }
         }

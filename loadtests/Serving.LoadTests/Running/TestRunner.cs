@@ -63,7 +63,7 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
         var watch = await WatchAsync(limits.WarmUp, () => runner.RunAsync(interrupt));
         var (after, metrics) = (before is null ? null : await SettleAsync(), Metrics(runner, fairness));
         AddPool(metrics, after);
-        foreach (var (name, value) in watch.Metrics())
+        foreach (var (name, value) in watch.Meter.Metrics().Concat(watch.Unmanaged.Metrics("unmanaged")))
         {
             metrics[name] = value;
         }
@@ -82,7 +82,7 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
         };
     }
 
-    private async Task<MemoryMeter> WatchAsync(double warmUp, Func<Task> run)
+    private async Task<MemoryWatch> WatchAsync(double warmUp, Func<Task> run)
     {
         using var over = new CancellationTokenSource();
         var watch = new MemoryWatch(preparation.Daemon.MetricsAsync, warmUp, time);
@@ -97,7 +97,7 @@ internal sealed class TestRunner(LoadTest test, RunOptions options, TestPreparat
             await watching;
         }
 
-        return watch.Meter;
+        return watch;
     }
 
     private static SortedDictionary<string, double> Metrics(PhaseRunner runner, FairnessMeter fairness)

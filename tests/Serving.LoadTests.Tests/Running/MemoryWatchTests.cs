@@ -13,7 +13,7 @@ public sealed class MemoryWatchTests
     public async Task Run_UntilItIsOver_LooksAfterTheWarmUpOnceAnInterval()
     {
         using var over = new CancellationTokenSource();
-        var watch = new MemoryWatch(_ => Look("process_resident_memory_bytes 1000"), 5, _time);
+        var watch = new MemoryWatch(_ => Look($"process_resident_memory_bytes {1000 + (100 * _looks)}\ndotnet_gc_last_collection_memory_committed_size_bytes {400 + (100 * _looks)}"), 5, _time);
         var running = watch.RunAsync(over.Token);
         await _time.TimersAsync();
         _time.Advance(4.9);
@@ -28,7 +28,8 @@ public sealed class MemoryWatchTests
         await over.CancelAsync();
         await running;
         Assert.Equal(10, _looks);
-        Assert.Contains(("memory_growth", 1.0), watch.Meter.Metrics());
+        Assert.Contains(("memory_growth", 1900 / 1100.0), watch.Meter.Metrics());
+        Assert.Equal([("unmanaged_first", 600.0), ("unmanaged_last", 600.0), ("unmanaged_max", 600.0), ("unmanaged_growth", 1.0)], watch.Unmanaged.Metrics("unmanaged"));
     }
 
     [Fact]
@@ -38,6 +39,7 @@ public sealed class MemoryWatchTests
         await watch.RunAsync(CancellationToken.None);
         Assert.Equal(1, _looks);
         Assert.Empty(watch.Meter.Metrics());
+        Assert.Empty(watch.Unmanaged.Metrics("unmanaged"));
     }
 
     private Task<ServerMetrics?> Look(string page)
