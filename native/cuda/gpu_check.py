@@ -43,8 +43,8 @@ POLL_SECONDS = 0.05
 
 TESTS = {
     'ptx': ['-class', '*PtxTableTests'],
-    'attention': ['-class', '*AttentionKernelTests'],
-    'kernels': ['-namespace', 'Serving.Compute.Tests.Cuda.Kernels', '-class-', '*AttentionKernelTests', '-class-', '*PlantedBugTests', '-class-', '*AssemblyTests'],
+    'attention': ['-class', '*AttentionKernelTests', '-class', '*AttentionWindowTests'],
+    'kernels': ['-namespace', 'Serving.Compute.Tests.Cuda.Kernels', '-class-', '*AttentionKernelTests', '-class-', '*AttentionWindowTests', '-class-', '*PlantedBugTests', '-class-', '*AssemblyTests'],
     'backend': ['-namespace', 'Serving.Compute.Tests.Cuda*', '-namespace-', 'Serving.Compute.Tests.Cuda.Kernels*', '-class-', '*PtxTableTests', '-class-', '*EmulatorSelfTests'],
 }
 

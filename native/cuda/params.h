@@ -125,13 +125,13 @@ typedef struct srv_lora_binding {
  * sequences as long as the tokens of these splits are theirs (sequences that share pages side by side in one item); row r sees ordinals 0 .. row_ordinals[r].
  * The token with ordinal o lies in slot token_slots[first_token + o].
  * Items for srv_attention_decode come in falling length: it gives units (an item and a kv head) to its blocks in turns, every second turn from the last block to the first.
- *   partial 0: split_count splits from 0 on, merged in order, written to the output. All splits of the rows must be in this item.
+ *   partial 0: split_count splits, merged in order, written to the output. All splits of which the rows see something must be in this item.
  *   partial 1: every split is written as a state, for row r and split s at state row_partials[r] + s; srv_attention_merge then merges them.
  */
 typedef struct srv_attention_item {
     int first_row, row_count, first_token, first_split, split_count, partial;
-    int last_ordinal; /* the largest of the rows */
-    int reserved;
+    int last_ordinal;  /* the largest of the rows */
+    int begin_ordinal; /* where the walk of the first split begins, a multiple of 64: no row sees what is before it. The kernels without windows begin at the split */
 } srv_attention_item;
 
 /* Keys of the first slots of a page, turned by so many positions and written to another page with the values, over all layers. */
@@ -273,11 +273,12 @@ typedef struct srv_rope_append_params {
 /*
  * Attention; items of one launch come from one list. The second grid dimension is the kv head (grid.y = kv_head_count), but srv_attention_decode takes items and
  * heads in one (grid.y = 1).
- *   srv_attention_plain    any head size up to 256, any number of rows per item, windows, caps and sinks; 128 threads, 2,048 bytes of shared memory
+ *   srv_attention_plain    any head size up to 256, any number of rows per item; 128 threads, 2,048 bytes of shared memory
  *   srv_attention_decode   head sizes 64 and 128, rows * group of an item at most 16; 128 threads, SRV_ATTENTION_DECODE_SHARED bytes
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
  *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 384 threads, SRV_ATTENTION_WGMMA_SHARED bytes
  *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row and four heads (the list is not used)
+ *   the second to the fourth know neither windows nor caps nor sinks; with _windowed behind their names they do
  * group = head_count / kv_head_count.
  */
 typedef struct srv_attention_params {
@@ -293,11 +294,11 @@ typedef struct srv_attention_params {
     srv_address item_range;   /* srv_range */
     srv_address states;       /* float [states][head_count][4 + head_size]: maximum, sum, two unused, unnormalised output */
     srv_address row_count;    /* int */
-    srv_address sinks;        /* bf16 [head_count] or 0: logits that join the softmax of every row behind its last split. srv_attention_plain and srv_attention_merge only */
+    srv_address sinks;        /* bf16 [head_count] or 0: logits that join the softmax of every row behind its last split */
     int layer, head_count, kv_head_count, head_size, query_stride, output_stride;
     float scale;
-    int window;               /* ordinals that a row sees, its own the last; 0 for all. srv_attention_plain only */
-    float cap;                /* scores become cap * tanh(score / cap); 0 for none. srv_attention_plain only */
+    int window;               /* ordinals that a row sees, its own the last; 0 for all */
+    float cap;                /* scores become cap * tanh(score / cap); 0 for none */
     int reserved;
 } srv_attention_params;
 

@@ -36,19 +36,9 @@ struct UnitWalk {
     }
 };
 
-// The ordinals that an item walks.
-struct ItemTokens {
-    int begin, end;
-
-    SRV_DEVICE explicit ItemTokens(const srv_attention_item& item)
-        : begin(item.first_split * SRV_ATTENTION_SPLIT), end(smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1)) {}
-
-    SRV_DEVICE int tiles() const { return ceil_div(end - begin, kTileTokens); }
-};
-
 // Brings in the tiles of all of a block's units, one after the other. What it reads to find them it asks for a tile or more before it is needed: the slots of the
 // next tile, and the item of the unit after the one that is copied.
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 struct TilesAhead {
     const srv_attention_params& p;
     const srv_attention_item* items;
@@ -75,7 +65,7 @@ struct TilesAhead {
     // Goes on to the unit that was fetched, and fetches the next.
     SRV_DEVICE void enter() {
         if (unit >= 0) {
-            const ItemTokens tokens(item);
+            const ItemTokens tokens = tokens_of<Windowed>(item);
             slots = slot_reader(p, unit % p.kv_head_count);
             copies = TileCopies<HeadSize, 128>(at<const int>(p.token_slots) + item.first_token, tokens.begin, tokens.end);
             left = tokens.tiles();
@@ -118,8 +108,8 @@ SRV_DEVICE void read_queries(const srv_attention_params& p, const LaneRows& rows
 }
 
 // A warp's 16 tokens of a tile against all rows. The scores take the place of the tile's keys; `scores` is the lane's place of the warp's first token.
-template <int HeadSize>
-SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys, float* scores) {
+template <int HeadSize, bool Windowed>
+SRV_DEVICE void score_quarter(const srv_attention_params& p, const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys, float* scores) {
     static_assert(kDecodeRows * kScoreStride * 4 <= kTileBytes<HeadSize>, "scores fit where keys were");
     float sums[2][4] = {};
     SRV_UNROLL
@@ -127,6 +117,7 @@ SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], ptx::
         score_tokens<HeadSize>(sums[0], sums[1], queries[step], keys, 0, step);
     }
 
+    bound_scores<Windowed>(p, sums);
     ptx::barrier();
 
     SRV_UNROLL
@@ -139,8 +130,8 @@ SRV_DEVICE void score_quarter(const uint32_t (&queries)[HeadSize / 16][4], ptx::
 }
 
 // A tile's softmax, block by block of 32, and its values for a quarter of the elements. `scores` and `values` are the lane's places, of all tokens and in its quarter.
-template <int HeadSize>
-SRV_DEVICE void soften_and_weigh(const LaneRows& rows, float scale, const float* scores, ptx::SharedAddress values, int first, Accumulator<HeadSize / 32>& state) {
+template <int HeadSize, bool Windowed>
+SRV_DEVICE void soften_and_weigh(const LaneRows& rows, int window, float scale, const float* scores, ptx::SharedAddress values, int first, Accumulator<HeadSize / 32>& state) {
     SRV_UNROLL
     for (int block = 0; block < kTileTokens; block += SRV_ATTENTION_BLOCK) {
         float own[4][4];
@@ -154,8 +145,8 @@ SRV_DEVICE void soften_and_weigh(const LaneRows& rows, float scale, const float*
             }
         }
 
-        if (first + block + SRV_ATTENTION_BLOCK - 1 > rows.least) {
-            hide(own, rows.sees, first + block);
+        if (rows.hides<Windowed>(window, first + block, first + block + SRV_ATTENTION_BLOCK - 1)) {
+            hide<Windowed>(own, rows.sees, window, first + block);
         }
 
         uint32_t weights[2][4];
@@ -180,13 +171,14 @@ struct RingPlace {
     }
 };
 
-template <int HeadSize>
-SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, DecodeShared<HeadSize>& shared, TilesAhead<HeadSize>& ahead, RingPlace& place) {
-    const ItemTokens tokens(item);
+template <int HeadSize, bool Windowed>
+SRV_DEVICE void decode_item(
+    const srv_attention_params& p, const srv_attention_item& item, int kv_head, DecodeShared<HeadSize>& shared, TilesAhead<HeadSize, Windowed>& ahead, RingPlace& place) {
+    const ItemTokens tokens = tokens_of<Windowed>(item);
     const LaneRows rows = lane_rows(p, item, 0, kv_head);
     const int warp = static_cast<int>(ptx::warp());
     const int element = warp * (HeadSize / 4);
-    const float scale = p.scale * kLog2E;
+    const float scale = softmax_scale<Windowed>(p);
     const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
     const int keys = key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>;
     const int values = (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>;
@@ -202,11 +194,11 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
         ahead.copy(ring + place.fresh * 2 * kTileBytes<HeadSize>);
         const ptx::SharedAddress tile = ring + place.stage * 2 * kTileBytes<HeadSize>;
         float* scores = lane_scores(shared.tiles[place.stage]);
-        score_quarter<HeadSize>(queries, tile + keys, scores + warp * 16);
+        score_quarter<HeadSize, Windowed>(p, queries, tile + keys, scores + warp * 16);
         ptx::barrier();
-        soften_and_weigh<HeadSize>(rows, scale, scores, tile + values, first, state);
+        soften_and_weigh<HeadSize, Windowed>(rows, window_of(p), scale * kLog2E, scores, tile + values, first, state);
         if (first + kTileTokens >= tokens.end || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
-            state.finish(p.scale);
+            state.finish(scale);
             if (item.partial != 0) {
                 write_states(p, rows, state, first / SRV_ATTENTION_SPLIT, element);
             } else {
@@ -220,11 +212,15 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
     }
 
     if (item.partial == 0) {
+        if (Windowed) {
+            merge_sinks(p, rows, merged);
+        }
+
         write_rows(p, rows, merged, element);
     }
 }
 
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void decode_items(const srv_attention_params& p) {
     static_assert(sizeof(DecodeShared<HeadSize>) <= SRV_ATTENTION_DECODE_SHARED, "the host is told how much shared memory this takes");
     DecodeShared<HeadSize>& shared = *reinterpret_cast<DecodeShared<HeadSize>*>(ptx::dynamic_shared());
@@ -236,7 +232,7 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     // may run beside that one where a program begins with attention.
     ptx::await_producers();
     ptx::release_dependents();
-    TilesAhead<HeadSize> ahead(p, items, walk.units);
+    TilesAhead<HeadSize, Windowed> ahead(p, items, walk.units);
     RingPlace place{0, kDecodeStages - 1};
     SRV_UNROLL
     for (int i = 0; i < kDecodeStages - 1; i++) {
@@ -244,14 +240,23 @@ SRV_DEVICE void decode_items(const srv_attention_params& p) {
     }
 
     for (int unit = walk.next(); unit >= 0; unit = walk.next()) {
-        decode_item<HeadSize>(p, items[unit / p.kv_head_count], unit % p.kv_head_count, shared, ahead, place);
+        decode_item<HeadSize, Windowed>(p, items[unit / p.kv_head_count], unit % p.kv_head_count, shared, ahead, place);
     }
 }
 
 SRV_KERNEL(srv_attention_decode, srv_attention_params, 128) {
     if (p.head_size == 64) {
-        decode_items<64>(p);
+        decode_items<64, false>(p);
     } else {
-        decode_items<128>(p);
+        decode_items<128, false>(p);
+    }
+}
+
+// With windows, bounded scores and sinks.
+SRV_KERNEL(srv_attention_decode_windowed, srv_attention_params, 128) {
+    if (p.head_size == 64) {
+        decode_items<64, true>(p);
+    } else {
+        decode_items<128, true>(p);
     }
 }

@@ -1,4 +1,4 @@
-// The states of a row's splits, merged in ascending order: the second part of attention where contexts were given out in pieces.
+// The states of a row's splits, merged in ascending order: the second part of attention where contexts were given out in pieces. Splits before a row's window have no states.
 //
 // Memory: a warp per row and head, 8 bytes per lane; eight splits' states are asked for before the first of them is merged, as merging is a chain and reading need not be.
 // Bytes per row, head and split: 4 head_size read. Operations: 2 per element.
@@ -53,10 +53,12 @@ SRV_KERNEL(srv_attention_merge, srv_attention_params, 128) {
     ptx::release_dependents();
     for (int row = static_cast<int>(ptx::block_index()); row < rows; row += static_cast<int>(ptx::block_count())) {
         const int first = at<const int>(p.row_partials)[row];
-        const int splits = at<const int>(p.row_ordinals)[row] / SRV_ATTENTION_SPLIT + 1;
+        const int ordinal = at<const int>(p.row_ordinals)[row];
+        const int skipped = oldest_of(p, ordinal) / SRV_ATTENTION_SPLIT;
+        const int splits = ordinal / SRV_ATTENTION_SPLIT + 1 - skipped;
         int head = static_cast<int>(ptx::block_index_y()) * 4 + static_cast<int>(ptx::warp());
         for (; first >= 0 && head < p.head_count; head += 4 * static_cast<int>(ptx::block_count_y())) {
-            merge_head(p, row, head, first, splits);
+            merge_head(p, row, head, first + skipped, splits);
         }
     }
 }

@@ -69,10 +69,13 @@ SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader& sl
     }
 }
 
+// The first ordinal that a row sees.
+SRV_DEVICE int oldest_of(const srv_attention_params& p, int ordinal) { return p.window == 0 ? 0 : larger(0, ordinal + 1 - p.window); }
+
 // Blocks are counted from ordinal 0 whatever the window: those before it are passed over, of the one that it begins in the tokens before it are masked.
 SRV_DEVICE RowState attend_split(const srv_attention_params& p, const SlotReader& slots, const int* token_slots, const uint16_t* query, int split, int ordinal) {
     RowState state = empty_state();
-    const int oldest = p.window == 0 ? 0 : larger(0, ordinal + 1 - p.window);
+    const int oldest = oldest_of(p, ordinal);
     const int begin = larger(split * SRV_ATTENTION_SPLIT, oldest / SRV_ATTENTION_BLOCK * SRV_ATTENTION_BLOCK);
     const int end = smaller((split + 1) * SRV_ATTENTION_SPLIT, ordinal + 1);
     for (int first = begin; first < end; first += SRV_ATTENTION_BLOCK) {

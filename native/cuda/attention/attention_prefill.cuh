@@ -20,9 +20,9 @@ struct PrefillShared {
 };
 
 // 16 rows against a block of 32 tokens: scores, softmax, values. `tile` is where the tile begins; the others are the lane's offsets in it.
-template <int HeadSize>
-SRV_DEVICE void attend_tile_block(const LaneRows& rows, float scale, const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys, ptx::SharedAddress values, int block,
-    int first, Accumulator<HeadSize / 8>& state) {
+template <int HeadSize, bool Windowed>
+SRV_DEVICE void attend_tile_block(const srv_attention_params& p, const LaneRows& rows, float scale, const uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress keys,
+    ptx::SharedAddress values, int block, int first, Accumulator<HeadSize / 8>& state) {
     float scores[4][4] = {};
     SRV_UNROLL
     for (int step = 0; step < HeadSize / 16; step++) {
@@ -30,8 +30,10 @@ SRV_DEVICE void attend_tile_block(const LaneRows& rows, float scale, const uint3
         score_tokens<HeadSize>(scores[2], scores[3], queries[step], keys + block * kRowBytes<HeadSize>, 16, step);
     }
 
-    if (first + block + SRV_ATTENTION_BLOCK - 1 > rows.least) {
-        hide(scores, rows.sees, first + block);
+    bound_scores<Windowed>(p, scores);
+    const int window = window_of(p);
+    if (rows.hides<Windowed>(window, first + block, first + block + SRV_ATTENTION_BLOCK - 1)) {
+        hide<Windowed>(scores, rows.sees, window, first + block);
     }
 
     uint32_t weights[2][4];
@@ -45,21 +47,20 @@ SRV_DEVICE void attend_tile_block(const LaneRows& rows, float scale, const uint3
     }
 }
 
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_item& item, int kv_head, PrefillShared<HeadSize>& shared) {
     static_assert(kPrefillRows * kRowBytes<HeadSize> <= 2 * kTileBytes<HeadSize>, "queries fit where a tile will be");
     const SlotReader slots = slot_reader(p, kv_head);
-    const int begin = item.first_split * SRV_ATTENTION_SPLIT;
-    const int end = smaller(begin + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
-    const int tiles = ceil_div(end - begin, kTileTokens);
+    const ItemTokens tokens = tokens_of<Windowed>(item);
+    const int tiles = tokens.tiles();
     const int first_row = static_cast<int>(ptx::warp()) * 16;
     const LaneRows rows = lane_rows(p, item, first_row, kv_head);
-    const float scale = p.scale * kLog2E;
+    const float scale = softmax_scale<Windowed>(p) * kLog2E;
     const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
     const ptx::SharedAddress last = ring + (kPrefillStages - 1) * 2 * kTileBytes<HeadSize>;
     const int keys = key_lane_offset<HeadSize>();
     const int values = row_lane_offset<HeadSize>() + kTileBytes<HeadSize>;
-    TileCopies<HeadSize, 256> ahead(at<const int>(p.token_slots) + item.first_token, begin, end);
+    TileCopies<HeadSize, 256> ahead(at<const int>(p.token_slots) + item.first_token, tokens.begin, tokens.end);
     copy_queries<HeadSize, 256, kPrefillRows>(p, item, kv_head, last);
     ptx::cp_async_commit();
     SRV_UNROLL
@@ -83,13 +84,15 @@ SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_
         ahead.copy(slots, ring + fresh * 2 * kTileBytes<HeadSize>);
         ptx::cp_async_commit();
         const ptx::SharedAddress tile = ring + stage * 2 * kTileBytes<HeadSize>;
-        const int first = begin + i * kTileTokens;
+        const int first = tokens.begin + i * kTileTokens;
         for (int block = 0; block < kTileTokens && first + block <= rows.last; block += SRV_ATTENTION_BLOCK) {
-            attend_tile_block<HeadSize>(rows, scale, queries, tile + keys, tile + values, block, first, state);
+            if (!Windowed || first + block + SRV_ATTENTION_BLOCK - 1 > rows.least - window_of(p)) {
+                attend_tile_block<HeadSize, Windowed>(p, rows, scale, queries, tile + keys, tile + values, block, first, state);
+            }
         }
 
         if (i + 1 == tiles || (first + kTileTokens) % SRV_ATTENTION_SPLIT == 0) {
-            state.finish(p.scale);
+            state.finish(softmax_scale<Windowed>(p));
             if (item.partial != 0) {
                 write_states(p, rows, state, first / SRV_ATTENTION_SPLIT, 0);
             } else {
@@ -104,6 +107,10 @@ SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_
     }
 
     if (item.partial == 0) {
+        if (Windowed) {
+            merge_sinks(p, rows, merged);
+        }
+
         write_rows(p, rows, merged, 0);
     }
 
@@ -112,20 +119,29 @@ SRV_DEVICE void prefill_item(const srv_attention_params& p, const srv_attention_
     ptx::barrier();
 }
 
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void prefill_items(const srv_attention_params& p) {
     static_assert(sizeof(PrefillShared<HeadSize>) <= SRV_ATTENTION_PREFILL_SHARED, "the host is told how much shared memory this takes");
     PrefillShared<HeadSize>& shared = *reinterpret_cast<PrefillShared<HeadSize>*>(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
-        prefill_item<HeadSize>(p, at<const srv_attention_item>(p.items)[range.first + i], static_cast<int>(ptx::block_index_y()), shared);
+        prefill_item<HeadSize, Windowed>(p, at<const srv_attention_item>(p.items)[range.first + i], static_cast<int>(ptx::block_index_y()), shared);
     }
 }
 
 SRV_KERNEL(srv_attention_prefill, srv_attention_params, 256) {
     if (p.head_size == 64) {
-        prefill_items<64>(p);
+        prefill_items<64, false>(p);
     } else {
-        prefill_items<128>(p);
+        prefill_items<128, false>(p);
+    }
+}
+
+// With windows, bounded scores and sinks.
+SRV_KERNEL(srv_attention_prefill_windowed, srv_attention_params, 256) {
+    if (p.head_size == 64) {
+        prefill_items<64, true>(p);
+    } else {
+        prefill_items<128, true>(p);
     }
 }

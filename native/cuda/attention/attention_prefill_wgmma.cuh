@@ -36,28 +36,22 @@ SRV_DEVICE const srv_attention_item& item_from_last(const srv_attention_params& 
     return at<const srv_attention_item>(p.items)[range.first + range.count - 1 - i];
 }
 
-SRV_DEVICE int first_ordinal(const srv_attention_item& item) { return item.first_split * SRV_ATTENTION_SPLIT; }
-
-SRV_DEVICE int end_ordinal(const srv_attention_item& item) {
-    return smaller(first_ordinal(item) + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1);
-}
-
 // ---- the warps that copy
 
 // One of four warps, each of which brings every fourth tile and waits for it alone, so that three are on the way while two are read.
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void fill_ring(const srv_attention_params& p, const srv_range& range, ptx::SharedAddress ring) {
     const SlotReader slots = slot_reader(p, static_cast<int>(ptx::block_index_y()));
     const int mine = static_cast<int>(ptx::warp()) % kCopyWarps;
     int filled = 0;  // tiles of the items before
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_attention_item& item = item_from_last(p, range, i);
-        const int begin = first_ordinal(item), end = end_ordinal(item);
+        const ItemTokens tokens = tokens_of<Windowed>(item);
         const int* token_slots = at<const int>(p.token_slots) + item.first_token;
-        const int last = filled + ceil_div(end - begin, kTileTokens);
+        const int last = filled + tokens.tiles();
         for (int tile = next_of(mine, filled); tile < last; tile += kCopyWarps) {
-            const int first = begin + (tile - filled) * kTileTokens, stage = tile % kRingStages;
-            const PanelCopy<HeadSize> copy(token_slots + first, end - first);
+            const int first = tokens.begin + (tile - filled) * kTileTokens, stage = tile % kRingStages;
+            const PanelCopy<HeadSize> copy(token_slots + first, tokens.end - first);
             if (tile >= kRingStages) {
                 ptx::barrier(emptied(stage), kEmptiedThreads);
             }
@@ -147,9 +141,9 @@ SRV_DEVICE void open_products(Accumulator<HeadSize / 8>& state, uint32_t (&weigh
 }
 
 // 64 rows of a warpgroup against the tokens from begin to end, a multiple of tiles but for the end: the ring's next ones. `stage` goes on with them.
-template <int HeadSize>
-SRV_DEVICE void attend_tiles(
-    const LaneRows& rows, float scale, uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress ring, int begin, int end, int& stage, Accumulator<HeadSize / 8>& state) {
+template <int HeadSize, bool Windowed>
+SRV_DEVICE void attend_tiles(const srv_attention_params& p, const LaneRows& rows, float scale, uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress ring, int begin, int end,
+    int& stage, Accumulator<HeadSize / 8>& state) {
     const int warpgroup = static_cast<int>(ptx::warp()) / 4;
     float scores[8][4], factor[2];
     uint32_t weights[4][4];
@@ -158,7 +152,7 @@ SRV_DEVICE void attend_tiles(
     begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
     ptx::wgmma_wait<0>();
     ptx::wgmma_hold(scores);
-    soften_tile(rows, begin, scale, scores, state, factor);
+    soften_tile<Windowed>(p, rows, begin, scale, scores, state, factor);
     pack_weights(scores, weights);
     for (int first = begin + kTileTokens; first < end; first += kTileTokens) {
         const int before = stage;
@@ -169,7 +163,7 @@ SRV_DEVICE void attend_tiles(
         begin_values<HeadSize>(state.output, weights, ring + before * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
         ptx::wgmma_wait<1>();
         ptx::wgmma_hold(scores);
-        soften_tile(rows, first, scale, scores, state, factor);
+        soften_tile<Windowed>(p, rows, first, scale, scores, state, factor);
         // No sum is. Without a branch on it ptxas waits for the values first and softens afterwards, while nothing multiplies.
         ptx::trap_if_negative(state.sum[0] + state.sum[1]);
         ptx::wgmma_wait<0>();
@@ -187,48 +181,61 @@ SRV_DEVICE void attend_tiles(
     stage = next_stage(stage);
 }
 
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void attend_item(const srv_attention_params& p, const srv_attention_item& item, ptx::SharedAddress ring, int& stage) {
-    const int end = end_ordinal(item);
+    const ItemTokens tokens = tokens_of<Windowed>(item);
     const LaneRows rows = lane_rows(p, item, static_cast<int>(ptx::warp()) * 16, static_cast<int>(ptx::block_index_y()));
     uint32_t queries[HeadSize / 16][4];
     fetch_queries<HeadSize>(p, rows, queries);
-    for (int begin = first_ordinal(item), stop; begin < end; begin = stop) {
-        stop = item.partial != 0 ? smaller(begin + SRV_ATTENTION_SPLIT, end) : end;
+    for (int begin = tokens.begin, stop; begin < tokens.end; begin = stop) {
+        stop = item.partial != 0 ? smaller((Windowed ? begin / SRV_ATTENTION_SPLIT * SRV_ATTENTION_SPLIT : begin) + SRV_ATTENTION_SPLIT, tokens.end) : tokens.end;
         Accumulator<HeadSize / 8> state;
         state.clear();
-        attend_tiles<HeadSize>(rows, p.scale * kLog2E, queries, ring, begin, stop, stage, state);
-        state.finish(p.scale);
+        attend_tiles<HeadSize, Windowed>(p, rows, softmax_scale<Windowed>(p) * kLog2E, queries, ring, begin, stop, stage, state);
+        state.finish(softmax_scale<Windowed>(p));
         if (item.partial != 0) {
             write_states(p, rows, state, begin / SRV_ATTENTION_SPLIT, 0);
         } else {
+            if (Windowed) {
+                merge_sinks(p, rows, state);
+            }
+
             write_rows(p, rows, state, 0);
         }
     }
 }
 
-template <int HeadSize>
+template <int HeadSize, bool Windowed>
 SRV_DEVICE void prefill_wgmma(const srv_attention_params& p) {
     static_assert(kRingStages * 2 * kTileBytes<HeadSize> <= SRV_ATTENTION_WGMMA_SHARED, "the host is told how much shared memory this takes");
     const ptx::SharedAddress ring = ptx::shared_address(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
     if (ptx::warp() >= 2 * kWarpgroup / 32) {
         ptx::registers_give<kCopyRegisters>();
-        fill_ring<HeadSize>(p, range, ring);
+        fill_ring<HeadSize, Windowed>(p, range, ring);
         return;
     }
 
     ptx::registers_take<kAttendRegisters>();
     int stage = 0;
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
-        attend_item<HeadSize>(p, item_from_last(p, range, i), ring, stage);
+        attend_item<HeadSize, Windowed>(p, item_from_last(p, range, i), ring, stage);
     }
 }
 
 SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, 2 * kWarpgroup + kCopyWarps * 32) {
     if (p.head_size == 64) {
-        prefill_wgmma<64>(p);
+        prefill_wgmma<64, false>(p);
     } else {
-        prefill_wgmma<128>(p);
+        prefill_wgmma<128, false>(p);
+    }
+}
+
+// With windows, bounded scores and sinks.
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma_windowed, srv_attention_params, 2 * kWarpgroup + kCopyWarps * 32) {
+    if (p.head_size == 64) {
+        prefill_wgmma<64, true>(p);
+    } else {
+        prefill_wgmma<128, true>(p);
     }
 }

@@ -1,4 +1,6 @@
 // Softmax on fragments: lane 4 g + t holds, of rows g and g + 8, elements 2 t and 2 t + 1 of every group of eight.
+//
+// Windowed, here and in the kernels, is what a kernel was compiled for: with it they know windows, bounded scores and sinks; without it none of that is in their code.
 #pragma once
 #include "items.cuh"
 
@@ -75,15 +77,40 @@ SRV_DEVICE float row_max(float x) {
     return ptx::maximum(x, ptx::shuffle_xor(x, 2));
 }
 
-// The scores of tokens that a row does not see become nothing.
-template <int Columns>
-SRV_DEVICE void hide(float (&scores)[Columns][4], const int (&sees)[2], int first) {
+// Ordinals that a row sees, its own the last.
+SRV_DEVICE int window_of(const srv_attention_params& p) { return p.window == 0 ? 0x7fffffff : p.window; }
+
+// What softmax multiplies scores by: bounded ones are scaled already.
+template <bool Windowed>
+SRV_DEVICE float softmax_scale(const srv_attention_params& p) {
+    return Windowed && p.cap > 0 ? 1.0f : p.scale;
+}
+
+// Unscaled scores become bounded ones, where there is a bound.
+template <bool Windowed, int Columns>
+SRV_DEVICE void bound_scores(const srv_attention_params& p, float (&scores)[Columns][4]) {
+    if (Windowed && p.cap > 0) {
+        SRV_UNROLL
+        for (int j = 0; j < Columns; j++) {
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                scores[j][i] = capped(scores[j][i] * p.scale, p.cap);
+            }
+        }
+    }
+}
+
+// The scores of tokens that a row does not see become nothing. In a window lies what is less than its length before the row's own token: behind that the difference is negative, which
+// is more than any length.
+template <bool Windowed, int Columns>
+SRV_DEVICE void hide(float (&scores)[Columns][4], const int (&sees)[2], int window, int first) {
     const int column = first + static_cast<int>(ptx::lane()) % 4 * 2;
     SRV_UNROLL
     for (int j = 0; j < Columns; j++) {
         SRV_UNROLL
         for (int i = 0; i < 4; i++) {
-            scores[j][i] = column + 8 * j + i % 2 <= sees[i / 2] ? scores[j][i] : kNoScore;
+            const bool is_seen = Windowed ? static_cast<uint32_t>(sees[i / 2] - column - 8 * j - i % 2) < static_cast<uint32_t>(window) : column + 8 * j + i % 2 <= sees[i / 2];
+            scores[j][i] = is_seen ? scores[j][i] : kNoScore;
         }
     }
 }
@@ -153,6 +180,12 @@ struct LaneRows {
     int ordinal[2];  // -1 behind the item's last row
     int sees[2];     // the last ordinal that is not hidden: all where there is no row, as nobody reads what it gives
     int least, last; // the least of sees and the largest ordinal of the warp
+
+    // Whether some row of the warp does not see some of the tokens from `begin` to `last_token`.
+    template <bool Windowed>
+    SRV_DEVICE bool hides(int window, int begin, int last_token) const {
+        return last_token > least || (Windowed && begin <= last - window);
+    }
 };
 
 template <bool Least>
@@ -180,6 +213,25 @@ SRV_DEVICE LaneRows lane_rows(const srv_attention_params& p, const srv_attention
     rows.least = over_warp<true>(smaller(rows.sees[0], rows.sees[1]));
     rows.last = over_warp<false>(larger(rows.ordinal[0], rows.ordinal[1]));
     return rows;
+}
+
+// A head's sink joins the softmax behind the last split: the operations of merge_sink in attention_plain.cuh.
+template <int Groups>
+SRV_DEVICE void merge_sinks(const srv_attention_params& p, const LaneRows& rows, Accumulator<Groups>& merged) {
+    if (p.sinks == 0) {
+        return;
+    }
+
+    float before[2];
+    SRV_UNROLL
+    for (int r = 0; r < 2; r++) {
+        const MergeFactors by = merge_factors(merged.maximum[r], ptx::from_bf16(at<const uint16_t>(p.sinks)[rows.row[r].head]));
+        merged.maximum[r] = by.maximum;
+        merged.sum[r] = ptx::fma(merged.sum[r], by.before, by.now);
+        before[r] = by.before;
+    }
+
+    merged.rescale(before);
 }
 
 // Writes `Groups` groups of eight elements from element on of both rows.

@@ -3,10 +3,12 @@
 #include "softmax.cuh"
 
 // The unscaled scores of the tokens from `first` on become P, those that a row does not see nothing.
-template <int Groups>
-SRV_DEVICE void soften_tile(const LaneRows& rows, int first, float scale, float (&scores)[8][4], Accumulator<Groups>& state, float (&factor)[2]) {
-    if (first + kTileTokens - 1 > rows.least) {
-        hide(scores, rows.sees, first);
+template <bool Windowed, int Groups>
+SRV_DEVICE void soften_tile(const srv_attention_params& p, const LaneRows& rows, int first, float scale, float (&scores)[8][4], Accumulator<Groups>& state, float (&factor)[2]) {
+    bound_scores<Windowed>(p, scores);
+    const int window = window_of(p);
+    if (rows.hides<Windowed>(window, first, first + kTileTokens - 1)) {
+        hide<Windowed>(scores, rows.sees, window, first);
     }
 
     soften_scores(scores, scale, state, factor);

@@ -17,6 +17,19 @@ constexpr int kRowBytes = HeadSize * 2;
 template <int HeadSize>
 constexpr int kTileBytes = kTileTokens * kRowBytes<HeadSize>;
 
+// The ordinals that an item walks: with windows from the first tile on of which one of its rows sees something.
+struct ItemTokens {
+    int begin, end;
+
+    SRV_DEVICE int tiles() const { return ceil_div(end - begin, kTileTokens); }
+};
+
+template <bool Windowed>
+SRV_DEVICE ItemTokens tokens_of(const srv_attention_item& item) {
+    const int from = item.first_split * SRV_ATTENTION_SPLIT;
+    return {Windowed ? item.begin_ordinal : from, smaller(from + item.split_count * SRV_ATTENTION_SPLIT, item.last_ordinal + 1)};
+}
+
 // Bytes from a tile's begin to a chunk.
 template <int HeadSize>
 SRV_DEVICE int chunk_offset(int row, int chunk) {

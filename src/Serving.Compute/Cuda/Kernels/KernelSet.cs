@@ -70,7 +70,7 @@ internal sealed class KernelSet
     /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
-        "srv_product", "srv_product_int8", "srv_product_int4", "srv_attention_decode", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_product", "srv_product_int8", "srv_product_int4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
         "srv_route_few", "srv_experts_few", "srv_combine");
 
     /// <summary>Finds all of them.</summary>
@@ -95,9 +95,9 @@ internal sealed class KernelSet
         RopeAppend = Find("srv_rope_append", 128);
         AttentionPlain = Find("srv_attention_plain", 128, 2048);
         AttentionDecode = Find("srv_attention_decode", 128, DecodeSharedBytes);
-        AttentionPrefill = hopper is not null && warpgroups
-            ? FindIn(hopper, "srv_attention_prefill_wgmma", WgmmaThreads, WgmmaSharedBytes)
-            : Find("srv_attention_prefill", 256, PrefillSharedBytes);
+        AttentionDecodeWindowed = Find("srv_attention_decode_windowed", 128, DecodeSharedBytes);
+        AttentionPrefill = OfManyRows(string.Empty);
+        AttentionPrefillWindowed = OfManyRows("_windowed");
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
         ProductInt8 = OfIntegers("srv_product_int8");
@@ -123,6 +123,10 @@ internal sealed class KernelSet
         FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
+
+        StepKernel OfManyRows(string ending) => hopper is not null && warpgroups
+            ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending, WgmmaThreads, WgmmaSharedBytes)
+            : Find("srv_attention_prefill" + ending, 256, PrefillSharedBytes);
 
         StepKernel? OfIntegers(string name) => sharedBytes >= IntegerProductSharedBytes ? Find(name, 256, IntegerProductSharedBytes) : null;
 
@@ -164,14 +168,20 @@ internal sealed class KernelSet
     /// <summary>Head norms, rotation, append.</summary>
     public StepKernel RopeAppend { get; }
 
-    /// <summary>Attention of any head size, with or without window and cap, without tensor cores.</summary>
+    /// <summary>Attention of any head size, with and without window, cap and sinks, without tensor cores.</summary>
     public StepKernel AttentionPlain { get; }
 
     /// <summary>Attention of few rows.</summary>
     public StepKernel AttentionDecode { get; }
 
+    /// <summary>The same with window, cap and sinks.</summary>
+    public StepKernel AttentionDecodeWindowed { get; }
+
     /// <summary>Attention of many rows.</summary>
     public StepKernel AttentionPrefill { get; }
+
+    /// <summary>The same with window, cap and sinks.</summary>
+    public StepKernel AttentionPrefillWindowed { get; }
 
     /// <summary>Splits joined.</summary>
     public StepKernel AttentionMerge { get; }

@@ -56,7 +56,7 @@ internal struct AttentionItem
     public int SplitCount;
     public int Partial;
     public int LastOrdinal;
-    public int Reserved;
+    public int BeginOrdinal;
 }
 
 /// <summary>srv_page_rotation: keys of the first slots of a page, turned by so many positions and written to another page with the values.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
@@ -156,6 +157,8 @@ internal sealed class LaunchCompiler
 
     private void Add(PagedAttentionOp op)
     {
+        var lists = _context.Layout.Attention.First(lists => lists.Window == op.Window);
+        var ranges = In(lists.Ranges);
         var parameters = new AttentionParameters
         {
             Query = Address(op.Input),
@@ -163,10 +166,10 @@ internal sealed class LaunchCompiler
             Pages = _context.Pages.Address,
             PageBytes = (ulong)_context.Pool.PageBytes,
             TokenSlots = _context.Memory.TokenSlots.Address,
-            RowList = In(_context.Layout.RowList),
+            RowList = In(lists.RowList),
             RowOrdinals = In(_context.Layout.RowOrdinals),
-            RowPartials = In(_context.Layout.RowPartials),
-            Items = In(_context.Layout.AttentionItems),
+            RowPartials = In(lists.RowPartials),
+            Items = In(lists.Items),
             States = _context.Memory.States.Address,
             RowCount = Count(nameof(StepHeader.RowCount)),
             Sinks = _context.Weights.AddressOf(op.Sinks),
@@ -181,22 +184,25 @@ internal sealed class LaunchCompiler
             Cap = op.ScoreCap,
         };
 
-        // The kernels on tensor cores, that for compute capability 9.0 among them, know neither windows nor bounded scores nor sinks, and heads of two sizes only.
-        if (_context.PlainKernels || op.Window > 0 || op.ScoreCap > 0 || op.Sinks is not null || Shape.HeadSize is not (64 or 128))
+        // The kernels on tensor cores know heads of two sizes only; what they know of windows, bounded scores and sinks stands in kernels of its own.
+        if (_context.PlainKernels || Shape.HeadSize is not (64 or 128))
         {
-            parameters.ItemRange = Count(nameof(StepHeader.AttentionItems));
+            parameters.ItemRange = ranges + OffsetIn(nameof(AttentionRanges.All));
             Add(_kernels.AttentionPlain, new GridRule(GridUnit.AttentionItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
         else
         {
             // As many blocks of few rows as are resident: recorded steps launch all of them, whatever there is to do, and one that finds nothing has still to ask.
-            parameters.ItemRange = Count(nameof(StepHeader.DecodeItems));
-            Add(_kernels.AttentionDecode, new GridRule(GridUnit.DecodeItems, Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
-            parameters.ItemRange = Count(nameof(StepHeader.PrefillItems));
-            Add(_kernels.AttentionPrefill, new GridRule(GridUnit.PrefillItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
+            var isPlain = op is { Window: 0, ScoreCap: 0, Sinks: null };
+            parameters.ItemRange = ranges + OffsetIn(nameof(AttentionRanges.Decode));
+            Add(isPlain ? _kernels.AttentionDecode : _kernels.AttentionDecodeWindowed, new GridRule(GridUnit.DecodeItems, Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
+            parameters.ItemRange = ranges + OffsetIn(nameof(AttentionRanges.Prefill));
+            Add(isPlain ? _kernels.AttentionPrefill : _kernels.AttentionPrefillWindowed, new GridRule(GridUnit.PrefillItems, Y: Shape.KvHeadCount, Most: _context.ResidentBlocks), parameters);
         }
 
         Add(_kernels.AttentionMerge, new GridRule(GridUnit.PartialRows, Y: Blocks(Shape.HeadCount, HeadsPerMerge)), parameters);
+
+        static ulong OffsetIn(string range) => (ulong)Marshal.OffsetOf<AttentionRanges>(range);
     }
 
     private void Add(GateMulOp op) => Add(_kernels.SiluMul, GridOf(op.Output, Blocks(Columns(op.Output), SiluColumns)), new SiluMulParameters

@@ -8,7 +8,8 @@ namespace Serving.Compute.Cuda.Plans;
 /// <summary>
 /// The work of a step's attention. Few rows walk their context whole, or in pieces of some splits that are merged afterwards, as <see cref="AttentionShares"/> finds that
 /// blocks are kept busy; many rows of one sequence are cut into tiles that walk all their splits. Sequences of one row that begin with the same pages are packed side by
-/// side for the splits that lie in these pages. Splits are counted from ordinal 0 and merged in order, so that none of this changes a bit of the answer.
+/// side for the splits that lie in these pages. Splits are counted from ordinal 0 and merged in order, so that none of this changes a bit of the answer. Layers with a
+/// window have a plan of their own, which gives out no split that lies before the windows of all of an item's rows.
 /// </summary>
 internal sealed class AttentionPlan
 {
@@ -58,6 +59,9 @@ internal sealed class AttentionPlan
     /// <summary>Whether single rows that share pages are packed side by side.</summary>
     public bool GroupsSharedPages { get; init; } = true;
 
+    /// <summary>Ordinals that a row sees, its own the last; 0 for all.</summary>
+    public int Window { get; init; }
+
     /// <summary>Splits of a piece at most, whatever would keep blocks busy; null to choose step by step.</summary>
     public int? MostSplits { get; init; }
 
@@ -86,8 +90,14 @@ internal sealed class AttentionPlan
     public int StateCount { get; private set; }
 
     /// <summary>Items that a step can take at most.</summary>
-    public static long Capacity(StepLimits limits) =>
-        limits.MaxRows + ((long)limits.MaxSequences * ((limits.MaxContext + Split - 1) / Split));
+    public static long Capacity(StepLimits limits, int window = 0) => limits.MaxRows + ((long)limits.MaxSequences * MostSplitsOf(limits, window));
+
+    /// <summary>Splits of which the few rows of a sequence see something, at most.</summary>
+    private static int MostSplitsOf(StepLimits limits, int window)
+    {
+        var all = (limits.MaxContext + Split - 1) / Split;
+        return window == 0 ? all : (int)Math.Min(all, (((long)window + DecodeRows) / Split) + 2);
+    }
 
     /// <summary>Plans a step.</summary>
     public void Build(StepInputs inputs)
@@ -125,6 +135,9 @@ internal sealed class AttentionPlan
         }
     }
 
+    /// <summary>Where a walk begins for a row and those behind it: the tile of the first ordinal that it sees.</summary>
+    private int BeginOf(int ordinal) => Window == 0 ? 0 : Math.Max(0, ordinal + 1 - Window) / AttentionShares.TileTokens * AttentionShares.TileTokens;
+
     private bool HasFewRows(int rows) => rows * _group <= DecodeRows;
 
     /// <summary>Rows of an item that walks its context whole.</summary>
@@ -141,11 +154,11 @@ internal sealed class AttentionPlan
             var rest = sequence.RowCount % tile;
             if (HasFewRows(sequence.RowCount))
             {
-                _shares.Add(tokens - (_sharedSplits[i] * Split), isCut: true);
+                _shares.Add(tokens - Math.Max(_sharedSplits[i] * Split, BeginOf(sequence.FirstOrdinal)), isCut: true);
             }
             else if (rest > 0 && HasFewRows(rest))
             {
-                _shares.Add(tokens, isCut: false);
+                _shares.Add(tokens - BeginOf(tokens - rest), isCut: false);
             }
         }
 
@@ -155,16 +168,17 @@ internal sealed class AttentionPlan
     private void AddSequence(in StepSequence sequence, int sharedSplits)
     {
         var splits = SplitsOf(sequence);
-        var pieces = AttentionShares.PiecesOf(splits - sharedSplits, _most);
+        var from = Math.Max(sharedSplits, BeginOf(sequence.FirstOrdinal) / Split);
+        var pieces = AttentionShares.PiecesOf(splits - from, _most);
         var first = AddRows(sequence.FirstRow, sequence.RowCount);
         var tokens = sequence.FirstEntry * ModelShape.PageTokens;
         if (sharedSplits > 0 || (HasFewRows(sequence.RowCount) && pieces > 1 && TakeStates(sequence, splits)))
         {
             for (var piece = 0; piece < pieces; piece++)
             {
-                var begin = AttentionShares.FirstSplitOf(piece, pieces, splits - sharedSplits);
-                var end = AttentionShares.FirstSplitOf(piece + 1, pieces, splits - sharedSplits);
-                _few.Add(Item(first, sequence.RowCount, tokens, sharedSplits + begin, end - begin, partial: true));
+                var begin = AttentionShares.FirstSplitOf(piece, pieces, splits - from);
+                var end = AttentionShares.FirstSplitOf(piece + 1, pieces, splits - from);
+                _few.Add(Item(first, sequence.RowCount, tokens, from + begin, end - begin, partial: true));
             }
 
             return;
@@ -174,8 +188,9 @@ internal sealed class AttentionPlan
         for (var row = 0; row < sequence.RowCount; row += tile)
         {
             var rows = Math.Min(tile, sequence.RowCount - row);
+            var begin = BeginOf(sequence.FirstOrdinal + row) / Split;
             var end = ((sequence.FirstOrdinal + row + rows - 1) / Split) + 1;
-            (HasFewRows(rows) ? _few : _wide).Add(Item(first + row, rows, tokens, 0, end, partial: false));
+            (HasFewRows(rows) ? _few : _wide).Add(Item(first + row, rows, tokens, begin, end - begin, partial: false));
         }
     }
 
@@ -203,7 +218,7 @@ internal sealed class AttentionPlan
         _isGrouped.AsSpan(0, inputs.SequenceCount).Clear();
         for (var i = 0; GroupsSharedPages && i < inputs.SequenceCount; i++)
         {
-            var splits = _isGrouped[i] || inputs.Sequences[i].RowCount != 1 ? 0 : SharedSplits(inputs, i);
+            var splits = _isGrouped[i] || inputs.Sequences[i].RowCount != 1 || !SeesAll(inputs.Sequences[i]) ? 0 : SharedSplits(inputs, i);
             if (splits > 0)
             {
                 AddGroup(inputs, i, splits);
@@ -240,11 +255,14 @@ internal sealed class AttentionPlan
         return count;
     }
 
+    /// <summary>Whether a row's window reaches back to its sequence's first token: others' splits that it shares with it, it would walk for nothing.</summary>
+    private bool SeesAll(in StepSequence sequence) => Window == 0 || sequence.FirstOrdinal < Window;
+
     /// <summary>Whether the first tokens of two sequences of one row lie in the same slots.</summary>
-    private static bool Shares(StepInputs inputs, int a, int b, int splits)
+    private bool Shares(StepInputs inputs, int a, int b, int splits)
     {
         var (first, second) = (inputs.Sequences[a], inputs.Sequences[b]);
-        if (second.RowCount != 1 || second.FirstOrdinal < splits * Split)
+        if (second.RowCount != 1 || second.FirstOrdinal < splits * Split || !SeesAll(second))
         {
             return false;
         }
@@ -310,10 +328,11 @@ internal sealed class AttentionPlan
 
     private AttentionItem Item(int firstRow, int rows, int firstToken, int firstSplit, int splits, bool partial)
     {
-        var last = 0;
+        var (least, last) = (int.MaxValue, 0);
         for (var row = firstRow; row < firstRow + rows; row++)
         {
-            last = Math.Max(last, _rowOrdinals[_rowList[row]]);
+            var ordinal = _rowOrdinals[_rowList[row]];
+            (least, last) = (Math.Min(least, ordinal), Math.Max(last, ordinal));
         }
 
         return new()
@@ -325,6 +344,7 @@ internal sealed class AttentionPlan
             SplitCount = splits,
             Partial = partial ? 1 : 0,
             LastOrdinal = last,
+            BeginOrdinal = Math.Max(firstSplit * Split, BeginOf(least)),
         };
     }
 }

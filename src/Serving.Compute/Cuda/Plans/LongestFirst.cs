@@ -15,11 +15,8 @@ internal sealed class LongestFirst
     public LongestFirst(int maxContext) => _next = new int[AttentionShares.TilesOf(maxContext) + 1];
 
     /// <summary>Tiles that an item walks.</summary>
-    public static int TilesOf(in AttentionItem item)
-    {
-        var begin = (long)item.FirstSplit * AttentionPlan.Split;
-        return AttentionShares.TilesOf((int)(Math.Min(begin + ((long)item.SplitCount * AttentionPlan.Split), item.LastOrdinal + 1) - begin));
-    }
+    public static int TilesOf(in AttentionItem item) =>
+        AttentionShares.TilesOf((int)Math.Min((item.FirstSplit + (long)item.SplitCount) * AttentionPlan.Split, item.LastOrdinal + 1) - item.BeginOrdinal);
 
     /// <summary>Fills a list with items, the longest first; equally long ones keep their order.</summary>
     public void Fill(List<AttentionItem> ordered, ReadOnlySpan<AttentionItem> items)

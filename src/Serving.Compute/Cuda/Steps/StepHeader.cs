@@ -12,8 +12,5 @@ internal struct StepHeader
     public int OutputCount;
     public int CopyCount;
     public int ChoiceCount;
-    public ListRange AttentionItems;
-    public ListRange DecodeItems;
-    public ListRange PrefillItems;
     public ListRange Tiles;
 }

@@ -37,13 +37,11 @@ internal sealed class StepLayout
         AppendPages = Add<int>("rows", limits.MaxRows);
         AppendSlots = Add<int>("rows", limits.MaxRows);
         RowSlots = Add<int>("rows", limits.MaxRows);
-        RowList = Add<int>("rows of attention items", limits.MaxRows + limits.MaxSequences);
         RowOrdinals = Add<int>("rows", limits.MaxRows);
-        RowPartials = Add<int>("rows", limits.MaxRows);
         Sequences = Add<StepSequence>("sequences", limits.MaxSequences);
         Copies = Add<StepPageCopy>("page copies", limits.MaxSequences);
         SampleRows = Add<SampleRow>("outputs", limits.MaxOutputs);
-        AttentionItems = Add<AttentionItem>("attention items", (int)AttentionPlan.Capacity(limits));
+        Attention = [.. program.Ops.OfType<PagedAttentionOp>().Select(op => op.Window).Distinct().Select(AddAttention)];
         Tiles = Add<RowTile>("tiles of rows", limits.MaxRows);
         ShrinkRanges = Add<ListRange>("lists of shrinks", Sites.Count);
         Entries = Add<StepPage>("page table entries", entries);
@@ -80,14 +78,8 @@ internal sealed class StepLayout
     /// <summary>Adapter slot per row, or −1.</summary>
     public BlockSection RowSlots { get; }
 
-    /// <summary>Rows of the attention items.</summary>
-    public BlockSection RowList { get; }
-
     /// <summary>Ordinal per row.</summary>
     public BlockSection RowOrdinals { get; }
-
-    /// <summary>First attention state per row, or −1.</summary>
-    public BlockSection RowPartials { get; }
 
     /// <summary>Sequences.</summary>
     public BlockSection Sequences { get; }
@@ -98,8 +90,8 @@ internal sealed class StepLayout
     /// <summary>Outputs.</summary>
     public BlockSection SampleRows { get; }
 
-    /// <summary>Units of attention.</summary>
-    public BlockSection AttentionItems { get; }
+    /// <summary>Units of attention, by the windows that layers have.</summary>
+    public IReadOnlyList<AttentionLists> Attention { get; }
 
     /// <summary>Linears that adapters may change, in the program's order.</summary>
     public IReadOnlyList<ShrinkSite> Sites { get; }
@@ -124,6 +116,14 @@ internal sealed class StepLayout
 
     /// <summary>Penalties of all outputs.</summary>
     public BlockSection Penalties { get; }
+
+    private AttentionLists AddAttention(int window)
+    {
+        var ranges = Add<AttentionRanges>("ranges of attention items", 1);
+        var rowList = Add<int>("rows of attention items", Limits.MaxRows + Limits.MaxSequences);
+        var rowPartials = Add<int>("rows", Limits.MaxRows);
+        return new AttentionLists(window, rowList, rowPartials, Add<AttentionItem>("attention items", (int)AttentionPlan.Capacity(Limits, window)), ranges);
+    }
 
     private BlockSection Add<T>(string name, int capacity)
         where T : unmanaged

@@ -16,7 +16,7 @@ internal sealed class StepWriter
     private readonly BlockSection[] _tails;
     private readonly int[] _tailCounts;
     private readonly RowTiles _rows;
-    private readonly AttentionPlan _attention;
+    private readonly AttentionPlan[] _attention;
     private readonly ShrinkPlan _shrinks;
     private readonly int _modelSlices;
     private readonly int _choicesPerRow;
@@ -36,7 +36,8 @@ internal sealed class StepWriter
         _modelSlices = program.Slices.Count;
         _choicesPerRow = program.Mixture?.ChoiceCount ?? 0;
         _rows = new RowTiles(layout.Limits);
-        _attention = new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { MostSplits = attentionPieces };
+        _attention = [.. layout.Attention.Select(lists =>
+            new AttentionPlan(program.Shape, layout.Limits, layout.StateCapacity, residentBlocks) { Window = lists.Window, MostSplits = attentionPieces })];
         _shrinks = new ShrinkPlan(layout.Sites);
     }
 
@@ -68,10 +69,10 @@ internal sealed class StepWriter
             Outputs = inputs.OutputCount,
             Sequences = inputs.SequenceCount,
             Copies = inputs.CopyCount,
-            DecodeItems = _attention.Decode.Count,
-            PrefillItems = _attention.Prefill.Count,
+            DecodeItems = Most(_attention, plan => plan.Decode.Count),
+            PrefillItems = Most(_attention, plan => plan.Prefill.Count),
             Tiles = _rows.EndCount,
-            HasPartials = _attention.StateCount > 0,
+            HasPartials = Most(_attention, plan => plan.StateCount) > 0,
             HasAdapters = hasAdapters,
         };
     }
@@ -110,9 +111,6 @@ internal sealed class StepWriter
         OutputCount = inputs.OutputCount,
         CopyCount = inputs.CopyCount,
         ChoiceCount = inputs.RowCount * _choicesPerRow,
-        AttentionItems = new ListRange { Count = _attention.Items.Length },
-        DecodeItems = _attention.Decode,
-        PrefillItems = _attention.Prefill,
         Tiles = new ListRange { Count = _rows.EndCount },
     });
 
@@ -129,11 +127,29 @@ internal sealed class StepWriter
 
     private void WriteAttention(StepInputs inputs)
     {
-        _attention.Build(inputs);
-        Copy(_layout.RowList, _attention.RowList);
-        Copy(_layout.RowOrdinals, _attention.RowOrdinals);
-        Copy(_layout.RowPartials, _attention.RowPartials);
-        Copy(_layout.AttentionItems, _attention.Items);
+        for (var i = 0; i < _attention.Length; i++)
+        {
+            var (plan, lists) = (_attention[i], _layout.Attention[i]);
+            plan.Build(inputs);
+            var ranges = new AttentionRanges { All = new ListRange { Count = plan.Items.Length }, Decode = plan.Decode, Prefill = plan.Prefill };
+            Copy<AttentionRanges>(lists.Ranges, [ranges]);
+            Copy(lists.RowList, plan.RowList);
+            Copy(lists.RowPartials, plan.RowPartials);
+            Copy(lists.Items, plan.Items);
+            Copy(_layout.RowOrdinals, plan.RowOrdinals);
+        }
+    }
+
+    /// <summary>The most of some plans: kernels read from their lists' ranges how much there is of their own.</summary>
+    private static int Most(AttentionPlan[] plans, Func<AttentionPlan, int> count)
+    {
+        var most = 0;
+        foreach (var plan in plans)
+        {
+            most = Math.Max(most, count(plan));
+        }
+
+        return most;
     }
 
     private void Copy<T>(BlockSection section, ReadOnlySpan<T> values)

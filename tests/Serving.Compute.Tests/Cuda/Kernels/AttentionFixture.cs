@@ -65,11 +65,17 @@ internal sealed class AttentionFixture
     /// <summary>Ordinals that a row sees, 0 for all.</summary>
     public int Window { get; init; }
 
+    /// <summary>Whether the plan knows of the window; else it gives out what no row sees too.</summary>
+    public bool PlansWindow { get; init; } = true;
+
     /// <summary>Bound of the scores, 0 for none.</summary>
     public float Cap { get; init; }
 
     /// <summary>A logit for each head, or none.</summary>
     public float[] Sinks { get; init; } = [];
+
+    /// <summary>What kernels on tensor cores that know of these are called.</summary>
+    private string Ending => Window > 0 || Cap > 0 || Sinks.Length > 0 ? "_windowed" : string.Empty;
 
     /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
     public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
@@ -115,7 +121,7 @@ internal sealed class AttentionFixture
     public ushort[] Run(KernelSession session, ushort[] queries, float scale, AttentionVariant variant)
     {
         var limits = new StepLimits(Inputs.RowCount, Inputs.SequenceCount, 1, 1 << 16);
-        var plan = new AttentionPlan(Shape, limits, StateCapacity, blocks: 8) { GroupsSharedPages = GroupsSharedPages, MostSplits = MostSplits };
+        var plan = new AttentionPlan(Shape, limits, StateCapacity, blocks: 8) { GroupsSharedPages = GroupsSharedPages, Window = PlansWindow ? Window : 0, MostSplits = MostSplits };
         plan.Build(Inputs);
         var tokenSlots = TokenSlots(session);
         var all = new ListRange { Count = plan.Items.Length };
@@ -152,18 +158,18 @@ internal sealed class AttentionFixture
 
         if (variant == AttentionVariant.TensorCores)
         {
-            session.Launch("srv_attention_decode", new CudaGrid(3), 128, KernelSet.DecodeSharedBytes, parameters);
+            session.Launch("srv_attention_decode" + Ending, new CudaGrid(3), 128, KernelSet.DecodeSharedBytes, parameters);
             parameters.ItemRange = session.Upload(plan.Prefill);
         }
 
         if (variant == AttentionVariant.Warpgroups)
         {
             session.RequireHopper();
-            session.Launch("srv_attention_prefill_wgmma", grid, KernelSet.WgmmaThreads, KernelSet.WgmmaSharedBytes, parameters);
+            session.Launch("srv_attention_prefill_wgmma" + Ending, grid, KernelSet.WgmmaThreads, KernelSet.WgmmaSharedBytes, parameters);
         }
         else if (variant != AttentionVariant.Plain)
         {
-            session.Launch("srv_attention_prefill", grid, 256, KernelSet.PrefillSharedBytes, parameters);
+            session.Launch("srv_attention_prefill" + Ending, grid, 256, KernelSet.PrefillSharedBytes, parameters);
         }
 
         session.Launch("srv_attention_merge", new CudaGrid(2, 2), 128, 0, parameters);

@@ -83,68 +83,6 @@ public sealed class AttentionKernelTests
         });
     }
 
-    /// <summary>
-    /// Sinks below, among and far above all scores, in pieces and whole, with a window and without: the bits of any dealing, and those of the formula. One that is far above
-    /// leaves nothing of the values.
-    /// </summary>
-    [Theory]
-    [InlineData(0)]
-    [InlineData(20)]
-    public void AttentionPlain_Sinks_MatchFormula(int window)
-    {
-        using var session = new KernelSession();
-        float[] sinks = [-300, 0.5f, 3, 200];
-        ushort[]? first = null;
-        foreach (var pieces in (int[])[AttentionShares.Whole, 1])
-        {
-            var fixture = new AttentionFixture(4, 2, 18, Normal, Normal) { Window = window, MostSplits = pieces, Sinks = sinks };
-            fixture.Add(1100, 2);
-            fixture.Add(0, 40, fill: 13);
-            var queries = Queries(fixture);
-            var actual = fixture.Run(session, queries, 0.4f, AttentionVariant.Plain);
-            first ??= actual;
-            Assert.Equal(first, actual);
-            AssertPlain(fixture, queries, actual);
-        }
-    }
-
-    /// <summary>
-    /// Windows and bounded scores, of the kernel that has them: contexts in pieces too, so that splits before a window are merged as nothing, and windows that begin before,
-    /// at and behind the boundaries of blocks and splits.
-    /// </summary>
-    [Theory]
-    [InlineData(1, 0, 1)]
-    [InlineData(20, 3, 1)]
-    [InlineData(32, 0, 2)]
-    [InlineData(513, 0, 1)]
-    [InlineData(540, 1.5, AttentionShares.Whole)]
-    [InlineData(0, 2, 1)]
-    public void AttentionPlain_WindowOrCap_MatchesFormula(int window, float cap, int pieces)
-    {
-        using var session = new KernelSession();
-        var fixture = new AttentionFixture(4, 2, 18, Normal, Normal) { Window = window, Cap = cap, MostSplits = pieces };
-        fixture.Add(1100, 2);
-        fixture.Add(530, 34, fill: 13);
-        fixture.Add(0, 40);
-        var queries = Queries(fixture);
-        AssertPlain(fixture, queries, fixture.Run(session, queries, 0.4f, AttentionVariant.Plain));
-    }
-
-    /// <summary>What the general kernel makes of four heads of 18, two of them to a key's, with scores times 0.4.</summary>
-    private static void AssertPlain(AttentionFixture fixture, ushort[] queries, ushort[] actual) => ForEachRow(fixture, (sequence, row, ordinal, head) =>
-    {
-        var at = (row * fixture.Shape.QueryWidth) + (head * 18);
-        var query = queries.AsSpan(at, 18).ToArray().ToSingles().Select(value => (double)value).ToArray();
-        var seen = Enumerable.Range(0, ordinal + 1).Where(token => fixture.Window == 0 || token > ordinal - fixture.Window).ToList();
-        var keys = seen.Select(token => fixture.Key(sequence, token, head / 2)).ToArray();
-        var values = seen.Select(token => fixture.Value(sequence, token, head / 2)).ToArray();
-        var expected = ReferenceOps.Attend(query, keys, values, 0.4, fixture.Cap, round: false, fixture.Sinks.Length == 0 ? null : fixture.Sinks[head]);
-        for (var d = 0; d < 18; d++)
-        {
-            Values.AssertRounded(expected[d], actual[at + d], $"window {fixture.Window}, row {row}, head {head}, element {d}", absolute: 0.006);
-        }
-    });
-
     /// <summary>The same bits whether rows are few or many in an item, splits are given out or walked in turn, and shared pages are packed or not.</summary>
     [Theory]
     [InlineData(4, 2, 64)]
@@ -238,15 +176,18 @@ public sealed class AttentionKernelTests
         return fixture;
     }
 
-    private static float Normal(Random random) => (float)((random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
+    /// <summary>Elements about zero.</summary>
+    internal static float Normal(Random random) => (float)((random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
 
-    private static ushort[] Queries(AttentionFixture fixture)
+    /// <summary>Queries of all rows.</summary>
+    internal static ushort[] Queries(AttentionFixture fixture)
     {
         var random = new Random(17);
         return [.. Enumerable.Range(0, fixture.Inputs.RowCount * fixture.Shape.QueryWidth).Select(_ => BFloat16Bits.FromSingle(Normal(random)))];
     }
 
-    private static void ForEachRow(AttentionFixture fixture, Action<int, int, int, int> check)
+    /// <summary>Calls with sequence, row, ordinal and head.</summary>
+    internal static void ForEachRow(AttentionFixture fixture, Action<int, int, int, int> check)
     {
         for (var sequence = 0; sequence < fixture.Inputs.SequenceCount; sequence++)
         {

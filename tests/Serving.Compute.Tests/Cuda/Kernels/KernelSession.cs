@@ -75,7 +75,7 @@ internal sealed class KernelSession : IDisposable
         where T : unmanaged
     {
         var early = _hopper is not null && KernelSet.WaitingByThemselves.Contains(name);
-        var module = early || name.EndsWith("_wgmma", StringComparison.Ordinal) ? _hopper! : _module;
+        var module = early || name.Contains("_wgmma", StringComparison.Ordinal) ? _hopper! : _module;
         var kernel = module.GetKernel(PlantedKernel.Current?.Substitute(name) ?? name);
         kernel.AllowSharedBytes(sharedBytes);
         kernel.Launch(_stream, grid, threads, sharedBytes, parameters, early);

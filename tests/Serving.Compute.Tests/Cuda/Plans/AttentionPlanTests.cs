@@ -8,8 +8,16 @@ public sealed class AttentionPlanTests
 {
     private static readonly StepLimits Limits = new(1024, 64, 64, 8192);
 
-    /// <summary>Every (row, split up to its ordinal) is in exactly one item, reads the row's own tokens, and goes to a state of its own or is merged in place.</summary>
+    /// <summary>
+    /// Every (row, split of which it sees something) is in exactly one item, reads the row's own tokens, and goes to a state of its own or is merged in place. Items begin in the tile of the
+    /// first token that one of their rows sees.
+    /// </summary>
     [Theory]
+    [InlineData(4, 10_000, 1, 1)]
+    [InlineData(4, 10_000, null, 128)]
+    [InlineData(1, 10_000, 1, 700)]
+    [InlineData(4, 10_000, 1, 1400)]
+    [InlineData(4, 0, 1, 513)]
     [InlineData(1, 10_000, null)]
     [InlineData(4, 10_000, null)]
     [InlineData(7, 10_000, null)]
@@ -20,7 +28,7 @@ public sealed class AttentionPlanTests
     [InlineData(4, 20, 1)]
     [InlineData(4, 0, 1)]
     [InlineData(4, 0, null)]
-    public void Build_MixedStep_CoversEverySplitOnce(int group, int stateCapacity, int? pieces)
+    public void Build_MixedStep_CoversEverySplitOnce(int group, int stateCapacity, int? pieces, int window = 0)
     {
         var inputs = new StepInputs();
         AttentionSteps.Add(inputs, 0, 5);
@@ -34,10 +42,10 @@ public sealed class AttentionPlanTests
             AttentionSteps.Add(inputs, 1100 + (i * 60), 1, sharedEntries: 64);
         }
 
-        var plan = Plan(group, stateCapacity, pieces);
+        var plan = Plan(group, stateCapacity, pieces, window);
         plan.Build(inputs);
         AssertCovers(inputs, plan, group);
-        Assert.True(plan.Items.Length <= AttentionPlan.Capacity(Limits));
+        Assert.True(plan.Items.Length <= AttentionPlan.Capacity(Limits, window));
         Assert.True(plan.StateCount <= stateCapacity);
         Assert.All(plan.Items[..plan.Decode.Count].ToArray(), item => Assert.True(item.Partial == 0 || item.SplitCount <= (pieces ?? AttentionShares.Whole)));
     }
@@ -76,6 +84,27 @@ public sealed class AttentionPlanTests
         Assert.Equal(40, plan.Decode.Count);
     }
 
+    /// <summary>A window makes long contexts short, so that there is nothing to cut, and shared pages are packed for the rows alone that see all of them.</summary>
+    [Theory]
+    [InlineData(128, 0, 0)]
+    [InlineData(1120, 21, 2)]
+    public void Build_Window_GivesOutWhatIsSeen(int window, int packed, int packedItems)
+    {
+        var inputs = new StepInputs();
+        for (var i = 0; i < 40; i++)
+        {
+            AttentionSteps.Add(inputs, 1099 + i, 1, sharedEntries: 64);
+        }
+
+        AttentionSteps.Add(inputs, 8000, 1);
+        var plan = Plan(4, 10_000, AttentionShares.Whole, window);
+        plan.Build(inputs);
+        AssertCovers(inputs, plan, 4);
+        Assert.Equal(packedItems, plan.Prefill.Count);
+        Assert.Equal(packed, plan.RowPartials.ToArray().Count(state => state >= 0));
+        Assert.True(plan.Items[..plan.Decode.Count].ToArray().Max(item => LongestFirst.TilesOf(item)) <= ((window + 62) / 64) + 1);
+    }
+
     /// <summary>Three are not worth it, and neither is a shared part shorter than a split.</summary>
     [Theory]
     [InlineData(3, 64)]
@@ -94,7 +123,10 @@ public sealed class AttentionPlanTests
         AssertCovers(inputs, plan, 4);
     }
 
-    private static AttentionPlan Plan(int group, int stateCapacity, int? pieces = null) => AttentionSteps.Plan(Limits, group, kvHeads: 2, blocks: 264, stateCapacity, pieces);
+    private static AttentionPlan Plan(int group, int stateCapacity, int? pieces = null, int window = 0) =>
+        AttentionSteps.Plan(Limits, group, kvHeads: 2, blocks: 264, stateCapacity, pieces, window);
+
+    private static int OldestOf(AttentionPlan plan, int row) => plan.Window == 0 ? 0 : Math.Max(0, plan.RowOrdinals[row] + 1 - plan.Window);
 
     private static void AssertCovers(StepInputs inputs, AttentionPlan plan, int group)
     {
@@ -111,14 +143,18 @@ public sealed class AttentionPlanTests
             var item = plan.Items[i];
             Assert.InRange(item.RowCount * group, 1, i < plan.Decode.Count ? AttentionPlan.DecodeRows : AttentionPlan.PrefillRows);
             Assert.Equal(plan.RowList.Slice(item.FirstRow, item.RowCount).ToArray().Max(row => inputs.Sequences[sequenceOf[row]].FirstOrdinal + row - inputs.Sequences[sequenceOf[row]].FirstRow), item.LastOrdinal);
+            var oldest = plan.RowList.Slice(item.FirstRow, item.RowCount).ToArray().Min(row => OldestOf(plan, row));
+            Assert.Equal(Math.Max(item.FirstSplit * AttentionPlan.Split, oldest / 64 * 64), item.BeginOrdinal);
+            Assert.InRange(LongestFirst.TilesOf(item), 1, item.SplitCount * AttentionPlan.Split / 64);
             foreach (var row in plan.RowList.Slice(item.FirstRow, item.RowCount))
             {
                 var sequence = inputs.Sequences[sequenceOf[row]];
                 Assert.Equal(sequence.FirstOrdinal + row - sequence.FirstRow, plan.RowOrdinals[row]);
                 var last = plan.RowOrdinals[row] / AttentionPlan.Split;
                 Assert.Equal(item.Partial != 0, plan.RowPartials[row] >= 0);
-                Assert.True(item.Partial != 0 || (item.FirstSplit == 0 && item.SplitCount > last));
-                for (var split = item.FirstSplit; split < item.FirstSplit + item.SplitCount && split <= last; split++)
+                var begin = OldestOf(plan, row) / AttentionPlan.Split;
+                Assert.True(item.Partial != 0 || (item.FirstSplit <= begin && item.FirstSplit + item.SplitCount > last));
+                for (var split = Math.Max(item.FirstSplit, begin); split < item.FirstSplit + item.SplitCount && split <= last; split++)
                 {
                     Assert.True(seen.Add((row, split)), $"row {row}, split {split} twice");
                     Assert.True(item.Partial == 0 || states.Add(plan.RowPartials[row] + split));
@@ -127,7 +163,7 @@ public sealed class AttentionPlanTests
             }
         }
 
-        Assert.Equal(plan.RowOrdinals.ToArray().Sum(ordinal => (ordinal / AttentionPlan.Split) + 1), seen.Count);
+        Assert.Equal(Enumerable.Range(0, inputs.RowCount).Sum(row => (plan.RowOrdinals[row] / AttentionPlan.Split) - (OldestOf(plan, row) / AttentionPlan.Split) + 1), seen.Count);
         Assert.All(states, state => Assert.InRange(state, 0, plan.StateCount - 1));
     }
 

@@ -7,9 +7,9 @@ namespace Serving.Compute.Tests.Cuda.Plans;
 /// <summary>Steps of sequences for plans of attention.</summary>
 internal static class AttentionSteps
 {
-    /// <summary>A plan for a model of some heads on a device of so many resident blocks; <paramref name="pieces"/> null to choose.</summary>
-    public static AttentionPlan Plan(StepLimits limits, int group, int kvHeads, int blocks, int stateCapacity, int? pieces = null) =>
-        new(new ModelShape(64, 64, 1, kvHeads * group, kvHeads, 64, 100), limits, stateCapacity, blocks) { MostSplits = pieces };
+    /// <summary>A plan for a model of some heads on a device of so many resident blocks; <paramref name="pieces"/> null to choose, <paramref name="window"/> 0 for none.</summary>
+    public static AttentionPlan Plan(StepLimits limits, int group, int kvHeads, int blocks, int stateCapacity, int? pieces = null, int window = 0) =>
+        new(new ModelShape(64, 64, 1, kvHeads * group, kvHeads, 64, 100), limits, stateCapacity, blocks) { MostSplits = pieces, Window = window };
 
     /// <summary>Adds a sequence whose first entries are pages 0, 1, … that others have too, and whose further ones are its own.</summary>
     public static void Add(StepInputs inputs, int firstOrdinal, int rows, int sharedEntries = 0)

@@ -1,4 +1,5 @@
 using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Plans;
 
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
@@ -8,16 +9,27 @@ internal static class KernelCases
     private static readonly Dictionary<string, Action[]> All = new()
     {
         ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
+        ["srv_attention_decode_windowed"] =
+        [
+            () => Windows(64, AttentionVariant.TensorCores, 45, 0, true),
+            () => Windows(64, AttentionVariant.TensorCores, 0, 2, true),
+        ],
         ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
+        ["srv_attention_prefill_windowed"] = [() => Windows(64, AttentionVariant.Prefill, 20, 3, true, AttentionShares.Whole), () => Windows(128, AttentionVariant.Prefill, 513, 0, true)],
+        ["srv_attention_prefill_wgmma_windowed"] =
+        [
+            () => Windows(64, AttentionVariant.Warpgroups, 20, 3, true, AttentionShares.Whole),
+            () => Windows(128, AttentionVariant.Warpgroups, 513, 0, true),
+        ],
         ["srv_attention_prefill_wgmma"] = [.. Attention(5, 1, 128, AttentionVariant.Warpgroups), .. Attention(4, 2, 64, AttentionVariant.Warpgroups)],
         ["srv_attention_plain"] =
         [
             .. Attention(6, 2, 18, AttentionVariant.Plain),
-            () => new AttentionKernelTests().AttentionPlain_WindowOrCap_MatchesFormula(20, 3, 1),
-            () => new AttentionKernelTests().AttentionPlain_Sinks_MatchFormula(20),
+            () => Windows(18, AttentionVariant.Plain, 20, 3, false),
+            () => Windows(18, AttentionVariant.Plain, 20, 0, true),
         ],
         ["srv_attention_merge"] = [.. Attention(4, 2, 64, AttentionVariant.Plain), () => new AttentionKernelTests().Attention_ManySplits_AreMergedAsWhole(),
-            () => new AttentionKernelTests().AttentionPlain_WindowOrCap_MatchesFormula(20, 3, 1), () => new AttentionKernelTests().AttentionPlain_Sinks_MatchFormula(0)],
+            () => Windows(18, AttentionVariant.Plain, 513, 0, false), () => Windows(18, AttentionVariant.Plain, 0, 2, true)],
         ["srv_cap"] = [() => new RowKernelTests().Cap_AnySize_MatchesFormula(3, 102, 2)],
         ["srv_combine"] = [Chain, () => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
@@ -97,6 +109,9 @@ internal static class KernelCases
         () => new MixtureKernelTests().Route_AnyLogits_ChoosesAndSortsAsPlainLoops(70, 33, 8, 4, 2),
         () => new MixtureKernelTests().Route_NoNumbers_ChoosesExpertsAllTheSame(),
     ];
+
+    private static void Windows(int headSize, AttentionVariant variant, int window, float cap, bool hasSinks, int pieces = 1) =>
+        new AttentionWindowTests().Attention_WindowBoundOrSinks_MatchesFormula(headSize, variant, window, cap, hasSinks, pieces);
 
     private static Action[] Attention(int heads, int kvHeads, int headSize, AttentionVariant variant) =>
     [
