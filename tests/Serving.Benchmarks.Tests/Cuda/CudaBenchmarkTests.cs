@@ -22,6 +22,7 @@ public sealed class CudaBenchmarkTests
         ("attention.decode.few-long", null),
         ("attention.decode.few-long.whole", null),
         ("attention.decode.mixed", null),
+        ("attention.decode.windowed", null),
         ("attention.prefill", ">= 330"),
         ("mixture.decode", null),
         ("mixture.decode.one", null),

@@ -11,12 +11,13 @@ internal sealed class AttentionBenchmark : MeasurementGroup
     private readonly (string Key, string Words, int[] Contexts, Bar? Bar)[] _steps;
     private readonly AttentionTimes _times;
     private readonly bool _forced;
+    private readonly int _window;
 
     private AttentionBenchmark(int ordinal, BenchmarkShape shape, DeviceLimits limits, bool forced)
     {
         var (many, @long) = (shape.Many, shape.AttentionContext);
         _times = new AttentionTimes(ordinal, shape, limits);
-        _forced = forced;
+        (_forced, _window) = (forced, @long / 8);
         _steps =
         [
             Same("attention.decode", many, @long, Bar.AtLeast(80)),
@@ -42,7 +43,11 @@ internal sealed class AttentionBenchmark : MeasurementGroup
 
     private IEnumerable<Measurement> ChosenOnes() => _steps
         .Select(step => new Measurement([step.Key], () => [_times.Decode(step.Key, step.Words, step.Contexts, null, step.Bar)]))
+        .Append(Windowed("attention.decode.windowed", _steps[0].Words, _steps[0].Contexts))
         .Append(new Measurement(["attention.prefill"], () => [_times.Prefill("attention.prefill")]));
+
+    private Measurement Windowed(string key, string words, int[] contexts) =>
+        new([key], () => [_times.Decode(key, $"{words}, of which a window shows {_window}", contexts, null, null, _window)]);
 
     private IEnumerable<Measurement> ForcedOnes() =>
         from step in _steps

@@ -22,30 +22,34 @@ internal sealed class AttentionStep
     private readonly StepInputs _inputs = new();
     private readonly StepLimits _limits;
     private readonly int _pages;
+    private readonly int _window;
+    private readonly long _tokens;
 
     /// <summary>Lays out a step.</summary>
     /// <param name="ordinal">Number of the GPU.</param>
     /// <param name="model">The model's sizes.</param>
     /// <param name="contexts">Tokens of each sequence.</param>
     /// <param name="rows">Rows of each, the last of its tokens.</param>
-    public AttentionStep(int ordinal, ModelShape model, IReadOnlyList<int> contexts, int rows = 1)
+    /// <param name="window">Tokens that a row sees; 0 for all.</param>
+    public AttentionStep(int ordinal, ModelShape model, IReadOnlyList<int> contexts, int rows = 1, int window = 0)
     {
-        _ordinal = ordinal;
+        (_ordinal, _window) = (ordinal, window);
         foreach (var context in contexts)
         {
             _pages += AddSequence(context, rows, _pages);
         }
 
-        Tokens = contexts.Sum(context => (long)context);
-        _shape = model with { LayerCount = (int)Math.Clamp(MaxBytes / BytesPerLayer(model), 1, model.LayerCount) };
+        _tokens = contexts.Sum(context => (long)context);
+        Tokens = contexts.Sum(context => window == 0 ? context : Math.Min(context, (long)window + rows - 1));
+        _shape = model with { LayerCount = (int)Math.Clamp(MaxBytes / BytesPerLayer(model, _tokens), 1, model.LayerCount) };
         _limits = new StepLimits(contexts.Count * rows, contexts.Count, 1, contexts.Max());
     }
 
-    /// <summary>Tokens of all contexts.</summary>
+    /// <summary>Tokens of all contexts that rows see.</summary>
     public long Tokens { get; }
 
     /// <summary>Keys and values that a layer reads.</summary>
-    public double Bytes => BytesPerLayer(_shape);
+    public double Bytes => BytesPerLayer(_shape, Tokens);
 
     /// <summary>How the backend gives the step out, in words.</summary>
     public string Choice
@@ -88,12 +92,12 @@ internal sealed class AttentionStep
         return seconds / repeats / _shape.LayerCount;
     }
 
-    private long BytesPerLayer(ModelShape shape) => Tokens * 2 * shape.KvWidth * sizeof(ushort);
+    private static long BytesPerLayer(ModelShape shape, long tokens) => tokens * 2 * shape.KvWidth * sizeof(ushort);
 
     private AttentionPlan Plan(int? pieces)
     {
         var states = new StepLayout(Program(_shape), _limits).StateCapacity;
-        var plan = new AttentionPlan(_shape, _limits, states, 2 * CudaDevice.Get(_ordinal).Multiprocessors) { MostSplits = pieces };
+        var plan = new AttentionPlan(_shape, _limits, states, 2 * CudaDevice.Get(_ordinal).Multiprocessors) { Window = _window, MostSplits = pieces };
         plan.Build(_inputs);
         return plan;
     }
@@ -117,7 +121,7 @@ internal sealed class AttentionStep
         return pages;
     }
 
-    private static ModelProgram Program(ModelShape shape)
+    private ModelProgram Program(ModelShape shape)
     {
         ProgramBuffer[] buffers =
         [
@@ -125,7 +129,7 @@ internal sealed class AttentionStep
             new("attended", shape.QueryWidth, BufferElement.BFloat16, BufferRows.Step),
         ];
         var scale = (float)(1 / Math.Sqrt(shape.HeadSize));
-        ProgramOp[] ops = [.. Enumerable.Range(0, shape.LayerCount).Select(layer => new PagedAttentionOp(0, 1, layer, scale))];
+        ProgramOp[] ops = [.. Enumerable.Range(0, shape.LayerCount).Select(layer => new PagedAttentionOp(0, 1, layer, scale, _window))];
         return new ModelProgram("attention", shape, RopeTable.Create(1, new double[shape.HeadSize / 2]), buffers, [], [], ops);
     }
 }

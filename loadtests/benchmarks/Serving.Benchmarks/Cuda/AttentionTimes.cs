@@ -15,10 +15,10 @@ internal sealed class AttentionTimes(int ordinal, BenchmarkShape shape, DeviceLi
     /// <summary>Whether a decoding step that is forced into pieces of so many splits is another than what the backend chooses.</summary>
     public bool Differs(int[] contexts, int pieces) => new AttentionStep(ordinal, _model, contexts).Differs(pieces);
 
-    /// <summary>A decoding step beside the bytes that it reads.</summary>
-    public BenchmarkRow Decode(string key, string words, int[] contexts, int? pieces, Bar? bar)
+    /// <summary>A decoding step beside the bytes that it reads; <paramref name="window"/> 0 for none.</summary>
+    public BenchmarkRow Decode(string key, string words, int[] contexts, int? pieces, Bar? bar, int window = 0)
     {
-        var attention = new AttentionStep(ordinal, _model, contexts);
+        var attention = new AttentionStep(ordinal, _model, contexts, window: window);
         var seconds = attention.SecondsPerLayer(Repeats, pieces);
         var dealing = pieces is null ? attention.Choice : "not what is chosen";
         var limit = FormattableString.Invariant($"{limits.Time(attention.Bytes)} per layer; {dealing}: {seconds * 1e6:G4} us");
