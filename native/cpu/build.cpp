@@ -117,7 +117,7 @@ bool mixture_is_valid(const srv_program& program, const srv_op& op) {
 
 bool program_is_valid(const srv_program& program) {
     const bool sizes = program.hidden_size > 0 && program.layer_count > 0 && program.kv_head_count > 0 && program.head_count % program.kv_head_count == 0
-        && program.head_size > 0 && program.head_size <= kMaxHead && program.head_size % 2 == 0 && program.vocabulary_size > 0
+        && program.head_size > 0 && program.head_size <= kMaxHead && program.head_size % 2 == 0 && (program.key_values == SRV_KEY_VALUES_BF16 || program.key_values == SRV_KEY_VALUES_INT8) && program.vocabulary_size > 0
         && program.rope_pairs * 2 == program.head_size && program.rope_positions > 0 && program.rope_tables > 0;
     if (!sizes || program.op_count <= 0 || program.buffer_count <= 0 || program.weight_count <= 0 || program.slice_count < 0) {
         return false;
@@ -361,7 +361,8 @@ srv_status build_pool(Engine& engine, const srv_pool& pool) {
     }
 
     const srv_program& program = engine.program;
-    const int64_t needed = int64_t{kPageTokens} * program.layer_count * 2 * program.kv_head_count * program.head_size * 2;
+    const int64_t head = program.key_values == SRV_KEY_VALUES_INT8 ? int64_t{program.head_size} + 4 : int64_t{program.head_size} * 2;
+    const int64_t needed = int64_t{kPageTokens} * program.layer_count * 2 * program.kv_head_count * head;
     if (pool.page_count <= 0 || pool.page_bytes < needed || pool.page_bytes % kAlign != 0 || pool.adapter_slots < 0 || pool.max_rows <= 0 || pool.max_sequences <= 0
         || pool.max_outputs <= 0 || pool.max_context <= 0 || pool.host_page_count < 0) {
         return SRV_BAD_ARGUMENT;

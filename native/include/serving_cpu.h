@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 9
+#define SRV_CPU_ABI_VERSION 10
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -54,6 +54,12 @@ typedef enum srv_format {
     SRV_FORMAT_INT4 = 2, /* -8 ... 7 with such a scale */
     SRV_FORMAT_MXFP4 = 3 /* codes of FP4 E2M1 with such a scale: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives */
 } srv_format;
+
+/* How keys and values are kept in pages. */
+typedef enum srv_key_values {
+    SRV_KEY_VALUES_BF16 = 0,
+    SRV_KEY_VALUES_INT8 = 1 /* -127 ... 127 with an fp32 scale for a token's key of a head, and for its value */
+} srv_key_values;
 
 typedef struct srv_options {
     uint32_t struct_size;
@@ -141,6 +147,8 @@ typedef struct srv_program {
     int32_t rope_tables;
     int32_t expert_count; /* of a layer; 0 where no layer has any */
     int32_t choice_count; /* experts that a row goes through */
+    int32_t key_values;   /* srv_key_values */
+    int32_t reserved;
     const srv_op* ops;
     const srv_buffer* buffers;
     const srv_weight* weights;

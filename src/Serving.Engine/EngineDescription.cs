@@ -42,6 +42,9 @@ public sealed record EngineDescription
     /// <summary>How the checkpoint keeps them: a quantization scheme in a few words; null where they are plain floats.</summary>
     public string? WeightScheme { get; init; }
 
+    /// <summary>How keys and values are kept: "bf16" or "int8".</summary>
+    public string KeyValues { get; init; } = "bf16";
+
     /// <summary>Pages in the pool.</summary>
     public required int PoolPages { get; init; }
 

@@ -16,23 +16,24 @@ SRV_INLINE Visible visible_of(int ordinal, int window, int block) {
 }
 
 // 16 scores: scaled, capped, those that are not seen −∞.
-SRV_INLINE Vector seen_scores(const float* scores, const srv_op& op, Visible seen, int first) {
+SRV_INLINE Vector seen_scores(const float* scores, const float* key_scales, const srv_op& op, Visible seen, int first) {
     const Vector none = splat(kNoScore);
     const int end = seen.end - first;
     const int from = seen.from - first;
-    Vector x = mul(load(scores), splat(op.scale));
+    const Vector raw = key_scales == nullptr ? load(scores) : mul(load(scores), load(key_scales + first));
+    Vector x = mul(raw, splat(op.scale));
     x = op.cap > 0 ? capped(x, op.cap) : x;
     x = keep_first(x, end < 0 ? 0 : end < kLanes ? end : kLanes, none);
     return from <= 0 ? x : keep_first(none, from < kLanes ? from : kLanes, x);
 }
 
 // Scores → P, and the factor by which the output so far shrinks. Rows that see none of the block keep their state.
-static void soften_block(const AttentionScratch& s, const srv_op& op, float* scores, const Visible* visible, int rows) {
+static void soften_block(const AttentionScratch& s, const BlockOperands& operands, const srv_op& op, float* scores, const Visible* visible, int rows) {
     alignas(64) float raised[kAttentionRows] = {};
     for (int r = 0; r < rows; r++) {
         float* row = scores + r * kScoreStride;
-        const Vector a = seen_scores(row, op, visible[r], 0);
-        const Vector b = seen_scores(row + kLanes, op, visible[r], kLanes);
+        const Vector a = seen_scores(row, operands.key_scales, op, visible[r], 0);
+        const Vector b = seen_scores(row + kLanes, operands.key_scales, op, visible[r], kLanes);
         store(row, a);
         store(row + kLanes, b);
         const float most = max_lanes(larger(a, b));
@@ -56,8 +57,8 @@ static void soften_block(const AttentionScratch& s, const srv_op& op, float* sco
         const Vector top = splat(raised[r]);
         const Vector a = exponential(sub(load(row), top));
         const Vector b = exponential(sub(load(row + kLanes), top));
-        store_rounded(p, a);
-        store_rounded(p + kLanes, b);
+        store_rounded(p, operands.value_scales == nullptr ? a : mul(a, load(operands.value_scales)));
+        store_rounded(p + kLanes, operands.value_scales == nullptr ? b : mul(b, load(operands.value_scales + kLanes)));
         s.split.sum[r] = s.split.sum[r] * s.factor[r] + sum_lanes(add(a, b));
         s.split.maximum[r] = raised[r];
     }
@@ -91,7 +92,7 @@ static void multiply_values(const AttentionScratch& s, const BlockOperands& oper
 #else
 
 // output = output · factor + P V for a register tile of rows and panels, over both halves of the block.
-template <int Rows, int Panels>
+template <bool Integers, int Rows, int Panels>
 __attribute__((noinline)) static void multiply_value_panels(const AttentionScratch& s, const BlockOperands& operands, int row, int panel, int width) {
     float* output = s.split.output + row * width + panel * kLanes;
     Vector sum[Rows][Panels];
@@ -103,11 +104,13 @@ __attribute__((noinline)) static void multiply_value_panels(const AttentionScrat
 
     for (int half = 0; half < operands.halves; half++) {
         const Activation* weights = s.weights + row * kBlock + half * kPageTokens;
-        const uint16_t* values = operands.values[half] + panel * kLanes * kPageTokens;
+        const uint16_t* values = operands.values[half] + (Integers ? 0 : panel * kLanes * kPageTokens);
+        const int8_t* const* lines = operands.rows + half * kPageTokens;
 #pragma GCC unroll 1
         for (int p = 0; p < kPageTokens / 2; p++) {
             for (int j = 0; j < Panels; j++) {
-                const Weights16 pairs = weights_of(load_raw(values + j * kLanes * kPageTokens + p * 2 * kLanes));
+                const Weights16 pairs = Integers ? weights_of(load_int8(lines[2 * p] + (panel + j) * kLanes), load_int8(lines[2 * p + 1] + (panel + j) * kLanes))
+                                                 : weights_of(load_raw(values + j * kLanes * kPageTokens + p * 2 * kLanes));
                 for (int r = 0; r < Rows; r++) {
                     sum[r][j] = accumulate(splat_inputs(weights + r * kBlock + 2 * p), pairs, sum[r][j]);
                 }
@@ -126,26 +129,35 @@ __attribute__((noinline)) static void multiply_value_panels(const AttentionScrat
 constexpr int kValueRows = kTileVectors >= 16 ? 4 : 2;
 constexpr int kValuePanels = kTileVectors >= 16 ? 4 : 2;
 
-template <int Rows>
+template <bool Integers, int Rows>
 static void multiply_value_rows(const AttentionScratch& s, const BlockOperands& operands, int row, int width) {
     int panel = 0;
     for (; (panel + kValuePanels) * kLanes <= width; panel += kValuePanels) {
-        multiply_value_panels<Rows, kValuePanels>(s, operands, row, panel, width);
+        multiply_value_panels<Integers, Rows, kValuePanels>(s, operands, row, panel, width);
     }
 
     for (; panel * kLanes < width; panel++) {
-        multiply_value_panels<Rows, 1>(s, operands, row, panel, width);
+        multiply_value_panels<Integers, Rows, 1>(s, operands, row, panel, width);
+    }
+}
+
+template <bool Integers>
+static void multiply_all_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
+    for (int r = 0; r < rows; r += kValueRows) {
+        switch (rows - r) {
+        case 1: multiply_value_rows<Integers, 1>(s, operands, r, width); break;
+        case 2: multiply_value_rows<Integers, 2>(s, operands, r, width); break;
+        case 3: multiply_value_rows<Integers, kValueRows < 3 ? 2 : 3>(s, operands, r, width); break;
+        default: multiply_value_rows<Integers, kValueRows>(s, operands, r, width); break;
+        }
     }
 }
 
 static void multiply_values(const AttentionScratch& s, const BlockOperands& operands, int rows, int width) {
-    for (int r = 0; r < rows; r += kValueRows) {
-        switch (rows - r) {
-        case 1: multiply_value_rows<1>(s, operands, r, width); break;
-        case 2: multiply_value_rows<2>(s, operands, r, width); break;
-        case 3: multiply_value_rows<kValueRows < 3 ? 2 : 3>(s, operands, r, width); break;
-        default: multiply_value_rows<kValueRows>(s, operands, r, width); break;
-        }
+    if (operands.rows[0] != nullptr) {
+        multiply_all_values<true>(s, operands, rows, width);
+    } else {
+        multiply_all_values<false>(s, operands, rows, width);
     }
 }
 
@@ -191,6 +203,8 @@ static void merge_state(const AttentionState& into, const AttentionState& from, 
 static AttentionScratch scratch_of_block(const Engine& engine, AttentionScratch s, int block) {
     s.keys += static_cast<int64_t>(block) * kBlock * s.query_stride;
     s.values += static_cast<int64_t>(block) * kBlock * output_width(engine);
+    s.key_scales += block * kBlock;
+    s.value_scales += block * kBlock;
     return s;
 }
 
@@ -201,6 +215,7 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
     const int last = sequence.first_ordinal + (task.first_row + task.row_count - 1) / engine.group;
     const int end = (split + 1) * kSplit < last + 1 ? (split + 1) * kSplit : last + 1;
     clear_state(s.split, task.row_count, width);
+    const bool direct = has_integers(engine) && task.row_count <= kDirectRows;
 
     // Blocks before the window of the first row are before that of every row.
     const int oldest = op.window == 0 ? 0 : sequence.first_ordinal + task.first_row / engine.group + 1 - op.window;
@@ -209,23 +224,34 @@ static void attend_split(const Engine& engine, const StepJob& job, const srv_op&
         BlockOperands operands[kBlockGroup];
         const uint16_t* keys[2 * kBlockGroup];
         int blocks = 0;
+        if (has_integers(engine)) {
+            prefetch_ordinals(engine, cursor, op.layer, task.kv_head, first, first + kScoreStride < end ? first + kScoreStride : end);
+        }
+
         for (; blocks < kBlockGroup && first + blocks * kBlock < end; blocks++) {
             // What is valid counts, not what these rows see, so that a block is read from whole pages whenever it lies in them.
             const int start = first + blocks * kBlock;
             const AttentionScratch own = scratch_of_block(engine, s, blocks);
-            operands[blocks] = block_operands(engine, own, cursor, op.layer, task.kv_head, start, total - start < kBlock ? total - start : kBlock);
+            const int count = total - start < kBlock ? total - start : kBlock;
+            operands[blocks] = has_integers(engine) ? integer_operands(engine, own, cursor, op.layer, task.kv_head, start, count, direct)
+                                                    : block_operands(engine, own, cursor, op.layer, task.kv_head, start, count);
             keys[2 * blocks] = operands[blocks].keys[0];
             keys[2 * blocks + 1] = operands[blocks].keys[1];
         }
 
-        multiply<PageSource>(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false, 0);
+        if (direct) {
+            multiply<IntegerPageSource>(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false, 0);
+        } else {
+            multiply<PageSource>(s.query, s.query_stride, task.row_count, keys, 2 * blocks, s.query_stride / 2, s.scores, kScoreStride, false, 0);
+        }
+
         for (int block = 0; block < blocks; block++) {
             Visible visible[kAttentionRows];
             for (int r = 0; r < task.row_count; r++) {
                 visible[r] = visible_of(sequence.first_ordinal + (task.first_row + r) / engine.group, op.window, first + block * kBlock);
             }
 
-            soften_block(s, op, s.scores + block * kBlock, visible, task.row_count);
+            soften_block(s, operands[block], op, s.scores + block * kBlock, visible, task.row_count);
             multiply_values(s, operands[block], task.row_count, width);
         }
     }

@@ -17,6 +17,8 @@ struct AttentionScratch {
     float* scores;        // [kAttentionRows, kScoreStride]
     uint16_t* keys;       // two panels of query_stride / 2 pairs for every block of a group
     uint16_t* values;     // output_width / 16 panels of 16 pairs for every block of a group
+    float* key_scales;    // [kScoreStride], of integers
+    float* value_scales;  // [kScoreStride]
     float* factor;        // [kAttentionRows]
     AttentionState split;
     AttentionState merged;
@@ -38,7 +40,7 @@ static int32_t attention_scratch_bytes(const Engine& engine) {
     const int scores = kAttentionRows * kScoreStride * 4;
     const int operands = kBlockGroup * kBlock * (attention_query_stride(head_size) + output_width(engine)) * 2;
     const int state = (2 * kAttentionRows + kAttentionRows * output_width(engine)) * 4;
-    return query + weights + scores + operands + 2 * state + 1024;
+    return query + weights + scores + operands + 2 * kScoreStride * 4 + 2 * state + 1024;
 }
 
 static AttentionScratch attention_scratch(const Engine& engine, int worker) {
@@ -57,6 +59,8 @@ static AttentionScratch attention_scratch(const Engine& engine, int worker) {
     s.scores = reinterpret_cast<float*>(take(kAttentionRows * kScoreStride * 4));
     s.keys = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * s.query_stride * 2));
     s.values = reinterpret_cast<uint16_t*>(take(int64_t{kBlockGroup} * kBlock * output_width(engine) * 2));
+    s.key_scales = reinterpret_cast<float*>(take(kScoreStride * 4));
+    s.value_scales = reinterpret_cast<float*>(take(kScoreStride * 4));
     s.factor = reinterpret_cast<float*>(take(kAttentionRows * 4));
     for (AttentionState* state : {&s.split, &s.merged}) {
         state->maximum = reinterpret_cast<float*>(take(kAttentionRows * 4));
@@ -82,10 +86,14 @@ SRV_INLINE void seek(EntryCursor& cursor, int ordinal) {
     }
 }
 
-// The operands of one block: two K panels of 16 tokens, and V in two halves of 16 tokens (FMA order) or joined to one block of 32 (tile order).
+// The operands of one block: two K panels of 16 tokens, and V in two halves of 16 tokens (FMA order) or joined to one block of 32 (tile order). Of integers that are read where they
+// lie, K is [element][16 tokens] and V a row per token.
 struct BlockOperands {
     const uint16_t* keys[2];
     const uint16_t* values[2];
+    const int8_t* rows[kBlock];
+    const float* key_scales;    // [kBlock], null where there are none
+    const float* value_scales;  // [kBlock]
     int halves;
 };
 

@@ -12,6 +12,7 @@ struct Weights16 {
 };
 
 SRV_INLINE Weights16 weights_of(RawPairs raw) { return {(__m512bh)raw.v}; }
+SRV_INLINE Weights16 weights_of(Vector even, Vector odd) { return weights_of(raw_of(even, odd)); }
 
 SRV_INLINE Inputs splat_inputs(const uint16_t* p) {
     int32_t pair;
@@ -34,6 +35,7 @@ struct Weights16 {
 };
 
 SRV_INLINE Weights16 weights_of(RawPairs raw) { return {even_of(raw), odd_of(raw)}; }
+SRV_INLINE Weights16 weights_of(Vector even, Vector odd) { return {even, odd}; }
 SRV_INLINE Inputs splat_inputs(const float* p) { return {splat(p[0]), splat(p[1])}; }
 SRV_INLINE Inputs splat_inputs(const uint16_t* p) { return {splat(widen(p[0])), splat(widen(p[1]))}; }
 SRV_INLINE Vector accumulate(Inputs x, Weights16 w, Vector sum) { return fma(x.odd, w.odd, fma(x.even, w.even, sum)); }
@@ -55,6 +57,15 @@ struct PanelSource {
 struct PageSource {
     static constexpr int kPointers = 1;
     SRV_MEMBER Weights16 load(const uint16_t* const* w, int pair, int64_t) { return weights_of(load_raw(w[0] + pair * 2 * kLanes)); }
+};
+
+// The same of integers: sixteen of the even input, then sixteen of the odd one.
+struct IntegerPageSource {
+    static constexpr int kPointers = 1;
+    SRV_MEMBER Weights16 load(const uint16_t* const* w, int pair, int64_t) {
+        const int8_t* line = reinterpret_cast<const int8_t*>(w[0]) + pair * 2 * kLanes;
+        return weights_of(load_int8(line), load_int8(line + kLanes));
+    }
 };
 
 struct BlockSource {

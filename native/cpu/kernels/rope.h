@@ -52,6 +52,39 @@ SRV_INLINE void round_head(const float* x, uint16_t* rounded, int head_size) {
     }
 }
 
+// Rounds a head to integers and returns what one stands for. Whole vectors are read, zeros behind the head.
+static float quantize_head(const float* x, int8_t* integers, int head_size) {
+    Vector most = zero();
+    for (int d = 0; d < head_size; d += kLanes) {
+        most = larger(most, magnitude(load(x + d)));
+    }
+
+    const float largest = max_lanes(most);
+    const Vector factor = splat(largest > kSmallest ? 127.0f / largest : 0.0f);
+    for (int d = 0; d < head_size; d += kLanes) {
+        store_int8(integers + d, nearest(mul(load(x + d), factor)));
+    }
+
+    return largest / 127.0f;
+}
+
+// Writes a key or a value, from fp32: it is rounded once.
+static void append_integers(const Engine& engine, const float* x, int page, int slot, int layer, int head, bool is_key) {
+    const int head_size = engine.program.head_size;
+    alignas(64) int8_t integers[kMaxHeadSize];
+    const float scale = quantize_head(x, integers, head_size);
+    int8_t* block = is_key ? integer_keys(engine, page, layer, head) : integer_values(engine, page, layer, head);
+    scales_of(block, head_size)[slot] = scale;
+    if (!is_key) {
+        __builtin_memcpy(block + slot * head_size, integers, static_cast<size_t>(head_size));
+        return;
+    }
+
+    for (int d = 0; d < head_size; d++) {
+        block[d * kPageTokens + slot] = integers[d];
+    }
+}
+
 static void rope_and_append(const Engine& engine, const StepJob& job, const srv_op& op, int worker) {
     const srv_program& program = engine.program;
     const Buffer& input = engine.buffers[op.input];
@@ -83,10 +116,20 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
         } else if (key_head < program.kv_head_count) {
             norm_head(x, key_norm, op.epsilon, head_size, y);
             rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
+            if (has_integers(engine)) {
+                append_integers(engine, y, page, slot, op.layer, key_head, true);
+                continue;
+            }
+
             round_head(y, rounded, head_size);
             append_key(rounded, page_keys(engine, page, op.layer, key_head), slot, head_size);
         } else {
             norm_head(x, nullptr, 0, head_size, y);
+            if (has_integers(engine)) {
+                append_integers(engine, y, page, slot, op.layer, key_head - program.kv_head_count, false);
+                continue;
+            }
+
             round_head(y, rounded, head_size);
             append_value(rounded, page_values(engine, page, op.layer, key_head - program.kv_head_count), slot, head_size);
         }

@@ -225,6 +225,11 @@ static void copy_pages(const Engine& engine, const StepJob& job, int worker) {
         for (int unit = share.first; unit < share.end; unit++) {
             const int layer = unit / engine.program.kv_head_count;
             const int head = unit % engine.program.kv_head_count;
+            if (has_integers(engine)) {
+                copy_integer_head(engine, copy, layer, head);
+                continue;
+            }
+
             const uint16_t* k = page_keys(engine, copy.source, layer, head);
             uint16_t* to = page_keys(engine, copy.destination, layer, head);
             for (int p = 0; p < head_size / 2; p++) {

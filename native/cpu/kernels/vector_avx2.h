@@ -121,6 +121,23 @@ SRV_INLINE void store_int8(int8_t* p, Vector x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
 }
 
+// Sixteen bytes as floats.
+SRV_INLINE Vector load_int8(const int8_t* p) {
+    const auto half = [](const int8_t* from) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)))); };
+    return {half(p), half(p + 8)};
+}
+
+// Floats that are bf16 already, as pairs in memory.
+SRV_INLINE RawPairs raw_of(Vector even, Vector odd) {
+    const auto half = [](__m256 low, __m256 high) { return _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(low), 16), _mm256_castps_si256(high)); };
+    return {half(even.a, odd.a), half(even.b, odd.b)};
+}
+
+SRV_INLINE void store_raw(uint16_t* p, RawPairs x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16), x.b);
+}
+
 // The halves, for the trees that reduce across lanes.
 SRV_INLINE __m256 lower(Vector x) { return x.a; }
 SRV_INLINE __m256 upper(Vector x) { return x.b; }

@@ -87,6 +87,13 @@ SRV_INLINE void store_bf16(uint16_t* p, Vector x) {
 // Sixteen whole numbers of -128 … 127 as bytes.
 SRV_INLINE void store_int8(int8_t* p, Vector x) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x.v))); }
 
+// Sixteen bytes as floats.
+SRV_INLINE Vector load_int8(const int8_t* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))}; }
+
+// Floats that are bf16 already, as pairs in memory.
+SRV_INLINE RawPairs raw_of(Vector even, Vector odd) { return {_mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(even.v), 16), _mm512_castps_si512(odd.v))}; }
+SRV_INLINE void store_raw(uint16_t* p, RawPairs x) { _mm512_storeu_si512(p, x.v); }
+
 // The halves, for the trees that reduce across lanes.
 SRV_INLINE __m256 lower(Vector x) { return _mm512_castps512_ps256(x.v); }
 SRV_INLINE __m256 upper(Vector x) { return _mm512_extractf32x8_ps(x.v, 1); }

@@ -107,6 +107,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
         reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
+            : program.Shape.KeyValues != KeyValueFormat.BFloat16 ? "keys and values of eight bits are kept on CPUs only"
             : program.Mixture is { } mixture && (mixture.ExpertCount > MixtureParameters.MaxExperts || mixture.ChoiceCount > MixtureParameters.MaxChoices)
                 ? $"the CUDA kernels take up to {MixtureParameters.MaxExperts} experts and {MixtureParameters.MaxChoices} choices, this model has {mixture.ExpertCount} and {mixture.ChoiceCount}"
             : program.Ops.OfType<RmsNormOp>().Any(norm => norm.FirstColumn is { } first && first % 4 != 0) ? "the CUDA kernels norm columns from a multiple of four on"

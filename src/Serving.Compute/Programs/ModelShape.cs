@@ -23,18 +23,22 @@ public sealed record ModelShape(
     /// <summary>Pages are rounded up to this many bytes.</summary>
     public const int PageGranule = 4096;
 
+    /// <summary>How keys and values are kept.</summary>
+    public KeyValueFormat KeyValues { get; init; }
+
     /// <summary>Width of all query heads side by side.</summary>
     public int QueryWidth => HeadCount * HeadSize;
 
     /// <summary>Width of all key (or value) heads side by side.</summary>
     public int KvWidth => KvHeadCount * HeadSize;
 
-    /// <summary>Bytes of one page: bf16 keys and values of 16 tokens over all layers, rounded up to 4 KiB.</summary>
+    /// <summary>Bytes of one page: keys and values of 16 tokens over all layers, rounded up to 4 KiB.</summary>
     public long PageBytes
     {
         get
         {
-            var bytes = checked((long)PageTokens * LayerCount * 2 * KvWidth * sizeof(ushort));
+            var head = KeyValues == KeyValueFormat.Int8 ? HeadSize + sizeof(float) : HeadSize * sizeof(ushort);
+            var bytes = checked((long)PageTokens * LayerCount * 2 * KvHeadCount * head);
             return (bytes + PageGranule - 1) / PageGranule * PageGranule;
         }
     }

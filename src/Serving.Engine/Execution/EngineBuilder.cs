@@ -204,6 +204,7 @@ internal sealed class EngineBuilder
         ParameterCount = _model.ParameterCount,
         Weights = _model.Formats,
         WeightScheme = _model.Files.WeightScheme,
+        KeyValues = _model.KeyValues,
         PoolPages = _plan.PoolPages,
         PageBytes = _plan.PageBytes,
         AdapterSlots = _adapterSlots,

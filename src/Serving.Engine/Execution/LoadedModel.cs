@@ -34,10 +34,11 @@ internal sealed record LoadedModel(
         var name = options.ServedModelName ?? location.Name;
         var length = MaxModelLength(options, files.Config.MaxPositions);
         var format = FormatOf(options.Quantization);
+        var program = ModelRegistry.Build(name, files.Config, length);
         return new LoadedModel(
             name,
             files,
-            Quantize(ModelRegistry.Build(name, files.Config, length), format, files),
+            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files),
             format,
             ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
@@ -58,6 +59,9 @@ internal sealed record LoadedModel(
 
     /// <summary>The formats of the matrices in words: those of four bits in which some stay, and what was asked for.</summary>
     public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Int4 }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
+
+    /// <summary>The format of keys and values in a word.</summary>
+    public string KeyValues => Program.Shape.KeyValues == KeyValueFormat.Int8 ? "int8" : "bf16";
 
     private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files)
     {
@@ -84,6 +88,13 @@ internal sealed record LoadedModel(
         "int8" => WeightFormat.Int8,
         "int4" => WeightFormat.Int4,
         _ => throw new ModelFormatException($"Unknown quantization '{quantization}'; it is none, int8 or int4."),
+    };
+
+    private static KeyValueFormat KeyValuesOf(string type) => type switch
+    {
+        "auto" or "bf16" => KeyValueFormat.BFloat16,
+        "int8" => KeyValueFormat.Int8,
+        _ => throw new ModelFormatException($"Keys and values cannot be kept as '{type}'; that is auto, bf16 or int8."),
     };
 
     private static int MaxModelLength(EngineOptions options, int positions)

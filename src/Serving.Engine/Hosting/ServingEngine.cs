@@ -115,7 +115,7 @@ public sealed class ServingEngine : IAsyncDisposable
     {
         using var files = model.Files.OpenWeights();
         WeightLoader.Load(backend, model.Program, files, progress is null ? null : new WeightProgress(progress));
-        return files.RevisionOf(model.WeightFormat);
+        return CheckpointRevision.With(files.RevisionOf(model.WeightFormat), model.Program.Shape.KeyValues);
     }
 
     private sealed class WeightProgress(IProgress<EngineProgress> target) : IProgress<LoadProgress>

@@ -32,6 +32,17 @@ public static class CheckpointRevision
         return new Digest(hash.GetHashAndReset());
     }
 
+    /// <summary>The revision of a model whose keys and values are kept in a format: what is cached in one is not what is cached in another.</summary>
+    public static Digest With(Digest revision, KeyValueFormat keyValues)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> content = stackalloc byte[Digest.SizeBytes];
+        revision.CopyTo(content);
+        hash.AppendData(content);
+        Append(hash, (long)keyValues);
+        return new Digest(hash.GetHashAndReset());
+    }
+
     /// <summary>Every part is preceded by its length, so that no two lists of parts read alike.</summary>
     private static void Append(IncrementalHash hash, ReadOnlySpan<byte> part)
     {

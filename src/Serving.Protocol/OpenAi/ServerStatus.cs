@@ -18,6 +18,9 @@ public sealed record ServerStatus
     /// <summary>How the base model's matrices are kept: bf16, int8 or int4; mxfp4 and int8, mxfp4 and int4, int4 and int8 where some stay as the checkpoint has them.</summary>
     public required string Weights { get; init; }
 
+    /// <summary>How keys and values are kept.</summary>
+    public required string KvCacheDtype { get; init; }
+
     /// <summary>Longest context in tokens.</summary>
     public required int MaxModelLen { get; init; }
 

@@ -139,6 +139,9 @@ internal sealed class ComputeOptions
     /// <summary>Tokens computed per step; null is 256 on a CPU and 2,048 on a GPU.</summary>
     public int? MaxNumBatchedTokens { get; set; }
 
+    /// <summary>auto, bf16 or int8.</summary>
+    public string KvCacheDtype { get; set; } = "auto";
+
     /// <summary>Tokens guessed ahead per sequence and step at most; null is 15 on a CPU and 0 on a GPU.</summary>
     public int? MaxDraftTokens { get; set; }
 

@@ -23,6 +23,7 @@ internal static class EngineOptionsMapper
             DefaultTemplateArguments = options.Model.DefaultChatTemplateKwargs is { } arguments ? JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(arguments) : null,
             AdaptersRoot = options.Model.Adapters ?? (bundled ? BundledFiles.Find("models", "demo", "adapters") : null),
             Device = options.Engine.Device,
+            KeyValueCacheType = options.Engine.KvCacheDtype,
             Deterministic = options.Engine.Deterministic,
             CpuInstructionSet = options.Engine.CpuIsa,
             Threads = options.Engine.Threads,

@@ -48,7 +48,7 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
         }
 
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");
-        yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
+        yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), keys and values in {about.KeyValues}, {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
         if (about.ToolCallParser is { } format)
         {
             yield return ("Tools", $"calls are read in the format {format}");

@@ -30,6 +30,7 @@ internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addres
             Model = about.ModelName,
             Parameters = about.ParameterCount,
             Weights = about.Weights,
+            KvCacheDtype = about.KeyValues,
             MaxModelLen = about.MaxModelLength,
             Device = about.Device,
             InstructionSet = about.InstructionSet,

@@ -21,7 +21,7 @@ internal static class EngineMetrics
     {
         var (about, snapshot, statistics) = (engine.Description, engine.Snapshot, engine.Statistics);
         var labels = $"{PrometheusWriter.Label("model_name", about.ModelName)},{PrometheusWriter.Label("engine", "0")}";
-        WriteGauges(writer, snapshot, labels);
+        WriteGauges(writer, about, snapshot, labels);
         WriteCounters(writer, snapshot, statistics, labels);
         WriteAdapters(writer, about, snapshot, names, now);
         WriteHistograms(writer, statistics, labels);
@@ -30,7 +30,7 @@ internal static class EngineMetrics
         WriteCaches(writer, engine.Caches, labels);
     }
 
-    private static void WriteGauges(PrometheusWriter writer, EngineSnapshot snapshot, string labels)
+    private static void WriteGauges(PrometheusWriter writer, EngineDescription about, EngineSnapshot snapshot, string labels)
     {
         // What could not be given to a new sequence now: running sequences and the adapters they run with. Cached pages and idle adapters give way.
         var busy = snapshot.SequencePages + snapshot.Adapters.Where(adapter => adapter.Running > 0 || adapter.State == "loading").Sum(adapter => adapter.Pages);
@@ -41,7 +41,7 @@ internal static class EngineMetrics
             "vllm:cache_config_info",
             "gauge",
             "The page pool.",
-            $"{labels},block_size=\"{PageTokens}\",num_gpu_blocks=\"{snapshot.TotalPages.ToString(CultureInfo.InvariantCulture)}\"",
+            $"{labels},block_size=\"{PageTokens}\",cache_dtype=\"{about.KeyValues}\",num_gpu_blocks=\"{snapshot.TotalPages.ToString(CultureInfo.InvariantCulture)}\"",
             1);
     }
 

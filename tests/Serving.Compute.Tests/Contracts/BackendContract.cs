@@ -19,8 +19,8 @@ public abstract partial class BackendContract
     /// <summary>Shapes with every head grouping and head size, widths that are no multiple of anything, and every optional part.</summary>
     public static TheoryData<string> Shapes => [.. ShapeTable.Keys];
 
-    /// <summary>What a few roundings to the other side amount to, as a part of the logits' spread: of inputs rounded to eight bits they amount to more than of bf16.</summary>
-    private double RoundingTolerance => Adjust(new TestShape()).Format == WeightFormat.BFloat16 ? 0.03 : 0.07;
+    /// <summary>What a few roundings to the other side amount to, as a part of the logits' spread: of what is rounded to eight bits they amount to more than of bf16.</summary>
+    private double RoundingTolerance => Adjust(new TestShape()) is { Format: WeightFormat.BFloat16, KeyValues: KeyValueFormat.BFloat16 } ? 0.03 : 0.07;
 
     /// <summary>The table behind <see cref="Shapes"/>.</summary>
     protected static IReadOnlyDictionary<string, TestShape> ShapeTable { get; } = new Dictionary<string, TestShape>

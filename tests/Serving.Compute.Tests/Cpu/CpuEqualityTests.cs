@@ -43,11 +43,18 @@ public sealed class CpuEqualityTests
     {
         var factory = CpuFactory.Of(instructionSet);
         Assert.Equal(CpuScenario.Run(factory), CpuScenario.Run(factory, poison: true));
+        Assert.Equal(CpuScenario.Run(factory, keyValues: KeyValueFormat.Int8), CpuScenario.Run(factory, poison: true, keyValues: KeyValueFormat.Int8));
     }
 
     /// <summary>Both are the same chains of fused multiply-adds, in vectors of other widths.</summary>
     [Fact]
-    public void Execute_Avx2AndAvx512_SameBits() => Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2")), CpuScenario.Run(CpuFactory.Of("avx512")));
+    public void Execute_Avx2AndAvx512_SameBits()
+    {
+        foreach (var keyValues in Enum.GetValues<KeyValueFormat>())
+        {
+            Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), keyValues: keyValues), CpuScenario.Run(CpuFactory.Of("avx512"), keyValues: keyValues));
+        }
+    }
 
     /// <summary>What multiplies integers changes no bit, nor do threads or what pages held before; integers do change the result, or the test would show nothing.</summary>
     [Theory]
@@ -157,7 +164,13 @@ public sealed class CpuEqualityTests
 
     /// <summary>The emulated tiles are the real ones, and FMAs in the tiles' order are both.</summary>
     [Fact]
-    public void Execute_AmxAndEmulated_SameBits() => Assert.Equal(CpuScenario.Run(CpuFactory.Of("amx")), CpuScenario.Run(CpuFactory.Of("amx-emulated")));
+    public void Execute_AmxAndEmulated_SameBits()
+    {
+        foreach (var keyValues in Enum.GetValues<KeyValueFormat>())
+        {
+            Assert.Equal(CpuScenario.Run(CpuFactory.Of("amx"), keyValues: keyValues), CpuScenario.Run(CpuFactory.Of("amx-emulated"), keyValues: keyValues));
+        }
+    }
 
     /// <summary>The tiles' order is another one than the plain chain, or the tests of it would show nothing.</summary>
     [Fact]

@@ -19,9 +19,15 @@ internal static class CpuScenario
     /// <param name="format">The format of the matrices.</param>
     /// <param name="experts">Experts of every layer; 0 for none.</param>
     /// <param name="integers">Changes their integers and scales, which are then handed over as such.</param>
+    /// <param name="keyValues">The format of keys and values.</param>
     public static List<uint> Run(
-        BackendFactory factory, bool poison = false, WeightFormat format = WeightFormat.BFloat16, int experts = 0, Action<sbyte[], ushort[]>? integers = null) =>
-        Run(factory, TestProgram.Create(ShapeOf(format, experts)) with { Integers = integers }, poison);
+        BackendFactory factory,
+        bool poison = false,
+        WeightFormat format = WeightFormat.BFloat16,
+        int experts = 0,
+        Action<sbyte[], ushort[]>? integers = null,
+        KeyValueFormat keyValues = KeyValueFormat.BFloat16) =>
+        Run(factory, TestProgram.Create(ShapeOf(format, experts) with { KeyValues = keyValues }) with { Integers = integers }, poison);
 
     /// <summary>
     /// The same where all matrices of integers, the embedding too, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.

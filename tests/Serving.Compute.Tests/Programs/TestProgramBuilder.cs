@@ -57,7 +57,7 @@ internal sealed class TestProgramBuilder
         }
 
         AddHead(residual, embedding);
-        var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary);
+        var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary) { KeyValues = s.KeyValues };
         var program = new ModelProgram("test", shape, s.Window == 0 ? Rope(10_000) : RopeTable.Join(Rope(10_000), Rope(500)), _buffers, _weights, _slices, _ops)
         {
             Mixture = s.Experts > 0 ? new MixtureShape(s.Experts, s.Choices) : null,

@@ -89,6 +89,9 @@ public sealed record TestShape
     /// <summary>The format of the matrices.</summary>
     public WeightFormat Format { get; init; }
 
+    /// <summary>The format of keys and values.</summary>
+    public KeyValueFormat KeyValues { get; init; }
+
     /// <summary>One weight for Embed and Logits.</summary>
     public bool Tied { get; init; } = true;
 }

@@ -26,9 +26,12 @@ public static class ReferenceIntegers
     }
 
     /// <summary>A row of inputs after rounding: of every 32 the largest magnitude is 127 steps.</summary>
-    public static double[] Round(double[] x) => [.. x.Chunk(32).SelectMany(group =>
+    public static double[] Round(double[] x) => [.. x.Chunk(32).SelectMany(RoundRow)];
+
+    /// <summary>A key or a value after rounding: its largest magnitude is 127 steps.</summary>
+    public static double[] RoundRow(double[] x)
     {
-        var largest = (float)group.Max(Math.Abs);
-        return group.Select(value => largest == 0 ? 0 : Math.Round((float)value * (127 / largest), MidpointRounding.ToEven) * (largest / 127));
-    })];
+        var largest = (float)x.Max(Math.Abs);
+        return [.. x.Select(value => largest == 0 ? 0 : Math.Round((float)value * (127 / largest), MidpointRounding.ToEven) * (largest / 127))];
+    }
 }

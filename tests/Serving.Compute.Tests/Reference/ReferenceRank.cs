@@ -229,7 +229,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 x = ReferenceOps.Rotate(x, program.Rope, (op.Table * program.Rope.PositionCount) + position);
             }
 
-            result.AddRange(Rounded(x));
+            result.AddRange(head < shape.HeadCount || shape.KeyValues == KeyValueFormat.BFloat16 || !round ? Rounded(x) : ReferenceIntegers.RoundRow(x));
         }
 
         return [.. result];

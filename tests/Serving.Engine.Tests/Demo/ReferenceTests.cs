@@ -41,6 +41,17 @@ public sealed class ReferenceTests(ITestOutputHelper output)
         ReferenceCheck.RunOnIntegers(program => Create(backend == "managed" ? backend : isa, ProgramQuantization.Apply(program, format)), logitBar, texts, output);
     }
 
+    /// <summary>The same with keys and values rounded to integers.</summary>
+    [Theory]
+    [InlineData("managed", 0.4f, 35)]
+    [InlineData("native", 0.4f, 35)]
+    public void Run_ReferenceCasesOnIntegerKeysAndValues_StaysNearTheReference(string backend, float logitBar, int texts)
+    {
+        var isa = CpuBackend.SupportedInstructionSets.Count == 0 ? "managed" : CpuBackendOptions.AutomaticInstructionSet;
+        ReferenceCheck.RunOnIntegers(
+            program => Create(backend == "managed" ? backend : isa, program with { Shape = program.Shape with { KeyValues = KeyValueFormat.Int8 } }), logitBar, texts, output);
+    }
+
     // Emulated tiles compute hundreds of times slower than real ones.
     private static int CasesOn(string backend) => backend.Contains("emulated", StringComparison.Ordinal) ? EmulatedCases : int.MaxValue;
 

@@ -31,6 +31,16 @@ public class CheckpointRevisionTests
         Assert.Equal(3, new HashSet<Digest> { first, otherWeights, otherConfig }.Count);
     }
 
+    /// <summary>Keys and values in one format are never taken for those in another.</summary>
+    [Fact]
+    public void With_OtherKeysAndValues_IsAnother()
+    {
+        var model = Digest.Of("model"u8);
+        Assert.Equal(CheckpointRevision.With(model, KeyValueFormat.Int8), CheckpointRevision.With(model, KeyValueFormat.Int8));
+        Assert.NotEqual(CheckpointRevision.With(model, KeyValueFormat.Int8), CheckpointRevision.With(model, KeyValueFormat.BFloat16));
+        Assert.NotEqual(CheckpointRevision.With(model, KeyValueFormat.Int8), CheckpointRevision.With(Digest.Of("other"u8), KeyValueFormat.Int8));
+    }
+
     private static Digest Of(string path, WeightFormat format = WeightFormat.BFloat16)
     {
         using var checkpoint = Checkpoint.Open(path);

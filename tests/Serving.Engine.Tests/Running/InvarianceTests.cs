@@ -21,7 +21,7 @@ public sealed class InvarianceTests
     /// <summary>What a backend answers to <see cref="Requests"/> alone, one after the other, with nothing cached and nothing guessed: computed once, and compared with every kind of company.</summary>
     private static readonly ConcurrentDictionary<(string Device, string InstructionSet, string Quantization), Lazy<Task<List<IReadOnlyList<Answer>>>>> LoneAnswers = new();
 
-    /// <summary>The managed backend and every instruction set that this machine has; the fastest with matrices of integers, too.</summary>
+    /// <summary>The managed backend and every instruction set that this machine has; the fastest with matrices of integers, and with keys and values of integers, too.</summary>
     public static TheoryData<string, string, string> Backends()
     {
         var data = new TheoryData<string, string, string> { { "managed", "auto", "none" } };
@@ -36,6 +36,7 @@ public sealed class InvarianceTests
         {
             data.Add("cpu", "auto", "int8");
             data.Add("cpu", "auto", "int4");
+            data.Add("cpu", "auto", KeptFormats.KeysAndValues);
         }
 
         return data;
@@ -47,7 +48,7 @@ public sealed class InvarianceTests
     {
         var requests = Requests();
         var alone = await Alone(device, isa, quantization);
-        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization) });
         var crowd = Enumerable.Range(0, Crowd).Select(i => engine.RunAsync(Neighbour(i))).ToArray();
         var together = await Task.WhenAll(requests.Select(engine.RunAsync));
         await Task.WhenAll(crowd);
@@ -60,7 +61,7 @@ public sealed class InvarianceTests
     {
         var requests = Requests();
         var alone = await Alone(device, isa, quantization);
-        await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16, Quantization = quantization });
+        await using var chunked = RunningEngine.Start(device, isa, options => options with { MaxBatchedTokens = 16, Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization) });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(chunked.RunAsync)));
 
         // The second time every full page of every prompt is found.
@@ -82,7 +83,7 @@ public sealed class InvarianceTests
         await using var tight = RunningEngine.Start(
             device,
             isa,
-            options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false, Quantization = quantization });
+            options => options with { PoolBytes = TightPages * PageBytes, MaxModelLength = 512, PrefixCaching = false, Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization) });
         AssertSame(requests, alone, await Task.WhenAll(requests.Select(tight.RunAsync)));
         await tight.QuiesceAsync();
         Assert.True(tight.Client.Snapshot.Preemptions > 0, "Nothing was preempted.");
@@ -96,7 +97,7 @@ public sealed class InvarianceTests
         GenerationRequest[] repeating = [Crowding("base") with { Temperature = 0.5f, Choices = 2 }, Crowding("pirate") with { Temperature = 0, Choices = 1, RepetitionPenalty = 1.05f }];
         List<GenerationRequest> requests = [.. repeating, .. Requests()];
         var without = await Alone(device, isa, quantization, repeating);
-        await using var engine = RunningEngine.Start(device, isa, options => options with { MaxDraftTokens = 15, Quantization = quantization });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { MaxDraftTokens = 15, Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization) });
         foreach (var (index, request) in requests.Index())
         {
             Assert.Equal(without[index], await engine.RunAsync(request));
@@ -128,7 +129,7 @@ public sealed class InvarianceTests
 
         async Task<List<IReadOnlyList<Answer>>> Compute(IEnumerable<GenerationRequest> requests)
         {
-            await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = quantization, MaxDraftTokens = 0 });
+            await using var engine = RunningEngine.Start(device, isa, options => options with { PrefixCaching = false, Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), MaxDraftTokens = 0 });
             var alone = new List<IReadOnlyList<Answer>>();
             foreach (var request in requests)
             {

@@ -28,7 +28,7 @@ public sealed class ModuleInvarianceTests
     [MemberData(nameof(Backends))]
     public async Task Answer_PreambleAndOneModule_IsThePlainSequences(string device, string isa, string quantization)
     {
-        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization) });
         foreach (var model in new[] { "base", "pirate" })
         {
             var modules = new TestModules(RunningEngine.Tenant, model);
@@ -56,7 +56,7 @@ public sealed class ModuleInvarianceTests
     {
         var work = Work();
         var alone = await Alone(device, isa, quantization);
-        await using var crowded = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, MaxBatchedTokens = 16 });
+        await using var crowded = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), MaxBatchedTokens = 16 });
         var neighbours = Enumerable.Range(0, 24).Select(i => crowded.RunAsync(Neighbour(i))).ToArray();
         AssertSame(alone, await Task.WhenAll(work.Select(item => crowded.RunAsync(item.Request, item.Prompt))));
         await Task.WhenAll(neighbours);
@@ -73,7 +73,7 @@ public sealed class ModuleInvarianceTests
         var alone = await Alone(device, isa, quantization);
 
         // Room for one request with its modules and adapter, and little more.
-        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 100 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 100 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         for (var round = 0; round < 2; round++)
         {
             AssertSame(alone, await Task.WhenAll(work.Select(item => tight.RunAsync(item.Request, item.Prompt))));
@@ -90,7 +90,7 @@ public sealed class ModuleInvarianceTests
     public async Task Answer_WithModulesFromHostMemory_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var (request, prompt) = Work()[2];
-        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         var (first, _) = await engine.RunAsync(request, prompt);
         var bytes = prompt.Imports.Sum(import => PagePool.PagesFor(import.Tokens.Count)) * PageBytes;
         await engine.UntilAsync(snapshot => snapshot.ModuleHostBytes == bytes);
@@ -114,9 +114,9 @@ public sealed class ModuleInvarianceTests
         var modules = new TestModules(RunningEngine.Tenant, "base");
         var request = Requests("base")[1] with { Choices = 5, MaxTokens = 220 };
         var prompt = modules.Prompt("What is said?", modules.All[0]);
-        await using var roomy = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
+        await using var roomy = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PrefixCaching = false });
         var (alone, _) = await roomy.RunAsync(request, prompt);
-        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
         var (again, _) = await tight.RunAsync(request, prompt);
         Assert.Equal(alone, again);
         await tight.QuiesceAsync();
@@ -198,7 +198,7 @@ public sealed class ModuleInvarianceTests
 
         async Task<(IReadOnlyList<Answer>, GenerationUsage)[]> Compute()
         {
-            await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = quantization, PrefixCaching = false });
+            await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PrefixCaching = false });
             var answers = new List<(IReadOnlyList<Answer>, GenerationUsage)>();
             foreach (var (request, prompt) in Work())
             {

@@ -29,7 +29,7 @@ public sealed partial class MetricsTests
         Assert.Equal(3, series[$"vllm:num_requests_running{{{Labels}}}"]);
         Assert.Equal(2, series[$"vllm:num_requests_waiting{{{Labels}}}"]);
         Assert.Equal(0.24, series[$"vllm:kv_cache_usage_perc{{{Labels}}}"], 6);
-        Assert.Equal(1, series[$"vllm:cache_config_info{{{Labels},block_size=\"16\",num_gpu_blocks=\"100\"}}"]);
+        Assert.Equal(1, series[$"vllm:cache_config_info{{{Labels},block_size=\"16\",cache_dtype=\"bf16\",num_gpu_blocks=\"100\"}}"]);
         Assert.Equal(1, series[$"vllm:request_success_total{{{Labels},finished_reason=\"length\"}}"]);
         Assert.Equal(0, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"0.04\"}}"]);
         Assert.Equal(1, series[$"vllm:time_to_first_token_seconds_bucket{{{Labels},le=\"0.06\"}}"]);

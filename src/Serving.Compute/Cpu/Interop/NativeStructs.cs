@@ -107,6 +107,8 @@ internal unsafe struct NativeProgram
     public int RopeTables;
     public int ExpertCount;
     public int ChoiceCount;
+    public int KeyValues;
+    public int Reserved;
     public NativeOp* Ops;
     public NativeBufferInfo* Buffers;
     public NativeWeight* Weights;

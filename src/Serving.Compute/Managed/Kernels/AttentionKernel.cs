@@ -67,15 +67,18 @@ internal static unsafe class AttentionKernel<TL, TV>
     /// <param name="sums">Running weighted sums.</param>
     /// <param name="sumCount">Their number, whole vectors.</param>
     /// <param name="round">Round the probabilities.</param>
+    /// <param name="keyScales">What the 32 keys stand for per step, null for 1: factors of the scores.</param>
+    /// <param name="valueScales">The same of the values: factors of the probabilities, not of their sum.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softmax(float* scores, int from, int valid, float scale, float cap, float* maximum, float* weight, float* sums, int sumCount, bool round)
+    public static void Softmax(float* scores, int from, int valid, float scale, float cap, float* maximum, float* weight, float* sums, int sumCount, bool round, float* keyScales = null, float* valueScales = null)
     {
         var scales = TL.Broadcast(scale);
         var none = TL.Broadcast(float.NegativeInfinity);
         var largest = none;
         for (var c = 0; c < Block; c += TL.Count)
         {
-            var score = TL.Multiply(TL.Load(scores + c), scales);
+            var raw = keyScales == null ? TL.Load(scores + c) : TL.Multiply(TL.Load(scores + c), TL.Load(keyScales + c));
+            var score = TL.Multiply(raw, scales);
             score = TL.KeepFirst(cap > 0 ? LaneMath<TL, TV>.Cap(score, TL.Broadcast(cap)) : score, valid - c, none);
             score = from > c ? TL.KeepFirst(none, from - c, score) : score;
             TL.Store(score, scores + c);
@@ -98,6 +101,7 @@ internal static unsafe class AttentionKernel<TL, TV>
         {
             var p = LaneMath<TL, TV>.Exp(TL.Subtract(TL.Load(scores + c), maxima));
             total = TL.Add(total, p);
+            p = valueScales == null ? p : TL.Multiply(p, TL.Load(valueScales + c));
             TL.Store(round ? TL.Round(p) : p, scores + c);
         }
 

@@ -28,13 +28,15 @@ internal sealed unsafe class AttentionState : IDisposable
         var values = (long)(Block + 16) * HeadStride;
         var scores = (long)queries * Block;
         var sums = (long)queries * HeadStride;
-        _memory = new NativeBuffer<float>(keys + values + scores + (2 * sums) + (4 * queries));
+        _memory = new NativeBuffer<float>(keys + values + scores + (2 * sums) + (2 * Block) + (4 * queries));
         Keys = _memory.Pointer;
         Values = Keys + keys;
         Scores = Values + values;
         Sums = Scores + scores;
         TotalSums = Sums + sums;
-        Maxima = TotalSums + sums;
+        KeyScales = TotalSums + sums;
+        ValueScales = KeyScales + Block;
+        Maxima = ValueScales + Block;
         Weights = Maxima + queries;
         TotalMaxima = Weights + queries;
         TotalWeights = TotalMaxima + queries;
@@ -48,6 +50,12 @@ internal sealed unsafe class AttentionState : IDisposable
 
     /// <summary>[ordinal of the block][<see cref="HeadStride"/>].</summary>
     public float* Values { get; }
+
+    /// <summary>[block]: scales of the gathered keys, where they have any; of slots that nobody sees, anything.</summary>
+    public float* KeyScales { get; }
+
+    /// <summary>[block]: those of the values.</summary>
+    public float* ValueScales { get; }
 
     /// <summary>[query][block]: scores, then probabilities.</summary>
     public float* Scores { get; }

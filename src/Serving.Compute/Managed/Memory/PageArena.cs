@@ -6,7 +6,7 @@ namespace Serving.Compute.Managed.Memory;
 
 /// <summary>
 /// All pages. A page of keys and values is [layer][keys, values][kv head], keys as [element][16 slots] (what scores read as vectors over slots) and
-/// values as [16 slots][element] (what the weighted sum reads as vectors over elements), in bf16, or in floats where the backend is exact.
+/// values as [16 slots][element] (what the weighted sum reads as vectors over elements), in bf16, in integers (<see cref="IntegerPages"/>), or in floats where the backend is exact.
 /// </summary>
 internal sealed unsafe class PageArena : IDisposable
 {
@@ -16,18 +16,23 @@ internal sealed unsafe class PageArena : IDisposable
     private readonly NativeBuffer<byte> _host;
     private readonly ModelShape _shape;
     private readonly bool _exact;
+    private readonly IntegerPages? _integers;
     private readonly long _headElements;
 
-    /// <summary>Takes the memory. An exact arena's pages are twice as long as <see cref="PoolShape.PageBytes"/>; cells use the first half.</summary>
+    /// <summary>Takes the memory. An exact arena's pages are longer than <see cref="PoolShape.PageBytes"/>, floats whatever the format; cells use the first part.</summary>
     public PageArena(ModelShape shape, PoolShape pool, bool exact)
     {
         _shape = shape;
         _exact = exact;
+        _integers = !exact && shape.KeyValues == KeyValueFormat.Int8 ? new IntegerPages(shape) : null;
         _headElements = (long)Slots * shape.HeadSize;
-        PageStride = exact ? checked(pool.PageBytes * 2) : pool.PageBytes;
+        PageStride = exact ? checked(Math.Max(pool.PageBytes, (shape with { KeyValues = KeyValueFormat.BFloat16 }).PageBytes) * 2) : pool.PageBytes;
         _memory = new NativeBuffer<byte>(checked(PageStride * pool.PageCount), zeroed: false);
         _host = new NativeBuffer<byte>(checked(PageStride * pool.HostPageCount), zeroed: false);
     }
+
+    /// <summary>Whether keys and values have scales, which the softmax takes.</summary>
+    public bool HasScales => _integers is not null;
 
     /// <summary>Bytes from one page to the next.</summary>
     public long PageStride { get; }
@@ -41,11 +46,15 @@ internal sealed unsafe class PageArena : IDisposable
     /// <summary>The element index of a head's values within a page.</summary>
     public long ValuesOf(int layer, int kvHead) => KeysOf(layer, kvHead + _shape.KvHeadCount);
 
-    /// <summary>Writes the key and value of one token and head, rounding to bf16 unless the arena is exact.</summary>
+    /// <summary>Writes the key and value of one token and head, rounded unless the arena is exact.</summary>
     public void Append(int page, int slot, int layer, int kvHead, float* key, float* value)
     {
         var size = _shape.HeadSize;
-        if (_exact)
+        if (_integers is not null)
+        {
+            _integers.Append(Page(page), slot, layer, kvHead, key, value);
+        }
+        else if (_exact)
         {
             var keys = (float*)Page(page) + KeysOf(layer, kvHead);
             var values = (float*)Page(page) + ValuesOf(layer, kvHead) + (slot * size);
@@ -69,12 +78,16 @@ internal sealed unsafe class PageArena : IDisposable
 
     /// <summary>
     /// Widens the keys of 16 slots from <paramref name="slot"/> on into [element][stride]. Slots past a page's last are other memory of the arena,
-    /// and the caller overwrites or masks what it gets for them.
+    /// and the caller overwrites or masks what it gets for them. Of <paramref name="count"/> slots the scales are copied where there are any.
     /// </summary>
-    public void GatherKeys(int page, int slot, int layer, int kvHead, float* destination, int stride)
+    public void GatherKeys(int page, int slot, int count, int layer, int kvHead, float* destination, int stride, float* scales)
     {
         var offset = KeysOf(layer, kvHead) + slot;
-        if (_exact)
+        if (_integers is not null)
+        {
+            _integers.GatherKeys(Page(page), slot, count, layer, kvHead, destination, stride, scales);
+        }
+        else if (_exact)
         {
             Widening.Rows((float*)Page(page) + offset, Slots, destination, stride, _shape.HeadSize, 1);
         }
@@ -84,12 +97,16 @@ internal sealed unsafe class PageArena : IDisposable
         }
     }
 
-    /// <summary>Widens the values of <paramref name="count"/> slots into [slot][stride]; a row is written up to a multiple of 16 elements.</summary>
-    public void GatherValues(int page, int slot, int count, int layer, int kvHead, float* destination, int stride)
+    /// <summary>Widens the values of <paramref name="count"/> slots into [slot][stride]; a row is written up to a multiple of 16 elements. Scales are copied where there are any.</summary>
+    public void GatherValues(int page, int slot, int count, int layer, int kvHead, float* destination, int stride, float* scales)
     {
         var offset = ValuesOf(layer, kvHead) + (slot * _shape.HeadSize);
         var groups = (_shape.HeadSize + 15) / 16;
-        if (_exact)
+        if (_integers is not null)
+        {
+            _integers.GatherValues(Page(page), slot, count, layer, kvHead, destination, stride, scales);
+        }
+        else if (_exact)
         {
             Widening.Rows((float*)Page(page) + offset, _shape.HeadSize, destination, stride, count, groups);
         }
@@ -102,7 +119,11 @@ internal sealed unsafe class PageArena : IDisposable
     /// <summary>Copies keys and values of the first <paramref name="tokens"/> slots over all layers.</summary>
     public void Copy(int source, int destination, int tokens)
     {
-        if (_exact)
+        if (_integers is not null)
+        {
+            _integers.Copy(Page(source), Page(destination), tokens);
+        }
+        else if (_exact)
         {
             CopySlots((float*)Page(source), (float*)Page(destination), tokens);
         }

@@ -70,8 +70,8 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         for (var filled = 0; filled < count;)
         {
             var taken = cursor.Take(count - filled, out var page, out var slot);
-            State.Pages.GatherKeys(page, slot, _op.Layer, kvHead, scratch.Keys + filled, AttentionState.KeyStride);
-            State.Pages.GatherValues(page, slot, taken, _op.Layer, kvHead, scratch.Values + (filled * scratch.HeadStride), scratch.HeadStride);
+            State.Pages.GatherKeys(page, slot, taken, _op.Layer, kvHead, scratch.Keys + filled, AttentionState.KeyStride, scratch.KeyScales + filled);
+            State.Pages.GatherValues(page, slot, taken, _op.Layer, kvHead, scratch.Values + (filled * scratch.HeadStride), scratch.HeadStride, scratch.ValueScales + filled);
             filled += taken;
         }
     }
@@ -110,6 +110,7 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
         var scores = scratch.Scores + (first * AttentionState.Block);
         var stride = scratch.HeadStride;
         var sums = scratch.Sums + (first * stride);
+        var scaled = State.Pages.HasScales;
         for (var i = 0; i < count; i++)
         {
             AttentionKernel<TL, TV>.Softmax(
@@ -122,7 +123,9 @@ internal sealed unsafe class AttentionWork<TL, TV> : OpWork
                 scratch.Weights + first + i,
                 sums + (i * stride),
                 stride,
-                !State.Exact);
+                !State.Exact,
+                scaled ? scratch.KeyScales : null,
+                scaled ? scratch.ValueScales : null);
         }
 
         if (count == 2)
