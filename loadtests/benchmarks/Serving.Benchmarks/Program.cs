@@ -14,6 +14,7 @@ internal static class Program
         ["cuda-profile"] = ("[--shape 8b|tiny]  single steps of two layers on a GPU, for ncu --profile-from-start off", CudaProfileMode.Run),
         ["drafts"] = ("[--model DIR] [--threads N] [--isa NAME] [--rounds N] [--tokens N] [--streams N,N]  tokens per second with tokens guessed ahead and without, in turns", DraftMode.Run),
         ["formats"] = ("[--model DIR | --config FILE] [--threads N] [--isa NAME]  decode and prefill with matrices in bf16, int8 and int4, in turns", FormatMode.Run),
+        ["kv-cache"] = ("[--model DIR | --config FILE] [--threads N] [--isa NAME] [--context N] [--streams N,N]  decode at long context with keys and values in bf16 and in int8, in turns", KeyValueMode.Run),
         ["modules"] = ("[--threads N] [--isa NAME]  time to the first token with prompt modules: none cached, prefix hit, resident, from host memory", ModuleMode.Run),
         ["module-quality"] = ("[--questions N] [--device NAME]  right answers about documents with and without prompt modules, base and adapters", ModuleQuality.QualityMode.Run),
         ["step"] = ("[--model DIR] [--threads N]  tokens per second of decode and prefill, with and without adapters", StepMode.Run),

@@ -31,13 +31,17 @@ internal sealed class StepSession
     {
     }
 
-    /// <summary>Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences; prompts of <paramref name="prompt"/> tokens can be run too.</summary>
-    public StepSession(IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters, int sequences = MaxSequences, int context = Context, int prompt = 0)
+    /// <summary>
+    /// Takes the pool of a backend whose weights are loaded, packs the adapters into slots in order, and fills the sequences, each by itself or all with copies of the first one's pages; prompts of
+    /// <paramref name="prompt"/> tokens can be run too.
+    /// </summary>
+    public StepSession(
+        IComputeBackend backend, ModelProgram program, IReadOnlyList<AdapterWeights> adapters, int sequences = MaxSequences, int context = Context, int prompt = 0, bool copies = false)
     {
         _backend = backend;
         _program = program;
         _context = context;
-        _limits = new StepLimits(Math.Max(Math.Max(context, prompt), sequences), sequences, sequences, 2048);
+        _limits = new StepLimits(Math.Max(Math.Max(context, prompt), sequences), sequences, sequences, Math.Max(context + ModelShape.PageTokens, 2048));
         var next = sequences * PagesOfSequence;
         foreach (var adapter in adapters)
         {
@@ -48,9 +52,14 @@ internal sealed class StepSession
         var largest = adapters.Select(backend.PreparedBytesOf).DefaultIfEmpty().Max();
         backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count, AdapterHostBytes: HostAdapters * largest), _limits);
         PackAll(adapters);
-        for (var sequence = 0; sequence < sequences; sequence++)
+        for (var sequence = 0; sequence < (copies ? 1 : sequences); sequence++)
         {
             Prefill(sequence);
+        }
+
+        if (copies)
+        {
+            CopyFirst(sequences);
         }
     }
 
@@ -70,12 +79,15 @@ internal sealed class StepSession
     }
 
     /// <summary>A step of one row for each of some sequences, with the adapters that <paramref name="slotOf"/> gives (-1 for none), equal ones side by side.</summary>
-    public Action Decode(int sequences, Func<int, int> slotOf)
+    public Action Decode(int sequences, Func<int, int> slotOf) => Decode(sequences, slotOf, _context);
+
+    /// <summary>The same behind the first <paramref name="context"/> tokens of each, whose next one is computed again.</summary>
+    public Action Decode(int sequences, Func<int, int> slotOf, int context)
     {
         var inputs = new StepInputs();
         for (var i = 0; i < sequences; i++)
         {
-            AddSequence(inputs, i, _context, 1, slotOf(i));
+            AddSequence(inputs, i, context, 1, slotOf(i));
             inputs.AddOutput(Output(i));
         }
 
@@ -96,6 +108,16 @@ internal sealed class StepSession
             }
         }
 
+        var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
+        return () => _backend.Execute(inputs, outputs);
+    }
+
+    /// <summary>A step that computes the last tokens of the first sequence again, as the last chunk of its prompt.</summary>
+    public Action Chunk(int rows)
+    {
+        var inputs = new StepInputs();
+        AddSequence(inputs, 0, _context - rows, rows, -1);
+        inputs.AddOutput(Output(rows - 1));
         var outputs = new StepOutputs(_limits, _program.Shape.VocabularySize);
         return () => _backend.Execute(inputs, outputs);
     }
@@ -141,6 +163,20 @@ internal sealed class StepSession
         }
 
         prepared?.Dispose();
+    }
+
+    /// <summary>A step that copies the first sequence's pages to those of the others.</summary>
+    private void CopyFirst(int sequences)
+    {
+        var inputs = new StepInputs();
+        for (var page = PagesOfSequence; page < sequences * PagesOfSequence; page++)
+        {
+            inputs.AddCopy(page % PagesOfSequence, page, ModelShape.PageTokens);
+        }
+
+        AddSequence(inputs, 0, _context, 1, -1);
+        inputs.AddOutput(Output(0));
+        _backend.Execute(inputs, new StepOutputs(_limits, _program.Shape.VocabularySize));
     }
 
     private int PagesOfSequence => (_context / ModelShape.PageTokens) + 1;

@@ -32,14 +32,18 @@ public sealed class GenerationTests : IAsyncLifetime
         Assert.All(answers, answer => Assert.Contains(answer[0].Reason, new FinishReason?[] { FinishReason.Stop, FinishReason.Length }));
     }
 
-    /// <summary>Matrices of integers: the description says so, they take the memory that they should, and answers stay answers, adapters' too.</summary>
+    /// <summary>Matrices of integers, or keys and values: the description says so, they take the memory that they should, and answers stay answers, adapters' too.</summary>
     [Theory]
-    [InlineData("int8")]
-    [InlineData("int4")]
-    public async Task Start_Quantized_AnswersAsTheReference(string quantization)
+    [InlineData("int8", 49152)]
+    [InlineData("int4", 49152)]
+    [InlineData(KeptFormats.KeysAndValues, 28672)]
+    public async Task Start_Quantized_AnswersAsTheReference(string formats, long pageBytes)
     {
-        await using var engine = RunningEngine.Start("auto", change: options => options with { Quantization = quantization });
-        Assert.Equal(quantization, engine.Client.Description.Weights);
+        await using var engine = RunningEngine.Start(
+            "auto", change: options => options with { Quantization = KeptFormats.Weights(formats), KeyValueCacheType = KeptFormats.KeyValues(formats) });
+        var description = engine.Client.Description;
+        Assert.Equal(formats == KeptFormats.KeysAndValues ? ("bf16", "int8") : (formats, "bf16"), (description.Weights, description.KeyValues));
+        Assert.Equal(pageBytes, description.PageBytes);
         foreach (var model in new[] { "base", "french", "acme" })
         {
             var cases = ReferenceCase.Of(model).Take(10).ToList();
@@ -53,6 +57,13 @@ public sealed class GenerationTests : IAsyncLifetime
     {
         var error = Assert.Throws<EngineStartException>(() => RunningEngine.Start(change: options => options with { Quantization = "int3" }));
         Assert.Contains("int3", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Start_UnknownKeysAndValues_AreRefused()
+    {
+        var error = Assert.Throws<EngineStartException>(() => RunningEngine.Start(change: options => options with { KeyValueCacheType = "fp8" }));
+        Assert.Contains("fp8", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
