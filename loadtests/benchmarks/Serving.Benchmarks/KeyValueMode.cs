@@ -14,8 +14,8 @@ namespace Serving.Benchmarks;
 /// </summary>
 internal static class KeyValueMode
 {
-    private const int Turns = 4;
-    private const int MillisecondsPerTurn = 500;
+    private const int Turns = 16;
+    private const int MillisecondsPerTurn = 120;
     private const int Positions = 32768;
     private const int ChunkRows = 64;
 

@@ -19,8 +19,8 @@ public abstract class InvarianceContract
     /// <summary>Adapters of the world that a prompt is answered with; −1 for none.</summary>
     private static readonly int[] Adapters = [-1, 0, 3];
 
-    /// <summary>What a backend, which is a class's, answers alone: what every kind of company is compared with, computed once.</summary>
-    private static readonly ConcurrentDictionary<(Type Backend, string Case), Lazy<InvarianceBits[]>> Alone = new();
+    /// <summary>What a backend, which is a class's and has a name, answers alone: what every kind of company is compared with, computed once.</summary>
+    private static readonly ConcurrentDictionary<(Type Backend, string Factory, string Case), Lazy<InvarianceBits[]>> Alone = new();
 
     private static readonly SampleRow Seeded = new()
     {
@@ -162,7 +162,7 @@ public abstract class InvarianceContract
 
     private void Compare(string name, Func<InvarianceWorld, InvarianceAnswer[]> vary)
     {
-        var alone = Alone.GetOrAdd((GetType(), name), _ => new Lazy<InvarianceBits[]>(() => AnswersAlone(name))).Value;
+        var alone = Alone.GetOrAdd((GetType(), Factory.Name, name), _ => new Lazy<InvarianceBits[]>(() => AnswersAlone(name))).Value;
         using var world = World(name);
         var varied = vary(world);
         for (var which = 0; which < Adapters.Length; which++)

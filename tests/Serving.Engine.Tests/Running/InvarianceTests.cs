@@ -35,8 +35,7 @@ public sealed class InvarianceTests
         if (data.Count > 1)
         {
             data.Add("cpu", "auto", "int8");
-            data.Add("cpu", "auto", "int4");
-            data.Add("cpu", "auto", KeptFormats.KeysAndValues);
+            data.Add("cpu", "auto", "int4" + KeptFormats.KeysAndValues);
         }
 
         return data;

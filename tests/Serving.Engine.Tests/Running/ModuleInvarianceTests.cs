@@ -90,9 +90,9 @@ public sealed class ModuleInvarianceTests
     public async Task Answer_WithModulesFromHostMemory_IsTheAnswerAlone(string device, string isa, string quantization)
     {
         var (request, prompt) = Work()[2];
-        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var engine = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * KeptFormats.PageBytes(quantization), MaxModelLength = 1024, PrefixCaching = false });
         var (first, _) = await engine.RunAsync(request, prompt);
-        var bytes = prompt.Imports.Sum(import => PagePool.PagesFor(import.Tokens.Count)) * PageBytes;
+        var bytes = prompt.Imports.Sum(import => PagePool.PagesFor(import.Tokens.Count)) * KeptFormats.PageBytes(quantization);
         await engine.UntilAsync(snapshot => snapshot.ModuleHostBytes == bytes);
 
         // As long as the pool: every idle module has to go.
@@ -116,7 +116,7 @@ public sealed class ModuleInvarianceTests
         var prompt = modules.Prompt("What is said?", modules.All[0]);
         await using var roomy = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PrefixCaching = false });
         var (alone, _) = await roomy.RunAsync(request, prompt);
-        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * PageBytes, MaxModelLength = 1024, PrefixCaching = false });
+        await using var tight = RunningEngine.Start(device, isa, options => options with { Quantization = KeptFormats.Weights(quantization), KeyValueCacheType = KeptFormats.KeyValues(quantization), PoolBytes = 64 * KeptFormats.PageBytes(quantization), MaxModelLength = 1024, PrefixCaching = false });
         var (again, _) = await tight.RunAsync(request, prompt);
         Assert.Equal(alone, again);
         await tight.QuiesceAsync();
