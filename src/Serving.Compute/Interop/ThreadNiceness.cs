@@ -11,13 +11,19 @@ internal static partial class ThreadNiceness
     /// <summary>The calling thread, for the rest of its life: nobody without rights takes it back. Where that is not to be had it stays as it is.</summary>
     public static void StandBack()
     {
-        if (OperatingSystem.IsLinux())
+        if (!OperatingSystem.IsLinux())
+        {
+            Thread.CurrentThread.Priority = ThreadPriority.BelowNormal;
+            return;
+        }
+
+        try
         {
             _ = SetPriority(0, 0, Nice);
         }
-        else
+        catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException)
         {
-            Thread.CurrentThread.Priority = ThreadPriority.BelowNormal;
+            // A system without it: the thread competes like any other.
         }
     }
 
