@@ -5,8 +5,8 @@ namespace Serving.Compute.Interop;
 /// <summary>Lets a thread stand back behind the others: the runtime's priorities mean nothing on Linux.</summary>
 internal static partial class ThreadNiceness
 {
-    /// <summary>A processor that this thread and one of the usual niceness want is the latter's for nine tenths of the time.</summary>
-    private const int Nice = 10;
+    /// <summary>A processor that this thread and one of the usual niceness want is the latter's for three quarters of the time; much less would not be done within a load's time on a busy machine.</summary>
+    private const int Nice = 5;
 
     /// <summary>The calling thread, for the rest of its life: nobody without rights takes it back. Where that is not to be had it stays as it is.</summary>
     public static void StandBack()
