@@ -34,8 +34,8 @@ internal sealed class EngineBuilder
     /// <summary>With its last token a sequence has a tile of sixteen rows then.</summary>
     private const int HostDraftTokens = 15;
 
-    /// <summary>Entries of the lists that say which run of a schema attends to which, kept for schemas in use: eight bytes each.</summary>
-    private const long MaxTableWeight = 4 << 20;
+    /// <summary>Bytes for tables that say which run of a schema attends to which, and for the schemas of these, kept while they are in use.</summary>
+    private const long MaxTableBytes = 32 << 20;
 
     private readonly EngineOptions _options;
     private readonly LoadedModel _model;
@@ -96,7 +96,7 @@ internal sealed class EngineBuilder
         var compiler = new SchemaCompiler(_model.Tokenizer, renderer, _maxModelLength);
         var schemas = new SchemaStore(new SchemaStoreOptions(_options.MaxSchemas, _options.MaxOwnerSchemaSize, _options.MaxSchemaSize), _time);
         var modules = new ModulePromptEncoder(
-            schemas, new ModuleTableCache(MaxTableWeight), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools, reasoning);
+            schemas, new ModuleTableCache(MaxTableBytes), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools, reasoning);
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
         var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules);

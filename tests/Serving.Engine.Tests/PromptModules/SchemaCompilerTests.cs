@@ -3,6 +3,7 @@ using Serving.Core.Modules;
 using Serving.Engine.PromptModules.Compiling;
 using Serving.Engine.PromptModules.Reading;
 using Serving.Engine.PromptModules.Schemas;
+using Serving.Engine.Tests.Grammars.Masks;
 using Serving.Engine.Tokenization;
 using Serving.Testing;
 
@@ -137,15 +138,35 @@ public sealed class SchemaCompilerTests
     public void Get_ManyRoots_KeepsTheMostRecentWithinTheBound()
     {
         var compiled = Compiler.Compile(PmlSchemaReader.Read("<schema name='s'>x<module name='a'>A</module></schema>"));
-        var cache = new ModuleTableCache(3 * new ModuleTable(compiled, Root).Weight);
+        var bound = ObjectBytes.Of(compiled) + 4000;
+        var cache = new ModuleTableCache(bound);
         var first = cache.Get(compiled, Root);
-        for (byte i = 0; i < 5; i++)
+        for (byte i = 0; i < 20; i++)
         {
             cache.Get(compiled, Digest.Of([i]));
             Assert.Same(first, cache.Get(compiled, Root));
         }
 
-        Assert.Equal(3, cache.Count);
+        Assert.InRange(cache.Count, 2, 8);
+    }
+
+    /// <summary>Schemas that are replaced again and again, each used once: their tables do not keep them all.</summary>
+    [Theory]
+    [InlineData(1, 3000)]
+    [InlineData(40, 3)]
+    public void Get_ManyVersions_KeepsNoMoreThanTheBound(int modules, int words)
+    {
+        const int Bound = 200_000;
+        var cache = new ModuleTableCache(Bound);
+        for (var version = 0; version < 60; version++)
+        {
+            var text = string.Concat(Enumerable.Range(0, modules).Select(i => $"<module name='m{i}'>{version} {string.Concat(Enumerable.Repeat("red ", words / 3))}</module>"));
+            var compiled = Compiler.Compile(PmlSchemaReader.Read($"<schema name='s'>{text}</schema>"));
+            cache.Get(compiled, Root).Runs(-1);
+        }
+
+        var kept = ObjectBytes.Of(cache);
+        Assert.True(kept is > Bound / 4 and < Bound * 3 / 2, $"{kept} bytes are kept in {cache.Count} tables");
     }
 
     // The definition: text takes its tokens, a parameter its length, a union its longest member, members start together.

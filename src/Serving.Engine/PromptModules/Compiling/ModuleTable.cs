@@ -9,6 +9,11 @@ namespace Serving.Engine.PromptModules.Compiling;
 /// </summary>
 public sealed class ModuleTable
 {
+    private const long EmptyBytes = 160;
+
+    /// <summary>A run's entry with its empty list.</summary>
+    private const long RefBytes = 112;
+
     private readonly CompiledSchema _schema;
     private readonly Digest _root;
     private readonly Lock _lock = new();
@@ -28,13 +33,13 @@ public sealed class ModuleTable
     /// <summary>The schema whose runs these are; a prompt takes positions from this one.</summary>
     public CompiledSchema Schema => _schema;
 
-    /// <summary>Places in lists that all variants together have at most: what a cache of tables counts.</summary>
-    public long Weight
+    /// <summary>About how much memory it takes at most, in bytes: all variants with their lists, the schema aside.</summary>
+    public long Bytes
     {
         get
         {
             long runs = _schema.Runs.Count;
-            return _variants.Length * runs * (runs + 1) / 2;
+            return EmptyBytes + (_variants.Length * ((RefBytes * runs) + (8 * runs * (runs - 1) / 2)));
         }
     }
 

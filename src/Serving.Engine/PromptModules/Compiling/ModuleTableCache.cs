@@ -2,14 +2,23 @@ using Serving.Core.Memory;
 
 namespace Serving.Engine.PromptModules.Compiling;
 
-/// <summary>The tables in use, least recently used first to go. A table is quickly made again: what is kept is the hashing, not any attention states.</summary>
-/// <param name="maxWeight">Bound of the tables' weights together; one table is kept in any case.</param>
-public sealed class ModuleTableCache(long maxWeight)
+/// <summary>
+/// The tables in use, least recently used first to go. A table is quickly made again: what is kept is the hashing, not any attention states. What counts is what tables keep in memory, the schemas
+/// among it, each once: they may long have been replaced.
+/// </summary>
+/// <param name="maxBytes">Bound of what they take together; one table is kept in any case.</param>
+public sealed class ModuleTableCache(long maxBytes)
 {
+    /// <summary>What an entry takes beside its table.</summary>
+    private const long EntryBytes = 320;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<(Digest Version, Digest Root), LinkedListNode<Entry>> _entries = [];
     private readonly LinkedList<Entry> _byUse = new();
-    private long _weight;
+
+    // How many tables each schema has here.
+    private readonly Dictionary<CompiledSchema, int> _schemas = new(ReferenceEqualityComparer.Instance);
+    private long _bytes;
 
     /// <summary>Tables kept.</summary>
     public int Count
@@ -39,16 +48,29 @@ public sealed class ModuleTableCache(long maxWeight)
 
             var table = new ModuleTable(schema, root);
             _entries[key] = _byUse.AddLast(new Entry(key, table));
-            _weight += table.Weight;
-            while (_weight > maxWeight && _byUse.First is { } oldest && oldest != _byUse.Last)
+            _bytes += Account(table, 1);
+            while (_bytes > maxBytes && _byUse.First is { } oldest && oldest != _byUse.Last)
             {
                 _byUse.Remove(oldest);
                 _entries.Remove(oldest.Value.Key);
-                _weight -= oldest.Value.Table.Weight;
+                _bytes -= Account(oldest.Value.Table, -1);
             }
 
             return table;
         }
+    }
+
+    // The bytes that come with a table, or go with it: its schema's when it is the only one of that schema.
+    private long Account(ModuleTable table, int change)
+    {
+        var before = _schemas.GetValueOrDefault(table.Schema);
+        _schemas[table.Schema] = before + change;
+        if (before + change == 0)
+        {
+            _schemas.Remove(table.Schema);
+        }
+
+        return EntryBytes + table.Bytes + (Math.Min(before, before + change) == 0 ? SchemaBytes.Of(table.Schema) : 0);
     }
 
     private readonly record struct Entry((Digest Version, Digest Root) Key, ModuleTable Table);
