@@ -23,7 +23,7 @@ public sealed class AttentionWindowTests
         { 18, AttentionVariant.Plain, 513, 0, false, 1 },
         { 18, AttentionVariant.Plain, 540, 1.5f, false, AttentionShares.Whole },
         { 18, AttentionVariant.Plain, 0, 2, true, 1 },
-        { 64, AttentionVariant.TensorCores, 45, 0, true, 1 },
+        { 64, AttentionVariant.TensorCores, 45, 0.5f, true, 1 },
         { 64, AttentionVariant.TensorCores, 1, 3, false, AttentionShares.Whole },
         { 128, AttentionVariant.TensorCores, 540, 1.5f, true, 1 },
         { 64, AttentionVariant.TensorCores, 0, 2, true, 1 },

@@ -11,7 +11,7 @@ internal static class KernelCases
         ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
         ["srv_attention_decode_windowed"] =
         [
-            () => Windows(64, AttentionVariant.TensorCores, 45, 0, true),
+            () => Windows(64, AttentionVariant.TensorCores, 45, 0.5f, true),
             () => Windows(64, AttentionVariant.TensorCores, 0, 2, true),
         ],
         ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
