@@ -5,5 +5,5 @@ namespace Serving.Engine.Telemetry;
 /// <param name="AdapterBytes">Bytes of those.</param>
 /// <param name="Constraints">Compiled constraints.</param>
 /// <param name="ConstraintBytes">About how many bytes those and their masks take.</param>
-/// <param name="PromptSchemas">Prompt schemas of all tenants.</param>
-public readonly record struct HostCaches(int Adapters, long AdapterBytes, int Constraints, long ConstraintBytes, int PromptSchemas);
+/// <param name="Schemas">Prompt schemas of all tenants.</param>
+public readonly record struct HostCaches(int Adapters, long AdapterBytes, int Constraints, long ConstraintBytes, int Schemas);

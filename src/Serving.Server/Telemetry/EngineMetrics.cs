@@ -162,6 +162,6 @@ internal static class EngineMetrics
         writer.Single("serving_adapter_host_bytes", "gauge", "Bytes of host memory that they take, of engine.adapter_cache_size.", labels, caches.AdapterBytes);
         writer.Single("serving_constraints_kept", "gauge", "Compiled constraints kept.", labels, caches.Constraints);
         writer.Single("serving_constraint_cache_bytes", "gauge", "About how many bytes of host memory they and their masks take, of engine.constraint_cache_size.", labels, caches.ConstraintBytes);
-        writer.Single("serving_prompt_schemas", "gauge", "Prompt schemas of all tenants.", labels, caches.PromptSchemas);
+        writer.Single("serving_prompt_schemas", "gauge", "Prompt schemas of all tenants.", labels, caches.Schemas);
     }
 }

@@ -17,7 +17,7 @@ public sealed partial class MetricsTests
     {
         await using var daemon = await TestDaemon.StartAsync();
         daemon.Engine.Snapshot = Busy();
-        daemon.Engine.Caches = new HostCaches(Adapters: 2, AdapterBytes: 4096, Constraints: 3, ConstraintBytes: 8192, PromptSchemas: 5);
+        daemon.Engine.Caches = new HostCaches(Adapters: 2, AdapterBytes: 4096, Constraints: 3, ConstraintBytes: 8192, Schemas: 5);
         daemon.Engine.Statistics.CountFinished(FinishReason.Length);
         daemon.Engine.Statistics.TimeToFirstToken.Observe(0.05);
 
