@@ -278,8 +278,7 @@ typedef struct srv_rope_append_params {
  *   srv_attention_prefill  head sizes 64 and 128, rows * group of an item at most 128; 256 threads, SRV_ATTENTION_PREFILL_SHARED bytes
  *   srv_attention_prefill_wgmma  the same items on sm_90a, with other bits; 384 threads, SRV_ATTENTION_WGMMA_SHARED bytes
  *   srv_attention_merge    after these, where rows have states: 128 threads (a warp per row and head), no shared memory, a block per row and four heads (the list is not used)
- *   the second to the fourth know neither windows nor caps nor sinks; with _windowed behind their names they do
- * group = head_count / kv_head_count.
+ * group = head_count / kv_head_count. The second to the fourth know neither windows nor caps nor sinks; with _windowed behind their names they do.
  */
 typedef struct srv_attention_params {
     srv_address query;        /* bf16 [rows, query_stride] */
