@@ -72,6 +72,19 @@ public sealed class OutputSinkTests
         await AssertFailedAsync(broken);
     }
 
+    /// <summary>A step takes what it can have of a sequence whose penalties cannot be put into it: what comes of that does not count.</summary>
+    [Fact]
+    public async Task AddPenalties_WhatNobodyForesaw_IsTheRequestsOwnFailure()
+    {
+        var sink = New();
+        var broken = Begin(1, topLogprobs: -1, frequencyPenalty: 1);
+        sink.StateOf(broken).AddPenalties(null!, []);
+        Assert.Equal(0, sink.Propose(broken, new Draft[4]));
+        Assert.Equal(TokenVerdict.Fault, sink.OnToken(broken, 65, 0));
+        sink.OnFinished(broken, FinishReason.Failed, null, RequestError.Internal);
+        await AssertFailedAsync<ArgumentNullException>(broken);
+    }
+
     /// <summary>A sequence that was given up meanwhile was given up.</summary>
     [Fact]
     public void OnFinished_BrokenAndCancelled_IsCancelled()
@@ -83,12 +96,15 @@ public sealed class OutputSinkTests
         Assert.Equal((FinishReason.Cancelled, (RequestFailure?)null), (last.FinishReason, last.Failure));
     }
 
-    private async Task AssertFailedAsync(Sequence sequence)
+    private Task AssertFailedAsync(Sequence sequence) => AssertFailedAsync<NullReferenceException>(sequence);
+
+    private async Task AssertFailedAsync<T>(Sequence sequence)
+        where T : Exception
     {
         var active = (ActiveRequest)sequence.Request.Owner!;
         var last = await active.Events.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
         Assert.Equal((FinishReason.Failed, RequestError.Internal), (last.FinishReason, last.Failure!.Error));
-        Assert.IsType<NullReferenceException>(Assert.Single(_faults));
+        Assert.IsType<T>(Assert.Single(_faults));
         Assert.True(active.HasEnded);
     }
 
@@ -103,14 +119,14 @@ public sealed class OutputSinkTests
         return new OutputSink(model.Tokenizer, readers, null!, null!, _statistics, [], static _ => { }, static _ => { }, (_, exception) => _faults.Add(exception));
     }
 
-    private Sequence Begin(long id, int topLogprobs, bool hasSource = true)
+    private Sequence Begin(long id, int topLogprobs, bool hasSource = true, float frequencyPenalty = 0)
     {
         var request = new Request
         {
             Id = new RequestId(id),
             Tenant = RunningEngine.Tenant,
             Prompt = [1, 2, 3],
-            Sampling = new SamplingParameters { MaxTokens = 8, TopLogprobs = topLogprobs },
+            Sampling = new SamplingParameters { MaxTokens = 8, TopLogprobs = topLogprobs, FrequencyPenalty = frequencyPenalty },
         };
         var admission = new AdmissionGate(new AdmissionController(8), new EngineClock(TimeProvider.System)).Enter(RunningEngine.Tenant, isPart: false, out _)!;
         request.Owner = new ActiveRequest(request, hasSource ? RunningEngine.Chat("base", "Hello!") : null!, null, 16, 0, _statistics, admission);
