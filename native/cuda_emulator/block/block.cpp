@@ -167,9 +167,8 @@ void Block::begin_exchange(Thread& self, Operation operation) {
 
 // What that lane has not brought yet.
 uint32_t Block::take_later(Thread& self, uint32_t from) {
-    const Warp& warp = *self.warp;
-    Exchange& exchange = self.warp->exchanges[self.exchanges % Warp::kept_exchanges];
-    if (random_ != 0) leave_for_another();
+    Warp& warp = *self.warp;
+    Exchange& exchange = warp.exchanges[self.exchanges % Warp::kept_exchanges];
     while (!((exchange.brought | ~warp.members) >> from & 1)) sleep_until(self, from);
     exchange.taken |= 1u << self.lane;
     self.exchanges++;

@@ -186,7 +186,7 @@ inline uint32_t exchange(Operation operation, uint32_t word, uint32_t from) {
     exchange.brought |= 1u << self.lane;
     warp.runnable |= warp.awaited_by[self.lane];
     warp.awaited_by[self.lane] = 0;
-    if (!((exchange.brought | ~warp.members) >> from & 1) || self.block->random_ != 0) return self.block->take_later(self, from);
+    if (!((exchange.brought | ~warp.members) >> from & 1)) return self.block->take_later(self, from);
     exchange.taken |= 1u << self.lane;
     self.exchanges++;
     return exchange.words[from];
