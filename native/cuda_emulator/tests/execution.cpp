@@ -34,6 +34,31 @@ TEST(a_block_sums_by_shuffles_and_a_barrier) {
     }
 }
 
+TEST(lanes_run_ahead_through_shuffles_and_take_the_words_of_each) {
+    constexpr uint32_t rounds = 1000, threads = 48;
+    const auto x = counting(threads);
+    std::vector<float> sums(threads), before(threads);
+    for (uint32_t i = 0; i < rounds; i++) {
+        for (uint32_t t = 0; t < threads; t++) before[t] = sums[t] + x[t];
+        for (uint32_t t = 0; t < threads; t++) {
+            const uint32_t warp = t / 32 * 32, lanes = warp == 0 ? 32 : 16;
+            sums[t] = before[warp + (i % 8 == 7 ? t % 32 ^ 5 : i / 100 * 13 % lanes)];
+            sums[t] = sums[t] > 4096 ? sums[t] - 4096 : sums[t];
+        }
+    }
+
+    for (const uint64_t seed : seeds) {
+        Device device;
+        srv_emulator_set_seed(seed);
+        const Vector params{device.upload(x), device.allocate(threads * 4), rounds};
+        EXPECT_EQUAL(0, device.launch("rounds_of_shuffles", 1, threads, 0, params));
+        const auto y = device.download<float>(params.y, threads);
+        srv_emulator_set_seed(0);
+        EXPECT(findings().empty());
+        for (uint32_t t = 0; t < threads; t++) EXPECT_EQUAL(sums[t], y[t]);
+    }
+}
+
 TEST(a_warpgroup_multiplies_what_its_threads_have_stored) {
     for (const uint64_t seed : seeds) {
         Device device;

@@ -38,6 +38,19 @@ SRV_DEVICE void block_sum(const VectorParams& p) {
     if (ptx::thread_index() == 0) p.y[ptx::block_index()] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+// In every round all lanes take what one of them has, or what their neighbours have: those that others wait for run behind, by more shuffles than a warp keeps. The last warp has 16 lanes.
+SRV_KERNEL(rounds_of_shuffles, VectorParams, 48) {
+    const uint32_t t = ptx::thread_index(), lanes = ptx::warp() == 0 ? 32 : 16;
+    float sum = 0;
+    for (uint32_t i = 0; i < p.count; i++) {
+        const float mine = sum + p.x[t];
+        sum = i % 8 == 7 ? ptx::shuffle_xor(mine, 5) : ptx::shuffle_index(mine, i / 100 * 13 % lanes);
+        sum = sum > 4096 ? sum - 4096 : sum;
+    }
+
+    p.y[t] = sum;
+}
+
 enum class Copy { right, not_awaited, no_barrier };
 
 // Every thread brings 16 bytes and takes away its neighbour warp's.
@@ -229,6 +242,33 @@ SRV_KERNEL(barrier_in_branch, VectorParams, 64) {
 
 SRV_KERNEL(shuffle_in_branch, VectorParams, 32) {
     if (ptx::lane() < 16) p.y[ptx::lane()] = ptx::shuffle_xor(1.0f, 1);
+}
+
+// Shuffles that some lanes miss, though nobody takes a word of theirs: before a barrier, behind a meeting, at the end, of another kind.
+SRV_KERNEL(shuffle_missed_before_barrier, VectorParams, 32) {
+    const float x = ptx::lane() < 16 ? ptx::shuffle_xor(1.0f, 1) : 0.0f;
+    ptx::barrier();
+    p.y[ptx::lane()] = x;
+}
+
+SRV_KERNEL(shuffle_behind_others_meeting, VectorParams, 32) {
+    const float x = ptx::lane() >= 16 ? ptx::shuffle_xor(1.0f, 1) : 0.0f;
+    ptx::warp_sync();
+    p.y[ptx::lane()] = x;
+}
+
+SRV_KERNEL(shuffle_more_at_the_end, VectorParams, 32) {
+    float x = ptx::shuffle_index(1.0f, 0);
+    if (ptx::lane() == 0) x += ptx::shuffle_index(x, 0);
+    p.y[ptx::lane()] = x;
+}
+
+SRV_KERNEL(shuffle_from_one_that_returned, VectorParams, 32) {
+    if (ptx::lane() < 31) p.y[ptx::lane()] = ptx::shuffle_index(1.0f, 31);
+}
+
+SRV_KERNEL(different_shuffles, VectorParams, 32) {
+    p.y[ptx::lane()] = ptx::lane() < 16 ? ptx::shuffle_xor(1.0f, 1) : ptx::shuffle_index(1.0f, ptx::lane());
 }
 
 SRV_KERNEL(different_meetings, VectorParams, 32) {

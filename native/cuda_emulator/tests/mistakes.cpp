@@ -37,6 +37,13 @@ TEST(a_copy_over_one_under_way_is_found) { expect_found_on_vectors("copy_over_co
 TEST(a_store_over_a_copy_under_way_is_found) { expect_found_on_vectors("store_over_copy", 32, 512, "asynchronous copy not awaited"); }
 TEST(a_barrier_in_a_branch_is_found) { expect_found_on_vectors("barrier_in_branch", 64, 0, "divergent"); }
 TEST(a_shuffle_in_a_branch_is_found) { expect_found_on_vectors("shuffle_in_branch", 32, 0, "divergent"); }
+TEST(a_shuffle_that_some_lanes_miss_is_found) {
+    expect_found_on_vectors("shuffle_missed_before_barrier", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_behind_others_meeting", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_more_at_the_end", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_from_one_that_returned", 32, 0, "divergent");
+    expect_found_on_vectors("different_shuffles", 32, 0, "divergent");
+}
 TEST(different_meetings_of_one_warp_are_found) { expect_found_on_vectors("different_meetings", 32, 0, "divergent"); }
 TEST(a_misaligned_load_is_found) { expect_found_on_vectors("misaligned_load", 32, 0, "misaligned"); }
 TEST(unwritten_shared_memory_is_found) { expect_found_on_vectors("reads_unwritten_shared", 32, 128, "uninitialised read of shared memory"); }
