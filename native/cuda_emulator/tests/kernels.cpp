@@ -244,17 +244,29 @@ SRV_KERNEL(shuffle_in_branch, VectorParams, 32) {
     if (ptx::lane() < 16) p.y[ptx::lane()] = ptx::shuffle_xor(1.0f, 1);
 }
 
-// Shuffles that some lanes miss, though nobody takes a word of theirs: before a barrier, behind a meeting, at the end, of another kind.
-SRV_KERNEL(shuffle_missed_before_barrier, VectorParams, 32) {
-    const float x = ptx::lane() < 16 ? ptx::shuffle_xor(1.0f, 1) : 0.0f;
-    ptx::barrier();
+// Shuffles that some lanes miss, though nobody takes a word of theirs: they make up for it behind a barrier or a meeting, or never; or theirs is of another kind.
+template <bool lower, bool meeting>
+SRV_DEVICE void shuffle_on_both_sides(const VectorParams& p) {
+    // Lane 0 is the last to begin: where the lower lanes go on without their shuffle, all others have had it when the barrier opens.
+    const bool first = lower == (ptx::lane() - 1 < 15);
+    float x = first ? ptx::shuffle_index(1.0f, ptx::lane()) : 0.0f;
+    if (meeting) {
+        ptx::warp_sync();
+    } else {
+        ptx::barrier();
+    }
+
+    if (!first) x = ptx::shuffle_index(1.0f, ptx::lane());
     p.y[ptx::lane()] = x;
 }
 
-SRV_KERNEL(shuffle_behind_others_meeting, VectorParams, 32) {
-    const float x = ptx::lane() >= 16 ? ptx::shuffle_xor(1.0f, 1) : 0.0f;
-    ptx::warp_sync();
-    p.y[ptx::lane()] = x;
+SRV_KERNEL(shuffle_before_others_barrier, VectorParams, 32) { shuffle_on_both_sides<true, false>(p); }
+SRV_KERNEL(shuffle_behind_others_barrier, VectorParams, 32) { shuffle_on_both_sides<false, false>(p); }
+SRV_KERNEL(shuffle_before_others_meeting, VectorParams, 32) { shuffle_on_both_sides<true, true>(p); }
+SRV_KERNEL(shuffle_behind_others_meeting, VectorParams, 32) { shuffle_on_both_sides<false, true>(p); }
+
+SRV_KERNEL(shuffle_when_others_have_returned, VectorParams, 32) {
+    if (ptx::lane() - 1 >= 15) p.y[ptx::lane()] = ptx::shuffle_index(1.0f, ptx::lane());
 }
 
 SRV_KERNEL(shuffle_more_at_the_end, VectorParams, 32) {

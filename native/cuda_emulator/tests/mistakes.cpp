@@ -38,8 +38,11 @@ TEST(a_store_over_a_copy_under_way_is_found) { expect_found_on_vectors("store_ov
 TEST(a_barrier_in_a_branch_is_found) { expect_found_on_vectors("barrier_in_branch", 64, 0, "divergent"); }
 TEST(a_shuffle_in_a_branch_is_found) { expect_found_on_vectors("shuffle_in_branch", 32, 0, "divergent"); }
 TEST(a_shuffle_that_some_lanes_miss_is_found) {
-    expect_found_on_vectors("shuffle_missed_before_barrier", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_before_others_barrier", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_behind_others_barrier", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_before_others_meeting", 32, 0, "divergent");
     expect_found_on_vectors("shuffle_behind_others_meeting", 32, 0, "divergent");
+    expect_found_on_vectors("shuffle_when_others_have_returned", 32, 0, "divergent");
     expect_found_on_vectors("shuffle_more_at_the_end", 32, 0, "divergent");
     expect_found_on_vectors("shuffle_from_one_that_returned", 32, 0, "divergent");
     expect_found_on_vectors("different_shuffles", 32, 0, "divergent");
