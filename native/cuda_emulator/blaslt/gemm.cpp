@@ -4,12 +4,15 @@
 #include <cstring>
 #include <vector>
 
+#include "../block/launch.h"
+
 namespace emulator {
 
 namespace {
 
 constexpr size_t chains = 16;
 constexpr size_t rows_at_once = 4;
+constexpr uint64_t worth_dealing = 1 << 18;  // products
 
 float from_bf16(uint16_t bits) { return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16); }
 
@@ -59,23 +62,27 @@ void dots(const float* const* a, const float* b, size_t length, float* out) {
     }
 }
 
-}  // namespace
+// How the vectors of k elements lie as floats: in as many parts as k is split into, each padded with zeros to a multiple of the number of chains.
+struct Depth {
+    uint64_t k, splits, part, padded;
 
-void multiply(const Gemm& gemm) {
-    const uint64_t m = gemm.d.rows, n = gemm.d.columns, k = gemm.transpose_a ? gemm.a.rows : gemm.a.columns;
-    const auto splits = static_cast<uint64_t>(gemm.splits);
-    const uint64_t part = ((k + splits - 1) / splits + chains - 1) / chains * chains, padded = part * splits;
-    std::vector<float> b(n * padded, 0.0f), a(rows_at_once * padded, 0.0f);
-    for (uint64_t j = 0; j < n; j++) unpack(gemm.b, !gemm.transpose_b, j, k, &b[j * padded]);
-    for (uint64_t first = 0; first < m; first += rows_at_once) {
-        const uint64_t rows = std::min<uint64_t>(rows_at_once, m - first);
-        for (uint64_t r = 0; r < rows; r++) unpack(gemm.a, gemm.transpose_a, first + r, k, &a[r * padded]);
-        for (uint64_t j = 0; j < n; j++) {
+    explicit Depth(const Gemm& gemm)
+        : k(gemm.transpose_a ? gemm.a.rows : gemm.a.columns), splits(static_cast<uint64_t>(gemm.splits)), part(((k + splits - 1) / splits + chains - 1) / chains * chains), padded(part * splits) {}
+};
+
+// Some rows of the result; b are its columns' vectors.
+void multiply_rows(const Gemm& gemm, const Depth& depth, const float* b, uint64_t first_row, uint64_t end_row) {
+    std::vector<float> a(rows_at_once * depth.padded, 0.0f);
+    for (uint64_t first = first_row; first < end_row; first += rows_at_once) {
+        const uint64_t rows = std::min<uint64_t>(rows_at_once, end_row - first);
+        for (uint64_t r = 0; r < rows; r++) unpack(gemm.a, gemm.transpose_a, first + r, depth.k, &a[r * depth.padded]);
+        for (uint64_t j = 0; j < gemm.d.columns; j++) {
             float sums[rows_at_once] = {};
-            for (uint64_t s = 0; s < splits; s++) {
-                const float* const parts[rows_at_once] = {&a[s * part], &a[padded + s * part], &a[2 * padded + s * part], &a[3 * padded + s * part]};
+            for (uint64_t s = 0; s < depth.splits; s++) {
+                const float* const from = &a[s * depth.part];
+                const float* const parts[rows_at_once] = {from, from + depth.padded, from + 2 * depth.padded, from + 3 * depth.padded};
                 float partial[rows_at_once];
-                dots(parts, &b[j * padded + s * part], part, partial);
+                dots(parts, b + j * depth.padded + s * depth.part, depth.part, partial);
                 for (uint64_t r = 0; r < rows_at_once; r++) sums[r] = s == 0 ? partial[r] : sums[r] + partial[r];
             }
             for (uint64_t r = 0; r < rows; r++) {
@@ -84,6 +91,18 @@ void multiply(const Gemm& gemm) {
             }
         }
     }
+}
+
+}  // namespace
+
+void multiply(const Gemm& gemm) {
+    const Depth depth(gemm);
+    const uint64_t m = gemm.d.rows, n = gemm.d.columns;
+    std::vector<float> b(n * depth.padded, 0.0f);
+    for (uint64_t j = 0; j < n; j++) unpack(gemm.b, !gemm.transpose_b, j, depth.k, &b[j * depth.padded]);
+    // Rows are dealt by so many that a part is worth another thread's while.
+    const uint64_t work = std::max<uint64_t>(1, (n + 1) * depth.padded), dealt = std::max<uint64_t>(rows_at_once, worth_dealing / work / rows_at_once * rows_at_once);
+    run_parts((m + dealt - 1) / dealt, [&](uint64_t i) { multiply_rows(gemm, depth, b.data(), i * dealt, std::min(m, (i + 1) * dealt)); });
 }
 
 }  // namespace emulator

@@ -42,6 +42,7 @@ bool Block::run(const Launch& launch, uint64_t number) {
     random_ = launch.seed == 0 ? 0 : (launch.seed + number + 1) * 0x9e3779b97f4a7c15ull | 1;
     prepare_threads();
     shared_checks_.begin_block(warp_count_);
+    shared_bytes_ = launch.shared_bytes;
     std::memset(shared_, 0xff, launch.shared_bytes);  // NaN in every float format: what is used unwritten shows even with checks off
     for (auto& barrier : barriers_) barrier = {};
     for (auto& products : warpgroup_products_) products.clear();
@@ -81,6 +82,7 @@ void Block::prepare_threads() {
         thread.stack = reinterpret_cast<uintptr_t>(stack);
         thread.checked = launch_->checked;
         thread.awaited = !launch_->early;
+        thread.begun = false;
         thread.exchanges = 0;
         thread.group = 0;
         thread.copies.clear();
@@ -91,17 +93,29 @@ void Block::prepare_threads() {
 
 void Block::thread_main() {
     Block& block = *current->block;
-    block.launch_->kernel->entry(block.launch_->params.data());
-    Warp& warp = *current->warp;
-    const uint32_t bit = 1u << current->lane;
-    block.check_exchanges(*current, Operation::none);
+    const uintptr_t stack = current->stack;
+    for (;;) {
+        Thread& self = *current;
+        self.begun = true;
+        self.stack = stack;
+        block.launch_->kernel->entry(block.launch_->params.data());
+        block.end(self);
+        Thread& other = block.successor(self);
+        // One that has not begun does so on this stack, which is in the caches, in place of one of its own.
+        if (other.begun) block.switch_to(self, other);
+        current = &other;
+    }
+}
+
+void Block::end(Thread& self) {
+    Warp& warp = *self.warp;
+    const uint32_t bit = 1u << self.lane;
+    check_exchanges(self, Operation::none);
     warp.finished |= bit;
-    if (!current->awaited) block.fail(FindingKind::producers_not_awaited, 0, "a thread of a kernel that was launched early returns without await_producers()");
-    if (warp.finished == warp.members && !warp.begun.empty()) block.fail(FindingKind::product_not_awaited, 0, "the warp's last thread returns while products are on the way");
+    if (!self.awaited) fail(FindingKind::producers_not_awaited, 0, "a thread of a kernel that was launched early returns without await_producers()");
+    if (warp.finished == warp.members && !warp.begun.empty()) fail(FindingKind::product_not_awaited, 0, "the warp's last thread returns while products are on the way");
     warp.runnable &= ~bit;
-    block.live_--;
-    block.leave_for_another();
-    __builtin_unreachable();
+    live_--;
 }
 
 // Lanes of one warp in turn, then the next warp; with a seed, anyone.
@@ -121,18 +135,20 @@ Thread* Block::next() {
     return &threads_[warp * 32 + lane];
 }
 
-// Called by a thread that has taken itself off its warp's runnable lanes.
+// Who goes on for a thread that has taken itself off its warp's runnable lanes. Where nobody can, the block has ended, or is stuck.
+Thread& Block::successor(Thread& self) {
+    if (self.warp->runnable == 0) ready_warps_ &= ~(1u << self.warp->index);
+    if (Thread* const other = next()) return *other;
+    if (live_ > 0) report_deadlock();
+    check_barriers();
+    switch_context(self.context, host_);
+    __builtin_unreachable();
+}
+
 void Block::leave_for_another() {
-    Thread* const self = current;
-    if (self->warp->runnable == 0) ready_warps_ &= ~(1u << self->warp->index);
-    Thread* const other = next();
-    if (other == nullptr) {
-        if (live_ > 0) report_deadlock();
-        check_barriers();
-        switch_context(self->context, host_);
-        return;
-    }
-    if (other != self) switch_to(*self, *other);
+    Thread& self = *current;
+    Thread& other = successor(self);
+    if (&other != &self) switch_to(self, other);
 }
 
 void Block::make_runnable(uint32_t warp, uint32_t lanes) {
@@ -161,15 +177,23 @@ void Block::begin_exchange(Thread& self, Operation operation) {
     if (warp.at_barrier != 0) fail_meeting(operation, Operation::barrier);
     if (warp.finished != 0) fail_meeting(operation, Operation::none);
     exchange.operation = operation;
-    exchange.brought = exchange.taken = 0;
+    exchange.brought = ~warp.members;
+    exchange.taken = 0;
     warp.begun_exchanges++;
 }
 
+[[gnu::noinline]] uint32_t Block::begin_and_go_through(Operation operation, uint32_t word, uint32_t from) {
+    Thread& self = *current;
+    begin_exchange(self, operation);
+    return go_through(self, operation, word, from);
+}
+
 // What that lane has not brought yet.
-uint32_t Block::take_later(Thread& self, uint32_t from) {
+[[gnu::noinline]] uint32_t Block::take_later(uint32_t from) {
+    Thread& self = *current;
     Warp& warp = *self.warp;
     Exchange& exchange = warp.exchanges[self.exchanges % Warp::kept_exchanges];
-    while (!((exchange.brought | ~warp.members) >> from & 1)) sleep_until(self, from);
+    while (!(exchange.brought >> from & 1)) sleep_until(self, from);
     exchange.taken |= 1u << self.lane;
     self.exchanges++;
     return exchange.words[from];
@@ -226,6 +250,8 @@ void Block::release(Barrier& barrier) {
     for (uint32_t w = 0; w < warp_count_; w++) make_runnable(w, barrier.waiting[w]);
     barrier = {};
 }
+
+[[gnu::cold]] void Block::fail_endless() { fail(FindingKind::endless, 0, "a loop that nothing ends: another block is not run meanwhile"); }
 
 [[gnu::cold]] void Block::fail_meeting(Operation operation, Operation others) {
     fail(FindingKind::divergent, 0, std::string("lane ") + std::to_string(current->lane) + " is at " + name_of(operation) + " while others of its warp are at " + name_of(others));

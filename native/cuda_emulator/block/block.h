@@ -31,9 +31,10 @@ struct alignas(64) Thread {
     Warp* warp = nullptr;
     uint32_t index = 0;
     uint32_t lane = 0;
-    uintptr_t stack = 0;  // lowest address
+    uintptr_t stack = 0;  // lowest address of the one that it runs on
     bool checked = true;  // as the launch
     bool awaited = true;  // what the kernels before this one have written
+    bool begun = false;
     uint32_t exchanges = 0;  // that this lane is done with
     uint32_t group = 0;   // of asynchronous copies, that is being filled
     std::vector<AsyncCopy> copies;
@@ -57,12 +58,14 @@ public:
     uint32_t warps() const { return warp_count_; }
 
     uint8_t* shared() const { return shared_; }
-    bool owns_shared(uintptr_t address) const { return address - reinterpret_cast<uintptr_t>(shared_) < shared_reserved; }
+    bool owns_shared(uintptr_t address) const { return offset_in_shared(address) < shared_reserved; }
+    uintptr_t offset_in_shared(uintptr_t address) const { return address - reinterpret_cast<uintptr_t>(shared_); }
+    uint32_t shared_bytes() const { return shared_bytes_; }
     SharedMemory& shared_checks() { return shared_checks_; }
 
     // Counts an access; a block that makes more than the limit is waiting for what will not come.
     void spend() {
-        if (__builtin_expect(--accesses_left_ < 0, 0)) fail(FindingKind::endless, 0, "a loop that nothing ends: another block is not run meanwhile");
+        if (__builtin_expect(--accesses_left_ < 0, 0)) fail_endless();
     }
 
     void wait_at_barrier(uint32_t id, uint32_t threads);
@@ -97,10 +100,15 @@ private:
     void sleep_until(Thread& self, uint32_t lane);
     void switch_to(Thread& self, Thread& other);
     void leave_for_another();
+    Thread& successor(Thread& self);
+    void end(Thread& self);
     void complete(Warp& warp);
     void begin_exchange(Thread& self, Operation operation);
-    uint32_t take_later(Thread& self, uint32_t from);
+    uint32_t begin_and_go_through(Operation operation, uint32_t word, uint32_t from);
+    uint32_t go_through(Thread& self, Operation operation, uint32_t word, uint32_t from);
+    uint32_t take_later(uint32_t from);
     void check_exchanges(const Thread& self, Operation operation);
+    [[noreturn]] void fail_endless();
     [[noreturn]] void fail_meeting(Operation operation, Operation others);
     [[noreturn]] void fail_barrier(uint32_t id, uint32_t threads);
     Thread* next();
@@ -120,6 +128,7 @@ private:
     uint64_t random_ = 0;
     int64_t accesses_left_ = 0;
     uint8_t* shared_ = nullptr;
+    uint32_t shared_bytes_ = 0;
     Context host_;
     Stacks stacks_;
     SharedMemory shared_checks_;
@@ -140,10 +149,12 @@ inline void Block::switch_to(Thread& self, Thread& other) {
 // Takes the caller off its warp's runnable lanes, and goes on with another thread. Nearly every switch is the one to the next lane of the same warp.
 inline void Block::wait(Thread& self) {
     Warp& warp = *self.warp;
-    warp.runnable &= ~(1u << self.lane);
-    if (__builtin_expect(random_ != 0 || warp.runnable == 0, 0)) return leave_for_another();
-    const uint32_t after = warp.runnable & ~((2u << self.lane) - 1);
-    switch_to(self, threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : warp.runnable))]);
+    const uint32_t bit = 1u << self.lane, runnable = warp.runnable &= ~bit;
+    if (__builtin_expect(random_ != 0 || runnable == 0, 0)) return leave_for_another();
+    // A branch of its own, so that a processor that guesses it right need not wait for the mask before it goes on there.
+    if (__builtin_expect((runnable & bit << 1) != 0, 1)) return switch_to(self, *(&self + 1));
+    const uint32_t after = runnable & ~((2u << self.lane) - 1);
+    switch_to(self, threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : runnable))]);
 }
 
 // Until that lane of the same warp has come to an exchange again, which it is the first to be let do.
@@ -178,16 +189,20 @@ inline void meet(Operation operation, uint32_t qualifier) {
 // Brings a word to the warp's next exchange and takes what another lane brings.
 inline uint32_t exchange(Operation operation, uint32_t word, uint32_t from) {
     Thread& self = *current;
+    if (self.exchanges == self.warp->begun_exchanges) return self.block->begin_and_go_through(operation, word, from);
+    return self.block->go_through(self, operation, word, from);
+}
+
+inline uint32_t Block::go_through(Thread& self, Operation operation, uint32_t word, uint32_t from) {
     Warp& warp = *self.warp;
     Exchange& exchange = warp.exchanges[self.exchanges % Warp::kept_exchanges];
-    if (self.exchanges == warp.begun_exchanges) self.block->begin_exchange(self, operation);
-    if (__builtin_expect(exchange.operation != operation, 0)) self.block->fail_meeting(operation, exchange.operation);
+    if (__builtin_expect(exchange.operation != operation, 0)) fail_meeting(operation, exchange.operation);
+    const uint32_t bit = 1u << self.lane, brought = exchange.brought |= bit;
     exchange.words[self.lane] = word;
-    exchange.brought |= 1u << self.lane;
     warp.runnable |= warp.awaited_by[self.lane];
     warp.awaited_by[self.lane] = 0;
-    if (!((exchange.brought | ~warp.members) >> from & 1)) return self.block->take_later(self, from);
-    exchange.taken |= 1u << self.lane;
+    if (!(brought >> from & 1)) return take_later(from);
+    exchange.taken |= bit;
     self.exchanges++;
     return exchange.words[from];
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,5 +42,8 @@ struct Launch {
 
 // Runs every block, on several host threads where that pays. False when a check found something.
 bool run(const Launch& launch);
+
+// Runs what is not a kernel on the same host threads.
+void run_parts(uint64_t total, const std::function<void(uint64_t)>& part);
 
 }  // namespace emulator

@@ -1,5 +1,6 @@
 #include "product.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -9,7 +10,7 @@ namespace emulator {
 
 namespace {
 
-constexpr uint32_t columns = 64, depth = 16, panel_line = 128, atom = 1024;
+constexpr uint32_t columns = 64, depth = 16, panel_line = 128, atom = 1024, chunk = 8;  // elements that lie side by side whatever the swizzle
 
 float from_bf16(uint16_t bits) { return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16); }
 
@@ -29,6 +30,14 @@ struct Operand {
     }
 };
 
+// Calls each(line, first element within it, where the chunk lies): a line is an element of k with all columns where the operand is turned, else a column.
+template <class Each>
+void for_chunks(const Operand& b, bool turned, Each each) {
+    for (uint32_t line = 0; line < (turned ? depth : columns); line++) {
+        for (uint32_t within = 0; within < (turned ? columns : depth); within += chunk) each(line, within, turned ? b.at(line, within, true) : b.at(within, line, false));
+    }
+}
+
 void check_operand(const Product& product) {
     Block& block = *current->block;
     const Operand b(product.descriptor);
@@ -37,10 +46,7 @@ void check_operand(const Product& product) {
     if (b.start % 16 != 0 || (product.turned ? b.start % atom : b.start % atom + depth * 2 > panel_line) != 0)
         block.fail(FindingKind::misaligned, b.start, "a product's operand begins at shared offset " + std::to_string(b.start));
     if (!block.launch().checked) return;
-    const uint32_t lines = product.turned ? depth : columns, chunks = product.turned ? 8 : 2;
-    for (uint32_t line = 0; line < lines; line++) {
-        for (uint32_t chunk = 0; chunk < chunks; chunk++) check_product(product.turned ? b.at(line, chunk * 8, true) : b.at(chunk * 8, line, false), 16);
-    }
+    for_chunks(b, product.turned, [](uint32_t, uint32_t, uint32_t at) { check_product(at, chunk * 2); });
 }
 
 // One fp32 chain per element, k ascending.
@@ -48,23 +54,27 @@ void multiply(const BegunProduct& begun) {
     const Operand b(begun.product.descriptor);
     const uint8_t* const shared = current->block->shared();
     float second[depth][columns];
-    for (uint32_t k = 0; k < depth; k++) {
-        for (uint32_t column = 0; column < columns; column++) {
-            uint16_t bits;
-            std::memcpy(&bits, shared + b.at(k, column, begun.product.turned), 2);
-            second[k][column] = from_bf16(bits);
-        }
-    }
+    for_chunks(b, begun.product.turned, [&](uint32_t line, uint32_t within, uint32_t at) {
+        uint16_t bits[chunk];
+        std::memcpy(bits, shared + at, sizeof bits);
+        for (uint32_t i = 0; i < chunk; i++) (begun.product.turned ? second[line][within + i] : second[within + i][line]) = from_bf16(bits[i]);
+    });
     for (uint32_t g = 0; g < 8; g++) {
         for (uint32_t half = 0; half < 2; half++) {
             float first[depth], sum[columns];
             for (uint32_t k = 0; k < depth; k++) first[k] = from_bf16(static_cast<uint16_t>(begun.a[4 * g + k % 8 / 2][half + k / 8 * 2] >> 16 * (k % 2)));
-            const auto place = [&](uint32_t column) { return begun.d[4 * g + column % 8 / 2] + column / 8 * 4 + half * 2 + column % 2; };
-            for (uint32_t column = 0; column < columns; column++) sum[column] = begun.product.adds ? *place(column) : 0.0f;
+            // Lane 4 g + t holds columns 2 t and 2 t + 1 of every eight.
+            const auto pairs = [&](auto each) {
+                for (uint32_t t = 0; t < 4; t++) {
+                    for (uint32_t i = 0; i < columns / 8; i++) each(&sum[8 * i + 2 * t], begun.d[4 * g + t] + 4 * i + 2 * half);
+                }
+            };
+            std::fill_n(sum, columns, 0.0f);
+            if (begun.product.adds) pairs([](float* in, const float* d) { std::memcpy(in, d, 2 * sizeof(float)); });
             for (uint32_t k = 0; k < depth; k++) {
                 for (uint32_t column = 0; column < columns; column++) sum[column] = __builtin_fmaf(first[k], second[k][column], sum[column]);
             }
-            for (uint32_t column = 0; column < columns; column++) *place(column) = sum[column];
+            pairs([](const float* in, float* d) { std::memcpy(d, in, 2 * sizeof(float)); });
         }
     }
 }

@@ -1,7 +1,10 @@
-// Deals the blocks of a launch to host threads. The calling thread is one of them; the others sleep between launches.
+// Deals the blocks of a launch, and the parts of a product, to host threads. The calling thread is one of them; the others sleep between launches that are far apart.
 #include <pthread.h>
+#include <sched.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -15,34 +18,60 @@ namespace emulator {
 
 namespace {
 
-// A launch while its blocks are dealt. Any order of blocks is a legal one; with a seed it is a stride that visits each once.
+// What is dealt, part by part; false when nothing more of it need be done. The block is the host thread's own.
+using Part = std::function<bool(Block& block, uint64_t number)>;
+
 struct Deal {
-    const Launch* launch;
-    uint64_t total;
-    uint64_t stride = 1, start = 0;
+    const Part& part;
+    const uint64_t total;
     std::atomic<uint64_t> next{0};
     std::atomic<bool> failed{false};
 
-    explicit Deal(const Launch& l) : launch(&l), total(uint64_t{l.grid[0]} * l.grid[1] * l.grid[2]) {
+    void work(Block& block) {
+        for (uint64_t i; !failed.load(std::memory_order_relaxed) && (i = next.fetch_add(1, std::memory_order_relaxed)) < total;) {
+            if (!part(block, i)) failed.store(true, std::memory_order_relaxed);
+        }
+    }
+};
+
+// The blocks of a launch. Any order is a legal one; with a seed it is a stride that visits each once.
+struct Blocks {
+    const Launch* launch;
+    uint64_t total;
+    uint64_t stride = 1, start = 0;
+
+    explicit Blocks(const Launch& l) : launch(&l), total(uint64_t{l.grid[0]} * l.grid[1] * l.grid[2]) {
         if (l.seed == 0 || total < 2) return;
         start = l.seed * 0x9e3779b97f4a7c15ull % total;
         stride = (l.seed * 0xbf58476d1ce4e5b9ull >> 8) % total | 1;
         while (std::gcd(stride, total) != 1) stride += 2;
     }
 
-    void work(Block& block) {
-        for (uint64_t i; !failed.load(std::memory_order_relaxed) && (i = next.fetch_add(1, std::memory_order_relaxed)) < total;) {
-            const uint64_t number = static_cast<uint64_t>((static_cast<unsigned __int128>(i) * stride + start) % total);
-            if (!block.run(*launch, number)) failed.store(true, std::memory_order_relaxed);
-        }
-    }
+    bool operator()(Block& block, uint64_t i) const { return block.run(*launch, static_cast<uint64_t>((static_cast<unsigned __int128>(i) * stride + start) % total)); }
 };
+
+// Until it holds, for a while: launches mostly follow each other sooner than a sleeping thread wakes up. Whoever else wants the processor gets it.
+template <class Condition>
+void await_briefly(Condition condition) {
+    constexpr std::chrono::microseconds limit{200};
+    constexpr int looks = 64;  // between two that let others go first
+    const auto end = std::chrono::steady_clock::now() + limit;
+    do {
+        for (int i = 0; i < looks; i++) {
+            if (condition()) return;
+#ifdef __x86_64__
+            __builtin_ia32_pause();
+#endif
+        }
+        sched_yield();
+    } while (std::chrono::steady_clock::now() < end);
+}
 
 class Workers {
 public:
-    bool run(const Launch& launch) {
+    bool run(uint64_t total, const Part& part) {
         const std::lock_guard one_at_a_time(launching_);
-        Deal deal(launch);
+        Deal deal{part, total};
         const int helpers = static_cast<int>(std::min<uint64_t>(deal.total, static_cast<uint64_t>(settings.host_threads.load()))) - 1;
         while (static_cast<int>(blocks_.size()) <= helpers) add();
         {
@@ -55,6 +84,11 @@ public:
         std::unique_lock hold(lock_);
         running_ -= wanted_;  // those that have not woken find nothing to do
         wanted_ = 0;
+        if (running_ > 0) {
+            hold.unlock();
+            await_briefly([&] { return running_ == 0; });
+            hold.lock();
+        }
         end_.wait(hold, [&] { return running_ == 0; });
         deal_ = nullptr;
         return !deal.failed.load();
@@ -71,6 +105,9 @@ private:
         pthread_setname_np(pthread_self(), "cuda emulator");
         std::unique_lock hold(lock_);
         for (;;) {
+            hold.unlock();
+            await_briefly([&] { return wanted_ > 0; });
+            hold.lock();
             begin_.wait(hold, [&] { return wanted_ > 0; });
             wanted_--;
             Deal* const deal = deal_;
@@ -85,10 +122,15 @@ private:
     std::mutex lock_;
     std::condition_variable begin_, end_;
     Deal* deal_ = nullptr;
-    int wanted_ = 0;   // helpers that this launch still wants
-    int running_ = 0;  // helpers that have not finished, those still to come included
+    std::atomic<int> wanted_ = 0;   // helpers that this launch still wants
+    std::atomic<int> running_ = 0;  // helpers that have not finished, those still to come included
     std::vector<std::unique_ptr<Block>> blocks_;
 };
+
+Workers& workers() {
+    static Workers* const all = new Workers();
+    return *all;
+}
 
 }  // namespace
 
@@ -99,8 +141,12 @@ void Launch::begin() {
 }
 
 bool run(const Launch& launch) {
-    static Workers* const workers = new Workers();
-    return workers->run(launch);
+    const Blocks blocks(launch);
+    return workers().run(blocks.total, blocks);
+}
+
+void run_parts(uint64_t total, const std::function<void(uint64_t)>& part) {
+    workers().run(total, [&](Block&, uint64_t number) { return part(number), true; });
 }
 
 }  // namespace emulator

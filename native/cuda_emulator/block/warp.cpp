@@ -19,20 +19,42 @@ void vote(Warp& warp) {
     for (auto& out : warp.out[0]) out = votes;
 }
 
+using Halves = uint16_t __attribute__((vector_size(16), may_alias));
+using Pairs = uint32_t __attribute__((vector_size(16), may_alias));
+using Quads = uint64_t __attribute__((vector_size(16), may_alias));
+
+// Eight rows of eight elements as eight columns, in words of two elements.
+void turn_matrix(const void* const* rows, uint32_t* columns) {
+    Halves row[8];
+    for (uint32_t r = 0; r < 8; r++) std::memcpy(&row[r], rows[r], 16);
+    Pairs two[8];  // of rows 2i and 2i + 1: columns 0 to 3, then 4 to 7
+    for (uint32_t i = 0; i < 4; i++) {
+        two[i] = reinterpret_cast<Pairs>(__builtin_shufflevector(row[2 * i], row[2 * i + 1], 0, 8, 1, 9, 2, 10, 3, 11));
+        two[4 + i] = reinterpret_cast<Pairs>(__builtin_shufflevector(row[2 * i], row[2 * i + 1], 4, 12, 5, 13, 6, 14, 7, 15));
+    }
+    for (uint32_t half = 0; half < 2; half++) {
+        const Pairs* const from = &two[4 * half];
+        for (uint32_t i = 0; i < 2; i++) {
+            const auto four = [&](uint32_t first) {
+                return reinterpret_cast<Quads>(i == 0 ? __builtin_shufflevector(from[first], from[first + 1], 0, 4, 1, 5) : __builtin_shufflevector(from[first], from[first + 1], 2, 6, 3, 7));
+            };
+            const Quads low = four(0), high = four(2);
+            const Quads first = __builtin_shufflevector(low, high, 0, 2), second = __builtin_shufflevector(low, high, 1, 3);
+            std::memcpy(columns + (4 * half + 2 * i) * 4, &first, 16);
+            std::memcpy(columns + (4 * half + 2 * i + 1) * 4, &second, 16);
+        }
+    }
+}
+
 // Lane 8 i + r named row r of matrix i. Lane 4 g + t takes elements 2t and 2t + 1 of row g, or of column g of the rows.
 void ldmatrix(Warp& warp) {
     const uint32_t matrices = warp.qualifier & 0xff;
     const bool transposed = warp.qualifier >> 8;
     for (uint32_t i = 0; i < matrices; i++) {
-        if (!transposed) {
+        if (transposed) {
+            turn_matrix(&warp.rows[8 * i], warp.out[i]);
+        } else {
             for (uint32_t r = 0; r < 8; r++) std::memcpy(&warp.out[i][4 * r], warp.rows[8 * i + r], 16);
-            continue;
-        }
-        uint16_t tile[8][8];
-        for (uint32_t r = 0; r < 8; r++) std::memcpy(tile[r], warp.rows[8 * i + r], 16);
-        for (uint32_t lane = 0; lane < 32; lane++) {
-            const uint32_t g = lane / 4, t = lane % 4;
-            warp.out[i][lane] = tile[2 * t][g] | static_cast<uint32_t>(tile[2 * t + 1][g]) << 16;
         }
     }
 }

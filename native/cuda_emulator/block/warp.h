@@ -20,7 +20,7 @@ struct BegunProduct {
 // A shuffle. A lane takes from one other, so it goes on as soon as that one has brought its word; shuffles order no memory, so that nothing else is changed by when it does.
 struct alignas(16) Exchange {
     Operation operation;
-    uint32_t brought;  // lanes that have
+    uint32_t brought;  // lanes that have, and those that do not exist
     uint32_t taken;    // lanes that are done with it
     uint32_t words[32];
 };

@@ -71,7 +71,9 @@ void fail_misaligned(uintptr_t address, size_t bytes) {
     current->block->fail(FindingKind::misaligned, address, std::to_string(bytes) + " bytes at an address that is no multiple of it");
 }
 
-void check_global_slow(uintptr_t address, size_t bytes, Access access) {
+namespace {
+
+void fail_in_global(uintptr_t address, size_t bytes, Access access) {
     const uintptr_t bad = GlobalMemory::first_not_allocated(address, bytes);
     if (bad != address + bytes) {
         const AllocationNote note = note_on(bad);
@@ -89,14 +91,38 @@ void check_early(uintptr_t address, size_t bytes, Access access) {
         block.fail(FindingKind::producers_not_awaited, address, sized(verb(access), bytes) + " before await_producers(), of what a kernel wrote that may still run, " + note_on(address).text);
 }
 
+void check_global(uintptr_t address, size_t bytes, Access access) {
+    if (!current->awaited) check_early(address, bytes, access);
+    if (access == Access::write) {
+        if (!GlobalMemory::allocated(address, bytes)) fail_in_global(address, bytes, access);
+        GlobalMemory::mark_written(address, bytes);
+        GlobalMemory::stamp(address, bytes, current->block->launch().number);
+    } else if (!GlobalMemory::written(address, bytes)) {  // what is written is allocated
+        fail_in_global(address, bytes, access);
+    }
+}
+
 void check_shared(uintptr_t address, size_t bytes, Access access) {
     SharedMemory& memory = current->block->shared_checks();
     const char* const what = verb(access);
     const uint32_t offset = offset_in_shared(address, bytes, what), size = static_cast<uint32_t>(bytes), thread = current->index;
     if (access == Access::atomic) return memory.write_atomically(offset, size);
-    if (access == Access::read ? memory.read_aligned(offset, size, thread) : memory.write_aligned(offset, size, thread)) return;
     const auto outcome = access == Access::read ? memory.read(offset, size, thread) : memory.write(offset, size, thread);
     if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, what);
+}
+
+}  // namespace
+
+[[gnu::noinline]] void check_any(const void* pointer, size_t bytes, bool aligned, Access access) {
+    const Thread* const thread = current;
+    if (thread == nullptr || !thread->checked) return;
+    const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (address - thread->stack < Stacks::bytes) return;
+    thread->block->spend();
+    if (aligned && address % bytes != 0) fail_misaligned(address, bytes);
+    if (GlobalMemory::contains(address)) return check_global(address, bytes, access);
+    if (thread->block->owns_shared(address)) return check_shared(address, bytes, access);
+    check_other(address, bytes, access);
 }
 
 void check_product(uint32_t offset, uint32_t bytes) {

@@ -22,6 +22,22 @@ public:
     static bool written(uintptr_t address, size_t bytes) { return all_set(written_bits, address - base, bytes); }
     static void mark_written(uintptr_t address, size_t bytes) { set(written_bits, address - base, bytes); }
 
+    // The same of a range that is a multiple of its size, 16 bytes at most.
+    template <size_t bytes>
+    static bool written_aligned(uintptr_t address) {
+        return all_set_aligned<bytes>(written_bits, address - base);
+    }
+
+    // Takes note of a write by a launch; false, and nothing, where it may not write.
+    template <size_t bytes>
+    static bool write_aligned(uintptr_t address, uint32_t launch) {
+        const uintptr_t offset = address - base;
+        if (!all_set_aligned<bytes>(allocated_bits, offset)) return false;
+        if (!all_set_aligned<bytes>(written_bits, offset)) set(written_bits, offset, bytes);
+        __atomic_store_n(stamps + offset / stamped, launch, __ATOMIC_RELAXED);
+        return true;
+    }
+
     // Which launch wrote there last; 0 where none did.
     static void stamp(uintptr_t address, size_t bytes, uint32_t launch) {
         for (uintptr_t i = (address - base) / stamped; i <= (address - base + bytes - 1) / stamped; i++) __atomic_store_n(stamps + i, launch, __ATOMIC_RELAXED);
@@ -59,6 +75,14 @@ private:
         }
         if (bytes == 16 && shift == 0) return (__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & __atomic_load_n(bits + offset / 8 + 1, __ATOMIC_RELAXED)) == 0xff;
         return all_set_long(bits, offset, bytes);
+    }
+
+    template <size_t bytes>
+    static bool all_set_aligned(const uint8_t* bits, uintptr_t offset) {
+        using Both = uint16_t __attribute__((may_alias));
+        if constexpr (bytes == stamped) return __atomic_load_n(reinterpret_cast<const Both*>(bits + offset / 8), __ATOMIC_RELAXED) == 0xffff;
+        const unsigned mask = ((1u << bytes) - 1) << offset % 8;
+        return (__atomic_load_n(bits + offset / 8, __ATOMIC_RELAXED) & mask) == mask;
     }
 
     static void set(uint8_t* bits, uintptr_t offset, size_t bytes) {

@@ -25,22 +25,16 @@ void SharedMemory::begin_block(uint32_t warps) {
     warps_ = warps;
     for (uint32_t w = 0; w < max_warps; w++) {
         clock_[w] = start_ + 1;
-        std::fill_n(known_[w], max_warps, 0u);
+        std::fill_n(known_[w], max_warps, start_);
     }
 }
 
 inline SharedMemory::Verdict SharedMemory::read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const {
-    if (cell.last_read == mine) return Verdict::fine;  // nothing has been written since: a write forgets the readers
-    // Two of this warp's lanes have read since its last meeting, one at least of which has not written: what holds for it holds for this one, and nothing follows from a third.
-    if (cell.first_read != cell.last_read && same_warp_and_clock(cell.first_read, mine) && same_warp_and_clock(cell.last_read, mine)) return Verdict::fine;
     const uint32_t clock = clock_of(cell.written);
     if (clock == pending) return Verdict::pending_copy;
     if (clock < start_) return Verdict::not_written;
     if (single) return Verdict::fine;  // its neighbour may be another thread's: who reads it is not kept
-    if (!ordered(cell.written, thread)) return Verdict::race;
-    if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
-    cell.last_read = mine;
-    return Verdict::fine;
+    return may_read(cell, thread, mine) ? Verdict::fine : Verdict::race;
 }
 
 // More cells for a line than it has.
@@ -67,21 +61,33 @@ inline void SharedMemory::walk(uint32_t offset, uint32_t bytes, Each each) {
     }
 }
 
-// Whether an access of whole cells of one line is fine by all of them. Asked again, a cell that was says the same.
-template <class Fine>
-inline bool SharedMemory::every(uint32_t offset, uint32_t bytes, Fine is_fine) {
-    const uint32_t i = offset / line, step = steps_[i];
-    if ((offset | bytes) & (step * granule - 1) || offset % line + bytes > line) return false;
-    if (step == line_cells) return is_fine(lines_[i]);
+// Lines as a whole, whatever they were.
+inline void SharedMemory::make_lines(uint32_t offset, uint32_t bytes, const Cell& cell) {
+    for (uint32_t i = offset / line; i < (offset + bytes) / line; i++) {
+        steps_[i] = line_cells;
+        lines_[i] = cell;
+    }
+}
+
+// Whether an access of several whole cells of one line is fine by all of them. Asked again, a cell that was says the same.
+[[gnu::noinline]] bool SharedMemory::read_several(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const uint32_t mine = stamp(thread), step = steps_[offset / line];
+    if (bytes % (step * granule) != 0) return false;
     for (uint32_t j = offset / granule; j < (offset + bytes) / granule; j += step) {
-        if (!is_fine(cells_[j])) return false;
+        if (!may_read(cells_[j], thread, mine)) return false;
     }
     return true;
 }
 
-bool SharedMemory::read_aligned(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    const uint32_t mine = stamp(thread);
-    return every(offset, bytes, [&](Cell& cell) { return read_cell(cell, thread, mine, false) == Verdict::fine; });
+[[gnu::noinline]] bool SharedMemory::write_several(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
+    const uint32_t step = steps_[offset / line];
+    if (bytes % (step * granule) != 0) return false;
+    for (uint32_t j = offset / granule; j < (offset + bytes) / granule; j += step) {
+        if (!may_write(cells_[j], thread, becomes)) return false;
+    }
+    if (bytes == line) make_lines(offset, bytes, becomes);
+    return true;
 }
 
 SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32_t thread) {
@@ -96,6 +102,10 @@ SharedMemory::Outcome SharedMemory::read(uint32_t offset, uint32_t bytes, uint32
 }
 
 SharedMemory::Outcome SharedMemory::read_by_product(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    if (bytes == line && offset % line == 0) {
+        Cell* const cell = cell_of<line>(offset);
+        if (cell && may_read(*cell, thread, stamp(thread)) && cell->fences != fences_[thread_of(cell->written)]) return fine;
+    }
     Outcome outcome = read(offset, bytes, thread);
     if (outcome.verdict != Verdict::fine) return outcome;
     walk(offset, bytes, [&](const Cell& cell, uint32_t pair) {
@@ -118,13 +128,6 @@ inline SharedMemory::Verdict SharedMemory::write_cell(Cell& cell, uint32_t threa
     return Verdict::fine;
 }
 
-bool SharedMemory::write_aligned(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    if (bytes == line && steps_[offset / line] != line_cells) return false;  // which makes a line whole
-    const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
-    uint32_t other;
-    return every(offset, bytes, [&](Cell& cell) { return write_cell(cell, thread, becomes, other) == Verdict::fine; });
-}
-
 SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint32_t thread) {
     const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
     Outcome outcome = fine;
@@ -143,11 +146,13 @@ SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint3
 }
 
 SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    const Outcome outcome = write(offset, bytes, thread);
-    if (outcome.verdict != Verdict::fine) return outcome;
+    if (bytes != line || !write_whole<line>(offset, thread)) {
+        const Outcome outcome = write(offset, bytes, thread);
+        if (outcome.verdict != Verdict::fine) return outcome;
+    }
     make_lines(offset, bytes, {pending << thread_bits | thread, 0, 0, fences_[thread]});
     pending_cells_ += bytes / granule;
-    return outcome;
+    return fine;
 }
 
 void SharedMemory::end_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
@@ -159,18 +164,10 @@ void SharedMemory::write_atomically(uint32_t offset, uint32_t bytes) {
     walk(offset, bytes, [&](Cell& cell, uint32_t) { return cell = atomically_written(), true; });
 }
 
-// Lines as a whole, whatever they were.
-inline void SharedMemory::make_lines(uint32_t offset, uint32_t bytes, const Cell& cell) {
-    for (uint32_t i = offset / line; i < (offset + bytes) / line; i++) {
-        steps_[i] = line_cells;
-        lines_[i] = cell;
-    }
-}
-
 void SharedMemory::tell(uint32_t warp, Told& told) {
     for (uint32_t v = 0; v < warps_; v++) told.clock[v] = std::max(told.clock[v], known_[warp][v]);
     told.clock[warp] = std::max(told.clock[warp], clock_[warp]);
-    clock_[warp]++;
+    step(warp);
 }
 
 void SharedMemory::meet(uint32_t warps, const Told& told) {

@@ -30,9 +30,15 @@ public:
 
     void begin_block(uint32_t warps);
 
-    // The common case: true when the access is of whole cells of a line, and nothing is wrong with it. Otherwise read() and write() tell.
-    bool read_aligned(uint32_t offset, uint32_t bytes, uint32_t thread);
-    bool write_aligned(uint32_t offset, uint32_t bytes, uint32_t thread);
+    // The common case: true when the access, whose offset is a multiple of it, is of whole cells of a line, and nothing is wrong with it. Otherwise read() and write() tell.
+    template <uint32_t bytes>
+    bool read_whole(uint32_t offset, uint32_t thread);
+    template <uint32_t bytes>
+    bool write_whole(uint32_t offset, uint32_t thread);
+
+    // The commonest: true when a read like this one has been found to be fine.
+    template <uint32_t bytes>
+    bool has_read(uint32_t offset, uint32_t thread);
 
     Outcome read(uint32_t offset, uint32_t bytes, uint32_t thread);
     Outcome write(uint32_t offset, uint32_t bytes, uint32_t thread);
@@ -48,7 +54,7 @@ public:
     // For atomics, and for single bytes, whose neighbours may be another thread's: written, ordered with everything.
     void write_atomically(uint32_t offset, uint32_t bytes);
 
-    void step(uint32_t warp) { clock_[warp]++; }
+    void step(uint32_t warp) { known_[warp][warp] = clock_[warp]++; }
 
     // What a warp that goes on has told a barrier, a clock per warp.
     struct Told {
@@ -82,10 +88,8 @@ private:
     uint32_t stamp(uint32_t thread) const { return clock_[thread / 32] << thread_bits | thread; }
 
     bool ordered(uint32_t stamp, uint32_t thread) const {
-        const uint32_t other = thread_of(stamp), clock = clock_of(stamp);
-        if (other == thread || clock <= start_) return true;
-        const uint32_t warp = thread / 32, other_warp = other / 32;
-        return warp == other_warp ? clock < clock_[warp] : clock <= known_[warp][other_warp];
+        const uint32_t other = thread_of(stamp);
+        return other == thread || clock_of(stamp) <= known_[thread / 32][other / 32];
     }
 
     static constexpr uint32_t line = 16, line_cells = line / granule;
@@ -97,11 +101,18 @@ private:
     template <class Each>
     void walk(uint32_t offset, uint32_t bytes, Each each);
 
-    template <class Fine>
-    bool every(uint32_t offset, uint32_t bytes, Fine is_fine);
+    // The cell that an access of these bytes has to itself; null where it is none, or one of a larger cell.
+    template <uint32_t bytes>
+    Cell* cell_of(uint32_t offset);
+
+    bool read_several(uint32_t offset, uint32_t bytes, uint32_t thread);
+    bool write_several(uint32_t offset, uint32_t bytes, uint32_t thread);
 
     Verdict read_cell(Cell& cell, uint32_t thread, uint32_t mine, bool single) const;
     Verdict write_cell(Cell& cell, uint32_t thread, const Cell& becomes, uint32_t& other) const;
+    bool has_read(const Cell& cell, uint32_t mine) const;
+    bool may_read(Cell& cell, uint32_t thread, uint32_t mine) const;
+    bool may_write(Cell& cell, uint32_t thread, const Cell& becomes) const;
     void refine(uint32_t line, uint32_t step);
     void make_lines(uint32_t offset, uint32_t bytes, const Cell& cell);
 
@@ -113,7 +124,51 @@ private:
     uint32_t warps_ = 0;
     uint32_t clock_[max_warps];
     uint32_t fences_[max_warps * 32] = {};
-    uint32_t known_[max_warps][max_warps];
+    uint32_t known_[max_warps][max_warps];  // of each warp, up to which clock of another what that one did came before: start_ at least; of its own, all but the present one
 };
+
+// Nothing has been written since: a write forgets the readers. Or two of this warp's lanes have read since its last meeting, one at least of which has not written: what holds for it
+// holds for this one, and nothing follows from a third.
+inline bool SharedMemory::has_read(const Cell& cell, uint32_t mine) const {
+    return cell.last_read == mine || (cell.first_read != cell.last_read && same_warp_and_clock(cell.first_read, mine) && same_warp_and_clock(cell.last_read, mine));
+}
+
+inline bool SharedMemory::may_read(Cell& cell, uint32_t thread, uint32_t mine) const {
+    if (has_read(cell, mine)) return true;
+    if (clock_of(cell.written) - start_ >= pending - start_ || !ordered(cell.written, thread)) return false;
+    if (ordered(cell.first_read, thread)) cell.first_read = ordered(cell.last_read, thread) ? mine : cell.last_read;
+    cell.last_read = mine;
+    return true;
+}
+
+inline bool SharedMemory::may_write(Cell& cell, uint32_t thread, const Cell& becomes) const {
+    if (clock_of(cell.written) == pending || !ordered(cell.written, thread) || !ordered(cell.first_read, thread) || !ordered(cell.last_read, thread)) return false;
+    cell = becomes;
+    return true;
+}
+
+template <uint32_t bytes>
+inline SharedMemory::Cell* SharedMemory::cell_of(uint32_t offset) {
+    if (steps_[offset / line] * granule != bytes) return nullptr;
+    return bytes == line ? &lines_[offset / line] : &cells_[offset / granule];
+}
+
+template <uint32_t bytes>
+inline bool SharedMemory::has_read(uint32_t offset, uint32_t thread) {
+    const Cell* const cell = cell_of<bytes>(offset);
+    return cell && has_read(*cell, stamp(thread));
+}
+
+template <uint32_t bytes>
+inline bool SharedMemory::read_whole(uint32_t offset, uint32_t thread) {
+    if (Cell* const cell = cell_of<bytes>(offset)) return may_read(*cell, thread, stamp(thread));
+    return read_several(offset, bytes, thread);
+}
+
+template <uint32_t bytes>
+inline bool SharedMemory::write_whole(uint32_t offset, uint32_t thread) {
+    if (Cell* const cell = cell_of<bytes>(offset)) return may_write(*cell, thread, {stamp(thread), 0, 0, fences_[thread]});
+    return write_several(offset, bytes, thread);
+}
 
 }  // namespace emulator

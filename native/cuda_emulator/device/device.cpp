@@ -74,22 +74,22 @@ float rcp_approx(float x) { return flushed(1.0f / flushed(x)); }
 float rsqrt_approx(float x) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(flushed(x)))); }
 
 Vec4 load_16(const void* from) {
-    check<Access::read>(from, 16, true);
+    check<Access::read, 16>(from);
     return *static_cast<const Vec4*>(from);
 }
 
 Vec2 load_8(const void* from) {
-    check<Access::read>(from, 8, true);
+    check<Access::read, 8>(from);
     return *static_cast<const Vec2*>(from);
 }
 
 void store_16(void* to, Vec4 value) {
-    check<Access::write>(to, 16, true);
+    check<Access::write, 16>(to);
     *static_cast<Vec4*>(to) = value;
 }
 
 void store_8(void* to, Vec2 value) {
-    check<Access::write>(to, 8, true);
+    check<Access::write, 8>(to);
     *static_cast<Vec2*>(to) = value;
 }
 
@@ -101,7 +101,7 @@ Vec4 load_16_global(const void* from) {
 void prefetch_global(const void* from) { check_is_global(from); }
 
 uint32_t atomic_add(uint32_t* to, uint32_t value) {
-    check<Access::atomic>(to, 4, true);
+    check_any(to, 4, true, Access::atomic);
     return __atomic_fetch_add(to, value, __ATOMIC_SEQ_CST);
 }
 
@@ -115,7 +115,11 @@ void cp_async_16(void* shared, const void* global, uint32_t source_bytes) {
         if (source_bytes > 16) thread.block->fail(FindingKind::misaligned, address, "cp.async of more than 16 bytes");
         if (source_bytes > 0) {
             check_is_global(global);
-            check<Access::read>(global, source_bytes, false);
+            if (source_bytes == 16) {
+                check<Access::read, 16>(global);
+            } else {
+                check_any(global, source_bytes, false, Access::read);
+            }
         }
         begin_async_copy(address);
     }
@@ -131,8 +135,12 @@ void cp_async_wait(int pending) {
     for (const AsyncCopy& copy : thread.copies) {
         if (thread.group - copy.group <= static_cast<uint32_t>(pending)) break;
         if (thread.checked) end_async_copy(reinterpret_cast<uintptr_t>(copy.shared));
-        std::memcpy(copy.shared, copy.global, copy.source_bytes);
-        std::memset(copy.shared + copy.source_bytes, 0, 16 - copy.source_bytes);
+        if (copy.source_bytes == 16) {
+            std::memcpy(copy.shared, copy.global, 16);
+        } else {
+            std::memcpy(copy.shared, copy.global, copy.source_bytes);
+            std::memset(copy.shared + copy.source_bytes, 0, 16 - copy.source_bytes);
+        }
         landed++;
     }
     thread.copies.erase(thread.copies.begin(), thread.copies.begin() + static_cast<std::ptrdiff_t>(landed));
@@ -142,7 +150,7 @@ Vec4 ldmatrix(const void* row, int matrices, bool transposed) {
     Thread& thread = *current;
     if (thread.lane < static_cast<uint32_t>(8 * matrices)) {
         check_is_shared(row, "ldmatrix");
-        check<Access::read>(row, 16, true);
+        check<Access::read, 16>(row);
     }
     thread.warp->rows[thread.lane] = row;
     meet(Operation::ldmatrix, static_cast<uint32_t>(matrices) | static_cast<uint32_t>(transposed) << 8);

@@ -1,5 +1,6 @@
 #include "context.h"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace emulator {
@@ -16,7 +17,8 @@ void prepare(Context& context, void* stack, size_t bytes, void (*entry)()) {
 
 #else
 
-// Saves what the System V ABI lets a callee keep; the rest is the caller's own business. Control words of the floating-point units are never changed here.
+// A call whose return is another thread's: all threads of a warp mostly come from the same place and go back to it, so that a processor's guess of where a return leads is right.
+// Control words of the floating-point units are never changed here.
 asm(R"(
     .text
     .globl srv_emulator_switch
@@ -25,31 +27,35 @@ asm(R"(
 srv_emulator_switch:
     .cfi_startproc
     pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
     movq %rsp, (%rdi)
     movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
     popq %rbp
     ret
     .cfi_endproc
     .size srv_emulator_switch, .-srv_emulator_switch
+
+    .globl srv_emulator_begin
+    .hidden srv_emulator_begin
+    .type srv_emulator_begin, @function
+srv_emulator_begin:
+    .cfi_startproc
+    .cfi_undefined %rip
+    movq 8(%rdx), %rsp
+    pushq $0
+    jmpq *16(%rdx)
+    .cfi_endproc
+    .size srv_emulator_begin, .-srv_emulator_begin
 )");
 
+extern "C" void srv_emulator_begin();
+
 void prepare(Context& context, void* stack, size_t bytes, void (*entry)()) {
-    // At entry the stack is as after a call: 8 past a multiple of 16.
-    auto* top = reinterpret_cast<uint64_t*>((reinterpret_cast<uintptr_t>(stack) + bytes) & ~uintptr_t{15});
-    *--top = 0;
-    *--top = reinterpret_cast<uint64_t>(entry);
-    for (int i = 0; i < 6; i++) *--top = 0;
-    context.stack_pointer = top;
+    // What every one pops that has not begun: a frame's register, and where to go.
+    static void (*const first[2])() = {nullptr, &srv_emulator_begin};
+    static_assert(offsetof(Context, top) == 8 && offsetof(Context, entry) == 16);
+    context.stack_pointer = const_cast<void (**)()>(first);
+    context.top = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(stack) + bytes) & ~uintptr_t{15});
+    context.entry = entry;
 }
 
 #endif
