@@ -289,12 +289,10 @@ SRV_EXPORT Status cublasLtMatmul(Library* library, Description* description_hand
     const Result result = take_on(stream, [&](DeviceContext& context, const std::shared_ptr<Stream>& on) {
         const auto launch = std::make_shared<Launch>();
         on->newest = launch;
-        return submit(on, [gemms, device = context.device, launch] {
+        return submit(on, [gemms, &context, launch] {
             launch->begin();
-            for (const Gemm& gemm : gemms) {
-                if (const Result done = execute(gemm, device, launch->number); done != Result::success) return done;
-            }
-            return Result::success;
+            const auto succeeds = [&](const Gemm& gemm) { return execute(gemm, context.device, launch->number) == Result::success; };
+            return context.work([&] { return std::all_of(gemms.begin(), gemms.end(), succeeds); }) ? Result::success : Result::illegal_address;
         });
     });
     return result == Result::success ? ok : result == Result::out_of_memory ? alloc_failed : execution_failed;

@@ -53,7 +53,7 @@ struct Blocks {
 // Until it holds, for a while: launches mostly follow each other sooner than a sleeping thread wakes up. Whoever else wants the processor gets it.
 template <class Condition>
 void await_briefly(Condition condition) {
-    constexpr std::chrono::microseconds limit{200};
+    constexpr std::chrono::microseconds limit{100};
     constexpr int looks = 64;  // between two that let others go first
     const auto end = std::chrono::steady_clock::now() + limit;
     do {
@@ -67,12 +67,12 @@ void await_briefly(Condition condition) {
     } while (std::chrono::steady_clock::now() < end);
 }
 
+// Host threads that work on one thing at a time: whoever has it done, and helpers.
 class Workers {
 public:
-    bool run(uint64_t total, const Part& part) {
-        const std::lock_guard one_at_a_time(launching_);
+    bool run(uint64_t total, const Part& part, int threads) {
         Deal deal{part, total};
-        const int helpers = static_cast<int>(std::min<uint64_t>(deal.total, static_cast<uint64_t>(settings.host_threads.load()))) - 1;
+        const int helpers = static_cast<int>(std::min<uint64_t>(deal.total, static_cast<uint64_t>(threads))) - 1;
         while (static_cast<int>(blocks_.size()) <= helpers) add();
         {
             const std::lock_guard hold(lock_);
@@ -118,7 +118,6 @@ private:
         }
     }
 
-    std::mutex launching_;
     std::mutex lock_;
     std::condition_variable begin_, end_;
     Deal* deal_ = nullptr;
@@ -127,9 +126,25 @@ private:
     std::vector<std::unique_ptr<Block>> blocks_;
 };
 
-Workers& workers() {
-    static Workers* const all = new Workers();
-    return *all;
+// Devices may be at work at the same time, for host threads of their own: the threads that there are shall be enough for all.
+bool deal(uint64_t total, const Part& part) {
+    static std::mutex lock;
+    static std::vector<Workers*> idle;
+    static int working = 0;
+    Workers* workers;
+    int threads;
+    {
+        const std::lock_guard hold(lock);
+        if (idle.empty()) idle.push_back(new Workers());
+        workers = idle.back();
+        idle.pop_back();
+        threads = std::max(1, settings.host_threads.load() - working++);
+    }
+    const bool done = workers->run(total, part, threads);
+    const std::lock_guard hold(lock);
+    idle.push_back(workers);
+    working--;
+    return done;
 }
 
 }  // namespace
@@ -142,11 +157,11 @@ void Launch::begin() {
 
 bool run(const Launch& launch) {
     const Blocks blocks(launch);
-    return workers().run(blocks.total, blocks);
+    return deal(blocks.total, blocks);
 }
 
 void run_parts(uint64_t total, const std::function<void(uint64_t)>& part) {
-    workers().run(total, [&](Block&, uint64_t number) { return part(number), true; });
+    deal(total, [&](Block&, uint64_t number) { return part(number), true; });
 }
 
 }  // namespace emulator

@@ -109,8 +109,8 @@ SRV_EXPORT Result cuDevicePrimaryCtxRetain(DeviceContext** context, int device) 
 SRV_EXPORT Result cuDevicePrimaryCtxRelease_v2(int device) {
     return on_device(device, [&](DeviceContext& primary) {
         if (primary.retained == 0) return Result::invalid_context;
+        if (primary.retained == 1) primary.complete_everything();
         if (--primary.retained == 0) {
-            primary.complete_everything();
             // A failed context stays failed for the process, as on a device; srv_emulator_reset is for tests.
             const Result error = primary.error;
             const std::string cause = primary.cause;

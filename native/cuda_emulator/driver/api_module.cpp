@@ -188,12 +188,12 @@ SRV_EXPORT Result cuLaunchKernelEx(const LaunchConfig* config, Function* handle,
             if (stream->capture && stream->capture_tail.size() > 1) return Result::not_supported;
             launch->before = stream->newest;
         }
-        const Result result = submit(stream, [launch] {
+        const Result result = submit(stream, [launch, &context] {
             launch->checked = settings.checked;
             launch->seed = settings.seed;
             launch->access_limit = settings.access_limit;
             launch->begin();
-            return run(*launch) ? Result::success : Result::illegal_address;
+            return context.work([&] { return run(*launch); }) ? Result::success : Result::illegal_address;
         });
         stream->newest = launch;
         return result;

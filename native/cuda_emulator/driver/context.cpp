@@ -44,6 +44,10 @@ void DeviceContext::execute(const Operations& operation) {
     if (const Result result = operation(); result != Result::success) fail(result);
 }
 
+void DeviceContext::await_rest() {
+    while (works_) changed.wait(driver_lock);
+}
+
 void DeviceContext::fail(Result result) {
     auto found = Findings::of(device);
     error = result;
@@ -77,6 +81,7 @@ Result DeviceContext::forbidden_by_capture() {
 }
 
 void DeviceContext::reset() {
+    await_rest();
     const auto mine = [this](const auto& object) { return object.context == this; };
     events.remove_if(mine);
     streams.remove_if(mine);

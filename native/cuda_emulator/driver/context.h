@@ -42,6 +42,10 @@ public:
 
     void execute(const Operations& operation);
 
+    // Runs a kernel, or what takes as long, without the driver's lock, so that other devices go on meanwhile; one at a time. False when it says so.
+    template <class Body>
+    bool work(Body body);
+
     // What is on all its streams now.
     void complete_everything();
 
@@ -62,12 +66,14 @@ public:
 
 private:
     void fail(Result result);
+    void await_rest();
 
+    bool works_ = false;
     std::vector<std::shared_ptr<Stream>> streams_;
     uint64_t draws_ = 0;
 };
 
-// One lock for the whole driver: calls are short, and what runs kernels has nothing to gain from another call beside it.
+// One lock for the whole driver: calls are short. What takes long on a device runs without it (DeviceContext::work).
 extern std::recursive_mutex driver_lock;
 
 // Told when work is queued or done: a collective of several devices waits for the others' host threads, without the lock.
@@ -88,6 +94,18 @@ private:
     uint64_t seen_ = ~uint64_t{0};
     std::chrono::steady_clock::time_point end_;
 };
+
+template <class Body>
+bool DeviceContext::work(Body body) {
+    await_rest();
+    works_ = true;
+    driver_lock.unlock();
+    const bool done = body();
+    driver_lock.lock();
+    works_ = false;
+    changed.notify_all();
+    return done;
+}
 
 extern bool initialized;
 extern thread_local DeviceContext* current_context;

@@ -1,6 +1,7 @@
 // Right kernels give right results, in every order of blocks and threads, and no findings.
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include "driver.h"
 #include "params.h"
@@ -165,4 +166,37 @@ TEST(atomics_of_all_blocks_add_up) {
     const Vector params{0, device.upload(std::vector<uint32_t>{0}), 0};
     EXPECT_EQUAL(0, device.launch("counts", 64, 256, 0, params));
     EXPECT_EQUAL(64u * 256, device.download<uint32_t>(params.y, 1)[0]);
+}
+
+// A kernel of the first waits for a flag that is set when the second is done.
+TEST(devices_work_at_the_same_time) {
+    Device device;
+    void *first, *second, *module, *function;
+    EXPECT_EQUAL(0, cuDevicePrimaryCtxRetain(&first, 0));
+    EXPECT_EQUAL(0, cuDevicePrimaryCtxRetain(&second, 1));
+    srv_emulator_set_access_limit(int64_t{1} << 30);
+    const Vector flag{device.upload(std::vector<float>(32, 0.0f)), device.allocate(128), 32};
+    EXPECT_EQUAL(0, cuCtxSynchronize());
+    int waited = -1;
+    std::thread waiting([&] {
+        cuCtxSetCurrent(first);
+        waited = device.launch("waits_for_a_flag", 2, 32, 0, flag);
+        if (waited == 0) waited = cuCtxSynchronize();
+    });
+    float sum = 0;
+    uint64_t y = 0;
+    const bool done = cuCtxSetCurrent(second) == 0 && cuModuleLoadDataEx(&module, "serving cuda emulator", 0, nullptr, nullptr) == 0 &&
+                      cuModuleGetFunction(&function, module, "sum_right") == 0 && cuMemAlloc_v2(&y, 4096) == 0;
+    const auto x = counting(128);
+    Vector params{y + 1024, y, 128};
+    void* arguments[] = {&params};
+    const bool summed = done && cuMemcpyHtoDAsync_v2(params.x, x.data(), 512, nullptr) == 0 && cuLaunchKernel(function, 1, 1, 1, 128, 1, 1, 16, nullptr, arguments, nullptr) == 0 &&
+                        cuMemcpyDtoHAsync_v2(&sum, y, 4, nullptr) == 0 && cuCtxSynchronize() == 0;
+    *reinterpret_cast<volatile float*>(flag.x) = 1.0f;
+    waiting.join();
+    srv_emulator_set_access_limit(int64_t{1} << 33);
+    EXPECT(summed);
+    EXPECT_EQUAL(128.0f * 129 / 2, sum);
+    EXPECT_EQUAL(0, waited);
+    EXPECT(findings().empty());
 }
