@@ -56,7 +56,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         {
             _context = CudaContext.Create(device);
             _stream = Own(CudaStream.Create(_context));
-            _kernels = FindKernels(Own(CudaModule.Load(_context, KernelImage.Read())));
+            _kernels = FindKernels(Own(CudaModule.Load(_context, options.Image())));
             _blas = Own(CublasLt.Create(_context));
             _weights = Own(new DeviceWeights(program, _context, _stream));
         }

@@ -21,6 +21,9 @@ public sealed record CudaBackendOptions
     /// </summary>
     public FewRowProducts FewRowProducts { get; init; }
 
+    /// <summary>Where the kernels come from.</summary>
+    internal Func<byte[]> Image { get; init; } = KernelImage.Read;
+
     /// <summary>Where the kernels of compute capability 9.0 come from; null where there are none.</summary>
     internal Func<byte[]?> HopperImage { get; init; } = KernelImage.ReadHopper;
 

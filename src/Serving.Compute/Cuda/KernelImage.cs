@@ -24,12 +24,20 @@ internal static class KernelImage
         return reason.Length == 0;
     }
 
-    /// <summary>Reads it.</summary>
-    public static byte[] Read() => File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : Encoding.ASCII.GetBytes(EmulatorImage);
+    /// <summary>Reads it, with a zero behind it, up to which a driver reads text.</summary>
+    public static byte[] Read() => File.Exists(FilePath) ? Terminated(FilePath) : Encoding.ASCII.GetBytes(EmulatorImage);
 
     /// <summary>Reads the kernels for compute capability 9.0; null where the compiler did not make them.</summary>
-    public static byte[]? ReadHopper() => File.Exists(PathOf(HopperFileName)) ? File.ReadAllBytes(PathOf(HopperFileName))
+    public static byte[]? ReadHopper() => File.Exists(PathOf(HopperFileName)) ? Terminated(PathOf(HopperFileName))
         : CudaLibraries.Substitute is not null ? Encoding.ASCII.GetBytes(EmulatorImage) : null;
+
+    private static byte[] Terminated(string path)
+    {
+        using var file = File.OpenRead(path);
+        var text = new byte[file.Length + 1];
+        file.ReadExactly(text, 0, text.Length - 1);
+        return text;
+    }
 
     private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, name);
 }

@@ -188,5 +188,5 @@ public sealed class CudaFaultTests
         return inputs;
     }
 
-    private static BackendFactory Of(CudaBackendOptions options) => new("cuda:1", true, program => new CudaBackend(program, options));
+    private static BackendFactory Of(CudaBackendOptions options) => new("cuda:1", true, program => new CudaBackend(program, KernelImages.In(options)));
 }

@@ -22,7 +22,7 @@ internal sealed unsafe class CudaModule : CudaHandle
         var log = new byte[LogBytes];
 
         // The driver reads text up to a zero.
-        byte[] terminated = [.. image, 0];
+        var terminated = image is [.., 0] ? image : [.. image, 0];
         fixed (byte* text = terminated, logText = log)
         {
             var options = stackalloc JitOption[] { JitOption.ErrorLogBuffer, JitOption.ErrorLogBufferBytes };

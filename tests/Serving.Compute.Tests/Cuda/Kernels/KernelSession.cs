@@ -1,4 +1,3 @@
-using Serving.Compute.Cuda;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Testing;
@@ -23,8 +22,8 @@ internal sealed class KernelSession : IDisposable
         CudaEmulator.Require();
         Assert.True(CudaLibraries.TryLoadDriver(out var reason), reason);
         _context = CudaContext.Create(CudaDevice.Get(0));
-        _module = CudaModule.Load(_context, PlantedKernel.Current?.Image ?? KernelImage.Read());
-        if (_context.Device is { Major: 9, Minor: 0 } && (PlantedKernel.Current?.Image ?? KernelImage.ReadHopper()) is { } image)
+        _module = CudaModule.Load(_context, PlantedKernel.Current?.Image ?? KernelImages.Common);
+        if (_context.Device is { Major: 9, Minor: 0 } && (PlantedKernel.Current?.Image ?? KernelImages.Hopper) is { } image)
         {
             _hopper = CudaModule.Load(_context, image);
         }
