@@ -7,15 +7,19 @@ namespace Serving.Compute.Tests.Reference;
 public static class ReferenceOps
 {
     /// <summary>x · weightᵀ for a row-major bf16 weight.</summary>
-    public static double[] Multiply(double[] x, ushort[] weight, int rows)
+    public static double[] Multiply(double[] x, ReadOnlySpan<ushort> weight, int rows)
     {
         var y = new double[rows];
         for (var n = 0; n < rows; n++)
         {
-            for (var k = 0; k < x.Length; k++)
+            var sum = 0.0;
+            var row = weight.Slice(n * x.Length, x.Length);
+            for (var k = 0; k < row.Length; k++)
             {
-                y[n] += x[k] * BFloat16Bits.ToSingle(weight[(n * x.Length) + k]);
+                sum += x[k] * BFloat16Bits.ToSingle(row[k]);
             }
+
+            y[n] = sum;
         }
 
         return y;
@@ -47,9 +51,15 @@ public static class ReferenceOps
     /// <summary>
     /// Softmax attention of one query; with <paramref name="round"/> the weights of the values are rounded to bf16 and their sum is not. A sink is a score without a value.
     /// </summary>
-    public static double[] Attend(double[] query, double[][] keys, double[][] values, double scale, double cap, bool round, double? sink = null)
+    public static double[] Attend(double[] query, ReadOnlySpan<double[]> keys, ReadOnlySpan<double[]> values, double scale, double cap, bool round, double? sink = null)
     {
-        var scores = Cap([.. keys.Select(key => key.Zip(query, (a, b) => a * b).Sum() * scale)], cap);
+        var scores = new double[keys.Length];
+        for (var j = 0; j < keys.Length; j++)
+        {
+            scores[j] = Dot(keys[j], query) * scale;
+        }
+
+        scores = Cap(scores, cap);
         var largest = scores.Max();
         var weights = scores.Select(score => Math.Exp(score - largest)).ToArray();
         var total = weights.Sum() + (sink is { } logit ? Math.Exp(logit - largest) : 0);
@@ -57,13 +67,25 @@ public static class ReferenceOps
         for (var j = 0; j < values.Length; j++)
         {
             var weight = round ? BFloat16Bits.Round((float)weights[j]) : weights[j];
+            var value = values[j];
             for (var d = 0; d < result.Length; d++)
             {
-                result[d] += weight * values[j][d] / total;
+                result[d] += weight * value[d] / total;
             }
         }
 
         return result;
+    }
+
+    private static double Dot(double[] a, double[] b)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < a.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
     }
 
     /// <summary>cap · tanh(value ÷ cap); the values themselves where there is no cap.</summary>

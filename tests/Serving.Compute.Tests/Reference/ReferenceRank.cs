@@ -102,7 +102,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     {
         var op = (LinearOp)program.Ops[index];
         return [.. op.Slices.Select(slice => _buffers[op.Input].Select((x, row) => _adapter.TryGetValue((slice.Index, ExpertOf(op, row)), out var lora)
-            ? ReferenceOps.Multiply(x[slice.InputOffset..(slice.InputOffset + slice.InputWidth)], lora.A.ToArray(), lora.Rank)
+            ? ReferenceOps.Multiply(x[slice.InputOffset..(slice.InputOffset + slice.InputWidth)], lora.A.Span, lora.Rank)
             : []).ToArray())];
     }
 
@@ -161,7 +161,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             if (_adapter.TryGetValue((op.Slices[i].Index, expert), out var lora))
             {
                 var v = shrunk[i].Select(value => Round(value * lora.Scale)).ToArray();
-                var delta = ReferenceOps.Multiply(v, lora.B.ToArray(), op.Slices[i].OutputWidth);
+                var delta = ReferenceOps.Multiply(v, lora.B.Span, op.Slices[i].OutputWidth);
                 for (var column = 0; column < delta.Length; column++)
                 {
                     y[op.Slices[i].OutputOffset + column] += delta[column];
@@ -197,7 +197,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         var weight = program.Weights[index];
         if (weight.Format == WeightFormat.BFloat16)
         {
-            return ReferenceOps.Multiply(x, weights[index][(firstRow * weight.Columns)..], rows);
+            return ReferenceOps.Multiply(x, weights[index].AsSpan(firstRow * weight.Columns), rows);
         }
 
         var inputs = round ? ReferenceIntegers.Round(x) : x;
@@ -239,14 +239,15 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
     {
         var shape = program.Shape;
         var group = shape.HeadCount / shape.KvHeadCount;
-        double[] Head(int row, int head) => qkv[row][(head * shape.HeadSize)..((head + 1) * shape.HeadSize)];
-        return [.. Enumerable.Range(0, qkv.Length).Select(row => Enumerable.Range(0, shape.HeadCount).SelectMany(head =>
+
+        // By head of queries, keys and values, then by row.
+        double[][][] heads = [.. Enumerable.Range(0, shape.HeadCount + (2 * shape.KvHeadCount)).Select(head => Array.ConvertAll(qkv, row => row[(head * shape.HeadSize)..((head + 1) * shape.HeadSize)]))];
+        var sinks = op.Sinks is { } weight ? Row(weight, 0) : null;
+        return [.. Enumerable.Range(0, qkv.Length).AsParallel().AsOrdered().Select(row => Enumerable.Range(0, shape.HeadCount).SelectMany(head =>
         {
             var keyHead = shape.HeadCount + (head / group);
-            var seen = Enumerable.Range(0, row + 1).Where(j => op.Window == 0 || row - j < op.Window).ToList();
-            var keys = seen.Select(j => Head(j, keyHead)).ToArray();
-            var values = seen.Select(j => Head(j, keyHead + shape.KvHeadCount)).ToArray();
-            return Rounded(ReferenceOps.Attend(Head(row, head), keys, values, op.Scale, op.ScoreCap, round, op.Sinks is { } sinks ? Row(sinks, 0)[head] : null));
+            var seen = (op.Window == 0 ? 0 : Math.Max(0, row + 1 - op.Window))..(row + 1);
+            return Rounded(ReferenceOps.Attend(heads[head][row], heads[keyHead].AsSpan(seen), heads[keyHead + shape.KvHeadCount].AsSpan(seen), op.Scale, op.ScoreCap, round, sinks?[head]));
         }).ToArray())];
     }
 
