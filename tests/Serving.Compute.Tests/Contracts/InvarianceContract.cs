@@ -58,6 +58,9 @@ public abstract class InvarianceContract
     /// <summary>A shape of the table as this backend can run it.</summary>
     protected virtual TestShape Adjust(TestShape shape) => shape;
 
+    /// <summary>Runs what has worlds of its own: one after the other, unless a backend has devices for it.</summary>
+    protected virtual void RunEach(params Action[] variants) => Array.ForEach(variants, vary => vary());
+
     /// <summary>Names of the cases.</summary>
     public static TheoryData<string> CaseNames => [.. Cases.Keys];
 
@@ -100,29 +103,21 @@ public abstract class InvarianceContract
     public void Answer_InChunks_EqualsWhole(string name)
     {
         int[] single = IsLong(name) ? [480, .. Enumerable.Repeat(1, 64), 448, 1] : [1];
-        foreach (var chunks in (int[][])[[16], single])
-        {
-            Compare(name, (world, slot) => world.Answer(world.Begin(slot), chunks));
-        }
+        CompareEach(name, [.. ((int[][])[[16], single]).Select(chunks => OfEach((world, slot) => world.Answer(world.Begin(slot), chunks)))]);
     }
 
     /// <summary>With the prompt split at odd points, the answers with each adapter side by side.</summary>
     [Theory]
     [MemberData(nameof(CaseNames))]
-    public void Answers_InOddChunks_EqualWhole(string name)
-    {
-        foreach (var chunks in (int[][])[[7, 1, 40, 3, 64], [33, 31]])
-        {
-            Compare(name, world => world.Answer([.. Adapters.Select(world.Begin)], chunks));
-        }
-    }
+    public void Answers_InOddChunks_EqualWhole(string name) =>
+        CompareEach(name, [.. ((int[][])[[7, 1, 40, 3, 64], [33, 31]]).Select(chunks => (Func<InvarianceWorld, InvarianceAnswer[]>)(world => world.Answer([.. Adapters.Select(world.Begin)], chunks)))]);
 
     /// <summary>With a prefix that another request computed, and with pages of it that are not full.</summary>
     [Theory]
     [MemberData(nameof(CaseNames))]
-    public void Answer_OnSharedPages_EqualsAlone(string name)
-    {
-        Compare(name, (world, slot) =>
+    public void Answer_OnSharedPages_EqualsAlone(string name) => CompareEach(
+        name,
+        OfEach((world, slot) =>
         {
             var first = world.Begin(slot);
             world.Answer(first, [world.Prompt.Length], outputs: None);
@@ -130,21 +125,20 @@ public abstract class InvarianceContract
             var second = world.Begin(slot);
             second.Sequence.Import([.. first.Sequence.Table.Take(pages).Select(entry => (entry.Page, entry.ValidLength))]);
             return world.Answer(second, [world.Prompt.Length]);
-        });
-        Compare(name, (world, slot) =>
+        }),
+        OfEach((world, slot) =>
         {
             var first = world.Begin(slot);
             world.Answer(first, [10, 20, 5], newPages: true, outputs: None);
             var second = world.Begin(slot);
             second.Sequence.Import([.. first.Sequence.Table.Take(2).Select(entry => (entry.Page, entry.ValidLength))]);
             return world.Answer(second, [9, 11], newPages: true);
-        });
-    }
+        }));
 
     /// <summary>Recomputed after preemption: prompt and generated tokens in one chunk give the logits that generating gave.</summary>
     [Theory]
     [MemberData(nameof(CaseNames))]
-    public void Answer_Recomputed_EqualsGenerated(string name) => Compare(name, (world, slot) =>
+    public void Answer_Recomputed_EqualsGenerated(string name) => Compare(name, OfEach((world, slot) =>
     {
         var lost = world.Begin(slot);
         world.Answer(lost, [world.Prompt.Length], outputs: 3);
@@ -153,16 +147,25 @@ public abstract class InvarianceContract
         world.Session.Execute();
         again.Read();
         return world.Answer(again, [1], outputs: Generated - 4);
-    });
+    }));
 
     private static bool IsLong(string name) => name.StartsWith("long", StringComparison.Ordinal);
 
-    private void Compare(string name, Func<InvarianceWorld, int, InvarianceAnswer> vary) =>
-        Compare(name, world => [.. Adapters.Select(adapter => vary(world, adapter))]);
+    /// <summary>The answers with one adapter after the other.</summary>
+    private static Func<InvarianceWorld, InvarianceAnswer[]> OfEach(Func<InvarianceWorld, int, InvarianceAnswer> vary) =>
+        world => [.. Adapters.Select(adapter => vary(world, adapter))];
+
+    private InvarianceBits[] AloneOf(string name) => Alone.GetOrAdd((GetType(), Factory.Name, name), _ => new Lazy<InvarianceBits[]>(() => AnswersAlone(name))).Value;
+
+    private void CompareEach(string name, params Func<InvarianceWorld, InvarianceAnswer[]>[] variants)
+    {
+        AloneOf(name);
+        RunEach([.. variants.Select(vary => (Action)(() => Compare(name, vary)))]);
+    }
 
     private void Compare(string name, Func<InvarianceWorld, InvarianceAnswer[]> vary)
     {
-        var alone = Alone.GetOrAdd((GetType(), Factory.Name, name), _ => new Lazy<InvarianceBits[]>(() => AnswersAlone(name))).Value;
+        var alone = AloneOf(name);
         using var world = World(name);
         var varied = vary(world);
         for (var which = 0; which < Adapters.Length; which++)

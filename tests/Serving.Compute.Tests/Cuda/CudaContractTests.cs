@@ -47,5 +47,8 @@ public sealed class CudaInvarianceTests : InvarianceContract, IDisposable
     /// <summary>Adapters of experts are refused here.</summary>
     protected override TestShape Adjust(TestShape shape) => shape with { AdaptsExperts = false, HasMagnitudes = false };
 
+    /// <inheritdoc/>
+    protected override void RunEach(params Action[] variants) => CudaFactory.RunBeside(variants);
+
     public void Dispose() => Assert.Empty(CudaEmulator.Findings());
 }

@@ -7,6 +7,10 @@ namespace Serving.Compute.Tests.Cuda;
 /// <summary>Makes CUDA backends on the emulated driver for the contracts; a test skips where the emulator was not built.</summary>
 internal static class CudaFactory
 {
+    /// <summary>The device of the backends that a thread makes.</summary>
+    [ThreadStatic]
+    private static int _device;
+
     /// <summary>As a daemon runs by itself.</summary>
     public static BackendFactory Default { get; } = Of("cuda", new CudaBackendOptions());
 
@@ -43,9 +47,32 @@ internal static class CudaFactory
     /// <summary>Attention of few rows in pieces of so many splits at most; null to choose.</summary>
     public static BackendFactory InPieces(int? splits) => Of("cuda in pieces", new CudaBackendOptions { AttentionPieces = splits, Deterministic = true });
 
+    /// <summary>Runs each on an emulated device of its own, at the same time: steps of one row leave all but one processor idle.</summary>
+    public static void RunBeside(Action[] actions)
+    {
+        if (CudaEmulator.UsesGpu)
+        {
+            Array.ForEach(actions, action => action());
+            return;
+        }
+
+        System.Threading.Tasks.Parallel.For(0, actions.Length, device =>
+        {
+            _device = device;
+            try
+            {
+                actions[device]();
+            }
+            finally
+            {
+                _device = 0;
+            }
+        });
+    }
+
     private static BackendFactory Of(string name, CudaBackendOptions options) => new(name, true, program =>
     {
         CudaEmulator.Require();
-        return new CudaBackend(program, options);
+        return new CudaBackend(program, KernelImages.In(options) with { Ordinal = _device });
     });
 }
