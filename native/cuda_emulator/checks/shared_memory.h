@@ -155,8 +155,10 @@ inline SharedMemory::Cell* SharedMemory::cell_of(uint32_t offset) {
 
 template <uint32_t bytes>
 inline bool SharedMemory::has_read(uint32_t offset, uint32_t thread) {
-    const Cell* const cell = cell_of<bytes>(offset);
-    return cell && has_read(*cell, stamp(thread));
+    const uint32_t mine = stamp(thread);
+    if (const Cell* const cell = cell_of<bytes>(offset)) return has_read(*cell, mine);
+    if (bytes != 8 || steps_[offset / line] * granule != 4) return false;
+    return has_read(cells_[offset / granule], mine) && has_read(cells_[offset / granule + 4 / granule], mine);
 }
 
 template <uint32_t bytes>

@@ -88,6 +88,8 @@ internal static class KernelCases
             () => new SampleKernelTests().Sample_PendingToken_IsCountedOnceMore(),
             () => new SampleKernelTests().TopLogprobs_AnyRow_AreTheFirst(257),
             () => new SampleKernelTests().Sample_EqualProbabilities_KeepsTheLowestIds(0.6f, 0, 9000, 5400),
+            () => SampleKernelTests.AssertVectors((_, number) => number % 17 == 0),
+            () => SampleKernelTests.AssertVectors((test, _) => test.Seen is not null),
         ],
         ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3), () => new RowKernelTests().GeluMul_AnySize_MatchesFormula(9, 102, 3),
             () => new RowKernelTests().SwigluMul_AnySize_MatchesFormula(9, 102, 3)],
