@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../block/floats.h"
 #include "../block/launch.h"
 
 namespace emulator {
@@ -46,19 +47,30 @@ void unpack(const Matrix& matrix, bool by_column, uint64_t i, uint64_t k, float*
     for (uint64_t j = 0; j < k; j++) out[j] = by_column ? load(matrix, j, i) : load(matrix, i, j);
 }
 
+Floats load_eight(const float* from) {
+    Floats eight;
+    std::memcpy(&eight, from, sizeof eight);
+    return eight;
+}
+
 // The length is a multiple of the number of chains.
 void dots(const float* const* a, const float* b, size_t length, float* out) {
-    float sums[rows_at_once][chains] = {};
+    static_assert(chains == 16 && rows_at_once == 4);
+    Floats low[rows_at_once] = {}, high[rows_at_once] = {};  // chains 0 to 7, and 8 to 15
     for (size_t k = 0; k < length; k += chains) {
+        const Floats b_low = load_eight(b + k), b_high = load_eight(b + k + 8);
+#pragma GCC unroll 4
         for (size_t r = 0; r < rows_at_once; r++) {
-            for (size_t c = 0; c < chains; c++) sums[r][c] = __builtin_fmaf(a[r][k + c], b[k + c], sums[r][c]);
+            low[r] = fma(load_eight(a[r] + k), b_low, low[r]);
+            high[r] = fma(load_eight(a[r] + k + 8), b_high, high[r]);
         }
     }
+#pragma GCC unroll 4
     for (size_t r = 0; r < rows_at_once; r++) {
-        for (size_t half = chains / 2; half > 0; half /= 2) {
-            for (size_t c = 0; c < half; c++) sums[r][c] += sums[r][c + half];
-        }
-        out[r] = sums[r][0];
+        const Floats sums = low[r] + high[r];
+        float four[4];
+        for (int c = 0; c < 4; c++) four[c] = sums[c] + sums[c + 4];
+        out[r] = (four[0] + four[2]) + (four[1] + four[3]);
     }
 }
 

@@ -2,11 +2,8 @@
 
 #include <cstring>
 
-#ifdef __FMA__
-#include <immintrin.h>
-#endif
-
 #include "block.h"
+#include "floats.h"
 #include "product.h"
 
 namespace emulator {
@@ -59,17 +56,7 @@ void ldmatrix(Warp& warp) {
     }
 }
 
-using Floats = float __attribute__((vector_size(32), may_alias));
 using Words = uint32_t __attribute__((vector_size(32), may_alias));
-
-Floats fma(Floats a, Floats b, Floats c) {
-#ifdef __FMA__
-    return _mm256_fmadd_ps(a, b, c);
-#else
-    for (int i = 0; i < 8; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
-    return c;
-#endif
-}
 
 // Words of lanes 4 g + t in the order t, then g: from eight rows of four to four rows of eight, even g before odd ones.
 void turn(const uint32_t (&words)[32], Words (&turned)[4]) {

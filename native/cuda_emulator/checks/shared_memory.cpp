@@ -69,10 +69,11 @@ inline void SharedMemory::make_lines(uint32_t offset, uint32_t bytes, const Cell
     }
 }
 
-// Whether an access of several whole cells of one line is fine by all of them. Asked again, a cell that was says the same.
+// Whether an access of whole cells of one line is fine by all of them, where it has as many as it asks for. Asked again, a cell that was says the same.
 [[gnu::noinline]] bool SharedMemory::read_several(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    if (bytes < granule) return false;
+    if (steps_[offset / line] > step_of(offset, bytes)) refine(offset / line, step_of(offset, bytes));
     const uint32_t mine = stamp(thread), step = steps_[offset / line];
-    if (bytes % (step * granule) != 0) return false;
     for (uint32_t j = offset / granule; j < (offset + bytes) / granule; j += step) {
         if (!may_read(cells_[j], thread, mine)) return false;
     }
@@ -80,9 +81,10 @@ inline void SharedMemory::make_lines(uint32_t offset, uint32_t bytes, const Cell
 }
 
 [[gnu::noinline]] bool SharedMemory::write_several(uint32_t offset, uint32_t bytes, uint32_t thread) {
+    if (bytes < granule) return false;
+    if (steps_[offset / line] > step_of(offset, bytes)) refine(offset / line, step_of(offset, bytes));
     const Cell becomes{stamp(thread), 0, 0, fences_[thread]};
     const uint32_t step = steps_[offset / line];
-    if (bytes % (step * granule) != 0) return false;
     for (uint32_t j = offset / granule; j < (offset + bytes) / granule; j += step) {
         if (!may_write(cells_[j], thread, becomes)) return false;
     }
