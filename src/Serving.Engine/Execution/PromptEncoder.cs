@@ -127,7 +127,7 @@ public sealed class PromptEncoder
 
         try
         {
-            var arguments = _reasoning.Arguments(chat.ReasoningEffort, chat.TemplateArguments);
+            var arguments = _reasoning.Arguments(ReasoningRules.EffortOf(chat, _reasoning), chat.TemplateArguments);
             var messages = ChatMessages.Normalize(chat.Messages, _tools, _reasoning);
             var tools = ShownTools.Of(chat, _tools);
             var text = _renderer.Render(_tools.InSystemMessage && tools is { } shown ? SystemTools.In(messages, shown) : messages, tools, chat.AddGenerationPrompt, arguments);

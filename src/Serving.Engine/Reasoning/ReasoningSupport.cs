@@ -15,9 +15,10 @@ public sealed record ReasoningSupport
     /// <summary>The template's variable of OpenAI's name.</summary>
     public const string EffortVariable = "reasoning_effort";
 
-    private const string NoEffort = "none";
-    private const string UsualEffort = "medium";
+    /// <summary>Thinking as usual.</summary>
+    public const string UsualEffort = "medium";
 
+    private const string NoEffort = "none";
     private static readonly string[] Degrees = [NoEffort, "minimal", "low", UsualEffort, "high", "xhigh", "max"];
 
     /// <summary>How the model marks thoughts; null: they are not looked for.</summary>

@@ -32,6 +32,9 @@ public sealed record ChatPrompt(
     /// <summary>reasoning_effort: how much the model is to think before it answers; null is as much as it does.</summary>
     public string? ReasoningEffort { get; init; }
 
+    /// <summary>Whether the model is to think as usual if it can be told to, where nothing is said of an effort; a model that does not think answers all the same.</summary>
+    public bool ThinksIfItCan { get; init; }
+
     /// <summary>The tools that the template shows to the model.</summary>
     public JsonElement? ShownTools => Choice.Kind == ToolChoiceKind.None ? null : Tools;
 }

@@ -13,10 +13,14 @@ internal static class ReasoningRules
     /// <summary>What others call it.</summary>
     public const string OtherField = "reasoning";
 
+    /// <summary>The effort that a chat asks of a model; null for none.</summary>
+    public static string? EffortOf(ChatPrompt chat, ReasoningSupport support) =>
+        chat.ReasoningEffort ?? (chat.ThinksIfItCan && support.Refusal(ReasoningSupport.UsualEffort, chat.TemplateArguments) is not { IsNotSupported: true } ? ReasoningSupport.UsualEffort : null);
+
     /// <summary>Checks how much a chat's answer is to think.</summary>
     public static RequestFailure? Check(ChatPrompt chat, ReasoningSupport support)
     {
-        return chat.ReasoningEffort is { } effort && support.Refusal(effort, chat.TemplateArguments) is { } refusal
+        return EffortOf(chat, support) is { } effort && support.Refusal(effort, chat.TemplateArguments) is { } refusal
             ? new RequestFailure(refusal.IsNotSupported ? RequestError.NotSupported : RequestError.InvalidRequest, $"reasoning_effort: {refusal.Message}", "reasoning_effort")
             : null;
     }

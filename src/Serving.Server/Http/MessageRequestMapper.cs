@@ -48,6 +48,7 @@ internal static class MessageRequestMapper
             Choice = choice,
             ParallelCalls = isParallel,
             ReasoningEffort = thinking.Effort,
+            ThinksIfItCan = thinking.IsWished,
         }, thinking.IsShown, null);
     }
 

@@ -6,12 +6,13 @@ using Serving.Server.Front;
 namespace Serving.Server.Http;
 
 /// <summary>
-/// What a message says of thinking, in a chat's words: enabled is thinking as usual, disabled none, adaptive what the model does of itself. A budget is checked and bounds nothing: what bounds
+/// What a message says of thinking, in a chat's words: enabled is thinking as usual where the model thinks at all, disabled none, adaptive what the model does of itself. A budget is checked and bounds nothing: what bounds
 /// thoughts is max_tokens.
 /// </summary>
 /// <param name="Effort">reasoning_effort; null where nothing is said.</param>
 /// <param name="IsShown">Whether thoughts are given.</param>
-internal readonly record struct MessageThinking(string? Effort, bool IsShown)
+/// <param name="IsWished">Whether the model is to think if it can: agents ask every model.</param>
+internal readonly record struct MessageThinking(string? Effort, bool IsShown, bool IsWished = false)
 {
     /// <summary>Least budget, by Anthropic's reference.</summary>
     public const int LeastBudget = 1024;
@@ -34,7 +35,7 @@ internal readonly record struct MessageThinking(string? Effort, bool IsShown)
         return MessageText.Property(given, "type") switch
         {
             "adaptive" => (new MessageThinking(effort, shown), wrongDisplay),
-            "enabled" => (new MessageThinking(effort ?? "medium", shown), wrongDisplay ?? Budget(given, body.MaxTokens)),
+            "enabled" => (new MessageThinking(effort, shown, IsWished: true), wrongDisplay ?? Budget(given, body.MaxTokens)),
             "disabled" when effort is null => (new MessageThinking("none", true), null),
             "disabled" => (default, ConstraintFields.Invalid("output_config.effort", "not together with thinking that is disabled.")),
             "between_tools" => (default, KnownFields.NotSupported("thinking.type", given.GetProperty("type"))),

@@ -147,6 +147,28 @@ public sealed class RunningReasoningTests
         Assert.Equal((RequestError.NotSupported, "reasoning_effort"), (failure!.Error, failure.Parameter));
     }
 
+    /// <summary>Agents that speak Anthropic's API ask every model to think.</summary>
+    [Fact]
+    public async Task Run_ThinksIfItCan_ThinksWhereThatCanBeSaidAndAnswersWhereNot()
+    {
+        const string OffByDefault = "{% if add_generation_prompt %}{% if enable_thinking is defined and enable_thinking %}<think>{% else %}<think></think>{% endif %}{% endif %}";
+        using var switched = Write(OffByDefault, "<think>", "So.", "</think>", "Yes");
+        await using var thinker = Start(switched);
+        using var plain = Write("{% if add_generation_prompt %}:{% endif %}", ":", "Yes");
+        await using var other = Start(plain);
+        var wish = Chat() with { ThinksIfItCan = true };
+
+        var (usual, _) = await RunAsync(thinker, Chat());
+        var (thinking, _) = await RunAsync(thinker, wish);
+        var (answering, _) = await RunAsync(other, wish);
+        var (_, demanded) = await other.Client.SubmitAsync(Request(Chat() with { ReasoningEffort = "medium", ThinksIfItCan = true }), TestContext.Current.CancellationToken);
+
+        Assert.Equal(("", "Yes"), (Thoughts(usual), Text(usual)));
+        Assert.Equal(("So.", "Yes"), (Thoughts(thinking), Text(thinking)));
+        Assert.Equal(("", "Yes"), (Thoughts(answering), Text(answering)));
+        Assert.Equal("reasoning_effort", demanded!.Parameter);
+    }
+
     private static TemporaryFolder Write(string ending, params IReadOnlyList<string> pieces)
     {
         var folder = new TemporaryFolder();

@@ -94,20 +94,20 @@ public sealed class MessagesEndpointTests
     }
 
     [Theory]
-    [InlineData("\"seed\":1", null, true)]
-    [InlineData("\"thinking\":{\"type\":\"adaptive\"}", null, true)]
-    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"omitted\"}", null, false)]
-    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}", "medium", true)]
-    [InlineData("\"thinking\":{\"type\":\"disabled\"}", "none", true)]
-    [InlineData("\"output_config\":{\"effort\":\"medium\"},\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024,\"display\":\"summarized\"}", "medium", true)]
-    public async Task Post_Thinking_BecomesAnEffort(string field, string? effort, bool shown)
+    [InlineData("\"seed\":1", null, false, true)]
+    [InlineData("\"thinking\":{\"type\":\"adaptive\"}", null, false, true)]
+    [InlineData("\"thinking\":{\"type\":\"adaptive\",\"display\":\"omitted\"}", null, false, false)]
+    [InlineData("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}", null, true, true)]
+    [InlineData("\"thinking\":{\"type\":\"disabled\"}", "none", false, true)]
+    [InlineData("\"output_config\":{\"effort\":\"medium\"},\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024,\"display\":\"summarized\"}", "medium", true, true)]
+    public async Task Post_Thinking_BecomesAnEffort(string field, string? effort, bool wished, bool shown)
     {
         await using var daemon = await TestDaemon.StartAsync();
 
         var answer = await daemon.PostAsync(Path, $"{{{Hi.Replace(":9", ":1025", StringComparison.Ordinal)},{field}}}");
 
         Assert.Equal(200, answer.Code);
-        Assert.Equal((effort, shown), (Chat(daemon).ReasoningEffort, daemon.Engine.Requests.First().Request.IncludeReasoning));
+        Assert.Equal((effort, wished, shown), (Chat(daemon).ReasoningEffort, Chat(daemon).ThinksIfItCan, daemon.Engine.Requests.First().Request.IncludeReasoning));
     }
 
     [Theory]

@@ -114,7 +114,7 @@ public sealed class ModulePromptEncoder
             return (null, failure);
         }
 
-        var rendered = _renderer.Render(conversation.Messages, null, chat.AddGenerationPrompt, _reasoning.Arguments(chat.ReasoningEffort, chat.TemplateArguments), Guard);
+        var rendered = _renderer.Render(conversation.Messages, null, chat.AddGenerationPrompt, _reasoning.Arguments(ReasoningRules.EffortOf(chat, _reasoning), chat.TemplateArguments), Guard);
         var at = rendered.IndexOf(Mark, StringComparison.Ordinal);
         if (at < 0 || rendered.Length > MaxCharacters)
         {
