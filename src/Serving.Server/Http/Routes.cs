@@ -38,7 +38,13 @@ internal static class Routes
         MapJson<EmbeddingRequest>(routes, "/v1/embeddings", services.GetRequiredService<EmbeddingsEndpoint>().HandleAsync).Answers<EmbeddingList>("Embeds texts");
         var scores = services.GetRequiredService<ScoreEndpoint>();
         MapJson<ScoreRequest>(routes, "/v1/score", scores.ScoreAsync).Answers<ScoreList>("Says how alike texts are, by their embeddings");
-        MapJson<RerankRequest>(routes, "/v1/rerank", scores.RerankAsync).Answers<RerankList>("Orders documents by how alike they and a query are");
+
+        // Jina's clients ask at the first, Cohere's at the second, and some of vLLM's at the third.
+        foreach (var path in new[] { "/v1/rerank", "/v2/rerank", "/rerank" })
+        {
+            MapJson<RerankRequest>(routes, path, scores.RerankAsync).Answers<RerankList>("Orders documents by how alike they and a query are");
+        }
+
         var schemas = services.GetRequiredService<PromptSchemasEndpoint>();
         MapJson<PromptSchemaRequest>(routes, "/v1/prompt_schemas", schemas.PutAsync).Answers<PromptSchemaCard>("Creates or replaces a prompt schema");
         routes.MapGet("/v1/prompt_schemas", (Delegate)schemas.ListAsync).Answers<PromptSchemaList>("Prompt schemas that the caller may use");

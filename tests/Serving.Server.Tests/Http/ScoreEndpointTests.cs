@@ -52,8 +52,8 @@ public sealed class ScoreEndpointTests
         await using var daemon = await StartAsync();
 
         var answer = await daemon.PostAsync("/v1/rerank", """{"query":"x","documents":["y",{"text":"xy"},"-x","y","x"]}""");
-        var best = await daemon.PostAsync("/v1/rerank", """{"query":"x","documents":["y","xy","x"],"top_n":2,"return_documents":false}""");
-        var many = await daemon.PostAsync("/v1/rerank", """{"query":"x","documents":["y"],"top_n":9}""");
+        var best = await daemon.PostAsync("/v2/rerank", """{"query":"x","documents":["y","xy","x"],"top_n":2,"return_documents":false}""");
+        var many = await daemon.PostAsync("/rerank", """{"query":"x","documents":["y"],"top_n":9}""");
 
         Assert.Equal(
             """[{"index":4,"document":{"text":"x"},"relevance_score":1},{"index":1,"document":{"text":"xy"},"relevance_score":0.6},{"index":0,"document":{"text":"y"},"relevance_score":0},{"index":3,"document":{"text":"y"},"relevance_score":0},{"index":2,"document":{"text":"-x"},"relevance_score":-1}]""",

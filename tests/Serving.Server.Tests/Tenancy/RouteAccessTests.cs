@@ -44,6 +44,7 @@ public sealed class RouteAccessTests
         "POST /grpc.reflection.v1.ServerReflection/ServerReflectionInfo key",
         "POST /serving.v1.AdapterService/LoadAdapter key",
         "POST /serving.v1.AdapterService/UnloadAdapter key",
+        "POST /rerank key",
         "POST /serving.v1.InferenceService/Detokenize key",
         "POST /serving.v1.InferenceService/Embed key",
         "POST /serving.v1.InferenceService/Generate key",
@@ -64,6 +65,7 @@ public sealed class RouteAccessTests
         "POST /v1/unload_lora_adapter key",
     ];
 
+        "POST /v2/rerank key",
     [Fact]
     public async Task Routes_AllOfThem_AreInTheTable()
     {
