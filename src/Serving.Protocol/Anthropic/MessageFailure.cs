@@ -15,4 +15,13 @@ public sealed record MessageFailure(MessageError Error, string RequestId)
 /// <summary>What went wrong.</summary>
 /// <param name="Type">Kind of failure: invalid_request_error, rate_limit_error …</param>
 /// <param name="Message">For a person; begins with the field that is wrong, if one is.</param>
-public sealed record MessageError(string Type, string Message);
+public sealed record MessageError(string Type, string Message)
+{
+    /// <summary>What clients act upon by themselves.</summary>
+    public MessageErrorDetails? Details { get; init; }
+}
+
+/// <summary>What clients act upon by themselves.</summary>
+/// <param name="ErrorCode">"thread_unsupported_request": the same request would be taken without its thread.</param>
+/// <param name="Unsupported">What is not done.</param>
+public sealed record MessageErrorDetails(string ErrorCode, IReadOnlyList<string> Unsupported);

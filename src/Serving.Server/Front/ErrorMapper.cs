@@ -12,6 +12,8 @@ internal static class ErrorMapper
     /// <summary>The code of a rate limit, as OpenAI's clients look for it.</summary>
     public const string RateLimitCode = "rate_limit_exceeded";
 
+    private const string Thread = "thread";
+
     /// <summary>The status (nginx's 499 for a client that went away, who never sees it).</summary>
     public static int Status(RequestError error) => error switch
     {
@@ -102,7 +104,11 @@ internal static class ErrorMapper
     public static MessageError MessageError(RequestFailure failure)
     {
         var message = failure.Parameter is { } field && !failure.Message.StartsWith(field, StringComparison.Ordinal) ? $"{field}: {failure.Message}" : failure.Message;
-        return new MessageError(failure.Error == RequestError.EngineFailed ? "api_error" : MessageType(MessageStatus(failure.Error)), message);
+        return new MessageError(failure.Error == RequestError.EngineFailed ? "api_error" : MessageType(MessageStatus(failure.Error)), message)
+        {
+            // The tool runner of Anthropic's clients asks for a thread unasked, and goes on without when it is told so.
+            Details = failure is { Error: RequestError.NotSupported, Parameter: Thread } ? new MessageErrorDetails("thread_unsupported_request", [Thread]) : null,
+        };
     }
 
     /// <summary>The body of a status that no endpoint gave a body.</summary>

@@ -64,6 +64,18 @@ public sealed class MessageRefusalTests(RefusingDaemon daemon) : IClassFixture<R
         Assert.Empty(daemon.Value.Engine.Requests);
     }
 
+    /// <summary>The code upon which the tool runner of Anthropic's clients goes on without a thread.</summary>
+    [Fact]
+    public async Task Post_Thread_IsRefusedInAWayThatClientsActUpon()
+    {
+        var answer = await daemon.Value.PostAsync(Path, $"{{{Hi},\"thread\":{{\"type\":\"create\"}}}}");
+        var other = await daemon.Value.PostAsync(Path, $"{{{Hi},\"container\":\"c\"}}");
+
+        AssertRefused(answer, 400, "invalid_request_error", "thread");
+        Assert.Equal("""{"error_code":"thread_unsupported_request","unsupported":["thread"]}""", answer.Error.GetProperty("details").GetRawText());
+        Assert.False(other.Error.TryGetProperty("details", out _));
+    }
+
     [Theory]
     [InlineData("null", "messages")]
     [InlineData("[]", "messages")]
