@@ -6,6 +6,7 @@ using Serving.Server.Health;
 using Serving.Server.Hosting;
 using Serving.Server.Http;
 using Serving.Server.Metering;
+using Serving.Server.Responses;
 using Serving.Server.Telemetry;
 using Serving.Server.Tenancy;
 
@@ -70,6 +71,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<StatusEndpoint>()
         .AddSingleton<RequestOpening>()
         .AddSingleton<ChatCompletionsEndpoint>()
+        .AddSingleton(static provider => CreateResponseStore(provider.GetRequiredService<ServingOptions>(), provider.GetRequiredService<TimeProvider>()))
         .AddSingleton<ResponsesEndpoint>()
         .AddSingleton<MessagesEndpoint>()
         .AddSingleton<CompletionsEndpoint>()
@@ -89,4 +91,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<AdapterService>()
         .AddSingleton<HealthService>()
         .AddSingleton<ReflectionService>();
+
+    private static ResponseStore CreateResponseStore(ServingOptions options, TimeProvider time) =>
+        new(options.Server.ResponseStoreSize, TimeSpan.FromSeconds(options.Server.ResponseTtl), time);
 }

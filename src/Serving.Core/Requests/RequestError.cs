@@ -15,6 +15,9 @@ public enum RequestError
     /// <summary>No such prompt schema, or none that the caller may use.</summary>
     SchemaNotFound,
 
+    /// <summary>No such response, or item of one, is kept, or none that is the caller's.</summary>
+    ResponseNotFound,
+
     /// <summary>Prompt, or prompt + max_tokens, exceeds the model's context or the pool.</summary>
     ContextTooLong,
 

@@ -46,15 +46,15 @@ public sealed record ModelResponse
     /// <summary>The request's.</summary>
     public required bool ParallelToolCalls { get; init; }
 
-    /// <summary>Always null: nothing is kept.</summary>
+    /// <summary>The response that it goes on from.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
-    public string? PreviousResponseId { get; }
+    public string? PreviousResponseId { get; init; }
 
     /// <summary>The request's.</summary>
     public required ResponseReasoning Reasoning { get; init; }
 
-    /// <summary>Always false: nothing is kept.</summary>
-    public bool Store { get; }
+    /// <summary>Whether it is kept, for a time.</summary>
+    public bool Store { get; init; }
 
     /// <summary>The request's; null is the model's default.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
@@ -66,8 +66,8 @@ public sealed record ModelResponse
     /// <summary>The request's.</summary>
     public required JsonElement ToolChoice { get; init; }
 
-    /// <summary>The request's.</summary>
-    public required JsonElement Tools { get; init; }
+    /// <summary>The request's, as far as the model is shown them.</summary>
+    public required IReadOnlyList<JsonElement> Tools { get; init; }
 
     /// <summary>The request's.</summary>
     public required int TopLogprobs { get; init; }
@@ -92,6 +92,17 @@ public sealed record ModelResponse
 
     /// <summary>The request's.</summary>
     public required JsonElement Metadata { get; init; }
+}
+
+/// <summary>Answer of <c>DELETE /v1/responses/{id}</c>.</summary>
+/// <param name="Id">Its id.</param>
+public sealed record ResponseDeleted(string Id)
+{
+    /// <summary>Always "response".</summary>
+    public string Object { get; } = "response";
+
+    /// <summary>Always true.</summary>
+    public bool Deleted { get; } = true;
 }
 
 /// <summary>Why a response failed.</summary>

@@ -18,6 +18,8 @@ namespace Serving.Protocol.OpenAi;
 [JsonSerializable(typeof(TextCompletion))]
 [JsonSerializable(typeof(ResponseRequest))]
 [JsonSerializable(typeof(ModelResponse))]
+[JsonSerializable(typeof(IReadOnlyList<ResponseItem>))]
+[JsonSerializable(typeof(ResponseDeleted))]
 [JsonSerializable(typeof(ResponseEvent))]
 [JsonSerializable(typeof(EmbeddingRequest))]
 [JsonSerializable(typeof(EmbeddingList))]

@@ -27,6 +27,9 @@ public sealed record ResponseItem
     /// <summary>The function that is called.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The namespace that the function is one of.</summary>
+    public string? Namespace { get; init; }
+
     /// <summary>A call's arguments, as the model wrote them: an object in JSON.</summary>
     public string? Arguments { get; init; }
 }

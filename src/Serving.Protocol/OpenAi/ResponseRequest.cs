@@ -6,8 +6,14 @@ namespace Serving.Protocol.OpenAi;
 /// <summary>Body of <c>POST /v1/responses</c>; sampling as in a chat.</summary>
 public sealed record ResponseRequest : GenerationFields
 {
-    /// <summary>A text, or a list of items: messages, calls of functions and their results, thoughts.</summary>
+    /// <summary>A text, or a list of items: messages, calls of functions and their results, thoughts, or references to items of earlier responses.</summary>
     public JsonElement? Input { get; init; }
+
+    /// <summary>The response whose conversation the input goes on with; its instructions do not come with it.</summary>
+    public string? PreviousResponseId { get; init; }
+
+    /// <summary>Whether the response is kept, for a time, to be gone on from; not given is yes, where the server keeps any.</summary>
+    public bool? Store { get; init; }
 
     /// <summary>A message of the system's before the input.</summary>
     public string? Instructions { get; init; }
@@ -15,7 +21,7 @@ public sealed record ResponseRequest : GenerationFields
     /// <summary>Most tokens to generate, thoughts included.</summary>
     public int? MaxOutputTokens { get; init; }
 
-    /// <summary>The functions that the answer may call.</summary>
+    /// <summary>The functions that the answer may call, and namespaces of such.</summary>
     public JsonElement? Tools { get; init; }
 
     /// <summary>"none", "auto", "required", or an object that names a function.</summary>

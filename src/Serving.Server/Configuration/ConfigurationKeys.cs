@@ -37,8 +37,11 @@ internal static class ConfigurationKeys
         Of("server", "header_timeout", Integer(1, 3600), o => o.Server.HeaderTimeout, (o, v) => o.Server.HeaderTimeout = v, "Seconds within which a request's headers must have arrived."),
         Of("server", "min_data_rate", Integer(1, 1 << 20), o => o.Server.MinDataRate, (o, v) => o.Server.MinDataRate = v, "Bytes per second that a client must send and read at least, after 5 seconds of grace."),
         Of("server", "stall_timeout", Integer(1, 3600), o => o.Server.StallTimeout, (o, v) => o.Server.StallTimeout = v, "Seconds after which a stream whose client takes nothing more is cut off."),
+        Of("server", "ping_interval", Integer(1, 3600), o => o.Server.PingInterval, (o, v) => o.Server.PingInterval = v, "Seconds after which a stream that waits for its first token says so, and again, so that no proxy takes it for dead."),
         Of("server", "drain_timeout", Integer(0, 86400), o => o.Server.DrainTimeout, (o, v) => o.Server.DrainTimeout = v, "Seconds that running requests get to finish at shutdown."),
         Of("server", "max_prompts", Integer(1, 1024), o => o.Server.MaxPrompts, (o, v) => o.Server.MaxPrompts = v, "Prompts of one completion request at most."),
+        Of("server", "response_store_size", Size(0, 1L << 36), o => o.Server.ResponseStoreSize, (o, v) => o.Server.ResponseStoreSize = v, "Bytes of memory for answers of /v1/responses and what they answer, so that later requests can go on from them by id; whoever holds the most loses what it used longest ago. 0: none are kept."),
+        Of("server", "response_ttl", Integer(1, 30 * 86400), o => o.Server.ResponseTtl, (o, v) => o.Server.ResponseTtl = v, "Seconds that such an answer is kept after its last use."),
     ];
 
     private static IEnumerable<ConfigurationKey> Grpc() =>

@@ -95,11 +95,20 @@ internal sealed class ServerOptions
     /// <summary>Seconds after which a stream whose client takes nothing more is cut off.</summary>
     public int StallTimeout { get; set; } = 30;
 
+    /// <summary>Seconds after which a stream that waits for its first token says so.</summary>
+    public int PingInterval { get; set; } = 15;
+
     /// <summary>Seconds that running requests get to finish at shutdown.</summary>
     public int DrainTimeout { get; set; } = 30;
 
     /// <summary>Prompts of one completion request.</summary>
     public int MaxPrompts { get; set; } = 32;
+
+    /// <summary>Bytes for responses that are kept; 0 keeps none.</summary>
+    public long ResponseStoreSize { get; set; } = 64L << 20;
+
+    /// <summary>Seconds that a response is kept after its last use.</summary>
+    public int ResponseTtl { get; set; } = 86400;
 }
 
 /// <summary>gRPC, on a port of its own; address, limits and timeouts are those of <see cref="ServerOptions"/>.</summary>

@@ -20,7 +20,7 @@ internal static class ErrorMapper
         RequestError.InvalidRequest or RequestError.NotSupported or RequestError.ContextTooLong or RequestError.ExceedsTenantLimit => 400,
         RequestError.Unauthorized => 401,
         RequestError.Forbidden => 403,
-        RequestError.ModelNotFound or RequestError.SchemaNotFound => 404,
+        RequestError.ModelNotFound or RequestError.SchemaNotFound or RequestError.ResponseNotFound => 404,
         RequestError.SlowReader => 408,
         RequestError.BodyTooLarge => 413,
         RequestError.AdapterInvalid or RequestError.ConstraintUnsatisfiable => 422,
@@ -39,7 +39,7 @@ internal static class ErrorMapper
     {
         RequestError.InvalidRequest or RequestError.ContextTooLong or RequestError.ExceedsTenantLimit => GrpcStatusCode.InvalidArgument,
         RequestError.NotSupported => GrpcStatusCode.Unimplemented,
-        RequestError.ModelNotFound or RequestError.SchemaNotFound => GrpcStatusCode.NotFound,
+        RequestError.ModelNotFound or RequestError.SchemaNotFound or RequestError.ResponseNotFound => GrpcStatusCode.NotFound,
         RequestError.AdapterInvalid or RequestError.ConstraintUnsatisfiable => GrpcStatusCode.FailedPrecondition,
         RequestError.Unauthorized => GrpcStatusCode.Unauthenticated,
         RequestError.Forbidden => GrpcStatusCode.PermissionDenied,

@@ -26,19 +26,19 @@ internal static class AnswerWriter
     }
 
     /// <summary>
-    /// Writes events as they come. A failure before the first one still has a status of its own; a later one is an error event, after which the stream ends.
+    /// Writes events as they come. A failure before anything was written still has a status of its own; a later one is an error event, after which the stream ends.
     /// </summary>
-    public static async Task WriteStreamAsync<TChunk>(HttpContext context, Submission submission, IStreamFormat<TChunk> format, StreamOptions? options, TimeSpan stallTimeout)
+    public static async Task WriteStreamAsync<TChunk>(HttpContext context, Submission submission, IStreamFormat<TChunk> format, StreamOptions? options, StreamTiming timing)
     {
         await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
-        var more = await events.MoveNextAsync();
-        if (more && TerminalFailure.Of(events.Current.Event) is { } early)
+        using var sse = new SseWriter(context, timing.Stall);
+        var more = await FirstEvent.WaitAsync(context, events, timing.Ping, sse.SendCommentAsync);
+        if (!sse.IsStarted && more && TerminalFailure.Of(events.Current.Event) is { } early)
         {
             await context.WriteFailureAsync(early);
             return;
         }
 
-        using var sse = new SseWriter(context, stallTimeout);
         sse.Start();
         var sent = new int[submission.Choices];
         for (; more; more = await events.MoveNextAsync())
@@ -65,20 +65,20 @@ internal static class AnswerWriter
         submission.OnAnswered();
     }
 
-    /// <summary>Writes events with names as they come. A failure before the first one has a status of its own; a later one is told by the last event.</summary>
-    public static async Task WriteEventsAsync<TEvent>(HttpContext context, Submission submission, IEventFormat<TEvent> format, TimeSpan stallTimeout)
+    /// <summary>Writes events with names as they come. A failure before anything was written has a status of its own; a later one is told by the last event.</summary>
+    public static async Task WriteEventsAsync<TEvent>(HttpContext context, Submission submission, IEventFormat<TEvent> format, StreamTiming timing)
+        where TEvent : class
     {
         await using var events = submission.ReadAllAsync(context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
-        var more = await events.MoveNextAsync();
-        if (more && TerminalFailure.Of(events.Current.Event) is { } early)
+        using var sse = new SseWriter(context, timing.Stall);
+        var more = await FirstEvent.WaitAsync(context, events, timing.Ping, StillThereAsync);
+        if (!sse.IsStarted && more && TerminalFailure.Of(events.Current.Event) is { } early)
         {
             await context.WriteFailureAsync(format.Rename(early));
             return;
         }
 
-        using var sse = new SseWriter(context, stallTimeout);
-        sse.Start();
-        await SendAsync(sse, format, format.Begin(AnswerFormat.Total(submission.Usage)));
+        await BeginAsync();
         for (; more; more = await events.MoveNextAsync())
         {
             if (TerminalFailure.Of(events.Current.Event) is { } failure)
@@ -92,9 +92,25 @@ internal static class AnswerWriter
 
         await SendAsync(sse, format, format.End(AnswerFormat.Total(submission.Usage)));
         submission.OnAnswered();
+
+        async ValueTask BeginAsync()
+        {
+            if (!sse.IsStarted)
+            {
+                sse.Start();
+                await SendAsync(sse, format, format.Begin(AnswerFormat.Total(submission.Usage)));
+            }
+        }
+
+        async ValueTask StillThereAsync()
+        {
+            await BeginAsync();
+            await (format.StillThere is { } said ? SendAsync(sse, format, [said]) : sse.SendCommentAsync());
+        }
     }
 
     private static async ValueTask SendAsync<TEvent>(SseWriter sse, IEventFormat<TEvent> format, IEnumerable<TEvent> events)
+        where TEvent : class
     {
         foreach (var happened in events)
         {

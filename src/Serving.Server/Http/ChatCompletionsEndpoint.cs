@@ -34,7 +34,7 @@ internal sealed class ChatCompletionsEndpoint(RequestOpening opening, ServingOpt
         {
             var head = AnswerHead.Of(context, "chatcmpl", submission.Model, time);
             await (body.Stream == true
-                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions, TimeSpan.FromSeconds(options.Server.StallTimeout))
+                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions, StreamTiming.Of(options))
                 : AnswerWriter.WriteWholeAsync(context, submission, new ChatAnswerFormat(head, submission.Choices)));
         }
     }

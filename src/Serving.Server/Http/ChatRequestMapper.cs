@@ -41,6 +41,7 @@ internal static class ChatRequestMapper
             },
             MaxTokens = body.MaxCompletionTokens ?? body.MaxTokens,
             MaxTokensField = body.MaxCompletionTokens is null ? "max_tokens" : "max_completion_tokens",
+            MaxTokensMayBeCut = true,
             TopLogprobs = body.Logprobs == true ? body.TopLogprobs ?? 0 : null,
             TopLogprobsField = "top_logprobs",
             IncludeReasoning = body.IncludeReasoning ?? true,

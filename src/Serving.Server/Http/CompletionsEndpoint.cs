@@ -34,7 +34,7 @@ internal sealed class CompletionsEndpoint(RequestOpening opening, ServingOptions
         {
             var head = AnswerHead.Of(context, "cmpl", submission.Model, time);
             await (body.Stream == true
-                ? AnswerWriter.WriteStreamAsync(context, submission, new CompletionStreamFormat(head, submission.Choices), body.StreamOptions, TimeSpan.FromSeconds(options.Server.StallTimeout))
+                ? AnswerWriter.WriteStreamAsync(context, submission, new CompletionStreamFormat(head, submission.Choices), body.StreamOptions, StreamTiming.Of(options))
                 : AnswerWriter.WriteWholeAsync(context, submission, new CompletionAnswerFormat(head, submission.Choices)));
         }
     }

@@ -22,10 +22,12 @@ internal static class HttpResults
     /// <summary>Writes a JSON body.</summary>
     public static Task WriteJsonAsync<T>(this HttpContext context, T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(value, type);
         context.Response.StatusCode = status;
-        return WriteAsync(context, body, "application/json; charset=utf-8");
+        return context.WriteJsonAsync(JsonSerializer.SerializeToUtf8Bytes(value, type));
     }
+
+    /// <summary>Writes a JSON body that is there.</summary>
+    public static Task WriteJsonAsync(this HttpContext context, byte[] body) => WriteAsync(context, body, "application/json; charset=utf-8");
 
     /// <summary>Writes a plain text body.</summary>
     public static Task WriteTextAsync(this HttpContext context, string text) =>

@@ -25,6 +25,7 @@ internal interface IStreamFormat<TChunk>
 /// <summary>How an answer looks that is streamed in events with names, the last of which says that it is the last.</summary>
 /// <typeparam name="TEvent">What one event carries.</typeparam>
 internal interface IEventFormat<TEvent>
+    where TEvent : class
 {
     /// <summary>How an event is written.</summary>
     JsonTypeInfo<TEvent> Type { get; }
@@ -37,6 +38,9 @@ internal interface IEventFormat<TEvent>
 
     /// <summary>The events before anything is written.</summary>
     IEnumerable<TEvent> Begin(UsageInfo usage);
+
+    /// <summary>The event that says nothing but that there is more to come; null where there is none.</summary>
+    TEvent? StillThere { get; }
 
     /// <summary>The events that tell what happened.</summary>
     IReadOnlyList<TEvent> Take(GenerationEvent happened);

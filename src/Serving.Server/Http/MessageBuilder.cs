@@ -45,6 +45,9 @@ internal sealed class MessageBuilder(AnswerHead head, MessageRequest request) : 
     public IEnumerable<MessageEvent> Begin(UsageInfo usage) => [new MessageStart(Answer([], Usage(usage) with { OutputTokens = 0, OutputTokensDetails = null })), new Ping()];
 
     /// <inheritdoc/>
+    public MessageEvent StillThere => new Ping();
+
+    /// <inheritdoc/>
     public void Add(IndexedEvent happened) => Take(happened.Event);
 
     /// <inheritdoc/>

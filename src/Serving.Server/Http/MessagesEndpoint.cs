@@ -35,7 +35,7 @@ internal sealed class MessagesEndpoint(RequestOpening opening, ServingOptions op
         {
             var builder = new MessageBuilder(new AnswerHead(context.TraceIdentifier, time.GetUtcNow().ToUnixTimeSeconds(), submission.Model), body);
             await (body.Stream == true
-                ? AnswerWriter.WriteEventsAsync(context, submission, builder, TimeSpan.FromSeconds(options.Server.StallTimeout))
+                ? AnswerWriter.WriteEventsAsync(context, submission, builder, StreamTiming.Of(options))
                 : AnswerWriter.WriteWholeAsync(context, submission, builder));
         }
     }

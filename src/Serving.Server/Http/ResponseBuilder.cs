@@ -12,13 +12,16 @@ namespace Serving.Server.Http;
 /// Makes a response of the engine's events: items one after the other, thoughts, text and calls, and the events that tell of them in OpenAI's order. A call that breaks off is an incomplete
 /// item; text behind it is a message.
 /// </summary>
-internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) : IEventFormat<ResponseEvent>
+/// <param name="head">What all answers have; its id is what the ids of the response and of its items have in common.</param>
+/// <param name="request">What was asked for.</param>
+/// <param name="tools">Its tools.</param>
+/// <param name="keep">Takes the response to be kept, before a client is told that it is complete; null: it is not kept.</param>
+internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, ResponseTools tools, Action<ModelResponse>? keep) : IEventFormat<ResponseEvent>
 {
     private const string Completed = "completed";
     private const string Incomplete = "incomplete";
 
     private static readonly JsonElement Auto = JsonDocument.Parse("\"auto\"").RootElement;
-    private static readonly JsonElement NoTools = JsonDocument.Parse("[]").RootElement;
     private static readonly JsonElement NoLabels = JsonDocument.Parse("{}").RootElement;
     private static readonly JsonElement PlainText = JsonDocument.Parse("""{"type":"text"}""").RootElement;
 
@@ -37,7 +40,7 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
     public string NameOf(ResponseEvent happened) => happened.Type;
 
     /// <inheritdoc/>
-    public RequestFailure Rename(RequestFailure failure) => ResponseRequestMapper.Rename(failure);
+    public RequestFailure Rename(RequestFailure failure) => ResponseRequestMapper.Rename(failure, tools);
 
     /// <inheritdoc/>
     public IEnumerable<ResponseEvent> Begin(UsageInfo usage)
@@ -45,6 +48,9 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
         yield return Next(new ResponseEvent { Type = "response.created", Response = Response("in_progress") });
         yield return Next(new ResponseEvent { Type = "response.in_progress", Response = Response("in_progress") });
     }
+
+    /// <inheritdoc/>
+    public ResponseEvent? StillThere => null;
 
     /// <inheritdoc/>
     public IReadOnlyList<ResponseEvent> Take(GenerationEvent happened)
@@ -98,18 +104,23 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
     });
 
     /// <summary>The whole response.</summary>
-    public ModelResponse Build(UsageInfo usage) => Response(_hasLength ? Incomplete : Completed) with
+    public ModelResponse Build(UsageInfo usage)
     {
-        IncompleteDetails = _hasLength ? new IncompleteDetails("max_output_tokens") : null,
-        Usage = new ResponseUsage
+        var response = Response(_hasLength ? Incomplete : Completed) with
         {
-            InputTokens = usage.PromptTokens,
-            InputTokensDetails = usage.PromptTokensDetails,
-            OutputTokens = usage.CompletionTokens,
-            OutputTokensDetails = usage.CompletionTokensDetails ?? new CompletionTokensDetails(0),
-            TotalTokens = usage.TotalTokens,
-        },
-    };
+            IncompleteDetails = _hasLength ? new IncompleteDetails("max_output_tokens") : null,
+            Usage = new ResponseUsage
+            {
+                InputTokens = usage.PromptTokens,
+                InputTokensDetails = usage.PromptTokensDetails,
+                OutputTokens = usage.CompletionTokens,
+                OutputTokensDetails = usage.CompletionTokensDetails ?? new CompletionTokensDetails(0),
+                TotalTokens = usage.TotalTokens,
+            },
+        };
+        keep?.Invoke(response);
+        return response;
+    }
 
     // Tokens whose text is held back come with the text that follows; those of thoughts and calls are not a message's.
     private void Hold(GenerationEvent happened)
@@ -168,17 +179,18 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
     private void Open(List<ResponseEvent> events, string type, ToolCallDelta? call = null)
     {
         var isText = call is null;
-        var prefix = type switch { "message" => "msg", "reasoning" => "rs", _ => "fc" };
+        var (name, @namespace) = call is null ? (null, null) : tools.NameOf(call.Name!);
         _open = new ResponseItem
         {
             Type = type,
-            Id = $"{prefix}_{head.Id}_{_output.Count}",
+            Id = ResponseIds.OfItem(head.Id, type, _output.Count),
             Status = "in_progress",
             Role = type == "message" ? "assistant" : null,
             Summary = type == "reasoning" ? [] : null,
             Content = isText ? [] : null,
             CallId = call?.Id,
-            Name = call?.Name,
+            Name = name,
+            Namespace = @namespace,
             Arguments = isText ? null : "",
         };
         events.Add(Next(new ResponseEvent { Type = "response.output_item.added", OutputIndex = _output.Count, Item = _open }));
@@ -227,7 +239,7 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
 
     private ModelResponse Response(string status) => new()
     {
-        Id = $"resp_{head.Id}",
+        Id = ResponseIds.OfResponse(head.Id),
         CreatedAt = head.Created,
         Status = status,
         Instructions = request.Instructions,
@@ -235,11 +247,13 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request) 
         Model = head.Model,
         Output = [.. _output],
         ParallelToolCalls = request.ParallelToolCalls ?? true,
+        PreviousResponseId = request.PreviousResponseId,
+        Store = keep is not null,
         Reasoning = new ResponseReasoning(Property(request.Reasoning, "effort") is { ValueKind: JsonValueKind.String } effort ? effort.GetString() : null),
         Temperature = request.Temperature,
         Text = new ResponseText(Property(request.Text, "format") is { ValueKind: JsonValueKind.Object } format ? format : PlainText),
         ToolChoice = Given(request.ToolChoice) ?? Auto,
-        Tools = Given(request.Tools) ?? NoTools,
+        Tools = tools.Offered,
         TopLogprobs = request.TopLogprobs ?? 0,
         TopP = request.TopP,
         User = request.User,

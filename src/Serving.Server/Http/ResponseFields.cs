@@ -17,8 +17,6 @@ internal static class ResponseFields
     private static readonly (string Name, Func<JsonElement, bool> AsksForNothing)[] Refused =
     [
         ("background", IsFalse),
-        ("store", IsFalse),
-        ("previous_response_id", static _ => false),
         ("conversation", static _ => false),
         ("prompt", static _ => false),
         ("max_tool_calls", static _ => false),

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
+using Serving.Protocol.OpenAi;
 
 namespace Serving.Server.Http;
 
@@ -13,47 +14,55 @@ namespace Serving.Server.Http;
 internal sealed class ResponseInput
 {
     private readonly Utf8JsonWriter _json;
+    private readonly ResponseHistory _history;
+    private readonly List<JsonElement> _own = [];
     private readonly List<JsonElement> _calls = [];
     private string? _thoughts;
     private string? _said;
 
-    private ResponseInput(Utf8JsonWriter json) => _json = json;
+    private ResponseInput(Utf8JsonWriter json, ResponseHistory history) => (_json, _history) = (json, history);
 
     /// <summary>Reads an input.</summary>
-    /// <param name="input">A text or items.</param>
-    /// <param name="instructions">A message of the system's before them.</param>
-    /// <returns>Messages or a failure.</returns>
-    public static (JsonElement Messages, RequestFailure? Failure) Read(JsonElement? input, string? instructions)
+    /// <param name="body">The request.</param>
+    /// <param name="history">What it goes on from.</param>
+    /// <returns>Messages and the input's own items, or a failure.</returns>
+    public static (JsonElement Messages, IReadOnlyList<JsonElement> Own, RequestFailure? Failure) Read(ResponseRequest body, ResponseHistory history)
     {
-        if (input is not { } given || !(given.ValueKind == JsonValueKind.String || (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() > 0)))
+        if (body.Input is not { } given || !(given.ValueKind == JsonValueKind.String || (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() > 0)))
         {
-            return (default, Invalid("input", "is a text or a list of items."));
+            return (default, [], Invalid("input", "is a text or a list of items."));
         }
 
         if (!JsonStrings.AreText(given))
         {
-            return (default, Invalid("input", "a string holds an unpaired surrogate."));
+            return (default, [], Invalid("input", "a string holds an unpaired surrogate."));
         }
 
-        if (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() > RequestLimits.Messages)
+        var (earlier, failure) = history.Begin(body.PreviousResponseId);
+        if (failure is not null)
         {
-            return (default, Invalid("input", $"at most {RequestLimits.Messages} items are accepted."));
+            return (default, [], failure);
+        }
+
+        if (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() + earlier.Count > RequestLimits.Messages)
+        {
+            return (default, [], Invalid("input", $"at most {RequestLimits.Messages} items are accepted, those of earlier responses among them."));
         }
 
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using var json = new Utf8JsonWriter(buffer);
+        var reading = new ResponseInput(json, history);
+        if ((failure = reading.Write(given, earlier, body.Instructions)) is not null)
         {
-            if (new ResponseInput(json).Write(given, instructions) is { } failure)
-            {
-                return (default, failure);
-            }
+            return (default, [], failure);
         }
 
+        json.Flush();
         var reader = new Utf8JsonReader(buffer.WrittenSpan);
-        return (JsonElement.ParseValue(ref reader), null);
+        return (JsonElement.ParseValue(ref reader), reading._own, null);
     }
 
-    private RequestFailure? Write(JsonElement input, string? instructions)
+    private RequestFailure? Write(JsonElement input, IReadOnlyList<JsonElement> earlier, string? instructions)
     {
         _json.WriteStartArray();
         if (instructions is not null)
@@ -61,25 +70,41 @@ internal sealed class ResponseInput
             Message("system", instructions);
         }
 
-        if (input.ValueKind == JsonValueKind.String)
+        foreach (var item in earlier)
         {
-            Message("user", input.GetString()!);
-        }
-        else
-        {
-            var index = 0;
-            foreach (var item in input.EnumerateArray())
+            if (Item(item, "previous_response_id") is { } failure)
             {
-                if (Item(item, string.Create(CultureInfo.InvariantCulture, $"input[{index++}]")) is { } failure)
-                {
-                    return failure;
-                }
+                return failure;
+            }
+        }
+
+        foreach (var item in input.ValueKind == JsonValueKind.String ? [OfText(input)] : input.EnumerateArray().ToArray())
+        {
+            if (Own(item, string.Create(CultureInfo.InvariantCulture, $"input[{_own.Count}]")) is { } failure)
+            {
+                return failure;
             }
         }
 
         EndAssistant();
         _json.WriteEndArray();
         return null;
+    }
+
+    // What is referred to takes the reference's place, so that the response can be gone on from when what it referred to is gone.
+    private RequestFailure? Own(JsonElement item, string field)
+    {
+        if (item.ValueKind == JsonValueKind.Object && Text(item, "type") == "item_reference")
+        {
+            (item, var missing) = _history.Resolve(item, field);
+            if (missing is not null)
+            {
+                return missing;
+            }
+        }
+
+        _own.Add(item);
+        return Item(item, field);
     }
 
     private RequestFailure? Item(JsonElement item, string field)
@@ -222,6 +247,9 @@ internal sealed class ResponseInput
         return (string.Join('\n', texts), null);
     }
 
+    private static JsonElement OfText(JsonElement text) => JsonSerializer.SerializeToElement(
+        new Dictionary<string, JsonElement> { ["type"] = JsonSerializer.SerializeToElement("message"), ["role"] = JsonSerializer.SerializeToElement("user"), ["content"] = text });
+
     private void Message(string role, string content)
     {
         _json.WriteStartObject();
@@ -265,7 +293,7 @@ internal sealed class ResponseInput
             _json.WriteString("id", Text(call, "call_id"));
             _json.WriteString("type", "function");
             _json.WriteStartObject("function");
-            _json.WriteString("name", Text(call, "name"));
+            _json.WriteString("name", ResponseTools.ChatName(Text(call, "name")!, Text(call, "namespace")));
             _json.WriteString("arguments", Text(call, "arguments"));
             _json.WriteEndObject();
             _json.WriteEndObject();

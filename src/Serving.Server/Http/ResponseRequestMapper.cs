@@ -11,24 +11,27 @@ internal static class ResponseRequestMapper
 {
     /// <summary>Maps a body.</summary>
     /// <param name="body">The body.</param>
+    /// <param name="history">What it goes on from.</param>
     /// <param name="blank">A request with id, tenant and the name of the base model.</param>
-    public static (GenerationRequest? Request, RequestFailure? Failure) Map(ResponseRequest body, GenerationRequest blank)
+    /// <param name="tools">Its tools.</param>
+    /// <returns>The request and the body's own items, or a failure.</returns>
+    public static (GenerationRequest? Request, IReadOnlyList<JsonElement> Items, RequestFailure? Failure) Map(
+        ResponseRequest body, ResponseHistory history, GenerationRequest blank, ResponseTools tools)
     {
-        var (messages, failure) = ResponseInput.Read(body.Input, body.Instructions);
-        var (tools, wrongTools) = ResponseTools.Read(body.Tools);
+        var (messages, items, failure) = ResponseInput.Read(body, history);
         var (choice, wrongChoice) = ResponseTools.ReadChoice(body.ToolChoice);
         var (constraint, wrongText) = Format(body.Text);
         var (effort, wrongEffort) = Effort(body.Reasoning);
-        failure ??= wrongTools ?? wrongChoice ?? wrongText ?? wrongEffort ?? ChatRequestMapper.CheckKwargs(body.ChatTemplateKwargs);
+        failure ??= wrongChoice ?? wrongText ?? wrongEffort ?? ChatRequestMapper.CheckKwargs(body.ChatTemplateKwargs);
         if (failure is not null)
         {
-            return (null, failure);
+            return (null, [], failure);
         }
 
         (var request, failure) = SamplingMapper.Apply(body, blank with
         {
             Model = body.Model ?? blank.Model,
-            Prompt = new ChatPrompt(messages, tools, TemplateArguments: body.ChatTemplateKwargs)
+            Prompt = new ChatPrompt(messages, tools.Chat, TemplateArguments: body.ChatTemplateKwargs)
             {
                 Choice = choice,
                 ParallelCalls = body.ParallelToolCalls ?? true,
@@ -36,23 +39,26 @@ internal static class ResponseRequestMapper
             },
             MaxTokens = body.MaxOutputTokens,
             MaxTokensField = "max_output_tokens",
+            MaxTokensMayBeCut = true,
             TopLogprobs = body.Include?.Contains(ResponseFields.IncludedLogprobs) == true ? body.TopLogprobs ?? 0 : null,
             TopLogprobsField = "top_logprobs",
         });
-        return failure is not null ? (null, failure)
-            : constraint is not null && request.Constraint is { } other ? (null, ConstraintFields.Invalid(other.Field, $"not together with {constraint.Field}."))
-            : (request with { Constraint = constraint ?? request.Constraint }, null);
+        return failure is not null ? (null, [], failure)
+            : constraint is not null && request.Constraint is { } other ? (null, [], ConstraintFields.Invalid(other.Field, $"not together with {constraint.Field}."))
+            : (request with { Constraint = constraint ?? request.Constraint }, items, null);
     }
 
     /// <summary>A failure of the engine's, with a chat's fields called as a response has them.</summary>
-    public static RequestFailure Rename(RequestFailure failure)
+    /// <param name="failure">The failure.</param>
+    /// <param name="tools">The request's tools.</param>
+    public static RequestFailure Rename(RequestFailure failure, ResponseTools tools)
     {
         var name = failure.Parameter switch
         {
             null => null,
             "reasoning_effort" => "reasoning.effort",
             var field when field == "messages" || field.StartsWith("messages[", StringComparison.Ordinal) => "input",
-            var field => field.Replace(".function", "", StringComparison.Ordinal),
+            var field => tools.PlaceOf(field).Replace(".function", "", StringComparison.Ordinal),
         };
         return name == failure.Parameter ? failure : failure with { Parameter = name, Message = failure.Message.Replace(failure.Parameter!, name, StringComparison.Ordinal) };
     }

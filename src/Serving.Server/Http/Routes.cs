@@ -31,8 +31,10 @@ internal static class Routes
         routes.MapGet("/v1/status", (Delegate)services.GetRequiredService<StatusEndpoint>().HandleAsync).Answers<ServerStatus>("The engine now");
         MapJson<ChatCompletionRequest>(routes, "/v1/chat/completions", services.GetRequiredService<ChatCompletionsEndpoint>().HandleAsync)
             .Answers<ChatCompletion>("Answers a conversation, at once or in server-sent events");
-        MapJson<ResponseRequest>(routes, "/v1/responses", services.GetRequiredService<ResponsesEndpoint>().HandleAsync)
-            .Answers<ModelResponse>("Answers an input, at once or in server-sent events; nothing is kept");
+        var responses = services.GetRequiredService<ResponsesEndpoint>();
+        MapJson<ResponseRequest>(routes, "/v1/responses", responses.HandleAsync).Answers<ModelResponse>("Answers an input, at once or in server-sent events");
+        routes.MapGet("/v1/responses/{id}", (Delegate)responses.ShowAsync).Answers<ModelResponse>("An answer that is kept");
+        routes.MapDelete("/v1/responses/{id}", (Delegate)responses.DeleteAsync).Answers<ResponseDeleted>("Lets one go");
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
         MapJson<EmbeddingRequest>(routes, "/v1/embeddings", services.GetRequiredService<EmbeddingsEndpoint>().HandleAsync).Answers<EmbeddingList>("Embeds texts");

@@ -15,9 +15,18 @@ internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : ID
 {
     private readonly Utf8JsonWriter _json = new(context.Response.BodyWriter, new JsonWriterOptions { Encoder = OpenAiJson.Wire.Options.Encoder, SkipValidation = true });
 
+    /// <summary>Whether the answer's status has been settled.</summary>
+    public bool IsStarted { get; private set; }
+
     /// <summary>Sets the headers; the first event sends them.</summary>
     public void Start()
     {
+        if (IsStarted)
+        {
+            return;
+        }
+
+        IsStarted = true;
         var headers = context.Response.Headers;
         headers.ContentType = "text/event-stream; charset=utf-8";
         headers.CacheControl = "no-cache";
@@ -43,6 +52,14 @@ internal sealed class SseWriter(HttpContext context, TimeSpan stallTimeout) : ID
         _json.Flush();
         Put("\n\n"u8);
         await FlushAsync();
+    }
+
+    /// <summary>Sends a line that readers pass over (WHATWG HTML, server-sent events).</summary>
+    public ValueTask SendCommentAsync()
+    {
+        Start();
+        Put(": ping\n\n"u8);
+        return FlushAsync();
     }
 
     /// <summary>Sends the mark of a complete answer.</summary>

@@ -2,6 +2,7 @@ using Serving.Engine;
 using Serving.Server.Configuration;
 using Serving.Server.Hosting;
 using Serving.Server.Metering;
+using Serving.Server.Responses;
 using Serving.Server.Tenancy;
 
 namespace Serving.Server.Telemetry;
@@ -10,7 +11,7 @@ namespace Serving.Server.Telemetry;
 /// The bytes of <c>/metrics</c>, rendered at most every 50 ms however often they are asked for: routers scrape each pod that often, and take data older than
 /// 200 ms for a saturated server.
 /// </summary>
-internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, RequestCounters counters, UsageLedger usage, ServingOptions options, TimeProvider time)
+internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, RequestCounters counters, UsageLedger usage, ResponseStore responses, ServingOptions options, TimeProvider time)
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromMilliseconds(50);
     private readonly Lock _lock = new();
@@ -92,6 +93,7 @@ internal sealed class MetricsPage(EngineAccess access, TenantStore tenants, Requ
         }
 
         writer.Single("serving_unknown_fields_total", "counter", "Fields of request bodies that nobody knows, and gRPC messages that hold such.", "", counters.UnknownFields);
+        writer.Single("serving_response_store_bytes", "gauge", "Bytes of responses that are kept.", "", responses.Bytes);
         writer.Single("serving_usage_records_total", "counter", "Records written to the usage ledger.", "", usage.Written);
         writer.Single("serving_usage_records_lost_total", "counter", "Records of the usage ledger lost to a full queue or a disk that did not take them.", "", usage.Lost);
         writer.Single("serving_usage_records_waiting", "gauge", "Records that wait for the usage ledger.", "", usage.Waiting);

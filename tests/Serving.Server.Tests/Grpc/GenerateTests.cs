@@ -19,6 +19,7 @@ public sealed class GenerateTests
         [RequestError.NotSupported] = GrpcStatusCode.Unimplemented,
         [RequestError.ModelNotFound] = GrpcStatusCode.NotFound,
         [RequestError.SchemaNotFound] = GrpcStatusCode.NotFound,
+        [RequestError.ResponseNotFound] = GrpcStatusCode.NotFound,
         [RequestError.ContextTooLong] = GrpcStatusCode.InvalidArgument,
         [RequestError.AdapterInvalid] = GrpcStatusCode.FailedPrecondition,
         [RequestError.AdapterUnavailable] = GrpcStatusCode.Unavailable,

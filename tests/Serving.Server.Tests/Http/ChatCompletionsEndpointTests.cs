@@ -44,7 +44,7 @@ public sealed class ChatCompletionsEndpointTests
             """);
 
         var request = Assert.Single(daemon.Engine.Requests).Request;
-        Assert.Equal(("json", 5, "max_completion_tokens", 2), (request.Model, request.MaxTokens, request.MaxTokensField, request.Choices));
+        Assert.Equal(("json", 5, "max_completion_tokens", true, 2), (request.Model, request.MaxTokens, request.MaxTokensField, request.MaxTokensMayBeCut, request.Choices));
         Assert.Equal((0.5f, 0.9f, 7, 0.1f), (request.Temperature, request.TopP, request.TopK, request.MinP));
         Assert.Equal((1f, -1f, 1.5f), (request.PresencePenalty, request.FrequencyPenalty, request.RepetitionPenalty));
         Assert.Equal((-3L, true, 3, 2), (request.Seed, request.IgnoreEos, request.Priority, request.TopLogprobs));

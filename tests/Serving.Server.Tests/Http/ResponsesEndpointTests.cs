@@ -27,7 +27,7 @@ public sealed class ResponsesEndpointTests
             """{"input_tokens":3,"input_tokens_details":{"cached_tokens":2},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":5}""",
             json.GetProperty("usage").GetRawText());
         Assert.Equal("""{"a":"b"}""", json.GetProperty("metadata").GetRawText());
-        Assert.False(json.GetProperty("store").GetBoolean());
+        Assert.True(json.GetProperty("store").GetBoolean());
         Assert.Equal(JsonValueKind.Null, json.GetProperty("previous_response_id").ValueKind);
         Assert.Equal(0.5, json.GetProperty("temperature").GetDouble());
     }
@@ -73,10 +73,45 @@ public sealed class ResponsesEndpointTests
         Assert.Equal(200, answer.Code);
         Assert.True(daemon.Engine.Requests.TryDequeue(out var taken));
         var (request, chat) = (taken.Request, (ChatPrompt)taken.Request.Prompt);
-        Assert.Equal((7, 0.9f, 3L, 2), (request.MaxTokens, request.TopP, request.Seed, request.TopLogprobs));
+        Assert.Equal((7, true, 0.9f, 3L, 2), (request.MaxTokens, request.MaxTokensMayBeCut, request.TopP, request.Seed, request.TopLogprobs));
         Assert.Equal((false, "none", new ToolChoice(ToolChoiceKind.Function, "f")), (chat.ParallelCalls, chat.ReasoningEffort, chat.Choice));
         Assert.Equal("""[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}]""", chat.Tools!.Value.GetRawText());
         Assert.Equal("f", answer.Json.GetProperty("tools")[0].GetProperty("name").GetString());
+    }
+
+    /// <summary>What Codex sends with every request.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Post_ToolsOfAnAgent_AreThoseThatTheModelCanBeShown(bool stream)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Script = request => Play(
+            request,
+            new GenerationEvent { Choice = 0, ToolCalls = [new ToolCallDelta(0, "call_1", "agents__spawn", "{}")], Tokens = [4] },
+            new GenerationEvent { Choice = 0, ToolCalls = [new ToolCallDelta(1, "call_2", "exec", "{}")], Tokens = [5] },
+            new GenerationEvent { Choice = 0, FinishReason = FinishReason.Stop, CallsTools = true });
+
+        var answer = await daemon.PostAsync(Path, $$$"""
+            {"input":[{"role":"user","content":"Go."},{"type":"function_call","call_id":"call_0","name":"wait","namespace":"agents","arguments":"{}"},{"type":"function_call_output","call_id":"call_0","output":"done"}],
+             "tools":[{"type":"function","name":"exec","strict":false,"parameters":{"type":"object"}},{"type":"web_search","external_web_access":false},
+               {"type":"namespace","name":"agents","description":"Helpers.","tools":[{"type":"function","name":"spawn","description":"Starts one."},{"type":"function","name":"wait","parameters":{"type":"object"}}]}],
+             "stream":{{{(stream ? "true" : "false")}}}}
+            """);
+
+        Assert.Equal(200, answer.Code);
+        var chat = (ChatPrompt)daemon.Engine.Requests.Single().Request.Prompt;
+        Assert.Equal(
+            """[{"type":"function","function":{"name":"exec","strict":false,"parameters":{"type":"object"}}},"""
+            + """{"type":"function","function":{"name":"agents__spawn","description":"Helpers.\n\nStarts one."}},{"type":"function","function":{"name":"agents__wait","parameters":{"type":"object"}}}]""",
+            chat.Tools!.Value.GetRawText());
+        Assert.Equal("agents__wait", Text(chat.Messages[1].GetProperty("tool_calls")[0].GetProperty("function"), "name"));
+        var response = stream ? Events(answer.Text)[^1].GetProperty("response") : answer.Json;
+        Assert.Equal(["exec", "agents"], response.GetProperty("tools").EnumerateArray().Select(tool => Text(tool, "name")));
+        var calls = response.GetProperty("output").EnumerateArray().ToList();
+        Assert.Equal(("spawn", "agents"), (Text(calls[0], "name"), Text(calls[0], "namespace")));
+        Assert.Equal("exec", Text(calls[1], "name"));
+        Assert.False(calls[1].TryGetProperty("namespace", out _));
     }
 
     [Fact]
@@ -92,8 +127,6 @@ public sealed class ResponsesEndpointTests
     }
 
     [Theory]
-    [InlineData("\"store\":true", "store")]
-    [InlineData("\"previous_response_id\":\"resp_1\"", "previous_response_id")]
     [InlineData("\"conversation\":\"conv_1\"", "conversation")]
     [InlineData("\"background\":true", "background")]
     [InlineData("\"prompt\":{\"id\":\"p\"}", "prompt")]
@@ -116,6 +149,15 @@ public sealed class ResponsesEndpointTests
     [InlineData("\"text\":{\"format\":{\"type\":\"grammar\"}}", "text.format")]
     [InlineData("\"text\":{\"format\":{\"type\":\"json_object\"}},\"structured_outputs\":{\"regex\":\"a\"}", "structured_outputs.regex")]
     [InlineData("\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"web_search\"},{\"type\":\"tool_search\"}]", "tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"mcp\"}]", "tools[1].type")]
+    [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"g\"}]", "tools[1].type")]
+    [InlineData("\"tools\":[{\"name\":\"f\"}]", "tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"namespace\",\"tools\":[]}]", "tools[0].name")]
+    [InlineData("\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[]}]", "tools[0].tools")]
+    [InlineData("\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[3]}]", "tools[0].tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"a\"},{\"type\":\"function\",\"name\":\"a\"}]}]", "tools[0].tools[1].name")]
+    [InlineData("\"tools\":[{\"type\":\"web_search\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]}]", "tools[1].tools[0].name")]
     [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"a b\"}]", "tools[0].name")]
     [InlineData("\"tool_choice\":{\"type\":\"file_search\"}", "tool_choice")]
     [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
@@ -136,7 +178,6 @@ public sealed class ResponsesEndpointTests
     [InlineData("\"\\ud800\"", "input")]
     [InlineData("[3]", "input[0]")]
     [InlineData("[{}]", "input[0].type")]
-    [InlineData("[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]", "input[0].type")]
     [InlineData("[{\"type\":\"web_search_call\"}]", "input[0].type")]
     [InlineData("[{\"role\":\"tool\",\"content\":\"x\"}]", "input[0].role")]
     [InlineData("[{\"role\":\"user\"}]", "input[0].content")]

@@ -22,6 +22,7 @@ public sealed class RouteAccessTests
         "HEAD /page/app.js open",
         "HEAD /page/style.css open",
         "DELETE /v1/prompt_schemas/{id} key",
+        "DELETE /v1/responses/{id} key",
         "GET /favicon.svg open",
         "GET /health open",
         "GET /health/live open",
@@ -36,15 +37,16 @@ public sealed class RouteAccessTests
         "GET /v1/models/{**id} key",
         "GET /v1/prompt_schemas key",
         "GET /v1/prompt_schemas/{id} key",
+        "GET /v1/responses/{id} key",
         "GET /v1/status key",
         "GET /version open",
         "POST /detokenize key",
         "POST /grpc.health.v1.Health/Check open",
         "POST /grpc.health.v1.Health/Watch open",
         "POST /grpc.reflection.v1.ServerReflection/ServerReflectionInfo key",
+        "POST /rerank key",
         "POST /serving.v1.AdapterService/LoadAdapter key",
         "POST /serving.v1.AdapterService/UnloadAdapter key",
-        "POST /rerank key",
         "POST /serving.v1.InferenceService/Detokenize key",
         "POST /serving.v1.InferenceService/Embed key",
         "POST /serving.v1.InferenceService/Generate key",
@@ -63,9 +65,9 @@ public sealed class RouteAccessTests
         "POST /v1/responses key",
         "POST /v1/score key",
         "POST /v1/unload_lora_adapter key",
+        "POST /v2/rerank key",
     ];
 
-        "POST /v2/rerank key",
     [Fact]
     public async Task Routes_AllOfThem_AreInTheTable()
     {

@@ -25,6 +25,7 @@ internal static class GenerateRequestMapper
             Prompt = prompt!,
             SchemaName = message.HasPromptSchema ? message.PromptSchema : null,
             MaxTokens = message.HasMaxTokens ? message.MaxTokens : null,
+            MaxTokensMayBeCut = prompt is ChatPrompt,
             Choices = message.HasN ? message.N : 1,
             Temperature = message.HasTemperature ? message.Temperature : null,
             TopP = message.HasTopP ? message.TopP : null,
