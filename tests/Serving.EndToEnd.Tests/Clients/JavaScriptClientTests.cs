@@ -63,6 +63,51 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         string Text(string name) => result.GetProperty(name).GetString()!;
     }
 
+    /// <summary>The Vercel AI SDK, over each API: its provider for OpenAI speaks the Responses API, and refers to items of earlier answers.</summary>
+    [Fact]
+    public async Task AiSdk_WritesStreamsGoesOnAndMakesObjectsOverEveryApi()
+    {
+        var result = await new NodeClient("ai-sdk", "ai").RunAsync(daemon.Api.ToString(), SharedDaemon.Key);
+
+        string[] apis = ["responses", "chat", "compatible", "messages"];
+        foreach (var api in apis)
+        {
+            var whole = Raw(result.GetProperty("whole"), api);
+            Assert.Matches("^\\[\".*Paris.*\",\"stop\",[0-9]+,[0-9]+\\]$", whole);
+            Assert.Equal(whole[..^1] + ",true]", Raw(result.GetProperty("streamed"), api));
+            Assert.Equal(Raw(result.GetProperty("second"), apis[0]), Raw(result.GetProperty("second"), api));
+            Assert.StartsWith($"[{Raw(result.GetProperty("longer"), api)},", whole, StringComparison.Ordinal);
+            Assert.Equal("APICallError 400", result.GetProperty("wrong").GetProperty(api).GetString());
+        }
+
+        foreach (var api in apis[..3])
+        {
+            Assert.Equal(["city", "sure"], result.GetProperty("objects").GetProperty(api).EnumerateObject().Select(property => property.Name));
+            Assert.Equal(Raw(result.GetProperty("objects"), api), Raw(result.GetProperty("streamedObjects"), api));
+        }
+
+        Assert.Contains(result.GetProperty("choice").GetString(), new[] { "yes", "no" });
+        Assert.Equal("[[256,256],true]", Raw(result, "embeddings"));
+    }
+
+    [Fact]
+    public async Task LangChain_WritesStreamsGoesOnAndMakesObjectsOverEveryApi()
+    {
+        var result = await new NodeClient("langchain", "@langchain/openai").RunAsync(daemon.Api.ToString(), SharedDaemon.Key);
+
+        foreach (var api in new[] { "chat", "responses", "messages" })
+        {
+            var whole = Raw(result.GetProperty("whole"), api);
+            Assert.Matches("^\\[\".*Paris.*\",[0-9]+,[0-9]+\\]$", whole);
+            Assert.Equal(whole, Raw(result.GetProperty("streamed"), api));
+            Assert.Equal(Raw(result.GetProperty("second"), "chat"), Raw(result.GetProperty("second"), api));
+            Assert.Equal("ContextOverflowError", result.GetProperty("tooLong").GetProperty(api).GetString());
+        }
+
+        Assert.All(result.GetProperty("objects").EnumerateArray(), place => Assert.Equal(["city", "sure"], place.EnumerateObject().Select(property => property.Name)));
+        Assert.Equal("[256,256]", Raw(result, "embeddings"));
+    }
+
     [Fact]
     public async Task Page_AsksForItsKeyShowsModelsAndChats()
     {
@@ -75,4 +120,6 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         Assert.Contains("does not exist", result.GetProperty("refused").GetString(), StringComparison.Ordinal);
         Assert.Equal(0, result.GetProperty("afterClear").GetInt32());
     }
+
+    private static string Raw(JsonElement json, string name) => json.GetProperty(name).GetRawText();
 }

@@ -7,6 +7,9 @@ namespace Serving.EndToEnd.Tests.Clients;
 /// <summary>A client in JavaScript, in a folder of its own beside this file, with its packages from npm.</summary>
 internal sealed class NodeClient(string name, string package, string script = "client.mjs")
 {
+    // Classes run side by side, and several have clients in one folder.
+    private static readonly SemaphoreSlim Installing = new(1);
+
     private readonly string _folder = Repository.PathOf("tests", "Serving.EndToEnd.Tests", "Clients", name);
 
     /// <summary>Runs it to its end, its packages installed before if they are not; skips the calling test, saying so, where they cannot be.</summary>
@@ -20,6 +23,19 @@ internal sealed class NodeClient(string name, string package, string script = "c
     }
 
     private async Task InstallAsync()
+    {
+        await Installing.WaitAsync();
+        try
+        {
+            await InstallInTurnAsync();
+        }
+        finally
+        {
+            Installing.Release();
+        }
+    }
+
+    private async Task InstallInTurnAsync()
     {
         if (Directory.Exists(Path.Combine(_folder, "node_modules", package)))
         {

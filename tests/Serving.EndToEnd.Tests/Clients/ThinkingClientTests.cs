@@ -54,15 +54,38 @@ public sealed class ThinkingClientTests(ThinkingDaemon daemon) : IClassFixture<T
     }
 
     [Fact]
-    public async Task DotNet_WhatNeedsState_IsATypedError()
+    public async Task DotNet_GoesOnFromAResponseById()
     {
+        var first = (await Client().CreateResponseAsync(Options(), TestContext.Current.CancellationToken)).Value;
         var options = Options();
-        options.PreviousResponseId = "resp_1";
+        options.PreviousResponseId = first.Id;
+        options.InputItems.Clear();
+        options.InputItems.Add(ResponseItem.CreateFunctionCallOutputItem(((FunctionCallResponseItem)first.OutputItems[2]).CallId, "rain"));
 
+        var second = (await Client().CreateResponseAsync(options, TestContext.Current.CancellationToken)).Value;
+        var kept = (await Client().GetResponseAsync(second.Id, TestContext.Current.CancellationToken)).Value;
+        await Client().DeleteResponseAsync(first.Id, TestContext.Current.CancellationToken);
         var error = await Assert.ThrowsAsync<ClientResultException>(() => Client().CreateResponseAsync(options, TestContext.Current.CancellationToken));
 
-        Assert.Equal(400, error.Status);
-        Assert.Contains("previous_response_id", error.Message, StringComparison.Ordinal);
+        Assert.True(second.Usage.InputTokenCount > first.Usage.InputTokenCount);
+        Assert.Equal((first.Id, second.GetOutputText()), (kept.PreviousResponseId, kept.GetOutputText()));
+        Assert.Equal(404, error.Status);
+        Assert.Contains("not found", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Three turns; the thoughts of which the responses refer to by their ids, and messages give back.</summary>
+    [Fact]
+    public async Task AiSdk_ThinksCallsAndGoesOnOverEveryApi()
+    {
+        var result = await new NodeClient("ai-sdk", "ai", "tools.mjs").RunAsync(daemon.Api.ToString());
+
+        // OpenAI's own providers read summaries alone.
+        foreach (var (api, thoughts) in new[] { ("responses", ""), ("chat", ""), ("compatible", ThinkingDaemon.Thoughts), ("messages", ThinkingDaemon.Thoughts) })
+        {
+            var turn = $$"""[{{JsonSerializer.Serialize(thoughts)}},{{JsonSerializer.Serialize(ThinkingDaemon.Content)}},[["f",{"a":1}]],"tool-calls"]""";
+            Assert.Equal($"[{turn},{turn},{turn}]", result.GetProperty("whole").GetProperty(api).GetRawText());
+            Assert.Equal($"[{turn},{turn},{turn}]", result.GetProperty("streamed").GetProperty(api).GetRawText());
+        }
     }
 
     [Fact]
@@ -96,6 +119,7 @@ public sealed class ThinkingClientTests(ThinkingDaemon daemon) : IClassFixture<T
         Assert.Equal(4, result.GetProperty("thinkingTokens").GetInt32());
         Assert.True(result.GetProperty("longer").GetBoolean());
         Assert.Equal("""["text","tool_use"]""", result.GetProperty("hidden").GetRawText());
+        Assert.Equal($"[2,{answer}]", result.GetProperty("ran").GetRawText());
     }
 
     private static string Kind(ResponseItem item) => item switch

@@ -85,6 +85,32 @@ public sealed class ToolClientTests(ToolDaemon daemon) : IClassFixture<ToolDaemo
         Assert.Equal("""["assistant","tool","tool","assistant","tool","tool"]""", result.GetProperty("roles").GetRawText());
     }
 
+    /// <summary>Three turns of calls and results, the thoughts and text of which the responses refer to by their ids.</summary>
+    [Fact]
+    public async Task AiSdk_CallsAndGoesOnOverEveryApi()
+    {
+        var result = await new NodeClient("ai-sdk", "ai", "tools.mjs").RunAsync(daemon.Api.ToString());
+
+        const string Turn = $$"""["","{{ToolDaemon.Content}}",[["get_weather",{"city":"Oslo","days":[1,2.5]}],["get_time",{}]],"tool-calls"]""";
+        foreach (var api in new[] { "responses", "chat", "compatible", "messages" })
+        {
+            Assert.Equal($"[{Turn},{Turn},{Turn}]", result.GetProperty("whole").GetProperty(api).GetRawText());
+            Assert.Equal($"[{Turn},{Turn},{Turn}]", result.GetProperty("streamed").GetProperty(api).GetRawText());
+        }
+    }
+
+    [Fact]
+    public async Task LangChain_TakesCallsAndGivesResultsBackOverEveryApi()
+    {
+        var result = await new NodeClient("langchain", "@langchain/openai", "tools.mjs").RunAsync(daemon.Api.ToString());
+
+        const string Turn = $$"""["{{ToolDaemon.Content}}",[["get_weather",{"city":"Oslo","days":[1,2.5]}],["get_time",{}]]]""";
+        foreach (var api in new[] { "chat", "responses", "messages" })
+        {
+            Assert.Equal($"[{Turn},{Turn},{Turn},true]", result.GetProperty(api).GetRawText());
+        }
+    }
+
     [Fact]
     public async Task Grpc_WholeAndStreamed_HaveTheSameCalls()
     {

@@ -1,5 +1,6 @@
 // Lets Anthropic's JavaScript client take thoughts, text and calls of a model, answer the call and ask again; prints what came of it as one JSON object.
 import Anthropic from "@anthropic-ai/sdk";
+import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 
 const [baseURL] = process.argv.slice(2);
 const client = new Anthropic({ baseURL, apiKey: "none", authToken: null, maxRetries: 0 });
@@ -23,6 +24,12 @@ const messages = [
 const second = await client.messages.create({ ...request, messages });
 const hidden = await client.messages.create({ ...request, thinking: { type: "adaptive", display: "omitted" } });
 
+// The runner asks for a thread, is told that there is none, and goes on without.
+let calls = 0;
+const run = () => { calls++; return "rain"; };
+const { thinking, ...plain } = request;
+const ran = await client.beta.messages.toolRunner({ ...plain, max_iterations: 2, tools: [betaTool({ name: "f", description: "d", inputSchema: { type: "object", properties: {} }, run })] }).runUntilDone();
+
 const seen = ({ content, stop_reason }) => [content.map((block) => [block.type, block.thinking ?? block.text ?? block.input]), stop_reason];
 console.log(JSON.stringify({
   whole: seen(whole),
@@ -32,5 +39,6 @@ console.log(JSON.stringify({
   thinkingTokens: whole.usage.output_tokens_details.thinking_tokens,
   second: seen(second),
   longer: second.usage.input_tokens + second.usage.cache_read_input_tokens > whole.usage.input_tokens + whole.usage.cache_read_input_tokens,
+  ran: [calls, seen(ran)],
   hidden: hidden.content.map((block) => block.type),
 }));
