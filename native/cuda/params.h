@@ -11,7 +11,7 @@
  *
  * A page of keys and values, page_bytes long, at pages + page * page_bytes:
  *
- *     [layer][K, V][kv head][16 slots][head_size] bf16
+ *     [layer][K, V][kv head][16 slots][head_size] bf16     (or integers: attention/params.h)
  *
  * A cell (8 ranks x 64 columns, 1 KiB) at pages + cell * 1024, in the order in which lanes of a tensor-core product take it, 16 bytes each:
  *

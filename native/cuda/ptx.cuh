@@ -22,7 +22,7 @@
 //                atomic_add(uint32_t*) returns the old value
 //   shared       dynamic_shared() only, aligned to 1,024 bytes; no __shared__ variables. shared_address(pointer) is a SharedAddress: a number of 32 bits, with which
 //                copies and tiles are named at half the cost of a pointer; sums and exclusive ors of bytes are addresses again
-//   copies       cp_async_16(shared, global, source_bytes) the rest is zeros; cp_async_commit()  cp_async_wait<N>() all but the last N
+//   copies       cp_async_16(shared, global, source_bytes) the rest is zeros  cp_async_4 the same; cp_async_commit()  cp_async_wait<N>() all but the last N
 //                groups of this thread have landed; a barrier makes them visible to the others
 //   proxies      fence_proxy_async() what this thread has written to shared memory, copies that it has awaited included, can be read by wgmma once a barrier
 //                has told the readers
@@ -287,6 +287,10 @@ SRV_DEVICE void cp_async_16(SharedAddress shared, const void* global, uint32_t s
 }
 
 SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) { cp_async_16(shared_address(shared), global, source_bytes); }
+
+SRV_DEVICE void cp_async_4(SharedAddress shared, const void* global, uint32_t source_bytes = 4) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared), "l"(global_address(global)), "r"(source_bytes) : "memory");
+}
 
 SRV_DEVICE void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

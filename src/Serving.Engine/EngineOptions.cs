@@ -15,7 +15,7 @@ public sealed record EngineOptions
     /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. Adapters are bf16 always.</summary>
     public string Quantization { get; init; } = "none";
 
-    /// <summary>auto or bf16, or int8: integers of eight bits with a scale per token and head, on CPUs.</summary>
+    /// <summary>auto or bf16, or int8: integers of eight bits with a scale per token and head.</summary>
     public string KeyValueCacheType { get; init; } = "auto";
 
     /// <summary>auto (by the chat template), a format of tool calls (hermes, llama3_json, mistral), or none: tools are shown and answers stay text.</summary>

@@ -28,13 +28,29 @@ SRV_DEVICE RowState empty_state() {
     return state;
 }
 
-SRV_DEVICE float score_of(const uint16_t* query, const uint16_t* key, int head_size) {
+// Two neighbouring elements.
+struct FloatPair {
+    float low, high;
+};
+
+SRV_DEVICE FloatPair load_pair(const uint16_t* from) {
+    const uint32_t pair = *reinterpret_cast<const uint32_t*>(from);
+    return {ptx::low_bf16(pair), ptx::high_bf16(pair)};
+}
+
+SRV_DEVICE FloatPair load_pair(const int8_t* from) {
+    const uint16_t pair = *reinterpret_cast<const uint16_t*>(from);
+    return {static_cast<float>(static_cast<int8_t>(pair & 0xff)), static_cast<float>(static_cast<int8_t>(pair >> 8))};
+}
+
+template <class Element>
+SRV_DEVICE float score_of(const uint16_t* query, const Element* key, int head_size) {
     float score = 0;
     for (int d = 0; d < head_size; d += 2) {
-        const uint32_t q = *reinterpret_cast<const uint32_t*>(query + d);
-        const uint32_t k = *reinterpret_cast<const uint32_t*>(key + d);
-        score = ptx::fma(ptx::low_bf16(q), ptx::low_bf16(k), score);
-        score = ptx::fma(ptx::high_bf16(q), ptx::high_bf16(k), score);
+        const FloatPair q = load_pair(query + d);
+        const FloatPair k = load_pair(key + d);
+        score = ptx::fma(q.low, k.low, score);
+        score = ptx::fma(q.high, k.high, score);
     }
 
     return score;
@@ -44,9 +60,16 @@ SRV_DEVICE float score_of(const uint16_t* query, const uint16_t* key, int head_s
 SRV_DEVICE float softmax_score(const srv_attention_params& p, float score) { return p.cap > 0 ? capped(score * p.scale, p.cap) : score * p.scale; }
 
 // Adds the tokens of a block from `from` to before `valid`, one at least; lane l has token l's slot.
-SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader& slots, const uint16_t* query, int slot, int from, int valid, RowState& state) {
+template <class Pages>
+SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader<Pages>& slots, const uint16_t* query, int slot, int from, int valid, RowState& state) {
     const int lane = static_cast<int>(ptx::lane());
-    const float score = lane >= from && lane < valid ? softmax_score(p, score_of(query, slots.key(slot), slots.head_size)) : kNoScore;
+    const bool is_seen = lane >= from && lane < valid;
+    float score = is_seen ? score_of(query, slots.key(slot), slots.head_size) : 0.0f;
+    if constexpr (Pages::kScale > 0) {
+        score *= is_seen ? *slots.scale(slot, 0) : 0.0f;
+    }
+
+    score = is_seen ? softmax_score(p, score) : kNoScore;
     const float most = warp_max(score);
     const float maximum = most > state.maximum ? most : state.maximum;
     const float factor = exponential(state.maximum - maximum);
@@ -57,14 +80,19 @@ SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader& sl
         state.output[i] *= factor;
     }
 
-    const float rounded = ptx::from_bf16(ptx::to_bf16(weight));
+    float weighed = weight;
+    if constexpr (Pages::kScale > 0) {
+        weighed *= is_seen ? *slots.scale(slot, 1) : 0.0f;
+    }
+
+    const float rounded = ptx::from_bf16(ptx::to_bf16(weighed));
     for (int token = from; token < valid; token++) {
         const float w = ptx::shuffle_index(rounded, token);
-        const uint16_t* value = slots.value(ptx::shuffle_index(slot, token));
+        const typename Pages::Element* value = slots.value(ptx::shuffle_index(slot, token));
         for (int i = 0; i < kLanePairs && 2 * lane + 64 * i < slots.head_size; i++) {
-            const uint32_t pair = *reinterpret_cast<const uint32_t*>(value + 2 * lane + 64 * i);
-            state.output[2 * i] = ptx::fma(w, ptx::low_bf16(pair), state.output[2 * i]);
-            state.output[2 * i + 1] = ptx::fma(w, ptx::high_bf16(pair), state.output[2 * i + 1]);
+            const FloatPair pair = load_pair(value + 2 * lane + 64 * i);
+            state.output[2 * i] = ptx::fma(w, pair.low, state.output[2 * i]);
+            state.output[2 * i + 1] = ptx::fma(w, pair.high, state.output[2 * i + 1]);
         }
     }
 }
@@ -73,7 +101,8 @@ SRV_DEVICE void attend_block(const srv_attention_params& p, const SlotReader& sl
 SRV_DEVICE int oldest_of(const srv_attention_params& p, int ordinal) { return p.window == 0 ? 0 : larger(0, ordinal + 1 - p.window); }
 
 // Blocks are counted from ordinal 0 whatever the window: those before it are passed over, of the one that it begins in the tokens before it are masked.
-SRV_DEVICE RowState attend_split(const srv_attention_params& p, const SlotReader& slots, const int* token_slots, const uint16_t* query, int split, int ordinal) {
+template <class Pages>
+SRV_DEVICE RowState attend_split(const srv_attention_params& p, const SlotReader<Pages>& slots, const int* token_slots, const uint16_t* query, int split, int ordinal) {
     RowState state = empty_state();
     const int oldest = oldest_of(p, ordinal);
     const int begin = larger(split * SRV_ATTENTION_SPLIT, oldest / SRV_ATTENTION_BLOCK * SRV_ATTENTION_BLOCK);
@@ -138,7 +167,8 @@ SRV_DEVICE void write_state(const srv_attention_params& p, const RowState& state
     }
 }
 
-SRV_DEVICE void attend_row(const srv_attention_params& p, const srv_attention_item& item, const SlotReader& slots, const PackedRow& row, const uint16_t* query) {
+template <class Pages>
+SRV_DEVICE void attend_row(const srv_attention_params& p, const srv_attention_item& item, const SlotReader<Pages>& slots, const PackedRow& row, const uint16_t* query) {
     const int* token_slots = at<const int>(p.token_slots) + item.first_token;
     RowState merged = empty_state();
     for (int split = item.first_split; split < item.first_split + item.split_count && split * SRV_ATTENTION_SPLIT <= row.ordinal; split++) {
@@ -155,10 +185,11 @@ SRV_DEVICE void attend_row(const srv_attention_params& p, const srv_attention_it
     }
 }
 
-SRV_KERNEL(srv_attention_plain, srv_attention_params, 128) {
+template <class Pages>
+SRV_DEVICE void attend_items(const srv_attention_params& p) {
     uint16_t* query = reinterpret_cast<uint16_t*>(ptx::dynamic_shared()) + ptx::warp() * SRV_MAX_HEAD_SIZE;
     const int kv_head = static_cast<int>(ptx::block_index_y());
-    const SlotReader slots = slot_reader(p, kv_head);
+    const SlotReader<Pages> slots = slot_reader<Pages>(p, kv_head);
     const srv_range range = *at<const srv_range>(p.item_range);
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
         const srv_attention_item item = at<const srv_attention_item>(p.items)[range.first + i];
@@ -176,3 +207,6 @@ SRV_KERNEL(srv_attention_plain, srv_attention_params, 128) {
         }
     }
 }
+
+SRV_KERNEL(srv_attention_plain, srv_attention_params, 128) { attend_items<Bf16Pages>(p); }
+SRV_KERNEL(srv_attention_plain_int8, srv_attention_params, 128) { attend_items<Int8Pages>(p); }

@@ -2,7 +2,8 @@
 //
 // Memory: a block of twelve warps per item and kv head. Four warps bring keys and values in by cp.async, tiles of 64 tokens, five in a ring, each byte once per
 // item; two warpgroups of 64 rows each read them there. Queries go to registers. 160 KiB of shared memory for heads of 128.
-// Bytes per item, kv head and token: 4 head_size + 4. Operations: 512 head_size.
+// Integers they bring beside the ring, 64 KiB more, and convert into it: some 1,000 instructions for every fourth tile.
+// Bytes per item, kv head and token: 4 head_size + 4, of integers 2 head_size + 12. Operations: 512 head_size.
 // Work: a warpgroup keeps two products in flight, the scores of a tile and the values of the one before, and softens while they run. A tile of 64 tokens and
 // heads of 128 takes the tensor cores 1,024 clocks of a multiprocessor (2 x 16 products of m64n64k16, 32 clocks each at 4,096 operations per clock). In that
 // time the two warpgroups read 64 KiB of shared memory and the copies write 32 KiB: 768 clocks at 128 bytes. 8,192 exponentials take 512 clocks at 16. A warp
@@ -10,13 +11,12 @@
 // multiprocessor. Registers: 64 of outputs, 32 of scores, 16 of P, 32 of queries, 174 in all of 224 (ptxas 12.4); nothing spills.
 // Order: 64 tokens are softened together and an item's splits are walked as one, unless they are given out: not the bits of attention_prefill.cuh.
 #pragma once
+#include "integer_panels.cuh"
 #include "panels.cuh"
-#include "softmax.cuh"
 #include "softmax_wide.cuh"
 
 constexpr int kWarpgroup = 128;
 constexpr int kCopyWarps = 4;
-constexpr int kRingStages = 5;
 // A multiprocessor gives three warpgroups 168 registers per thread each.
 constexpr int kCopyRegisters = 56;
 constexpr int kAttendRegisters = 224;
@@ -39,9 +39,9 @@ SRV_DEVICE const srv_attention_item& item_from_last(const srv_attention_params& 
 // ---- the warps that copy
 
 // One of four warps, each of which brings every fourth tile and waits for it alone, so that three are on the way while two are read.
-template <int HeadSize, bool Windowed>
+template <class Pages, int HeadSize, bool Windowed>
 SRV_DEVICE void fill_ring(const srv_attention_params& p, const srv_range& range, ptx::SharedAddress ring) {
-    const SlotReader slots = slot_reader(p, static_cast<int>(ptx::block_index_y()));
+    const SlotReader<Pages> slots = slot_reader<Pages>(p, static_cast<int>(ptx::block_index_y()));
     const int mine = static_cast<int>(ptx::warp()) % kCopyWarps;
     int filled = 0;  // tiles of the items before
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
@@ -51,14 +51,23 @@ SRV_DEVICE void fill_ring(const srv_attention_params& p, const srv_range& range,
         const int last = filled + tokens.tiles();
         for (int tile = next_of(mine, filled); tile < last; tile += kCopyWarps) {
             const int first = tokens.begin + (tile - filled) * kTileTokens, stage = tile % kRingStages;
-            const PanelCopy<HeadSize> copy(token_slots + first, tokens.end - first);
+            PanelCopy<Pages, HeadSize> copy(token_slots + first, tokens.end - first);
+            if constexpr (Pages::kScale > 0) {
+                copy.start(slots, mine);
+            }
+
             if (tile >= kRingStages) {
                 ptx::barrier(emptied(stage), kEmptiedThreads);
             }
 
-            copy.start(slots, ring + stage * 2 * kTileBytes<HeadSize>);
-            ptx::cp_async_commit();
-            ptx::cp_async_wait<0>();
+            if constexpr (Pages::kScale > 0) {
+                copy.widen(mine, stage);
+            } else {
+                copy.start(slots, ring + stage * 2 * kTileBytes<HeadSize>);
+                ptx::cp_async_commit();
+                ptx::cp_async_wait<0>();
+            }
+
             ptx::fence_proxy_async();
             ptx::barrier_arrive(landed(stage, 0), kLandedThreads);
             ptx::barrier_arrive(landed(stage, 1), kLandedThreads);
@@ -141,7 +150,7 @@ SRV_DEVICE void open_products(Accumulator<HeadSize / 8>& state, uint32_t (&weigh
 }
 
 // 64 rows of a warpgroup against the tokens from begin to end, a multiple of tiles but for the end: the ring's next ones. `stage` goes on with them.
-template <int HeadSize, bool Windowed>
+template <class Pages, int HeadSize, bool Windowed>
 SRV_DEVICE void attend_tiles(const srv_attention_params& p, const LaneRows& rows, float scale, uint32_t (&queries)[HeadSize / 16][4], ptx::SharedAddress ring, int begin, int end,
     int& stage, Accumulator<HeadSize / 8>& state) {
     const int warpgroup = static_cast<int>(ptx::warp()) / 4;
@@ -152,7 +161,7 @@ SRV_DEVICE void attend_tiles(const srv_attention_params& p, const LaneRows& rows
     begin_scores<HeadSize>(scores, queries, ring + stage * 2 * kTileBytes<HeadSize>);
     ptx::wgmma_wait<0>();
     ptx::wgmma_hold(scores);
-    soften_tile<Windowed>(p, rows, begin, scale, scores, state, factor);
+    soften_tile<Pages, Windowed>(p, rows, begin, scale, ring_scales<Pages, HeadSize>(stage), scores, state, factor);
     pack_weights(scores, weights);
     for (int first = begin + kTileTokens; first < end; first += kTileTokens) {
         const int before = stage;
@@ -163,7 +172,7 @@ SRV_DEVICE void attend_tiles(const srv_attention_params& p, const LaneRows& rows
         begin_values<HeadSize>(state.output, weights, ring + before * 2 * kTileBytes<HeadSize> + kTileBytes<HeadSize>);
         ptx::wgmma_wait<1>();
         ptx::wgmma_hold(scores);
-        soften_tile<Windowed>(p, rows, first, scale, scores, state, factor);
+        soften_tile<Pages, Windowed>(p, rows, first, scale, ring_scales<Pages, HeadSize>(stage), scores, state, factor);
         // No sum is. Without a branch on it ptxas waits for the values first and softens afterwards, while nothing multiplies.
         ptx::trap_if_negative(state.sum[0] + state.sum[1]);
         ptx::wgmma_wait<0>();
@@ -181,61 +190,67 @@ SRV_DEVICE void attend_tiles(const srv_attention_params& p, const LaneRows& rows
     stage = next_stage(stage);
 }
 
-template <int HeadSize, bool Windowed>
+template <class Pages, int HeadSize, bool Windowed>
 SRV_DEVICE void attend_item(const srv_attention_params& p, const srv_attention_item& item, ptx::SharedAddress ring, int& stage) {
     const ItemTokens tokens = tokens_of<Windowed>(item);
     const LaneRows rows = lane_rows(p, item, static_cast<int>(ptx::warp()) * 16, static_cast<int>(ptx::block_index_y()));
     uint32_t queries[HeadSize / 16][4];
-    fetch_queries<HeadSize>(p, rows, queries);
+    if constexpr (Pages::kScale > 0) {
+        read_queries_in_pairs<HeadSize>(p, rows, queries);
+    } else {
+        fetch_queries<HeadSize>(p, rows, queries);
+    }
+
     for (int begin = tokens.begin, stop; begin < tokens.end; begin = stop) {
         stop = item.partial != 0 ? smaller((Windowed ? begin / SRV_ATTENTION_SPLIT * SRV_ATTENTION_SPLIT : begin) + SRV_ATTENTION_SPLIT, tokens.end) : tokens.end;
         Accumulator<HeadSize / 8> state;
         state.clear();
-        attend_tiles<HeadSize, Windowed>(p, rows, softmax_scale<Windowed>(p) * kLog2E, queries, ring, begin, stop, stage, state);
+        attend_tiles<Pages, HeadSize, Windowed>(p, rows, softmax_scale<Windowed>(p) * kLog2E, queries, ring, begin, stop, stage, state);
         state.finish(softmax_scale<Windowed>(p));
         if (item.partial != 0) {
-            write_states(p, rows, state, begin / SRV_ATTENTION_SPLIT, 0);
+            write_states<Pages>(p, rows, state, begin / SRV_ATTENTION_SPLIT, 0);
         } else {
             if (Windowed) {
                 merge_sinks(p, rows, state);
             }
 
-            write_rows(p, rows, state, 0);
+            write_rows<Pages>(p, rows, state, 0);
         }
     }
 }
 
-template <int HeadSize, bool Windowed>
+template <class Pages, int HeadSize, bool Windowed>
 SRV_DEVICE void prefill_wgmma(const srv_attention_params& p) {
     static_assert(kRingStages * 2 * kTileBytes<HeadSize> <= SRV_ATTENTION_WGMMA_SHARED, "the host is told how much shared memory this takes");
+    static_assert(kStagingOffset<HeadSize> + kCopyWarps * 2 * kIntegerBytes<HeadSize> <= SRV_ATTENTION_WGMMA_INT8_SHARED, "of integers too");
     const ptx::SharedAddress ring = ptx::shared_address(ptx::dynamic_shared());
     const srv_range range = *at<const srv_range>(p.item_range);
     if (ptx::warp() >= 2 * kWarpgroup / 32) {
         ptx::registers_give<kCopyRegisters>();
-        fill_ring<HeadSize, Windowed>(p, range, ring);
+        fill_ring<Pages, HeadSize, Windowed>(p, range, ring);
         return;
     }
 
     ptx::registers_take<kAttendRegisters>();
     int stage = 0;
     for (int i = static_cast<int>(ptx::block_index()); i < range.count; i += static_cast<int>(ptx::block_count())) {
-        attend_item<HeadSize, Windowed>(p, item_from_last(p, range, i), ring, stage);
+        attend_item<Pages, HeadSize, Windowed>(p, item_from_last(p, range, i), ring, stage);
     }
 }
 
-SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, 2 * kWarpgroup + kCopyWarps * 32) {
+template <class Pages, bool Windowed>
+SRV_DEVICE void prefill_wgmma_heads(const srv_attention_params& p) {
     if (p.head_size == 64) {
-        prefill_wgmma<64, false>(p);
+        prefill_wgmma<Pages, 64, Windowed>(p);
     } else {
-        prefill_wgmma<128, false>(p);
+        prefill_wgmma<Pages, 128, Windowed>(p);
     }
 }
+
+constexpr int kWgmmaThreads = 2 * kWarpgroup + kCopyWarps * 32;
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma, srv_attention_params, kWgmmaThreads) { prefill_wgmma_heads<Bf16Pages, false>(p); }
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma_int8, srv_attention_params, kWgmmaThreads) { prefill_wgmma_heads<Int8Pages, false>(p); }
 
 // With windows, bounded scores and sinks.
-SRV_KERNEL_ALONE(srv_attention_prefill_wgmma_windowed, srv_attention_params, 2 * kWarpgroup + kCopyWarps * 32) {
-    if (p.head_size == 64) {
-        prefill_wgmma<64, true>(p);
-    } else {
-        prefill_wgmma<128, true>(p);
-    }
-}
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma_windowed, srv_attention_params, kWgmmaThreads) { prefill_wgmma_heads<Bf16Pages, true>(p); }
+SRV_KERNEL_ALONE(srv_attention_prefill_wgmma_windowed_int8, srv_attention_params, kWgmmaThreads) { prefill_wgmma_heads<Int8Pages, true>(p); }

@@ -4,9 +4,10 @@
 #include "tiles.cuh"
 
 constexpr int kPanelBytes = kTileTokens * 128;
+constexpr int kRingStages = 5;
 
 // A warp brings in whole tiles: eight lanes share a token and copy 16 bytes of every 128. Its tokens lie four apart, so that it has two turns of chunks.
-template <int HeadSize>
+template <class Pages, int HeadSize>
 struct PanelCopy {
     static constexpr int kTokens = 32 / 8;
     static constexpr int kTurns = kTileTokens / kTokens;
@@ -26,11 +27,11 @@ struct PanelCopy {
     }
 
     // Starts the copies of the tile's keys and values, which the caller commits.
-    SRV_DEVICE void start(const SlotReader& slots, ptx::SharedAddress tile) const {
+    SRV_DEVICE void start(const SlotReader<Pages>& slots, ptx::SharedAddress tile) const {
         SRV_UNROLL
         for (int i = 0; i < kTurns; i++) {
             const int at = i * kTokens + token();
-            const uint16_t* key = slots.key<HeadSize>(slot[i] < 0 ? 0 : slot[i]) + chunk() * 8;
+            const uint16_t* key = slots.template key<HeadSize>(slot[i] < 0 ? 0 : slot[i]) + chunk() * 8;
             const uint32_t bytes = slot[i] < 0 ? 0 : 16;
             SRV_UNROLL
             for (int panel = 0; panel < HeadSize / 64; panel++) {

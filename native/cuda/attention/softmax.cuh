@@ -1,6 +1,8 @@
 // Softmax on fragments: lane 4 g + t holds, of rows g and g + 8, elements 2 t and 2 t + 1 of every group of eight.
 //
-// Windowed, here and in the kernels, is what a kernel was compiled for: with it they know windows, bounded scores and sinks; without it none of that is in their code.
+// Windowed, here and in the kernels, is what a kernel was compiled for: with it they know windows, bounded scores and sinks; without it none of that is in their code. Pages is
+// how keys and values are kept. Of integers a lane's outputs are others: elements 4 t to 4 t + 3 of every sixteen, the even ones in one group of eight, the odd ones in the next
+// (integers.cuh).
 #pragma once
 #include "items.cuh"
 
@@ -147,6 +149,24 @@ SRV_DEVICE void soften_scores(float (&scores)[Columns][4], float scale, Accumula
     }
 }
 
+// Scores, or P, times what the tokens' integers stand for; `scales` is the lane's place of the first token. Of bf16 nothing.
+template <class Pages, int Columns>
+SRV_DEVICE void scale_tokens(float (&scores)[Columns][4], const float* scales) {
+    if constexpr (Pages::kScale > 0) {
+        SRV_UNROLL
+        for (int j = 0; j < Columns; j++) {
+            const ptx::Vec2 pair = ptx::load_8(scales + 8 * j);
+            SRV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                scores[j][i] *= ptx::as_float(i % 2 == 0 ? pair.x : pair.y);
+            }
+        }
+    }
+}
+
+// Where a lane's scales are, of those of a tile.
+SRV_DEVICE const float* lane_scales(const uint8_t* scales) { return reinterpret_cast<const float*>(scales) + static_cast<int>(ptx::lane()) % 4 * 2; }
+
 // P, rounded, as first operands over 16 tokens each.
 template <int Columns>
 SRV_DEVICE void pack_weights(const float (&scores)[Columns][4], uint32_t (&weights)[Columns / 2][4]) {
@@ -165,11 +185,12 @@ SRV_DEVICE void rescale_if_risen(Accumulator<Groups>& state, const float (&facto
     }
 }
 
-// A block of 32 tokens as a whole.
-template <int Groups>
-SRV_DEVICE void soften(float (&scores)[4][4], float scale, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
+// A block of 32 tokens as a whole; the sum is of what is not scaled.
+template <class Pages, int Groups>
+SRV_DEVICE void soften(float (&scores)[4][4], float scale, const float* value_scales, Accumulator<Groups>& state, uint32_t (&weights)[2][4]) {
     float factor[2];
     soften_scores(scores, scale, state, factor);
+    scale_tokens<Pages>(scores, value_scales);
     pack_weights(scores, weights);
     rescale_if_risen(state, factor);
 }
@@ -234,10 +255,26 @@ SRV_DEVICE void merge_sinks(const srv_attention_params& p, const LaneRows& rows,
     merged.rescale(before);
 }
 
+// A lane's pairs of neighbouring elements, one for each of its groups: where they lie behind its first one, and the low or high element of row r.
+template <class Pages>
+SRV_DEVICE int first_element() {
+    return static_cast<int>(ptx::lane()) % 4 * (Pages::kScale > 0 ? 4 : 2);
+}
+
+template <class Pages>
+SRV_DEVICE constexpr int pair_offset(int j) {
+    return Pages::kScale > 0 ? j / 2 * 16 + j % 2 * 2 : 8 * j;
+}
+
+template <class Pages, int Groups>
+SRV_DEVICE float element_of(const float (&output)[Groups][4], int j, int r, int high) {
+    return Pages::kScale > 0 ? output[j / 2 * 2 + high][2 * r + j % 2] : output[j][2 * r + high];
+}
+
 // Writes `Groups` groups of eight elements from element on of both rows.
-template <int Groups>
+template <class Pages, int Groups>
 SRV_DEVICE void write_rows(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& merged, int element) {
-    const int column = element + static_cast<int>(ptx::lane()) % 4 * 2;
+    const int column = element + first_element<Pages>();
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
         uint16_t* output = row_of<uint16_t>(p.output, rows.row[r].row, p.output_stride) + rows.row[r].head * p.head_size + column;
@@ -247,17 +284,17 @@ SRV_DEVICE void write_rows(const srv_attention_params& p, const LaneRows& rows, 
                 continue;
             }
 
-            const float low = ptx::div_rn(merged.output[j][2 * r], merged.sum[r]);
-            const float high = ptx::div_rn(merged.output[j][2 * r + 1], merged.sum[r]);
-            *reinterpret_cast<uint32_t*>(output + 8 * j) = ptx::to_bf16x2(low, high);
+            const float low = ptx::div_rn(element_of<Pages>(merged.output, j, r, 0), merged.sum[r]);
+            const float high = ptx::div_rn(element_of<Pages>(merged.output, j, r, 1), merged.sum[r]);
+            *reinterpret_cast<uint32_t*>(output + pair_offset<Pages>(j)) = ptx::to_bf16x2(low, high);
         }
     }
 }
 
 // Writes the state of a split for the rows that see some of it.
-template <int Groups>
+template <class Pages, int Groups>
 SRV_DEVICE void write_states(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& state, int split, int element) {
-    const int t = static_cast<int>(ptx::lane()) % 4;
+    const int first = first_element<Pages>();
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
         if (rows.ordinal[r] < split * SRV_ATTENTION_SPLIT) {
@@ -265,15 +302,15 @@ SRV_DEVICE void write_states(const srv_attention_params& p, const LaneRows& rows
         }
 
         float* to = state_of(p, at<const int>(p.row_partials)[rows.row[r].row] + split, rows.row[r].head);
-        if (element == 0 && t == 0) {
+        if (element == 0 && first == 0) {
             to[0] = state.maximum[r];
             to[1] = state.sum[r];
         }
 
         SRV_UNROLL
         for (int j = 0; j < Groups; j++) {
-            to[4 + element + 8 * j + 2 * t] = state.output[j][2 * r];
-            to[4 + element + 8 * j + 2 * t + 1] = state.output[j][2 * r + 1];
+            to[4 + element + pair_offset<Pages>(j) + first] = element_of<Pages>(state.output, j, r, 0);
+            to[4 + element + pair_offset<Pages>(j) + first + 1] = element_of<Pages>(state.output, j, r, 1);
         }
     }
 }

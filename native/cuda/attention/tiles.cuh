@@ -50,10 +50,9 @@ SRV_DEVICE int key_lane_offset() {
     return chunk_offset<HeadSize>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
 }
 
-// Brings an item's tiles in, one after the other. Eight threads share a token and copy 16 bytes of every 128, so that a warp asks for whole lines; which
-// slots they copy from they read a tile ahead, so that no copy waits for that.
-template <int HeadSize, int Threads>
-struct TileCopies {
+// Where the tokens of an item's tiles lie, of which a thread brings a part in: eight threads share a token. Slots are read a tile ahead, so that no copy waits for that.
+template <int Threads>
+struct TileSlots {
     static constexpr int kTokens = Threads / 8;
     static constexpr int kTurns = kTileTokens / kTokens;
 
@@ -61,7 +60,7 @@ struct TileCopies {
     int left;         // tokens from there to the item's end
     int slot[kTurns]; // of the tile that is copied next; -1 behind the end
 
-    SRV_DEVICE TileCopies(const int* token_slots, int begin, int end) : next(token_slots + begin + token()), left(end - begin - token()) { read(); }
+    SRV_DEVICE TileSlots(const int* token_slots, int begin, int end) : next(token_slots + begin + token()), left(end - begin - token()) { read(); }
 
     SRV_DEVICE static int token() { return static_cast<int>(ptx::thread_index()) / 8; }
 
@@ -74,14 +73,20 @@ struct TileCopies {
         next += kTileTokens;
         left -= kTileTokens;
     }
+};
+
+// Brings an item's tiles in, one after the other. A thread copies 16 bytes of every 128, so that a warp asks for whole lines.
+template <class Pages, int HeadSize, int Threads>
+struct TileCopies : TileSlots<Threads> {
+    using TileSlots<Threads>::kTokens, TileSlots<Threads>::kTurns, TileSlots<Threads>::slot, TileSlots<Threads>::token, TileSlots<Threads>::read, TileSlots<Threads>::TileSlots;
 
     // Starts the copies of a tile's keys and values, which the caller commits, and reads the next one's slots.
-    SRV_DEVICE void copy(const SlotReader& slots, ptx::SharedAddress tile) {
+    SRV_DEVICE void copy(const SlotReader<Pages>& slots, ptx::SharedAddress tile) {
         const int chunk = static_cast<int>(ptx::thread_index()) % 8;
         const ptx::SharedAddress to = tile + chunk_offset<HeadSize>(token(), chunk);
         SRV_UNROLL
         for (int i = 0; i < kTurns; i++) {
-            const uint16_t* key = slots.key<HeadSize>(slot[i] < 0 ? 0 : slot[i]) + chunk * 8;
+            const uint16_t* key = slots.template key<HeadSize>(slot[i] < 0 ? 0 : slot[i]) + chunk * 8;
             const uint32_t bytes = slot[i] < 0 ? 0 : 16;
             SRV_UNROLL
             for (int line = 0; line < HeadSize / 64; line++) {

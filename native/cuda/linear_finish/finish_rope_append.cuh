@@ -43,17 +43,19 @@ SRV_DEVICE void store_values(const srv_linear_params& p, const FinishWork& work,
 }
 
 // The heads of a pass, dealt to the warps.
+template <class Pages>
 SRV_DEVICE void append_heads(const srv_rope_append_params& p, const FinishWork& work, int first_token, const float* values) {
     const int first_column = work.column / kFinishColumns * kFinishColumns;
     const int heads = smaller(kFinishColumns, work.width - first_column) / p.head_size;
     const int tokens = smaller(kFinishTokens, work.tile.row_count - first_token);
     for (int i = static_cast<int>(ptx::warp()); i < tokens * heads; i += 4) {
         const int head = (work.offset + first_column) / p.head_size + i % heads;
-        rope_append_head(p, values + i / heads * kHeadStride + i % heads * p.head_size, work.tile.first_row + first_token + i / heads, head);
+        rope_append_head<Pages>(p, values + i / heads * kHeadStride + i % heads * p.head_size, work.tile.first_row + first_token + i / heads, head);
     }
 }
 
-SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) {
+template <class Pages>
+SRV_DEVICE void finish_rope_append(const srv_finish_rope_params& p) {
     const srv_linear_params& linear = p.linear;
     float* values = reinterpret_cast<float*>(ptx::dynamic_shared());
     uint16_t* v = reinterpret_cast<uint16_t*>(values + kFinishTokens * kHeadStride);
@@ -71,9 +73,12 @@ SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) {
 
                 store_values(linear, work, token, delta[0], values);
                 ptx::barrier();
-                append_heads(p.rope, work, token, values);
+                append_heads<Pages>(p.rope, work, token, values);
                 ptx::barrier();
             }
         }
     }
 }
+
+SRV_KERNEL_OF_MANY(srv_finish_rope_append, srv_finish_rope_params, 128, 6) { finish_rope_append<Bf16Pages>(p); }
+SRV_KERNEL_OF_MANY(srv_finish_rope_append_int8, srv_finish_rope_params, 128, 6) { finish_rope_append<Int8Pages>(p); }

@@ -31,7 +31,8 @@ SRV_DEVICE void finish_head(const srv_linear_params& p, int row, int column, int
     }
 }
 
-SRV_KERNEL(srv_finish_rope_append_rows, srv_finish_rope_params, 128) {
+template <class Pages>
+SRV_DEVICE void finish_rope_append_rows(const srv_finish_rope_params& p) {
     const int warp = static_cast<int>(ptx::warp());
     const int size = p.rope.head_size;
     const int heads = p.rope.head_count + 2 * p.rope.kv_head_count;
@@ -44,8 +45,11 @@ SRV_KERNEL(srv_finish_rope_append_rows, srv_finish_rope_params, 128) {
             const int slice = head < p.rope.head_count ? 0 : head < p.rope.head_count + p.rope.kv_head_count ? 1 : 2;
             finish_head(p.linear, row, head * size, size, row_delta(p.linear, row, slice), values);
             ptx::warp_sync();
-            rope_append_head(p.rope, values, row, head);
+            rope_append_head<Pages>(p.rope, values, row, head);
             ptx::warp_sync();
         }
     }
 }
+
+SRV_KERNEL(srv_finish_rope_append_rows, srv_finish_rope_params, 128) { finish_rope_append_rows<Bf16Pages>(p); }
+SRV_KERNEL(srv_finish_rope_append_rows_int8, srv_finish_rope_params, 128) { finish_rope_append_rows<Int8Pages>(p); }

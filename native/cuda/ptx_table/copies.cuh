@@ -11,6 +11,16 @@ SRV_KERNEL(ptx_cp_async_16, PtxTableParams, 1024) {
     ptx::store_16(p.out + 4 * t, ptx::load_16(shared));
 }
 
+// Thread t copies the first t % 5 bytes of a word, to its neighbour's place.
+SRV_KERNEL(ptx_cp_async_4, PtxTableParams, 1024) {
+    const uint32_t t = ptx::thread_index();
+    uint8_t* const shared = ptx::dynamic_shared() + 4 * (t ^ 1);
+    ptx::cp_async_4(ptx::shared_address(shared), p.in + t, t % 5);
+    ptx::cp_async_commit();
+    ptx::cp_async_wait<0>();
+    p.out[t] = *reinterpret_cast<const uint32_t*>(shared);
+}
+
 // A ring of three: two copies are under way while the third's turn is read.
 SRV_KERNEL(ptx_cp_async_ring, PtxTableParams, 1024) {
     const uint32_t t = ptx::thread_index(), threads = ptx::block_size(), turns = 8;

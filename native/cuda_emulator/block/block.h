@@ -20,6 +20,7 @@ class Block;
 struct AsyncCopy {
     uint8_t* shared;
     const uint8_t* global;
+    uint32_t bytes;
     uint32_t source_bytes;
     uint32_t group;
 };

@@ -132,15 +132,15 @@ void check_product(uint32_t offset, uint32_t bytes) {
     if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, "wgmma");
 }
 
-void begin_async_copy(uintptr_t shared) {
-    const uint32_t offset = offset_in_shared(shared, 16, "cp.async");
-    const auto outcome = current->block->shared_checks().begin_copy(offset, 16, current->index);
-    if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, 16, "cp.async");
+void begin_async_copy(uintptr_t shared, uint32_t bytes) {
+    const uint32_t offset = offset_in_shared(shared, bytes, "cp.async");
+    const auto outcome = current->block->shared_checks().begin_copy(offset, bytes, current->index);
+    if (outcome.verdict != SharedMemory::Verdict::fine) judge(outcome, bytes, "cp.async");
 }
 
-void end_async_copy(uintptr_t shared) {
+void end_async_copy(uintptr_t shared, uint32_t bytes) {
     const Block& block = *current->block;
-    current->block->shared_checks().end_copy(static_cast<uint32_t>(shared - reinterpret_cast<uintptr_t>(block.shared())), 16, current->index);
+    current->block->shared_checks().end_copy(static_cast<uint32_t>(shared - reinterpret_cast<uintptr_t>(block.shared())), bytes, current->index);
 }
 
 void check_other(uintptr_t address, size_t bytes, Access access) {

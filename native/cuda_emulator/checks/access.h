@@ -15,8 +15,8 @@ enum class Access : uint8_t { read, write, atomic };
 void check_any(const void* pointer, size_t bytes, bool aligned, Access access);
 
 void check_product(uint32_t offset, uint32_t bytes);
-void begin_async_copy(uintptr_t shared);
-void end_async_copy(uintptr_t shared);
+void begin_async_copy(uintptr_t shared, uint32_t bytes);
+void end_async_copy(uintptr_t shared, uint32_t bytes);
 void check_other(uintptr_t address, size_t bytes, Access access);
 [[noreturn]] void fail_misaligned(uintptr_t address, size_t bytes);
 

@@ -147,18 +147,24 @@ SharedMemory::Outcome SharedMemory::write(uint32_t offset, uint32_t bytes, uint3
     return outcome;
 }
 
+// What a copy takes, whole lines or a word.
+inline void SharedMemory::mark(uint32_t offset, uint32_t bytes, const Cell& becomes) {
+    if (step_of(offset, bytes) == line_cells) return make_lines(offset, bytes, becomes);
+    walk(offset, bytes, [&](Cell& cell, uint32_t) { return cell = becomes, true; });
+}
+
 SharedMemory::Outcome SharedMemory::begin_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
     if (bytes != line || !write_whole<line>(offset, thread)) {
         const Outcome outcome = write(offset, bytes, thread);
         if (outcome.verdict != Verdict::fine) return outcome;
     }
-    make_lines(offset, bytes, {pending << thread_bits | thread, 0, 0, fences_[thread]});
+    mark(offset, bytes, {pending << thread_bits | thread, 0, 0, fences_[thread]});
     pending_cells_ += bytes / granule;
     return fine;
 }
 
 void SharedMemory::end_copy(uint32_t offset, uint32_t bytes, uint32_t thread) {
-    make_lines(offset, bytes, {stamp(thread), 0, 0, fences_[thread]});
+    mark(offset, bytes, {stamp(thread), 0, 0, fences_[thread]});
     pending_cells_ -= bytes / granule;
 }
 

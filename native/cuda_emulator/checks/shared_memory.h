@@ -115,6 +115,7 @@ private:
     bool may_write(Cell& cell, uint32_t thread, const Cell& becomes) const;
     void refine(uint32_t line, uint32_t step);
     void make_lines(uint32_t offset, uint32_t bytes, const Cell& cell);
+    void mark(uint32_t offset, uint32_t bytes, const Cell& becomes);
 
     std::vector<Cell> cells_;     // of the lines that have several, the first of each word or pair's
     std::vector<Cell> lines_;     // of the others

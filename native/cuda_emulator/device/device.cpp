@@ -105,14 +105,14 @@ uint32_t atomic_add(uint32_t* to, uint32_t value) {
     return __atomic_fetch_add(to, value, __ATOMIC_SEQ_CST);
 }
 
-void cp_async_16(void* shared, const void* global, uint32_t source_bytes) {
+void cp_async(void* shared, const void* global, uint32_t bytes, uint32_t source_bytes) {
     Thread& thread = *current;
     check_is_shared(shared, "cp.async");
     if (thread.block->launch().checked) {
         const auto address = reinterpret_cast<uintptr_t>(shared);
-        if (address % 16 != 0) fail_misaligned(address, 16);
-        if (reinterpret_cast<uintptr_t>(global) % 16 != 0) fail_misaligned(reinterpret_cast<uintptr_t>(global), 16);
-        if (source_bytes > 16) thread.block->fail(FindingKind::misaligned, address, "cp.async of more than 16 bytes");
+        if (address % bytes != 0) fail_misaligned(address, bytes);
+        if (reinterpret_cast<uintptr_t>(global) % bytes != 0) fail_misaligned(reinterpret_cast<uintptr_t>(global), bytes);
+        if (source_bytes > bytes) thread.block->fail(FindingKind::misaligned, address, "cp.async of more than its bytes");
         if (source_bytes > 0) {
             check_is_global(global);
             if (source_bytes == 16) {
@@ -121,10 +121,10 @@ void cp_async_16(void* shared, const void* global, uint32_t source_bytes) {
                 check_any(global, source_bytes, false, Access::read);
             }
         }
-        begin_async_copy(address);
+        begin_async_copy(address, bytes);
     }
-    std::memset(shared, 0xff, 16);  // NaN until it lands
-    thread.copies.push_back({static_cast<uint8_t*>(shared), static_cast<const uint8_t*>(global), source_bytes, thread.group});
+    std::memset(shared, 0xff, bytes);  // NaN until it lands
+    thread.copies.push_back({static_cast<uint8_t*>(shared), static_cast<const uint8_t*>(global), bytes, source_bytes, thread.group});
 }
 
 void cp_async_commit() { current->group++; }
@@ -134,12 +134,12 @@ void cp_async_wait(int pending) {
     size_t landed = 0;
     for (const AsyncCopy& copy : thread.copies) {
         if (thread.group - copy.group <= static_cast<uint32_t>(pending)) break;
-        if (thread.checked) end_async_copy(reinterpret_cast<uintptr_t>(copy.shared));
+        if (thread.checked) end_async_copy(reinterpret_cast<uintptr_t>(copy.shared), copy.bytes);
         if (copy.source_bytes == 16) {
             std::memcpy(copy.shared, copy.global, 16);
         } else {
             std::memcpy(copy.shared, copy.global, copy.source_bytes);
-            std::memset(copy.shared + copy.source_bytes, 0, 16 - copy.source_bytes);
+            std::memset(copy.shared + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
         }
         landed++;
     }

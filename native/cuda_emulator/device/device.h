@@ -68,7 +68,7 @@ Vec4 load_16_global(const void* from);
 void prefetch_global(const void* from);
 uint32_t atomic_add(uint32_t* to, uint32_t value);
 
-void cp_async_16(void* shared, const void* global, uint32_t source_bytes);
+void cp_async(void* shared, const void* global, uint32_t bytes, uint32_t source_bytes);
 void cp_async_commit();
 void cp_async_wait(int pending);
 

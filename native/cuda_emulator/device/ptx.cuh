@@ -117,9 +117,12 @@ SRV_DEVICE uint8_t* dynamic_shared() { return emulator::dynamic_shared(); }
 using SharedAddress = uintptr_t;
 SRV_DEVICE SharedAddress shared_address(const void* pointer) { return reinterpret_cast<SharedAddress>(pointer); }
 
-SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) { emulator::cp_async_16(shared, global, source_bytes); }
+SRV_DEVICE void cp_async_16(void* shared, const void* global, uint32_t source_bytes = 16) { emulator::cp_async(shared, global, 16, source_bytes); }
 SRV_DEVICE void cp_async_16(SharedAddress shared, const void* global, uint32_t source_bytes = 16) {
     cp_async_16(reinterpret_cast<void*>(shared), global, source_bytes);
+}
+SRV_DEVICE void cp_async_4(SharedAddress shared, const void* global, uint32_t source_bytes = 4) {
+    emulator::cp_async(reinterpret_cast<void*>(shared), global, 4, source_bytes);
 }
 SRV_DEVICE void cp_async_commit() { emulator::cp_async_commit(); }
 template <int N>

@@ -42,8 +42,8 @@ foreach(part adjust select draw top logprobs sample)
 endforeach()
 
 plant(attention_decode.tile-not-awaited attention/attention_decode.cuh attention/attention_decode.cuh
-    "ptx::cp_async_wait<kDecodeStages - 2>();" "ptx::cp_async_wait<kDecodeStages - 1>();")
-plant(attention_decode.place-of-the-next-tile attention/attention_decode.cuh attention/attention_decode.cuh "ring + place.fresh * 2" "ring + place.stage * 2")
+    "ptx::cp_async_wait<Shared::kStages - 2>();" "ptx::cp_async_wait<Shared::kStages - 1>();")
+plant(attention_decode.place-of-the-next-tile attention/attention_decode.cuh attention/attention_decode.cuh "ring + place.fresh" "ring + place.stage")
 plant(attention_prefill.queries-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh "ptx::cp_async_wait<kPrefillStages - 1>();" "")
 plant(attention_prefill.tile-not-awaited attention/attention_prefill.cuh attention/attention_prefill.cuh
     "ptx::cp_async_wait<kPrefillStages - 2>();" "ptx::cp_async_wait<kPrefillStages - 1>();")
@@ -116,7 +116,7 @@ plant(attention_prefill_wgmma.items-from-the-next ${wgmma} ${wgmma} "range.count
 plant(attention_decode.turns-overlap attention/attention_decode.cuh attention/attention_decode.cuh "blocks - 1 - block" "blocks - block")
 plant(attention_decode.turns-end-early attention/attention_decode.cuh attention/attention_decode.cuh "unit < units ? unit" "turn * blocks < units ? unit")
 plant(attention_decode.next-unit-too-soon attention/attention_decode.cuh attention/attention_decode.cuh "if (left == 0)" "if (left <= 1)")
-plant(attention_decode.next-unit-of-another-head attention/attention_decode.cuh attention/attention_decode.cuh "slots = slot_reader(p, unit % p.kv_head_count);" "slots = slot_reader(p, 0);")
+plant(attention_decode.next-unit-of-another-head attention/attention_decode.cuh attention/attention_decode.cuh "slots = slot_reader<Pages>(p, unit % p.kv_head_count);" "slots = slot_reader<Pages>(p, 0);")
 plant(attention_decode.next-unit-of-the-same-item attention/attention_decode.cuh attention/attention_decode.cuh "items[unit / p.kv_head_count];" "items[0];")
 plant(attention_decode.next-slot attention/attention_decode.cuh attention/items.cuh "static_cast<uint32_t>(slot) % SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot + 1) % SRV_PAGE_TOKENS")
 plant(attention_prefill.next-page attention/attention_prefill.cuh attention/items.cuh "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS" "static_cast<uint32_t>(slot) / SRV_PAGE_TOKENS + 1")
@@ -184,7 +184,7 @@ plant(attention_prefill.hidden-too-late attention/attention_prefill.cuh attentio
 plant(attention_prefill.slots-behind-the-end attention/attention_prefill.cuh attention/tiles.cuh "i * kTokens < left ? next[i * kTokens] : -1" "next[i * kTokens]")
 plant(attention_decode.tokens-behind-the-end attention/attention_decode.cuh attention/tiles.cuh "slot[i] < 0 ? 0 : 16" "16")
 plant(attention_prefill.rows-behind-the-last attention/attention_prefill.cuh attention/softmax.cuh "packed < packed_rows ? rows.row[r].ordinal : -1" "rows.row[r].ordinal")
-plant(attention_plain.no-mask attention/attention_plain.cuh attention/attention_plain.cuh "lane >= from && lane < valid ?" "lane >= from ?")
+plant(attention_plain.no-mask attention/attention_plain.cuh attention/attention_plain.cuh "lane >= from && lane < valid" "lane >= from")
 plant(lora_shrink.rows-behind-the-last lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "first_token + token < work.row_count && " "")
 plant(lora_shrink.inputs-of-the-first-rows lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "load_warp_inputs(p, work, token + 8, inputs)" "load_warp_inputs(p, work, token, inputs)")
 plant(lora_shrink.items-of-another-block lora_shrink/lora_shrink.cuh lora_shrink/lora_shrink.cuh "(number + kWindowItems) * blocks" "(number + kWindowItems - 1) * blocks")
@@ -297,3 +297,67 @@ plant(rms_norm.written-over rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "{{befor
 plant(silu_mul.always-silu silu_mul/silu_mul.cuh silu_mul/silu.cuh "activation == SRV_GATE_SILU" "true")
 plant(finish_silu_mul.always-silu linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "x.up.v[i], p.mode" "x.up.v[i], SRV_GATE_SILU")
 plant(finish_silu_mul_rows.always-silu linear_finish/finish_silu_mul_rows.cuh linear_finish/finish_silu_mul.cuh "x.up.v[i], p.mode" "x.up.v[i], SRV_GATE_SILU")
+
+# ---- keys and values of integers
+
+set(integers attention/integers.cuh)
+plant(attention_decode_int8.tile-not-awaited ${decode} ${decode} "ptx::cp_async_wait<Shared::kStages - 2>();" "ptx::cp_async_wait<Shared::kStages - 1>();")
+plant(attention_decode_int8.no-barrier-behind-the-copies ${decode} ${decode}
+[[
+        ptx::barrier();
+        ahead.copy]]
+[[
+        ahead.copy]])
+plant(attention_decode_int8.no-barrier-behind-the-scores ${decode} ${decode}
+[[
+        ptx::barrier();
+        soften_and_weigh]]
+[[
+        soften_and_weigh]])
+plant(attention_decode_int8.next-tokens-scale ${decode} attention/items.cuh "+ within(slot);" "+ (within(slot) ^ 1);")
+plant(attention_decode_int8.scores-not-scaled ${decode} ${decode} "scale_tokens<Pages>(sums, scales);" "")
+plant(attention_decode_int8.weights-not-scaled ${decode} attention/softmax.cuh "scale_tokens<Pages>(scores, value_scales);" "")
+plant(attention_decode_int8.values-by-scales-of-keys ${decode} ${decode} "scales + kTileTokens, tile" "scales, tile")
+plant(attention_decode_int8.sum-of-scaled-weights ${decode} attention/softmax.cuh
+[[
+    soften_scores(scores, scale, state, factor);
+    scale_tokens<Pages>(scores, value_scales);]]
+[[
+    soften_scores(scores, scale, state, factor);
+    state.sum[0] -= scores[0][0], state.sum[1] -= scores[0][2];
+    scale_tokens<Pages>(scores, value_scales);
+    state.sum[0] += scores[0][0], state.sum[1] += scores[0][2];]])
+plant(attention_decode_int8.sign-lost ${decode} ${integers} "(word & 0x00800080u) | 0xc300c300u" "0xc300c300u")
+plant(attention_decode_int8.pairs-of-the-next-word ${decode} ${integers} "even_integers(word >> 8)" "even_integers(word >> 16)")
+plant(attention_decode_int8.queries-in-order ${decode} ${integers} "four.x >> 16 | (four.y & 0xffff0000u)" "four.y")
+plant(attention_decode_int8.tokens-behind-the-end ${decode} ${integers} "slot[i] < 0 ? 0 : 16" "16")
+plant(attention_decode_int8.scales-behind-the-end ${decode} ${integers} "bytes / 4" "4")
+plant(attention_decode_int8.values-of-another-quarter ${decode} ${integers} "(lane, quarter)" "(lane, quarter ^ 1)")
+plant(attention_decode_int8.outputs-in-order ${decode} attention/softmax.cuh "j / 2 * 16 + j % 2 * 2" "j * 8")
+plant(attention_prefill_int8.no-barrier ${prefill} attention/integer_ring.cuh "ptx::barrier();" "")
+plant(attention_prefill_int8.copies-not-awaited ${prefill} attention/integer_ring.cuh "ptx::cp_async_wait<IntegerRing<HeadSize>::kPlaces - 1>();" "")
+plant(attention_prefill_int8.copied-over ${prefill} attention/integer_ring.cuh
+[[
+        ahead.widen(ring.copies[place], ring.tiles[place]);
+        ahead.copy(slots, ptx::shared_address(ring.copies[place]));]]
+[[
+        ahead.copy(slots, ptx::shared_address(ring.copies[place]));
+        ahead.widen(ring.copies[place], ring.tiles[place]);]])
+plant(attention_prefill_int8.item-not-left ${prefill} ${prefill}
+[[
+    ptx::cp_async_wait<0>();
+    ptx::barrier();]]
+[[
+    ptx::cp_async_wait<0>();]])
+plant(attention_prefill_int8.chunks-in-order ${prefill} ${integers} "odd_first ? odd : even" "even")
+plant(attention_prefill_wgmma_int8.copies-not-awaited ${wgmma} attention/integer_panels.cuh "ptx::cp_async_wait<0>();" "")
+plant(attention_prefill_wgmma_int8.no-proxy-fence ${wgmma} ${wgmma} "ptx::fence_proxy_async();" "")
+plant(attention_prefill_wgmma_int8.scales-of-the-first-tile ${wgmma} attention/integer_panels.cuh "kScalesOffset<HeadSize> + stage * kTileScaleBytes) : nullptr" "kScalesOffset<HeadSize>) : nullptr")
+plant(attention_prefill_wgmma_int8.weights-not-scaled ${wgmma} attention/softmax_wide.cuh "scale_tokens<Pages>(scores, scales + kTileTokens);" "")
+plant(attention_plain_int8.values-by-scales-of-keys attention/attention_plain.cuh attention/attention_plain.cuh "*slots.scale(slot, 1)" "*slots.scale(slot, 0)")
+plant(copy_pages_int8.no-scales copy_pages/copy_pages.cuh copy_pages/copy_pages.cuh "copy_slots<4>(p, layer, SRV_PAGE_TOKENS * p.head_size, Int8Pages::kScale);" "")
+plant(copy_pages_int8.one-token-more copy_pages/copy_pages.cuh copy_pages/copy_pages.cuh "in_head / slot_bytes < copy.tokens" "in_head / slot_bytes <= copy.tokens")
+plant(rope_append_int8.next-slots-scale rope_append/rope_append.cuh rope_append/append_head.cuh "p.head_size) + slot" "p.head_size) + (slot ^ 1)")
+plant(rope_append_int8.largest-of-a-lane rope_append/rope_append.cuh rope_append/append_head.cuh "warp_max(largest.magnitude)" "largest.magnitude")
+plant(rope_append_int8.cut-off rope_append/rope_append.cuh rope_append/append_head.cuh "nearest(value * factor)" "value * factor")
+plant(rope_append_int8.values-turned rope_append/rope_append.cuh rope_append/append_head.cuh "which == 0 ? p.pair_count : 0" "p.pair_count")

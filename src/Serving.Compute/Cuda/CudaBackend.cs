@@ -107,7 +107,6 @@ public sealed class CudaBackend : IAsynchronousBackend
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
         reason = size % 2 != 0 || size > MaxHeadSize ? $"the CUDA kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
-            : program.Shape.KeyValues != KeyValueFormat.BFloat16 ? "keys and values of eight bits are kept on CPUs only"
             : program.Mixture is { } mixture && (mixture.ExpertCount > MixtureParameters.MaxExperts || mixture.ChoiceCount > MixtureParameters.MaxChoices)
                 ? $"the CUDA kernels take up to {MixtureParameters.MaxExperts} experts and {MixtureParameters.MaxChoices} choices, this model has {mixture.ExpertCount} and {mixture.ChoiceCount}"
             : program.Ops.OfType<RmsNormOp>().Any(norm => norm.FirstColumn is { } first && first % 4 != 0) ? "the CUDA kernels norm columns from a multiple of four on"
@@ -297,17 +296,17 @@ public sealed class CudaBackend : IAsynchronousBackend
         var wanted = _options is { Deterministic: false, PlainKernels: false } && _context.Device is { Major: 9, Minor: 0 };
         if (!wanted || _options.HopperImage() is not { } image)
         {
-            return new KernelSet(module, _context.Device.SharedBytes);
+            return new KernelSet(module, _context.Device.SharedBytes, keyValues: _program.Shape.KeyValues);
         }
 
         try
         {
-            return new KernelSet(module, _context.Device.SharedBytes, Own(CudaModule.Load(_context, image)), _options.WarpgroupProducts, _options.EarlyLaunches);
+            return new KernelSet(module, _context.Device.SharedBytes, Own(CudaModule.Load(_context, image)), _options.WarpgroupProducts, _options.EarlyLaunches, _program.Shape.KeyValues);
         }
         catch (CudaException exception) when (!exception.IsFatal)
         {
             Note = $"steps run without the kernels for {_context.Device.Architecture}a: {exception.Message}";
-            return new KernelSet(module, _context.Device.SharedBytes);
+            return new KernelSet(module, _context.Device.SharedBytes, keyValues: _program.Shape.KeyValues);
         }
     }
 

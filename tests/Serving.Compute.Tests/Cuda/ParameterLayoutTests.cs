@@ -57,7 +57,8 @@ public sealed class ParameterLayoutTests
     };
 
     private static readonly ParameterHeader Header = ParameterHeader.Parse(
-        File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h")));
+        File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h"))
+        + File.ReadAllText(Repository.PathOf("native", "cuda", "attention", "params.h")));
 
     /// <summary>Names of the structs that the backend uses.</summary>
     public static TheoryData<string> Names => [.. Structs.Keys];
@@ -91,6 +92,9 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_INTEGER_INPUTS", BlockQuantizer.BlockSize)]
     [InlineData("SRV_INTEGER_PRODUCT_SHARED", KernelSet.IntegerProductSharedBytes)]
     [InlineData("SRV_DEQUANTIZE_SHARED", KernelSet.DequantizeSharedBytes)]
+    [InlineData("SRV_ATTENTION_DECODE_INT8_SHARED", KernelSet.DecodeInt8SharedBytes)]
+    [InlineData("SRV_ATTENTION_PREFILL_INT8_SHARED", KernelSet.PrefillInt8SharedBytes)]
+    [InlineData("SRV_ATTENTION_WGMMA_INT8_SHARED", KernelSet.WgmmaInt8SharedBytes)]
     [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
     [InlineData("SRV_LINEAR_ROUND", (int)LinearOutput.Round)]
     [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]

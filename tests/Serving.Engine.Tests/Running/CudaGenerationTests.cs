@@ -33,19 +33,21 @@ public sealed class CudaGenerationTests
     }
 
     /// <summary>
-    /// With its matrices as integers, prompts and steps both ways of multiplying with them: the answers of a CPU, whose arithmetic rounds inputs too, all but one at most.
+    /// With its matrices as integers, prompts and steps both ways of multiplying with them, or its keys and values: the answers of a CPU, whose arithmetic rounds inputs too, all but one at most.
     /// </summary>
     [Theory]
     [InlineData("int8")]
     [InlineData("int4")]
-    public async Task Chat_OnIntegers_AnswersAsTheCpu(string quantization)
+    [InlineData("none" + KeptFormats.KeysAndValues)]
+    public async Task Chat_OnIntegers_AnswersAsTheCpu(string formats)
     {
         var requests = ((string[])["base", "french"]).SelectMany(model => ReferenceCase.Of(model).Take(2).Select(reference => RunningEngine.Chat(model, reference.Messages, 16))).ToList();
         var texts = new List<string[]>();
         foreach (var device in (string[])["cuda", "auto"])
         {
-            await using var engine = Start(options => options with { Device = device, Deterministic = false, Quantization = quantization });
-            Assert.Equal(quantization, engine.Client.Description.Weights);
+            await using var engine = Start(options => options with { Device = device, Deterministic = false, Quantization = KeptFormats.Weights(formats), KeyValueCacheType = KeptFormats.KeyValues(formats) });
+            Assert.Equal(KeptFormats.HasIntegers(formats) ? ("bf16", "int8") : (formats, "bf16"), (engine.Client.Description.Weights, engine.Client.Description.KeyValues));
+            Assert.Equal(KeptFormats.PageBytes(formats), engine.Client.Description.PageBytes);
             texts.Add([.. (await Task.WhenAll(requests.Select(engine.RunAsync))).Select(answer => answer[0].Text)]);
         }
 

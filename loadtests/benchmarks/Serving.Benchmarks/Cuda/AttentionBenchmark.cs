@@ -44,10 +44,15 @@ internal sealed class AttentionBenchmark : MeasurementGroup
     private IEnumerable<Measurement> ChosenOnes() => _steps
         .Select(step => new Measurement([step.Key], () => [_times.Decode(step.Key, step.Words, step.Contexts, null, step.Bar)]))
         .Append(Windowed("attention.decode.windowed", _steps[0].Words, _steps[0].Contexts))
-        .Append(new Measurement(["attention.prefill"], () => [_times.Prefill("attention.prefill")]));
+        .Append(Int8("attention.decode.int8", _steps[0].Words, _steps[0].Contexts))
+        .Append(new Measurement(["attention.prefill"], () => [_times.Prefill("attention.prefill")]))
+        .Append(new Measurement(["attention.prefill.int8"], () => [_times.Prefill("attention.prefill.int8", KeyValueFormat.Int8)]));
 
     private Measurement Windowed(string key, string words, int[] contexts) =>
         new([key], () => [_times.Decode(key, $"{words}, of which a window shows {_window}", contexts, null, null, _window)]);
+
+    private Measurement Int8(string key, string words, int[] contexts) =>
+        new([key], () => [_times.Decode(key, $"{words}, keys and values of eight bits", contexts, null, null, keyValues: KeyValueFormat.Int8)]);
 
     private IEnumerable<Measurement> ForcedOnes() =>
         from step in _steps

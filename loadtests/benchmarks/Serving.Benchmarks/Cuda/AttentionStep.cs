@@ -92,7 +92,8 @@ internal sealed class AttentionStep
         return seconds / repeats / _shape.LayerCount;
     }
 
-    private static long BytesPerLayer(ModelShape shape, long tokens) => tokens * 2 * shape.KvWidth * sizeof(ushort);
+    private static long BytesPerLayer(ModelShape shape, long tokens) =>
+        tokens * 2 * shape.KvHeadCount * (shape.KeyValues == KeyValueFormat.Int8 ? shape.HeadSize + sizeof(float) : shape.HeadSize * sizeof(ushort));
 
     private AttentionPlan Plan(int? pieces)
     {

@@ -16,9 +16,9 @@ internal sealed class AttentionTimes(int ordinal, BenchmarkShape shape, DeviceLi
     public bool Differs(int[] contexts, int pieces) => new AttentionStep(ordinal, _model, contexts).Differs(pieces);
 
     /// <summary>A decoding step beside the bytes that it reads; <paramref name="window"/> 0 for none.</summary>
-    public BenchmarkRow Decode(string key, string words, int[] contexts, int? pieces, Bar? bar, int window = 0)
+    public BenchmarkRow Decode(string key, string words, int[] contexts, int? pieces, Bar? bar, int window = 0, KeyValueFormat keyValues = KeyValueFormat.BFloat16)
     {
-        var attention = new AttentionStep(ordinal, _model, contexts, window: window);
+        var attention = new AttentionStep(ordinal, _model with { KeyValues = keyValues }, contexts, window: window);
         var seconds = attention.SecondsPerLayer(Repeats, pieces);
         var dealing = pieces is null ? attention.Choice : "not what is chosen";
         var limit = FormattableString.Invariant($"{limits.Time(attention.Bytes)} per layer; {dealing}: {seconds * 1e6:G4} us");
@@ -26,17 +26,17 @@ internal sealed class AttentionTimes(int ordinal, BenchmarkShape shape, DeviceLi
     }
 
     /// <summary>A prompt beside the products that it takes.</summary>
-    public BenchmarkRow Prefill(string key)
+    public BenchmarkRow Prefill(string key, KeyValueFormat keyValues = KeyValueFormat.BFloat16)
     {
-        var model = _model with { LayerCount = Math.Min(PrefillLayers, _model.LayerCount) };
+        var model = _model with { LayerCount = Math.Min(PrefillLayers, _model.LayerCount), KeyValues = keyValues };
         var seconds = new AttentionStep(ordinal, model, [shape.PrefillRows], shape.PrefillRows).SecondsPerLayer(Repeats);
         var operations = 2.0 * shape.PrefillRows * shape.PrefillRows * model.QueryWidth;
         return new(
             key,
-            $"prefill attention, causal, {shape.PrefillRows} tokens, {model.HeadCount}/{model.KvHeadCount} heads of {model.HeadSize}",
+            $"prefill attention{(keyValues == KeyValueFormat.Int8 ? " over keys and values of eight bits" : string.Empty)}, causal, {shape.PrefillRows} tokens, {model.HeadCount}/{model.KvHeadCount} heads of {model.HeadSize}",
             operations / seconds / 1e12,
             "TFLOP/s",
-            Bar.AtLeast(330),
+            keyValues == KeyValueFormat.Int8 ? null : Bar.AtLeast(330),
             FormattableString.Invariant($"{operations / 1e12:G4} TFLOP / {limits.MatrixRate / 1e12:G4} TFLOP/s = {operations / limits.MatrixRate * 1e3:G4} ms per layer"));
     }
 }

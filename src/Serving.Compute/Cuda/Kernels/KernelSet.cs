@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Serving.Compute.Cuda.Driver;
+using Serving.Compute.Programs;
 
 namespace Serving.Compute.Cuda.Kernels;
 
@@ -17,6 +18,15 @@ internal sealed class KernelSet
 
     /// <summary>SRV_ATTENTION_WGMMA_SHARED.</summary>
     public const int WgmmaSharedBytes = 5 * 2 * 64 * 128 * 2;
+
+    /// <summary>SRV_ATTENTION_DECODE_INT8_SHARED.</summary>
+    public const int DecodeInt8SharedBytes = 88832;
+
+    /// <summary>SRV_ATTENTION_PREFILL_INT8_SHARED.</summary>
+    public const int PrefillInt8SharedBytes = 100352;
+
+    /// <summary>SRV_ATTENTION_WGMMA_INT8_SHARED.</summary>
+    public const int WgmmaInt8SharedBytes = 231936;
 
     /// <summary>Threads of a block of srv_attention_prefill_wgmma.</summary>
     public const int WgmmaThreads = 384;
@@ -71,6 +81,7 @@ internal sealed class KernelSet
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
         "srv_product", "srv_product_int8", "srv_product_int4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_attention_decode_int8", "srv_attention_decode_windowed_int8", "srv_finish_rope_append_rows_int8",
         "srv_route_few", "srv_experts_few", "srv_combine");
 
     /// <summary>Finds all of them.</summary>
@@ -79,9 +90,13 @@ internal sealed class KernelSet
     /// <param name="hopper">Those of compute capability 9.0; null where they are not to be used.</param>
     /// <param name="warpgroups">Of these also the one whose bits are others: prefill attention on warpgroup products.</param>
     /// <param name="early">Launch those that wait by themselves before the kernels ahead of them have ended.</param>
+    /// <param name="keyValues">How keys and values are kept: those that write and read them are others.</param>
     /// <exception cref="CudaException">One is missing.</exception>
-    public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null, bool warpgroups = true, bool early = true)
+    public KernelSet(CudaModule module, int sharedBytes, CudaModule? hopper = null, bool warpgroups = true, bool early = true, KeyValueFormat keyValues = KeyValueFormat.BFloat16)
     {
+        var (pages, decodeBytes, prefillBytes, wgmmaBytes) = keyValues == KeyValueFormat.Int8
+            ? ("_int8", DecodeInt8SharedBytes, PrefillInt8SharedBytes, WgmmaInt8SharedBytes)
+            : (string.Empty, DecodeSharedBytes, PrefillSharedBytes, WgmmaSharedBytes);
         Embed = Find("srv_embed", 128);
         EmbedInt8 = Find("srv_embed_int8", 128);
         RmsNorm = Find("srv_rms_norm", 256, 64);
@@ -91,11 +106,11 @@ internal sealed class KernelSet
         SumPlanes = Find("srv_sum_planes", 256);
         JoinPlanes = Find("srv_join_planes", 256);
         TokenSlots = Find("srv_token_slots", 256, 64);
-        CopyPages = Find("srv_copy_pages", 256);
-        RopeAppend = Find("srv_rope_append", 128);
-        AttentionPlain = Find("srv_attention_plain", 128, 2048);
-        AttentionDecode = Find("srv_attention_decode", 128, DecodeSharedBytes);
-        AttentionDecodeWindowed = Find("srv_attention_decode_windowed", 128, DecodeSharedBytes);
+        CopyPages = Find("srv_copy_pages" + pages, 256);
+        RopeAppend = Find("srv_rope_append" + pages, 128);
+        AttentionPlain = Find("srv_attention_plain" + pages, 128, 2048);
+        AttentionDecode = Find("srv_attention_decode" + pages, 128, decodeBytes);
+        AttentionDecodeWindowed = Find("srv_attention_decode_windowed" + pages, 128, decodeBytes);
         AttentionPrefill = OfManyRows(string.Empty);
         AttentionPrefillWindowed = OfManyRows("_windowed");
         AttentionMerge = Find("srv_attention_merge", 128);
@@ -117,16 +132,16 @@ internal sealed class KernelSet
         Finish = Find("srv_linear_finish", 128, FinishSharedBytes);
         FinishSiluMul = Find("srv_finish_silu_mul", 256, FinishSiluSharedBytes);
         FinishSiluMulRows = Find("srv_finish_silu_mul_rows", 128);
-        FinishRopeAppend = Find("srv_finish_rope_append", 128, FinishRopeSharedBytes);
-        FinishRopeAppendRows = Find("srv_finish_rope_append_rows", 128, FinishRopeRowsSharedBytes);
+        FinishRopeAppend = Find("srv_finish_rope_append" + pages, 128, FinishRopeSharedBytes);
+        FinishRopeAppendRows = Find("srv_finish_rope_append_rows" + pages, 128, FinishRopeRowsSharedBytes);
         FinishRmsNorm = Find("srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
 
         StepKernel OfManyRows(string ending) => hopper is not null && warpgroups
-            ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending, WgmmaThreads, WgmmaSharedBytes)
-            : Find("srv_attention_prefill" + ending, 256, PrefillSharedBytes);
+            ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending + pages, WgmmaThreads, wgmmaBytes)
+            : Find("srv_attention_prefill" + ending + pages, 256, prefillBytes);
 
         StepKernel? OfIntegers(string name) => sharedBytes >= IntegerProductSharedBytes ? Find(name, 256, IntegerProductSharedBytes) : null;
 

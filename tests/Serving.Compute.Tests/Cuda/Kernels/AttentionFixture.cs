@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Plans;
@@ -25,25 +26,29 @@ public enum AttentionVariant
 
 /// <summary>
 /// Sequences with keys and values in partly filled pages. Every slot that is nobody's holds NaN, those of page 0 and what lies behind a sequence's last token
-/// among them: a kernel that lets them into a product shows.
+/// among them: a kernel that lets them into a product shows. Of integers these slots' scales are NaN.
 /// </summary>
 internal sealed class AttentionFixture
 {
     private const int Layers = 2;
     private const int Layer = 1;
 
-    private readonly List<ushort[][]> _keys = [];
-    private readonly List<ushort[][]> _values = [];
-    private readonly List<ushort[]> _pages = [];
+    private readonly List<double[][]> _keys = [];
+    private readonly List<double[][]> _values = [];
+    private readonly List<byte[]> _pages = [];
     private readonly Func<Random, float> _key;
     private readonly Func<Random, float> _value;
+    private readonly Func<Random, float>? _step;
     private readonly Random _random = new(11);
 
-    /// <summary>A layer's attention over sequences that are added one by one; <paramref name="key"/> and <paramref name="value"/> draw elements.</summary>
-    public AttentionFixture(int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value)
+    /// <summary>
+    /// A layer's attention over sequences that are added one by one; <paramref name="key"/> and <paramref name="value"/> draw elements. With <paramref name="step"/> these are kept as
+    /// integers, to which they are rounded as they are, and it draws what an integer of a token's head stands for.
+    /// </summary>
+    public AttentionFixture(int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value, Func<Random, float>? step = null)
     {
-        Shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64);
-        (_key, _value) = (key, value);
+        Shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64) { KeyValues = step is null ? KeyValueFormat.BFloat16 : KeyValueFormat.Int8 };
+        (_key, _value, _step) = (key, value, step);
         NewPage(0, [], []);
     }
 
@@ -75,14 +80,17 @@ internal sealed class AttentionFixture
     public float[] Sinks { get; init; } = [];
 
     /// <summary>What kernels on tensor cores that know of these are called.</summary>
-    private string Ending => Window > 0 || Cap > 0 || Sinks.Length > 0 ? "_windowed" : string.Empty;
+    private string Ending => Window > 0 || Cap > 0 || Sinks.Length > 0 ? "_windowed" + Pages : Pages;
+
+    /// <summary>What kernels for these pages are called.</summary>
+    private string Pages => _step is null ? string.Empty : "_int8";
 
     /// <summary>Adds a sequence whose pages are filled by <paramref name="fill"/> tokens each, the first of them those of another sequence.</summary>
     public void Add(int firstOrdinal, int rows, int fill = ModelShape.PageTokens, int sharesWith = -1, int sharedTokens = 0)
     {
         var (firstEntry, tokens) = (Inputs.EntryCount, firstOrdinal + rows);
-        var keys = new ushort[tokens][];
-        var values = new ushort[tokens][];
+        var keys = new double[tokens][];
+        var values = new double[tokens][];
         for (var token = 0; token < tokens;)
         {
             var count = Math.Min(fill, tokens - token);
@@ -129,7 +137,7 @@ internal sealed class AttentionFixture
         {
             Query = session.Upload<ushort>(queries),
             Output = session.Upload<ushort>(new ushort[Inputs.RowCount * Shape.QueryWidth]),
-            Pages = session.Upload<ushort>([.. _pages.SelectMany(page => page)]),
+            Pages = session.Upload<byte>([.. _pages.SelectMany(page => page)]),
             PageBytes = (ulong)Shape.PageBytes,
             TokenSlots = tokenSlots,
             RowList = session.Upload(plan.RowList),
@@ -153,23 +161,23 @@ internal sealed class AttentionFixture
         var grid = new CudaGrid(3, Shape.KvHeadCount);
         if (variant == AttentionVariant.Plain)
         {
-            session.Launch("srv_attention_plain", grid, 128, 2048, parameters);
+            session.Launch("srv_attention_plain" + Pages, grid, 128, 2048, parameters);
         }
 
         if (variant == AttentionVariant.TensorCores)
         {
-            session.Launch("srv_attention_decode" + Ending, new CudaGrid(3), 128, KernelSet.DecodeSharedBytes, parameters);
+            session.Launch("srv_attention_decode" + Ending, new CudaGrid(3), 128, _step is null ? KernelSet.DecodeSharedBytes : KernelSet.DecodeInt8SharedBytes, parameters);
             parameters.ItemRange = session.Upload(plan.Prefill);
         }
 
         if (variant == AttentionVariant.Warpgroups)
         {
             session.RequireHopper();
-            session.Launch("srv_attention_prefill_wgmma" + Ending, grid, KernelSet.WgmmaThreads, KernelSet.WgmmaSharedBytes, parameters);
+            session.Launch("srv_attention_prefill_wgmma" + Ending, grid, KernelSet.WgmmaThreads, _step is null ? KernelSet.WgmmaSharedBytes : KernelSet.WgmmaInt8SharedBytes, parameters);
         }
         else if (variant != AttentionVariant.Plain)
         {
-            session.Launch("srv_attention_prefill" + Ending, grid, 256, KernelSet.PrefillSharedBytes, parameters);
+            session.Launch("srv_attention_prefill" + Ending, grid, 256, _step is null ? KernelSet.PrefillSharedBytes : KernelSet.PrefillInt8SharedBytes, parameters);
         }
 
         session.Launch("srv_attention_merge", new CudaGrid(2, 2), 128, 0, parameters);
@@ -189,28 +197,52 @@ internal sealed class AttentionFixture
         return parameters.TokenSlots;
     }
 
-    private int NewPage(int count, Span<ushort[]> keys, Span<ushort[]> values)
+    private int NewPage(int count, Span<double[]> keys, Span<double[]> values)
     {
-        var page = new ushort[Shape.PageBytes / sizeof(ushort)];
-        page.AsSpan().Fill(BFloat16Bits.FromSingle(float.NaN));
+        var page = new byte[Shape.PageBytes];
+        MemoryMarshal.Cast<byte, ushort>(page.AsSpan()).Fill(BFloat16Bits.FromSingle(float.NaN));
         for (var slot = 0; slot < count; slot++)
         {
-            keys[slot] = Draw(_key);
-            values[slot] = Draw(_value);
-            for (var head = 0; head < Shape.KvHeadCount; head++)
-            {
-                var at = ((((Layer * 2 * Shape.KvHeadCount) + head) * ModelShape.PageTokens) + slot) * Shape.HeadSize;
-                keys[slot].AsSpan(head * Shape.HeadSize, Shape.HeadSize).CopyTo(page.AsSpan(at));
-                values[slot].AsSpan(head * Shape.HeadSize, Shape.HeadSize).CopyTo(page.AsSpan(at + (Shape.KvHeadCount * ModelShape.PageTokens * Shape.HeadSize)));
-            }
+            keys[slot] = Draw(page, 0, slot, _key);
+            values[slot] = Draw(page, 1, slot, _value);
         }
 
         _pages.Add(page);
         return _pages.Count - 1;
     }
 
-    private ushort[] Draw(Func<Random, float> element) => [.. Enumerable.Range(0, Shape.KvWidth).Select(_ => BFloat16Bits.FromSingle(element(_random)))];
+    /// <summary>Draws a token's keys, or values, of all kv heads into a page, and returns what they are.</summary>
+    private double[] Draw(byte[] page, int which, int slot, Func<Random, float> element)
+    {
+        var drawn = new double[Shape.KvWidth];
+        for (var head = 0; head < Shape.KvHeadCount; head++)
+        {
+            var own = drawn.AsSpan(head * Shape.HeadSize, Shape.HeadSize);
+            var at = (((Layer * 2) + which) * Shape.KvHeadCount) + head;
+            if (_step is null)
+            {
+                var elements = MemoryMarshal.Cast<byte, ushort>(page.AsSpan()).Slice(((at * ModelShape.PageTokens) + slot) * Shape.HeadSize, Shape.HeadSize);
+                for (var i = 0; i < own.Length; i++)
+                {
+                    elements[i] = BFloat16Bits.FromSingle(element(_random));
+                    own[i] = BFloat16Bits.ToSingle(elements[i]);
+                }
+            }
+            else
+            {
+                var block = page.AsSpan(at * ModelShape.PageTokens * (Shape.HeadSize + sizeof(float)), ModelShape.PageTokens * (Shape.HeadSize + sizeof(float)));
+                var integers = MemoryMarshal.Cast<byte, sbyte>(block).Slice(slot * Shape.HeadSize, Shape.HeadSize);
+                var scale = MemoryMarshal.Cast<byte, float>(block[(ModelShape.PageTokens * Shape.HeadSize)..])[slot] = _step(_random);
+                for (var i = 0; i < own.Length; i++)
+                {
+                    integers[i] = checked((sbyte)MathF.Round(element(_random)));
+                    own[i] = integers[i] * (double)scale;
+                }
+            }
+        }
 
-    private double[] Head(ushort[] heads, int kvHead) =>
-        [.. heads.AsSpan(kvHead * Shape.HeadSize, Shape.HeadSize).ToArray().Select(value => (double)BFloat16Bits.ToSingle(value))];
+        return drawn;
+    }
+
+    private double[] Head(double[] heads, int kvHead) => heads.AsSpan(kvHead * Shape.HeadSize, Shape.HeadSize).ToArray();
 }

@@ -8,23 +8,29 @@ namespace Serving.Compute.Tests.Cuda.Kernels;
 [Collection(EmulatorCollection.Name)]
 public sealed class AttentionKernelTests
 {
-    /// <summary>Heads, kv heads, head size, variant.</summary>
-    public static TheoryData<int, int, int, AttentionVariant> Shapes => new()
+    /// <summary>Heads, kv heads, head size, variant, whether keys and values are integers.</summary>
+    public static TheoryData<int, int, int, AttentionVariant, bool> Shapes => new()
     {
-        { 2, 2, 16, AttentionVariant.Plain },
-        { 6, 2, 18, AttentionVariant.Plain },
-        { 8, 1, 80, AttentionVariant.Plain },
-        { 1, 1, 256, AttentionVariant.Plain },
-        { 4, 2, 64, AttentionVariant.Plain },
-        { 2, 2, 64, AttentionVariant.TensorCores },
-        { 4, 2, 64, AttentionVariant.TensorCores },
-        { 7, 1, 64, AttentionVariant.TensorCores },
-        { 8, 1, 128, AttentionVariant.TensorCores },
-        { 5, 1, 128, AttentionVariant.Prefill },
-        { 4, 4, 128, AttentionVariant.Prefill },
-        { 5, 1, 128, AttentionVariant.Warpgroups },
-        { 4, 2, 64, AttentionVariant.Warpgroups },
-        { 1, 1, 128, AttentionVariant.Warpgroups },
+        { 2, 2, 16, AttentionVariant.Plain, false },
+        { 6, 2, 18, AttentionVariant.Plain, false },
+        { 8, 1, 80, AttentionVariant.Plain, false },
+        { 1, 1, 256, AttentionVariant.Plain, false },
+        { 4, 2, 64, AttentionVariant.Plain, false },
+        { 2, 2, 64, AttentionVariant.TensorCores, false },
+        { 4, 2, 64, AttentionVariant.TensorCores, false },
+        { 7, 1, 64, AttentionVariant.TensorCores, false },
+        { 8, 1, 128, AttentionVariant.TensorCores, false },
+        { 5, 1, 128, AttentionVariant.Prefill, false },
+        { 4, 4, 128, AttentionVariant.Prefill, false },
+        { 5, 1, 128, AttentionVariant.Warpgroups, false },
+        { 4, 2, 64, AttentionVariant.Warpgroups, false },
+        { 1, 1, 128, AttentionVariant.Warpgroups, false },
+        { 6, 2, 18, AttentionVariant.Plain, true },
+        { 4, 2, 64, AttentionVariant.TensorCores, true },
+        { 8, 1, 128, AttentionVariant.TensorCores, true },
+        { 5, 1, 128, AttentionVariant.Prefill, true },
+        { 5, 1, 128, AttentionVariant.Warpgroups, true },
+        { 4, 2, 64, AttentionVariant.Warpgroups, true },
     };
 
     /// <summary>
@@ -33,10 +39,10 @@ public sealed class AttentionKernelTests
     /// </summary>
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Attention_EqualWeights_IsTheMean(int heads, int kvHeads, int headSize, AttentionVariant variant)
+    public void Attention_EqualWeights_IsTheMean(int heads, int kvHeads, int headSize, AttentionVariant variant, bool integers = false)
     {
         using var session = new KernelSession();
-        var fixture = Mixed(heads, kvHeads, headSize, _ => 1, random => random.Next(-100, 101));
+        var fixture = Mixed(heads, kvHeads, headSize, _ => 1, random => random.Next(-100, 101), step: integers ? random => MathF.ScaleB(1, random.Next(-1, 3)) : null);
         var actual = fixture.Run(session, new ushort[fixture.Inputs.RowCount * fixture.Shape.QueryWidth], 0.3f, variant);
         ForEachRow(fixture, (sequence, row, ordinal, head) =>
         {
@@ -61,10 +67,10 @@ public sealed class AttentionKernelTests
     /// <summary>Random queries and keys, against double precision.</summary>
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Attention_RandomQueries_MatchFormula(int heads, int kvHeads, int headSize, AttentionVariant variant)
+    public void Attention_RandomQueries_MatchFormula(int heads, int kvHeads, int headSize, AttentionVariant variant, bool integers = false)
     {
         using var session = new KernelSession();
-        var fixture = Mixed(heads, kvHeads, headSize, Normal, Normal);
+        var fixture = Mixed(heads, kvHeads, headSize, Element(integers), Element(integers), step: Step(integers));
         var queries = Queries(fixture);
         var scale = 2 / MathF.Sqrt(headSize);
         var actual = fixture.Run(session, queries, scale, variant);
@@ -87,7 +93,9 @@ public sealed class AttentionKernelTests
     [Theory]
     [InlineData(4, 2, 64)]
     [InlineData(8, 1, 128)]
-    public void Attention_AnyDealing_IsEqual(int heads, int kvHeads, int headSize)
+    [InlineData(4, 2, 64, true)]
+    [InlineData(8, 1, 128, true)]
+    public void Attention_AnyDealing_IsEqual(int heads, int kvHeads, int headSize, bool integers = false)
     {
         using var session = new KernelSession();
         ushort[]? first = null;
@@ -97,7 +105,7 @@ public sealed class AttentionKernelTests
             (AttentionVariant.Prefill, true, 1000), (AttentionVariant.Prefill, false, 0),
         })
         {
-            var fixture = Mixed(heads, kvHeads, headSize, Normal, Normal, groups, states);
+            var fixture = Mixed(heads, kvHeads, headSize, Element(integers), Element(integers), groups, states, Step(integers));
             var actual = fixture.Run(session, Queries(fixture), 0.2f, variant);
             first ??= actual;
             Assert.Equal(first, actual);
@@ -124,13 +132,14 @@ public sealed class AttentionKernelTests
     [InlineData(4, 2, 64, AttentionVariant.TensorCores)]
     [InlineData(3, 1, 128, AttentionVariant.TensorCores)]
     [InlineData(2, 1, 18, AttentionVariant.Plain)]
-    public void Attention_AnyPieces_IsEqual(int heads, int kvHeads, int headSize, AttentionVariant variant)
+    [InlineData(3, 1, 128, AttentionVariant.TensorCores, true)]
+    public void Attention_AnyPieces_IsEqual(int heads, int kvHeads, int headSize, AttentionVariant variant, bool integers = false)
     {
         using var session = new KernelSession();
         ushort[]? first = null;
         foreach (var pieces in new[] { AttentionShares.Whole, 1, 2, 3 })
         {
-            var fixture = new AttentionFixture(heads, kvHeads, headSize, Normal, Normal) { MostSplits = pieces };
+            var fixture = new AttentionFixture(heads, kvHeads, headSize, Element(integers), Element(integers), Step(integers)) { MostSplits = pieces };
             fixture.Add(1700, 1);
             fixture.Add(1023, 2, fill: 13);
             fixture.Add(40, 1);
@@ -159,9 +168,9 @@ public sealed class AttentionKernelTests
 
     /// <summary>One token; block and split boundaries, and one token before a block's; a chunk over a boundary; pages filled by 5 and by 16; sequences that share their first 512 tokens.</summary>
     private static AttentionFixture Mixed(
-        int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value, bool groups = true, int states = 1000)
+        int heads, int kvHeads, int headSize, Func<Random, float> key, Func<Random, float> value, bool groups = true, int states = 1000, Func<Random, float>? step = null)
     {
-        var fixture = new AttentionFixture(heads, kvHeads, headSize, key, value) { GroupsSharedPages = groups, StateCapacity = states };
+        var fixture = new AttentionFixture(heads, kvHeads, headSize, key, value, step) { GroupsSharedPages = groups, StateCapacity = states };
         fixture.Add(0, 1);
         fixture.Add(31, 1, fill: 5);
         fixture.Add(63, 2);
@@ -178,6 +187,12 @@ public sealed class AttentionKernelTests
 
     /// <summary>Elements about zero.</summary>
     internal static float Normal(Random random) => (float)((random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
+
+    /// <summary>Draws elements about zero, or the integers that stand for them.</summary>
+    internal static Func<Random, float> Element(bool integers) => integers ? random => Normal(random) * 40 : Normal;
+
+    /// <summary>Draws what an integer stands for: so little that elements are no larger than drawn.</summary>
+    internal static Func<Random, float>? Step(bool integers) => integers ? random => (0.4f + (0.6f * (float)random.NextDouble())) / 40 : null;
 
     /// <summary>Queries of all rows.</summary>
     internal static ushort[] Queries(AttentionFixture fixture)

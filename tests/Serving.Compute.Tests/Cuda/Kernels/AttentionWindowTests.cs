@@ -13,24 +13,28 @@ public sealed class AttentionWindowTests
     /// <summary>Below, among and far above all scores: one that is far above leaves nothing of the values.</summary>
     private static readonly float[] Sinks = [-300, 0.5f, 3, 200];
 
-    /// <summary>Head size, variant, window, bound, whether there are sinks, splits of a piece.</summary>
-    public static TheoryData<int, AttentionVariant, int, float, bool, int> Cases => new()
+    /// <summary>Head size, variant, window, bound, whether there are sinks, splits of a piece, whether keys and values are integers.</summary>
+    public static TheoryData<int, AttentionVariant, int, float, bool, int, bool> Cases => new()
     {
-        { 18, AttentionVariant.Plain, 1, 0, false, 1 },
-        { 18, AttentionVariant.Plain, 20, 3, false, 1 },
-        { 18, AttentionVariant.Plain, 20, 0, true, 1 },
-        { 18, AttentionVariant.Plain, 32, 0, false, 2 },
-        { 18, AttentionVariant.Plain, 513, 0, false, 1 },
-        { 18, AttentionVariant.Plain, 540, 1.5f, false, AttentionShares.Whole },
-        { 18, AttentionVariant.Plain, 0, 2, true, 1 },
-        { 64, AttentionVariant.TensorCores, 45, 0.5f, true, 1 },
-        { 64, AttentionVariant.TensorCores, 1, 3, false, AttentionShares.Whole },
-        { 128, AttentionVariant.TensorCores, 540, 1.5f, true, 1 },
-        { 64, AttentionVariant.TensorCores, 0, 2, true, 1 },
-        { 64, AttentionVariant.Prefill, 20, 3, true, AttentionShares.Whole },
-        { 128, AttentionVariant.Prefill, 513, 0, true, 1 },
-        { 64, AttentionVariant.Warpgroups, 20, 3, true, AttentionShares.Whole },
-        { 128, AttentionVariant.Warpgroups, 513, 0, true, 1 },
+        { 18, AttentionVariant.Plain, 1, 0, false, 1, false },
+        { 18, AttentionVariant.Plain, 20, 3, false, 1, false },
+        { 18, AttentionVariant.Plain, 20, 0, true, 1, false },
+        { 18, AttentionVariant.Plain, 32, 0, false, 2, false },
+        { 18, AttentionVariant.Plain, 513, 0, false, 1, false },
+        { 18, AttentionVariant.Plain, 540, 1.5f, false, AttentionShares.Whole, false },
+        { 18, AttentionVariant.Plain, 0, 2, true, 1, false },
+        { 64, AttentionVariant.TensorCores, 45, 0.5f, true, 1, false },
+        { 64, AttentionVariant.TensorCores, 1, 3, false, AttentionShares.Whole, false },
+        { 128, AttentionVariant.TensorCores, 540, 1.5f, true, 1, false },
+        { 64, AttentionVariant.TensorCores, 0, 2, true, 1, false },
+        { 64, AttentionVariant.Prefill, 20, 3, true, AttentionShares.Whole, false },
+        { 128, AttentionVariant.Prefill, 513, 0, true, 1, false },
+        { 64, AttentionVariant.Warpgroups, 20, 3, true, AttentionShares.Whole, false },
+        { 128, AttentionVariant.Warpgroups, 513, 0, true, 1, false },
+        { 18, AttentionVariant.Plain, 20, 3, true, 1, true },
+        { 64, AttentionVariant.TensorCores, 45, 0.5f, true, 1, true },
+        { 128, AttentionVariant.Prefill, 513, 0, true, 1, true },
+        { 64, AttentionVariant.Warpgroups, 20, 3, true, AttentionShares.Whole, true },
     };
 
     /// <summary>
@@ -39,10 +43,10 @@ public sealed class AttentionWindowTests
     /// </summary>
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Attention_WindowBoundOrSinks_MatchesFormula(int headSize, AttentionVariant variant, int window, float cap, bool hasSinks, int pieces)
+    public void Attention_WindowBoundOrSinks_MatchesFormula(int headSize, AttentionVariant variant, int window, float cap, bool hasSinks, int pieces, bool integers = false)
     {
         using var session = new KernelSession();
-        var fixture = Create(headSize, window, cap, hasSinks, pieces);
+        var fixture = Create(headSize, window, cap, hasSinks, pieces, integers: integers);
         var queries = AttentionKernelTests.Queries(fixture);
         var actual = fixture.Run(session, queries, Scale, variant);
         AttentionKernelTests.ForEachRow(fixture, (sequence, row, ordinal, head) =>
@@ -68,14 +72,15 @@ public sealed class AttentionWindowTests
     [InlineData(64, 45, 0, true)]
     [InlineData(128, 540, 1.5f, true)]
     [InlineData(64, 0, 2, true)]
-    public void Attention_AnyDealing_IsEqual(int headSize, int window, float cap, bool hasSinks)
+    [InlineData(128, 540, 1.5f, true, true)]
+    public void Attention_AnyDealing_IsEqual(int headSize, int window, float cap, bool hasSinks, bool integers = false)
     {
         using var session = new KernelSession();
         AttentionVariant[] variants = headSize == 18 ? [AttentionVariant.Plain] : [AttentionVariant.TensorCores, AttentionVariant.Prefill];
         ushort[]? first = null;
         foreach (var (variant, pieces, plans) in variants.SelectMany(variant => new[] { (variant, AttentionShares.Whole, true), (variant, 1, true), (variant, 1, false) }))
         {
-            var fixture = Create(headSize, window, cap, hasSinks, pieces, plans);
+            var fixture = Create(headSize, window, cap, hasSinks, pieces, plans, integers);
             var actual = fixture.Run(session, AttentionKernelTests.Queries(fixture), Scale, variant);
             first ??= actual;
             Assert.Equal(first, actual);
@@ -83,9 +88,9 @@ public sealed class AttentionWindowTests
     }
 
     /// <summary>Few rows behind two split boundaries, a chunk of many, one with pages of thirteen tokens, and a beginning.</summary>
-    private static AttentionFixture Create(int headSize, int window, float cap, bool hasSinks, int pieces, bool plansWindow = true)
+    private static AttentionFixture Create(int headSize, int window, float cap, bool hasSinks, int pieces, bool plansWindow = true, bool integers = false)
     {
-        var fixture = new AttentionFixture(4, 2, headSize, AttentionKernelTests.Normal, AttentionKernelTests.Normal)
+        var fixture = new AttentionFixture(4, 2, headSize, AttentionKernelTests.Element(integers), AttentionKernelTests.Element(integers), AttentionKernelTests.Step(integers))
         {
             Window = window,
             PlansWindow = plansWindow,

@@ -57,25 +57,27 @@ public sealed class FusedKernelTests
     [InlineData(4, 2, 64, false)]
     [InlineData(6, 2, 16, true)]
     [InlineData(3, 1, 128, true)]
-    public void RopeAppend_AnyHeads_EqualsTheTwo(int heads, int kvHeads, int headSize, bool norms)
+    [InlineData(6, 2, 16, true, KeyValueFormat.Int8)]
+    public void RopeAppend_AnyHeads_EqualsTheTwo(int heads, int kvHeads, int headSize, bool norms, KeyValueFormat keyValues = KeyValueFormat.BFloat16)
     {
         using var session = new KernelSession();
-        var shape = new ModelShape(64, 64, 2, heads, kvHeads, headSize, 64);
+        var pagesOf = keyValues == KeyValueFormat.Int8 ? "_int8" : string.Empty;
+        var shape = new ModelShape(64, 64, 2, heads, kvHeads, headSize, 64) { KeyValues = keyValues };
         var (q, kv) = (shape.QueryWidth, shape.KvWidth);
         var test = new LoraCase(64, [(0, q), (q, kv), (q + kv, kv)], [[16, 3, 9], [0, 40, 1], [8, 0, 0]], Mixed);
         var (fixture, lora, product, bias) = Operands(session, test);
         var kept = FinishOperands.Create(session, fixture, test, lora, product, bias, LinearOutput.Keep);
         var rope = Rope(session, shape, test.RowCount, norms);
         var fused = new FinishRopeParameters { Linear = kept, Rope = rope };
-        session.Launch("srv_finish_rope_append", new CudaGrid(3, 2), 128, ValuesBytes + HeadsBytes, fused);
+        session.Launch("srv_finish_rope_append" + pagesOf, new CudaGrid(3, 2), 128, ValuesBytes + HeadsBytes, fused);
         var (fusedQueries, fusedPages) = Results(session, shape, test.RowCount, rope);
         rope = Rope(session, shape, test.RowCount, norms);
         var rows = new FinishRopeParameters { Linear = Expanded(session, test, kept), Rope = rope };
-        session.Launch("srv_finish_rope_append_rows", new CudaGrid(4, 2), 128, 16 * headSize, rows);
+        session.Launch("srv_finish_rope_append_rows" + pagesOf, new CudaGrid(4, 2), 128, 16 * headSize, rows);
         var (rowQueries, rowPages) = Results(session, shape, test.RowCount, rope);
         session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, kept);
         rope = Rope(session, shape, test.RowCount, norms) with { Input = kept.Output, InputStride = kept.OutputStride };
-        session.Launch("srv_rope_append", new CudaGrid(9), 128, 0, rope);
+        session.Launch("srv_rope_append" + pagesOf, new CudaGrid(9), 128, 0, rope);
         var (queries, pages) = Results(session, shape, test.RowCount, rope);
         Assert.Equal(queries, fusedQueries);
         Assert.Equal(pages, fusedPages);

@@ -52,10 +52,12 @@ public sealed class PageKernelTests
     [InlineData(16, 2, 3, 5)]
     [InlineData(18, 1, 2, 2)]
     [InlineData(64, 3, 2, 16)]
-    public void CopyPages_FirstSlots_AreTheSources(int headSize, int kvHeads, int layers, int tokens)
+    [InlineData(16, 2, 3, 5, true)]
+    [InlineData(18, 1, 2, 3, true)]
+    public void CopyPages_FirstSlots_AreTheSources(int headSize, int kvHeads, int layers, int tokens, bool integers = false)
     {
         using var session = new KernelSession();
-        var shape = new ModelShape(64, 64, layers, kvHeads, kvHeads, headSize, 64);
+        var shape = new ModelShape(64, 64, layers, kvHeads, kvHeads, headSize, 64) { KeyValues = integers ? KeyValueFormat.Int8 : KeyValueFormat.BFloat16 };
         var pageElements = (int)shape.PageBytes / sizeof(ushort);
         var pages = Enumerable.Range(0, 4 * pageElements).Select(i => (ushort)i).ToArray();
         StepPageCopy[] copies =
@@ -73,19 +75,26 @@ public sealed class PageKernelTests
             KvHeadCount = kvHeads,
             HeadSize = headSize,
         };
-        session.Launch("srv_copy_pages", new CudaGrid(2), 256, 0, parameters);
+        session.Launch(integers ? "srv_copy_pages_int8" : "srv_copy_pages", new CudaGrid(2), 256, 0, parameters);
+        // Of integers a slot is half of that many words, and behind a head's slots are the two words of each one's scale.
+        var (slotWords, scaleWords) = integers ? (headSize / 2, 2) : (headSize, 0);
         foreach (var copy in copies)
         {
             for (var slot = 0; slot < layers * 2 * kvHeads * Slots; slot++)
             {
                 if (slot % Slots < copy.Tokens)
                 {
-                    pages.AsSpan((copy.Source * pageElements) + (slot * headSize), headSize).CopyTo(pages.AsSpan((copy.Destination * pageElements) + (slot * headSize)));
+                    var block = slot / Slots * Slots * (slotWords + scaleWords);
+                    Copy(copy, block + (slot % Slots * slotWords), slotWords);
+                    Copy(copy, block + (Slots * slotWords) + (slot % Slots * scaleWords), scaleWords);
                 }
             }
         }
 
         Assert.Equal(pages, session.Download<ushort>(parameters.Pages, pages.Length));
+
+        void Copy(StepPageCopy copy, int at, int words) =>
+            pages.AsSpan((copy.Source * pageElements) + at, words).CopyTo(pages.AsSpan((copy.Destination * pageElements) + at));
     }
 
     /// <summary>A key turned by 3 and then by 8 (or −3) is the key turned by 11 (or 0); values are copied.</summary>

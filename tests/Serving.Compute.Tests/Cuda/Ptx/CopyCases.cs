@@ -20,6 +20,9 @@ internal static class CopyCases
 
         yield return new("ptx_cp_async_16", Threads, words, partial) { SharedBytes = 16 * Threads };
 
+        uint[] cut = [.. Enumerable.Range(0, Threads).Select(thread => (uint)(words[thread] & ((1ul << (8 * (thread % 5))) - 1)))];
+        yield return new("ptx_cp_async_4", Threads, words, cut) { SharedBytes = 4 * Threads };
+
         var ring = PtxTable.Noise(4 * Threads * Turns, 31);
         uint[] mirrored =
         [

@@ -9,12 +9,15 @@ internal static class KernelCases
     private static readonly Dictionary<string, Action[]> All = new()
     {
         ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
+        ["srv_attention_decode_int8"] = Attention(4, 2, 64, AttentionVariant.TensorCores, integers: true),
         ["srv_attention_decode_windowed"] =
         [
             () => Windows(64, AttentionVariant.TensorCores, 45, 0.5f, true),
             () => Windows(64, AttentionVariant.TensorCores, 0, 2, true),
         ],
         ["srv_attention_prefill"] = Attention(5, 1, 128, AttentionVariant.Prefill),
+        ["srv_attention_prefill_int8"] = Attention(5, 1, 128, AttentionVariant.Prefill, integers: true),
+        ["srv_attention_prefill_wgmma_int8"] = Attention(4, 2, 64, AttentionVariant.Warpgroups, integers: true),
         ["srv_attention_prefill_windowed"] = [() => Windows(64, AttentionVariant.Prefill, 20, 3, true, AttentionShares.Whole), () => Windows(128, AttentionVariant.Prefill, 513, 0, true)],
         ["srv_attention_prefill_wgmma_windowed"] =
         [
@@ -28,11 +31,13 @@ internal static class KernelCases
             () => Windows(18, AttentionVariant.Plain, 20, 3, false),
             () => Windows(18, AttentionVariant.Plain, 20, 0, true),
         ],
+        ["srv_attention_plain_int8"] = Attention(6, 2, 18, AttentionVariant.Plain, integers: true),
         ["srv_attention_merge"] = [.. Attention(4, 2, 64, AttentionVariant.Plain), () => new AttentionKernelTests().Attention_ManySplits_AreMergedAsWhole(),
             () => Windows(18, AttentionVariant.Plain, 513, 0, false), () => Windows(18, AttentionVariant.Plain, 0, 2, true)],
         ["srv_cap"] = [() => new RowKernelTests().Cap_AnySize_MatchesFormula(3, 102, 2)],
         ["srv_combine"] = [Chain, () => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
+        ["srv_copy_pages_int8"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5, integers: true)],
         ["srv_dispatch"] = [() => new MixtureKernelTests().Dispatch_AnySize_CopiesTheRows(9, 101, 2, 3)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_experts_few"] =
@@ -78,6 +83,7 @@ internal static class KernelCases
         ["srv_sort_choices"] = Routes(),
         ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3), () => new RowKernelTests().RmsNorm_OfColumns_IsWrittenUnroundedInPlace(9, 100, 3), () => new RowKernelTests().RmsNorm_WithoutAWeight_RoundsItsInput(9, 100, 3)],
         ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
+        ["srv_rope_append_int8"] = [() => new RopeAppendTests().RopeAppend_Integers_AreTheRoundedElements(9, 6, 2, 18, true, 3)],
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
         ["srv_sample"] =
         [
@@ -115,10 +121,10 @@ internal static class KernelCases
     private static void Windows(int headSize, AttentionVariant variant, int window, float cap, bool hasSinks, int pieces = 1) =>
         new AttentionWindowTests().Attention_WindowBoundOrSinks_MatchesFormula(headSize, variant, window, cap, hasSinks, pieces);
 
-    private static Action[] Attention(int heads, int kvHeads, int headSize, AttentionVariant variant) =>
+    private static Action[] Attention(int heads, int kvHeads, int headSize, AttentionVariant variant, bool integers = false) =>
     [
-        () => new AttentionKernelTests().Attention_EqualWeights_IsTheMean(heads, kvHeads, headSize, variant),
-        () => new AttentionKernelTests().Attention_RandomQueries_MatchFormula(heads, kvHeads, headSize, variant),
+        () => new AttentionKernelTests().Attention_EqualWeights_IsTheMean(heads, kvHeads, headSize, variant, integers),
+        () => new AttentionKernelTests().Attention_RandomQueries_MatchFormula(heads, kvHeads, headSize, variant, integers),
     ];
 
     private static Action[] Shrink(bool tensorCores) =>
