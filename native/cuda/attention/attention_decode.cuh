@@ -25,10 +25,6 @@ struct DecodeShared {
 
     SRV_DEVICE uint8_t* scores(int stage) { return tiles[stage]; }
     SRV_DEVICE const uint8_t* scales(int) { return nullptr; }
-
-    // Where a lane reads a warp's part of a tile.
-    SRV_DEVICE static int key_offset(int warp) { return key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>; }
-    SRV_DEVICE static int value_offset(int, int element) { return (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>; }
 };
 
 // Of integers keys leave less room than scores take, which have a place of their own.
@@ -43,9 +39,6 @@ struct DecodeShared<Int8Pages, HeadSize> {
 
     SRV_DEVICE uint8_t* scores(int) { return reinterpret_cast<uint8_t*>(sums); }
     SRV_DEVICE const uint8_t* scales(int stage) { return tiles[stage] + 2 * kIntegerBytes<HeadSize>; }
-
-    SRV_DEVICE static int key_offset(int warp) { return integer_key_offset<HeadSize>() + warp * 16 * HeadSize; }
-    SRV_DEVICE static int value_offset(int warp, int) { return integer_value_offset<HeadSize>(warp) + kIntegerBytes<HeadSize>; }
 };
 
 // The units of a block. Items come in falling length: every second turn goes from the last block to the first, so that nobody has the longest of every turn. The kv heads
@@ -221,12 +214,15 @@ SRV_DEVICE void decode_item(const srv_attention_params& p, const srv_attention_i
     const int element = warp * (HeadSize / 4);
     const float scale = softmax_scale<Windowed>(p);
     const ptx::SharedAddress ring = ptx::shared_address(shared.tiles);
-    const int keys = Shared::key_offset(warp);
-    const int values = Shared::value_offset(warp, element);
+    int keys, values;  // where a lane reads the warp's part of a tile
     uint32_t queries[HeadSize / 16][4];
     if constexpr (Pages::kScale > 0) {
+        keys = integer_key_offset<HeadSize>() + warp * 16 * HeadSize;
+        values = integer_value_offset<HeadSize>(warp) + kIntegerBytes<HeadSize>;
         read_queries_in_pairs<HeadSize>(p, rows, queries);
     } else {
+        keys = key_lane_offset<HeadSize>() + warp * 16 * kRowBytes<HeadSize>;
+        values = (row_lane_offset<HeadSize>() ^ (element * 2)) + kTileBytes<HeadSize>;
         read_queries<HeadSize>(p, rows, queries);
     }
 

@@ -255,11 +255,9 @@ SRV_DEVICE void merge_sinks(const srv_attention_params& p, const LaneRows& rows,
     merged.rescale(before);
 }
 
-// A lane's pairs of neighbouring elements, one for each of its groups: where they lie behind its first one, and the low or high element of row r.
+// A lane's pairs of neighbouring elements, one for each of its groups: where they lie behind its first one, which lanes have side by side, and the low or high element of row r.
 template <class Pages>
-SRV_DEVICE int first_element() {
-    return static_cast<int>(ptx::lane()) % 4 * (Pages::kScale > 0 ? 4 : 2);
-}
+constexpr int kLaneElements = Pages::kScale > 0 ? 4 : 2;
 
 template <class Pages>
 SRV_DEVICE constexpr int pair_offset(int j) {
@@ -274,7 +272,7 @@ SRV_DEVICE float element_of(const float (&output)[Groups][4], int j, int r, int 
 // Writes `Groups` groups of eight elements from element on of both rows.
 template <class Pages, int Groups>
 SRV_DEVICE void write_rows(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& merged, int element) {
-    const int column = element + first_element<Pages>();
+    const int column = element + static_cast<int>(ptx::lane()) % 4 * kLaneElements<Pages>;
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
         uint16_t* output = row_of<uint16_t>(p.output, rows.row[r].row, p.output_stride) + rows.row[r].head * p.head_size + column;
@@ -294,7 +292,7 @@ SRV_DEVICE void write_rows(const srv_attention_params& p, const LaneRows& rows, 
 // Writes the state of a split for the rows that see some of it.
 template <class Pages, int Groups>
 SRV_DEVICE void write_states(const srv_attention_params& p, const LaneRows& rows, const Accumulator<Groups>& state, int split, int element) {
-    const int first = first_element<Pages>();
+    const int t = static_cast<int>(ptx::lane()) % 4;
     SRV_UNROLL
     for (int r = 0; r < 2; r++) {
         if (rows.ordinal[r] < split * SRV_ATTENTION_SPLIT) {
@@ -302,15 +300,15 @@ SRV_DEVICE void write_states(const srv_attention_params& p, const LaneRows& rows
         }
 
         float* to = state_of(p, at<const int>(p.row_partials)[rows.row[r].row] + split, rows.row[r].head);
-        if (element == 0 && first == 0) {
+        if (element == 0 && t == 0) {
             to[0] = state.maximum[r];
             to[1] = state.sum[r];
         }
 
         SRV_UNROLL
         for (int j = 0; j < Groups; j++) {
-            to[4 + element + pair_offset<Pages>(j) + first] = element_of<Pages>(state.output, j, r, 0);
-            to[4 + element + pair_offset<Pages>(j) + first + 1] = element_of<Pages>(state.output, j, r, 1);
+            to[4 + element + pair_offset<Pages>(j) + kLaneElements<Pages> * t] = element_of<Pages>(state.output, j, r, 0);
+            to[4 + element + pair_offset<Pages>(j) + kLaneElements<Pages> * t + 1] = element_of<Pages>(state.output, j, r, 1);
         }
     }
 }

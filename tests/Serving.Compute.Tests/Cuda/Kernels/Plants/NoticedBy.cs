@@ -11,6 +11,8 @@ internal static class NoticedBy
         ["attention_decode.query-rows"] = 1,
         ["attention_decode.query-tiles"] = 1,
         ["attention_decode.scores-transposed"] = 1,
+        ["attention_decode_int8.queries-in-order"] = 1,
+        ["attention_decode_int8.scores-not-scaled"] = 1,
         ["attention_merge.first-states-again"] = 2,
         ["attention_plain.no-cap"] = 2,
         ["attention_plain.window-of-whole-blocks"] = 2,
