@@ -9,6 +9,10 @@ where llama-quantize lies beside llama-server also as Q8_0, which is smaller and
     python3 loadtests/peers/compare.py … --model FOLDER --formats bf16,int8,int4 --slots 8
 
 takes another Llama (random_model.py writes one of any size) without adapters, and pairs of formats: bf16 beside bf16, --quantization int8 beside Q8_0, int4 beside Q4_0.
+
+    python3 loadtests/peers/compare.py … --model FILE.gguf --slots 8
+
+gives both the same file, each with its own defaults.
 """
 import argparse
 import os
@@ -40,7 +44,7 @@ def arguments():
     parser.add_argument("--references", default=None, help="folder of recorded greedy answers (NAME.jsonl), compared first")
     parser.add_argument("--prompts", type=int, default=20, help="recorded prompts of each file")
     parser.add_argument("--llama-option", action="append", default=[], help="one more argument for llama-server; may be given again")
-    parser.add_argument("--model", default=None, help="a Llama's folder in the place of the bundled model")
+    parser.add_argument("--model", default=None, help="a Llama's folder, or a GGUF file, in the place of the bundled model")
     parser.add_argument("--formats", default=None, help="pairs of formats to compare, of bf16, int8 and int4")
     parser.add_argument("--slots", type=int, default=32, help="streams that llama-server has room for; scenarios of more are left out")
     return parser.parse_args()
@@ -69,6 +73,17 @@ def start_pairs(args, folder):
     return started, pairs
 
 
+def start_file(args, folder):
+    """A daemon and a llama-server, both with the same GGUF file."""
+    ours = servers.start_daemon(args.daemon, args.threads, os.path.join(folder, "serving.log"), "serving", ["--model", args.model, "--served-model-name", "tiny-chat-5m"])
+    try:
+        theirs = servers.start_llama(args.llama_server, "llama.cpp", args.model, {}, args.threads, args.slots, CONTEXT, os.path.join(folder, "llama.log"), args.llama_option)
+    except BaseException:
+        ours.stop()
+        raise
+    return [ours, theirs], [(ours.name, theirs.name)]
+
+
 def quantize(args, model, path, name):
     tool = os.path.join(os.path.dirname(args.llama_server), "llama-quantize")
     subprocess.run([tool, model, path, name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -76,6 +91,8 @@ def quantize(args, model, path, name):
 
 def start_all(args, folder):
     """Ours and the peers, all running; whoever does not compute at the moment waits for a request. Returns them with the pairs to compare."""
+    if args.model and args.model.endswith(".gguf"):
+        return start_file(args, folder)
     if args.formats:
         return start_pairs(args, folder)
     model, adapters = convert.convert(os.path.join(BUNDLED, "model"), os.path.join(BUNDLED, "adapters"), folder)
@@ -105,7 +122,7 @@ def measure_round(started, number, args):
     measured = {}
     for scenario in scenarios.all_scenarios(number):
         takes_adapters = any(request.adapter for stream in scenario.streams for request in stream)
-        if args.scenario not in scenario.name or len(scenario.streams) > args.slots or (takes_adapters and args.formats):
+        if args.scenario not in scenario.name or len(scenario.streams) > args.slots or (takes_adapters and args.model):
             continue
         for server in started if number % 2 == 0 else started[::-1]:
             measured[scenario.name, server.name] = result = load.measure(server, scenario)
@@ -122,7 +139,7 @@ def main():
             if args.references:
                 agreement.check(started, args.references, args.prompts)
             for server in started:
-                load.measure(server, scenarios.warm_up(min(args.slots, 32), 1 if args.formats else 3))
+                load.measure(server, scenarios.warm_up(min(args.slots, 32), 1 if args.model else 3))
             rounds = [measure_round(started, number, args) for number in range(args.rounds)]
         finally:
             stop_all(started)

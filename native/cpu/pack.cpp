@@ -80,12 +80,17 @@ uint8_t mxfp4_code(int number) {
 
 constexpr uint32_t kNibbles = 0x0F0F0F0F;
 
-// 64 inputs of one output: see integer/integer.h.
-void pack_block(uint8_t* block, int format, int lane, const int8_t* values, const uint16_t* scales) {
-    auto* to_scales = reinterpret_cast<uint16_t*>(block);
-    to_scales[lane] = scales[0];
-    to_scales[kLanes + lane] = scales[1];
-    uint8_t* to = block + kScaleBytes;
+// 64 inputs of one output, with two scales and where there are offsets two of them: see integer/integer.h.
+void pack_block(uint8_t* block, int format, int lane, const int8_t* values, const uint16_t* scales, const uint16_t* offsets) {
+    auto* header = reinterpret_cast<uint16_t*>(block);
+    header[lane] = scales[0];
+    header[kLanes + lane] = scales[1];
+    if (offsets != nullptr) {
+        header[2 * kLanes + lane] = offsets[0];
+        header[3 * kLanes + lane] = offsets[1];
+    }
+
+    uint8_t* to = block + header_bytes(format);
     uint32_t quads[kBlockInputs / 4];
     auto* codes = reinterpret_cast<uint8_t*>(quads);
     for (int k = 0; k < kBlockInputs; k++) {
@@ -219,7 +224,8 @@ int64_t panel_bytes(const Weight& weight) {
     switch (weight.format) {
     case SRV_FORMAT_INT8: return int64_t{weight.blocks} * (kScaleBytes + kInt8Bytes);
     case SRV_FORMAT_INT4:
-    case SRV_FORMAT_MXFP4: return int64_t{weight.blocks} * (kScaleBytes + kInt4Bytes);
+    case SRV_FORMAT_MXFP4:
+    case SRV_FORMAT_INT4_ASYMMETRIC: return int64_t{weight.blocks} * (header_bytes(weight.format) + kInt4Bytes);
     default: return int64_t{weight.pairs} * 2 * kLanes * 2;
     }
 }
@@ -228,6 +234,8 @@ void pack_integers(const Engine& engine, const Weight& weight, int first_row, in
     const Panel* panels = engine.panels + weight.first_panel;
     const int64_t bytes = panel_bytes(weight);
     const int64_t block_bytes = bytes / weight.blocks;
+    const bool has_offsets = weight.format == SRV_FORMAT_INT4_ASYMMETRIC;
+    const int64_t groups = 2 * int64_t{weight.blocks};
     for (int p = first_panel_of(weight, first_row); p < weight.panel_count && row_of_panel(weight, panels, p) < first_row + row_count; p++) {
         uint8_t* panel = engine.weights.data + weight.offset + p * bytes;
         for (int lane = 0; lane < panels[p].count; lane++) {
@@ -236,8 +244,11 @@ void pack_integers(const Engine& engine, const Weight& weight, int first_row, in
                 continue;
             }
 
+            // A row's scales, then its offsets.
+            const uint16_t* row_scales = scales + row * groups * (has_offsets ? 2 : 1);
             for (int block = 0; block < weight.blocks; block++) {
-                pack_block(panel + block * block_bytes, weight.format, lane, values + (row * weight.blocks + block) * kBlockInputs, scales + (row * weight.blocks + block) * 2);
+                const uint16_t* own = row_scales + 2 * block;
+                pack_block(panel + block * block_bytes, weight.format, lane, values + (row * weight.blocks + block) * kBlockInputs, own, has_offsets ? own + groups : nullptr);
             }
         }
     }
@@ -254,7 +265,7 @@ float widened(uint16_t value) {
 
 // What a code of 64 inputs stands for in multiples of its group's scale: the converse of pack_block.
 int number_at(const uint8_t* block, int format, int lane, int input) {
-    const uint8_t* codes = block + kScaleBytes;
+    const uint8_t* codes = block + header_bytes(format);
     if (format == SRV_FORMAT_INT8) {
         return codes[input / 4 * 64 + lane * 4 + input % 4] - kInt8Offset;
     }
@@ -280,7 +291,11 @@ void read_row(const Weight& weight, const uint8_t* panel, int lane, float* value
         const uint8_t* block = panel + k / kBlockInputs * block_bytes;
         const int input = k % kBlockInputs;
         const auto* scales = reinterpret_cast<const uint16_t*>(block);
-        values[k] = widened(scales[input / kGroup * kLanes + lane]) * static_cast<float>(number_at(block, weight.format, lane, input));
+        const uint16_t* own = scales + input / kGroup * kLanes + lane;
+        values[k] = widened(own[0]) * static_cast<float>(number_at(block, weight.format, lane, input));  // exact: added to, it is rounded once
+        if (weight.format == SRV_FORMAT_INT4_ASYMMETRIC) {
+            values[k] += widened(own[2 * kLanes]);
+        }
     }
 }
 

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 10
+#define SRV_CPU_ABI_VERSION 11
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -52,7 +52,8 @@ typedef enum srv_format {
     SRV_FORMAT_BF16 = 0,
     SRV_FORMAT_INT8 = 1, /* -127 ... 127 with a bf16 scale for 32 inputs of an output */
     SRV_FORMAT_INT4 = 2, /* -8 ... 7 with such a scale */
-    SRV_FORMAT_MXFP4 = 3 /* codes of FP4 E2M1 with such a scale: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives */
+    SRV_FORMAT_MXFP4 = 3, /* codes of FP4 E2M1 with such a scale: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives */
+    SRV_FORMAT_INT4_ASYMMETRIC = 4 /* -8 ... 7 with such a scale and a bf16 offset for the same inputs: scale * q + offset */
 } srv_format;
 
 /* How keys and values are kept in pages. */

@@ -29,12 +29,20 @@ public static class BackendSelector
         };
     }
 
+    /// <summary>Whether the options come to a CPU whatever the model is. Where a GPU is found it may still be one that cannot run a model, which is seen later.</summary>
+    public static bool IsHost(DeviceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Device is DeviceKind.Cpu or DeviceKind.Managed || (options.Device == DeviceKind.Auto && !(MayUseGpu(options) && CudaBackend.IsAvailable(options.Ordinals[0], out _)));
+    }
+
+    /// <summary>Who names an instruction set wants the CPU; and a test double of a driver is never taken by itself.</summary>
+    private static bool MayUseGpu(DeviceOptions options) => options.CpuIsa == CpuBackendOptions.AutomaticInstructionSet && CudaBackend.IsCandidate;
+
     /// <summary>A GPU is a reason to have a driver: where there is none nothing is said, where there is one that cannot be used the note says why.</summary>
     private static SelectedBackend FirstOf(ModelProgram program, DeviceOptions options)
     {
-        // Who names an instruction set wants the CPU; and a test double of a driver is never taken by itself.
-        var wanted = options.CpuIsa == CpuBackendOptions.AutomaticInstructionSet && CudaBackend.IsCandidate;
-        if (!wanted)
+        if (!MayUseGpu(options))
         {
             return Cpu(program, options);
         }

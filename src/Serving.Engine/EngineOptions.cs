@@ -12,8 +12,11 @@ public sealed record EngineOptions
     /// <summary>The base model's name in the API; null is the folder's, file's or repository's name.</summary>
     public string? ServedModelName { get; init; }
 
-    /// <summary>none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. Adapters are bf16 always.</summary>
-    public string Quantization { get; init; } = "none";
+    /// <summary>
+    /// none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. auto: on a CPU int8 for a checkpoint that is quantized, and none otherwise.
+    /// Adapters are bf16 always.
+    /// </summary>
+    public string Quantization { get; init; } = "auto";
 
     /// <summary>auto or bf16, or int8: integers of eight bits with a scale per token and head.</summary>
     public string KeyValueCacheType { get; init; } = "auto";

@@ -79,6 +79,20 @@ public sealed class BackendSelectorTests
         }
     }
 
+    /// <summary>Who looks at the files before there is a backend asks for what a CPU alone takes; a GPU refuses it by name.</summary>
+    [Fact]
+    public void IsHost_SaysWhatOffsetsMayBeKeptFor()
+    {
+        Assert.True(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Cpu }));
+        Assert.True(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Managed }));
+        Assert.True(BackendSelector.IsHost(new DeviceOptions { CpuIsa = "avx2" }));
+        Assert.False(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Cuda }));
+        CudaEmulator.Require();
+        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Int4Asymmetric }).Program;
+        var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda }));
+        Assert.Contains("offsets", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Create_UnknownKernelsForIntegers_NamesWhatThereIs()
     {

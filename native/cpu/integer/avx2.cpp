@@ -67,6 +67,7 @@ INLINE void widen(const Sums<Rows>& words, Sums<Rows>& dots) {
 }
 
 struct Int4Format {
+    static constexpr int kHeaderBytes = kScaleBytes;
     static constexpr int kBytes = kInt4Bytes;
     static constexpr int kInputBytes = 1;
     static constexpr int kWidened = 1;  // times a group
@@ -81,7 +82,12 @@ struct Mxfp4Format : Int4Format {
     INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
 };
 
+struct Int4AsymmetricFormat : Int4Format {
+    static constexpr int kHeaderBytes = kScaleBytes + kOffsetBytes;
+};
+
 struct Int8Format {
+    static constexpr int kHeaderBytes = kScaleBytes;
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kInputBytes = 2;
 
@@ -134,31 +140,44 @@ INLINE void add_group(const uint8_t* lines, const TileRows<Rows>& x, int64_t at,
     }
 }
 
+// What the inputs of a register tile's rows have by group; rows are `groups` apart.
+struct InputGroups {
+    const float* scales;
+    const float* sums;
+    const int32_t* starts;
+    int64_t groups;
+};
+
 // Some rows times one panel, added to c.
 template <typename Format, int Rows>
-static void multiply_tile(const uint8_t* first, int64_t x_stride, const float* scales, const int32_t* starts, int64_t groups, const uint8_t* w, int blocks, float* c, int c_stride, int64_t ahead) {
+static void multiply_tile(const uint8_t* first, int64_t x_stride, const InputGroups& inputs, const uint8_t* w, int blocks, float* c, int c_stride, int64_t ahead) {
     TileRows<Rows> x;
     for (int r = 0; r < Rows; r++) {
         x.of[r] = first + r * x_stride;
     }
 
     for (int g = 0; g < 2 * blocks; g++) {
-        const uint8_t* block = w + g / 2 * int64_t{kScaleBytes + Format::kBytes};
+        const uint8_t* block = w + g / 2 * int64_t{Format::kHeaderBytes + Format::kBytes};
         Sums<Rows> dots;
         for (int r = 0; r < Rows; r++) {
-            dots.of[r] = splat(starts[r * groups + g]);
+            dots.of[r] = splat(inputs.starts[r * inputs.groups + g]);
         }
 
-        add_group<Format, Rows>(block + kScaleBytes + g % 2 * (Format::kBytes / 2), x, g * int64_t{kGroup * Format::kInputBytes}, ahead, dots);
+        add_group<Format, Rows>(block + Format::kHeaderBytes + g % 2 * (Format::kBytes / 2), x, g * int64_t{kGroup * Format::kInputBytes}, ahead, dots);
         const Vector weight_scales = load_scales(block + g % 2 * (kScaleBytes / 2));
         for (int r = 0; r < Rows; r++) {
             float* sum = c + r * c_stride;
-            store(sum, scaled_add(dots.of[r], weight_scales, scales[r * groups + g], load(sum)));
+            Vector next = scaled_add(dots.of[r], weight_scales, inputs.scales[r * inputs.groups + g], load(sum));
+            if constexpr (Format::kHeaderBytes > kScaleBytes) {
+                next = add_offsets(load_scales(block + kScaleBytes + g % 2 * (kOffsetBytes / 2)), inputs.sums[r * inputs.groups + g], next);
+            }
+
+            store(sum, next);
         }
     }
 }
 
-using MultiplyTile = void (*)(const uint8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t*, int, float*, int, int64_t);
+using MultiplyTile = void (*)(const uint8_t*, int64_t, const InputGroups&, const uint8_t*, int, float*, int, int64_t);
 
 template <typename Format>
 static MultiplyTile tile_of(int rows) {
@@ -185,12 +204,12 @@ static void multiply_stretch(const IntegerRows& x, const Stretch& stretch, const
     const int tiles = (stretch.rows + kMostRows - 1) / kMostRows;
     const int64_t row_bytes = int64_t{stretch.blocks} * kBlockInputs * Format::kInputBytes;
     for (int j = 0; j < panels; j++) {
-        const uint8_t* panel = w[j] + stretch.first_block * int64_t{kScaleBytes + Format::kBytes};
+        const uint8_t* panel = w[j] + stretch.first_block * int64_t{Format::kHeaderBytes + Format::kBytes};
         for (int tile = 0, row = 0; tile < tiles; tile++) {
             const int count = (stretch.rows - row) / (tiles - tile);
             const int64_t group = int64_t{stretch.first_row + row} * x.groups + 2 * stretch.first_block;
-            tile_of<Format>(count)(stretch.inputs + row * row_bytes, row_bytes, x.scales + group, x.starts + group, x.groups, panel, stretch.blocks, c + row * c_stride + j * 16, c_stride,
-                tile == 0 ? panel_stride : 0);
+            const InputGroups groups{x.scales + group, x.sums + group, x.starts + group, x.groups};
+            tile_of<Format>(count)(stretch.inputs + row * row_bytes, row_bytes, groups, panel, stretch.blocks, c + row * c_stride + j * 16, c_stride, tile == 0 ? panel_stride : 0);
             row += count;
         }
     }
@@ -226,6 +245,6 @@ static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* c
 }
 
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>, &multiply<Mxfp4Format>};
+const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>, &multiply<Mxfp4Format>, &multiply<Int4AsymmetricFormat>};
 
 }  // namespace serving::integer_avx2

@@ -39,6 +39,8 @@ INLINE Vector load_scales(const uint8_t* p) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
 }
 
+INLINE Vector add_offsets(Vector offsets, float input_sum, Vector sum) { return {_mm512_fmadd_ps(_mm512_set1_ps(input_sum), offsets.v, sum.v)}; }
+
 INLINE Vector scaled_add(Integers dot, Vector weight_scales, float input_scale, Vector sum) {
     return {_mm512_fmadd_ps(_mm512_cvtepi32_ps(dot.v), _mm512_mul_ps(weight_scales.v, _mm512_set1_ps(input_scale)), sum.v)};
 }

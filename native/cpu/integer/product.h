@@ -1,14 +1,22 @@
 // The product itself on instruction sets with a dot product of bytes, over what such a set's file defines before it includes this: Vector (16 floats) and Integers (16 sums of 32 bits) with zero, scaled_add,
-// splat and add_products, kTileVectors and kTileRows.
+// add_offsets, splat and add_products, kTileVectors and kTileRows.
 
 // A block's integers in the formats: so many lines of 64 bytes a group, each of so many quads.
 struct Int8Format {
+    static constexpr int kHeaderBytes = kScaleBytes;
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kLines = 8;
     static constexpr int kQuads = 1;
 };
 
+// What formats of four bits are unpacked to where many rows meet them: a byte a code, the header as it was.
+template <typename Format>
+struct Unpacked : Int8Format {
+    static constexpr int kHeaderBytes = Format::kHeaderBytes;
+};
+
 struct Int4Format {
+    static constexpr int kHeaderBytes = kScaleBytes;
     static constexpr int kBytes = kInt4Bytes;
     static constexpr int kLines = 4;
     static constexpr int kQuads = 2;
@@ -21,11 +29,22 @@ struct Mxfp4Format : Int4Format {
     INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
 };
 
+struct Int4AsymmetricFormat : Int4Format {
+    static constexpr int kHeaderBytes = kScaleBytes + kOffsetBytes;
+};
+
+// What the inputs of a register tile's rows have by group; rows are `groups` apart.
+struct InputGroups {
+    const float* scales;
+    const float* sums;
+    const int32_t* starts;
+    int64_t groups;
+};
+
 // With carry the chains go on from what c holds.
 template <typename Format, int Rows, int Panels>
-static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales, const int32_t* starts, int64_t groups, const uint8_t* const* w, int blocks, float* c, int c_stride,
-    bool carry, int64_t ahead) {
-    constexpr int64_t kBlockBytes = kScaleBytes + Format::kBytes;
+static void multiply_tile(const int8_t* x, int64_t x_stride, const InputGroups& of, const uint8_t* const* w, int blocks, float* c, int c_stride, bool carry, int64_t ahead) {
+    constexpr int64_t kBlockBytes = Format::kHeaderBytes + Format::kBytes;
     Vector sum[Rows][Panels];
     for (int r = 0; r < Rows; r++) {
         for (int j = 0; j < Panels; j++) {
@@ -38,14 +57,14 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
         Integers dot[Rows][Panels];
         for (int r = 0; r < Rows; r++) {
             for (int j = 0; j < Panels; j++) {
-                dot[r][j] = splat(starts[r * groups + g]);
+                dot[r][j] = splat(of.starts[r * of.groups + g]);
             }
         }
 
         for (int l = 0; l < Format::kLines; l++) {
             Line lines[Panels];
             for (int j = 0; j < Panels; j++) {
-                const uint8_t* line = w[j] + at + kScaleBytes + (g % 2) * (Format::kBytes / 2) + l * 64;
+                const uint8_t* line = w[j] + at + Format::kHeaderBytes + (g % 2) * (Format::kBytes / 2) + l * 64;
                 _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T1);
                 lines[j] = load_line(line);
             }
@@ -72,7 +91,14 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
         for (int j = 0; j < Panels; j++) {
             const Vector weight_scales = load_scales(w[j] + at + (g % 2) * (kScaleBytes / 2));
             for (int r = 0; r < Rows; r++) {
-                sum[r][j] = scaled_add(dot[r][j], weight_scales, scales[r * groups + g], sum[r][j]);
+                sum[r][j] = scaled_add(dot[r][j], weight_scales, of.scales[r * of.groups + g], sum[r][j]);
+            }
+
+            if constexpr (Format::kHeaderBytes > kScaleBytes) {
+                const Vector offsets = load_scales(w[j] + at + kScaleBytes + (g % 2) * (kOffsetBytes / 2));
+                for (int r = 0; r < Rows; r++) {
+                    sum[r][j] = add_offsets(offsets, of.sums[r * of.groups + g], sum[r][j]);
+                }
             }
         }
     }
@@ -84,7 +110,7 @@ static void multiply_tile(const int8_t* x, int64_t x_stride, const float* scales
     }
 }
 
-using MultiplyTile = void (*)(const int8_t*, int64_t, const float*, const int32_t*, int64_t, const uint8_t* const*, int, float*, int, bool, int64_t);
+using MultiplyTile = void (*)(const int8_t*, int64_t, const InputGroups&, const uint8_t* const*, int, float*, int, bool, int64_t);
 
 // How many panels a register tile of so many rows takes: 1, 2, 4 or 8. A row alone takes many, so that its chains cover each other's latency.
 constexpr int panels_beside(int rows) {
@@ -142,6 +168,8 @@ static void multiply_rows(const IntegerRows& x, int first, int rows, const uint8
     for (int tile = 0, row = 0; tile < tiles; tile++) {
         const int count = (rows - row) / (tiles - tile);
         const int64_t from = first + row;
+        const int64_t group = from * x.groups + 2 * first_block;
+        const InputGroups groups{x.scales + group, x.sums + group, x.starts + group, x.groups};
         int width = panels_beside(count);
         for (int j = 0; j < panels;) {
             while (width > panels - j) {
@@ -150,8 +178,7 @@ static void multiply_rows(const IntegerRows& x, int first, int rows, const uint8
 
             const MultiplyTile multiply_some = tile_of<Format>(count, width);
             for (; j + width <= panels; j += width) {
-                multiply_some(x.values + from * x.stride + first_block * kBlockInputs, x.stride, x.scales + from * x.groups + 2 * first_block,
-                    x.starts + from * x.groups + 2 * first_block, x.groups, w + j, blocks, c + row * c_stride + j * 16, c_stride, carry, panel_stride * width);
+                multiply_some(x.values + from * x.stride + first_block * kBlockInputs, x.stride, groups, w + j, blocks, c + row * c_stride + j * 16, c_stride, carry, panel_stride * width);
             }
         }
 
@@ -164,14 +191,14 @@ static void multiply_int8(const IntegerRows& x, int first, int rows, const uint8
 }
 
 constexpr int kUnpackedPanels = 2;
-constexpr int kUnpackedBlocks = 16;  // of a panel: 34 KiB for two, which stay in the first cache beside the rows
+constexpr int kUnpackedBlocks = 16;  // of a panel: 34 KiB for two, or 36, which stay in the first cache beside the rows
 
 template <typename Format>
 static void unpack_block(const uint8_t* from, uint8_t* to) {
-    __builtin_memcpy(to, from, kScaleBytes);
+    __builtin_memcpy(to, from, Format::kHeaderBytes);
     for (int line = 0; line < 8; line++) {
-        const Line packed = load_line(from + kScaleBytes + line * 64);
-        uint8_t* lower = to + kScaleBytes + (line / 4 * 8 + line % 4) * 64;
+        const Line packed = load_line(from + Format::kHeaderBytes + line * 64);
+        uint8_t* lower = to + Format::kHeaderBytes + (line / 4 * 8 + line % 4) * 64;
         store_line(lower, Format::lower(packed));
         store_line(lower + 4 * 64, Format::upper(packed));
     }
@@ -185,7 +212,9 @@ static void multiply_packed(const IntegerRows& x, int first, int rows, const uin
         return;
     }
 
-    alignas(64) uint8_t unpacked[kUnpackedPanels][kUnpackedBlocks * (kScaleBytes + kInt8Bytes)];
+    constexpr int64_t kPackedBytes = Format::kHeaderBytes + Format::kBytes;
+    constexpr int64_t kUnpackedBytes = Format::kHeaderBytes + kInt8Bytes;
+    alignas(64) uint8_t unpacked[kUnpackedPanels][kUnpackedBlocks * kUnpackedBytes];
     for (int panel = 0; panel < panels; panel += kUnpackedPanels) {
         const int count = panels - panel < kUnpackedPanels ? panels - panel : kUnpackedPanels;
         for (int from = 0; from < blocks; from += kUnpackedBlocks) {
@@ -194,14 +223,14 @@ static void multiply_packed(const IntegerRows& x, int first, int rows, const uin
             for (int j = 0; j < count; j++) {
                 stretch[j] = unpacked[j];
                 for (int block = 0; block < length; block++) {
-                    unpack_block<Format>(w[panel + j] + (from + block) * int64_t{kScaleBytes + kInt4Bytes}, unpacked[j] + block * (kScaleBytes + kInt8Bytes));
+                    unpack_block<Format>(w[panel + j] + (from + block) * kPackedBytes, unpacked[j] + block * kUnpackedBytes);
                 }
             }
 
-            multiply_rows<Int8Format>(x, first, rows, stretch, count, from, length, c + panel * 16, c_stride, from > 0, 0);
+            multiply_rows<Unpacked<Format>>(x, first, rows, stretch, count, from, length, c + panel * 16, c_stride, from > 0, 0);
         }
     }
 }
 
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply_int8, &multiply_packed<Int4Format>, &multiply_packed<Mxfp4Format>};
+const IntegerKernels kKernels = {&multiply_int8, &multiply_packed<Int4Format>, &multiply_packed<Mxfp4Format>, &multiply_packed<Int4AsymmetricFormat>};

@@ -47,6 +47,11 @@ INLINE __m256 widened(const uint8_t* p) {
 
 INLINE Vector load_scales(const uint8_t* p) { return {widened(p), widened(p + 16)}; }
 
+INLINE Vector add_offsets(Vector offsets, float input_sum, Vector sum) {
+    const __m256 by = _mm256_set1_ps(input_sum);
+    return {_mm256_fmadd_ps(by, offsets.a, sum.a), _mm256_fmadd_ps(by, offsets.b, sum.b)};
+}
+
 INLINE Vector scaled_add(Integers dot, Vector weight_scales, float input_scale, Vector sum) {
     const __m256 scale = _mm256_set1_ps(input_scale);
     return {_mm256_fmadd_ps(_mm256_cvtepi32_ps(dot.a), _mm256_mul_ps(weight_scales.a, scale), sum.a),

@@ -175,6 +175,15 @@ static int panels_of_cell(const LinearCall& call, const Panel* panels, int most)
     return count;
 }
 
+SRV_INLINE IntegerProduct product_of(const IntegerKernels& kernels, int format) {
+    switch (format) {
+    case SRV_FORMAT_INT8: return kernels.int8;
+    case SRV_FORMAT_INT4: return kernels.int4;
+    case SRV_FORMAT_MXFP4: return kernels.mxfp4;
+    default: return kernels.int4_asymmetric;
+    }
+}
+
 // The product of some rows with some panels, of bf16 or of integers.
 static void multiply_panels(const LinearCall& call, int first_panel, int panels, int row, int rows, float* c, int c_stride) {
     const Weight& weight = *call.weight;
@@ -196,8 +205,7 @@ static void multiply_panels(const LinearCall& call, int first_panel, int panels,
     }
 
     const IntegerKernels& kernels = *call.engine->integers;
-    const IntegerProduct product = weight.format == SRV_FORMAT_INT8 ? kernels.int8 : weight.format == SRV_FORMAT_INT4 ? kernels.int4 : kernels.mxfp4;
-    product(call.engine->integer_rows, row, rows, w, panels, weight.blocks, c, c_stride, bytes);
+    product_of(kernels, weight.format)(call.engine->integer_rows, row, rows, w, panels, weight.blocks, c, c_stride, bytes);
 }
 
 static void linear_panels(const LinearCall& call, int first_panel, int panel_end) {

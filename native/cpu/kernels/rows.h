@@ -14,7 +14,7 @@ SRV_INLINE const float* vector_weight(const Engine& engine, int index) {
     return reinterpret_cast<const float*>(engine.weights.data + engine.weight_table[index].offset);
 }
 
-// scale × integer, which fp32 holds exactly.
+// scale × integer, which fp32 holds exactly. An embedding's groups have no offsets.
 static void embed_integers(const Engine& engine, const Weight& weight, int token, float by, float* to) {
     const int64_t panel_bytes = weight.bytes / weight.panel_count;
     const uint8_t* panel = engine.weights.data + weight.offset + token / kLanes * panel_bytes;

@@ -53,7 +53,7 @@ public interface IComputeBackend : IDisposable
     /// <param name="weight">A weight of a format of integers.</param>
     /// <param name="firstRow">Its first row.</param>
     /// <param name="values">Integers that the format has (of eight bits −128 too), each row filled up with zeros to <see cref="BlockQuantizer.PaddedColumns"/>.</param>
-    /// <param name="scales">Their scales in bf16, <see cref="BlockQuantizer.GroupCount"/> of a row; normal numbers or zero.</param>
+    /// <param name="scales">Their scales in bf16, and behind a row's scales its offsets where the format has them, <see cref="BlockQuantizer.ScaleCount"/> of a row; normal numbers or zero.</param>
     void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales) => throw new NotSupportedException();
 
     /// <summary>Takes the page arena, the step buffers and the per-slot tables. Called once, after the weights.</summary>

@@ -121,8 +121,8 @@ public sealed unsafe class CpuBackend : IComputeBackend
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
         var spec = _program.Weights[weight];
         var rows = values.Length / BlockQuantizer.PaddedColumns(spec.Columns);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(scales.Length, rows * BlockQuantizer.GroupCount(spec.Columns), nameof(scales));
-        var (width, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        var (width, rowScales) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.ScaleCount(spec.Format, spec.Columns));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(scales.Length, rows * rowScales, nameof(scales));
         var results = new NativeStatus[(rows + RowsPerPiece - 1) / RowsPerPiece];
         fixed (sbyte* first = values)
         fixed (ushort* firstScale = scales)
@@ -132,7 +132,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
             {
                 var row = piece * RowsPerPiece;
                 results[piece] = NativeMethods.LoadIntegers(
-                    _handle.Engine, weight, firstRow + row, Math.Min(RowsPerPiece, rows - row), (sbyte*)source + ((long)row * width), (ushort*)sourceScales + ((long)row * groups));
+                    _handle.Engine, weight, firstRow + row, Math.Min(RowsPerPiece, rows - row), (sbyte*)source + ((long)row * width), (ushort*)sourceScales + ((long)row * rowScales));
             });
         }
 

@@ -17,4 +17,10 @@ public enum WeightFormat
     /// negatives), and scales are half of MXFP4's: the arithmetic is that of <see cref="Int8"/> holding these numbers, bit for bit. OCP, "Microscaling Formats (MX) Specification" 1.0.
     /// </summary>
     Mxfp4,
+
+    /// <summary>
+    /// Four-bit integers −8 … 7 with a bf16 scale and a bf16 offset for 32 inputs of an output, w = scale × integer + offset: 5 bits an element. What ggml's Q4_K and Q4_1 and integers with zero points
+    /// fit without being rounded to other integers.
+    /// </summary>
+    Int4Asymmetric,
 }

@@ -5,7 +5,7 @@ using Serving.Compute.Programs;
 namespace Serving.Compute.Quantization;
 
 /// <summary>
-/// Rounds rows of a matrix to integers with one scale for every 32 inputs: w ≈ scale × q. All backends get their integers from here, so that a model is the same one on all
+/// Rounds rows of a matrix to integers with one scale for every 32 inputs, w ≈ scale × q, or with an offset beside it, w ≈ scale × q + offset. All backends get their integers from here, so that a model is the same one on all
 /// of them; sums are added in one order whatever the width of the machine's vectors.
 /// </summary>
 public static class BlockQuantizer
@@ -18,6 +18,8 @@ public static class BlockQuantizer
 
     private const float LargestInt8 = 127;
     private const float LargestMxfp4 = 12;
+    private const float SmallestInt4 = -8;
+    private const float LargestInt4 = 7;
     private const int Lanes = 8;
 
     // Where the largest magnitude of a group of four-bit integers may come to lie: −8 is the last integer, but a little clipping of one weight can be worth finer steps for 31.
@@ -28,18 +30,25 @@ public static class BlockQuantizer
     /// <summary>Inputs of a row once filled up.</summary>
     public static int PaddedColumns(int columns) => (columns + BlockSize - 1) / BlockSize * BlockSize;
 
-    /// <summary>Scales of a row.</summary>
+    /// <summary>Groups of a row.</summary>
     public static int GroupCount(int columns) => PaddedColumns(columns) / GroupSize;
 
+    /// <summary>Whether a format's groups have offsets.</summary>
+    public static bool HasOffsets(WeightFormat format) => format == WeightFormat.Int4Asymmetric;
+
+    /// <summary>Numbers in bf16 beside the integers of a row: the scales of all groups, and behind them the offsets where there are some.</summary>
+    public static int ScaleCount(WeightFormat format, int columns) => GroupCount(columns) * (HasOffsets(format) ? 2 : 1);
+
     /// <summary>Rounds one row.</summary>
-    /// <param name="format">Int8, Int4 or Mxfp4.</param>
+    /// <param name="format">A format of integers.</param>
     /// <param name="row">bf16, [columns].</param>
     /// <param name="values">Receives the integers, [<see cref="PaddedColumns"/>].</param>
-    /// <param name="scales">Receives the scales in bf16, [<see cref="GroupCount"/>].</param>
+    /// <param name="scales">Receives the scales in bf16, and the offsets, [<see cref="ScaleCount"/>].</param>
     public static void Quantize(WeightFormat format, ReadOnlySpan<ushort> row, Span<sbyte> values, Span<ushort> scales)
     {
         Span<float> group = stackalloc float[GroupSize];
-        for (var i = 0; i < scales.Length; i++)
+        var groups = GroupCount(row.Length);
+        for (var i = 0; i < groups; i++)
         {
             var first = i * GroupSize;
             var count = Math.Clamp(row.Length - first, 0, GroupSize);
@@ -53,6 +62,7 @@ public static class BlockQuantizer
             {
                 WeightFormat.Int8 => ToInt8(group, target),
                 WeightFormat.Int4 => ToInt4(group, target),
+                WeightFormat.Int4Asymmetric => ToInt4Asymmetric(group[..Math.Max(1, count)], target, out scales[groups + i]),
                 _ => ToMxfp4(group, target),
             };
         }
@@ -140,6 +150,40 @@ public static class BlockQuantizer
         Store(ToNibbles(c, factor), values[(2 * Lanes)..]);
         Store(ToNibbles(d, factor), values[(3 * Lanes)..]);
         return kept;
+    }
+
+    /// <summary>
+    /// From the least element to the greatest in fifteen steps, the scale rounded up to bf16 so that they reach. The offset is where 0 lies when the least is −8: elements go to the nearest step from the
+    /// offset as it was rounded. Behind the row's end integers are zero.
+    /// </summary>
+    private static ushort ToInt4Asymmetric(ReadOnlySpan<float> group, Span<sbyte> values, out ushort offset)
+    {
+        values.Clear();
+        var (least, greatest) = (group[0], group[0]);
+        foreach (var value in group)
+        {
+            (least, greatest) = (MathF.Min(least, value), MathF.Max(greatest, value));
+        }
+
+        var step = (greatest / (LargestInt4 - SmallestInt4)) - (least / (LargestInt4 - SmallestInt4));
+        var scale = (ushort)((BitConverter.SingleToUInt32Bits(step) + 0xFFFF) >> 16);
+        var divisor = BFloat16Bits.ToSingle(scale);
+        if (!float.IsNormal(divisor))
+        {
+            // Alike, but for what is too small to divide.
+            offset = float.IsNormal(least) ? BFloat16Bits.FromSingle(least) : (ushort)0;
+            return 0;
+        }
+
+        offset = BFloat16Bits.FromSingle(least - (SmallestInt4 * divisor));
+        var middle = BFloat16Bits.ToSingle(offset);
+        (offset, middle) = float.IsNormal(middle) ? (offset, middle) : ((ushort)0, 0);
+        for (var k = 0; k < group.Length; k++)
+        {
+            values[k] = (sbyte)Math.Clamp(MathF.Round((group[k] - middle) / divisor, MidpointRounding.ToEven), SmallestInt4, LargestInt4);
+        }
+
+        return scale;
     }
 
     private static Vector256<float> At(ReadOnlySpan<float> group, int vector) => Vector256.Create(group[(vector * Lanes)..]);

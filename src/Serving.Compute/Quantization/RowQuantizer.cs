@@ -12,13 +12,13 @@ internal sealed class RowQuantizer(int threads)
     /// <summary>Rounds whole rows of a weight.</summary>
     /// <param name="weight">The weight, of a format of integers.</param>
     /// <param name="rows">bf16, [rows, columns].</param>
-    /// <returns>The integers and their scales, row by row as <see cref="BlockQuantizer"/> has them; good until the next call.</returns>
+    /// <returns>The integers and their scales with offsets where the format has them, row by row as <see cref="BlockQuantizer"/> has them; good until the next call.</returns>
     public unsafe (ReadOnlyMemory<sbyte> Values, ReadOnlyMemory<ushort> Scales) Quantize(WeightSpec weight, ReadOnlySpan<ushort> rows)
     {
-        var (columns, padded, groups) = (weight.Columns, BlockQuantizer.PaddedColumns(weight.Columns), BlockQuantizer.GroupCount(weight.Columns));
+        var (columns, padded, scales) = (weight.Columns, BlockQuantizer.PaddedColumns(weight.Columns), BlockQuantizer.ScaleCount(weight.Format, weight.Columns));
         var count = rows.Length / columns;
         Reserve(ref _values, checked(count * padded));
-        Reserve(ref _scales, checked(count * groups));
+        Reserve(ref _scales, checked(count * scales));
         fixed (ushort* first = rows)
         {
             var source = (nint)first;
@@ -26,10 +26,10 @@ internal sealed class RowQuantizer(int threads)
                 weight.Format,
                 new ReadOnlySpan<ushort>((ushort*)source + ((long)row * columns), columns),
                 _values.AsSpan(row * padded, padded),
-                _scales.AsSpan(row * groups, groups)));
+                _scales.AsSpan(row * scales, scales)));
         }
 
-        return (_values.AsMemory(0, count * padded), _scales.AsMemory(0, count * groups));
+        return (_values.AsMemory(0, count * padded), _scales.AsMemory(0, count * scales));
     }
 
     private static void Reserve<T>(ref T[] buffer, int length)

@@ -25,20 +25,22 @@ internal sealed record LoadedModel(
     private const int DefaultMaxModelLength = 8192;
 
     /// <summary>Reads everything but the weights.</summary>
+    /// <param name="options">What to serve and how.</param>
+    /// <param name="isOnHost">Whether a CPU will compute it.</param>
     /// <exception cref="ModelFormatException">A file is missing, malformed or of a kind that is not served.</exception>
-    public static LoadedModel Open(EngineOptions options)
+    public static LoadedModel Open(EngineOptions options, bool isOnHost)
     {
         ArgumentNullException.ThrowIfNull(options);
         var location = ModelLocator.Locate(options.Model);
         var files = ModelFiles.Open(location);
         var name = options.ServedModelName ?? location.Name;
         var length = MaxModelLength(options, files.Config.MaxPositions);
-        var format = FormatOf(options.Quantization);
+        var format = FormatOf(options.Quantization, isOnHost && files.WeightScheme is not null);
         var program = ModelRegistry.Build(name, files.Config, length);
         return new LoadedModel(
             name,
             files,
-            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files),
+            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost),
             format,
             ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
@@ -58,12 +60,12 @@ internal sealed record LoadedModel(
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
     /// <summary>The formats of the matrices in words: those of four bits in which some stay, and what was asked for.</summary>
-    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Int4 }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
+    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Int4, WeightFormat.Int4Asymmetric }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
 
     /// <summary>The format of keys and values in a word.</summary>
     public string KeyValues => Program.Shape.KeyValues == KeyValueFormat.Int8 ? "int8" : "bf16";
 
-    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files)
+    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files, bool isOnHost)
     {
         if (format == WeightFormat.BFloat16)
         {
@@ -71,23 +73,26 @@ internal sealed record LoadedModel(
         }
 
         using var weights = files.OpenWeights();
-        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights);
+        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, offsets: isOnHost);
     }
 
     private static string NameOf(WeightFormat format) => format switch
     {
         WeightFormat.Int8 => "int8",
         WeightFormat.Int4 => "int4",
+        WeightFormat.Int4Asymmetric => "int4 with offsets",
         WeightFormat.Mxfp4 => "mxfp4",
         _ => "bf16",
     };
 
-    private static WeightFormat FormatOf(string quantization) => quantization switch
+    /// <summary>By itself a CPU takes a checkpoint's integers for what they are: who has chosen such a file has neither the memory nor the time for 16 bits a weight.</summary>
+    private static WeightFormat FormatOf(string quantization, bool isQuantizedOnHost) => quantization switch
     {
+        "auto" => isQuantizedOnHost ? WeightFormat.Int8 : WeightFormat.BFloat16,
         "none" => WeightFormat.BFloat16,
         "int8" => WeightFormat.Int8,
         "int4" => WeightFormat.Int4,
-        _ => throw new ModelFormatException($"Unknown quantization '{quantization}'; it is none, int8 or int4."),
+        _ => throw new ModelFormatException($"Unknown quantization '{quantization}'; it is auto, none, int8 or int4."),
     };
 
     private static KeyValueFormat KeyValuesOf(string type) => type switch

@@ -41,8 +41,9 @@ public sealed class ServingEngine : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(notice);
         try
         {
-            var model = LoadedModel.Open(options);
-            var (backend, note) = BackendSelector.Create(model.Program, DeviceOf(options));
+            var device = DeviceOf(options);
+            var model = LoadedModel.Open(options, BackendSelector.IsHost(device));
+            var (backend, note) = BackendSelector.Create(model.Program, device);
             try
             {
                 if (note.Length > 0)

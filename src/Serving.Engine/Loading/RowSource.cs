@@ -16,14 +16,15 @@ internal abstract class RowSource
     /// <summary>Whether the rows are integers with scales which a format of integers holds as they are.</summary>
     public virtual bool Holds(WeightFormat format) => false;
 
-    /// <summary>Reads whole rows that lie behind each other as integers, where a format <see cref="Holds"/> them.</summary>
+    /// <summary>Reads whole rows that lie behind each other as integers of a format that <see cref="Holds"/> them.</summary>
+    /// <param name="format">The format.</param>
     /// <param name="firstRow">The tensor's first row to read.</param>
     /// <param name="rows">How many.</param>
     /// <param name="values">Receives the integers, each row as long as <see cref="BlockQuantizer.PaddedColumns"/> says.</param>
-    /// <param name="scales">Receives the scales in bf16, <see cref="BlockQuantizer.GroupCount"/> of a row.</param>
+    /// <param name="scales">Receives the scales in bf16, and behind a row's scales its offsets where the format has them, <see cref="BlockQuantizer.ScaleCount"/> of a row.</param>
     /// <param name="scratch">Room to work in.</param>
     /// <exception cref="Models.MalformedFileException">A scale is not finite, or the file was cut short.</exception>
-    public virtual void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch) => throw new NotSupportedException();
+    public virtual void ReadIntegers(WeightFormat format, int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch) => throw new NotSupportedException();
 }
 
 /// <summary>A tensor of floats.</summary>

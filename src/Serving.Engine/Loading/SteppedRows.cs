@@ -24,11 +24,11 @@ internal sealed class SteppedRows(RowSource inner, int step, int columns) : RowS
     }
 
     /// <inheritdoc/>
-    public override void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
+    public override void ReadIntegers(WeightFormat format, int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
     {
-        var (span, padded, groups) = (SpanOf(rows), BlockQuantizer.PaddedColumns(columns), BlockQuantizer.GroupCount(columns));
+        var (span, padded, groups) = (SpanOf(rows), BlockQuantizer.PaddedColumns(columns), BlockQuantizer.ScaleCount(format, columns));
         var (allValues, allScales) = (ArrayPool<sbyte>.Shared.Rent(checked(span * padded)), ArrayPool<ushort>.Shared.Rent(checked(span * groups)));
-        inner.ReadIntegers(firstRow, span, allValues.AsMemory(0, span * padded), allScales.AsMemory(0, span * groups), scratch);
+        inner.ReadIntegers(format, firstRow, span, allValues.AsMemory(0, span * padded), allScales.AsMemory(0, span * groups), scratch);
         Pick<sbyte>(allValues, padded, values.Span);
         Pick<ushort>(allScales, groups, scales.Span);
         ArrayPool<sbyte>.Shared.Return(allValues);

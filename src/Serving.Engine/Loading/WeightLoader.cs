@@ -128,13 +128,13 @@ public sealed class WeightLoader
     /// <summary>Integers of the checkpoint that the weight's format holds: they are not rounded to bf16 and to integers once more.</summary>
     private void LoadIntegers(WeightSpec weight, WeightPart part, RowSource source, int row, int rows)
     {
-        var (width, groups) = (BlockQuantizer.PaddedColumns(weight.Columns), BlockQuantizer.GroupCount(weight.Columns));
-        var (values, scales) = (_scratch.Integers(checked(rows * width)), _scratch.Values(checked(rows * groups)));
+        var (width, rowScales) = (BlockQuantizer.PaddedColumns(weight.Columns), BlockQuantizer.ScaleCount(weight.Format, weight.Columns));
+        var (values, scales) = (_scratch.Integers(checked(rows * width)), _scratch.Values(checked(rows * rowScales)));
         for (var done = 0; done < rows;)
         {
             var (first, count) = part.RunAt(row + done);
             count = Math.Min(count, rows - done);
-            source.ReadIntegers(first, count, values.Slice(done * width, count * width), scales.Slice(done * groups, count * groups), _scratch);
+            source.ReadIntegers(weight.Format, first, count, values.Slice(done * width, count * width), scales.Slice(done * rowScales, count * rowScales), _scratch);
             done += count;
         }
 

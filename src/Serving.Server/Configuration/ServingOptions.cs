@@ -43,8 +43,8 @@ internal sealed class ModelOptions
     /// <summary>Root of the adapters; null is the bundled ones with the bundled model, none otherwise.</summary>
     public string? Adapters { get; set; }
 
-    /// <summary>none, int8 or int4.</summary>
-    public string Quantization { get; set; } = "none";
+    /// <summary>auto, none, int8 or int4.</summary>
+    public string Quantization { get; set; } = "auto";
 
     /// <summary>auto, hermes, mistral, llama3_json or none.</summary>
     public string ToolCallParser { get; set; } = "auto";

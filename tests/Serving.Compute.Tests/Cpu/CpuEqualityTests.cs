@@ -67,6 +67,9 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Mxfp4, "avx2")]
     [InlineData(WeightFormat.Mxfp4, "avx-vnni")]
     [InlineData(WeightFormat.Mxfp4, "avx512-vnni")]
+    [InlineData(WeightFormat.Int4Asymmetric, "avx2")]
+    [InlineData(WeightFormat.Int4Asymmetric, "avx-vnni")]
+    [InlineData(WeightFormat.Int4Asymmetric, "avx512-vnni")]
     public void Execute_MatricesOfIntegers_SameBitsWhateverMultiplies(WeightFormat format, string integers)
     {
         foreach (var experts in new[] { 0, 4 })
@@ -86,6 +89,7 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Int4)]
     [InlineData(WeightFormat.Mxfp4)]
+    [InlineData(WeightFormat.Int4Asymmetric)]
     public void LoadIntegers_OfThoseMadeHere_SameBitsAsLoadWeight(WeightFormat format)
     {
         Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), format: format), CpuScenario.Run(CpuFactory.Of("avx2"), format: format, integers: (_, _) => { }));
@@ -120,6 +124,22 @@ public sealed class CpuEqualityTests
             {
                 values[i] = scales[i / BlockQuantizer.GroupSize] == 0 ? (sbyte)0 : i % 67 == 0 ? smallest : largest;
             }
+        }
+    }
+
+    /// <summary>Four bits with offsets of zero are four bits without, few rows and many, experts too.</summary>
+    [Theory]
+    [InlineData("avx2")]
+    [InlineData("avx-vnni")]
+    [InlineData("avx512-vnni")]
+    [InlineData("managed")]
+    public void Execute_OffsetsOfZero_SameBitsAsWithout(string integers)
+    {
+        foreach (var experts in new[] { 0, 4 })
+        {
+            Assert.Equal(
+                CpuScenario.RunOn(FactoryOf(integers), WeightFormat.Int4, WeightFormat.Int4, experts, (_, _) => { }),
+                CpuScenario.RunOn(FactoryOf(integers), WeightFormat.Int4, WeightFormat.Int4Asymmetric, experts, (_, _) => { }));
         }
     }
 

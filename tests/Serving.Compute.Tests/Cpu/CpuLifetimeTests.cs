@@ -116,11 +116,12 @@ public sealed class CpuLifetimeTests
         Assert.Throws<ObjectDisposedException>(() => backend.LoadWeight(0, 0, new ushort[64]));
     }
 
-    /// <summary>8.5 and 4.5 bits for each element of what is rounded.</summary>
+    /// <summary>8.5 and 4.5 bits for each element of what is rounded, 5 with offsets.</summary>
     [Theory]
     [InlineData(WeightFormat.Int8, 8.5)]
     [InlineData(WeightFormat.Int4, 4.5)]
     [InlineData(WeightFormat.Mxfp4, 4.5)]
+    [InlineData(WeightFormat.Int4Asymmetric, 5)]
     public void PackedBytes_OfIntegers_AreThoseOfTheFormat(WeightFormat format, double bits)
     {
         var program = TestProgram.Create(new TestShape { Hidden = 256, Intermediate = 512, HeadSize = 64, Format = format }).Program;

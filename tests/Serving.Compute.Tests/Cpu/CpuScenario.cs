@@ -30,7 +30,7 @@ internal static class CpuScenario
         Run(factory, TestProgram.Create(ShapeOf(format, experts) with { KeyValues = keyValues }) with { Integers = integers }, poison);
 
     /// <summary>
-    /// The same where all matrices of integers, the embedding too, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
+    /// The same where all matrices of integers, the embedding too where it can be, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
     /// </summary>
     /// <param name="factory">The backend.</param>
     /// <param name="numbers">Mxfp4 or Int4: whose numbers.</param>
@@ -41,8 +41,10 @@ internal static class CpuScenario
     {
         var shape = ShapeOf(format, experts);
         var test = TestProgram.Create(experts > 0 ? shape : shape with { Intermediate = 1100 }) with { Integers = change, Numbers = numbers };
-        var weights = test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? weight : weight with { Format = format });
+        var weights = test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? weight : weight with { Format = FormatOf(weight) });
         return Run(factory, test with { Program = test.Program with { Weights = [.. weights] } }, poison: false);
+
+        WeightFormat FormatOf(WeightSpec weight) => weight.Kind == WeightKind.Embedding && format == WeightFormat.Int4Asymmetric ? WeightFormat.Int8 : format;
     }
 
     private static TestShape ShapeOf(WeightFormat format, int experts) => Shape with { Format = format, Experts = experts, AdaptsExperts = experts > 0 };

@@ -34,6 +34,36 @@ public sealed class Avx2Mxfp4Tests : BackendContract
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Mxfp4 };
 }
 
+/// <summary>The contract over matrices of 4 bits with offsets, held by the native backend with avx2.</summary>
+public sealed class Avx2AsymmetricTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4Asymmetric };
+}
+
+/// <summary>The invariance contract over matrices of 4 bits with offsets, held by the native backend with avx2.</summary>
+public sealed class Avx2AsymmetricInvarianceTests : InvarianceContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4Asymmetric };
+}
+
+/// <summary>The contract over matrices of 4 bits with offsets, held by the native backend with avx512.</summary>
+public sealed class Avx512AsymmetricTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4Asymmetric };
+}
+
 /// <summary>The contract over matrices of 8 bits, held by the native backend with avx512.</summary>
 public sealed class Avx512Int8Tests : BackendContract
 {

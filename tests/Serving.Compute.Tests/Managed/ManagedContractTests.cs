@@ -98,6 +98,16 @@ public sealed class ManagedInt4ContractTests : BackendContract
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4 };
 }
 
+/// <summary>The results over matrices of 4 bits with offsets, by the managed backend as it runs by default.</summary>
+public sealed class ManagedAsymmetricContractTests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = ManagedFactories.Create("managed", new ManagedBackendOptions());
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4Asymmetric };
+}
+
 /// <summary>Invariance over matrices of 8 bits, by the managed backend as it runs by default but with more threads than rows.</summary>
 public sealed class ManagedInt8InvarianceTests : InvarianceContract
 {

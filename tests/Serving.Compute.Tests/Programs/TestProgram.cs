@@ -57,8 +57,9 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
 
         for (var row = 0; row < values.Length / weight.Columns; row++)
         {
-            var (integers, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);
-            BlockQuantizer.Quantize(Numbers ?? weight.Format, values.Slice(row * weight.Columns, weight.Columns), integers, scales);
+            var (integers, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.ScaleCount(weight.Format, weight.Columns)]);
+            var numbers = Numbers ?? weight.Format;
+            BlockQuantizer.Quantize(numbers, values.Slice(row * weight.Columns, weight.Columns), integers, scales.AsSpan(0, BlockQuantizer.ScaleCount(numbers, weight.Columns)));
             Integers(integers, scales);
             backend.LoadIntegers(weight.Index, firstRow + row, integers, scales);
         }

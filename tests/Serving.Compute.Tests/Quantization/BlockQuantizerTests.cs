@@ -79,6 +79,46 @@ public sealed class BlockQuantizerTests
         }
     }
 
+    /// <summary>With an offset no element is further away than half a step and what the offset was rounded by, wherever the group lies; elements that are alike are an offset alone.</summary>
+    [Fact]
+    public void Quantize_WithOffsets_IsTheNearestStep()
+    {
+        foreach (var middle in new[] { 0, 0.3, -5, 300 })
+        {
+            for (var seed = 0; seed < 20; seed++)
+            {
+                var row = Array.ConvertAll(TestProgram.Normal(new Random(seed), 90, 1), bits => BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(bits) + (float)middle));
+                row.AsSpan(32, 32).Fill(row[32]);
+                var (values, scales) = Quantize(WeightFormat.Int4Asymmetric, row);
+                Assert.Equal(8, scales.Length);
+                for (var k = 0; k < row.Length; k++)
+                {
+                    var (scale, offset) = (scales[k / 32], scales[4 + (k / 32)]);
+                    Assert.InRange(values[k], -8, 7);
+                    Assert.InRange(Math.Abs(BFloat16Bits.ToSingle(row[k]) - ((scale * values[k]) + offset)), 0, (scale / 2) + (Math.Abs(offset) / 256));
+                }
+
+                Assert.Equal(0, scales[1]);
+                Assert.Equal(BFloat16Bits.ToSingle(row[32]), scales[5]);
+                Assert.All(values[90..], value => Assert.Equal(0, value));
+            }
+        }
+    }
+
+    /// <summary>The largest spread, and numbers too small to divide.</summary>
+    [Fact]
+    public void Quantize_WithOffsetsOfExtremeGroups_StaysFinite()
+    {
+        foreach (var (least, greatest) in new[] { (-3.3e38f, 3.3e38f), (0f, 1e-40f), (-1e-38f, 0f), (0f, 0f), (3.2e38f, 3.3e38f) })
+        {
+            var row = Enumerable.Range(0, 64).Select(k => BFloat16Bits.FromSingle(k % 2 == 0 ? least : greatest)).ToArray();
+            var (values, scales) = Quantize(WeightFormat.Int4Asymmetric, row);
+            Assert.All(scales, scale => Assert.True(scale == 0 || float.IsNormal(scale)));
+            var most = (scales[0] / 2.0) + (Math.Abs(scales[2]) / 256) + 2e-38;
+            Assert.All(Enumerable.Range(0, 64), k => Assert.InRange((scales[0] * (double)values[k]) + scales[2] - BFloat16Bits.ToSingle(row[k]), -most, most));
+        }
+    }
+
     /// <summary>Nothing, numbers too small to divide, and one number alone.</summary>
     [Theory]
     [InlineData(WeightFormat.Int8)]
@@ -115,7 +155,7 @@ public sealed class BlockQuantizerTests
     private static (sbyte[] Values, float[] Scales) Quantize(WeightFormat format, ushort[] row)
     {
         var values = new sbyte[BlockQuantizer.PaddedColumns(row.Length)];
-        var scales = new ushort[BlockQuantizer.GroupCount(row.Length)];
+        var scales = new ushort[BlockQuantizer.ScaleCount(format, row.Length)];
         BlockQuantizer.Quantize(format, row, values, scales);
         return (values, Array.ConvertAll(scales, BFloat16Bits.ToSingle));
     }

@@ -7,18 +7,20 @@ namespace Serving.Compute.Tests.Reference;
 /// <summary>Matrices of integers and inputs rounded for them, as the numbers that they stand for.</summary>
 public static class ReferenceIntegers
 {
-    /// <summary>scale × integer of every element of a matrix, row by row.</summary>
+    /// <summary>scale × integer of every element of a matrix, and its offset, row by row.</summary>
     public static double[] Dequantize(WeightSpec weight, ushort[] elements)
     {
         var result = new double[elements.Length];
         var values = new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)];
-        var scales = new ushort[BlockQuantizer.GroupCount(weight.Columns)];
+        var scales = new ushort[BlockQuantizer.ScaleCount(weight.Format, weight.Columns)];
+        var groups = BlockQuantizer.GroupCount(weight.Columns);
         for (var row = 0; row < weight.Rows; row++)
         {
             BlockQuantizer.Quantize(weight.Format, elements.AsSpan(row * weight.Columns, weight.Columns), values, scales);
             for (var k = 0; k < weight.Columns; k++)
             {
-                result[(row * weight.Columns) + k] = BFloat16Bits.ToSingle(scales[k / 32]) * (double)values[k];
+                var offset = scales.Length > groups ? BFloat16Bits.ToSingle(scales[groups + (k / 32)]) : 0;
+                result[(row * weight.Columns) + k] = (BFloat16Bits.ToSingle(scales[k / 32]) * (double)values[k]) + offset;
             }
         }
 

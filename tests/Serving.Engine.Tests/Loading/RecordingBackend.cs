@@ -27,7 +27,7 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
 
     public IReadOnlyList<ushort[]> Values => _weights;
 
-    /// <summary>By weight, row and column, what was handed as integers: scale × integer.</summary>
+    /// <summary>By weight, row and column, what was handed as integers: scale × integer, and the offset where there is one.</summary>
     public Dictionary<(int Weight, int Row, int Column), float> Integers { get; } = [];
 
     public bool IsComplete => program.Weights.All(weight => _elements[weight.Index] == weight.Rows * weight.Columns);
@@ -46,12 +46,14 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
     public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
     {
         var spec = program.Weights[weight];
-        var (padded, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        var (padded, groups, count) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns), BlockQuantizer.ScaleCount(spec.Format, spec.Columns));
         for (var row = 0; row < values.Length / padded; row++)
         {
             for (var column = 0; column < spec.Columns; column++)
             {
-                Integers[(weight, firstRow + row, column)] = values[(row * padded) + column] * BFloat16Bits.ToSingle(scales[(row * groups) + (column / BlockQuantizer.GroupSize)]);
+                var group = (row * count) + (column / BlockQuantizer.GroupSize);
+                var offset = count > groups ? BFloat16Bits.ToSingle(scales[group + groups]) : 0;
+                Integers[(weight, firstRow + row, column)] = (values[(row * padded) + column] * BFloat16Bits.ToSingle(scales[group])) + offset;
             }
 
             _elements[weight] += spec.Columns;

@@ -111,7 +111,7 @@ public sealed class OutputSinkTests
     private OutputSink New()
     {
         var options = new EngineOptions { Model = Repository.DemoModel };
-        var model = LoadedModel.Open(options);
+        var model = LoadedModel.Open(options, isOnHost: true);
         var renderer = model.Renderer(TimeProvider.System);
         var reasoning = ReasoningProbe.Look(renderer, options.ReasoningParser);
         var tools = reasoning.Beside(ToolProbe.Look(renderer, options.ToolCallParser));

@@ -32,6 +32,7 @@ public sealed class QuantizedGenerationTests
     [InlineData("MXFP4 blocks of 32", "int8", "MXFP4, 4-bit floats in blocks of 32", "mxfp4 and int8")]
     [InlineData("MXFP4 blocks of 32", "int4", "MXFP4, 4-bit floats in blocks of 32", "mxfp4 and int4")]
     [InlineData("GPTQ gptq int4 groups of 32", "int8", "GPTQ, 4-bit integers in groups of 32", "int4 and int8")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "auto", "AWQ, 4-bit integers in groups of 32", "int4 with offsets and int8")]
     public async Task Start_FourBitCheckpoint_SaysWhatIsKept(string name, string quantization, string description, string weights)
     {
         using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make(name)).WithTokenizer();

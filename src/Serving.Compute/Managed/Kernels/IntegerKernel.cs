@@ -7,7 +7,8 @@ namespace Serving.Compute.Managed.Kernels;
 
 /// <summary>
 /// Products with matrices of integers. Of every 32 inputs the integers' dot product is exact, whatever order it is added in; groups form one chain from zero, ascending:
-/// sum = fma(dot, weight scale × input scale, sum). The product of the scales is rounded once. So every backend and instruction set has the same bits.
+/// sum = fma(dot, weight scale × input scale, sum), and where groups have offsets sum = fma(input sum, offset, sum) next. The product of the scales is rounded once, as is an input sum, the scale times
+/// what the integers add up to. So every backend and instruction set has the same bits.
 /// </summary>
 internal static unsafe class IntegerKernel
 {
@@ -19,7 +20,7 @@ internal static unsafe class IntegerKernel
 
     /// <summary>Rounds a row's inputs: scale = largest magnitude ÷ 127, integer = input × (127 ÷ largest magnitude) to nearest even.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Quantize(float* x, int columns, sbyte* values, float* scales)
+    public static void Quantize(float* x, int columns, sbyte* values, float* scales, float* sums)
     {
         for (var first = 0; first < BlockQuantizer.PaddedColumns(columns); first += Group)
         {
@@ -31,12 +32,15 @@ internal static unsafe class IntegerKernel
             }
 
             var factor = largest > Smallest ? Largest / largest : 0;
+            var sum = 0;
             for (var k = 0; k < Group; k++)
             {
                 values[first + k] = k < count ? (sbyte)MathF.Round(x[first + k] * factor, MidpointRounding.ToEven) : (sbyte)0;
+                sum += values[first + k];
             }
 
             scales[first / Group] = largest / Largest;
+            sums[first / Group] = scales[first / Group] * sum;
         }
     }
 
@@ -57,18 +61,22 @@ internal static unsafe class IntegerKernel
         {
             var values = weight.Values(firstOutput + o);
             var scales = weight.Scales(firstOutput + o);
+            var offsets = weight.Offsets(firstOutput + o);
             for (var row = 0; row < rows; row++)
             {
                 tile[(row * tileStride) + o] = rounded is null
-                    ? DotExact(values, scales, x.Row(firstRow + row), x.Columns)
-                    : Dot(values, scales, rounded.Values(firstRow + row), rounded.Scales(firstRow + row), weight.Groups);
+                    ? DotExact(values, scales, offsets, x.Row(firstRow + row), x.Columns)
+                    : Dot(values, scales, offsets, rounded, firstRow + row, weight.Groups);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(sbyte* w, float* weightScales, sbyte* x, float* inputScales, int groups)
+    private static float Dot(sbyte* w, float* weightScales, float* offsets, IntegerRows inputs, int row, int groups)
     {
+        var x = inputs.Values(row);
+        var inputScales = inputs.Scales(row);
+        var inputSums = inputs.Sums(row);
         var sum = 0f;
         for (var g = 0; g < groups; g++, w += Group, x += Group)
         {
@@ -78,18 +86,20 @@ internal static unsafe class IntegerKernel
             // Two products of at most 128 × 127 fit 16 bits.
             var (first, second) = Vector256.Widen((lowW * lowX) + (highW * highX));
             sum = MathF.FusedMultiplyAdd(Vector256.Sum(first + second), weightScales[g] * inputScales[g], sum);
+            sum = offsets is null ? sum : MathF.FusedMultiplyAdd(inputSums[g], offsets[g], sum);
         }
 
         return sum;
     }
 
     /// <summary>One chain of fused multiply-adds over the inputs, ascending.</summary>
-    private static float DotExact(sbyte* w, float* weightScales, float* x, int columns)
+    private static float DotExact(sbyte* w, float* weightScales, float* offsets, float* x, int columns)
     {
         var sum = 0f;
         for (var k = 0; k < columns; k++)
         {
-            sum = MathF.FusedMultiplyAdd(x[k], weightScales[k / Group] * w[k], sum);
+            var product = weightScales[k / Group] * w[k];
+            sum = MathF.FusedMultiplyAdd(x[k], offsets is null ? product : product + offsets[k / Group], sum);
         }
 
         return sum;

@@ -2,11 +2,12 @@ using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Managed.Memory;
 
-/// <summary>The input of a Linear over integers, rounded: scratch that all of a program share. Integers [rows, padded columns] and scales [rows, groups].</summary>
+/// <summary>The input of a Linear over integers, rounded: scratch that all of a program share. Integers [rows, padded columns], scales [rows, groups], and what a group's integers add up to times its scale, [rows, groups].</summary>
 internal sealed unsafe class IntegerRows : IDisposable
 {
     private readonly NativeBuffer<sbyte> _values;
     private readonly NativeBuffer<float> _scales;
+    private readonly NativeBuffer<float> _sums;
     private readonly int _columns;
     private readonly int _groups;
 
@@ -17,6 +18,7 @@ internal sealed unsafe class IntegerRows : IDisposable
         _groups = BlockQuantizer.GroupCount(columns);
         _values = new NativeBuffer<sbyte>((long)rows * _columns);
         _scales = new NativeBuffer<float>((long)rows * _groups);
+        _sums = new NativeBuffer<float>((long)rows * _groups);
     }
 
     /// <summary>A row's integers.</summary>
@@ -25,10 +27,14 @@ internal sealed unsafe class IntegerRows : IDisposable
     /// <summary>A row's scales.</summary>
     public float* Scales(int row) => _scales.Pointer + ((long)row * _groups);
 
+    /// <summary>A row's sums.</summary>
+    public float* Sums(int row) => _sums.Pointer + ((long)row * _groups);
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _values.Dispose();
         _scales.Dispose();
+        _sums.Dispose();
     }
 }

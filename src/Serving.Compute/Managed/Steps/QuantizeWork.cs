@@ -12,6 +12,6 @@ internal sealed unsafe class QuantizeWork(StepState state, int input, IntegerRow
     protected override void ExecuteRow(int row)
     {
         var x = State.Buffers[_input];
-        IntegerKernel.Quantize(x.Row(row), x.Columns, rows.Values(row), rows.Scales(row));
+        IntegerKernel.Quantize(x.Row(row), x.Columns, rows.Values(row), rows.Scales(row), rows.Sums(row));
     }
 }

@@ -27,12 +27,12 @@ internal sealed class InterleavedRows(RowSource inner, int headSize, int columns
     }
 
     /// <inheritdoc/>
-    public override void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
+    public override void ReadIntegers(WeightFormat format, int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
     {
-        var (padded, groups) = (BlockQuantizer.PaddedColumns(columns), BlockQuantizer.GroupCount(columns));
+        var (padded, groups) = (BlockQuantizer.PaddedColumns(columns), BlockQuantizer.ScaleCount(format, columns));
         var (first, count) = HeadsOf(firstRow, rows);
         var (headValues, headScales) = (ArrayPool<sbyte>.Shared.Rent(checked(count * padded)), ArrayPool<ushort>.Shared.Rent(checked(count * groups)));
-        inner.ReadIntegers(first, count, headValues.AsMemory(0, count * padded), headScales.AsMemory(0, count * groups), scratch);
+        inner.ReadIntegers(format, first, count, headValues.AsMemory(0, count * padded), headScales.AsMemory(0, count * groups), scratch);
         Copy<sbyte>(headValues, first, firstRow, padded, values.Span);
         Copy<ushort>(headScales, first, firstRow, groups, scales.Span);
         ArrayPool<sbyte>.Shared.Return(headValues);

@@ -27,6 +27,9 @@ internal sealed class GridRows(string name, int columns, StoredTensor tensor, El
     };
 
     /// <inheritdoc/>
+    protected override bool IsFourBitsFromZeroPoints => codes.IntegerFormat == WeightFormat.Int4 && ZeroPoints is not null;
+
+    /// <inheritdoc/>
     protected override GroupDecoder OpenGroups(int firstRow, int rows, LoadScratch scratch)
     {
         var (bytes, factors) = Read(firstRow, rows, scratch);

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Compute.Quantization;
 using Serving.Engine.Models;
@@ -20,7 +18,7 @@ internal delegate void IntegerDecoder(int row, Span<sbyte> differences, Span<flo
 
 /// <summary>
 /// A matrix whose rows are groups of columns that share a scale: w = scale × (code − zero point), the difference first, which is exact, the product rounded once to fp32. Where groups
-/// are whole groups of this engine's own formats of integers, and the integers fit, a row can be had as integers: nothing is rounded then but the scales, to bf16.
+/// are whole groups of this engine's own formats of integers, and the integers fit, a row can be had as integers: nothing is rounded then but the scales, to bf16, and the offsets of a format that has them.
 /// </summary>
 /// <param name="name">For messages.</param>
 /// <param name="columns">Inputs.</param>
@@ -28,9 +26,6 @@ internal delegate void IntegerDecoder(int row, Span<sbyte> differences, Span<flo
 /// <param name="groups">Scales of a row.</param>
 internal abstract class GroupedRows(string name, int columns, int groupSize, int groups) : QuantizedRows(name, columns)
 {
-    private const ushort ExponentBits = 0x7F80;
-
-    private readonly string _name = name;
     private readonly int _columns = columns;
 
     /// <summary>The group of each column where columns are not in order; null where they are.</summary>
@@ -39,23 +34,29 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
     /// <summary>The format with the fewest bits that holds every difference: Int4, Mxfp4, Int8, or BFloat16 where none does.</summary>
     protected abstract WeightFormat IntegerFormat { get; }
 
+    /// <summary>Whether differences are of codes of four bits to zero points: those of a group lie within sixteen neighbours.</summary>
+    protected virtual bool IsFourBitsFromZeroPoints => false;
+
     /// <inheritdoc/>
     public sealed override bool Holds(WeightFormat format)
     {
         var isWhole = GroupOfColumn is null && (groups == 1 || groupSize % BlockQuantizer.GroupSize == 0);
-        return isWhole && format != WeightFormat.BFloat16 && IntegerFormat is var own && (own == format || (own != WeightFormat.BFloat16 && format == WeightFormat.Int8));
+        return isWhole && format switch
+        {
+            WeightFormat.BFloat16 => false,
+            WeightFormat.Int4Asymmetric => IsFourBitsFromZeroPoints,
+            WeightFormat.Int8 => IntegerFormat != WeightFormat.BFloat16,
+            _ => IntegerFormat == format,
+        };
     }
 
     /// <inheritdoc/>
-    public sealed override void ReadIntegers(int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
+    public sealed override void ReadIntegers(WeightFormat format, int firstRow, int rows, Memory<sbyte> values, Memory<ushort> scales, LoadScratch scratch)
     {
-        var (padded, count) = (BlockQuantizer.PaddedColumns(_columns), BlockQuantizer.GroupCount(_columns));
+        var (padded, count) = (BlockQuantizer.PaddedColumns(_columns), BlockQuantizer.ScaleCount(format, _columns));
         var decode = OpenIntegers(firstRow, rows, scratch);
         Parallel.For(0, rows, row => ToIntegers(row, decode, values.Span.Slice(row * padded, padded), scales.Span.Slice(row * count, count)));
-        if (scales.Span[..(rows * count)].ContainsAnyInRange(ExponentBits, (ushort)0x7FFF) || scales.Span[..(rows * count)].ContainsAnyInRange((ushort)0xFF80, ushort.MaxValue))
-        {
-            throw new MalformedFileException($"the quantized weight of {MalformedFileException.Quote(_name)} holds a scale that is not finite");
-        }
+        CheckFinite(scales.Span[..(rows * count)]);
     }
 
     /// <summary>Reads what rows are kept as. Nothing of it outlives the decoder's use.</summary>
@@ -139,13 +140,17 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
         var own = new float[groups];
         decode(row, values[.._columns], own);
         values[_columns..].Clear();
-        for (var i = 0; i < scales.Length; i++)
+        scales.Clear();
+        var count = BlockQuantizer.GroupCount(_columns);
+        for (var i = 0; i * BlockQuantizer.GroupSize < _columns; i++)
         {
             var first = i * BlockQuantizer.GroupSize;
-            var scale = first < _columns ? BFloat16Bits.FromSingle(own[first / groupSize]) : (ushort)0;
-
-            // Kernels take numbers below the normal ones for zero or not, each as it does: to all of them they are zero.
-            scales[i] = (scale & ExponentBits) == 0 ? (ushort)0 : scale;
+            var scale = own[first / groupSize];
+            scales[i] = ToScale(scale);
+            if (scales.Length > count)
+            {
+                scales[count + i] = ToScale(OffsetGroup.Center(values[first..Math.Min(first + BlockQuantizer.GroupSize, _columns)], scale, 0));
+            }
         }
     }
 }

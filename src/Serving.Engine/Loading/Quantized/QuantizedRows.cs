@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Serving.Compute.Numerics;
 using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading.Quantized;
@@ -13,6 +14,8 @@ internal delegate void RowDecoder(int row, Span<float> destination);
 /// <param name="columns">Inputs.</param>
 internal abstract class QuantizedRows(string name, int columns) : RowSource
 {
+    private const ushort ExponentBits = 0x7F80;
+
     /// <inheritdoc/>
     public sealed override void Read(int firstRow, Span<ushort> values, LoadScratch scratch)
     {
@@ -23,6 +26,19 @@ internal abstract class QuantizedRows(string name, int columns) : RowSource
         if (!TensorConversion.TryToBFloat16(TensorType.F32, MemoryMarshal.AsBytes<float>(singles.Span), values))
         {
             throw new MalformedFileException($"the quantized weight of {MalformedFileException.Quote(name)} holds a value that is not finite");
+        }
+    }
+
+    /// <summary>A scale or an offset in bf16. Kernels take numbers below the normal ones for zero or not, each as it does: to all of them they are zero.</summary>
+    protected static ushort ToScale(float value) => BFloat16Bits.FromSingle(value) is var bits && (bits & ExponentBits) == 0 ? (ushort)0 : bits;
+
+    /// <summary>Checks the scales and offsets that were read.</summary>
+    /// <exception cref="MalformedFileException">One is not finite.</exception>
+    protected void CheckFinite(ReadOnlySpan<ushort> scales)
+    {
+        if (scales.ContainsAnyInRange(ExponentBits, (ushort)0x7FFF) || scales.ContainsAnyInRange((ushort)0xFF80, ushort.MaxValue))
+        {
+            throw new MalformedFileException($"the quantized weight of {MalformedFileException.Quote(name)} holds a scale that is not finite");
         }
     }
 

@@ -40,6 +40,9 @@ internal sealed class TransposedRows : GroupedRows
         _ => WeightFormat.BFloat16,
     };
 
+    /// <inheritdoc/>
+    protected override bool IsFourBitsFromZeroPoints => _layout.Bits == 4 && !IsSymmetric();
+
     /// <summary>Checks the tensors of a module.</summary>
     /// <exception cref="MalformedFileException">One is missing, or of another type or shape.</exception>
     public static TransposedRows Open(ModuleTensors module, TransposedLayout layout, int rows, int columns, int groupSize) =>

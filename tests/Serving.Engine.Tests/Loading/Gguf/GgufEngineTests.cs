@@ -35,6 +35,22 @@ public class GgufEngineTests
         }
     }
 
+    /// <summary>By itself a CPU serves a file of integers as integers: of bytes, and of four bits with minimums.</summary>
+    [Theory]
+    [InlineData("Q8_0", "int8")]
+    [InlineData("Q4_1", "int4 with offsets and int8")]
+    [InlineData("BF16", "bf16")]
+    public async Task Start_WithoutASetting_KeepsWhatTheFileHas(string type, string weights)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.PathOf("demo.gguf"), GgufConverter.ConvertDemo(GgmlEncoder.Of(type)).ToArray());
+        await using var engine = RunningEngine.Start("cpu", change: options => options with { Model = folder.PathOf("demo.gguf") });
+        Assert.Equal(weights, engine.Client.Description.Weights);
+        var cases = ReferenceCase.Of("base").Take(10).ToList();
+        var answers = await Task.WhenAll(cases.Select(reference => engine.RunAsync(RunningEngine.Chat("base", reference.Messages))));
+        Assert.True(cases.Zip(answers, (reference, answer) => reference.OutputText == answer[0].Text).Count(equal => equal) >= 7);
+    }
+
     [Fact]
     public async Task Start_BlocksOfIntegers_AreSaidAndKept()
     {

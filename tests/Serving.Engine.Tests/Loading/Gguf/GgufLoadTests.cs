@@ -54,6 +54,7 @@ public class GgufLoadTests(ITestOutputHelper output)
     [InlineData("Q4_0", WeightFormat.Int4, true)]
     [InlineData("Q4_0", WeightFormat.Int8, true)]
     [InlineData("Q4_1", WeightFormat.Int8, false)]
+    [InlineData("Q4_0", WeightFormat.Int4Asymmetric, false)]
     [InlineData("MXFP4", WeightFormat.Int8, true)]
     [InlineData("MXFP4", WeightFormat.Int4, false)]
     [InlineData("MXFP4", WeightFormat.Mxfp4, true)]
@@ -99,6 +100,37 @@ public class GgufLoadTests(ITestOutputHelper output)
         Assert.All(eight.Formats, format => Assert.Equal(WeightFormat.Int8, format));
         Assert.Equal(eight.Append(tokens), kept.Append(tokens));
         Assert.Equal(MemoryMarshal.Cast<float, int>(eight.Logits(4)), MemoryMarshal.Cast<float, int>(kept.Logits(4)));
+    }
+
+    /// <summary>Every family's rows in their order: codes of four bits with minimums are kept, and what they stand for is rounded by no more than a scale and an offset are.</summary>
+    [Theory]
+    [InlineData("LlamaForCausalLM")]
+    [InlineData("Gemma3ForCausalLM")]
+    public void Load_CodesWithMinimums_AreKeptWithOffsets(string architecture)
+    {
+        using var folder = new TemporaryFolder();
+        var model = Make(architecture, tied: false);
+        var path = folder.PathOf("model.gguf");
+        File.WriteAllBytes(path, GgufConverter.Convert(model, GgmlEncoder.Of("Q4_1")).ToArray());
+        var asked = ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 64), WeightFormat.Int8);
+        using var files = GgufWeights.Open(path);
+        Assert.DoesNotContain(StoredFormats.Keep(asked, files, offsets: false).Weights, weight => weight.Format == WeightFormat.Int4Asymmetric);
+        var program = StoredFormats.Keep(asked, files, offsets: true);
+        Assert.All(program.Weights.Where(weight => weight.Kind == WeightKind.Matrix), weight => Assert.Equal(WeightFormat.Int4Asymmetric, weight.Format));
+        using var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, files, null);
+        foreach (var weight in program.Weights.Where(weight => weight.Kind == WeightKind.Matrix))
+        {
+            foreach (var part in weight.Parts)
+            {
+                var stands = model.Tensors[part.TensorName].Values;
+                for (var i = 0; i < stands.Length; i++)
+                {
+                    var kept = backend.Integers[(weight.Index, part.Offset + (i / weight.Columns), i % weight.Columns)];
+                    Assert.InRange(Math.Abs(kept - stands[i]), 0, stands.AsSpan(i / 32 * 32, 32).ToArray().Max(Math.Abs) / 128);
+                }
+            }
+        }
     }
 
     [Fact]

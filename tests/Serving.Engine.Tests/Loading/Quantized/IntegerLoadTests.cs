@@ -41,6 +41,13 @@ public class IntegerLoadTests(ITestOutputHelper output)
         { "MXFP4 blocks of 32", WeightFormat.Int4, false },
         { "MXFP4 blocks of 32", WeightFormat.Mxfp4, true },
         { "compressed-tensors int4 groups of 32 BF16", WeightFormat.Mxfp4, false },
+        { "compressed-tensors int4 groups of 32 F16 asymmetric", WeightFormat.Int4Asymmetric, true },
+        { "compressed-tensors int4 rows BF16 asymmetric", WeightFormat.Int4Asymmetric, true },
+        { "GPTQ gptq_v2 int4 groups of 32 asymmetric", WeightFormat.Int4Asymmetric, true },
+        { "AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4Asymmetric, true },
+        { "GPTQ gptq int4 groups of 32 asymmetric ordered", WeightFormat.Int4Asymmetric, false },
+        { "GPTQ gptq int4 groups of 32", WeightFormat.Int4Asymmetric, false },
+        { "compressed-tensors int8 rows F32 asymmetric plain", WeightFormat.Int4Asymmetric, false },
         { "FP8 qwen F32", WeightFormat.Int8, false },
         { "compressed-tensors FP8 channel BF16", WeightFormat.Int8, false },
     };
@@ -57,7 +64,8 @@ public class IntegerLoadTests(ITestOutputHelper output)
         WeightLoader.Load(backend, program, checkpoint, WeightSchemes.Of(opened));
         Assert.True(backend.IsComplete);
         Assert.Equal(fits, backend.Integers.Count > 0);
-        var isExact = name.Contains("BF16", StringComparison.Ordinal) || name.StartsWith("MXFP4", StringComparison.Ordinal);
+        var hasOffsets = format == WeightFormat.Int4Asymmetric;
+        var isExact = !hasOffsets && (name.Contains("BF16", StringComparison.Ordinal) || name.StartsWith("MXFP4", StringComparison.Ordinal));
         foreach (var weight in program.Weights.Where(weight => fits && weight.Kind == WeightKind.Matrix && weight.Name != "lm_head"))
         {
             foreach (var part in weight.Parts)
@@ -66,7 +74,10 @@ public class IntegerLoadTests(ITestOutputHelper output)
                 for (var i = 0; i < stands.Length; i++)
                 {
                     var kept = backend.Integers[(weight.Index, part.Offset + (i / weight.Columns), i % weight.Columns)];
-                    Assert.True(isExact ? kept == stands[i] : Math.Abs(kept - stands[i]) <= Math.Abs(stands[i]) / 256, $"{part.TensorName}[{i}]: {kept} of {stands[i]}");
+
+                    // A scale is rounded by 2⁻⁹ of it at most, times an integer and times what an offset is of it: sixteen of them are the span of a group and more.
+                    var most = hasOffsets ? stands.AsSpan(i / 32 * 32, Math.Min(32, stands.Length - (i / 32 * 32))).ToArray().Max(Math.Abs) / 128 : Math.Abs(stands[i]) / 256;
+                    Assert.True(isExact ? kept == stands[i] : Math.Abs(kept - stands[i]) <= most, $"{part.TensorName}[{i}]: {kept} of {stands[i]}");
                 }
             }
         }
@@ -80,6 +91,8 @@ public class IntegerLoadTests(ITestOutputHelper output)
     [InlineData("GPTQ gptq int4 groups of 32", WeightFormat.Int4, 0.002)]
     [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int8, 0.002)]
     [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4, 0.045)]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", WeightFormat.Int4Asymmetric, 0.003)]
+    [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int4Asymmetric, 0.085)]
     [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int4, 0.085)]
     [InlineData("bitsandbytes nf4 nested 64", WeightFormat.Int8, 0.006)]
     [InlineData("FP8 qwen F32", WeightFormat.Int8, 0.006)]
@@ -151,6 +164,31 @@ public class IntegerLoadTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>Integers with zero points stay at four bits where the backend has offsets, and give the logits of the same integers in eight up to what bf16 rounds of an offset.</summary>
+    [Theory]
+    [InlineData("compressed-tensors int4 groups of 32 F16 asymmetric", "avx2")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "avx2")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", null)]
+    public void Run_ZeroPointsThatStay_GiveAlmostTheLogitsOfEight(string name, string? isa)
+    {
+        Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
+        using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
+        int[] tokens = [0, 17, 300, 5, 1999, 42, 8, 700, 3, 3, 250];
+        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa, offsets: true);
+        using var eight = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, isa: isa);
+        using var rounded = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int4, isa: isa);
+        Assert.Contains(WeightFormat.Int4Asymmetric, kept.Formats);
+        kept.Append(tokens);
+        eight.Append(tokens);
+        rounded.Append(tokens);
+        var (expected, almost, other) = (eight.Logits(tokens.Length - 1).ToArray(), kept.Logits(tokens.Length - 1).ToArray(), rounded.Logits(tokens.Length - 1).ToArray());
+        var (near, far) = (Distance(almost), Distance(other));
+        output.WriteLine($"{name}: {near:0.0000} beside {far:0.0000} of a second rounding");
+        Assert.InRange(near, 0, far / 4);
+
+        double Distance(float[] logits) => Math.Sqrt(logits.Zip(expected, (a, b) => (double)(a - b) * (a - b)).Average());
+    }
+
     private static float[] RowOf(RecordingBackend backend, WeightSpec weight, int row)
     {
         if (backend.Integers.ContainsKey((weight.Index, row, 0)))
@@ -163,9 +201,10 @@ public class IntegerLoadTests(ITestOutputHelper output)
             return Array.ConvertAll(backend.Values[weight.Index][(row * weight.Columns)..((row + 1) * weight.Columns)], BFloat16Bits.ToSingle);
         }
 
-        var (values, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);
-        BlockQuantizer.Quantize(weight.Format, backend.Values[weight.Index].AsSpan(row * weight.Columns, weight.Columns), values, scales);
-        return [.. Enumerable.Range(0, weight.Columns).Select(column => values[column] * BFloat16Bits.ToSingle(scales[column / BlockQuantizer.GroupSize]))];
+        var (values, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[2 * BlockQuantizer.GroupCount(weight.Columns)]);
+        BlockQuantizer.Quantize(weight.Format, backend.Values[weight.Index].AsSpan(row * weight.Columns, weight.Columns), values, scales.AsSpan(0, BlockQuantizer.ScaleCount(weight.Format, weight.Columns)));
+        return [.. Enumerable.Range(0, weight.Columns).Select(column =>
+            (values[column] * BFloat16Bits.ToSingle(scales[column / BlockQuantizer.GroupSize])) + BFloat16Bits.ToSingle(scales[(scales.Length / 2) + (column / BlockQuantizer.GroupSize)]))];
     }
 
     private static QuantizedFolder Fold(string name)

@@ -27,7 +27,7 @@ internal abstract class BlockFormat(int columns, int bytes, int groupColumns)
     /// <summary>Whether groups have minimums.</summary>
     public virtual bool HasMinimums => false;
 
-    /// <summary>The format with the fewest bits that holds every code, where there are no minimums; BFloat16 where none does.</summary>
+    /// <summary>The format with the fewest bits that holds every code, with offsets where there are minimums; BFloat16 where none does.</summary>
     public virtual WeightFormat IntegerFormat => WeightFormat.BFloat16;
 
     /// <summary>Reads a block.</summary>

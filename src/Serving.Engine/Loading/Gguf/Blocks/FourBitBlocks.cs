@@ -1,3 +1,5 @@
+using Serving.Compute.Programs;
+
 namespace Serving.Engine.Loading.Gguf.Blocks;
 
 /// <summary>
@@ -13,6 +15,9 @@ internal sealed class FourBitBlocks(bool hasFifthBit) : BlockFormat(256, hasFift
 
     /// <inheritdoc/>
     public override bool HasMinimums => true;
+
+    /// <inheritdoc/>
+    public override WeightFormat IntegerFormat => hasFifthBit ? WeightFormat.BFloat16 : WeightFormat.Int4Asymmetric;
 
     /// <inheritdoc/>
     public override void Decode(ReadOnlySpan<byte> block, Span<float> codes, Span<float> scales, Span<float> minimums)

@@ -24,7 +24,13 @@ internal sealed class NibbleBlocks(bool hasFifthBit, bool hasMinimum, int zero =
     public override bool HasMinimums => hasMinimum;
 
     /// <inheritdoc/>
-    public override WeightFormat IntegerFormat => hasMinimum ? WeightFormat.BFloat16 : hasFifthBit || values is not null ? WeightFormat.Int8 : WeightFormat.Int4;
+    public override WeightFormat IntegerFormat => (hasFifthBit || values is not null, hasMinimum) switch
+    {
+        (false, false) => WeightFormat.Int4,
+        (false, true) => WeightFormat.Int4Asymmetric,
+        (true, false) => WeightFormat.Int8,
+        _ => WeightFormat.BFloat16,
+    };
 
     /// <inheritdoc/>
     public override void Decode(ReadOnlySpan<byte> block, Span<float> codes, Span<float> scales, Span<float> minimums)
