@@ -11,6 +11,9 @@ internal sealed class FairQueue
 {
     private readonly Dictionary<string, TenantQueue> _byName = new(StringComparer.Ordinal);
     private readonly List<TenantQueue> _tenants = [];
+
+    /// <summary>Those that have something waiting, in the same order: a step looks at no others, however many there have been.</summary>
+    private readonly List<TenantQueue> _waiting = [];
     private readonly double _inputPrice;
     private readonly double _outputPrice;
     private TenantQueue? _lastDeparted;
@@ -30,6 +33,9 @@ internal sealed class FairQueue
     /// <summary>Every tenant that ever had a request, in the order of their first ones.</summary>
     public IReadOnlyList<TenantQueue> Tenants => _tenants;
 
+    /// <summary>Those of them that have something waiting, in the same order.</summary>
+    public IReadOnlyList<TenantQueue> Waiting => _waiting;
+
     /// <summary>Weights count as 1 and outputs as nothing: a mistake planted by the simulation.</summary>
     public bool Unfair { get; init; }
 
@@ -41,7 +47,7 @@ internal sealed class FairQueue
     {
         if (!_byName.TryGetValue(tenant.Id.Value, out var queue))
         {
-            queue = new TenantQueue(tenant);
+            queue = new TenantQueue(tenant) { Ordinal = _tenants.Count };
             _byName.Add(tenant.Id.Value, queue);
             _tenants.Add(queue);
         }
@@ -66,22 +72,34 @@ internal sealed class FairQueue
     /// <summary>A preempted sequence, or a choice that found no room, waits; its tenant is not lifted, it never left.</summary>
     public void Return(SequenceState state)
     {
-        state.Request.Tenant.Add(state);
+        var tenant = state.Request.Tenant;
+        if (tenant.Count == 0)
+        {
+            tenant.Skipped = tenant.Held = 0;
+            _waiting.Insert(~_waiting.BinarySearch(tenant, TenantQueue.ByOrdinal), tenant);
+        }
+
+        tenant.Add(state);
         Count++;
     }
 
     /// <summary>A sequence leaves: admitted or ended.</summary>
     public void Remove(SequenceState state)
     {
-        state.Request.Tenant.Remove(state);
+        var tenant = state.Request.Tenant;
+        tenant.Remove(state);
         Count--;
-        _lastDeparted = state.Request.Tenant.Count == 0 ? state.Request.Tenant : _lastDeparted;
+        if (tenant.Count == 0)
+        {
+            _waiting.RemoveAt(_waiting.BinarySearch(tenant, TenantQueue.ByOrdinal));
+            _lastDeparted = tenant;
+        }
     }
 
     /// <summary>Starts to go through the waiting ones from the first.</summary>
     public void BeginPass()
     {
-        foreach (var tenant in _tenants)
+        foreach (var tenant in _waiting)
         {
             tenant.Skipped = tenant.Held = 0;
         }
@@ -92,7 +110,7 @@ internal sealed class FairQueue
     public SequenceState? Next(int depth)
     {
         TenantQueue? next = null;
-        foreach (var tenant in _tenants)
+        foreach (var tenant in _waiting)
         {
             if (tenant.Skipped < tenant.Count && tenant.Skipped - tenant.Held < depth && (next is null || tenant.Counter < next.Counter))
             {
@@ -123,9 +141,9 @@ internal sealed class FairQueue
     private TenantQueue? LowestWaiting()
     {
         TenantQueue? lowest = null;
-        foreach (var tenant in _tenants)
+        foreach (var tenant in _waiting)
         {
-            lowest = tenant.Count > 0 && (lowest is null || tenant.Counter < lowest.Counter) ? tenant : lowest;
+            lowest = lowest is null || tenant.Counter < lowest.Counter ? tenant : lowest;
         }
 
         return lowest;

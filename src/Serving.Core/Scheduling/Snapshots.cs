@@ -64,7 +64,7 @@ internal static class Snapshots
     private static void AddAwaited(SchedulerState state, List<AdapterSnapshot> adapters)
     {
         var seen = new HashSet<AdapterEntry>();
-        foreach (var tenant in state.Queue.Tenants)
+        foreach (var tenant in state.Queue.Waiting)
         {
             for (var place = 0; place < tenant.Count; place++)
             {

@@ -10,6 +10,12 @@ internal sealed class TenantQueue
     /// <summary>A tenant without requests.</summary>
     public TenantQueue(Tenant tenant) => Tenant = tenant;
 
+    /// <summary>By the order of tenants' first requests.</summary>
+    public static IComparer<TenantQueue> ByOrdinal { get; } = Comparer<TenantQueue>.Create(static (left, right) => left.Ordinal.CompareTo(right.Ordinal));
+
+    /// <summary>How many tenants had a request before this one.</summary>
+    public required int Ordinal { get; init; }
+
     /// <summary>The tenant, as of its last request.</summary>
     public Tenant Tenant { get; set; }
 
