@@ -4,13 +4,16 @@ using Serving.Engine.Models;
 namespace Serving.Engine.Loading;
 
 /// <summary>
-/// Finds the model that <c>--model</c> names: a folder, a GGUF file (or a folder that holds one and nothing else of a model), or <c>org/name</c> in the local Hugging Face cache
+/// Finds the model that <c>--model</c> names: a folder, a GGUF file, the first one of its parts, or a folder that holds that and nothing else of a model, or <c>org/name</c> in the local Hugging Face cache
 /// (<c>HF_HUB_CACHE</c>, <c>HF_HOME/hub</c>, <c>XDG_CACHE_HOME/huggingface/hub</c> or <c>~/.cache/huggingface/hub</c>). Nothing is downloaded.
 /// </summary>
 public static partial class ModelLocator
 {
     private const int MaxReferenceBytes = 256;
     private const string GgufEnding = ".gguf";
+
+    /// <summary>Files of a folder that are looked at: more than any model has parts.</summary>
+    private const int MaxFiles = 2048;
 
     /// <summary>Finds a model with this process's environment.</summary>
     /// <exception cref="ModelFormatException">It is not there; the message says what to do.</exception>
@@ -41,7 +44,7 @@ public static partial class ModelLocator
 
         var cached = Path.Combine(CacheFolder(environment), "models--" + model.Replace("/", "--", StringComparison.Ordinal));
         return Snapshot(cached) is { } snapshot
-            ? new ModelLocation(snapshot, model)
+            ? LocateFolder(snapshot) with { Name = model }
             : throw new ModelFormatException($"{model} is neither a folder nor in the local Hugging Face cache; download it with: hf download {model}");
     }
 
@@ -53,16 +56,17 @@ public static partial class ModelLocator
             return new ModelLocation(folder, Path.GetFileName(folder));
         }
 
-        string[] files = [.. Directory.EnumerateFiles(folder, "*" + GgufEnding).Take(2)];
+        string[] files = [.. Directory.EnumerateFiles(folder, "*" + GgufEnding).Take(MaxFiles)];
         return files.Length switch
         {
             1 => OfFile(files[0]),
             0 => throw new ModelFormatException($"the folder {model} holds no config.json"),
-            _ => throw new ModelFormatException($"the folder {model} holds several GGUF files; name one of them"),
+            _ => OfFile(GgufPartName.FirstOf(files) ?? throw new ModelFormatException($"the folder {model} holds several GGUF files; name one of them")),
         };
     }
 
-    private static ModelLocation OfFile(string path) => new(Path.GetFullPath(path), Path.GetFileNameWithoutExtension(path)) { IsGguf = true };
+    private static ModelLocation OfFile(string path) =>
+        new(Path.GetFullPath(path), GgufPartName.Parse(Path.GetFileName(path))?.Stem ?? Path.GetFileNameWithoutExtension(path)) { IsGguf = true };
 
     private static string CacheFolder(Func<string, string?> environment)
     {
@@ -83,7 +87,7 @@ public static partial class ModelLocator
 
     private static string? Set(Func<string, string?> environment, string name) => environment(name) is { Length: > 0 } value ? value : null;
 
-    /// <summary>The snapshot that <c>refs/main</c> names, or the only one where nothing is named; null unless it holds a config.</summary>
+    /// <summary>The snapshot that <c>refs/main</c> names, or the only one where nothing is named; null unless it holds a config or a GGUF file.</summary>
     private static string? Snapshot(string repository)
     {
         try
@@ -94,7 +98,7 @@ public static partial class ModelLocator
                 ? System.Text.Encoding.ASCII.GetString(BoundedFile.Read(reference, MaxReferenceBytes)).Trim()
                 : Directory.Exists(snapshots) && Directory.GetDirectories(snapshots) is [var only] ? Path.GetFileName(only) : "";
             var folder = Path.Combine(snapshots, commit);
-            return CommitName().IsMatch(commit) && File.Exists(Path.Combine(folder, "config.json")) ? folder : null;
+            return CommitName().IsMatch(commit) && (File.Exists(Path.Combine(folder, "config.json")) || Directory.EnumerateFiles(folder, "*" + GgufEnding).Any()) ? folder : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or MalformedFileException)
         {

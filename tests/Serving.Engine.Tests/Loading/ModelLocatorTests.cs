@@ -42,6 +42,18 @@ public sealed class ModelLocatorTests : IDisposable
         Assert.Equal(snapshot, Locate("org/name").Path);
     }
 
+    [Fact]
+    public void Locate_RepositoryOfGgufFiles_IsItsOnlyOne()
+    {
+        var snapshot = MakeSnapshot("home/.cache/huggingface/hub", Commit);
+        File.Delete(Path.Combine(snapshot, "config.json"));
+        Assert.Throws<ModelFormatException>(() => Locate("org/name"));
+        File.WriteAllText(Path.Combine(snapshot, "model-q4_k_m.gguf"), "");
+        Assert.Equal(new ModelLocation(Path.Combine(snapshot, "model-q4_k_m.gguf"), "org/name") { IsGguf = true }, Locate("org/name"));
+        File.WriteAllText(Path.Combine(snapshot, "model-q8_0.gguf"), "");
+        Assert.Contains("several GGUF files", Assert.Throws<ModelFormatException>(() => Locate("org/name")).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("../../../../outside")]
     [InlineData("/etc")]
@@ -71,6 +83,22 @@ public sealed class ModelLocatorTests : IDisposable
         File.WriteAllText(_folder.PathOf("models", "other.gguf"), "");
         Assert.Contains("several GGUF files", Assert.Throws<ModelFormatException>(() => Locate(_folder.PathOf("models"))).Message, StringComparison.Ordinal);
         Assert.Contains("there is no file", Assert.Throws<ModelFormatException>(() => Locate("no.gguf")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Locate_PartsOfAGgufModel_AreTheFirst()
+    {
+        Directory.CreateDirectory(_folder.PathOf("models"));
+        string[] files = [.. Enumerable.Range(1, 3).Select(number => _folder.PathOf("models", $"big-00{number:000}-of-00003.gguf"))];
+        foreach (var file in files.Reverse())
+        {
+            File.WriteAllText(file, "");
+        }
+
+        Assert.Equal(new ModelLocation(files[0], "big") { IsGguf = true }, Locate(_folder.PathOf("models")));
+        Assert.Equal(Locate(files[0]), Locate(_folder.PathOf("models")));
+        File.WriteAllText(_folder.PathOf("models", "big-00001-of-00002.gguf"), "");
+        Assert.Contains("several GGUF files", Assert.Throws<ModelFormatException>(() => Locate(_folder.PathOf("models"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -42,6 +42,15 @@ public sealed class GgufWriter
         return this;
     }
 
+    /// <summary>The files of the model split into so many parts: the first one has the metadata, all have tensors and say which part they are.</summary>
+    public IReadOnlyList<GgufWriter> Split(int parts) => [.. Enumerable.Range(0, parts).Select(number =>
+    {
+        var part = new GgufWriter();
+        part._metadata.AddRange(number == 0 ? _metadata : []);
+        part._tensors.AddRange(_tensors.Where((_, i) => i * parts / _tensors.Count == number));
+        return part.Put("split.no", number).Put("split.count", parts).Put("split.tensors.count", _tensors.Count);
+    })];
+
     /// <summary>The file's bytes.</summary>
     public byte[] ToArray()
     {

@@ -2,37 +2,40 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Loading.Gguf;
 
-/// <summary>One open GGUF file. Tensors are read in chunks into the caller's buffers; nothing is mapped into memory, so that a file cut short while it is read is an error and not a signal.</summary>
+/// <summary>
+/// An open GGUF model: one file, or the parts that it was split into, which are read as if they lay one behind the other. Tensors are read in chunks into the caller's buffers; nothing is mapped into memory, so that a
+/// file cut short while it is read is an error and not a signal.
+/// </summary>
 internal sealed class GgufFile : IGgufContent, IDisposable
 {
-    private const int BufferBytes = 1 << 16;
+    private readonly GgufPart[] _parts;
 
-    private readonly FileStream _stream;
+    private GgufFile(GgufPart[] parts) => (_parts, Header) = (parts, GgufSplit.Join([.. parts.Select(part => (part.Header, part.FileBytes))]));
 
-    private GgufFile(FileStream stream, GgufHeader header) => (_stream, FileBytes, Header) = (stream, stream.Length, header);
-
-    /// <summary>The checked beginning.</summary>
+    /// <summary>The checked beginning: of a model in parts the first one's metadata and the tensors of all.</summary>
     public GgufHeader Header { get; }
 
-    /// <summary>Size of the file.</summary>
-    public long FileBytes { get; }
+    /// <summary>Its files.</summary>
+    public IReadOnlyList<GgufPart> Parts => _parts;
 
-    /// <summary>When the file was last changed.</summary>
-    public DateTime ChangedUtc => File.GetLastWriteTimeUtc(_stream.SafeFileHandle);
-
-    /// <summary>Opens a file and checks its beginning.</summary>
-    /// <exception cref="MalformedFileException">It is not well formed.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <summary>Opens a file, and the others where it is the first part of a model, and checks their beginnings.</summary>
+    /// <exception cref="MalformedFileException">One is not well formed, is missing, or they do not belong together.</exception>
+    /// <exception cref="IOException">One cannot be read.</exception>
     public static GgufFile Open(string path)
     {
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, BufferBytes);
+        var parts = new List<GgufPart> { GgufPart.Open(path) };
         try
         {
-            return new GgufFile(stream, GgufHeader.Read(stream, stream.Length));
+            foreach (var other in GgufSplit.OthersOf(path, parts[0].Header.Metadata))
+            {
+                parts.Add(OpenOther(other));
+            }
+
+            return new GgufFile([.. parts]);
         }
         catch
         {
-            stream.Dispose();
+            parts.ForEach(part => part.Dispose());
             throw;
         }
     }
@@ -40,19 +43,32 @@ internal sealed class GgufFile : IGgufContent, IDisposable
     /// <inheritdoc/>
     public void Read(long offset, Span<byte> destination)
     {
-        while (destination.Length > 0)
+        foreach (var part in _parts)
         {
-            var read = RandomAccess.Read(_stream.SafeFileHandle, destination, offset);
-            if (read == 0)
+            if (offset < part.FileBytes)
             {
-                throw new MalformedFileException("the file ends before its tensors do");
+                part.Read(offset, destination);
+                return;
             }
 
-            destination = destination[read..];
-            offset += read;
+            offset -= part.FileBytes;
         }
+
+        throw GgufPart.CutShort();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => Array.ForEach(_parts, part => part.Dispose());
+
+    private static GgufPart OpenOther(string path)
+    {
+        try
+        {
+            return GgufPart.Open(path);
+        }
+        catch (MalformedFileException e) when (File.Exists(path))
+        {
+            throw new MalformedFileException($"{MalformedFileException.Quote(Path.GetFileName(path))}: {e.Message}", e);
+        }
+    }
 }

@@ -23,16 +23,10 @@ internal sealed record GgufModel(ModelConfig Config, GenerationConfig Generation
         return model with { Config = GgufRope.Apply(model.Config, file) };
     });
 
-    /// <summary>Reads the beginning of a file.</summary>
+    /// <summary>Reads the beginning of a file, or of a model in several.</summary>
     /// <exception cref="MalformedFileException">It asks for what is not supported.</exception>
     public static GgufModel Read(GgufHeader header)
     {
-        var parts = header.Metadata.Integer("split.count") ?? 1;
-        if (parts > 1)
-        {
-            throw new MalformedFileException($"the file is one of {parts} parts of a model; parts are not put together here: llama.cpp's llama-gguf-split --merge does it");
-        }
-
         var vocabulary = new GgufVocabulary(header.Metadata);
         var family = GgufFamily.Of(header.Metadata);
         var config = GgufConfig.Read(header, family, vocabulary.Ends);

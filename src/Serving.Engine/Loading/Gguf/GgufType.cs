@@ -25,9 +25,17 @@ internal sealed record GgufType(uint Number, string Name)
         new(14, "Q6_K") { Blocks = new SixBitBlocks() },
         new(20, "IQ4_NL") { Blocks = new NibbleBlocks(hasFifthBit: false, hasMinimum: false, values: NibbleBlocks.NonLinearValues) },
         new(23, "IQ4_XS") { Blocks = new NonLinearBlocks() },
+        new(16, "IQ2_XXS") { Blocks = new SharedSignBlocks(LatticeGrids.TwoBit256) },
+        new(17, "IQ2_XS") { Blocks = new HalfGroupBlocks(hasOwnSigns: false) },
+        new(22, "IQ2_S") { Blocks = new HalfGroupBlocks(hasOwnSigns: true) },
+        new(18, "IQ3_XXS") { Blocks = new SharedSignBlocks(LatticeGrids.ThreeBit256) },
+        new(21, "IQ3_S") { Blocks = new ThreeBitLatticeBlocks() },
+        new(19, "IQ1_S") { Blocks = new OneBitLatticeBlocks(hasHalves: false) },
+        new(29, "IQ1_M") { Blocks = new OneBitLatticeBlocks(hasHalves: true) },
+        new(34, "TQ1_0") { Blocks = new TernaryBlocks(isPacked: true) },
+        new(35, "TQ2_0") { Blocks = new TernaryBlocks(isPacked: false) },
         new(39, "MXFP4") { Blocks = new MicroscalingBlocks() },
-        new(9, "Q8_1"), new(15, "Q8_K"), new(16, "IQ2_XXS"), new(17, "IQ2_XS"), new(18, "IQ3_XXS"), new(19, "IQ1_S"), new(21, "IQ3_S"), new(22, "IQ2_S"), new(24, "I8"),
-        new(25, "I16"), new(26, "I32"), new(27, "I64"), new(28, "F64"), new(29, "IQ1_M"), new(34, "TQ1_0"), new(35, "TQ2_0"), new(40, "NVFP4"),
+        new(9, "Q8_1"), new(15, "Q8_K"), new(24, "I8"), new(25, "I16"), new(26, "I32"), new(27, "I64"), new(28, "F64"), new(40, "NVFP4"),
     ];
 
     private static readonly Dictionary<uint, GgufType> ByNumber = All.ToDictionary(type => type.Number);

@@ -64,16 +64,9 @@ internal sealed class GgufWeights : IWeightFiles
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, (long)format);
-        Append(hash, _file.FileBytes);
-        Append(hash, _file.ChangedUtc.Ticks);
-        Append(hash, _file.Header.DataOffset);
-        var buffer = new byte[1 << 16];
-        for (var at = 0L; at < Math.Min(_file.Header.DataOffset, _file.FileBytes);)
+        foreach (var part in _file.Parts)
         {
-            var chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, Math.Min(_file.Header.DataOffset, _file.FileBytes) - at));
-            _file.Read(at, chunk);
-            hash.AppendData(chunk);
-            at += chunk.Length;
+            Append(hash, part);
         }
 
         return new Digest(hash.GetHashAndReset());
@@ -96,6 +89,21 @@ internal sealed class GgufWeights : IWeightFiles
         // Of norms whose checkpoints hold the difference from 1, files hold the sum.
         var rows = isVector ? new FloatRows(_file, tensor, columns, start, addend: -weight.Offset) : GgufRows.Open(_file, tensor, columns, start);
         return _family.IsInterleaved && GgufNames.IsRotated(part.TensorName) ? new InterleavedRows(rows, headSize, columns) : rows;
+    }
+
+    private static void Append(IncrementalHash hash, GgufPart part)
+    {
+        Append(hash, part.FileBytes);
+        Append(hash, part.ChangedUtc.Ticks);
+        Append(hash, part.Header.DataOffset);
+        var (buffer, end) = (new byte[1 << 16], Math.Min(part.Header.DataOffset, part.FileBytes));
+        for (var at = 0L; at < end;)
+        {
+            var chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - at));
+            part.Read(at, chunk);
+            hash.AppendData(chunk);
+            at += chunk.Length;
+        }
     }
 
     private static void Append(IncrementalHash hash, long number)

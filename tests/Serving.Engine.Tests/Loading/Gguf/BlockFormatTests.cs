@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
@@ -18,6 +19,21 @@ public class BlockFormatTests
     public static TheoryData<string, uint> Formats => new()
     {
         { "Q4_0", 2 }, { "Q4_1", 3 }, { "Q5_0", 6 }, { "Q5_1", 7 }, { "Q8_0", 8 }, { "Q2_K", 10 }, { "Q3_K", 11 }, { "Q4_K", 12 }, { "Q5_K", 13 }, { "Q6_K", 14 }, { "IQ4_NL", 20 }, { "IQ4_XS", 23 }, { "MXFP4", 39 },
+        { "IQ2_XXS", 16 }, { "IQ2_XS", 17 }, { "IQ2_S", 22 }, { "IQ3_XXS", 18 }, { "IQ3_S", 21 }, { "IQ1_S", 19 }, { "IQ1_M", 29 }, { "TQ1_0", 34 }, { "TQ2_0", 35 },
+    };
+
+    /// <summary>Formats whose codes name points of tables: number, the byte of a block that holds the factor's exponent, and SHA-256 of what ggml makes of 1,024 blocks, which name every point.</summary>
+    public static TheoryData<uint, int, string> Tables => new()
+    {
+        { 16, 1, "DF77B5A0E2E8C1D858F3A842375B35E0E3173420D6E1E4AE9E13A5C042B83B85" },
+        { 17, 1, "95B60042E22950D3EB077E998D184E23A7BB93D083E051FFA1EE56CD5374220B" },
+        { 18, 1, "E808AAF58C61CEB2AACB19C2A9C00B5D4569A221CD735B4A52AE084824DD87DB" },
+        { 19, 1, "B43B5B10CF740A11055CAC662CE69D6F204CFC0CDC90CD84EF3E6AED4D86E0DE" },
+        { 21, 1, "59F25FB3BEB2F2013E63B42E1E7CC29AE3DA1DDBAA4ABB2D7AB0FFC0268C6BCF" },
+        { 22, 1, "4A3D5D36C0C4AE939F864AC0481F2A84C8D1CEE3C7FE47C20B34FC9C1B6F2BED" },
+        { 29, 55, "F67FE6E9DBB8B81BF3FF497C41CD1A0B0D7646CC7093F500CD092F4E8FE0BAC7" },
+        { 34, 53, "468866AE76D059ECDA2CCFD84ED66C4E837E01CD48F6AC38A6497178F0864499" },
+        { 35, 65, "B5891785EF1F19AF0301A54436B0893F517F9016B7A6AE95333B87227822955B" },
     };
 
     [Theory]
@@ -38,6 +54,31 @@ public class BlockFormatTests
             var group = i / format.GroupColumns;
             Assert.Equal(expected[i], (codes[i] * scales[group]) - minimums[group]);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Tables))]
+    public void Decode_EveryPointOfATable_IsWhatGgmlMakesOfIt(uint number, int exponentAt, string digest)
+    {
+        const int Blocks = 1024;
+        var format = GgufType.Of(number).Blocks!;
+        var (bytes, state) = (new byte[Blocks * format.Bytes], number);
+        foreach (ref var one in bytes.AsSpan())
+        {
+            state = (state * 1_664_525) + 1_013_904_223;
+            one = (byte)(state >> 24);
+        }
+
+        var (values, codes, scales) = (new List<float>(), new float[format.Columns], new float[format.Groups]);
+        foreach (var block in bytes.Chunk(format.Bytes))
+        {
+            // No infinite factor.
+            block[exponentAt] &= 0xBF;
+            format.Decode(block, codes, scales, []);
+            values.AddRange(codes.Select((code, i) => code * scales[i / format.GroupColumns]));
+        }
+
+        Assert.Equal(digest, Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(values)))));
     }
 
     /// <summary>Codes of four bits in groups of 32 can be had as integers with offsets, in rows of several blocks; what they stand for is ggml's up to what bf16 rounds of a scale and an offset.</summary>

@@ -12,7 +12,7 @@ public class GgufHeaderTests
     public void Read_WellFormed_GivesMetadataAndTensors()
     {
         var file = new GgufWriter().Put("a", 7).Put("b", "text").Put("c", new[] { "x", "" }).Put("d", 0.5f).Put("e", true).Put("f", new[] { 3, 3 })
-            .Add("one", 0, [1], Element).Add("two", 8, [32, 3], new byte[3 * 34]).Add("three", 16, [256], new byte[66]);
+            .Add("one", 0, [1], Element).Add("two", 8, [32, 3], new byte[3 * 34]).Add("three", 40, [256], new byte[144]);
         var header = Read(file.ToArray());
         Assert.Equal((7, "text", 0.5, true), (header.Metadata.Integer("a"), header.Metadata.Text("b"), header.Metadata.Number("d"), header.Metadata.Flag("e")));
         Assert.Equal(["x", ""], header.Metadata.Texts("c")!);

@@ -189,7 +189,6 @@ public class GgufLoadTests(ITestOutputHelper output)
         Refused(file => file.Remove("llama.rope.dimension_count").Put("llama.rope.dimension_count", 8), "not equally long");
         Refused(file => file.Remove("tokenizer.ggml.pre").Put("tokenizer.ggml.pre", "superbpe"), "pre-tokenizer 'superbpe' is not supported");
         Refused(file => file.Remove("tokenizer.ggml.model").Put("tokenizer.ggml.model", "t5"), "tokenizer 't5' is not supported");
-        Refused(file => file.Put("split.count", 2), "one of 2 parts");
         Refused(file => file.Put("general.sampling.temp", -1f), "general.sampling.temp is not from 0 to 100");
         Refused(file => file.Put("general.sampling.top_k", 1.5f), "general.sampling.top_k is not a whole number");
         Refused(file => file.Remove("llama.block_count"), "llama.block_count is missing");
@@ -198,7 +197,7 @@ public class GgufLoadTests(ITestOutputHelper output)
         Refused(file => file.RemoveTensor("blk.1.ffn_up.weight"), "the file has no tensor 'blk.1.ffn_up.weight'");
         Refused(file => file.Add("blk.9.ffn_up.weight", 0, [1], new byte[4]), "the model has no place for tensor 'blk.9.ffn_up.weight'");
         Refused(file => file.RemoveTensor("blk.1.ffn_up.weight").Add("blk.1.ffn_up.weight", 0, [32, 96], new byte[4 * 32 * 96]), "has the dimensions [32, 96], expected [64, 96]");
-        Refused(file => file.RemoveTensor("blk.1.ffn_up.weight").Add("blk.1.ffn_up.weight", 16, [64, 96], new byte[4]), "is IQ2_XXS, which is not supported");
+        Refused(file => file.RemoveTensor("blk.1.ffn_up.weight").Add("blk.1.ffn_up.weight", 40, [64, 96], new byte[4]), "is NVFP4, which is not supported");
         Refused(file => file.RemoveTensor("output_norm.weight").Add("output_norm.weight", 8, [64], new byte[68]), "is Q8_0; F32, F16 and BF16 can be read there");
         Refused(file => file.Add("rope_freqs.weight", 0, [8], new byte[32]), "'rope_freqs.weight' holds numbers out of range");
     }

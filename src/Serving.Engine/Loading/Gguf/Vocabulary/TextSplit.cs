@@ -18,6 +18,10 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         + @"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + Contraction
         + @"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>Mistral's Tekken: the same without contractions, digits one by one.</summary>
+    private const string Tekken = @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        + @"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     private const string Contraction = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 
     private static readonly TextSplit Llama3 = new(() => [Pattern(LlamaHead + @"\p{N}{1,3}" + LlamaTail), ByteLevel(false)]);
@@ -31,6 +35,9 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["llama3"] = Llama3 with { IgnoresMerges = true, AddsBos = true },
         ["llama-v3"] = Llama3 with { IgnoresMerges = true, AddsBos = true },
         ["falcon3"] = Llama3 with { IgnoresMerges = true, AddsBos = true },
+        ["pixtral"] = Llama3 with { IgnoresMerges = true, AddsBos = true },
+        ["tekken"] = new(() => [Pattern(Tekken), ByteLevel(false)]) { IgnoresMerges = true, AddsBos = true },
+        ["minicpm5"] = new(() => [Pattern(@"\p{N}{1,3}"), Pattern(LlamaHead + @"\p{N}+" + LlamaTail), ByteLevel(false)]) { IgnoresMerges = true },
         ["smaug-bpe"] = Llama3,
         ["dbrx"] = Llama3,
         ["glm4"] = Llama3,
@@ -46,6 +53,7 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["smollm"] = GptWithDigits,
         ["starcoder"] = GptWithDigits,
         ["refact"] = GptWithDigits,
+        ["exaone"] = GptWithDigits,
         ["deepseek-coder"] = new(() => [Pattern(@"[\r\n]"), Pattern(@"\s?\p{L}+"), Pattern(@"\s?\p{P}+"), Pattern(EastAsian), Digits(), ByteLevel(false)]),
     };
 
