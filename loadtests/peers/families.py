@@ -1,6 +1,8 @@
 """Configurations and tensors of the families that random_model.py writes by name, as their checkpoints have them."""
 
 _YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0}
+_MINISTRAL = {**_YARN, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 256}
+_GRANITE = {"embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.125, "logits_scaling": 10.0}
 _BEHIND = ("post_attention_layernorm", "post_feedforward_layernorm")
 _BEFORE = ("input_layernorm", "post_attention_layernorm")
 
@@ -16,17 +18,26 @@ CONFIGS = {
     "exaone4-windows": ("Exaone4ForCausalLM", _BEHIND, "heads", {"sliding_window": 32}),
     "seed-oss": ("SeedOssForCausalLM", _BEFORE, None, {"attention_bias": True}),
     "ernie4_5": ("Ernie4_5ForCausalLM", _BEFORE, None, {}),
+    "gemma": ("GemmaForCausalLM", _BEFORE, None, {"hidden_act": "gelu_pytorch_tanh"}),
+    "ministral3": ("Ministral3ForCausalLM", _BEFORE, None, {"rope_scaling": _MINISTRAL, "sliding_window": None}),
+    "minicpm": ("MiniCPMForCausalLM", _BEFORE, None, {"scale_emb": 12, "scale_depth": 1.4, "dim_model_base": 28}),
+    "granite4": ("GraniteMoeHybridForCausalLM", _BEFORE, None, {**_GRANITE, "position_embedding_type": "rope", "num_local_experts": 0}),
+    "granitemoe": ("GraniteMoeForCausalLM", _BEFORE, None, _GRANITE),
+    "phi3": ("Phi3ForCausalLM", _BEFORE, None, {"partial_rotary_factor": 0.75, "sliding_window": None}),
+    "chatglm": ("GlmForCausalLM", _BEFORE, None, {"partial_rotary_factor": 0.5, "attention_bias": True}),
 }
 
 
 def config_of(args):
     """What config.json says beside the sizes."""
     architecture, _, _, more = CONFIGS[args.family]
-    config = {"architectures": [architecture], "tie_word_embeddings": args.family in ("ernie4_5", "exaone4", "exaone4-windows"), "rope_scaling": None, **more}
+    config = {"architectures": [architecture], "tie_word_embeddings": args.family in ("ernie4_5", "exaone4", "exaone4-windows", "gemma", "granite4"), "rope_scaling": None, **more}
     if config.get("sliding_window"):
         config["layer_types"] = ["full_attention" if layer % 4 == 3 else "sliding_attention" for layer in range(args.layers)]
     if args.experts:
-        config |= {"num_experts": args.experts, "num_experts_per_tok": args.choices}
+        config |= {"num_local_experts" if args.family == "granitemoe" else "num_experts": args.experts, "num_experts_per_tok": args.choices}
+    if args.family == "granite4":
+        config |= {"layer_types": ["attention"] * args.layers, "shared_intermediate_size": args.intermediate}
     if args.family == "qwen2moe":
         config |= {"moe_intermediate_size": args.intermediate, "shared_expert_intermediate_size": 4 * args.intermediate}
     return config
@@ -43,16 +54,25 @@ def _layer(args, prefix):
     hidden, query, kv = args.hidden, args.heads * args.head_size, args.kv_heads * args.head_size
     for norm in norms:
         yield f"{prefix}{norm}.weight", (hidden,)
-    for name, width, heads in (("q", query, args.heads), ("k", kv, args.kv_heads), ("v", kv, 0)):
+    if args.family == "phi3":
+        yield prefix + "self_attn.qkv_proj.weight", (query + 2 * kv, hidden)
+    for name, width, heads in () if args.family == "phi3" else (("q", query, args.heads), ("k", kv, args.kv_heads), ("v", kv, 0)):
         yield f"{prefix}self_attn.{name}_proj.weight", (width, hidden)
         if config.get("attention_bias") or args.family == "qwen2moe":
             yield f"{prefix}self_attn.{name}_proj.bias", (width,)
         if of_heads and heads:
             yield f"{prefix}self_attn.{name}_norm.weight", (width if of_heads == "all" else args.head_size,)
     yield prefix + "self_attn.o_proj.weight", (hidden, query)
-    if args.family == "glm4":
+    if args.family in ("glm4", "chatglm", "phi3"):
         yield prefix + "mlp.gate_up_proj.weight", (2 * args.intermediate, hidden)
         yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
+    elif args.family == "granite4":
+        yield prefix + "shared_mlp.input_linear.weight", (2 * args.intermediate, hidden)
+        yield prefix + "shared_mlp.output_linear.weight", (hidden, args.intermediate)
+    elif args.family == "granitemoe":
+        yield prefix + "block_sparse_moe.router.layer.weight", (args.experts, hidden)
+        yield prefix + "block_sparse_moe.input_linear.weight", (args.experts, 2 * args.intermediate, hidden)
+        yield prefix + "block_sparse_moe.output_linear.weight", (args.experts, hidden, args.intermediate)
     elif args.experts:
         yield prefix + "mlp.gate.weight", (args.experts, hidden)
         for expert in range(args.experts):

@@ -171,13 +171,12 @@ typedef struct srv_rms_norm_params {
     int mode;
 } srv_rms_norm_params;
 
-/* srv_cap: values = cap * tanh(values / cap), in place. 256 threads, no shared memory, a block per row and 1,024 columns. */
+/* srv_cap: values = cap * tanh(values * scale / cap), in place; values * scale where cap is 0. 256 threads, no shared memory, a block per row and 1,024 columns. */
 typedef struct srv_cap_params {
     srv_address values;    /* float [rows, stride] */
     srv_address row_count; /* int */
     int columns, stride;
-    float cap;
-    int reserved;
+    float cap, scale;
 } srv_cap_params;
 
 /* srv_silu_mul: output = round(activation(gate) * up * sigmoid(factor)), input being [gate | up] of columns each; without a factor that is left out.

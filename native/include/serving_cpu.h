@@ -100,7 +100,7 @@ typedef struct srv_op {
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
     float epsilon;
-    float scale;         /* of embeddings, of scores */
+    float scale;         /* of embeddings, of scores, of logits */
     float cap;           /* bound of scores or logits, cap * tanh(x / cap), 0 for none; of a gate of mode 2: its limit */
     int32_t window;      /* ordinals that a row attends to, its own the last; 0 for all */
     int32_t table;       /* rotary table */

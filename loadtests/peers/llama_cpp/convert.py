@@ -11,17 +11,19 @@ import sys
 
 from . import experts, gguf, names, safetensors
 
-ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss", **names.FAMILIES}
-BIASED = ("gpt-oss", "glm4", "seed_oss")
+ARCHITECTURES = {"Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss", **names.FAMILIES, **names.ROTATED}
+BIASED = ("gpt-oss", "glm4", "chatglm", "seed_oss")
 _EXPERTS = {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok"}
 MORE = {
     "olmo2": {"attention.sliding_window": "sliding_window"},
     "exaone4": {"attention.sliding_window": "sliding_window"},
     "olmoe": _EXPERTS,
+    "granitemoe": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok"},
     "qwen2moe": {**_EXPERTS, "expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size"},
     "qwen3moe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "moe_intermediate_size"},
     "gpt-oss": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "intermediate_size", "attention.sliding_window": "sliding_window"},
 }
+_GRANITE = {"attention.scale": "attention_multiplier", "embedding_scale": "embedding_multiplier", "residual_scale": "residual_multiplier", "logit_scale": "logits_scaling"}
 BF16_FILE = 32  # general.file_type: most tensors are BF16
 NORMAL, CONTROL = 1, 3  # kinds of tokens
 
@@ -32,6 +34,14 @@ QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^
 def load(*path):
     with open(os.path.join(*path), encoding="utf-8") as file:
         return json.load(file)
+
+
+def factors(config):
+    """The factors of embeddings, scores, additions to the residual stream and logits that some families have."""
+    if "scale_emb" in config:
+        residual = config["scale_depth"] / math.sqrt(config["num_hidden_layers"])
+        return {"embedding_scale": config["scale_emb"], "residual_scale": residual, "logit_scale": config["hidden_size"] / config["dim_model_base"]}
+    return {key: config[name] for key, name in _GRANITE.items() if name in config}
 
 
 def put_config(out, config):
@@ -57,8 +67,13 @@ def put_config(out, config):
         **{key: config[name] for key, name in MORE.get(architecture, {}).items() if config.get(name)},
     }.items():
         out.put(f"{architecture}.{key}", gguf.UINT32, value)
-    if config.get("layer_types"):
+    for key, value in factors(config).items():
+        out.put(f"{architecture}.{key}", gguf.FLOAT32, value)
+    if "sliding_attention" in config.get("layer_types", ()):
         out.put_array(f"{architecture}.attention.sliding_window_pattern", gguf.BOOL, [kind == "sliding_attention" for kind in config["layer_types"]])
+    if scaling.get("mscale_all_dim"):
+        out.put(f"{architecture}.rope.scaling.yarn_log_multiplier", gguf.FLOAT32, scaling["mscale_all_dim"])
+        out.put(f"{architecture}.attention.temperature_scale", gguf.FLOAT32, scaling["llama_4_scaling_beta"])
     if scaling:
         out.put(f"{architecture}.rope.scaling.type", gguf.STRING, "yarn")
         out.put(f"{architecture}.rope.scaling.factor", gguf.FLOAT32, scaling["factor"])
@@ -99,11 +114,18 @@ def convert_model(folder, path):
         if ".experts." in name:
             stacks.setdefault(names.of_experts(name), []).append(tensor)
             continue
+        parts = names.of_granite(name, config.get("num_local_experts"))
+        for part, half in parts:
+            out.add(part, tensor if half is None else tensor.half(half))
+        if parts:
+            continue
         heads = names.rotated_heads(name, config)
         # One-dimensional tensors are norms, biases and sinks, which llama.cpp wants in F32, as it does what chooses experts.
         if tensor.rows == 1 and len(tensor.shape) == 2:
             tensor = safetensors.Tensor(tensor.element, tensor.shape[1:], tensor.data)
-        wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight"))
+        wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight", ".router.layer.weight"))
+        if config["architectures"] == ["GemmaForCausalLM"] and len(tensor.shape) == 1:
+            tensor = tensor.widened().raised()
         out.add(names.of(name, config), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
     for name, tensors in stacks.items():
         out.add(name, safetensors.Stack(tensors))

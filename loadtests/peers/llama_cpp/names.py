@@ -16,9 +16,13 @@ _SHARED = {f"mlp.shared_expert.{name}_proj": f"ffn_{name}_shexp" for name in ("g
 # What llama.cpp calls the families that have no order of rows of their own, and where their names are others.
 FAMILIES = {
     "Olmo2ForCausalLM": "olmo2", "Olmo3ForCausalLM": "olmo2", "OlmoeForCausalLM": "olmoe", "Qwen2MoeForCausalLM": "qwen2moe", "Glm4ForCausalLM": "glm4", "Exaone4ForCausalLM": "exaone4",
-    "SeedOssForCausalLM": "seed_oss", "Ernie4_5ForCausalLM": "ernie4_5",
+    "SeedOssForCausalLM": "seed_oss", "Ernie4_5ForCausalLM": "ernie4_5", "GemmaForCausalLM": "gemma", "Phi3ForCausalLM": "phi3", "GlmForCausalLM": "chatglm",
 }
+
+# Those whose rows of q and k are reordered as a Llama's.
+ROTATED = {"LlamaForCausalLM": "llama", "Ministral3ForCausalLM": "mistral3", "MiniCPMForCausalLM": "minicpm", "GraniteMoeHybridForCausalLM": "granite", "GraniteMoeForCausalLM": "granitemoe"}
 _OTHER = {"gpt-oss": _NORM_BEHIND_ATTENTION, "seed_oss": _NORM_BEHIND_ATTENTION, "olmo2": _NORMS_BEHIND, "exaone4": _NORMS_BEHIND, "glm4": _GLM_NORMS, "qwen2moe": _SHARED}
+_FUSED = {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up", "block_sparse_moe.router.layer": "ffn_gate_inp"}
 
 
 def of(name, config):
@@ -28,7 +32,7 @@ def of(name, config):
     if name.endswith(".self_attn.sinks"):
         return f"blk.{name.split('.')[2]}.attn_sinks.weight"
     layer = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
-    inner = _INNER | _OTHER.get({**FAMILIES, "GptOssForCausalLM": "gpt-oss"}.get(config["architectures"][0]), {})
+    inner = _INNER | _FUSED | _OTHER.get({**FAMILIES, "GptOssForCausalLM": "gpt-oss"}.get(config["architectures"][0]), {})
     return f"blk.{layer[1]}.{inner[layer[2]]}.{layer[3]}"
 
 
@@ -38,9 +42,17 @@ def of_experts(name):
     return f"blk.{layer[1]}.ffn_{layer[2]}_exps.weight"
 
 
+def of_granite(name, experts):
+    """Names of what a Granite's MLP becomes, and which halves of its outputs those are; none for other tensors."""
+    layer = re.fullmatch(r"model\.layers\.(\d+)\.(?:shared_mlp|block_sparse_moe)\.(input|output)_linear\.weight", name)
+    end = "_exps" if experts else ""
+    halves = () if not layer else (("ffn_gate", 0), ("ffn_up", 1)) if layer[2] == "input" else (("ffn_down", None),)
+    return [(f"blk.{layer[1]}.{module}{end}.weight", half) for module, half in halves]
+
+
 def rotated_heads(name, config):
     """Heads of a tensor whose rows are reordered, or 0: those of a Llama, whose outputs are rotated."""
-    if config["architectures"] != ["LlamaForCausalLM"]:
+    if config["architectures"][0] not in ROTATED:
         return 0
     if ".q_proj" in name:
         return config["num_attention_heads"]

@@ -28,8 +28,12 @@ class Tensor:
 
     def reordered(self, order):
         """The tensor whose row i is this one's row order[i]."""
+        return Tensor(self.element, self.shape, self.reordered_rows(order))
+
+    def reordered_rows(self, order):
+        """The bytes of some of its rows."""
         size = self.columns * ELEMENT_BYTES[self.element]
-        return Tensor(self.element, self.shape, b"".join(self.data[row * size:(row + 1) * size] for row in order))
+        return b"".join(self.data[row * size:(row + 1) * size] for row in order)
 
     def turned(self, first=0, step=1):
         """Of matrices of BF16 that lie input by input every step-th output from the first on, output by output."""
@@ -44,6 +48,16 @@ class Tensor:
         parts = range(first, math.prod(self.shape[:rank + 1]), step)
         shape = [*self.shape[:rank], len(range(first, self.shape[rank], step)), *self.shape[rank + 1:]]
         return Tensor(self.element, shape, b"".join(self.data[part * size:(part + 1) * size] for part in parts))
+
+    def half(self, which):
+        """The first or the second half of each matrix's outputs."""
+        matrices, outputs = math.prod(self.shape[:-2]), self.shape[-2]
+        kept = self.reordered_rows([matrix * outputs + which * outputs // 2 + row for matrix in range(matrices) for row in range(outputs // 2)])
+        return Tensor(self.element, [*self.shape[:-2], outputs // 2, self.shape[-1]], kept)
+
+    def raised(self):
+        """1 more than a tensor of F32."""
+        return Tensor("F32", self.shape, array.array("f", (value + 1 for value in array.array("f", self.data))).tobytes())
 
     def widened(self):
         """The tensor in F32; only of BF16, whose floats are the upper halves of F32's."""

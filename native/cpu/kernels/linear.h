@@ -21,6 +21,10 @@ constexpr int kRowTile = 48;      // rows whose results a worker holds at once
 
 SRV_INLINE void finish_outputs(const LinearCall& call, const Panel& panel, int row, Vector sum) {
     const int64_t at = row * call.stride + panel.first;
+    if (call.op->kind == SRV_OP_LOGITS && call.op->scale != 1) {
+        sum = mul(sum, splat(call.op->scale));
+    }
+
     if (call.op->cap > 0) {
         sum = capped(sum, call.op->cap);
     }

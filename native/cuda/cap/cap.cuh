@@ -1,9 +1,11 @@
-// values = cap tanh(values / cap), in place: the logits of models that bound them.
+// values = cap tanh(values scale / cap), in place, or values scale without a cap: the logits of models that bound or divide them.
 //
 // Memory: 16 bytes per thread, read and written.
 // Bytes per element: 8. Operations: about 25.
 #pragma once
 #include "../common/exponential.cuh"
+
+SRV_DEVICE float scaled_and_capped(float x, const srv_cap_params& p) { return p.cap > 0 ? capped(x * p.scale, p.cap) : x * p.scale; }
 
 SRV_KERNEL(srv_cap, srv_cap_params, 256) {
     const int rows = count_at(p.row_count);
@@ -13,10 +15,10 @@ SRV_KERNEL(srv_cap, srv_cap_params, 256) {
         const int k = unit % chunks * 1024 + static_cast<int>(ptx::thread_index()) * 4;
         if (k + 4 <= p.columns) {
             const Float4 v = load_floats(x + k);
-            store_floats(x + k, {{capped(v.v[0], p.cap), capped(v.v[1], p.cap), capped(v.v[2], p.cap), capped(v.v[3], p.cap)}});
+            store_floats(x + k, {{scaled_and_capped(v.v[0], p), scaled_and_capped(v.v[1], p), scaled_and_capped(v.v[2], p), scaled_and_capped(v.v[3], p)}});
         } else {
             for (int i = k; i < p.columns; i++) {
-                x[i] = capped(x[i], p.cap);
+                x[i] = scaled_and_capped(x[i], p);
             }
         }
     }

@@ -56,7 +56,7 @@ internal static class NativeProgramWriter
         DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
         CombineOp { Accumulate: true } c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
         GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
-        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap },
+        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap, Scale = l.Scale },
         SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),
         _ => throw new ArgumentException($"The CPU backend has no kernel for {op.GetType().Name}.", nameof(op)),
     };

@@ -114,10 +114,10 @@ public sealed record CombineOp(int Input, int Output, bool Accumulate = true) : 
 public sealed record GatherOp(int Input, int Output) : ProgramOp;
 
 /// <summary>
-/// output (fp32) = input (bf16) · weightᵀ, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes; with a <paramref name="Cap"/> above 0 then
+/// output (fp32) = input (bf16) · weightᵀ · <paramref name="Scale"/>, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes; with a <paramref name="Cap"/> above 0 then
 /// cap · tanh(logit ÷ cap).
 /// </summary>
-public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0, float Cap = 0) : ProgramOp;
+public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0, float Cap = 0, float Scale = 1) : ProgramOp;
 
 /// <summary>Samples or scores every output row of input (fp32 logits) as its <c>SampleRow</c> says.</summary>
 public sealed record SampleOp(int Input) : ProgramOp;

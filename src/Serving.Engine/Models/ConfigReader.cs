@@ -122,7 +122,7 @@ public static class ConfigReader
     /// <summary>The window of layers that have one, or null.</summary>
     private static int? SlidingWindow(JsonFields fields, ConfigDefaults defaults)
     {
-        if (fields.Has("layer_types") && !SlidesByLayer(fields))
+        if (defaults.Implemented.Contains("layer_types") || (fields.Has("layer_types") && !SlidesByLayer(fields)))
         {
             return null;
         }

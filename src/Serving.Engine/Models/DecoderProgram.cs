@@ -9,6 +9,8 @@ namespace Serving.Engine.Models;
 /// </summary>
 internal sealed class DecoderProgram
 {
+    private const string Bias = "bias";
+
     private readonly ProgramWriter _writer = new();
     private readonly ModelConfig _config;
     private readonly ModelShape _shape;
@@ -100,19 +102,19 @@ internal sealed class DecoderProgram
         var prefix = LayerPrefix(layer) + "self_attn.";
         var (hidden, queryWidth, kvWidth) = (_shape.HiddenSize, _shape.QueryWidth, _shape.KvWidth);
         AddNorm(layer, _config.Norms.Input);
-        var order = OrderOfHeads();
+        var (order, fusedQkv) = (OrderOfHeads(), _config.FusedQkv ? "qkv_proj" : null);
         var weight = _writer.Matrix(
             $"layer {layer} qkv",
             hidden,
             WeightKind.Matrix,
-            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "q_proj", 0, queryWidth) with { Order = order },
-            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "k_proj", queryWidth, kvWidth) with { Order = order },
-            Part(prefix, _config.FusedQkv ? "qkv_proj" : null, "v_proj", queryWidth + kvWidth, kvWidth));
+            Part(prefix, fusedQkv, "q_proj", 0, queryWidth) with { Order = order },
+            Part(prefix, fusedQkv, "k_proj", queryWidth, kvWidth) with { Order = order },
+            Part(prefix, fusedQkv, "v_proj", queryWidth + kvWidth, kvWidth));
         int? bias = !_config.QkvBias ? null : _writer.Vector(
             $"layer {layer} qkv bias",
-            new WeightPart(prefix + "q_proj.bias", 0, queryWidth) { Order = order },
-            new WeightPart(prefix + "k_proj.bias", 0, kvWidth) { Order = order },
-            new WeightPart(prefix + "v_proj.bias", 0, kvWidth));
+            Part(prefix, fusedQkv, "q_proj", 0, queryWidth, Bias) with { Order = order },
+            Part(prefix, fusedQkv, "k_proj", queryWidth, kvWidth, Bias) with { Order = order },
+            Part(prefix, fusedQkv, "v_proj", queryWidth + kvWidth, kvWidth, Bias));
         _writer.Op(new LinearOp(_normed, _qkv, weight, bias, LinearOutput.Keep,
         [
             _writer.Slice(layer, Projection.Query, hidden, 0, queryWidth),
@@ -134,8 +136,8 @@ internal sealed class DecoderProgram
 
     private void AddMlp(int layer)
     {
-        var prefix = LayerPrefix(layer) + "mlp.";
-        var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
+        var (names, hidden, width) = (_config.Mlp, _shape.HiddenSize, _shape.IntermediateSize);
+        var prefix = LayerPrefix(layer) + names.Module;
         AddNorm(layer, _config.Norms.MlpInput);
         if (!IsDense(layer))
         {
@@ -143,7 +145,7 @@ internal sealed class DecoderProgram
             return;
         }
 
-        var fused = _config.FusedGateUp ? "gate_up_proj" : null;
+        var fused = _config.FusedGateUp ? names.GateUp : null;
         var weight = _writer.Matrix(
             $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, fused, "gate_proj", 0, width), Part(prefix, fused, "up_proj", width, width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(
@@ -154,13 +156,13 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Up, hidden, width, width),
         ]));
         _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation, _config.GateLimit));
-        AddOntoResidual(layer, Projection.Down, prefix + "down_proj", _activated, width, _config.MlpBias);
+        AddOntoResidual(layer, Projection.Down, prefix + names.Down, _activated, width, _config.MlpBias);
         AddNormBehind(layer, _config.Norms.MlpOutput);
     }
 
     /// <summary>A projection's rows: of a tensor of its own, or of one that holds its neighbours too.</summary>
-    private static WeightPart Part(string prefix, string? fused, string name, int firstRow, int rows) =>
-        fused is null ? new WeightPart($"{prefix}{name}.weight", 0, rows) : new WeightPart($"{prefix}{fused}.weight", 0, rows) { FirstRow = firstRow };
+    private static WeightPart Part(string prefix, string? fused, string name, int firstRow, int rows, string kind = "weight") =>
+        fused is null ? new WeightPart($"{prefix}{name}.{kind}", 0, rows) : new WeightPart($"{prefix}{fused}.{kind}", 0, rows) { FirstRow = firstRow };
 
     /// <summary>The order in which the rows of q and k heads are kept, if it is not the checkpoint's.</summary>
     private HeadOrder? OrderOfHeads()
@@ -176,12 +178,15 @@ internal sealed class DecoderProgram
         var lastNormed = _writer.Buffer("last_normed", _shape.HiddenSize, BufferElement.BFloat16, BufferRows.Output);
         var logits = _writer.Buffer("logits", _shape.VocabularySize, BufferElement.Float32, BufferRows.Output);
         _writer.Op(new GatherOp(_residual, last));
-        var norm = _writer.Vector(_config.TensorPrefix + "model.norm.weight", _shape.HiddenSize, _config.NormOffset, _config.LogitScale);
+
+        // A power of two changes no bit where it is put; the norm has it for nothing.
+        var isPower = float.IsPow2(_config.LogitScale);
+        var norm = _writer.Vector(_config.TensorPrefix + "model.norm.weight", _shape.HiddenSize, _config.NormOffset, isPower ? _config.LogitScale : 1);
         _writer.Op(new RmsNormOp(last, lastNormed, norm, _config.RmsEpsilon));
         var head = _config.TiedEmbeddings
             ? embedding
             : _writer.Matrix("lm_head", _shape.HiddenSize, WeightKind.Matrix, (_config.TensorPrefix + TensorNames.Head, _shape.VocabularySize));
-        _writer.Op(new LogitsOp(lastNormed, logits, head, Cap: _config.LogitCap));
+        _writer.Op(new LogitsOp(lastNormed, logits, head, Cap: _config.LogitCap, Scale: isPower ? 1 : _config.LogitScale));
         _writer.Op(new SampleOp(logits));
     }
 

@@ -23,9 +23,6 @@ public sealed class Gemma3ProgramBuilder(string architecture, bool isPart) : IPr
         Implemented = [.. GemmaConfig.Defaults.Implemented, "rope_local_base_freq"],
     };
 
-    /// <summary>What the whole model's file may say beside the decoder: what the parts that are not served are.</summary>
-    private static readonly ConfigDefaults WholeDefaults = new() { Implemented = ["vision_config"] };
-
     /// <inheritdoc/>
     public string Architecture => architecture;
 
@@ -33,21 +30,7 @@ public sealed class Gemma3ProgramBuilder(string architecture, bool isPart) : IPr
     public ModelConfig ReadConfig(JsonFields fields)
     {
         ArgumentNullException.ThrowIfNull(fields);
-        if (!isPart)
-        {
-            return ReadDecoder(fields);
-        }
-
-        RefusedKeys.Check(fields, WholeDefaults);
-        var text = fields.Object("text_config") ?? throw fields.Wrong("text_config", "the decoder's configuration");
-        var config = ReadDecoder(text);
-        var ends = fields.Ints("eos_token_id", 0, config.Shape.VocabularySize - 1, ConfigReader.MaxEosIds);
-        return config with
-        {
-            EosIds = [.. config.EosIds.Concat(ends).Distinct()],
-            TiedEmbeddings = fields.Flag("tie_word_embeddings", config.TiedEmbeddings),
-            TensorPrefix = TensorNames.LanguageModel,
-        };
+        return isPart ? DecoderPart.Read(fields, ReadDecoder) : ReadDecoder(fields);
     }
 
     /// <inheritdoc/>

@@ -24,6 +24,9 @@ public sealed record MixtureConfig(MixtureShape Shape, int Width, bool Renormali
     /// <summary>Layers that have a plain MLP all the same.</summary>
     public IReadOnlySet<int> DenseLayers { get; init; } = new HashSet<int>();
 
+    /// <summary>The same where every expert has tensors of its own, and of what all tokens go through gate and up have one each.</summary>
+    public MixtureConfig ByExpert(MixtureTensors tensors) => this with { Tensors = tensors, Shared = Shared is { } shared ? SharedExpert.Qwen(shared.Width) with { Factor = shared.Factor } : null };
+
     /// <summary>Reads how many experts there are, under the family's key.</summary>
     public static MixtureShape ReadShape(JsonFields fields, string expertsKey, int? choices = null)
     {

@@ -22,6 +22,9 @@ public sealed record MixtureTensors(string Router, IReadOnlyList<string> GateUp,
     /// <summary>Granite's.</summary>
     public static MixtureTensors Granite { get; } = new("block_sparse_moe.router.layer", ["block_sparse_moe.input_linear"], "block_sparse_moe.output_linear");
 
+    /// <summary>Granite's where every expert has tensors of its own, as GGUF files are read.</summary>
+    public static MixtureTensors GraniteByExpert { get; } = Qwen with { Router = Granite.Router };
+
     /// <summary>gpt-oss's: parameters without modules of their own, matrices input by input, the outputs of gate and up in turns.</summary>
     public static MixtureTensors GptOss { get; } = new("mlp.router", ["mlp.experts.gate_up_proj"], "mlp.experts.down_proj") { AreParameters = true, TakesTurns = true, AreAdapted = false };
 

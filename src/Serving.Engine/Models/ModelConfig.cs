@@ -59,6 +59,9 @@ public sealed record ModelConfig
     /// <summary>Where a layer has norms, and what they are called.</summary>
     public LayerNorms Norms { get; init; } = LayerNorms.Before;
 
+    /// <summary>What the MLP of a layer is called.</summary>
+    public MlpNames Mlp { get; init; } = MlpNames.Usual;
+
     /// <summary>Factor of attention's scores; null for 1 ÷ √head size.</summary>
     public float? AttentionScale { get; init; }
 
@@ -80,7 +83,7 @@ public sealed record ModelConfig
     /// <summary>Factor of what attention and MLP add to the residual stream, which is kept divided by it; embeddings and epsilon here are those of the stream as it is kept.</summary>
     public float ResidualScale { get; init; } = 1;
 
-    /// <summary>Factor of the logits; a power of two.</summary>
+    /// <summary>Factor of the logits.</summary>
     public float LogitScale { get; init; } = 1;
 
     /// <summary>Layers that do not rotate q and k.</summary>

@@ -8,12 +8,15 @@ namespace Serving.Engine.Models;
 /// </summary>
 internal static class RefusedKeys
 {
+    /// <summary>Shares of a head that are rotated by a token's place in time, in height and in width.</summary>
+    public const string Sections = "mrope_section";
+
     /// <summary>Refused unless absent, null, false, 0, empty, or equal to the number given.</summary>
     private static readonly (string Key, double Neutral)[] Keys =
     [
         ("compression_config", 0), ("compression_ratio", 1),
         ("partial_rotary_factor", 1), ("rotary_pct", 1), ("rotary_dim", 0), ("rope_interleaved", 0), ("rope_local_base_freq", 0),
-        ("no_rope_layers", 0), ("no_rope_layer_interval", 0), ("position_embedding_type", 0), ("alibi", 0), ("mrope_section", 0), ("use_mrope", 0),
+        ("no_rope_layers", 0), ("no_rope_layer_interval", 0), ("position_embedding_type", 0), ("alibi", 0), (Sections, 0), ("use_mrope", 0),
         ("attn_logit_softcapping", 0), ("final_logit_softcapping", 0), ("logit_scale", 1), ("logits_scaling", 1), ("clip_qkv", 0),
         ("embedding_multiplier", 1), ("residual_multiplier", 1), ("attention_multiplier", 0), ("query_pre_attn_scalar", 0),
         ("scale_emb", 1), ("scale_depth", 0), ("dim_model_base", 0), ("mup_enabled", 0), ("attn_temperature_tuning", 0),
@@ -47,7 +50,10 @@ internal static class RefusedKeys
                     Refuse(rope, "partial_rotary_factor", 1);
                 }
 
-                Refuse(rope, "mrope_section", 0);
+                if (!family.Implemented.Contains(Sections))
+                {
+                    Refuse(rope, Sections, 0);
+                }
             }
         }
 

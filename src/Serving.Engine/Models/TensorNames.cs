@@ -16,7 +16,7 @@ public static class TensorNames
     public const string Head = "lm_head.weight";
 
     /// <summary>Where the parts of a model lie that look at images, in either spelling.</summary>
-    private static readonly string[] ImageParts = ["vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector."];
+    private static readonly string[] ImageParts = ["vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector.", "model.visual."];
 
     /// <summary>Whether a tensor or module belongs to a part that looks at images, and so is not served.</summary>
     public static bool IsOfImages(string name) => Array.Exists(ImageParts, part => name.StartsWith(part, StringComparison.Ordinal));

@@ -174,7 +174,7 @@ internal sealed class TestProgramBuilder
         var head = _shape.Tied ? embedding : Weight("lm_head", _shape.Vocabulary, _shape.Hidden, WeightKind.Matrix);
         _ops.Add(new GatherOp(residual, gathered));
         _ops.Add(new RmsNormOp(gathered, final, Vector("final_norm", _shape.Hidden), TestProgram.Epsilon));
-        _ops.Add(new LogitsOp(final, logits, head, Cap: _shape.LogitCap));
+        _ops.Add(new LogitsOp(final, logits, head, Cap: _shape.LogitCap, Scale: _shape.LogitScale));
         _ops.Add(new SampleOp(logits));
     }
 

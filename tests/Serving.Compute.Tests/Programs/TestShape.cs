@@ -6,10 +6,10 @@ namespace Serving.Compute.Tests.Programs;
 public sealed record TestShape
 {
     /// <summary>Gemma 2 in small: a window on every second layer, bounded scores and logits.</summary>
-    public static TestShape Gemma2 { get; } = new() { Gemma = true, Window = 21, ScoreCap = 5, LogitCap = 12, Heads = 4, KvHeads = 2, HeadSize = 32 };
+    public static TestShape Gemma2 { get; } = new() { Gemma = true, Window = 21, ScoreCap = 5, LogitCap = 12, LogitScale = 1.3f, Heads = 4, KvHeads = 2, HeadSize = 32 };
 
-    /// <summary>Gemma 3 in small: heads wider than their share of the residual stream, normed; two rotary tables.</summary>
-    public static TestShape Gemma3 { get; } = new() { Gemma = true, Window = 9, HeadNorm = true, Layers = 3, Heads = 4, KvHeads = 1, HeadSize = 64, Hidden = 80 };
+    /// <summary>Gemma 3 in small: heads wider than their share of the residual stream, normed; two rotary tables; and logits with a factor (Granite).</summary>
+    public static TestShape Gemma3 { get; } = new() { Gemma = true, Window = 9, HeadNorm = true, LogitScale = 0.3f, Layers = 3, Heads = 4, KvHeads = 1, HeadSize = 64, Hidden = 80 };
 
     /// <summary>Experts whose width is no multiple of anything, and more of them than a few rows choose.</summary>
     public static TestShape Mixture { get; } = new() { Experts = 5, Intermediate = 44, Hidden = 72 };
@@ -67,6 +67,9 @@ public sealed record TestShape
 
     /// <summary>Bound of the logits; 0 for none.</summary>
     public float LogitCap { get; init; }
+
+    /// <summary>Factor of the logits.</summary>
+    public float LogitScale { get; init; } = 1;
 
     /// <summary>Experts of every layer's MLP, each as wide as <see cref="Intermediate"/> says; 0 for an MLP of one.</summary>
     public int Experts { get; init; }

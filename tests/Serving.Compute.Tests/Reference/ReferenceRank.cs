@@ -92,7 +92,7 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 break;
             case LogitsOp logits:
                 var rows = Math.Min(ColumnsOf(logits.Output), program.Weights[logits.Weight].Rows - logits.FirstRow);
-                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Cap(Multiply(x, logits.Weight, logits.FirstRow, rows), logits.Cap));
+                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Cap([.. Multiply(x, logits.Weight, logits.FirstRow, rows).Select(logit => logit * logits.Scale)], logits.Cap));
                 break;
         }
     }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Engine.Loading;
@@ -191,7 +192,11 @@ public class WeightLoaderTests
             model.AddHeadNorms();
         }
 
-        if (architecture.Contains("Moe", StringComparison.Ordinal) || architecture.StartsWith("Mixtral", StringComparison.Ordinal))
+        if (architecture == "GraniteMoeHybridForCausalLM")
+        {
+            model.MakeGranite4();
+        }
+        else if (architecture.Contains("Moe", StringComparison.Ordinal) || architecture.StartsWith("Mixtral", StringComparison.Ordinal))
         {
             model.MakeMixture();
         }
@@ -227,9 +232,17 @@ public class WeightLoaderTests
             model.MakeGptOss();
         }
 
-        if (architecture.StartsWith("Gemma", StringComparison.Ordinal))
+        if (architecture.StartsWith("Gemma", StringComparison.Ordinal) && char.IsDigit(architecture[5]))
         {
             model.MakeGemma(architecture[5] - '0');
+        }
+
+        foreach (var (family, key, value) in new (string, string, JsonNode)[] { ("GemmaForCausalLM", "hidden_act", "gelu"), ("MiniCPMForCausalLM", "dim_model_base", TinyModel.Hidden), ("Mistral3ForConditionalGeneration", "model_type", "ministral3") })
+        {
+            if (architecture == family)
+            {
+                model.Config[key] = value;
+            }
         }
 
         if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal))

@@ -283,10 +283,10 @@ public sealed class TinyModel
     /// <summary>Makes the decoder a part of a model that sees images, whose tensors have names of either spelling, and adds one tensor of the part that does.</summary>
     public void MakePart(string decoder = "language_model.model.", string vision = "vision_tower.")
     {
-        var text = Config.DeepClone().AsObject();
+        var (text, architecture) = (Config.DeepClone().AsObject(), (string)Config["architectures"]![0]!);
         text.Remove("architectures");
         Config.Clear();
-        Config["architectures"] = new JsonArray("Gemma3ForConditionalGeneration");
+        Config["architectures"] = new JsonArray(architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal) ? architecture : "Gemma3ForConditionalGeneration");
         Config["eos_token_id"] = new JsonArray(1, 106);
         Config["vision_config"] = new JsonObject { ["hidden_size"] = 1152 };
         Config["text_config"] = text;
@@ -297,6 +297,19 @@ public sealed class TinyModel
         }
 
         Add(vision + "vision_model.embeddings.patch_embedding.weight", 4, 3, 2, 2);
+    }
+
+    /// <summary>Makes it Granite 4 without layers that have a state space: gate, up and down are those of what all tokens go through.</summary>
+    public void MakeGranite4()
+    {
+        Config["architectures"] = new JsonArray("GraniteMoeHybridForCausalLM");
+        Config["layer_types"] = new JsonArray([.. Enumerable.Range(0, Layers).Select(_ => (JsonNode)"attention")]);
+        (Config["position_embedding_type"], Config["num_local_experts"], Config["num_experts_per_tok"], Config["shared_intermediate_size"]) = ("rope", 0, 0, Intermediate);
+        ForEachLayer(layer =>
+        {
+            Fuse($"{layer}.shared_mlp.input_linear.weight", $"{layer}.mlp.gate_proj.weight", $"{layer}.mlp.up_proj.weight");
+            Fuse($"{layer}.shared_mlp.output_linear.weight", $"{layer}.mlp.down_proj.weight");
+        });
     }
 
     /// <summary>Makes q, k and v one tensor, and gate and up another, as Phi-3 has them.</summary>

@@ -43,7 +43,7 @@ internal struct CapParameters
     public int Columns;
     public int Stride;
     public float Cap;
-    public int Reserved;
+    public float Scale;
 }
 
 /// <summary>srv_silu_mul_params.</summary>

@@ -219,10 +219,10 @@ internal sealed class LaunchCompiler
         Limit = op.Limit,
     });
 
-    /// <summary>Bounds the logits where the model does; of several ranks each its own part.</summary>
+    /// <summary>Multiplies and bounds the logits where the model does; of several ranks each its own part.</summary>
     private void AddCap(LogitsOp op)
     {
-        if (op.Cap > 0)
+        if (op.Cap > 0 || op.Scale != 1)
         {
             Add(_kernels.Cap, new GridRule(GridUnit.Outputs, Blocks(Columns(op.Output), CapColumns)), new CapParameters
             {
@@ -231,6 +231,7 @@ internal sealed class LaunchCompiler
                 Columns = Columns(op.Output),
                 Stride = Stride(op.Output),
                 Cap = op.Cap,
+                Scale = op.Scale,
             });
         }
     }

@@ -23,6 +23,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
     private readonly PackedWeight _weight;
     private readonly PackedWeight? _bias;
     private readonly float _cap;
+    private readonly float _scale = 1;
     private int _stripPanels;
     private int _strips;
 
@@ -30,7 +31,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
     public LinearWork(StepState state, LogitsOp op, LinearTiles tiles)
         : this(state, new LinearOp(op.Input, op.Output, op.Weight, null, LinearOutput.Keep, []), tiles)
     {
-        _cap = op.Cap;
+        (_cap, _scale) = (op.Cap, op.Scale);
     }
 
     /// <summary>Prepares the operation; <paramref name="tiles"/> is scratch that all Linears share, one tile per worker.</summary>
@@ -168,6 +169,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
                 value = TL.Add(TL.Load(output + c), value);
             }
 
+            value = _scale == 1 ? value : TL.Multiply(value, TL.Broadcast(_scale));
             value = _cap > 0 ? LaneMath<TL, TV>.Cap(value, TL.Broadcast(_cap)) : value;
             TL.Store(round ? TL.Round(value) : value, output + c);
         }

@@ -10,6 +10,12 @@ namespace Serving.Engine.Loading.Gguf;
 /// </summary>
 internal sealed class GgufConfig
 {
+    /// <summary>What cosines and sines are multiplied by.</summary>
+    public const string AttentionFactor = "rope.scaling.attn_factor";
+
+    /// <summary>The length that a model was first made for.</summary>
+    public const string OriginalLength = "rope.scaling.original_context_length";
+
     private const double DefaultTheta = 10_000;
 
     private readonly GgufHeader _header;
@@ -29,7 +35,11 @@ internal sealed class GgufConfig
     public static ModelConfig Read(GgufHeader header, GgufFamily family, IEnumerable<int> eosIds)
     {
         var config = ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
-        return family.Experts is { } experts && config.Mixture is { } mixture ? config with { Mixture = mixture with { Tensors = experts } } : config;
+        return (family.Experts is { } experts && config.Mixture is { } mixture ? config with { Mixture = mixture.ByExpert(experts) } : config) with
+        {
+            // Rows in ggml's order are brought into Hugging Face's where q and k are tensors of their own.
+            FusedQkv = !family.IsInterleaved && header.Tensors.ContainsKey(GgufNames.Block(0, "attn_qkv", "weight")),
+        };
     }
 
     private JsonObject Write(IEnumerable<int> eosIds)
@@ -41,7 +51,7 @@ internal sealed class GgufConfig
         _json["tie_word_embeddings"] = !_header.Tensors.ContainsKey(GgufNames.Head);
         if (_family.HasOptionalBiases)
         {
-            _json["attention_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_q", "bias"));
+            _json["attention_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_q", "bias")) || _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_qkv", "bias"));
             _json["attention_out_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_output", "bias"));
             _json["mlp_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_gate", "bias"));
         }
@@ -87,12 +97,16 @@ internal sealed class GgufConfig
             _json[name] = value?.DeepClone();
         }
 
-        foreach (var (key, name) in _family.Keys)
+        WriteKeys();
+        if (_family.ScalesByHeadSize && !_json.ContainsKey("attention_multiplier"))
         {
-            if (Metadata.Has(Key(key)))
-            {
-                _json[name] = Metadata.Number(Key(key));
-            }
+            _json["attention_multiplier"] = 1 / Math.Sqrt((long)_json["head_dim"]!);
+        }
+
+        // No window: how Phi-4's files are told from Phi-3's.
+        if (_json["sliding_window"] is JsonValue window && window.TryGetValue<double>(out var length) && length == 0)
+        {
+            _json["sliding_window"] = null;
         }
 
         if (_family.HasWindowPattern)
@@ -103,6 +117,27 @@ internal sealed class GgufConfig
         if (_family.LayersOfLargest is { } layers)
         {
             _json["query_pre_attn_scalar"] = Required("block_count") == layers ? Required("embedding_length") / (double)Required("attention.head_count") : (long)_json["head_dim"]!;
+        }
+    }
+
+    /// <summary>Keys that the family has beside those of all.</summary>
+    private void WriteKeys()
+    {
+        foreach (var (key, name) in _family.Keys)
+        {
+            if (Metadata.Has(Key(key)))
+            {
+                _json[name] = Metadata.Number(Key(key));
+            }
+            else if (_family.RequiredKeys.Contains(key))
+            {
+                throw GgufMetadata.Missing(Key(key));
+            }
+        }
+
+        foreach (var key in _family.IdleKeys)
+        {
+            _ = Key(key);
         }
     }
 
@@ -118,16 +153,23 @@ internal sealed class GgufConfig
     private void WriteRope()
     {
         _json["rope_theta"] = Metadata.Number(Key("rope.freq_base")) ?? DefaultTheta;
-        if (Metadata.Flag(Key("rope.scaling.finetuned")) == false && _family.Name == "granite")
+        if (Metadata.Flag(Key("rope.scaling.finetuned")) == false && _family.Name.StartsWith("granite", StringComparison.Ordinal))
         {
             throw new MalformedFileException($"{Key("rope.scaling.finetuned")} that says no, which means no rotary embedding, is not supported");
         }
 
         var kind = Metadata.Text(Key("rope.scaling.type"));
         var factor = Metadata.Number(Key("rope.scaling.factor")) ?? Metadata.Number(Key("rope.scale_linear"));
-        var original = Metadata.Integer(Key("rope.scaling.original_context_length"));
+        var original = Metadata.Integer(Key(OriginalLength));
         kind ??= factor is null or 1 ? "none" : "linear";
-        if (kind == "none")
+        var isLong = _header.Tensors.ContainsKey(GgufNames.LongFactors) && kind is "none" or "longrope";
+        if (isLong)
+        {
+            // The factors are tensors, see GgufRope.
+            _ = Key(AttentionFactor);
+        }
+
+        if (kind == "none" || isLong)
         {
             // Said, as there are families that stretch where nothing is.
             _json["rope_scaling"] = new JsonObject { ["rope_type"] = "default" };
@@ -152,9 +194,19 @@ internal sealed class GgufConfig
     private void WriteYarn(JsonObject scaling, double factor)
     {
         // ggml multiplies what the paper has by its own factor.
-        if (Metadata.Number(Key("rope.scaling.attn_factor")) is { } attention)
+        if (Metadata.Number(Key(AttentionFactor)) is { } attention)
         {
             scaling["attention_factor"] = attention * (factor <= 1 ? 1 : 1 + (0.1 * Math.Log(factor)));
+        }
+
+        if (Metadata.Number(Key("rope.scaling.yarn_log_multiplier")) is { } multiplier and not 0)
+        {
+            (scaling["mscale"], scaling["mscale_all_dim"]) = (1, multiplier);
+        }
+
+        if (_family.HasTemperature && Metadata.Number(Key("attention.temperature_scale")) is { } temperature)
+        {
+            scaling[MinistralProgramBuilder.Temperature] = temperature;
         }
 
         foreach (var (key, name) in new[] { ("rope.scaling.yarn_attn_factor", "attention_factor"), ("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow") })

@@ -9,14 +9,26 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed record GgufFamily(string Name, string Architecture)
 {
     private const string ExpertCount = "expert_count";
+    private const string SharedWidth = "expert_shared_feed_forward_length";
+
+    // Rotation by a token's place in time, in height and in width, which are one for text.
+    private const string Sections = "rope.dimension_sections";
     private const string Window = "attention.sliding_window";
+
+    private static readonly (string, string)[] Multipliers =
+        [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")];
 
     private static readonly GgufFamily[] All =
     [
         new("llama", "LlamaForCausalLM") { IsInterleaved = true, HasOptionalBiases = true },
         new("llama", "MixtralForCausalLM") { IsInterleaved = true, Keys = [(ExpertCount, "num_local_experts"), ("expert_used_count", "num_experts_per_tok")] },
+        new("mistral3", "Ministral3ForCausalLM") { IsInterleaved = true, HasTemperature = true },
+        new("internlm2", "LlamaForCausalLM") { IsInterleaved = true, HasOptionalBiases = true },
+        new("exaone", "LlamaForCausalLM"),
         new("qwen2", "Qwen2ForCausalLM"),
+        new("qwen2vl", "Qwen2ForCausalLM") { IdleKeys = [Sections] },
         new("qwen3", "Qwen3ForCausalLM"),
+        new("qwen3vl", "Qwen3ForCausalLM") { IdleKeys = [Sections, "n_deepstack_layers"] },
         new("qwen3moe", "Qwen3MoeForCausalLM")
         {
             Keys = [(ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size")],
@@ -27,9 +39,10 @@ internal sealed record GgufFamily(string Name, string Architecture)
             Keys =
             [
                 (ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
-                ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"),
+                (SharedWidth, "shared_expert_intermediate_size"),
             ],
         },
+        new("gemma", "GemmaForCausalLM"),
         new("gemma2", "Gemma2ForCausalLM")
         {
             Norms = GgufNames.PostNorms,
@@ -47,12 +60,31 @@ internal sealed record GgufFamily(string Name, string Architecture)
         {
             IsInterleaved = true,
             HasOptionalBiases = true,
-            Keys = [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")],
+            Keys = Multipliers,
+
+            // Granite 4's dense models are converted as hybrids of which no layer is one, and say what such a layer would be.
+            IdleKeys = ["expert_used_count", SharedWidth, "ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.inner_size", "ssm.time_step_rank"],
         },
+        new("granitemoe", "GraniteMoeSharedForCausalLM")
+        {
+            IsInterleaved = true,
+            TellingKey = SharedWidth,
+            Experts = MixtureTensors.GraniteByExpert,
+            Keys = [.. Multipliers, (ExpertCount, "num_local_experts"), ("expert_used_count", "num_experts_per_tok"), (SharedWidth, "shared_intermediate_size")],
+        },
+        new("granitemoe", "GraniteMoeForCausalLM")
+        {
+            IsInterleaved = true,
+            Experts = MixtureTensors.GraniteByExpert,
+            Keys = [.. Multipliers, (ExpertCount, "num_local_experts"), ("expert_used_count", "num_experts_per_tok")],
+        },
+        new("minicpm", "GraniteForCausalLM") { IsInterleaved = true, Keys = Multipliers, RequiredKeys = ["embedding_scale", "residual_scale", "logit_scale"], ScalesByHeadSize = true },
+        new("phi3", "Phi3ForCausalLM") { IsPartlyRotated = true, Keys = [(Window, "sliding_window")] },
         new("smollm3", "SmolLM3ForCausalLM") { IsInterleaved = true },
         new("olmo2", "Olmo3ForCausalLM") { Norms = GgufNames.PostNorms, TellingKey = Window, HasWindowPattern = true, Keys = [(Window, "sliding_window")] },
         new("olmo2", "Olmo2ForCausalLM") { Norms = GgufNames.PostNorms },
         new("olmoe", "OlmoeForCausalLM") { Keys = [(ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok")] },
+        new("chatglm", "GlmForCausalLM") { HasOptionalBiases = true, IsPartlyRotated = true },
         new("glm4", "Glm4ForCausalLM") { Norms = GgufNames.GlmNorms, HasOptionalBiases = true, IsPartlyRotated = true },
         new("exaone4", "Exaone4ForCausalLM")
         {
@@ -90,6 +122,18 @@ internal sealed record GgufFamily(string Name, string Architecture)
 
     /// <summary>Keys that the family has beside those of all, without its name, and what <c>config.json</c> calls them.</summary>
     public IReadOnlyList<(string Key, string Name)> Keys { get; private init; } = [];
+
+    /// <summary>Keys that files of the family have and that say nothing about its models.</summary>
+    public IReadOnlyList<string> IdleKeys { get; private init; } = [];
+
+    /// <summary>Those of <see cref="Keys"/> that have to be there.</summary>
+    public IReadOnlyList<string> RequiredKeys { get; private init; } = [];
+
+    /// <summary>Whether scores are multiplied by 1 ÷ √head size where the file does not say by what, in a family whose reader takes that for 1.</summary>
+    public bool ScalesByHeadSize { get; private init; }
+
+    /// <summary>Whether files may say by how much attention's temperature grows with the position.</summary>
+    public bool HasTemperature { get; private init; }
 
     /// <summary>What is the same in all files of the family and does not stand in them; keys that are there come before it.</summary>
     public JsonObject Constants { get; private init; } = [];

@@ -16,6 +16,12 @@ internal static partial class GgufNames
     /// <summary>What frequencies are divided by, pair by pair: how a Llama 3.1 or 3.2 is stretched.</summary>
     public const string RopeFactors = "rope_freqs.weight";
 
+    /// <summary>The same for sequences beyond the length that a model was first made for, which LongRoPE stretches.</summary>
+    public const string LongFactors = "rope_factors_long.weight";
+
+    /// <summary>The same for sequences up to it.</summary>
+    public const string ShortFactors = "rope_factors_short.weight";
+
     private static readonly Dictionary<string, string> Outer = new()
     {
         [TensorNames.Embedding] = Embedding,
@@ -30,12 +36,14 @@ internal static partial class GgufNames
         ["self_attn.q_proj"] = "attn_q",
         ["self_attn.k_proj"] = "attn_k",
         ["self_attn.v_proj"] = "attn_v",
+        ["self_attn.qkv_proj"] = "attn_qkv",
         ["self_attn.o_proj"] = "attn_output",
         ["self_attn.q_norm"] = "attn_q_norm",
         ["self_attn.k_norm"] = "attn_k_norm",
         ["mlp.gate"] = "ffn_gate_inp",
         ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["block_sparse_moe.router.layer"] = "ffn_gate_inp",
         ["mlp.shared_expert.gate_proj"] = "ffn_gate_shexp",
         ["mlp.shared_expert.up_proj"] = "ffn_up_shexp",
         ["mlp.shared_expert.down_proj"] = "ffn_down_shexp",
@@ -107,6 +115,9 @@ internal static partial class GgufNames
 
     /// <summary>The name of a layer's tensor.</summary>
     public static string Block(int layer, string module, string kind) => string.Create(CultureInfo.InvariantCulture, $"blk.{layer}.{module}.{kind}");
+
+    /// <summary>Whether a tensor is no part of the program, but of its rotary embedding.</summary>
+    public static bool IsRope(string name) => name is RopeFactors or LongFactors or ShortFactors;
 
     /// <summary>Whether the outputs of a tensor are rotated: of q or k.</summary>
     public static bool IsRotated(string name) => name.Contains(".self_attn.q_proj.", StringComparison.Ordinal) || name.Contains(".self_attn.k_proj.", StringComparison.Ordinal);

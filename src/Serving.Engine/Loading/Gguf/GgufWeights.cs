@@ -55,7 +55,7 @@ internal sealed class GgufWeights : IWeightFiles
         }
 
         TensorRefusal.Check("the file has no tensor", missing);
-        TensorRefusal.Check("the model has no place for tensor", Tensors.Keys.Where(name => !used.Contains(name) && name != GgufNames.RopeFactors));
+        TensorRefusal.Check("the model has no place for tensor", Tensors.Keys.Where(name => !used.Contains(name) && !GgufNames.IsRope(name)));
         return part => sources[part.TensorName];
     }
 

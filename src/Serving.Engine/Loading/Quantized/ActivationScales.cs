@@ -8,7 +8,7 @@ internal static class ActivationScales
 {
     private static readonly HashSet<string> Names =
     [
-        "input_scale", "input_zero_point", "input_global_scale", "output_scale", "output_zero_point",
+        "input_scale", "activation_scale", "input_zero_point", "input_global_scale", "output_scale", "output_zero_point",
         "q_scale", "k_scale", "v_scale", "kv_scale", "k_zero_point", "v_zero_point",
     ];
 

@@ -4,11 +4,12 @@ namespace Serving.Engine.Loading.Quantized;
 
 /// <summary>
 /// <c>quant_method: fp8</c>. Weights in E4M3 with a scale for blocks (DeepSeek's and Qwen's checkpoints: <c>weight_scale_inv</c>, which is multiplied by in spite of its name), or with
-/// one for the matrix or for each row (<c>weight_scale</c>; <c>quant_method: fbgemm_fp8</c> has the latter).
+/// one for the matrix or for each row (<c>weight_scale</c>, or the same name as for blocks in Ministral's; <c>quant_method: fbgemm_fp8</c> has one for each row).
 /// </summary>
 internal sealed class Float8Scheme : WeightScheme
 {
     private const int MaxBlock = 1 << 16;
+    private const string BlockScale = "weight_scale_inv";
 
     private readonly (int Rows, int Columns)? _block;
 
@@ -46,7 +47,7 @@ internal sealed class Float8Scheme : WeightScheme
         }
 
         var grid = _block is { } block ? ScaleGrid.Blocks(rows, columns, block.Rows, block.Columns) : ScaleGrid.Whole(rows, columns);
-        var scale = _block is null ? module.Get("weight_scale") : module.Get("weight_scale_inv");
+        var scale = _block is null ? module.Find("weight_scale") ?? module.Find(BlockScale) ?? module.Get("weight_scale") : module.Get(BlockScale);
         if (_block is null && scale.Entry.Length != 1)
         {
             grid = ScaleGrid.ByRow(rows, columns);

@@ -140,25 +140,13 @@ public sealed class RowKernelTests
         }
     }
 
-    /// <summary>Bounded values; what lies behind a row's columns stays.</summary>
+    /// <summary>Values multiplied and bounded, or multiplied alone; what lies behind a row's columns stays.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Cap_AnySize_MatchesFormula(int rows, int columns, int blocks)
     {
-        using var session = new KernelSession();
-        var x = Values.Random(rows, columns, 200, rows);
-        for (var row = 0; row < rows; row++)
-        {
-            x.AsSpan((row * Values.Stride(columns)) + columns, Values.Stride(columns) - columns).Fill(99);
-        }
-
-        var parameters = new CapParameters { Values = session.Upload<float>(x), RowCount = session.Upload(rows), Columns = columns, Stride = Values.Stride(columns), Cap = 30 };
-        session.Launch("srv_cap", new CudaGrid(blocks), 256, 0, parameters);
-        var y = session.Download<float>(parameters.Values, x.Length);
-        for (var i = 0; i < x.Length; i++)
-        {
-            Assert.Equal(i % Values.Stride(columns) < columns ? 30 * Math.Tanh(x[i] / 30) : 99, y[i], 1e-5);
-        }
+        CheckCap(rows, columns, blocks, 30, 1.5f);
+        CheckCap(rows, columns, blocks, 0, 0.1f);
     }
 
     /// <summary>A row gives the same bits alone and among others.</summary>
@@ -255,6 +243,25 @@ public sealed class RowKernelTests
         for (var i = 0; i < outputs; i++)
         {
             Assert.Equal(x.Row(i * 5 % 11, columns), y.Row(i, columns));
+        }
+    }
+
+    private static void CheckCap(int rows, int columns, int blocks, float cap, float scale)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 200, rows);
+        for (var row = 0; row < rows; row++)
+        {
+            x.AsSpan((row * Values.Stride(columns)) + columns, Values.Stride(columns) - columns).Fill(99);
+        }
+
+        var parameters = new CapParameters { Values = session.Upload<float>(x), RowCount = session.Upload(rows), Columns = columns, Stride = Values.Stride(columns), Cap = cap, Scale = scale };
+        session.Launch("srv_cap", new CudaGrid(blocks), 256, 0, parameters);
+        var y = session.Download<float>(parameters.Values, x.Length);
+        for (var i = 0; i < x.Length; i++)
+        {
+            var scaled = (double)x[i] * scale;
+            Assert.Equal(i % Values.Stride(columns) >= columns ? 99 : cap > 0 ? cap * Math.Tanh(scaled / cap) : scaled, y[i], 1e-5);
         }
     }
 

@@ -14,6 +14,14 @@ internal static partial class GgufConverter
     {
         ["LlamaForCausalLM"] = "llama",
         ["MixtralForCausalLM"] = "llama",
+        ["Ministral3ForCausalLM"] = "mistral3",
+        ["GemmaForCausalLM"] = "gemma",
+        ["Phi3ForCausalLM"] = "phi3",
+        ["GlmForCausalLM"] = "chatglm",
+        ["MiniCPMForCausalLM"] = "minicpm",
+        ["GraniteMoeForCausalLM"] = "granitemoe",
+        ["GraniteMoeSharedForCausalLM"] = "granitemoe",
+        ["GraniteMoeHybridForCausalLM"] = "granite",
         ["GraniteForCausalLM"] = "granite",
         ["SmolLM3ForCausalLM"] = "smollm3",
         ["Qwen2ForCausalLM"] = "qwen2",
@@ -42,12 +50,15 @@ internal static partial class GgufConverter
         ["self_attn.q_proj"] = "attn_q",
         ["self_attn.k_proj"] = "attn_k",
         ["self_attn.v_proj"] = "attn_v",
+        ["self_attn.qkv_proj"] = "attn_qkv",
         ["self_attn.o_proj"] = "attn_output",
         ["self_attn.q_norm"] = "attn_q_norm",
         ["self_attn.k_norm"] = "attn_k_norm",
         ["mlp.gate"] = "ffn_gate_inp",
         ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
+        ["block_sparse_moe.router.layer"] = "ffn_gate_inp",
+        ["shared_mlp.output_linear"] = "ffn_down_shexp",
         ["mlp.shared_expert.gate_proj"] = "ffn_gate_shexp",
         ["mlp.shared_expert.up_proj"] = "ffn_up_shexp",
         ["mlp.shared_expert.down_proj"] = "ffn_down_shexp",
@@ -67,7 +78,7 @@ internal static partial class GgufConverter
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     };
 
-    internal static readonly IReadOnlyList<string> Interleaved = ["llama", "granite", "smollm3"];
+    internal static readonly IReadOnlyList<string> Interleaved = ["llama", "granite", "granitemoe", "minicpm", "mistral3", "smollm3"];
 
     internal static readonly IReadOnlyDictionary<string, string> ExpertNames = new Dictionary<string, string>
     {
@@ -86,7 +97,7 @@ internal static partial class GgufConverter
         ("rope.freq_base_swa", "rope_local_base_freq"), ("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"),
         ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"), ("expert_count", "num_experts"), ("expert_count", "num_local_experts"),
         ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
-        ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"),
+        ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"), ("expert_shared_feed_forward_length", "shared_intermediate_size"),
     ];
 
     /// <summary>The file of a tiny model, with tokens that are only counted. The model's matrices become what the file's stand for.</summary>
@@ -99,6 +110,12 @@ internal static partial class GgufConverter
         var stacks = new SortedDictionary<string, List<float[]>>(StringComparer.Ordinal);
         foreach (var (name, (shape, values)) in model.Tensors.ToList())
         {
+            if (name.EndsWith("_linear.weight", StringComparison.Ordinal))
+            {
+                AddGraniteMlp(writer, model, name, matrices);
+                continue;
+            }
+
             if (shape.Length == 3 || name.EndsWith("_bias", StringComparison.Ordinal))
             {
                 AddExperts(writer, model, name, matrices);
@@ -155,6 +172,24 @@ internal static partial class GgufConverter
         }
     }
 
+    /// <summary>Granite's MLPs, of which files hold gate and up apart: those of experts, and what all tokens go through.</summary>
+    private static void AddGraniteMlp(GgufWriter writer, TinyModel model, string name, GgmlEncoder matrices)
+    {
+        var (shape, values) = model.Tensors[name];
+        var (experts, outputs, inputs) = (shape.Length == 3 ? (int)shape[0] : 1, (int)shape[^2], (int)shape[^1]);
+        var end = shape.Length == 3 ? "_exps" : (string)model.Config["architectures"]![0]! == "GraniteMoeHybridForCausalLM" ? "" : "_shexp";
+        foreach (var (module, first, count) in name.Contains("output", StringComparison.Ordinal) ? [("ffn_down", 0, outputs)] : ((string, int, int)[])[("ffn_gate", 0, outputs / 2), ("ffn_up", outputs / 2, outputs / 2)])
+        {
+            int[] places = [.. from expert in Enumerable.Range(0, experts) from place in Enumerable.Range(((expert * outputs) + first) * inputs, count * inputs) select place];
+            var (bytes, stands) = matrices.Encode([.. places.Select(place => values[place])]);
+            writer.Add($"blk.{name.Split('.')[2]}.{module}{end}.weight", matrices.Type, [inputs, count, .. experts > 1 ? [experts] : (long[])[]], bytes);
+            foreach (var (i, place) in places.Index())
+            {
+                values[place] = stands[i];
+            }
+        }
+    }
+
     /// <summary>The file of the bundled model.</summary>
     public static GgufWriter ConvertDemo(GgmlEncoder matrices)
     {
@@ -194,17 +229,25 @@ internal static partial class GgufConverter
             writer.Put($"{family}.{key}", config[name]!.AsValue().TryGetValue<int>(out var whole) ? (object)whole : Single(config[name]));
         }
 
-        if (config["layer_types"] is JsonArray types)
+        if (config["layer_types"] is JsonArray types && types.Any(type => (string)type! == "sliding_attention"))
         {
             writer.Put($"{family}.attention.sliding_window_pattern", types.Select(type => (string)type! == "sliding_attention").ToArray());
         }
 
-        if (config["rope_scaling"] is JsonObject scaling)
+        if (config["rope_scaling"] is JsonObject scaling && (string?)scaling["type"] != "longrope")
         {
             writer.Put($"{family}.rope.scaling.type", (string)scaling["rope_type"]!).Put($"{family}.rope.scaling.factor", Single(scaling["factor"]));
             if (scaling["original_max_position_embeddings"] is { } original)
             {
                 writer.Put($"{family}.rope.scaling.original_context_length", (int)original);
+            }
+
+            foreach (var (key, name) in new[] { ("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow"), ("rope.scaling.yarn_log_multiplier", "mscale_all_dim"), ("attention.temperature_scale", "llama_4_scaling_beta") })
+            {
+                if (scaling[name] is { } value && family == "mistral3")
+                {
+                    writer.Put($"{family}.{key}", Single(value));
+                }
             }
         }
 
@@ -239,7 +282,7 @@ internal static partial class GgufConverter
     {
         var (match, family) = (Layer().Match(name), Families[(string)config["architectures"]![0]!]);
         var isGemma = family.StartsWith("gemma", StringComparison.Ordinal);
-        var hasGemmaNames = isGemma || family is "olmo2" or "exaone4";
+        var hasGemmaNames = (isGemma && family != "gemma") || family is "olmo2" or "exaone4";
         var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
         var module = hasGemmaNames && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family is ("gpt-oss" or "seed_oss") && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
         var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.weight";

@@ -30,6 +30,7 @@ public sealed class FusedModulesTests
     [InlineData("Olmo2ForCausalLM", "self_attn.q_proj mlp.down_proj", 2)]
     [InlineData("Qwen2MoeForCausalLM", "mlp.shared_expert.gate_proj mlp.shared_expert.up_proj mlp.shared_expert.down_proj mlp.shared_expert_gate", 4)]
     [InlineData("GraniteMoeSharedForCausalLM", "shared_mlp.input_linear shared_mlp.output_linear", 3)]
+    [InlineData("GraniteMoeHybridForCausalLM", "shared_mlp.input_linear shared_mlp.output_linear", 3)]
     public void Read_AnAdapterOfAFamilysModules_PutsRowsWhereTheWeightsAre(string architecture, string modules, int slices)
     {
         var model = WeightLoaderTests.Make(architecture, tied: false);

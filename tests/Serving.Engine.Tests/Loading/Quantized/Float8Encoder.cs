@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Engine.Tests.Loading.Quantized;
 
-/// <summary>FP8 in the layouts of Qwen's (blocks), AutoFP8's (one scale), FBGEMM's (one a row) and llm-compressor's checkpoints (one scale, one a row, blocks).</summary>
-/// <param name="style">qwen, autofp8, fbgemm, tensor, channel or block.</param>
+/// <summary>FP8 in the layouts of Qwen's (blocks), AutoFP8's and Ministral's (one scale), FBGEMM's (one a row) and llm-compressor's checkpoints (one scale, one a row, blocks).</summary>
+/// <param name="style">qwen, autofp8, ministral, fbgemm, tensor, channel or block.</param>
 /// <param name="scaleType">F32, BF16 or F16.</param>
 internal sealed class Float8Encoder(string style, string scaleType) : SchemeEncoder
 {
@@ -21,6 +21,7 @@ internal sealed class Float8Encoder(string style, string scaleType) : SchemeEnco
     {
         "qwen" => Parse("""{"activation_scheme":"dynamic","fmt":"e4m3","quant_method":"fp8","weight_block_size":[48,40]}"""),
         "autofp8" => Parse("""{"activation_scheme":"static","ignored_layers":["lm_head"],"quant_method":"fp8"}"""),
+        "ministral" => Parse("""{"activation_scheme":"static","dequantize":false,"modules_to_not_convert":["model.vision_tower","lm_head"],"quant_method":"fp8","weight_block_size":null}"""),
         "fbgemm" => Parse("""{"activation_scale_ub":1200.0,"modules_to_not_convert":["lm_head"],"quant_method":"fbgemm_fp8"}"""),
         _ => Parse($$$$"""
             {"config_groups":{"group_0":{"input_activations":{"dynamic":true,"num_bits":8,"strategy":"token","symmetric":true,"type":"float"},"output_activations":null,"targets":["Linear"],
@@ -56,10 +57,14 @@ internal sealed class Float8Encoder(string style, string scaleType) : SchemeEnco
         }
 
         Add(module + ".weight", "F8_E4M3", [rows, columns], codes);
-        Add(module + (style == "qwen" ? ".weight_scale_inv" : ".weight_scale"), scaleType, style == "autofp8" ? [] : style == "tensor" ? [1] : [down, across], scales);
+        Add(module + (style is "qwen" or "ministral" ? ".weight_scale_inv" : ".weight_scale"), scaleType, style is "autofp8" or "ministral" ? [] : style == "tensor" ? [1] : [down, across], scales);
         if (style == "autofp8")
         {
             Add(module + ".input_scale", "F32", [], 0.5f);
+        }
+        else if (style == "ministral")
+        {
+            Add(module + ".activation_scale", "BF16", [], 0.5f);
         }
 
         return stands;

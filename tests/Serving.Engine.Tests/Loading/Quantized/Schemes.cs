@@ -8,6 +8,7 @@ internal static class Schemes
         () => new Float8Encoder("qwen", "F32"),
         () => new Float8Encoder("qwen", "BF16"),
         () => new Float8Encoder("autofp8", "F32"),
+        () => new Float8Encoder("ministral", "BF16"),
         () => new Float8Encoder("fbgemm", "F32"),
         () => new Float8Encoder("tensor", "BF16"),
         () => new Float8Encoder("channel", "F32"),

@@ -1,0 +1,205 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Serving.Engine.Loading;
+using Serving.Engine.Loading.Gguf;
+using Serving.Engine.Models;
+using Serving.Testing;
+using Serving.Testing.Models;
+
+namespace Serving.Engine.Tests.Loading.Gguf;
+
+/// <summary>Families whose files hold tensors cut otherwise than folders do, or say otherwise what a folder says: the same weights, and the same configuration but for the names of tensors.</summary>
+public sealed class GgufFamilyTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("GemmaForCausalLM", "F32")]
+    [InlineData("GemmaForCausalLM", "Q8_0")]
+    [InlineData("Ministral3ForCausalLM", "BF16")]
+    [InlineData("MiniCPMForCausalLM", "F32")]
+    [InlineData("GraniteMoeHybridForCausalLM", "Q8_0")]
+    [InlineData("GraniteMoeForCausalLM", "F32")]
+    [InlineData("GraniteMoeSharedForCausalLM", "BF16")]
+    [InlineData("GlmForCausalLM", "F32")]
+    [InlineData("Phi3ForCausalLM", "F32")]
+    [InlineData("Phi3ForCausalLM", "Q4_0")]
+    public void Load_File_GivesTheWeightsOfTheFolder(string architecture, string type)
+    {
+        var model = Make(architecture);
+        var file = GgufConverter.Convert(model, GgmlEncoder.Of(type));
+        Finish(file, model, architecture);
+        Check(file, model);
+    }
+
+    /// <summary>GLM-4's files hold q, k and v in one tensor, biases too, where they were made of the model's first checkpoints.</summary>
+    [Fact]
+    public void Load_ChatGlmInOneTensor_GivesTheWeightsOfTheFolder()
+    {
+        var model = Make("GlmForCausalLM");
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32);
+        for (var layer = 0; layer < TinyModel.Layers; layer++)
+        {
+            foreach (var kind in new[] { "weight", "bias" })
+            {
+                var parts = new[] { "q", "k", "v" }.Select(part => model.Tensors[$"model.layers.{layer}.self_attn.{part}_proj.{kind}"]).ToList();
+                float[] values = [.. parts.SelectMany(part => part.Values)];
+                var rows = parts.Sum(part => part.Shape[0]);
+                file.Add($"blk.{layer}.attn_qkv.{kind}", 0, kind == "bias" ? [rows] : [TinyModel.Hidden, rows], MemoryMarshal.AsBytes<float>(values).ToArray());
+                file.RemoveTensor($"blk.{layer}.attn_q.{kind}").RemoveTensor($"blk.{layer}.attn_k.{kind}").RemoveTensor($"blk.{layer}.attn_v.{kind}");
+            }
+        }
+
+        Check(file, model);
+    }
+
+    /// <summary>Phi-3's files with LongRoPE have its two lists as tensors, which say by themselves that they stretch.</summary>
+    [Theory]
+    [InlineData("longrope")]
+    [InlineData(null)]
+    public void Open_LongRope_IsTheFolders(string? kind)
+    {
+        var model = Models.FamilyTests.Phi3(0.75, 64);
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32);
+        var amplitude = (float)Math.Sqrt(1 + (Math.Log(256 / 64.0) / Math.Log(64)));
+        file.Put("phi3.rope.scaling.original_context_length", 64).Put("phi3.rope.scaling.attn_factor", amplitude).Put("phi3.attention.sliding_window", 0);
+        if (kind is not null)
+        {
+            file.Put("phi3.rope.scaling.type", kind);
+        }
+
+        foreach (var name in new[] { "long", "short" })
+        {
+            float[] factors = [.. model.Config["rope_scaling"]![$"{name}_factor"]!.AsArray().Select(factor => (float)(double)factor!)];
+            file.Add($"rope_factors_{name}.weight", 0, [factors.Length], MemoryMarshal.AsBytes<float>(factors).ToArray());
+        }
+
+        var (config, expected) = Open(file, model);
+        var (actual, published) = (Assert.IsType<LongRope>(config.Rope.Scaling), Assert.IsType<LongRope>(expected.Rope.Scaling));
+        Assert.Equal(published.OriginalPositions, actual.OriginalPositions);
+        Assert.Equal(published.Amplitude, actual.Amplitude, 1e-6);
+        Assert.All(actual.Long.Concat(actual.Short).Zip(published.Long.Concat(published.Short)), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
+        Assert.Empty(config.Windows);
+        file.RemoveTensor("rope_factors_short.weight");
+        Assert.Contains("are not there together", Assert.Throws<ModelFormatException>(() => Open(file, model)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Rows of q and k that lie as ggml rotates them are not looked for in one tensor with v.</summary>
+    [Fact]
+    public void Load_LlamaInOneTensor_IsRefused()
+    {
+        var file = GgufConverter.Convert(new TinyModel("LlamaForCausalLM"), GgmlEncoder.F32).Add("blk.0.attn_qkv.weight", 0, [TinyModel.Hidden, 128], new byte[4 * 128 * TinyModel.Hidden]);
+        file.RemoveTensor("blk.0.attn_q.weight").RemoveTensor("blk.0.attn_k.weight").RemoveTensor("blk.0.attn_v.weight");
+        File.WriteAllBytes(_folder.PathOf("model.gguf"), file.ToArray());
+        var program = ModelRegistry.Build("tiny", GgufModel.Open(_folder.PathOf("model.gguf")).Config, 64);
+        using var backend = new RecordingBackend(program);
+        using var files = GgufWeights.Open(_folder.PathOf("model.gguf"));
+        Assert.Contains("attn_q.weight", Assert.Throws<ModelFormatException>(() => WeightLoader.Load(backend, program, files)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_MiniCpmWithoutItsFactors_IsRefused()
+    {
+        var model = Make("MiniCPMForCausalLM");
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32);
+        Assert.Contains("minicpm.embedding_scale is missing", Assert.Throws<ModelFormatException>(() => Open(file, model)).Message, StringComparison.Ordinal);
+    }
+
+    private static TinyModel Make(string architecture)
+    {
+        var model = new TinyModel(architecture == "GraniteMoeHybridForCausalLM" ? "GraniteForCausalLM" : architecture) { ElementType = "F32" };
+        switch (architecture)
+        {
+            case "GemmaForCausalLM":
+                model.Config["hidden_act"] = "gelu";
+                break;
+            case "Ministral3ForCausalLM":
+                model.Config["rope_scaling"] = new JsonObject
+                {
+                    ["rope_type"] = "yarn",
+                    ["factor"] = 8.0,
+                    ["original_max_position_embeddings"] = 32,
+                    ["beta_fast"] = 16.0,
+                    ["beta_slow"] = 2.0,
+                    ["mscale"] = 1,
+                    ["mscale_all_dim"] = 1.0,
+                    ["llama_4_scaling_beta"] = 0.5,
+                };
+                break;
+            case "MiniCPMForCausalLM":
+                (model.Config["scale_emb"], model.Config["scale_depth"], model.Config["dim_model_base"], model.Config["tie_word_embeddings"]) = (12, 2 * Math.Sqrt(TinyModel.Layers), 16, false);
+                break;
+            case "GraniteMoeHybridForCausalLM":
+                AddFactors(model);
+                model.MakeGranite4();
+                break;
+            case "GraniteMoeForCausalLM" or "GraniteMoeSharedForCausalLM":
+                AddFactors(model);
+                model.MakeMixture();
+                break;
+            case "GlmForCausalLM":
+                model.MakeGlm(0.5);
+                break;
+            case "Phi3ForCausalLM":
+                model.Config["partial_rotary_factor"] = 0.75;
+                model.FuseProjections();
+                break;
+        }
+
+        return model;
+
+        static void AddFactors(TinyModel model)
+        {
+            foreach (var (name, value) in new[] { ("embedding_multiplier", 12), ("residual_multiplier", 0.25), ("attention_multiplier", 0.015625), ("logits_scaling", 10) })
+            {
+                model.Config[name] = value;
+            }
+        }
+    }
+
+    /// <summary>Keys that the converter makes of others.</summary>
+    private static void Finish(GgufWriter file, TinyModel model, string architecture)
+    {
+        if (architecture == "MiniCPMForCausalLM")
+        {
+            file.Put("minicpm.embedding_scale", 12f).Put("minicpm.residual_scale", 2f).Put("minicpm.logit_scale", TinyModel.Hidden / 16f);
+        }
+        else if (architecture == "GraniteMoeHybridForCausalLM")
+        {
+            file.Put("granite.ssm.conv_kernel", 4).Put("granite.ssm.state_size", 128).Put("granite.rope.scaling.finetuned", true);
+        }
+    }
+
+    private (ModelConfig Config, ModelConfig Expected) Open(GgufWriter file, TinyModel model)
+    {
+        File.WriteAllBytes(_folder.PathOf("model.gguf"), file.ToArray());
+        model.Write(_folder.Path);
+        return (GgufModel.Open(_folder.PathOf("model.gguf")).Config, ModelFolder.Open(_folder.Path).Config);
+    }
+
+    private void Check(GgufWriter file, TinyModel model)
+    {
+        var (config, expected) = Open(file, model);
+        Assert.Equivalent(Plain(expected) with { AttentionScale = expected.AttentionScale ?? config.AttentionScale, Architecture = config.Architecture }, Plain(config), strict: true);
+        var (fromFile, fromFolder) = (ModelRegistry.Build("tiny", config, 64), ModelRegistry.Build("tiny", expected, 64));
+        using var loaded = new RecordingBackend(fromFile);
+        using var files = GgufWeights.Open(_folder.PathOf("model.gguf"));
+        WeightLoader.Load(loaded, fromFile, files);
+        using var original = new RecordingBackend(fromFolder);
+        WeightLoader.Load(original, fromFolder, _folder.Path);
+        Assert.True(loaded.IsComplete);
+        Assert.Equal(original.Values, loaded.Values);
+        Assert.Equal(fromFolder.Ops.Select(op => op.GetType()), fromFile.Ops.Select(op => op.GetType()));
+    }
+
+    /// <summary>A configuration without what its tensors are called.</summary>
+    private static ModelConfig Plain(ModelConfig config) => config with
+    {
+        FusedQkv = false,
+        FusedGateUp = false,
+        Mlp = MlpNames.Usual,
+        Mixture = config.Mixture is { } mixture ? mixture with { Tensors = MixtureTensors.Qwen, Shared = mixture.Shared is { } shared ? SharedExpert.Qwen(shared.Width) with { Factor = shared.Factor } : null } : null,
+    };
+}
