@@ -141,7 +141,7 @@ bool program_is_valid(const srv_program& program) {
 
     for (int i = 0; i < program.weight_count; i++) {
         const srv_weight& weight = program.weights[i];
-        const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : weight.kind == 1 ? SRV_FORMAT_MXFP4 : SRV_FORMAT_INT4_ASYMMETRIC;
+        const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : weight.kind == 1 ? SRV_FORMAT_IQ4 : SRV_FORMAT_INT4_ASYMMETRIC;
         const int shares = weight.kind == 2 ? weight.columns : weight.rows;
         const bool shared = weight.experts == 1 || (weight.experts > 1 && weight.kind != 1 && shares % weight.experts == 0);
         if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most || !shared) {

@@ -78,6 +78,24 @@ uint8_t mxfp4_code(int number) {
     return static_cast<uint8_t>(number < 0 ? code | 8 : code);
 }
 
+// The code of IQ4_NL whose integer is nearest, the lower one of two.
+uint8_t iq4_code(int number) {
+    int code = 0;
+    while (code < 15 && 2 * number > number_of(SRV_FORMAT_IQ4, code) + number_of(SRV_FORMAT_IQ4, code + 1)) {
+        code++;
+    }
+
+    return static_cast<uint8_t>(code);
+}
+
+uint8_t code_of(int format, int number) {
+    switch (format) {
+    case SRV_FORMAT_MXFP4: return mxfp4_code(number);
+    case SRV_FORMAT_IQ4: return iq4_code(number);
+    default: return static_cast<uint8_t>(number + offset_of(format));
+    }
+}
+
 constexpr uint32_t kNibbles = 0x0F0F0F0F;
 
 // 64 inputs of one output, with two scales and where there are offsets two of them: see integer/integer.h.
@@ -94,7 +112,7 @@ void pack_block(uint8_t* block, int format, int lane, const int8_t* values, cons
     uint32_t quads[kBlockInputs / 4];
     auto* codes = reinterpret_cast<uint8_t*>(quads);
     for (int k = 0; k < kBlockInputs; k++) {
-        codes[k] = format == SRV_FORMAT_MXFP4 ? mxfp4_code(values[k]) : static_cast<uint8_t>(values[k] + offset_of(format));
+        codes[k] = code_of(format, values[k]);
     }
 
     if (format == SRV_FORMAT_INT8) {
@@ -225,6 +243,7 @@ int64_t panel_bytes(const Weight& weight) {
     case SRV_FORMAT_INT8: return int64_t{weight.blocks} * (kScaleBytes + kInt8Bytes);
     case SRV_FORMAT_INT4:
     case SRV_FORMAT_MXFP4:
+    case SRV_FORMAT_IQ4:
     case SRV_FORMAT_INT4_ASYMMETRIC: return int64_t{weight.blocks} * (header_bytes(weight.format) + kInt4Bytes);
     default: return int64_t{weight.pairs} * 2 * kLanes * 2;
     }
@@ -273,7 +292,7 @@ int number_at(const uint8_t* block, int format, int lane, int input) {
     const int quad = input / 4;
     const uint8_t pair = codes[(quad / 8 * 4 + quad % 4) * 64 + lane * 4 + input % 4];
     const int code = quad % 8 < 4 ? pair & 15 : pair >> 4;
-    return format == SRV_FORMAT_MXFP4 ? kMxfp4Numbers[code] - kMxfp4Offset : code - kInt4Offset;
+    return number_of(format, code);
 }
 
 void read_row(const Weight& weight, const uint8_t* panel, int lane, float* values) {

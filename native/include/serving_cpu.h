@@ -53,7 +53,8 @@ typedef enum srv_format {
     SRV_FORMAT_INT8 = 1, /* -127 ... 127 with a bf16 scale for 32 inputs of an output */
     SRV_FORMAT_INT4 = 2, /* -8 ... 7 with such a scale */
     SRV_FORMAT_MXFP4 = 3, /* codes of FP4 E2M1 with such a scale: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives */
-    SRV_FORMAT_INT4_ASYMMETRIC = 4 /* -8 ... 7 with such a scale and a bf16 offset for the same inputs: scale * q + offset */
+    SRV_FORMAT_IQ4 = 4, /* codes of ggml's IQ4_NL with such a scale: sixteen integers from -127 to 113 */
+    SRV_FORMAT_INT4_ASYMMETRIC = 5 /* -8 ... 7 with such a scale and a bf16 offset for the same inputs: scale * q + offset */
 } srv_format;
 
 /* How keys and values are kept in pages. */

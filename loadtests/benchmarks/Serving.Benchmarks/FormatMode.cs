@@ -51,7 +51,7 @@ internal static class FormatMode
         foreach (var format in new[] { WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Int4 })
         {
             var asked = ProgramQuantization.Apply(program, format);
-            var kept = checkpoint is null ? asked : StoredFormats.Keep(asked, checkpoint, scheme, offsets: true);
+            var kept = checkpoint is null ? asked : StoredFormats.Keep(asked, checkpoint, scheme);
             yield return ($"{format}", asked);
             if (kept.Weights.Zip(asked.Weights).FirstOrDefault(pair => pair.First.Format != pair.Second.Format).First is { } stays)
             {

@@ -4,7 +4,7 @@
 // 2 · 15 · 127 = 3,810, and the eight such pairs that a group of 32 inputs brings to a sum 30,480: they are added in 16 bits and widened once a group. MXFP4's numbers
 // are below 25: two products are at most 6,096, four pairs 24,384, and sums are widened twice. Nothing is saturated or lost: the dot product is exact.
 //
-// Eight bits: bytes are taken as pairs of 16 bits, even and odd ones, the inputs once for all panels.
+// Eight bits, and IQ4, whose codes stand for integers of eight: bytes are taken as pairs of 16 bits, even and odd ones, the inputs once for all panels.
 #include "integer.h"
 
 #include <cstddef>
@@ -78,8 +78,8 @@ struct Int4Format {
 
 struct Mxfp4Format : Int4Format {
     static constexpr int kWidened = 2;
-    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed)); }
-    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
+    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed), kMxfp4Numbers); }
+    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed), kMxfp4Numbers); }
 };
 
 struct Int4AsymmetricFormat : Int4Format {
@@ -90,6 +90,7 @@ struct Int8Format {
     static constexpr int kHeaderBytes = kScaleBytes;
     static constexpr int kBytes = kInt8Bytes;
     static constexpr int kInputBytes = 2;
+    static constexpr int kLines = 8;  // of a group
 
     // Quads as 16 bits: even inputs, then odd ones.
     INLINE void take(const int8_t* from, int count, uint8_t* to) {
@@ -103,21 +104,37 @@ struct Int8Format {
     }
 };
 
+struct Iq4Format : Int8Format {
+    static constexpr int kBytes = kInt4Bytes;
+    static constexpr int kLines = 4;
+};
+
 INLINE Line line_ahead(const uint8_t* line, int64_t ahead) {
     _mm_prefetch(reinterpret_cast<const char*>(line + ahead), _MM_HINT_T1);
     return load_line(line);
+}
+
+// Adds a quad's products, its weights in bytes and its inputs in 16 bits.
+template <int Rows>
+INLINE void add_bytes(Line bytes, const TileRows<Rows>& x, int64_t at, Sums<Rows>& dots) {
+    const __m256i mask = _mm256_set1_epi16(255);
+    add_quad<OfWords, Rows>({_mm256_and_si256(bytes.a, mask), _mm256_and_si256(bytes.b, mask)}, x, at, dots);
+    add_quad<OfWords, Rows>({_mm256_srli_epi16(bytes.a, 8), _mm256_srli_epi16(bytes.b, 8)}, x, at + 4, dots);
 }
 
 // Adds a group's products, weights and inputs from `lines` and `at` on.
 template <typename Format, int Rows>
 INLINE void add_group(const uint8_t* lines, const TileRows<Rows>& x, int64_t at, int64_t ahead, Sums<Rows>& dots) {
     if constexpr (Format::kInputBytes == 2) {
-        const __m256i mask = _mm256_set1_epi16(255);
 #pragma GCC unroll 8
-        for (int quad = 0; quad < 8; quad++) {
-            const Line bytes = line_ahead(lines + quad * 64, ahead);
-            add_quad<OfWords, Rows>({_mm256_and_si256(bytes.a, mask), _mm256_and_si256(bytes.b, mask)}, x, at + quad * 8, dots);
-            add_quad<OfWords, Rows>({_mm256_srli_epi16(bytes.a, 8), _mm256_srli_epi16(bytes.b, 8)}, x, at + quad * 8 + 4, dots);
+        for (int line = 0; line < Format::kLines; line++) {
+            const Line packed = line_ahead(lines + line * 64, ahead);
+            if constexpr (Format::kLines == 8) {
+                add_bytes<Rows>(packed, x, at + line * 8, dots);
+            } else {
+                add_bytes<Rows>(looked_up(lower_nibbles(packed), kIq4Numbers), x, at + line * 8, dots);
+                add_bytes<Rows>(looked_up(upper_nibbles(packed), kIq4Numbers), x, at + (line + 4) * 8, dots);
+            }
         }
     } else {
         constexpr int kLines = 4 / Format::kWidened;
@@ -245,6 +262,6 @@ static void multiply(const IntegerRows& x, int first, int rows, const uint8_t* c
 }
 
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>, &multiply<Mxfp4Format>, &multiply<Int4AsymmetricFormat>};
+const IntegerKernels kKernels = {&multiply<Int8Format>, &multiply<Int4Format>, &multiply<Mxfp4Format>, &multiply<Iq4Format>, &multiply<Int4AsymmetricFormat>};
 
 }  // namespace serving::integer_avx2

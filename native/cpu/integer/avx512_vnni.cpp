@@ -30,8 +30,8 @@ INLINE void store_line(uint8_t* p, Line x) { _mm512_storeu_si512(p, x.v); }
 INLINE Line lower_nibbles(Line x) { return {_mm512_and_si512(x.v, _mm512_set1_epi8(15))}; }
 INLINE Line upper_nibbles(Line x) { return {_mm512_and_si512(_mm512_srli_epi16(x.v, 4), _mm512_set1_epi8(15))}; }
 
-INLINE Line looked_up(Line codes) {
-    const __m512i numbers = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kMxfp4Numbers)));
+INLINE Line looked_up(Line codes, const uint8_t* table) {
+    const __m512i numbers = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
     return {_mm512_shuffle_epi8(numbers, codes.v)};
 }
 

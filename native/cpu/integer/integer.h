@@ -1,4 +1,4 @@
-// Products with matrices of integers. An instruction set brings two functions; which is taken changes no bit: of 32 inputs the integers' dot product is exact
+// Products with matrices of integers. An instruction set brings a function for each format; which is taken changes no bit: of 32 inputs the integers' dot product is exact
 // whatever order it is added in, and groups form one chain per output, ascending: sum = fma(dot, weight scale × input scale, sum), and where groups have offsets
 // sum = fma(input sum, offset, sum) next.
 #pragma once
@@ -22,8 +22,18 @@ constexpr int kInt4Offset = 8;
 constexpr int kMxfp4Offset = 12;
 alignas(16) constexpr uint8_t kMxfp4Numbers[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
+// IQ4 lies so too, code by code of ggml's IQ4_NL: what each stands for, + 128 as in eight bits.
+alignas(16) constexpr uint8_t kIq4Numbers[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+
 // What is added to a format's integers where they are multiplied. Static: every instruction set has one of its own.
-static constexpr int offset_of(int format) { return format == SRV_FORMAT_INT8 ? kInt8Offset : format == SRV_FORMAT_MXFP4 ? kMxfp4Offset : kInt4Offset; }
+static constexpr int offset_of(int format) {
+    return format == SRV_FORMAT_INT4 || format == SRV_FORMAT_INT4_ASYMMETRIC ? kInt4Offset : format == SRV_FORMAT_MXFP4 ? kMxfp4Offset : kInt8Offset;
+}
+
+// What a code of four bits stands for.
+static constexpr int number_of(int format, int code) {
+    return (format == SRV_FORMAT_MXFP4 ? kMxfp4Numbers[code] : format == SRV_FORMAT_IQ4 ? kIq4Numbers[code] : code) - offset_of(format);
+}
 
 // Bytes of a block before its integers.
 static constexpr int header_bytes(int format) { return format == SRV_FORMAT_INT4_ASYMMETRIC ? kScaleBytes + kOffsetBytes : kScaleBytes; }
@@ -47,6 +57,7 @@ struct IntegerKernels {
     IntegerProduct int8;
     IntegerProduct int4;
     IntegerProduct mxfp4;
+    IntegerProduct iq4;
     IntegerProduct int4_asymmetric;
 };
 

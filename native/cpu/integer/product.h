@@ -25,8 +25,13 @@ struct Int4Format {
 };
 
 struct Mxfp4Format : Int4Format {
-    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed)); }
-    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed)); }
+    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed), kMxfp4Numbers); }
+    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed), kMxfp4Numbers); }
+};
+
+struct Iq4Format : Int4Format {
+    INLINE Line lower(Line packed) { return looked_up(lower_nibbles(packed), kIq4Numbers); }
+    INLINE Line upper(Line packed) { return looked_up(upper_nibbles(packed), kIq4Numbers); }
 };
 
 struct Int4AsymmetricFormat : Int4Format {
@@ -233,4 +238,4 @@ static void multiply_packed(const IntegerRows& x, int first, int rows, const uin
 }
 
 extern const IntegerKernels kKernels;
-const IntegerKernels kKernels = {&multiply_int8, &multiply_packed<Int4Format>, &multiply_packed<Mxfp4Format>, &multiply_packed<Int4AsymmetricFormat>};
+const IntegerKernels kKernels = {&multiply_int8, &multiply_packed<Int4Format>, &multiply_packed<Mxfp4Format>, &multiply_packed<Iq4Format>, &multiply_packed<Int4AsymmetricFormat>};

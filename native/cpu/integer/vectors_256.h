@@ -36,8 +36,8 @@ INLINE Line lower_nibbles(Line x) {
 
 INLINE Line upper_nibbles(Line x) { return lower_nibbles({_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)}); }
 
-INLINE Line looked_up(Line codes) {
-    const __m256i numbers = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(kMxfp4Numbers)));
+INLINE Line looked_up(Line codes, const uint8_t* table) {
+    const __m256i numbers = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
     return {_mm256_shuffle_epi8(numbers, codes.a), _mm256_shuffle_epi8(numbers, codes.b)};
 }
 

@@ -179,11 +179,12 @@ static int panels_of_cell(const LinearCall& call, const Panel* panels, int most)
     return count;
 }
 
-SRV_INLINE IntegerProduct product_of(const IntegerKernels& kernels, int format) {
+static IntegerProduct product_of(const IntegerKernels& kernels, int format) {
     switch (format) {
     case SRV_FORMAT_INT8: return kernels.int8;
     case SRV_FORMAT_INT4: return kernels.int4;
     case SRV_FORMAT_MXFP4: return kernels.mxfp4;
+    case SRV_FORMAT_IQ4: return kernels.iq4;
     default: return kernels.int4_asymmetric;
     }
 }

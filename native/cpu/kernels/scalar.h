@@ -82,7 +82,7 @@ SRV_INLINE int integer_of(const uint8_t* block, int format, int k, int lane) {
     const int quad = k % kGroup / 4;
     const int pair = block[(k / kGroup * 4 + quad % 4) * 64 + lane * 4 + k % 4];
     const int code = quad < 4 ? pair & 15 : pair >> 4;
-    return format == SRV_FORMAT_MXFP4 ? kMxfp4Numbers[code] - kMxfp4Offset : code - kInt4Offset;
+    return number_of(format, code);
 }
 
 // Activations are rounded floats where products are chains of fp32 FMAs, and bf16 elsewhere.

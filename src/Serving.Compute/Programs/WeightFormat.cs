@@ -19,6 +19,12 @@ public enum WeightFormat
     Mxfp4,
 
     /// <summary>
+    /// Codes of ggml's IQ4_NL, one bf16 scale for 32 inputs of an output: 4.5 bits an element. Codes stand for sixteen integers from −127 to 113, closer together around zero, which is none of them
+    /// (<see cref="Quantization.BlockQuantizer.Iq4Numbers"/>): the arithmetic is that of <see cref="Int8"/> holding these numbers, bit for bit.
+    /// </summary>
+    Iq4,
+
+    /// <summary>
     /// Four-bit integers −8 … 7 with a bf16 scale and a bf16 offset for 32 inputs of an output, w = scale × integer + offset: 5 bits an element. What ggml's Q4_K and Q4_1 and integers with zero points
     /// fit without being rounded to other integers.
     /// </summary>

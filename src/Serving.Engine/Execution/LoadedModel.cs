@@ -40,7 +40,7 @@ internal sealed record LoadedModel(
         return new LoadedModel(
             name,
             files,
-            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost),
+            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost || program.Mixture is not null),
             format,
             ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
@@ -60,7 +60,7 @@ internal sealed record LoadedModel(
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
     /// <summary>The formats of the matrices in words: those of four bits in which some stay, and what was asked for.</summary>
-    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Int4, WeightFormat.Int4Asymmetric }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
+    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Iq4, WeightFormat.Int4, WeightFormat.Int4Asymmetric }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
 
     /// <summary>The format of keys and values in a word.</summary>
     public string KeyValues => Program.Shape.KeyValues == KeyValueFormat.Int8 ? "int8" : "bf16";
@@ -73,7 +73,7 @@ internal sealed record LoadedModel(
         }
 
         using var weights = files.OpenWeights();
-        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, offsets: isOnHost);
+        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, isOnHost);
     }
 
     private static string NameOf(WeightFormat format) => format switch
@@ -82,6 +82,7 @@ internal sealed record LoadedModel(
         WeightFormat.Int4 => "int4",
         WeightFormat.Int4Asymmetric => "int4 with offsets",
         WeightFormat.Mxfp4 => "mxfp4",
+        WeightFormat.Iq4 => "iq4",
         _ => "bf16",
     };
 

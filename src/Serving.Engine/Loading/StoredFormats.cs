@@ -5,8 +5,9 @@ namespace Serving.Engine.Loading;
 
 /// <summary>
 /// Finds the matrices that a program would keep as integers and the checkpoint holds at four bits: they stay so where that changes no bit of an answer. MXFP4 (gpt-oss's experts) does next to eight bits, and next to
-/// four nothing is rounded. Integers from −8 to 7 without zero points do next to eight bits: those would hold the same integers with the same scales, so that every product is the same number.
-/// Four bits with zero points or minimums stay where the backend has offsets: what is rounded then is a scale and an offset for 32 inputs, to bf16, and not the integers themselves.
+/// four nothing is rounded. So are the codes of IQ4 (GGUF's IQ4_NL and IQ4_XS). Integers from −8 to 7 without zero points do next to eight bits: those would hold the same integers with the same scales, so that
+/// every product is the same number. Codes, which stand for other numbers than themselves, are looked up on CPUs only.
+/// Four bits with zero points or minimums stay on CPUs, too: what is rounded then is a scale and an offset for 32 inputs, to bf16, and not the integers themselves.
 /// </summary>
 public static class StoredFormats
 {
@@ -14,37 +15,33 @@ public static class StoredFormats
     /// <param name="program">The model, its matrices in formats of integers where they are to be.</param>
     /// <param name="checkpoint">Its weights.</param>
     /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
-    /// <param name="offsets">Whether the backend takes <see cref="WeightFormat.Int4Asymmetric"/>.</param>
+    /// <param name="isOnHost">Whether a CPU multiplies with them: it alone looks codes up and adds offsets.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
-    public static ModelProgram Keep(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme, bool offsets)
+    public static ModelProgram Keep(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme, bool isOnHost = true)
     {
         ArgumentNullException.ThrowIfNull(program);
         var map = TensorMap.Create(program, checkpoint, scheme);
-        return Keep(program, part => map[part], offsets);
+        return Keep(program, part => map[part], isOnHost);
     }
 
     /// <summary>The same, of open files.</summary>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
-    internal static ModelProgram Keep(ModelProgram program, IWeightFiles files, bool offsets) => Keep(program, WeightLoader.Match(program, files), offsets);
+    internal static ModelProgram Keep(ModelProgram program, IWeightFiles files, bool isOnHost = true) => Keep(program, WeightLoader.Match(program, files), isOnHost);
 
-    private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources, bool offsets) => program with
+    private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources, bool isOnHost)
     {
-        Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, offsets) })],
-    };
+        WeightFormat[] formats = isOnHost ? [WeightFormat.Mxfp4, WeightFormat.Int4, WeightFormat.Iq4, WeightFormat.Int4Asymmetric] : [WeightFormat.Int4];
+        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats) })] };
+    }
 
     /// <summary>An embedding that is looked up stays at eight bits: hardly any of it is read in a step.</summary>
-    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, bool offsets)
+    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, IEnumerable<WeightFormat> formats)
     {
         if (weight is not { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 or WeightFormat.Int4 } || weight.Parts.Any(part => part.Scale != 1))
         {
             return weight.Format;
         }
 
-        return AllHold(WeightFormat.Mxfp4) ? WeightFormat.Mxfp4
-            : AllHold(WeightFormat.Int4) ? WeightFormat.Int4
-            : offsets && AllHold(WeightFormat.Int4Asymmetric) ? WeightFormat.Int4Asymmetric
-            : weight.Format;
-
-        bool AllHold(WeightFormat format) => weight.Parts.All(part => sources(part).Holds(format));
+        return formats.Where(format => weight.Parts.All(part => sources(part).Holds(format))).FirstOrDefault(weight.Format);
     }
 }

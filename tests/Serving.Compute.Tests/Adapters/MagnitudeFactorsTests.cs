@@ -49,6 +49,7 @@ public class MagnitudeFactorsTests
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Int4)]
     [InlineData(WeightFormat.Mxfp4)]
+    [InlineData(WeightFormat.Iq4)]
     public void Of_NativeWeights_AreTheManagedBackends(WeightFormat format)
     {
         Assert.SkipUnless(CpuBackend.IsAvailable(out var reason), reason);

@@ -70,6 +70,9 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Int4Asymmetric, "avx2")]
     [InlineData(WeightFormat.Int4Asymmetric, "avx-vnni")]
     [InlineData(WeightFormat.Int4Asymmetric, "avx512-vnni")]
+    [InlineData(WeightFormat.Iq4, "avx2")]
+    [InlineData(WeightFormat.Iq4, "avx-vnni")]
+    [InlineData(WeightFormat.Iq4, "avx512-vnni")]
     public void Execute_MatricesOfIntegers_SameBitsWhateverMultiplies(WeightFormat format, string integers)
     {
         foreach (var experts in new[] { 0, 4 })
@@ -90,6 +93,7 @@ public sealed class CpuEqualityTests
     [InlineData(WeightFormat.Int4)]
     [InlineData(WeightFormat.Mxfp4)]
     [InlineData(WeightFormat.Int4Asymmetric)]
+    [InlineData(WeightFormat.Iq4)]
     public void LoadIntegers_OfThoseMadeHere_SameBitsAsLoadWeight(WeightFormat format)
     {
         Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), format: format), CpuScenario.Run(CpuFactory.Of("avx2"), format: format, integers: (_, _) => { }));
@@ -103,6 +107,10 @@ public sealed class CpuEqualityTests
     [InlineData("avx-vnni", WeightFormat.Mxfp4)]
     [InlineData("avx512-vnni", WeightFormat.Mxfp4)]
     [InlineData("managed", WeightFormat.Mxfp4)]
+    [InlineData("avx2", WeightFormat.Iq4)]
+    [InlineData("avx-vnni", WeightFormat.Iq4)]
+    [InlineData("avx512-vnni", WeightFormat.Iq4)]
+    [InlineData("managed", WeightFormat.Iq4)]
     [InlineData("avx2", WeightFormat.Int4)]
     [InlineData("avx-vnni", WeightFormat.Int4)]
     [InlineData("avx512-vnni", WeightFormat.Int4)]
@@ -119,7 +127,7 @@ public sealed class CpuEqualityTests
 
         void Stretch(sbyte[] values, ushort[] scales)
         {
-            var (largest, smallest) = format == WeightFormat.Mxfp4 ? ((sbyte)12, (sbyte)-12) : ((sbyte)7, (sbyte)-8);
+            (sbyte largest, sbyte smallest) = format switch { WeightFormat.Mxfp4 => ((sbyte)12, (sbyte)-12), WeightFormat.Iq4 => ((sbyte)113, (sbyte)-127), _ => ((sbyte)7, (sbyte)-8) };
             for (var i = 0; i < values.Length; i++)
             {
                 values[i] = scales[i / BlockQuantizer.GroupSize] == 0 ? (sbyte)0 : i % 67 == 0 ? smallest : largest;

@@ -121,6 +121,7 @@ public sealed class CpuLifetimeTests
     [InlineData(WeightFormat.Int8, 8.5)]
     [InlineData(WeightFormat.Int4, 4.5)]
     [InlineData(WeightFormat.Mxfp4, 4.5)]
+    [InlineData(WeightFormat.Iq4, 4.5)]
     [InlineData(WeightFormat.Int4Asymmetric, 5)]
     public void PackedBytes_OfIntegers_AreThoseOfTheFormat(WeightFormat format, double bits)
     {

@@ -33,7 +33,7 @@ internal static class CpuScenario
     /// The same where all matrices of integers, the embedding too where it can be, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
     /// </summary>
     /// <param name="factory">The backend.</param>
-    /// <param name="numbers">Mxfp4 or Int4: whose numbers.</param>
+    /// <param name="numbers">Mxfp4, Iq4 or Int4: whose numbers.</param>
     /// <param name="format">The format that holds them.</param>
     /// <param name="experts">Experts of every layer; 0 for none.</param>
     /// <param name="change">Changes the numbers.</param>

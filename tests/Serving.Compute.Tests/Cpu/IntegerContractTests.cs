@@ -34,6 +34,16 @@ public sealed class Avx2Mxfp4Tests : BackendContract
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Mxfp4 };
 }
 
+/// <summary>The contract over matrices of IQ4, held by the native backend with avx2. Invariance is that of 8 bits, as MXFP4's is.</summary>
+public sealed class Avx2Iq4Tests : BackendContract
+{
+    /// <inheritdoc/>
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx2", integers: "avx2");
+
+    /// <inheritdoc/>
+    protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Iq4 };
+}
+
 /// <summary>The contract over matrices of 4 bits with offsets, held by the native backend with avx2.</summary>
 public sealed class Avx2AsymmetricTests : BackendContract
 {

@@ -79,6 +79,20 @@ public sealed class BlockQuantizerTests
         }
     }
 
+    /// <summary>Of IQ4: the largest magnitude is the first number, every element the nearest one.</summary>
+    [Fact]
+    public void Quantize_Iq4_TakesTheNearestNumber()
+    {
+        for (var seed = 0; seed < 50; seed++)
+        {
+            var row = TestProgram.Normal(new Random(seed), 32, Math.Pow(2, seed - 25));
+            var (values, scales) = Quantize(WeightFormat.Iq4, row);
+            var elements = Array.ConvertAll(row, BFloat16Bits.ToSingle);
+            Assert.Equal(BFloat16Bits.Round(elements.MaxBy(Math.Abs) / -127), scales[0]);
+            Assert.Equal(elements.Select(w => BlockQuantizer.Iq4Numbers.ToArray().MinBy(number => Math.Abs((w / scales[0]) - number))), values[..32]);
+        }
+    }
+
     /// <summary>With an offset no element is further away than half a step and what the offset was rounded by, wherever the group lies; elements that are alike are an offset alone.</summary>
     [Fact]
     public void Quantize_WithOffsets_IsTheNearestStep()

@@ -243,7 +243,7 @@ public sealed class GptOssTests
     private static ModelProgram Keep(ModelProgram program, string path)
     {
         using var checkpoint = Checkpoint.Open(path);
-        return StoredFormats.Keep(program, checkpoint, WeightSchemes.Of(ModelFolder.Open(path)), offsets: true);
+        return StoredFormats.Keep(program, checkpoint, WeightSchemes.Of(ModelFolder.Open(path)));
     }
 
     private static void AssertIsPublished(TinyModel model, string folder)

@@ -31,7 +31,7 @@ internal abstract class GroupedRows(string name, int columns, int groupSize, int
     /// <summary>The group of each column where columns are not in order; null where they are.</summary>
     public int[]? GroupOfColumn { get; init; }
 
-    /// <summary>The format with the fewest bits that holds every difference: Int4, Mxfp4, Int8, or BFloat16 where none does.</summary>
+    /// <summary>The format with the fewest bits that holds every difference: Int4, Mxfp4, Iq4, Int8, or BFloat16 where none does.</summary>
     protected abstract WeightFormat IntegerFormat { get; }
 
     /// <summary>Whether differences are of codes of four bits to zero points: those of a group lie within sixteen neighbours.</summary>

@@ -57,7 +57,16 @@ internal sealed record GgmlEncoder(string Name, uint Type, Func<float[], (byte[]
         return [.. codes.Select(code => (float)(Math.ScaleB(code > 7 ? -numbers[code - 8] : numbers[code], power) + 0.0))];
     }));
 
-    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum, Mx];
+    public static GgmlEncoder NonLinear { get; } = new("IQ4_NL", 20, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        int[] numbers = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+        var scale = WriteHalf(bytes, block.MaxBy(Math.Abs) / -127);
+        int[] codes = [.. block.Select(value => numbers.Index().MinBy(number => Math.Abs((number.Item * scale) - value)).Index)];
+        WriteNibbles(bytes, codes);
+        return [.. codes.Select(code => numbers[code] * scale)];
+    }));
+
+    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum, Mx, NonLinear];
 
     public static GgmlEncoder Of(string name) => All.Single(encoder => encoder.Name == name);
 

@@ -59,6 +59,9 @@ public class GgufLoadTests(ITestOutputHelper output)
     [InlineData("MXFP4", WeightFormat.Int4, false)]
     [InlineData("MXFP4", WeightFormat.Mxfp4, true)]
     [InlineData("Q4_0", WeightFormat.Mxfp4, false)]
+    [InlineData("IQ4_NL", WeightFormat.Iq4, true)]
+    [InlineData("IQ4_NL", WeightFormat.Int8, true)]
+    [InlineData("IQ4_NL", WeightFormat.Int4, false)]
     public void Load_IntegersThatFit_AreKeptWithTheirScalesInBf16(string type, WeightFormat format, bool fits)
     {
         using var folder = new TemporaryFolder();
@@ -87,19 +90,21 @@ public class GgufLoadTests(ITestOutputHelper output)
         Assert.InRange(worst, 0, 1 / 256f);
     }
 
-    /// <summary>Q4_0 stays at four bits next to eight, the matrix of the logits too, where no bit of them changes.</summary>
-    [Fact]
-    public void Run_FourBitsThatStay_GiveTheLogitsOfEight()
+    /// <summary>Q4_0 and IQ4_NL stay at four bits next to eight, the matrix of the logits too, where no bit of them changes.</summary>
+    [Theory]
+    [InlineData("Q4_0", WeightFormat.Int4)]
+    [InlineData("IQ4_NL", WeightFormat.Iq4)]
+    public void Run_FourBitsThatStay_GiveTheLogitsOfEight(string type, WeightFormat kept)
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder.PathOf("model.gguf"), GgufConverter.Convert(Make("LlamaForCausalLM", tied: false), GgmlEncoder.Of("Q4_0")).ToArray());
+        File.WriteAllBytes(folder.PathOf("model.gguf"), GgufConverter.Convert(Make("LlamaForCausalLM", tied: false), GgmlEncoder.Of(type)).ToArray());
         int[] tokens = [0, 17, 30, 5, 19];
-        using var kept = new ModelRunner(folder.PathOf("model.gguf"), 16, exact: false, WeightFormat.Int8, keepsStored: true);
+        using var four = new ModelRunner(folder.PathOf("model.gguf"), 16, exact: false, WeightFormat.Int8, keepsStored: true);
         using var eight = new ModelRunner(folder.PathOf("model.gguf"), 16, exact: false, WeightFormat.Int8);
-        Assert.All(kept.Formats, format => Assert.Equal(WeightFormat.Int4, format));
+        Assert.All(four.Formats, format => Assert.Equal(kept, format));
         Assert.All(eight.Formats, format => Assert.Equal(WeightFormat.Int8, format));
-        Assert.Equal(eight.Append(tokens), kept.Append(tokens));
-        Assert.Equal(MemoryMarshal.Cast<float, int>(eight.Logits(4)), MemoryMarshal.Cast<float, int>(kept.Logits(4)));
+        Assert.Equal(eight.Append(tokens), four.Append(tokens));
+        Assert.Equal(MemoryMarshal.Cast<float, int>(eight.Logits(4)), MemoryMarshal.Cast<float, int>(four.Logits(4)));
     }
 
     /// <summary>Every family's rows in their order: codes of four bits with minimums are kept, and what they stand for is rounded by no more than a scale and an offset are.</summary>
@@ -114,8 +119,8 @@ public class GgufLoadTests(ITestOutputHelper output)
         File.WriteAllBytes(path, GgufConverter.Convert(model, GgmlEncoder.Of("Q4_1")).ToArray());
         var asked = ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 64), WeightFormat.Int8);
         using var files = GgufWeights.Open(path);
-        Assert.DoesNotContain(StoredFormats.Keep(asked, files, offsets: false).Weights, weight => weight.Format == WeightFormat.Int4Asymmetric);
-        var program = StoredFormats.Keep(asked, files, offsets: true);
+        Assert.DoesNotContain(StoredFormats.Keep(asked, files, isOnHost: false).Weights, weight => weight.Format == WeightFormat.Int4Asymmetric);
+        var program = StoredFormats.Keep(asked, files);
         Assert.All(program.Weights.Where(weight => weight.Kind == WeightKind.Matrix), weight => Assert.Equal(WeightFormat.Int4Asymmetric, weight.Format));
         using var backend = new RecordingBackend(program);
         WeightLoader.Load(backend, program, files, null);

@@ -55,7 +55,7 @@ public sealed class GptOssGgufTests
         using var folder = new TemporaryFolder();
         var path = Write(folder, Make(hasAttentionBias: true), "MXFP4");
         using var files = GgufWeights.Open(path);
-        var program = StoredFormats.Keep(ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 48), WeightFormat.Int4), files, offsets: true);
+        var program = StoredFormats.Keep(ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 48), WeightFormat.Int4), files);
         Assert.All(program.Weights.Where(weight => weight.Experts > 1 && weight.Kind == WeightKind.Matrix), weight => Assert.Equal(WeightFormat.Mxfp4, weight.Format));
         Assert.All(program.Weights.Where(weight => weight.Kind == WeightKind.Embedding), weight => Assert.Equal(WeightFormat.Int8, weight.Format));
         GptOssTests.AssertSameLogits(path, isa: null, hasOthers: false);

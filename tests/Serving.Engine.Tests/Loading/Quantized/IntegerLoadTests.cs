@@ -153,7 +153,7 @@ public class IntegerLoadTests(ITestOutputHelper output)
         Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
         using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
         int[] tokens = [0, 17, 300, 5, 1999, 42, 8, 700, 3, 3, 250];
-        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa);
+        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa, isOnHost: stay);
         using var eight = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, isa: isa);
         Assert.Equal(stay, kept.Formats.Contains(WeightFormat.Int4));
         Assert.DoesNotContain(WeightFormat.Int4, eight.Formats);
@@ -174,7 +174,7 @@ public class IntegerLoadTests(ITestOutputHelper output)
         Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
         using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
         int[] tokens = [0, 17, 300, 5, 1999, 42, 8, 700, 3, 3, 250];
-        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa, offsets: true);
+        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa);
         using var eight = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, isa: isa);
         using var rounded = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int4, isa: isa);
         Assert.Contains(WeightFormat.Int4Asymmetric, kept.Formats);

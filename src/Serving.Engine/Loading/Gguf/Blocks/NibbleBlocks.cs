@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 
 namespace Serving.Engine.Loading.Gguf.Blocks;
 
@@ -18,15 +19,15 @@ internal sealed class NibbleBlocks(bool hasFifthBit, bool hasMinimum, int zero =
     private const int HalfSize = Size / 2;
 
     /// <summary>What the codes of IQ4_NL and IQ4_XS stand for: denser around zero.</summary>
-    public static readonly sbyte[] NonLinearValues = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+    public static readonly sbyte[] NonLinearValues = [.. BlockQuantizer.Iq4Numbers];
 
     /// <inheritdoc/>
     public override bool HasMinimums => hasMinimum;
 
     /// <inheritdoc/>
-    public override WeightFormat IntegerFormat => (hasFifthBit || values is not null, hasMinimum) switch
+    public override WeightFormat IntegerFormat => (hasFifthBit, hasMinimum) switch
     {
-        (false, false) => WeightFormat.Int4,
+        (false, false) => values is null ? WeightFormat.Int4 : WeightFormat.Iq4,
         (false, true) => WeightFormat.Int4Asymmetric,
         (true, false) => WeightFormat.Int8,
         _ => WeightFormat.BFloat16,

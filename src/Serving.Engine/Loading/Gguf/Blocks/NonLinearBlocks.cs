@@ -10,7 +10,7 @@ namespace Serving.Engine.Loading.Gguf.Blocks;
 internal sealed class NonLinearBlocks() : BlockFormat(256, 136, 32)
 {
     /// <inheritdoc/>
-    public override WeightFormat IntegerFormat => WeightFormat.Int8;
+    public override WeightFormat IntegerFormat => WeightFormat.Iq4;
 
     /// <inheritdoc/>
     public override void Decode(ReadOnlySpan<byte> block, Span<float> codes, Span<float> scales, Span<float> minimums)
