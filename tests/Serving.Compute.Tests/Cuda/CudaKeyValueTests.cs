@@ -41,19 +41,15 @@ public sealed class CudaKeyValueTests : IDisposable
     [Fact]
     public void CopyFromHost_OtherPages_ContinueAsTheirOrigin() => new Results(CudaFactory.Deterministic).CopyFromHost_OtherPages_ContinueAsTheirOrigin();
 
-    /// <summary>Heads of 64, which tensor cores take.</summary>
-    [Fact]
-    public void Answer_InCrowd_EqualsAlone() => new Invariance().Answer_InCrowd_EqualsAlone("demo");
-
+    /// <summary>Heads of 64, which tensor cores take: steps of many rows and of one, alone and side by side with others that share pages.</summary>
     [Fact]
     public void Answer_InChunks_EqualsWhole() => new Invariance().Answer_InChunks_EqualsWhole("demo");
 
     [Fact]
     public void Answer_Recomputed_EqualsGenerated() => new Invariance().Answer_Recomputed_EqualsGenerated("demo");
 
-    /// <summary>Of an odd size, which they do not.</summary>
     [Fact]
-    public void Answer_OnSharedPages_EqualsAlone() => new Invariance().Answer_OnSharedPages_EqualsAlone("odd");
+    public void Answer_OnSharedPages_EqualsAlone() => new Invariance().Answer_OnSharedPages_EqualsAlone("demo");
 
     private sealed class Results(BackendFactory factory, bool isShared = false) : BackendContract
     {
