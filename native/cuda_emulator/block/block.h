@@ -152,10 +152,13 @@ inline void Block::wait(Thread& self) {
     Warp& warp = *self.warp;
     const uint32_t bit = 1u << self.lane, runnable = warp.runnable &= ~bit;
     if (__builtin_expect(random_ != 0 || runnable == 0, 0)) return leave_for_another();
-    // A branch of its own, so that a processor that guesses it right need not wait for the mask before it goes on there.
-    if (__builtin_expect((runnable & bit << 1) != 0, 1)) return switch_to(self, *(&self + 1));
-    const uint32_t after = runnable & ~((2u << self.lane) - 1);
-    switch_to(self, threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : runnable))]);
+    Thread* other = &self + 1;
+    if (__builtin_expect((runnable & bit << 1) == 0, 0)) {
+        const uint32_t after = runnable & ~((2u << self.lane) - 1);
+        other = &threads_[warp.index * 32 + static_cast<uint32_t>(__builtin_ctz(after ? after : runnable))];
+        asm("" : "+r"(other));  // stays a branch: a processor that guesses it right need not wait for the mask before it goes on there
+    }
+    switch_to(self, *other);  // from one place, where the other one mostly goes on, too
 }
 
 // Until that lane of the same warp has come to an exchange again, which it is the first to be let do.
