@@ -135,7 +135,7 @@ public sealed class DaemonTests
             (new { model = "nobody", messages = Messages(Question) }, HttpStatusCode.NotFound),
             (new { messages = Array.Empty<object>() }, HttpStatusCode.BadRequest),
             (new { messages = Messages(string.Join(' ', Enumerable.Repeat("word", 5000))) }, HttpStatusCode.BadRequest),
-            (new { messages = Messages(Question), max_tokens = 100_000 }, HttpStatusCode.BadRequest),
+            (new { messages = Messages(Question), max_tokens = -1 }, HttpStatusCode.BadRequest),
             (new { messages = Messages(Question), n = 1000 }, HttpStatusCode.BadRequest),
             (new { messages = Messages(Question), response_format = new { type = "yaml" } }, HttpStatusCode.BadRequest),
         };
