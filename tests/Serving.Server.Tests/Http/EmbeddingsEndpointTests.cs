@@ -95,13 +95,17 @@ public sealed class EmbeddingsEndpointTests
     public async Task Post_ManyInputs_AreUnderWayAFewAtATimeAndAnsweredInOrder()
     {
         await using var daemon = await TestDaemon.StartAsync();
-        var most = 0;
-        var number = 0;
+        var (most, underWay, number) = (0, 0, 0);
         daemon.Engine.Script = request =>
         {
-            most = Math.Max(most, daemon.Engine.Running);
+            // Counted until its answer is given: what comes next may be there before the engine has counted it as ended.
+            most = Math.Max(most, Interlocked.Increment(ref underWay));
             var own = number++;
-            Task.Run(() => request.Embed([own, 0, 0, 0]));
+            Task.Run(() =>
+            {
+                Interlocked.Decrement(ref underWay);
+                request.Embed([own, 0, 0, 0]);
+            });
         };
 
         var answer = await daemon.PostAsync(Path, $$"""{"input":[{{string.Join(',', Enumerable.Repeat("\"a\"", 500))}}]}""");
