@@ -20,6 +20,11 @@ public sealed record JsonSchemaConstraint(JsonElement Schema, string Field) : Ou
 /// <param name="Field">The client's field.</param>
 public sealed record PatternConstraint(string Pattern, string Field) : OutputConstraint(Field);
 
+/// <summary>A text of a grammar that the client has written.</summary>
+/// <param name="Text">The grammar: GBNF, EBNF or Lark's.</param>
+/// <param name="Field">The client's field.</param>
+public sealed record GrammarConstraint(string Text, string Field) : OutputConstraint(Field);
+
 /// <summary>Calls of functions that a chat offers, or demands: those that are demanded and those that are strict follow their schemas.</summary>
 /// <param name="Chat">The conversation, with its tools and what is chosen among them.</param>
 /// <param name="Field">The client's field.</param>

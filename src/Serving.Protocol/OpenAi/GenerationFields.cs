@@ -76,6 +76,21 @@ public abstract record GenerationFields : IRequestBody
     /// <summary>The texts that the answer may be.</summary>
     public JsonElement? GuidedChoice { get; init; }
 
+    /// <summary>The grammar of the answer: GBNF, EBNF or Lark's.</summary>
+    public JsonElement? GuidedGrammar { get; init; }
+
+    /// <summary>The same, as llama.cpp names it.</summary>
+    public JsonElement? Grammar { get; init; }
+
+    /// <summary>The same, as SGLang names it.</summary>
+    public JsonElement? Ebnf { get; init; }
+
+    /// <summary>A regular expression that the whole answer matches, as SGLang names it.</summary>
+    public JsonElement? Regex { get; init; }
+
+    /// <summary>A JSON Schema that the answer satisfies, as llama.cpp and SGLang name it.</summary>
+    public JsonElement? JsonSchema { get; init; }
+
     /// <summary>Number of choices.</summary>
     public int? N { get; init; }
 

@@ -4,7 +4,7 @@ using Serving.Engine.Requests;
 
 namespace Serving.Server.Front;
 
-/// <summary>Constraints as both fronts take them, with the same bounds. What is wrong with a schema or a pattern itself is the engine's affair.</summary>
+/// <summary>Constraints as both fronts take them, with the same bounds. What is wrong with a schema, a pattern or a grammar itself is the engine's affair.</summary>
 internal static class ConstraintFields
 {
     /// <summary>A JSON Schema.</summary>
@@ -35,6 +35,10 @@ internal static class ConstraintFields
     /// <summary>A regular expression.</summary>
     public static (OutputConstraint? Constraint, RequestFailure? Failure) Pattern(string pattern, string field) =>
         pattern.Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new PatternConstraint(pattern, field), null);
+
+    /// <summary>A grammar.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Grammar(string grammar, string field) =>
+        grammar.Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new GrammarConstraint(grammar, field), null);
 
     /// <summary>Texts to choose from.</summary>
     public static (OutputConstraint? Constraint, RequestFailure? Failure) Choice(IReadOnlyList<string> choices, string field) =>

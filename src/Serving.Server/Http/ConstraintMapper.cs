@@ -6,8 +6,8 @@ using Serving.Server.Front;
 namespace Serving.Server.Http;
 
 /// <summary>
-/// What a body says its answer has to be: OpenAI's response_format, vLLM's structured_outputs, and the guided_ fields that the latter came from. What is wrong with a schema or a pattern
-/// itself is the engine's affair.
+/// What a body says its answer has to be: OpenAI's response_format, vLLM's structured_outputs, the guided_ fields that the latter came from, and the fields of llama.cpp and SGLang. What is wrong with a schema, a pattern
+/// or a grammar itself is the engine's affair.
 /// </summary>
 internal static class ConstraintMapper
 {
@@ -51,6 +51,11 @@ internal static class ConstraintMapper
         ("guided_json", fields.GuidedJson, Schema),
         ("guided_regex", fields.GuidedRegex, Pattern),
         ("guided_choice", fields.GuidedChoice, Choice),
+        ("guided_grammar", fields.GuidedGrammar, Grammar),
+        ("grammar", fields.Grammar, Grammar),
+        ("ebnf", fields.Ebnf, Grammar),
+        ("regex", fields.Regex, Pattern),
+        ("json_schema", fields.JsonSchema, Schema),
     ];
 
     private static (OutputConstraint?, RequestFailure?) ResponseFormat(JsonElement value, string field)
@@ -67,12 +72,17 @@ internal static class ConstraintMapper
 
         if (KnownFields.IsText(type, "json_object"))
         {
-            return (new JsonObjectConstraint(field), null);
+            return value.TryGetProperty("schema", out var itself) && itself.ValueKind != JsonValueKind.Null ? Schema(itself, "response_format.schema") : (new JsonObjectConstraint(field), null);
+        }
+
+        if (KnownFields.IsText(type, "grammar"))
+        {
+            return value.TryGetProperty("grammar", out var grammar) ? Grammar(grammar, "response_format.grammar") : (null, ConstraintFields.Invalid("response_format.grammar", "is missing."));
         }
 
         if (!KnownFields.IsText(type, "json_schema"))
         {
-            return (null, KnownFields.IsText(type, "structural_tag") ? KnownFields.NotSupported("response_format.type", type) : ConstraintFields.Invalid(field, "type is text, json_object or json_schema."));
+            return (null, KnownFields.IsText(type, "structural_tag") ? KnownFields.NotSupported("response_format.type", type) : ConstraintFields.Invalid(field, "type is text, json_object, json_schema or grammar."));
         }
 
         return value.TryGetProperty("json_schema", out var named) && named.ValueKind == JsonValueKind.Object && named.TryGetProperty("schema", out var schema)
@@ -96,15 +106,16 @@ internal static class ConstraintMapper
                 "json" => Schema(property.Value, path),
                 "regex" => Pattern(property.Value, path),
                 "choice" => Choice(property.Value, path),
+                "grammar" => Grammar(property.Value, path),
                 "json_object" when property.Value.ValueKind is JsonValueKind.True => (new JsonObjectConstraint(path), null),
                 "json_object" or "disable_any_whitespace" or "disable_additional_properties" when property.Value.ValueKind is JsonValueKind.False => (null, null),
-                "json_object" or "grammar" or "structural_tag" or "disable_any_whitespace" or "disable_additional_properties" or "whitespace_pattern" =>
+                "json_object" or "structural_tag" or "disable_any_whitespace" or "disable_additional_properties" or "whitespace_pattern" =>
                     (null, KnownFields.NotSupported(path, property.Value)),
-                _ => (null, ConstraintFields.Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex and choice.")),
+                _ => (null, ConstraintFields.Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex, choice and grammar.")),
             };
             if (failure is not null || (constraint is not null && found is not null))
             {
-                return (null, failure ?? ConstraintFields.Invalid(field, "takes one of json, json_object, regex and choice."));
+                return (null, failure ?? ConstraintFields.Invalid(field, "takes one of json, json_object, regex, choice and grammar."));
             }
 
             found ??= constraint;
@@ -119,6 +130,9 @@ internal static class ConstraintMapper
 
     private static (OutputConstraint?, RequestFailure?) Pattern(JsonElement value, string field) =>
         value.ValueKind == JsonValueKind.String ? ConstraintFields.Pattern(value.GetString()!, field) : (null, ConstraintFields.Invalid(field, "is a string."));
+
+    private static (OutputConstraint?, RequestFailure?) Grammar(JsonElement value, string field) =>
+        value.ValueKind == JsonValueKind.String ? ConstraintFields.Grammar(value.GetString()!, field) : (null, ConstraintFields.Invalid(field, "is a string."));
 
     private static (OutputConstraint?, RequestFailure?) Choice(JsonElement value, string field) =>
         value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(static item => item.ValueKind != JsonValueKind.String)

@@ -27,7 +27,6 @@ internal static class KnownFields
         ["best_of"] = value => IsNumber(value, 1),
         ["prompt_logprobs"] = Never,
         ["suffix"] = value => IsText(value, ""),
-        ["guided_grammar"] = Never,
         ["guided_decoding_backend"] = Never,
         ["guided_whitespace_pattern"] = Never,
         ["structural_tag"] = Never,

@@ -33,6 +33,29 @@ public sealed class ConstraintTests
         await engine.QuiesceAsync();
     }
 
+    [Theory]
+    [InlineData("root ::= sum\nsum ::= sum [-+*] atom | atom\natom ::= [1-9] [0-9]{0,2} | \"(\" sum \")\"\n")]
+    [InlineData("start: sum\n?sum: sum (\"+\" | \"-\" | \"*\") atom -> op\n    | atom\natom: N | \"(\" sum \")\"\nN: /[1-9][0-9]{0,2}/")]
+    public async Task Grammar_ThatNestsWithoutBound_IsFollowedByEveryAnswer(string grammar)
+    {
+        await using var engine = RunningEngine.Start();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => engine.RunAsync(Ask(new GrammarConstraint(grammar, "grammar"), i, 120))));
+        foreach (var answer in answers.SelectMany(answer => answer).Where(answer => answer.Reason == FinishReason.Stop))
+        {
+            // Whatever nests is taken out from the inside, until a number is left.
+            var text = answer.Text;
+            for (var before = ""; before != text;)
+            {
+                before = text;
+                text = Regex.Replace(text, "^[1-9][0-9]{0,2}([-+*][1-9][0-9]{0,2})*$|\\([1-9][0-9]{0,2}([-+*][1-9][0-9]{0,2})*\\)", "1");
+            }
+
+            Assert.Equal("1", text);
+        }
+
+        Assert.Contains(answers, answer => answer[0].Reason == FinishReason.Stop);
+    }
+
     [Fact]
     public async Task Choice_OfTexts_IsOneOfThemAndEndsWithIt()
     {
@@ -115,6 +138,9 @@ public sealed class ConstraintTests
         await using var engine = RunningEngine.Start();
         await RefusedAsync(new PatternConstraint("(", "guided_regex"), RequestError.InvalidRequest);
         await RefusedAsync(new PatternConstraint("(a)\\1", "guided_regex"), RequestError.NotSupported);
+        await RefusedAsync(new GrammarConstraint("root ::= (", "grammar"), RequestError.InvalidRequest);
+        await RefusedAsync(new GrammarConstraint("root ::= root \"a\"", "grammar"), RequestError.InvalidRequest);
+        await RefusedAsync(new GrammarConstraint("start: <|end|>", "grammar"), RequestError.NotSupported);
         await RefusedAsync(new ChoiceConstraint([], "guided_choice"), RequestError.InvalidRequest);
         await RefusedAsync(new ChoiceConstraint(["a", ""], "guided_choice"), RequestError.InvalidRequest);
         await RefusedAsync(new JsonSchemaConstraint(JsonSerializer.SerializeToElement(new { type = "strange" }), "guided_json"), RequestError.InvalidRequest);

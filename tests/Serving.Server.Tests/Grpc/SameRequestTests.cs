@@ -57,6 +57,7 @@ public sealed class SameRequestTests
         { "\"response_format\":{\"type\":\"text\"}", new GenerateRequest { JsonObject = false } },
         { "\"guided_json\":{\"type\":\"null\"}", new GenerateRequest { JsonSchema = "{\"type\":\"null\"}" } },
         { "\"guided_regex\":\"a+\"", new GenerateRequest { Regex = "a+" } },
+        { "\"grammar\":\"root ::= x\"", new GenerateRequest { Grammar = "root ::= x" } },
         { "\"guided_choice\":[\"a\",\"b\"]", new GenerateRequest { Choice = new TextChoices { Texts = { "a", "b" } } } },
     };
 

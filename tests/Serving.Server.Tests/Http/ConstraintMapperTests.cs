@@ -21,6 +21,15 @@ public sealed class ConstraintMapperTests
     [InlineData("\"guided_json\":{\"type\":\"null\"}", "schema guided_json {\"type\":\"null\"}")]
     [InlineData("\"guided_regex\":\"a+\"", "pattern guided_regex a+")]
     [InlineData("\"guided_choice\":[\"a\",\"b\"],\"response_format\":{\"type\":\"text\"}", "choice guided_choice a,b")]
+    [InlineData("\"structured_outputs\":{\"grammar\":\"root ::= x\"}", "grammar structured_outputs.grammar root ::= x")]
+    [InlineData("\"guided_grammar\":\"start: x\"", "grammar guided_grammar start: x")]
+    [InlineData("\"grammar\":\"root ::= x\"", "grammar grammar root ::= x")]
+    [InlineData("\"ebnf\":\"root ::= x\"", "grammar ebnf root ::= x")]
+    [InlineData("\"regex\":\"a+\"", "pattern regex a+")]
+    [InlineData("\"json_schema\":{\"type\":\"null\"}", "schema json_schema {\"type\":\"null\"}")]
+    [InlineData("\"json_schema\":\"{\\\"type\\\":\\\"null\\\"}\"", "schema json_schema {\"type\":\"null\"}")]
+    [InlineData("\"response_format\":{\"type\":\"json_object\",\"schema\":{\"type\":\"null\"}}", "schema response_format.schema {\"type\":\"null\"}")]
+    [InlineData("\"response_format\":{\"type\":\"grammar\",\"grammar\":\"root ::= x\"}", "grammar response_format.grammar root ::= x")]
     public async Task Post_WithAConstraint_HandsItToTheEngine(string fields, string expected)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -45,6 +54,10 @@ public sealed class ConstraintMapperTests
     [InlineData("\"guided_choice\":[1]", "guided_choice")]
     [InlineData("\"guided_choice\":[\"a\"],\"guided_regex\":\"a\"", "guided_choice")]
     [InlineData("\"guided_regex\":\"a\",\"response_format\":{\"type\":\"json_object\"}", "guided_regex")]
+    [InlineData("\"grammar\":{}", "grammar")]
+    [InlineData("\"grammar\":\"root ::= x\",\"regex\":\"a\"", "regex")]
+    [InlineData("\"ebnf\":\"\\ud800\"", "ebnf")]
+    [InlineData("\"response_format\":{\"type\":\"grammar\"}", "response_format.grammar")]
     public async Task Post_WithAConstraintThatIsWrong_Is400NamingTheField(string fields, string name)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -63,7 +76,7 @@ public sealed class ConstraintMapperTests
     {
         await using var daemon = await TestDaemon.StartAsync();
         var text = new string('a', RequestLimits.ConstraintCharacters + 1);
-        foreach (var value in new[] { $"\"guided_regex\":\"{text}\"", $"\"guided_choice\":[\"{text}\"]", $"\"guided_json\":{{\"title\":\"{text}\"}}" })
+        foreach (var value in new[] { $"\"guided_regex\":\"{text}\"", $"\"grammar\":\"{text}\"", $"\"guided_choice\":[\"{text}\"]", $"\"guided_json\":{{\"title\":\"{text}\"}}" })
         {
             Assert.Equal(400, (await daemon.PostAsync("/v1/chat/completions", Body + value + "}")).Code);
         }
@@ -78,6 +91,7 @@ public sealed class ConstraintMapperTests
             JsonObjectConstraint => $"object{field}",
             JsonSchemaConstraint schema => $"schema{field} {schema.Schema.GetRawText()}",
             PatternConstraint pattern => $"pattern{field} {pattern.Pattern}",
+            GrammarConstraint grammar => $"grammar{field} {grammar.Text}",
             ChoiceConstraint choice => $"choice{field} {string.Join(',', choice.Choices)}",
             _ => "unknown",
         };

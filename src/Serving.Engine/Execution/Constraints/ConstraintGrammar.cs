@@ -1,6 +1,7 @@
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Json;
 using Serving.Engine.Grammars.JsonSchemas;
+using Serving.Engine.Grammars.Notations;
 using Serving.Engine.Grammars.Patterns;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
@@ -39,6 +40,7 @@ internal static class ConstraintGrammar
         JsonObjectConstraint => new JsonGrammar(builder, JsonStyle.Spaced).Object,
         JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
         PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
+        GrammarConstraint grammar => GrammarNotation.Read(grammar.Text, builder, grammar.Field),
         ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
         ToolCallConstraint when calls!.IsChannels => throw new GrammarException("The prompt has begun the answer proper, in which this model calls no function."),
         ToolCallConstraint tools => new ToolCallGrammar(calls, builder).Of(tools.Chat),
@@ -50,6 +52,7 @@ internal static class ConstraintGrammar
         JsonObjectConstraint => ["object"],
         JsonSchemaConstraint schema => ["schema", schema.Schema.GetRawText()],
         PatternConstraint pattern => ["pattern", pattern.Pattern],
+        GrammarConstraint grammar => ["grammar", grammar.Text],
         ChoiceConstraint choice => ["choice", .. choice.Choices],
         ToolCallConstraint { Chat: var chat } => ["tools", chat.Choice.ToString(), chat.ParallelCalls.ToString(), chat.ShownTools!.Value.GetRawText()],
         _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),

@@ -20,7 +20,7 @@ internal static class PatternClasses
     {
         if (cursor.Take("."))
         {
-            return Dot;
+            return cursor.DotIsAll ? CharacterSet.All : Dot;
         }
 
         if (cursor.Take("["))
@@ -110,7 +110,8 @@ internal static class PatternClasses
         _ => character,
     };
 
-    private static int ReadCode(PatternCursor cursor)
+    /// <summary>Reads what stands behind <c>\u</c>: four digits, twice where it takes two to name a character, or some in braces.</summary>
+    public static int ReadCode(TextCursor cursor)
     {
         if (cursor.Take("{"))
         {

@@ -12,8 +12,9 @@ public static class PatternReader
     /// <summary>The texts that match as a whole.</summary>
     /// <param name="pattern">The pattern.</param>
     /// <param name="field">Where it stands, for the messages.</param>
+    /// <param name="dotIsAll">Whether a dot is any character, line ends too (the flag s).</param>
     /// <exception cref="GrammarException">It is malformed, too large, or not done.</exception>
-    public static GrammarExpression ReadWhole(string pattern, string field) => Checked(Read(pattern, field).Whole(), field);
+    public static GrammarExpression ReadWhole(string pattern, string field, bool dotIsAll = false) => Checked(Read(pattern, field, dotIsAll).Whole(), field);
 
     /// <summary>The texts in which it matches somewhere.</summary>
     /// <param name="pattern">The pattern.</param>
@@ -21,7 +22,7 @@ public static class PatternReader
     /// <exception cref="GrammarException">It is malformed, too large, or not done.</exception>
     public static GrammarExpression ReadSearch(string pattern, string field) => Checked(Read(pattern, field).Somewhere(), field);
 
-    private static AnchoredPattern Read(string pattern, string field)
+    private static AnchoredPattern Read(string pattern, string field, bool dotIsAll = false)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         if (pattern.Length > PatternLimits.Length)
@@ -29,7 +30,7 @@ public static class PatternReader
             throw new GrammarException($"{field}: the pattern has {pattern.Length} characters; {PatternLimits.Length} are the most.");
         }
 
-        var cursor = new PatternCursor(pattern, field);
+        var cursor = new PatternCursor(pattern, field, dotIsAll);
         var result = ReadChoice(cursor, 0);
         return cursor.IsAtEnd ? result : throw cursor.Malformed("a parenthesis too many");
     }

@@ -56,6 +56,7 @@ internal static class GenerateRequestMapper
         ConstraintCase.JsonObject => (message.JsonObject ? new JsonObjectConstraint("json_object") : null, null),
         ConstraintCase.JsonSchema => ConstraintFields.Schema(message.JsonSchema, "json_schema"),
         ConstraintCase.Regex => ConstraintFields.Pattern(message.Regex, "regex"),
+        ConstraintCase.Grammar => ConstraintFields.Grammar(message.Grammar, "grammar"),
         ConstraintCase.Choice => ConstraintFields.Choice(message.Choice.Texts, "choice"),
         _ => (null, null),
     };
