@@ -114,7 +114,7 @@ internal sealed class EngineBuilder
             readers.Reasoning,
             new ConstraintCompiler(
                 spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, spoken), readers,
-                new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds), workers, clock, statistics, _plan.ConstraintCacheBytes),
+                new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, readers.Reasoning.Marks), workers, clock, statistics, _plan.ConstraintCacheBytes),
             new RequestFactory(_model.Defaults, _model.Files.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
             new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.CheckAsync, pins.AddAsync, _time),
             snapshots,

@@ -1,3 +1,4 @@
+using Serving.Core.Requests;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tokenization;
@@ -22,6 +23,7 @@ public sealed class ReasoningAnswers
         ArgumentNullException.ThrowIfNull(support);
         _tokenizer = tokenizer;
         _format = support.Format;
+        Marks = _format is { IsChannels: false } && tokenizer.TryGetId(_format.Open, out var open) && tokenizer.TryGetId(_format.Close, out var close) ? new ThoughtMarks(open, close) : null;
         var ids = (_format?.Markers ?? []).Select(marker => tokenizer.TryGetId(marker, out var id) ? id : -1).ToList();
 
         // Where every mark is a special token, a text that spells one out, as an answer about the format does, is told from it.
@@ -31,6 +33,9 @@ public sealed class ReasoningAnswers
 
     /// <summary>How the model marks thoughts; null where they are not looked for.</summary>
     public ReasoningFormat? Format => _format;
+
+    /// <summary>The tokens of the marks; null where one of them is several, or there are none.</summary>
+    public ThoughtMarks? Marks { get; }
 
     /// <summary>Tokens whose text an answer that may begin with thoughts is read with.</summary>
     public SpokenTokens Spoken { get; }
@@ -44,6 +49,21 @@ public sealed class ReasoningAnswers
         return _format is null || request.Prompt is not ChatPrompt
             ? ReasoningStart.Answer
             : _format.StartBehind(_tokenizer.Decode(prompt[^Math.Min(prompt.Length, EndTokens)..], skipSpecialTokens: false));
+    }
+
+    /// <summary>A request whose thoughts are bounded only if they can be: their end is one token that has to be known.</summary>
+    /// <returns>A failure where the request insists.</returns>
+    public (GenerationRequest Request, RequestFailure? Failure) Bound(GenerationRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (Marks is not null || request.Prompt is not ChatPrompt { ThinkingBudget: not null } chat)
+        {
+            return (request, null);
+        }
+
+        return chat.ThinkingBudgetField is { } field
+            ? (request, new RequestFailure(RequestError.NotSupported, $"{field}: {(_format is null ? "no thoughts of this model's are told from its answers" : "this model's thoughts do not end with a single token")}.", field))
+            : (request with { Prompt = chat with { ThinkingBudget = null } }, null);
     }
 
     /// <summary>The reader of one choice; null when there are no thoughts to look for.</summary>

@@ -167,6 +167,12 @@ public sealed class EngineClient : IEngineClient
             return Refused(invalid);
         }
 
+        (request, var unbounded) = _parts.Reasoning.Bound(request);
+        if (unbounded is not null)
+        {
+            return Refused(unbounded);
+        }
+
         using var admission = _parts.Admission.Enter(request.Tenant, request.IsPart, out var full);
         if (admission is null)
         {

@@ -35,6 +35,12 @@ public sealed record ChatPrompt(
     /// <summary>Whether the model is to think as usual if it can be told to, where nothing is said of an effort; a model that does not think answers all the same.</summary>
     public bool ThinksIfItCan { get; init; }
 
+    /// <summary>How many tokens the thoughts may have; null is as many as max_tokens.</summary>
+    public int? ThinkingBudget { get; init; }
+
+    /// <summary>Which field demands that; null where a model whose thoughts cannot be bounded may think as it does.</summary>
+    public string? ThinkingBudgetField { get; init; }
+
     /// <summary>The tools that the template shows to the model.</summary>
     public JsonElement? ShownTools => Choice.Kind == ToolChoiceKind.None ? null : Tools;
 }

@@ -80,11 +80,14 @@ public sealed record GenerationRequest
     /// <summary>allowed_token_ids: the only tokens that may be in an answer, one that ends it included; null is all.</summary>
     public IReadOnlyList<int>? AllowedTokenIds { get; init; }
 
-    /// <summary>Whether any of the three above asks for something.</summary>
-    public bool RulesTokensOut => MinTokens > 0 || BadWords.Count > 0 || AllowedTokenIds is not null;
+    /// <summary>Whether any of the three above asks for something, or thoughts are bounded.</summary>
+    public bool RulesTokensOut => MinTokens > 0 || BadWords.Count > 0 || AllowedTokenIds is not null || ThinkingBudget is not null;
 
     /// <summary>Which of them, for messages.</summary>
-    public string RulesField => AllowedTokenIds is not null ? "allowed_token_ids" : BadWords.Count > 0 ? "bad_words" : "min_tokens";
+    public string RulesField => AllowedTokenIds is not null ? "allowed_token_ids" : BadWords.Count > 0 ? "bad_words" : MinTokens > 0 ? "min_tokens" : (Prompt as ChatPrompt)?.ThinkingBudgetField ?? "thinking";
+
+    /// <summary>How many tokens the thoughts may have.</summary>
+    public int? ThinkingBudget => (Prompt as ChatPrompt)?.ThinkingBudget;
 
     /// <summary>Go on past the model's end-of-sequence tokens.</summary>
     public bool IgnoreEos { get; init; }

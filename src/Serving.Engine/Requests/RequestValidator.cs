@@ -45,7 +45,8 @@ public sealed class RequestValidator
     /// <param name="hasSchema">Whether its first message may import modules.</param>
     /// <returns>The first failure, or null.</returns>
     public RequestFailure? ValidateChat(ChatPrompt chat, bool hasSchema = false) =>
-        ChatMessages.Validate(chat, hasSchema) ?? ToolRules.Check(chat, _tools) ?? ReasoningRules.Check(chat, _reasoning);
+        ChatMessages.Validate(chat, hasSchema) ?? ToolRules.Check(chat, _tools) ?? ReasoningRules.Check(chat, _reasoning)
+            ?? Range(chat.ThinkingBudgetField ?? "thinking", chat.ThinkingBudget, 0, int.MaxValue);
 
     /// <summary>Checks what depends on the length of the encoded prompt.</summary>
     /// <param name="request">The request.</param>

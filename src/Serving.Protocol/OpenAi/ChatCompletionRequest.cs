@@ -29,6 +29,12 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>How much to think before answering: OpenAI's words, as far as the model's template knows them.</summary>
     public string? ReasoningEffort { get; init; }
 
+    /// <summary>How many tokens the thoughts may have, as vLLM names it.</summary>
+    public int? ThinkingTokenBudget { get; init; }
+
+    /// <summary>The same, as llama.cpp names it; -1 is as many as there come.</summary>
+    public int? ThinkingBudgetTokens { get; init; }
+
     /// <summary>Whether thoughts are given; they are generated and counted in any case.</summary>
     public bool? IncludeReasoning { get; init; }
 

@@ -38,6 +38,8 @@ internal static class ChatRequestMapper
                 Choice = choice,
                 ParallelCalls = body.ParallelToolCalls ?? true,
                 ReasoningEffort = body.ReasoningEffort,
+                ThinkingBudget = body.ThinkingTokenBudget ?? (body.ThinkingBudgetTokens == -1 ? null : body.ThinkingBudgetTokens),
+                ThinkingBudgetField = body.ThinkingTokenBudget is null && body.ThinkingBudgetTokens is not null ? "thinking_budget_tokens" : "thinking_token_budget",
             },
             MaxTokens = body.MaxCompletionTokens ?? body.MaxTokens,
             MaxTokensField = body.MaxCompletionTokens is null ? "max_tokens" : "max_completion_tokens",

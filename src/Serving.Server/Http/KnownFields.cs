@@ -49,6 +49,8 @@ internal static class KnownFields
         ["logits_processors"] = IsEmptyList,
         ["kv_transfer_params"] = Never,
         ["vllm_xargs"] = Never,
+        ["thinking_token_budget"] = Never,
+        ["thinking_budget_tokens"] = value => IsNumber(value, -1),
         ["reasoning_effort"] = value => IsText(value, "none"),
         ["include_reasoning"] = value => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
         ["verbosity"] = value => IsText(value, "medium"),

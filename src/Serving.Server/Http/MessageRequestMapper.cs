@@ -49,6 +49,7 @@ internal static class MessageRequestMapper
             ParallelCalls = isParallel,
             ReasoningEffort = thinking.Effort,
             ThinksIfItCan = thinking.IsWished,
+            ThinkingBudget = thinking.Budget,
         }, thinking.IsShown, null);
     }
 

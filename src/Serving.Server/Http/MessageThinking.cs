@@ -6,13 +6,14 @@ using Serving.Server.Front;
 namespace Serving.Server.Http;
 
 /// <summary>
-/// What a message says of thinking, in a chat's words: enabled is thinking as usual where the model thinks at all, disabled none, adaptive what the model does of itself. A budget is checked and bounds nothing: what bounds
-/// thoughts is max_tokens.
+/// What a message says of thinking, in a chat's words: enabled is thinking as usual where the model thinks at all, disabled none, adaptive what the model does of itself. A budget bounds thoughts where the model's end with a
+/// single token; elsewhere max_tokens does.
 /// </summary>
 /// <param name="Effort">reasoning_effort; null where nothing is said.</param>
 /// <param name="IsShown">Whether thoughts are given.</param>
 /// <param name="IsWished">Whether the model is to think if it can: agents ask every model.</param>
-internal readonly record struct MessageThinking(string? Effort, bool IsShown, bool IsWished = false)
+/// <param name="Budget">How many tokens the thoughts may have; null where nothing is said.</param>
+internal readonly record struct MessageThinking(string? Effort, bool IsShown, bool IsWished = false, int? Budget = null)
 {
     /// <summary>Least budget, by Anthropic's reference.</summary>
     public const int LeastBudget = 1024;
@@ -35,7 +36,7 @@ internal readonly record struct MessageThinking(string? Effort, bool IsShown, bo
         return MessageText.Property(given, "type") switch
         {
             "adaptive" => (new MessageThinking(effort, shown), wrongDisplay),
-            "enabled" => (new MessageThinking(effort, shown, IsWished: true), wrongDisplay ?? Budget(given, body.MaxTokens)),
+            "enabled" when ReadBudget(given, body.MaxTokens) is var (budget, wrongBudget) => (new MessageThinking(effort, shown, IsWished: true, budget), wrongDisplay ?? wrongBudget),
             "disabled" when effort is null => (new MessageThinking("none", true), null),
             "disabled" => (default, ConstraintFields.Invalid("output_config.effort", "not together with thinking that is disabled.")),
             "between_tools" => (default, KnownFields.NotSupported("thinking.type", given.GetProperty("type"))),
@@ -53,8 +54,8 @@ internal readonly record struct MessageThinking(string? Effort, bool IsShown, bo
         : KnownFields.IsText(display, "omitted") ? (false, null)
         : (true, ConstraintFields.Invalid("thinking.display", "is summarized or omitted."));
 
-    private static RequestFailure? Budget(JsonElement thinking, int? maxTokens) =>
+    private static (int Tokens, RequestFailure? Failure) ReadBudget(JsonElement thinking, int? maxTokens) =>
         thinking.TryGetProperty("budget_tokens", out var budget) && budget.ValueKind == JsonValueKind.Number && budget.TryGetInt32(out var tokens) && tokens >= LeastBudget && !(tokens >= maxTokens)
-            ? null
-            : ConstraintFields.Invalid("thinking.budget_tokens", $"is an integer of at least {LeastBudget}, and less than max_tokens.");
+            ? (tokens, null)
+            : (0, ConstraintFields.Invalid("thinking.budget_tokens", $"is an integer of at least {LeastBudget}, and less than max_tokens."));
 }

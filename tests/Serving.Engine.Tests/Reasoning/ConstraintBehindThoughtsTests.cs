@@ -102,6 +102,7 @@ public sealed class ConstraintBehindThoughtsTests
             Temperature = 1,
             MaxTokens = 600,
             Choices = 1 + (i % 2),
+            Prompt = (ChatPrompt)Request().Prompt with { ThinkingBudget = i % 3 == 0 ? 10 + (7 * i) : null },
         }).ToList();
         await using var alone = Start(folder, options => options with { MaxDraftTokens = 0 });
         await using var crowd = Start(folder, options => options with { MaxDraftTokens = 7, PoolBytes = 1 << 20, MaxBatchedTokens = 48 });

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Serving.Core.Requests;
+using Serving.Engine.Execution.Constraints;
+using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.Tests.Running;
 using Serving.Testing;
@@ -168,6 +170,54 @@ public sealed class RunningReasoningTests
         Assert.Equal(("", "Yes"), (Thoughts(answering), Text(answering)));
         Assert.Equal("reasoning_effort", demanded!.Parameter);
     }
+
+    [Theory]
+    [InlineData(0, "")]
+    [InlineData(2, "ab")]
+    [InlineData(3, "abc")]
+    [InlineData(9, "abc")]
+    public async Task Run_BudgetOfThoughts_ClosesThemAndTheAnswerFollows(int budget, string thoughts)
+    {
+        string[] pieces = ["<think>", "a", "b", "c", "</think>", "Yes"];
+        using var opened = Write("{% if add_generation_prompt %}<think>{% endif %}", pieces);
+        using var chosen = Write("{% if add_generation_prompt %}:{% endif %}", [":", .. pieces]);
+        foreach (var folder in new[] { opened, chosen })
+        {
+            await using var engine = Start(folder, "deepseek_r1");
+
+            var (events, _) = await RunAsync(engine, Chat() with { ThinkingBudget = budget, ThinkingBudgetField = "thinking_token_budget" });
+
+            Assert.Equal((thoughts, "Yes"), (Thoughts(events), Text(events)));
+        }
+    }
+
+    [Fact]
+    public async Task Submit_BudgetOfThoughtsThatCannotBeBounded_IsRefusedUnlessItIsAWish()
+    {
+        using var plain = Write("{% if add_generation_prompt %}:{% endif %}", ":", "Yes");
+        await using var engine = Start(plain);
+
+        var (wished, _) = await RunAsync(engine, Chat() with { ThinkingBudget = 5 });
+        var (_, demanded) = await engine.Client.SubmitAsync(Request(Chat() with { ThinkingBudget = 5, ThinkingBudgetField = "x" }), TestContext.Current.CancellationToken);
+        var (_, wrong) = await engine.Client.SubmitAsync(Request(Chat() with { ThinkingBudget = -1, ThinkingBudgetField = "x" }), TestContext.Current.CancellationToken);
+
+        Assert.Equal(("", "Yes"), (Thoughts(wished), Text(wished)));
+        Assert.Equal((RequestError.NotSupported, "x"), (demanded!.Error, demanded.Parameter));
+        Assert.Equal((RequestError.InvalidRequest, "x"), (wrong!.Error, wrong.Parameter));
+    }
+
+    [Theory]
+    [InlineData(ReasoningStart.Thoughts, 2, new[] { 5 }, false)]
+    [InlineData(ReasoningStart.Thoughts, 2, new[] { 5, 6 }, true)]
+    [InlineData(ReasoningStart.Thoughts, 2, new[] { 5, 6, 2, 7, 8, 9 }, false)]
+    [InlineData(ReasoningStart.Thoughts, 0, new int[0], true)]
+    [InlineData(ReasoningStart.Either, 0, new int[0], false)]
+    [InlineData(ReasoningStart.Either, 0, new[] { 1 }, true)]
+    [InlineData(ReasoningStart.Either, 1, new[] { 9, 9, 1, 5 }, true)]
+    [InlineData(ReasoningStart.Either, 1, new[] { 9, 9, 1, 2, 5 }, false)]
+    [InlineData(ReasoningStart.Either, 1, new[] { 9, 9, 9, 9, 9, 1, 5 }, false)]
+    public void Budget_OfAnAnswerSoFar_IsUsedUpOrNot(ReasoningStart start, int budget, int[] answer, bool mustClose) =>
+        Assert.Equal(mustClose, new ThoughtBudget(budget, new ThoughtMarks(1, 2), start).MustClose(answer));
 
     private static TemporaryFolder Write(string ending, params IReadOnlyList<string> pieces)
     {

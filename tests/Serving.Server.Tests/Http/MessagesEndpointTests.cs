@@ -107,6 +107,7 @@ public sealed class MessagesEndpointTests
         var answer = await daemon.PostAsync(Path, $"{{{Hi.Replace(":9", ":1025", StringComparison.Ordinal)},{field}}}");
 
         Assert.Equal(200, answer.Code);
+        Assert.Equal(wished ? 1024 : null, Chat(daemon).ThinkingBudget);
         Assert.Equal((effort, wished, shown), (Chat(daemon).ReasoningEffort, Chat(daemon).ThinksIfItCan, daemon.Engine.Requests.First().Request.IncludeReasoning));
     }
 

@@ -66,6 +66,9 @@ public sealed class ReasoningTests
     [InlineData("\"reasoning_effort\":\"\"", 400)]
     [InlineData("\"reasoning_effort\":3", 400)]
     [InlineData("\"include_reasoning\":\"no\"", 400)]
+    [InlineData("\"thinking_token_budget\":\"3\"", 400)]
+    [InlineData("\"thinking_token_budget\":-1", 400)]
+    [InlineData("\"thinking_budget_tokens\":-2", 400)]
     public async Task Post_FieldsOfThinking_ReachTheEngineOrAreRefusedByName(string fields, int status)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -81,6 +84,34 @@ public sealed class ReasoningTests
 
         Assert.True(daemon.Engine.Requests.TryDequeue(out var request));
         Assert.Equal(!fields.Contains("false", StringComparison.Ordinal), request.Request.IncludeReasoning);
+    }
+
+    [Theory]
+    [InlineData("\"thinking_token_budget\":0", 0, "thinking_token_budget")]
+    [InlineData("\"thinking_token_budget\":7,\"thinking_budget_tokens\":9", 7, "thinking_token_budget")]
+    [InlineData("\"thinking_budget_tokens\":9", 9, "thinking_budget_tokens")]
+    [InlineData("\"thinking_budget_tokens\":-1", null, "thinking_budget_tokens")]
+    public async Task Post_BudgetOfThoughts_ReachesTheEngine(string fields, int? budget, string field)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        await daemon.PostAsync(Path, $"{{{Chat},{fields}}}");
+
+        Assert.True(daemon.Engine.Requests.TryDequeue(out var request));
+        var chat = Assert.IsType<ChatPrompt>(request.Request.Prompt);
+        Assert.Equal((budget, field), (chat.ThinkingBudget, chat.ThinkingBudgetField));
+    }
+
+    [Theory]
+    [InlineData("/v1/completions", "\"prompt\":\"x\"")]
+    [InlineData("/v1/responses", "\"input\":\"x\"")]
+    public async Task Post_BudgetOfThoughtsWhereNoneIsTaken_IsRefusedByName(string path, string body)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+
+        var answer = await daemon.PostAsync(path, $"{{{body},\"thinking_token_budget\":5}}");
+
+        Assert.Equal("thinking_token_budget", answer.Json.GetProperty("error").GetProperty("param").GetString());
     }
 
     /// <summary>Sends pairs of thoughts and text, a token each, and ends.</summary>

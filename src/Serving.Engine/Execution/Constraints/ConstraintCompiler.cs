@@ -95,7 +95,7 @@ public sealed class ConstraintCompiler : IDisposable
         await _turns.WaitAsync(request.Tenant.Id, cancellationToken);
         try
         {
-            var rules = _rules.Read(request);
+            var rules = _rules.Read(request, start);
             return key is { } digest ? Open(digest, request, start, rules) : Begin(request.Tenant.Id, request.RulesField, null, rules);
         }
         finally

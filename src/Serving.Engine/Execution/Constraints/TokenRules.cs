@@ -1,8 +1,8 @@
 namespace Serving.Engine.Execution.Constraints;
 
 /// <summary>
-/// Which tokens a request rules out by their ids: all but those it allows, those that would end an answer before it has its least tokens, and the last token of a word that it forbids,
-/// where the answer ends with the others. Immutable.
+/// Which tokens a request rules out by their ids: all but those it allows, those that would end an answer before it has its least tokens, the last token of a word that it forbids,
+/// where the answer ends with the others, and all but the mark that closes thoughts where these have used their budget up. Immutable.
 /// </summary>
 public sealed class TokenRules
 {
@@ -11,6 +11,7 @@ public sealed class TokenRules
     private readonly int[] _ends;
     private readonly IReadOnlyList<int[]> _badWords;
     private readonly uint[]? _allowed;
+    private readonly ThoughtBudget? _thoughts;
 
     /// <summary>Creates rules. All token ids are below the vocabulary's size.</summary>
     /// <param name="vocabularySize">Tokens that the model has logits of.</param>
@@ -18,8 +19,10 @@ public sealed class TokenRules
     /// <param name="ends">The tokens that end an answer, or would if they were not ignored.</param>
     /// <param name="badWords">Sequences that may not be in an answer, of one token at least.</param>
     /// <param name="allowed">The only tokens that may come; null is all.</param>
-    public TokenRules(int vocabularySize, int minTokens, IEnumerable<int> ends, IReadOnlyList<int[]> badWords, IEnumerable<int>? allowed)
+    /// <param name="thoughts">What bounds thoughts; null is nothing.</param>
+    public TokenRules(int vocabularySize, int minTokens, IEnumerable<int> ends, IReadOnlyList<int[]> badWords, IEnumerable<int>? allowed, ThoughtBudget? thoughts = null)
     {
+        _thoughts = thoughts;
         _vocabularySize = vocabularySize;
         _minTokens = minTokens;
         _ends = [.. ends];
@@ -56,6 +59,11 @@ public sealed class TokenRules
             mask[i] &= _allowed[i];
         }
 
+        if (_thoughts?.MustClose(answer) == true)
+        {
+            return Only(_thoughts.Marks.Close, mask);
+        }
+
         if (answer.Length < _minTokens)
         {
             foreach (var end in _ends)
@@ -73,5 +81,13 @@ public sealed class TokenRules
         }
 
         return mask.ContainsAnyExcept(0u);
+    }
+
+    private static bool Only(int token, Span<uint> mask)
+    {
+        var bit = mask[token >> 5] & (1u << token);
+        mask.Clear();
+        mask[token >> 5] = bit;
+        return bit != 0;
     }
 }

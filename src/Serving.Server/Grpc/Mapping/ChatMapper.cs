@@ -35,6 +35,8 @@ internal static class ChatMapper
             Choice = choice,
             ParallelCalls = !chat.HasParallelToolCalls || chat.ParallelToolCalls,
             ReasoningEffort = chat.HasReasoningEffort ? chat.ReasoningEffort : null,
+            ThinkingBudget = chat.HasThinkingTokenBudget ? chat.ThinkingTokenBudget : null,
+            ThinkingBudgetField = "thinking_token_budget",
         }, null);
     }
 
