@@ -25,6 +25,11 @@ public sealed record PatternConstraint(string Pattern, string Field) : OutputCon
 /// <param name="Field">The client's field.</param>
 public sealed record GrammarConstraint(string Text, string Field) : OutputConstraint(Field);
 
+/// <summary>Text in which some beginnings are followed by what a structural tag says (XGrammar's, vLLM's and SGLang's).</summary>
+/// <param name="Tag">The structural tag.</param>
+/// <param name="Field">The client's field.</param>
+public sealed record StructuralTagConstraint(JsonElement Tag, string Field) : OutputConstraint(Field);
+
 /// <summary>Calls of functions that a chat offers, or demands: those that are demanded and those that are strict follow their schemas.</summary>
 /// <param name="Chat">The conversation, with its tools and what is chosen among them.</param>
 /// <param name="Field">The client's field.</param>

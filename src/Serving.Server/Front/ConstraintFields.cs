@@ -12,7 +12,16 @@ internal static class ConstraintFields
         schema.GetRawText().Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new JsonSchemaConstraint(schema, field), null);
 
     /// <summary>A JSON Schema as text.</summary>
-    public static (OutputConstraint? Constraint, RequestFailure? Failure) Schema(string text, string field)
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) Schema(string text, string field) => Json(text, field, Schema);
+
+    /// <summary>A structural tag.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) StructuralTag(JsonElement tag, string field) =>
+        tag.GetRawText().Length > RequestLimits.ConstraintCharacters ? (null, TooLong(field)) : (new StructuralTagConstraint(tag, field), null);
+
+    /// <summary>A structural tag as text.</summary>
+    public static (OutputConstraint? Constraint, RequestFailure? Failure) StructuralTag(string text, string field) => Json(text, field, StructuralTag);
+
+    private static (OutputConstraint? Constraint, RequestFailure? Failure) Json(string text, string field, Func<JsonElement, string, (OutputConstraint?, RequestFailure?)> read)
     {
         if (text.Length > RequestLimits.ConstraintCharacters)
         {
@@ -23,7 +32,7 @@ internal static class ConstraintFields
         {
             using var document = JsonDocument.Parse(text);
             return JsonStrings.AreText(document.RootElement)
-                ? (new JsonSchemaConstraint(document.RootElement.Clone(), field), null)
+                ? read(document.RootElement.Clone(), field)
                 : (null, Invalid(field, "a string holds an unpaired surrogate."));
         }
         catch (JsonException)

@@ -80,9 +80,14 @@ internal static class ConstraintMapper
             return value.TryGetProperty("grammar", out var grammar) ? Grammar(grammar, "response_format.grammar") : (null, ConstraintFields.Invalid("response_format.grammar", "is missing."));
         }
 
+        if (KnownFields.IsText(type, "structural_tag"))
+        {
+            return StructuralTag(value, field);
+        }
+
         if (!KnownFields.IsText(type, "json_schema"))
         {
-            return (null, KnownFields.IsText(type, "structural_tag") ? KnownFields.NotSupported("response_format.type", type) : ConstraintFields.Invalid(field, "type is text, json_object, json_schema or grammar."));
+            return (null, ConstraintFields.Invalid(field, "type is text, json_object, json_schema, grammar or structural_tag."));
         }
 
         return value.TryGetProperty("json_schema", out var named) && named.ValueKind == JsonValueKind.Object && named.TryGetProperty("schema", out var schema)
@@ -107,15 +112,16 @@ internal static class ConstraintMapper
                 "regex" => Pattern(property.Value, path),
                 "choice" => Choice(property.Value, path),
                 "grammar" => Grammar(property.Value, path),
+                "structural_tag" => StructuralTag(property.Value, path),
                 "json_object" when property.Value.ValueKind is JsonValueKind.True => (new JsonObjectConstraint(path), null),
                 "json_object" or "disable_any_whitespace" or "disable_additional_properties" when property.Value.ValueKind is JsonValueKind.False => (null, null),
-                "json_object" or "structural_tag" or "disable_any_whitespace" or "disable_additional_properties" or "whitespace_pattern" =>
+                "json_object" or "disable_any_whitespace" or "disable_additional_properties" or "whitespace_pattern" =>
                     (null, KnownFields.NotSupported(path, property.Value)),
-                _ => (null, ConstraintFields.Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex, choice and grammar.")),
+                _ => (null, ConstraintFields.Invalid(field, $"\"{JsonBody.Echo(property.Name)}\" is not one of json, json_object, regex, choice, grammar and structural_tag.")),
             };
             if (failure is not null || (constraint is not null && found is not null))
             {
-                return (null, failure ?? ConstraintFields.Invalid(field, "takes one of json, json_object, regex, choice and grammar."));
+                return (null, failure ?? ConstraintFields.Invalid(field, "takes one of json, json_object, regex, choice, grammar and structural_tag."));
             }
 
             found ??= constraint;
@@ -130,6 +136,9 @@ internal static class ConstraintMapper
 
     private static (OutputConstraint?, RequestFailure?) Pattern(JsonElement value, string field) =>
         value.ValueKind == JsonValueKind.String ? ConstraintFields.Pattern(value.GetString()!, field) : (null, ConstraintFields.Invalid(field, "is a string."));
+
+    private static (OutputConstraint?, RequestFailure?) StructuralTag(JsonElement value, string field) =>
+        value.ValueKind == JsonValueKind.String ? ConstraintFields.StructuralTag(value.GetString()!, field) : ConstraintFields.StructuralTag(value, field);
 
     private static (OutputConstraint?, RequestFailure?) Grammar(JsonElement value, string field) =>
         value.ValueKind == JsonValueKind.String ? ConstraintFields.Grammar(value.GetString()!, field) : (null, ConstraintFields.Invalid(field, "is a string."));

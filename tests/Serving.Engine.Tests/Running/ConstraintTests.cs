@@ -141,6 +141,7 @@ public sealed class ConstraintTests
         await RefusedAsync(new GrammarConstraint("root ::= (", "grammar"), RequestError.InvalidRequest);
         await RefusedAsync(new GrammarConstraint("root ::= root \"a\"", "grammar"), RequestError.InvalidRequest);
         await RefusedAsync(new GrammarConstraint("start: <|end|>", "grammar"), RequestError.NotSupported);
+        await RefusedAsync(new StructuralTagConstraint(JsonSerializer.SerializeToElement(new { format = 7 }), "response_format"), RequestError.InvalidRequest);
         await RefusedAsync(new ChoiceConstraint([], "guided_choice"), RequestError.InvalidRequest);
         await RefusedAsync(new ChoiceConstraint(["a", ""], "guided_choice"), RequestError.InvalidRequest);
         await RefusedAsync(new JsonSchemaConstraint(JsonSerializer.SerializeToElement(new { type = "strange" }), "guided_json"), RequestError.InvalidRequest);

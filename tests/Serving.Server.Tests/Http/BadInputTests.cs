@@ -177,7 +177,6 @@ public sealed class BadInputTests
     }
 
     [Theory]
-    [InlineData("\"response_format\":{\"type\":\"structural_tag\"}", "response_format.type")]
     [InlineData(Tool + ",\"tool_choice\":{\"type\":\"allowed_tools\"}", "tool_choice")]
     [InlineData("\"tools\":[{\"type\":\"custom\",\"custom\":{}}]", "tools[0].type")]
     [InlineData("\"functions\":[{\"name\":\"f\"}]", "functions")]
@@ -188,8 +187,6 @@ public sealed class BadInputTests
     [InlineData("\"best_of\":2", "best_of")]
     [InlineData("\"prompt_logprobs\":1", "prompt_logprobs")]
     [InlineData("\"suffix\":\"x\"", "suffix")]
-    [InlineData("\"structured_outputs\":{\"grammar\":\"root ::= x\"}", "structured_outputs.grammar")]
-    [InlineData("\"guided_grammar\":\"root ::= x\"", "guided_grammar")]
     [InlineData("\"use_beam_search\":true", "use_beam_search")]
     [InlineData("\"cache_salt\":\"x\"", "cache_salt")]
     [InlineData("\"echo\":true", "echo")]

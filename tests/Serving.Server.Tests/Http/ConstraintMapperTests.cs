@@ -30,6 +30,9 @@ public sealed class ConstraintMapperTests
     [InlineData("\"json_schema\":\"{\\\"type\\\":\\\"null\\\"}\"", "schema json_schema {\"type\":\"null\"}")]
     [InlineData("\"response_format\":{\"type\":\"json_object\",\"schema\":{\"type\":\"null\"}}", "schema response_format.schema {\"type\":\"null\"}")]
     [InlineData("\"response_format\":{\"type\":\"grammar\",\"grammar\":\"root ::= x\"}", "grammar response_format.grammar root ::= x")]
+    [InlineData("\"response_format\":{\"type\":\"structural_tag\",\"format\":{}}", "tag response_format {\"type\":\"structural_tag\",\"format\":{}}")]
+    [InlineData("\"structured_outputs\":{\"structural_tag\":\"{\\\"format\\\":{}}\"}", "tag structured_outputs.structural_tag {\"format\":{}}")]
+    [InlineData("\"structured_outputs\":{\"structural_tag\":{\"format\":{}}}", "tag structured_outputs.structural_tag {\"format\":{}}")]
     public async Task Post_WithAConstraint_HandsItToTheEngine(string fields, string expected)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -58,6 +61,7 @@ public sealed class ConstraintMapperTests
     [InlineData("\"grammar\":\"root ::= x\",\"regex\":\"a\"", "regex")]
     [InlineData("\"ebnf\":\"\\ud800\"", "ebnf")]
     [InlineData("\"response_format\":{\"type\":\"grammar\"}", "response_format.grammar")]
+    [InlineData("\"structured_outputs\":{\"structural_tag\":\"{\"}", "structured_outputs.structural_tag")]
     public async Task Post_WithAConstraintThatIsWrong_Is400NamingTheField(string fields, string name)
     {
         await using var daemon = await TestDaemon.StartAsync();
@@ -92,6 +96,7 @@ public sealed class ConstraintMapperTests
             JsonSchemaConstraint schema => $"schema{field} {schema.Schema.GetRawText()}",
             PatternConstraint pattern => $"pattern{field} {pattern.Pattern}",
             GrammarConstraint grammar => $"grammar{field} {grammar.Text}",
+            StructuralTagConstraint tag => $"tag{field} {tag.Tag.GetRawText()}",
             ChoiceConstraint choice => $"choice{field} {string.Join(',', choice.Choices)}",
             _ => "unknown",
         };

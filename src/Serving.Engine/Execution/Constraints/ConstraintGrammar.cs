@@ -3,6 +3,7 @@ using Serving.Engine.Grammars.Json;
 using Serving.Engine.Grammars.JsonSchemas;
 using Serving.Engine.Grammars.Notations;
 using Serving.Engine.Grammars.Patterns;
+using Serving.Engine.Grammars.StructuralTags;
 using Serving.Engine.Reasoning;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
@@ -41,6 +42,7 @@ internal static class ConstraintGrammar
         JsonSchemaConstraint schema => JsonSchemaGrammar.Read(schema.Schema, builder, schema.Field),
         PatternConstraint pattern => PatternReader.ReadWhole(pattern.Pattern, pattern.Field),
         GrammarConstraint grammar => GrammarNotation.Read(grammar.Text, builder, grammar.Field),
+        StructuralTagConstraint tag => StructuralTagReader.Read(tag.Tag, builder, tag.Field),
         ChoiceConstraint choice => new ChoiceExpression([.. choice.Choices.Select(text => new LiteralExpression(text))]),
         ToolCallConstraint when calls!.IsChannels => throw new GrammarException("The prompt has begun the answer proper, in which this model calls no function."),
         ToolCallConstraint tools => new ToolCallGrammar(calls, builder).Of(tools.Chat),
@@ -53,6 +55,7 @@ internal static class ConstraintGrammar
         JsonSchemaConstraint schema => ["schema", schema.Schema.GetRawText()],
         PatternConstraint pattern => ["pattern", pattern.Pattern],
         GrammarConstraint grammar => ["grammar", grammar.Text],
+        StructuralTagConstraint tag => ["tag", tag.Tag.GetRawText()],
         ChoiceConstraint choice => ["choice", .. choice.Choices],
         ToolCallConstraint { Chat: var chat } => ["tools", chat.Choice.ToString(), chat.ParallelCalls.ToString(), chat.ShownTools!.Value.GetRawText()],
         _ => throw new ArgumentException("Unknown kind of constraint.", nameof(constraint)),
