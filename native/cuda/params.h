@@ -51,6 +51,7 @@ enum {
     SRV_EXPERT_ROWS = 64,       /* places of a tile of srv_experts */
     SRV_EXPERT_FEW_ROWS = 32,   /* the same of srv_experts_few */
     SRV_CDF_BLOCK = 1024,
+    SRV_SMALL_VOCABULARY = 2048,
     SRV_MAX_TOP_LOGPROBS = 20
 };
 
@@ -160,7 +161,7 @@ typedef struct srv_embed_params {
 } srv_embed_params;
 
 /* srv_rms_norm: output = round(input * rsqrt(mean(input^2) + epsilon) * (offset + weight)); unrounded where mode is 1, added unrounded to output where it is 2;
-   without a weight the input, rounded. 256 threads, 64 bytes of shared memory, a block per row. */
+   without a weight the input, rounded. 256 threads, or as many warps as have columns, four of them to a thread; 64 bytes of shared memory, a block per row. */
 typedef struct srv_rms_norm_params {
     srv_address input;     /* float [rows, input_stride] */
     srv_address weight;    /* bf16 [columns], or 0 */
@@ -452,7 +453,7 @@ typedef struct srv_finish_rope_params {
 } srv_finish_rope_params;
 
 /* srv_finish_rms_norm: the end of an o or down (one slice or none, over all columns) and srv_rms_norm in one. linear.output is the residual stream, norm.input and
-   linear.mode are not used; rows whose adapter has the slice read their delta, which srv_lora_expand wrote. 256 threads, 64 + 4 columns bytes of shared memory
+   linear.mode are not used; rows whose adapter has the slice read their delta, which srv_lora_expand wrote. Threads as srv_rms_norm, 64 + 4 columns bytes of shared memory
    rounded up to 16, SRV_FINISH_NORM_SHARED at most; a block per row. */
 typedef struct srv_finish_norm_params {
     srv_linear_params linear;
@@ -460,7 +461,8 @@ typedef struct srv_finish_norm_params {
 } srv_finish_norm_params;
 
 /* srv_sample: samples or scores every output row, and reports logprobs where asked. Where pending[row of the step] is a token, it is in the output once more than the
-   row's penalties say (srv_embed wrote it; token_ids is written over). 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output. */
+   row's penalties say (srv_embed wrote it; token_ids is written over). 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output.
+   srv_sample_small: the same bits with 128 threads, for vocabularies of up to SRV_SMALL_VOCABULARY. */
 typedef struct srv_sample_params {
     srv_address logits;       /* float [outputs, logits_stride] */
     srv_address scratch;      /* float [outputs, logits_stride] */

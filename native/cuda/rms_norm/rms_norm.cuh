@@ -2,7 +2,8 @@
 //
 // Memory: a block per row, 16 bytes per thread and step; the second pass over the row finds it in L1.
 // Bytes per row: 4 columns read, 2 columns written; the weight's 2 columns stay in L2. Operations: 4 per column.
-// Order: thread t adds the squares of columns 4 t .. 4 t + 3, then of those 1,024 further on, one chain of fma; then the tree of block_sum.
+// Order: thread t adds the squares of columns 4 t .. 4 t + 3, then of those 1,024 further on, one chain of fma; then the tree of block_sum. Warps that would own no column
+// are left out: they would add zeros.
 #pragma once
 #include "../common/norm.cuh"
 #include "../common/reduce.cuh"

@@ -8,13 +8,15 @@
 SRV_DEVICE bool allows(const uint32_t* mask, int id) { return (mask[id / 32] >> id % 32 & 1) != 0; }
 
 // The logits of allowed tokens; others become -inf. Biases and penalties are finite and leave it that, so that this comes to the same before them as behind them.
+template <int Threads>
 SRV_DEVICE void copy_allowed(const float* logits, float* values, int count, const uint32_t* mask) {
-    each_own_value(logits, count, [&](int id, float value) { values[id] = allows(mask, id) ? value : kNoScore; });
+    each_own_value<Threads>(logits, count, [&](int id, float value) { values[id] = allows(mask, id) ? value : kNoScore; });
 }
 
 // A token that is named twice gets the sum of its biases: its first entry adds all of them, in their order.
+template <int Threads>
 SRV_DEVICE void add_biases(float* values, const srv_bias* biases, int count) {
-    for (int i = static_cast<int>(ptx::thread_index()); i < count; i += kSampleThreads) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < count; i += Threads) {
         const int token = biases[i].token;
         bool first = true;
         for (int j = 0; j < i; j++) {
@@ -44,9 +46,10 @@ SRV_DEVICE float penalised(float value, int output_count, const srv_sample_row& 
 
 // Tokens are distinct: every token that the sequence has seen once. The pending one (-1: there is none) is in the output once more than its entry says; says whether
 // this thread had that entry.
+template <int Threads>
 SRV_DEVICE bool add_penalties(float* values, const srv_sample_row& row, const srv_penalty* penalties, int pending) {
     bool counted = false;
-    for (int i = static_cast<int>(ptx::thread_index()); i < row.penalty_count; i += kSampleThreads) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < row.penalty_count; i += Threads) {
         const srv_penalty seen = penalties[row.first_penalty + i];
         const bool again = seen.token == pending;
         values[seen.token] = penalised(values[seen.token], seen.output_count + (again ? 1 : 0), row);
@@ -81,9 +84,10 @@ SRV_DEVICE Candidate warp_first(Candidate best) {
 }
 
 // The largest value and the lowest id that has it; id 0 for a row without one (all NaN). scratch holds a Candidate per warp; it may be used again after a barrier.
+template <int Threads>
 SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scratch) {
     Candidate best = kNoCandidate;
-    each_own_value(values, count, [&](int id, float value) { best = first_of({value, id}, best); });
+    each_own_value<Threads>(values, count, [&](int id, float value) { best = first_of({value, id}, best); });
     best = warp_first(best);
     if (ptx::lane() == 0) {
         scratch[ptx::warp()] = best;
@@ -91,7 +95,7 @@ SRV_DEVICE Candidate largest_of(const float* values, int count, Candidate* scrat
 
     ptx::barrier();
     best = scratch[0];
-    for (int i = 1; i < kSampleThreads / 32; i++) {
+    for (int i = 1; i < Threads / 32; i++) {
         best = first_of(scratch[i], best);
     }
 

@@ -57,7 +57,8 @@ SRV_DEVICE int cross_block(const float* values, int count, float before, float t
 }
 
 // The bins' memory as a block of values behind the sums of all blocks.
-SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScratch<Threads>& s) {
     constexpr int kMaxBlocks = kSelectBins * 2 - SRV_CDF_BLOCK;
     static_assert(kMaxBlocks * SRV_CDF_BLOCK >= 1 << 21, "the vocabularies that sampling takes");
     float* sums = reinterpret_cast<float*>(s.bins);
@@ -65,7 +66,7 @@ SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScr
     const int thread = static_cast<int>(ptx::thread_index());
     const int blocks = ceil_div(count, SRV_CDF_BLOCK);
     ptx::barrier();
-    for (int block = thread; block < blocks; block += kSampleThreads) {
+    for (int block = thread; block < blocks; block += Threads) {
         sums[block] = chain_sum(values, block * SRV_CDF_BLOCK, smaller((block + 1) * SRV_CDF_BLOCK, count));
     }
 
@@ -81,7 +82,7 @@ SRV_DEVICE int draw(const float* values, int count, float u, int best, SampleScr
         if (before + sums[block] > target) {
             const int first = block * SRV_CDF_BLOCK;
             const int length = smaller(SRV_CDF_BLOCK, count - first);
-            for (int i = thread; i < length; i += kSampleThreads) {
+            for (int i = thread; i < length; i += Threads) {
                 staged[i] = values[first + i];
             }
 

@@ -4,10 +4,11 @@
 #include "top.cuh"
 
 // ln Σ e^x: fp32 sums of 1,024, added up in double in their order.
-SRV_DEVICE float log_sum_exp(const float* logits, int count, float largest, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE float log_sum_exp(const float* logits, int count, float largest, SampleScratch<Threads>& s) {
     float* sums = reinterpret_cast<float*>(s.bins);
     const int blocks = ceil_div(count, SRV_CDF_BLOCK);
-    for (int block = static_cast<int>(ptx::warp()); block < blocks; block += kSampleThreads / 32) {
+    for (int block = static_cast<int>(ptx::warp()); block < blocks; block += Threads / 32) {
         float sum = 0;
         for (int i = block * SRV_CDF_BLOCK + static_cast<int>(ptx::lane()); i < smaller((block + 1) * SRV_CDF_BLOCK, count); i += 32) {
             sum += exponential(logits[i] - largest);
@@ -28,7 +29,8 @@ SRV_DEVICE float log_sum_exp(const float* logits, int count, float largest, Samp
     return static_cast<float>(static_cast<double>(largest) + natural_logarithm(total));
 }
 
-SRV_DEVICE void write_logprobs(const srv_sample_params& p, const float* logits, int output, int token, int wanted, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE void write_logprobs(const srv_sample_params& p, const float* logits, int output, int token, int wanted, SampleScratch<Threads>& s) {
     const int top_count = smaller(smaller(wanted, SRV_MAX_TOP_LOGPROBS), p.vocabulary);
     const WarpList top = first_values(logits, p.vocabulary, larger(top_count, 1), s);
     if (ptx::thread_index() == 0) {

@@ -10,11 +10,12 @@ constexpr int kSelectBins = 1 << 11;
 constexpr float kMassUnits = 17592186044416.0f;
 
 // Shared memory of sampling.
+template <int Threads>
 struct SampleScratch {
     uint32_t bins[kSelectBins][2];  // low and high words of a bin's mass
-    uint64_t warp_masses[kSampleThreads / 32];
-    Candidate candidates[kSampleThreads / 32];
-    int warp_counts[kSampleThreads / 32];
+    uint64_t warp_masses[Threads / 32];
+    Candidate candidates[Threads / 32];
+    int warp_counts[Threads / 32];
     uint64_t found_above;
     int found_bin;
     int drawn;
@@ -35,6 +36,7 @@ SRV_DEVICE uint64_t shuffle_index_64(uint64_t x, uint32_t lane) {
 }
 
 // The sum over lower threads and this one, and the sum over all.
+template <int Threads>
 SRV_DEVICE uint64_t block_scan_64(uint64_t x, uint64_t* scratch, uint64_t& total) {
     const uint32_t lane = ptx::lane();
     for (uint32_t by = 1; by < 32; by *= 2) {
@@ -49,7 +51,7 @@ SRV_DEVICE uint64_t block_scan_64(uint64_t x, uint64_t* scratch, uint64_t& total
     ptx::barrier();
     uint64_t before = 0;
     total = 0;
-    for (uint32_t i = 0; i < kSampleThreads / 32; i++) {
+    for (uint32_t i = 0; i < Threads / 32; i++) {
         before += i < ptx::warp() ? scratch[i] : 0;
         total += scratch[i];
     }
@@ -58,12 +60,13 @@ SRV_DEVICE uint64_t block_scan_64(uint64_t x, uint64_t* scratch, uint64_t& total
     return before + x;
 }
 
-SRV_DEVICE uint64_t total_mass(const float* values, int count, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE uint64_t total_mass(const float* values, int count, SampleScratch<Threads>& s) {
     uint64_t mass = 0;
-    each_own_value(values, count, [&](int, float value) { mass += Selection{true}.weight(value); });
+    each_own_value<Threads>(values, count, [&](int, float value) { mass += Selection{true}.weight(value); });
 
     uint64_t total;
-    block_scan_64(mass, s.warp_masses, total);
+    block_scan_64<Threads>(mass, s.warp_masses, total);
     return total;
 }
 
@@ -78,15 +81,16 @@ SRV_DEVICE void add_to_bin(uint32_t (&bin)[2], uint64_t weight) {
 }
 
 // Adds up the values whose bits above this digit are the prefix's, by digit.
-SRV_DEVICE void fill_bins(const float* values, int count, uint32_t prefix, int shift, int width, Selection selection, SampleScratch& s) {
-    for (int i = static_cast<int>(ptx::thread_index()); i < kSelectBins; i += kSampleThreads) {
+template <int Threads>
+SRV_DEVICE void fill_bins(const float* values, int count, uint32_t prefix, int shift, int width, Selection selection, SampleScratch<Threads>& s) {
+    for (int i = static_cast<int>(ptx::thread_index()); i < kSelectBins; i += Threads) {
         s.bins[i][0] = 0;
         s.bins[i][1] = 0;
     }
 
     ptx::barrier();
     const int upper = shift + width;
-    each_own_value(values, count, [&](int, float value) {
+    each_own_value<Threads>(values, count, [&](int, float value) {
         const uint32_t bits = ptx::as_uint(value);
         if (value > 0 && (upper == 32 || bits >> upper == prefix >> upper)) {
             add_to_bin(s.bins[(bits >> shift) & ((1u << width) - 1)], selection.weight(value));
@@ -95,12 +99,14 @@ SRV_DEVICE void fill_bins(const float* values, int count, uint32_t prefix, int s
     ptx::barrier();
 }
 
-SRV_DEVICE uint64_t bin_mass(const SampleScratch& s, int bin) { return static_cast<uint64_t>(s.bins[bin][1]) << 32 | s.bins[bin][0]; }
+template <int Threads>
+SRV_DEVICE uint64_t bin_mass(const SampleScratch<Threads>& s, int bin) { return static_cast<uint64_t>(s.bins[bin][1]) << 32 | s.bins[bin][0]; }
 
 // The highest bin at which the sum from above reaches the target, and that sum without it; false where all of them stay below.
-SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, SampleScratch& s) {
-    constexpr int kOwn = kSelectBins / kSampleThreads;
-    static_assert(kOwn * kSampleThreads == kSelectBins, "bins are shared out evenly");
+template <int Threads>
+SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, SampleScratch<Threads>& s) {
+    constexpr int kOwn = kSelectBins / Threads;
+    static_assert(kOwn * Threads == kSelectBins, "bins are shared out evenly");
     const int highest = kSelectBins - 1 - static_cast<int>(ptx::thread_index()) * kOwn;
     uint64_t own = 0;
     for (int i = 0; i < kOwn; i++) {
@@ -108,7 +114,7 @@ SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, Samp
     }
 
     uint64_t total;
-    const uint64_t end = block_scan_64(own, s.warp_masses, total) + above;
+    const uint64_t end = block_scan_64<Threads>(own, s.warp_masses, total) + above;
     if (total + above < target) {
         return false;
     }
@@ -131,9 +137,10 @@ SRV_DEVICE bool find_crossing(uint64_t target, uint64_t& above, int& found, Samp
 }
 
 // Zeroes all but the first `kept` values that equal the threshold, and what is below it.
-SRV_DEVICE void zero_behind(float* values, int count, float threshold, uint64_t kept, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE void zero_behind(float* values, int count, float threshold, uint64_t kept, SampleScratch<Threads>& s) {
     uint64_t before = 0;
-    for (int first = 0; first < count; first += kSampleStep) {
+    for (int first = 0; first < count; first += kSampleStep<Threads>) {
         const int id = first + first_own_value();
         const Float4 own = load_values_at(values, id, count);
         int equals = 0;
@@ -158,13 +165,14 @@ SRV_DEVICE void zero_behind(float* values, int count, float threshold, uint64_t 
 }
 
 // Zeroes what is below the threshold, and all but the first `kept` of the `equals` that equal it.
-SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t kept, uint64_t equals, SampleScratch<Threads>& s) {
     if (kept < equals) {
         zero_behind(values, count, threshold, kept, s);
         return;
     }
 
-    each_own_value(values, count, [&](int id, float value) {
+    each_own_value<Threads>(values, count, [&](int id, float value) {
         if (value < threshold) {
             values[id] = 0;
         }
@@ -172,7 +180,8 @@ SRV_DEVICE void zero_below(float* values, int count, float threshold, uint64_t k
 }
 
 // Zeroes all but the largest values: `target` of them, or those whose mass reaches it, the one that crosses it included.
-SRV_DEVICE void keep_largest(float* values, int count, uint64_t target, bool by_mass, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE void keep_largest(float* values, int count, uint64_t target, bool by_mass, SampleScratch<Threads>& s) {
     const Selection selection{by_mass};
     uint32_t prefix = 0;
     uint64_t above = 0;

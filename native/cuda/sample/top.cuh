@@ -29,16 +29,17 @@ SRV_DEVICE void offer(WarpList& list, Candidate candidate) {
 }
 
 // Lane i of warp 0 gets the i-th of all values, as far as they are wanted (1 to 32); kNoCandidate where there are not so many. The lists lie where the bins do.
-SRV_DEVICE WarpList first_values(const float* values, int count, int wanted, SampleScratch& s) {
+template <int Threads>
+SRV_DEVICE WarpList first_values(const float* values, int count, int wanted, SampleScratch<Threads>& s) {
     Candidate(*lists)[32] = reinterpret_cast<Candidate(*)[32]>(s.bins);
-    static_assert(sizeof(s.bins) >= kSampleThreads * sizeof(Candidate), "a list per warp");
+    static_assert(sizeof(s.bins) >= Threads * sizeof(Candidate), "a list per warp");
     const int lane = static_cast<int>(ptx::lane());
     WarpList list = {kNoCandidate, kNoCandidate, wanted};
-    for (int first = static_cast<int>(ptx::warp()) * 32; first < count; first += kSampleAhead * kSampleThreads) {
+    for (int first = static_cast<int>(ptx::warp()) * 32; first < count; first += kSampleAhead * Threads) {
         Candidate ahead[kSampleAhead];
         SRV_UNROLL
         for (int i = 0; i < kSampleAhead; i++) {
-            const int id = first + i * kSampleThreads + lane;
+            const int id = first + i * Threads + lane;
             ahead[i] = id < count ? Candidate{values[id], id} : kNoCandidate;
         }
 
@@ -50,7 +51,7 @@ SRV_DEVICE WarpList first_values(const float* values, int count, int wanted, Sam
 
     lists[ptx::warp()][lane] = list.own;
     ptx::barrier();
-    for (int warp = 1; ptx::warp() == 0 && warp < kSampleThreads / 32; warp++) {
+    for (int warp = 1; ptx::warp() == 0 && warp < Threads / 32; warp++) {
         offer(list, lane < wanted ? lists[warp][lane] : kNoCandidate);
     }
 

@@ -84,6 +84,7 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_MAX_SLICES", LoraParameters.MaxSlices)]
     [InlineData("SRV_SHRINK_CHUNK", LoraParameters.ShrinkChunk)]
     [InlineData("SRV_MAX_EXPERTS", MixtureParameters.MaxExperts)]
+    [InlineData("SRV_SMALL_VOCABULARY", KernelSet.SmallVocabulary)]
     [InlineData("SRV_MAX_CHOICES", MixtureParameters.MaxChoices)]
     [InlineData("SRV_ROUTE_ROWS", MixtureParameters.RouteRows)]
     [InlineData("SRV_EXPERT_ROWS", ExpertTile.MaxPlaces)]

@@ -10,6 +10,9 @@ internal sealed class KernelSet
     /// <summary>SRV_SAMPLE_SHARED.</summary>
     public const int SampleSharedBytes = 20480;
 
+    /// <summary>SRV_SMALL_VOCABULARY.</summary>
+    public const int SmallVocabulary = 2048;
+
     /// <summary>SRV_ATTENTION_DECODE_SHARED.</summary>
     public const int DecodeSharedBytes = 3 * 2 * 64 * 128 * 2;
 
@@ -138,6 +141,7 @@ internal sealed class KernelSet
         FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
+        SampleSmall = Find("srv_sample_small", 128, SampleSharedBytes);
 
         StepKernel OfManyRows(string ending) => hopper is not null && warpgroups
             ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending + pages, WgmmaThreads, wgmmaBytes)
@@ -272,6 +276,9 @@ internal sealed class KernelSet
 
     /// <summary>Sampling and logprobs.</summary>
     public StepKernel Sample { get; }
+
+    /// <summary>The same, of vocabularies of up to <see cref="SmallVocabulary"/>.</summary>
+    public StepKernel SampleSmall { get; }
 
     /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
     public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);

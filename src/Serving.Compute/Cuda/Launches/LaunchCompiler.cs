@@ -150,7 +150,11 @@ internal sealed class LaunchCompiler
         Scale = op.Scale,
     });
 
-    private void Add(RmsNormOp op) => Add(_kernels.RmsNorm, GridOf(op.Output, 1), _context.Parameters(op));
+    private void Add(RmsNormOp op)
+    {
+        var parameters = _context.Parameters(op);
+        Add(_kernels.RmsNorm.Norming(parameters.Columns), GridOf(op.Output, 1), parameters);
+    }
 
     private void Add(RopeAndAppendOp op) =>
         Add(_kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), _context.Parameters(op));
@@ -248,7 +252,7 @@ internal sealed class LaunchCompiler
     });
 
     // The last op of every program.
-    private void Add(SampleOp op) => _sampling.Add(new KernelLaunch<SampleParameters>(_kernels.Sample, new GridRule(GridUnit.Outputs), new SampleParameters
+    private void Add(SampleOp op) => _sampling.Add(new KernelLaunch<SampleParameters>(Shape.VocabularySize <= KernelSet.SmallVocabulary ? _kernels.SampleSmall : _kernels.Sample, new GridRule(GridUnit.Outputs), new SampleParameters
     {
         Logits = Address(op.Input),
         Scratch = _context.Memory.SampleScratch.Address,

@@ -95,8 +95,9 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     private KernelLaunch<FinishNormParameters> Normed(LinearEnd end, RmsNormOp norm)
     {
         var parameters = new FinishNormParameters { Linear = Parameters(end), Norm = context.Parameters(norm) };
-        var kernel = (end.Planes > ProductPlanes.Most ? kernels.FinishRmsNormPlanes : kernels.FinishRmsNorm) with { SharedBytes = KernelSet.FinishNormSharedBytes(parameters.Linear.Columns) };
-        return new KernelLaunch<FinishNormParameters>(kernel, new GridRule(GridUnit.Rows), parameters, joins: true);
+        var columns = parameters.Linear.Columns;
+        var kernel = (end.Planes > ProductPlanes.Most ? kernels.FinishRmsNormPlanes : kernels.FinishRmsNorm) with { SharedBytes = KernelSet.FinishNormSharedBytes(columns) };
+        return new KernelLaunch<FinishNormParameters>(kernel.Norming(columns), new GridRule(GridUnit.Rows), parameters, joins: true);
     }
 
     private FinishParameters Parameters(LinearEnd end) => new()

@@ -96,7 +96,7 @@ internal sealed class ProductChoices(LaunchContext context, KernelSet kernels, F
         residual.Clear(stream);
         var weight = Scratch((long)product.InputStride * sizeof(ushort));
         weight.Clear(stream);
-        return new KernelLaunch<RmsNormParameters>(kernels.RmsNorm, new GridRule(GridUnit.Rows), new RmsNormParameters
+        return new KernelLaunch<RmsNormParameters>(kernels.RmsNorm.Norming(product.Inputs), new GridRule(GridUnit.Rows), new RmsNormParameters
         {
             Input = residual.Address,
             Weight = weight.Address,

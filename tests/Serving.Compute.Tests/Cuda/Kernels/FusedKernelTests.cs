@@ -124,7 +124,7 @@ public sealed class FusedKernelTests
         fused.Linear.Output = session.Upload<float>(session.Download<float>(added.Output, test.RowCount * stride));
         fused.Norm.Output = session.Upload<ushort>(new ushort[test.RowCount * stride]);
         session.Launch("srv_linear_finish", new CudaGrid(4, 3), 128, ValuesBytes, added);
-        session.Launch("srv_rms_norm", new CudaGrid(5), 256, 64, norm);
+        session.Launch("srv_rms_norm", new CudaGrid(5), StepKernel.NormThreads(256, width), 64, norm);
         session.Launch(planes > 2 ? "srv_finish_rms_norm_planes" : "srv_finish_rms_norm", new CudaGrid(7), 256, KernelSet.FinishNormSharedBytes(width), fused);
         Assert.Equal(session.Download<float>(added.Output, test.RowCount * stride), session.Download<float>(fused.Linear.Output, test.RowCount * stride));
         Assert.Equal(session.Download<ushort>(norm.Output, test.RowCount * stride), session.Download<ushort>(fused.Norm.Output, test.RowCount * stride));
