@@ -460,9 +460,8 @@ typedef struct srv_finish_norm_params {
     srv_rms_norm_params norm;
 } srv_finish_norm_params;
 
-/* srv_sample: samples or scores every output row, and reports logprobs where asked. Where pending[row of the step] is a token, it is in the output once more than the
-   row's penalties say (srv_embed wrote it; token_ids is written over). 1,024 threads, SRV_SAMPLE_SHARED bytes, a block per output.
-   srv_sample_small: the same bits with 128 threads, for vocabularies of up to SRV_SMALL_VOCABULARY. */
+/* srv_sample: samples or scores every output row, and reports logprobs where asked. Where pending[row of the step] is a token, it is in the output once more than the row's
+   penalties say (srv_embed wrote it; token_ids is written over). 1,024 threads, of srv_sample_small, for up to SRV_SMALL_VOCABULARY tokens, 128; SRV_SAMPLE_SHARED bytes, a block per output. */
 typedef struct srv_sample_params {
     srv_address logits;       /* float [outputs, logits_stride] */
     srv_address scratch;      /* float [outputs, logits_stride] */

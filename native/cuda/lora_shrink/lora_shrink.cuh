@@ -191,6 +191,11 @@ SRV_KERNEL(srv_lora_shrink, srv_shrink_params, 128) {
     const srv_range range = *at<const srv_range>(p.item_range);
     const int blocks = static_cast<int>(ptx::block_count());
     const int begin = static_cast<int>(ptx::block_index());
+    // A step of few adapters has less to do than there are blocks.
+    if (begin >= range.count) {
+        return;
+    }
+
     const int own = static_cast<int>(ptx::lane()) / kWarpCells;
     ShrinkWindow window = {{}, 0, 0, -1, -1};
     read_item(p, range, begin + own * blocks, true, window);

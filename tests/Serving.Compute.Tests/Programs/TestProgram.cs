@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Numerics;
@@ -15,6 +16,9 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
     /// <summary>RMSNorm's epsilon.</summary>
     public const float Epsilon = 1e-5f;
 
+    /// <summary>What was drawn for a shape and a seed: most shapes are those of many tests, and a normal deviate costs a logarithm and a cosine.</summary>
+    private static readonly ConcurrentDictionary<(TestShape Shape, int Seed), Lazy<ushort[][]>> Drawn = new();
+
     /// <summary>
     /// Makes other integers, and scales, of those that a backend would make of a row: matrices of integers are then handed over as such. Null hands over bf16.
     /// </summary>
@@ -23,12 +27,12 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
     /// <summary>The format whose numbers the integers are; null for their own.</summary>
     public WeightFormat? Numbers { get; init; }
 
-    /// <summary>A program of a shape, the same for the same seed.</summary>
+    /// <summary>A program of a shape, the same for the same seed; its weights are the caller's own.</summary>
     public static TestProgram Create(TestShape shape, int seed = 1)
     {
         var program = TestProgramBuilder.Build(shape);
-        var random = new Random(seed);
-        return new TestProgram(shape, program, [.. program.Weights.Select(weight => Values(random, weight))]);
+        var drawn = Drawn.GetOrAdd((shape, seed), _ => new Lazy<ushort[][]>(() => Draw(program, new Random(seed)))).Value;
+        return new TestProgram(shape, program, [.. drawn.Select(values => values.ToArray())]);
     }
 
     /// <summary>Loads all weights, in pieces of a few rows as a reader of shards would.</summary>
@@ -107,6 +111,8 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
 
         return values;
     }
+
+    private static ushort[][] Draw(ModelProgram program, Random random) => [.. program.Weights.Select(weight => Values(random, weight))];
 
     /// <summary>Sinks lie among scores, and experts' biases move their gates past their bounds.</summary>
     private static double DeviationOf(string vector) => vector == "sinks" ? 2 : vector.StartsWith("experts_", StringComparison.Ordinal) ? 1 : 0.1;

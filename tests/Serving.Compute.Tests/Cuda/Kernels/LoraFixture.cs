@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Serving.Compute.Adapters;
 using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Cuda.Plans;
@@ -16,12 +17,15 @@ internal sealed class LoraFixture
 
     private readonly KernelSession _session;
     private readonly LoraCase _case;
-    private readonly List<AdapterWeights> _adapters = [];
+    private readonly AdapterWeights[] _adapters;
+
+    /// <summary>A case's adapters, drawn once for all tests that have it.</summary>
+    private static readonly ConditionalWeakTable<LoraCase, AdapterWeights[]> Drawn = new();
 
     /// <summary>Packs and uploads; with <paramref name="tileRows"/> tiles are cut that small.</summary>
     public LoraFixture(KernelSession session, LoraCase test, int tileRows = RowTile.MaxRows)
     {
-        (_session, _case) = (session, test);
+        (_session, _case, _adapters) = (session, test, Drawn.GetValue(test, Draw));
         Lora = Pack();
         var inputs = new StepInputs();
         foreach (var (slot, rows) in test.Segments)
@@ -82,23 +86,26 @@ internal sealed class LoraFixture
         return [.. tiles];
     }
 
+    private static AdapterWeights[] Draw(LoraCase test)
+    {
+        var random = new Random(test.Columns);
+        return [.. test.Ranks.Select(ranks => new AdapterWeights([.. ranks.Select((rank, slice) => (rank, slice)).Where(pair => pair.rank > 0).Select(pair => new AdapterSlice(
+            pair.slice,
+            pair.rank,
+            0.25f + (0.125f * pair.slice),
+            TestProgram.Normal(random, pair.rank * test.InputWidth, 1 / Math.Sqrt(test.InputWidth)),
+            TestProgram.Normal(random, test.Slices[pair.slice].Width * pair.rank, 1)))]))];
+    }
+
     private LoraParameters Pack()
     {
         var slices = _case.Slices.Select((slice, i) => new LoraSlice(i, 0, Projection.Query, _case.InputWidth, slice.Offset, slice.Width)).ToArray();
-        var random = new Random(_case.Columns);
         var pages = new List<ushort[]>();
         var runs = new List<int>();
         var bindings = new List<LoraBinding>();
         var cellsPerPage = _case.PageBytes / AdapterLayout.CellBytes;
-        foreach (var ranks in _case.Ranks)
+        foreach (var adapter in _adapters)
         {
-            var adapter = new AdapterWeights([.. ranks.Select((rank, slice) => (rank, slice)).Where(pair => pair.rank > 0).Select(pair => new AdapterSlice(
-                pair.slice,
-                pair.rank,
-                0.25f + (0.125f * pair.slice),
-                TestProgram.Normal(random, pair.rank * _case.InputWidth, 1 / Math.Sqrt(_case.InputWidth)),
-                TestProgram.Normal(random, _case.Slices[pair.slice].Width * pair.rank, 1)))]);
-            _adapters.Add(adapter);
             bindings.AddRange(Bind(adapter, slices, pages, runs, cellsPerPage));
         }
 
