@@ -17,6 +17,7 @@
 //   arithmetic   fma div_rn rcp_rn sqrt_rn (nearest even)  exp2_approx log2_approx rcp_approx rsqrt_approx (subnormals flushed)
 //                maximum (a number beats NaN, +0 beats -0)
 //                mul_hi popcount leading_zeros  as_float as_uint
+//                permute_bytes(a, b, selector): byte i of the result is that of the eight, a's first, which nibble i of the selector names; nibbles are below 8
 //   bf16         to_bf16(x) to_bf16x2(low, high) (nearest even)  from_bf16(bits) low_bf16(pair) high_bf16(pair)  fma_bf16x2(a, b, c) of both halves, rounded once
 //   memory       plain pointers; load_16 load_8 store_16 store_8 (aligned)  load_16_streaming (read once, not kept in L1)  prefetch_l2
 //                atomic_add(uint32_t*) returns the old value
@@ -216,6 +217,12 @@ SRV_DEVICE uint32_t leading_zeros(uint32_t bits) {
     uint32_t count;
     asm("clz.b32 %0, %1;" : "=r"(count) : "r"(bits));
     return count;
+}
+
+SRV_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b, uint32_t selector) {
+    uint32_t d;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(selector));
+    return d;
 }
 
 // ---- bf16

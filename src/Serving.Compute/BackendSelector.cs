@@ -36,6 +36,16 @@ public static class BackendSelector
         return options.Device is DeviceKind.Cpu or DeviceKind.Managed || (options.Device == DeviceKind.Auto && !(MayUseGpu(options) && CudaBackend.IsAvailable(options.Ordinals[0], out _)));
     }
 
+    /// <summary>
+    /// Whether a GPU that the options come to multiplies with integers as they are in the steps where it counts: one GPU, and not in deterministic mode, where every step decodes them for cuBLASLt. Integers of a mixture's
+    /// experts it does not take at all.
+    /// </summary>
+    public static bool ReadsIntegers(DeviceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options is { Deterministic: false, Ordinals.Count: 1 };
+    }
+
     /// <summary>Who names an instruction set wants the CPU; and a test double of a driver is never taken by itself.</summary>
     private static bool MayUseGpu(DeviceOptions options) => options.CpuIsa == CpuBackendOptions.AutomaticInstructionSet && CudaBackend.IsCandidate;
 

@@ -13,7 +13,8 @@ public sealed record EngineOptions
     public string? ServedModelName { get; init; }
 
     /// <summary>
-    /// none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. auto: on a CPU int8 for a checkpoint that is quantized, and none otherwise.
+    /// none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. auto: on a CPU int8 for a checkpoint that is quantized; on one GPU, unless
+    /// it is to be deterministic, what such a checkpoint holds as integers stays so; and none otherwise.
     /// Adapters are bf16 always.
     /// </summary>
     public string Quantization { get; init; } = "auto";

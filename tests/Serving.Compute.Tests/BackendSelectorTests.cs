@@ -1,4 +1,5 @@
 using Serving.Compute.Cpu;
+using Serving.Compute.Cuda;
 using Serving.Compute.Programs;
 using Serving.Compute.Tests.Cuda;
 using Serving.Compute.Tests.Programs;
@@ -79,18 +80,27 @@ public sealed class BackendSelectorTests
         }
     }
 
-    /// <summary>Who looks at the files before there is a backend asks for what a CPU alone takes; a GPU refuses it by name.</summary>
+    /// <summary>Who looks at the files before there is a backend asks for what a CPU alone takes; a GPU refuses it by name, and takes four bits with offsets.</summary>
     [Fact]
-    public void IsHost_SaysWhatOffsetsMayBeKeptFor()
+    public void IsHost_SaysWhatCodesMayBeKeptFor()
     {
         Assert.True(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Cpu }));
         Assert.True(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Managed }));
         Assert.True(BackendSelector.IsHost(new DeviceOptions { CpuIsa = "avx2" }));
         Assert.False(BackendSelector.IsHost(new DeviceOptions { Device = DeviceKind.Cuda }));
         CudaEmulator.Require();
-        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Int4Asymmetric }).Program;
+        var program = TestProgram.Create(new TestShape { Format = WeightFormat.Mxfp4 }).Program;
         var error = Assert.Throws<PlatformNotSupportedException>(() => BackendSelector.Create(program, new DeviceOptions { Device = DeviceKind.Cuda }));
-        Assert.Contains("offsets", error.Message, StringComparison.Ordinal);
+        Assert.Contains("MXFP4", error.Message, StringComparison.Ordinal);
+        Assert.True(CudaBackend.Supports(TestProgram.Create(new TestShape { Format = WeightFormat.Int4Asymmetric }).Program, out _));
+    }
+
+    [Fact]
+    public void ReadsIntegers_OneGpuThatNeedNotBeDeterministic_IsAllThatDoes()
+    {
+        Assert.True(BackendSelector.ReadsIntegers(new DeviceOptions { Device = DeviceKind.Cuda }));
+        Assert.False(BackendSelector.ReadsIntegers(new DeviceOptions { Device = DeviceKind.Cuda, Deterministic = true }));
+        Assert.False(BackendSelector.ReadsIntegers(new DeviceOptions { Device = DeviceKind.Cuda, Ordinals = [0, 1] }));
     }
 
     [Fact]

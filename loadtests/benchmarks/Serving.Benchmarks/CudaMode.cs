@@ -48,6 +48,8 @@ internal static class CudaMode
         new MixtureBenchmark(ordinal, shape, limits),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int8),
+        new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4Asymmetric),
+        new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Iq4),
         new ManyAdaptersBenchmark(ordinal, shape, limits, isOver),
         AttentionBenchmark.Forced(ordinal, shape, limits),
     ];

@@ -2,7 +2,7 @@
 //
 // Memory: a block of threads takes 64 outputs and 64 inputs; a warp a quarter of these inputs, 16 or 32 bytes per lane and whole lines per warp. They meet in shared memory, as a lane has pairs of eight
 // rows and a row is to be written 128 bytes at a time; rows there are 16 bytes apart, so that the stores of a warp, and its loads, fall into different banks.
-// Bytes per element: 1.0625 (int8) or 0.5625 (int4) read, 2 written. Operations: 2 to 4 per element.
+// Bytes per element: 1.0625 (int8), 0.5625 (int4, codes) or 0.625 (int4 with offsets) read, 2 written. Operations: 2 to 4 per element.
 #pragma once
 #include "decode.cuh"
 
@@ -21,7 +21,7 @@ SRV_DEVICE void put_quarter(uint8_t* rows, int quarter, const uint32_t (&w)[4][4
     }
 }
 
-template <int Bits>
+template <IntegerFormat Format>
 SRV_DEVICE void dequantize(const srv_dequantize_params& p, uint8_t* rows) {
     const int blocks = integer_blocks(p.inputs);
     const int thread = static_cast<int>(ptx::thread_index());
@@ -29,7 +29,7 @@ SRV_DEVICE void dequantize(const srv_dequantize_params& p, uint8_t* rows) {
     for (int unit = static_cast<int>(ptx::block_index()); unit < ceil_div(p.outputs, SRV_INTEGER_OUTPUTS) * blocks; unit += static_cast<int>(ptx::block_count())) {
         const int strip = unit / blocks, block = unit % blocks;
         uint32_t w[4][4];
-        decode_quarter<Bits>(integer_block_at<Bits>(p.weight, p.inputs, strip, block), quarter, w);
+        decode_quarter<Format>(integer_block_at<Format>(p.weight, p.inputs, strip, block), quarter, w);
         put_quarter(rows, quarter, w);
         ptx::barrier();
         const int column = block * SRV_INTEGER_INPUTS + thread % 8 * 8;
@@ -47,7 +47,11 @@ SRV_DEVICE void dequantize(const srv_dequantize_params& p, uint8_t* rows) {
 
 SRV_KERNEL(srv_dequantize_int8, srv_dequantize_params, 128) {
     static_assert(SRV_INTEGER_OUTPUTS * kDequantizeRow <= SRV_DEQUANTIZE_SHARED, "the host is told how much shared memory this takes");
-    dequantize<8>(p, ptx::dynamic_shared());
+    dequantize<IntegerFormat::Int8>(p, ptx::dynamic_shared());
 }
 
-SRV_KERNEL(srv_dequantize_int4, srv_dequantize_params, 128) { dequantize<4>(p, ptx::dynamic_shared()); }
+SRV_KERNEL(srv_dequantize_int4, srv_dequantize_params, 128) { dequantize<IntegerFormat::Int4>(p, ptx::dynamic_shared()); }
+
+SRV_KERNEL(srv_dequantize_int4_asymmetric, srv_dequantize_params, 128) { dequantize<IntegerFormat::Int4Asymmetric>(p, ptx::dynamic_shared()); }
+
+SRV_KERNEL(srv_dequantize_iq4, srv_dequantize_params, 128) { dequantize<IntegerFormat::Iq4>(p, ptx::dynamic_shared()); }

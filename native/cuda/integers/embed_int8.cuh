@@ -26,9 +26,9 @@ SRV_KERNEL(srv_embed_int8, srv_embed_params, 128) {
         float* to = row_of<float>(p.output, row, p.output_stride);
         for (int i = static_cast<int>(ptx::thread_index()); i < integer_blocks(p.columns) * 16; i += 128) {
             const int quarter = i / 4 % 4, t = i % 4;
-            const uint8_t* block = integer_block_at<8>(p.weight, p.columns, token / SRV_INTEGER_OUTPUTS, i / 16);
+            const uint8_t* block = integer_block_at<IntegerFormat::Int8>(p.weight, p.columns, token / SRV_INTEGER_OUTPUTS, i / 16);
             const uint32_t word = *reinterpret_cast<const uint32_t*>(block + quarter * 1024 + tile / 2 * 512 + (group * 4 + t) * 16 + tile % 2 * 8 + half * 4);
-            const float scale = ptx::from_bf16(*reinterpret_cast<const uint16_t*>(block + kIntegerValues<8> + quarter / 2 * 128 + group * 16 + tile * 4 + half * 2));
+            const float scale = ptx::from_bf16(*reinterpret_cast<const uint16_t*>(block + kIntegerValues<IntegerFormat::Int8> + quarter / 2 * 128 + group * 16 + tile * 4 + half * 2));
             const int column = i / 4 * 16 + t * 2;
             store_pair(to, column, p.columns, decode_bytes(word, 0, scale), p.scale);
             store_pair(to, column + 8, p.columns, decode_bytes(word, 2, scale), p.scale);

@@ -1,11 +1,11 @@
 // x Wᵀ of few rows, W being integers: srv_product with weights that come as eight or four bits and become bf16 in registers. Units, order and sums are its own, so that its bits are those of srv_product with
 // the decoded matrix.
 //
-// Memory: a stage of the ring is a block of two strips, 64 inputs of 128 outputs: 8.5 KiB (int8) or 4.5 (int4) of integers and scales by cp.async, in one run for each strip, and of all rows 2, 4 or 8 KiB,
+// Memory: a stage of the ring is a block of two strips, 64 inputs of 128 outputs: 8.5 KiB (int8), 4.5 (int4, codes) or 5 (int4 with offsets) of integers and scales by cp.async, in one run for each strip, and of all rows 2, 4 or 8 KiB,
 // which come from L2. The ring has as many stages as 82.5 KiB hold, up to 12: five to seven of int8, six to 12 of int4, all but one of them under way: 22 to 51 KiB of weights, with a block on each of
 // an H200's multiprocessors 3.0 to 6.9 MB (reasoned, not measured). 99 KiB are what a block may have on devices of the desk, too.
-// Bytes per output and input: 1.0625 or 0.5625 read once; per row and input 2 for every 128 outputs; per row, output and plane 4 written.
-// Operations: 2 per row, output and input on tensor cores, rows rounded up to 16, 32 or 64; to decode an element, once whatever the rows, about 3.5 instructions of a lane (int8) or 2 (int4).
+// Bytes per output and input: 1.0625, 0.5625 or 0.625 read once; per row and input 2 for every 128 outputs; per row, output and plane 4 written.
+// Operations: 2 per row, output and input on tensor cores, rows rounded up to 16, 32 or 64; to decode an element, once whatever the rows, about 3.5 instructions of a lane (int8), 2 (int4) or 3.6 (codes).
 // Begins early, as srv_product: weights of the first stages are under way before the kernels before this one have ended, inputs follow when they have.
 // Work and product as srv_product; a lane's part of a fragment is read from shared memory as it lies, 16 bytes at a time, without ldmatrix: every weight is decoded by the one warp that multiplies with it.
 #pragma once
@@ -20,19 +20,19 @@ struct IntegerShared {
     uint8_t ring[kIntegerRing];
 };
 
-template <int Bits>
-constexpr int kIntegerWeights = 2 * kIntegerBlock<Bits>;  // bytes of a stage's weights; its inputs lie behind them
+template <IntegerFormat Format>
+constexpr int kIntegerWeights = 2 * kIntegerBlock<Format>;  // bytes of a stage's weights; its inputs lie behind them
 
-template <int Bits, int Rows>
-constexpr int kIntegerStage = kIntegerWeights<Bits> + Rows * kProductLine;
+template <IntegerFormat Format, int Rows>
+constexpr int kIntegerStage = kIntegerWeights<Format> + Rows * kProductLine;
 
-template <int Bits, int Rows>
-constexpr int kIntegerStages = kIntegerRing / kIntegerStage<Bits, Rows> < kIntegerMostStages ? kIntegerRing / kIntegerStage<Bits, Rows> : kIntegerMostStages;
+template <IntegerFormat Format, int Rows>
+constexpr int kIntegerStages = kIntegerRing / kIntegerStage<Format, Rows> < kIntegerMostStages ? kIntegerRing / kIntegerStage<Format, Rows> : kIntegerMostStages;
 
 // Brings the weights of stages in, one after the other, over all units of the block of threads.
-template <int Bits>
+template <IntegerFormat Format>
 struct IntegerCopies {
-    static constexpr int kChunks = kIntegerBlock<Bits> / 16;  // of a strip's block
+    static constexpr int kChunks = kIntegerBlock<Format> / 16;  // of a strip's block
 
     int unit;
     int left;               // stages of the unit
@@ -49,7 +49,7 @@ struct IntegerCopies {
             if (left > 0) {
                 const int strip = to.first_output / SRV_INTEGER_OUTPUTS;
                 strips = ceil_div(p.outputs, SRV_INTEGER_OUTPUTS) - strip;
-                block = integer_block_at<Bits>(p.weight, p.inputs, strip, to.begin);
+                block = integer_block_at<Format>(p.weight, p.inputs, strip, to.begin);
                 return;
             }
         }
@@ -67,12 +67,12 @@ struct IntegerCopies {
             if (chunk < 2 * kChunks) {
                 const int strip = chunk / kChunks;
                 const bool there = strip < strips;
-                const int64_t from = static_cast<int64_t>(strip) * integer_blocks(p.inputs) * kIntegerBlock<Bits> + chunk % kChunks * 16;
+                const int64_t from = static_cast<int64_t>(strip) * integer_blocks(p.inputs) * kIntegerBlock<Format> + chunk % kChunks * 16;
                 ptx::cp_async_16(stage + chunk * 16, there ? block + from : block, there ? 16 : 0);
             }
         }
 
-        block += kIntegerBlock<Bits>;
+        block += kIntegerBlock<Format>;
         if (--left == 0) {
             unit += static_cast<int>(ptx::block_count());
             enter(p);
@@ -88,16 +88,16 @@ SRV_DEVICE void copy_next_inputs(const srv_product_params& p, int rows, ptx::Sha
     }
 }
 
-template <int Bits, int Rows>
+template <IntegerFormat Format, int Rows>
 SRV_DEVICE void multiply_integers(const srv_product_params& p, int rows, IntegerShared& shared) {
-    constexpr int kStage = kIntegerStage<Bits, Rows>;
-    constexpr int kStages = kIntegerStages<Bits, Rows>;
+    constexpr int kStage = kIntegerStage<Format, Rows>;
+    constexpr int kStages = kIntegerStages<Format, Rows>;
     const int lane = static_cast<int>(ptx::lane());
     const int warp = static_cast<int>(ptx::warp());
-    const int inputs = (product_chunk(lane / 16 * 8 + lane % 8, lane / 8 % 2) ^ warp % 4 * 32) + kIntegerWeights<Bits>;
+    const int inputs = (product_chunk(lane / 16 * 8 + lane % 8, lane / 8 % 2) ^ warp % 4 * 32) + kIntegerWeights<Format>;
     const ptx::SharedAddress ring = ptx::shared_address(shared.ring);
     const int first = static_cast<int>(ptx::block_index());
-    IntegerCopies<Bits> weights_ahead(p, first);
+    IntegerCopies<Format> weights_ahead(p, first);
     ProductCopies<Rows> inputs_ahead(p, first);
     for (int i = 0; i < kStages - 1; i++) {
         weights_ahead.copy(p, ring + i * kStage);
@@ -106,7 +106,7 @@ SRV_DEVICE void multiply_integers(const srv_product_params& p, int rows, Integer
     ptx::await_producers();
     ptx::release_dependents();
     for (int i = 0; i < kStages - 1; i++) {
-        copy_next_inputs<Rows>(p, rows, ring + i * kStage + kIntegerWeights<Bits>, inputs_ahead);
+        copy_next_inputs<Rows>(p, rows, ring + i * kStage + kIntegerWeights<Format>, inputs_ahead);
     }
 
     // The first stages are one group; empty ones stand for the others, so that what is awaited is counted alike from the first stage on.
@@ -124,10 +124,10 @@ SRV_DEVICE void multiply_integers(const srv_product_params& p, int rows, Integer
             ptx::cp_async_wait<kStages - 2>();
             ptx::barrier();
             weights_ahead.copy(p, ring + fresh * kStage);
-            copy_next_inputs<Rows>(p, rows, ring + fresh * kStage + kIntegerWeights<Bits>, inputs_ahead);
+            copy_next_inputs<Rows>(p, rows, ring + fresh * kStage + kIntegerWeights<Format>, inputs_ahead);
             ptx::cp_async_commit();
             uint32_t w[4][4];
-            decode_quarter<Bits>(shared.ring + stage * kStage + warp / 4 * kIntegerBlock<Bits>, warp % 4, w);
+            decode_quarter<Format>(shared.ring + stage * kStage + warp / 4 * kIntegerBlock<Format>, warp % 4, w);
             multiply_rows<Rows>(w, ring + stage * kStage + inputs, sums);
             fresh = stage;
             stage = stage + 1 == kStages ? 0 : stage + 1;
@@ -139,19 +139,25 @@ SRV_DEVICE void multiply_integers(const srv_product_params& p, int rows, Integer
     ptx::cp_async_wait<0>();
 }
 
-template <int Bits>
+template <IntegerFormat Format>
 SRV_DEVICE void multiply_integers(const srv_product_params& p, IntegerShared& shared) {
     static_assert(sizeof(IntegerShared) <= SRV_INTEGER_PRODUCT_SHARED, "the host is told how much shared memory this takes");
     const int rows = count_at(p.row_count);
     if (rows <= 16) {
-        multiply_integers<Bits, 16>(p, rows, shared);
+        multiply_integers<Format, 16>(p, rows, shared);
     } else if (rows <= 32) {
-        multiply_integers<Bits, 32>(p, rows, shared);
+        multiply_integers<Format, 32>(p, rows, shared);
     } else {
-        multiply_integers<Bits, 64>(p, rows, shared);
+        multiply_integers<Format, 64>(p, rows, shared);
     }
 }
 
-SRV_KERNEL(srv_product_int8, srv_product_params, kProductThreads) { multiply_integers<8>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }
+SRV_KERNEL(srv_product_int8, srv_product_params, kProductThreads) { multiply_integers<IntegerFormat::Int8>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }
 
-SRV_KERNEL(srv_product_int4, srv_product_params, kProductThreads) { multiply_integers<4>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }
+SRV_KERNEL(srv_product_int4, srv_product_params, kProductThreads) { multiply_integers<IntegerFormat::Int4>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }
+
+SRV_KERNEL(srv_product_int4_asymmetric, srv_product_params, kProductThreads) {
+    multiply_integers<IntegerFormat::Int4Asymmetric>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared()));
+}
+
+SRV_KERNEL(srv_product_iq4, srv_product_params, kProductThreads) { multiply_integers<IntegerFormat::Iq4>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }

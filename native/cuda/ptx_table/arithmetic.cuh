@@ -13,6 +13,7 @@ SRV_PTX_TABLE(ptx_rsqrt_approx, 1, ptx::as_uint(ptx::rsqrt_approx(ptx::as_float(
 SRV_PTX_TABLE(ptx_mul_hi, 2, ptx::mul_hi(in[0], in[1]))
 SRV_PTX_TABLE(ptx_popcount, 1, ptx::popcount(in[0]))
 SRV_PTX_TABLE(ptx_leading_zeros, 1, ptx::leading_zeros(in[0]))
+SRV_PTX_TABLE(ptx_permute_bytes, 3, ptx::permute_bytes(in[0], in[1], in[2] & 0x7777u))
 
 // Plain operators, which no build may fuse or approximate: a product and a sum are two roundings.
 SRV_PTX_TABLE(ptx_plain_mul_add, 3, ptx::as_uint(ptx::as_float(in[0]) * ptx::as_float(in[1]) + ptx::as_float(in[2])))

@@ -85,6 +85,16 @@ SRV_DEVICE uint32_t mul_hi(uint32_t a, uint32_t b) { return static_cast<uint32_t
 SRV_DEVICE uint32_t popcount(uint32_t bits) { return static_cast<uint32_t>(__builtin_popcount(bits)); }
 SRV_DEVICE uint32_t leading_zeros(uint32_t bits) { return bits ? static_cast<uint32_t>(__builtin_clz(bits)) : 32u; }
 
+SRV_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b, uint32_t selector) {
+    const uint64_t bytes = static_cast<uint64_t>(b) << 32 | a;
+    uint32_t result = 0;
+    for (int i = 0; i < 4; i++) {
+        result |= static_cast<uint32_t>(bytes >> (selector >> i * 4 & 7) * 8 & 0xff) << i * 8;
+    }
+
+    return result;
+}
+
 SRV_DEVICE uint16_t to_bf16(float x) {
     const uint32_t bits = as_uint(x);
     return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fff : static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);

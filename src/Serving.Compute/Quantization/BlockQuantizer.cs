@@ -42,6 +42,18 @@ public static class BlockQuantizer
     /// <summary>Numbers in bf16 beside the integers of a row: the scales of all groups, and behind them the offsets where there are some.</summary>
     public static int ScaleCount(WeightFormat format, int columns) => GroupCount(columns) * (HasOffsets(format) ? 2 : 1);
 
+    /// <summary>The code of <see cref="WeightFormat.Iq4"/> whose number is the nearest, of two as near ones the lower.</summary>
+    internal static int Iq4CodeOf(float number)
+    {
+        var code = 0;
+        while (code < Iq4Numbers.Length - 1 && 2 * number > Iq4Numbers[code] + Iq4Numbers[code + 1])
+        {
+            code++;
+        }
+
+        return code;
+    }
+
     /// <summary>Rounds one row.</summary>
     /// <param name="format">A format of integers.</param>
     /// <param name="row">bf16, [columns].</param>
@@ -130,13 +142,7 @@ public static class BlockQuantizer
 
         for (var k = 0; k < values.Length; k++)
         {
-            var (number, code) = (group[k] / divisor, 0);
-            while (code < Iq4Numbers.Length - 1 && 2 * number > Iq4Numbers[code] + Iq4Numbers[code + 1])
-            {
-                code++;
-            }
-
-            values[k] = Iq4Numbers[code];
+            values[k] = Iq4Numbers[Iq4CodeOf(group[k] / divisor)];
         }
 
         return scale;

@@ -24,11 +24,14 @@ internal sealed record LoadedModel(
     /// <summary>The longest context on a CPU unless one is asked for: a prompt of that length takes seconds, not minutes.</summary>
     private const int DefaultMaxModelLength = 8192;
 
+    private const string Automatic = "auto";
+
     /// <summary>Reads everything but the weights.</summary>
     /// <param name="options">What to serve and how.</param>
     /// <param name="isOnHost">Whether a CPU will compute it.</param>
+    /// <param name="readsIntegers">Whether a GPU that will do so multiplies with matrices of integers as they are.</param>
     /// <exception cref="ModelFormatException">A file is missing, malformed or of a kind that is not served.</exception>
-    public static LoadedModel Open(EngineOptions options, bool isOnHost)
+    public static LoadedModel Open(EngineOptions options, bool isOnHost, bool readsIntegers = false)
     {
         ArgumentNullException.ThrowIfNull(options);
         var location = ModelLocator.Locate(options.Model);
@@ -37,10 +40,11 @@ internal sealed record LoadedModel(
         var length = MaxModelLength(options, files.Config.MaxPositions);
         var format = FormatOf(options.Quantization, isOnHost && files.WeightScheme is not null);
         var program = ModelRegistry.Build(name, files.Config, length);
+        var keepsStored = options.Quantization == Automatic && !isOnHost && readsIntegers && files.WeightScheme is not null && program.Mixture is null;
         return new LoadedModel(
             name,
             files,
-            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost || program.Mixture is not null),
+            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost || program.Mixture is not null, keepsStored),
             format,
             ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
@@ -59,21 +63,31 @@ internal sealed record LoadedModel(
     /// <summary>Bytes of the weights as a backend packs them.</summary>
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
-    /// <summary>The formats of the matrices in words: those of four bits in which some stay, and what was asked for.</summary>
-    public string Formats => string.Join(" and ", new[] { WeightFormat.Mxfp4, WeightFormat.Iq4, WeightFormat.Int4, WeightFormat.Int4Asymmetric }.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
+    /// <summary>The formats of the matrices in words: those in which some stay, and what was asked for.</summary>
+    public string Formats => string.Join(" and ", KeptFormats.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
 
     /// <summary>The format of keys and values in a word.</summary>
     public string KeyValues => Program.Shape.KeyValues == KeyValueFormat.Int8 ? "int8" : "bf16";
 
-    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files, bool isOnHost)
+    /// <summary>Beside a format of integers eight bits are what embeddings have in any case.</summary>
+    private IEnumerable<WeightFormat> KeptFormats
     {
-        if (format == WeightFormat.BFloat16)
+        get
+        {
+            WeightFormat[] ofFourBits = [WeightFormat.Mxfp4, WeightFormat.Iq4, WeightFormat.Int4, WeightFormat.Int4Asymmetric];
+            return WeightFormat == WeightFormat.BFloat16 ? ofFourBits.Append(WeightFormat.Int8) : ofFourBits;
+        }
+    }
+
+    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files, bool isOnHost, bool keepsStored)
+    {
+        if (format == WeightFormat.BFloat16 && !keepsStored)
         {
             return program;
         }
 
         using var weights = files.OpenWeights();
-        return StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, isOnHost);
+        return keepsStored ? StoredFormats.KeepOnly(program, weights) : StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, isOnHost);
     }
 
     private static string NameOf(WeightFormat format) => format switch
@@ -86,10 +100,12 @@ internal sealed record LoadedModel(
         _ => "bf16",
     };
 
-    /// <summary>By itself a CPU takes a checkpoint's integers for what they are: who has chosen such a file has neither the memory nor the time for 16 bits a weight.</summary>
+    /// <summary>
+    /// By itself a CPU takes a checkpoint's integers for what they are, and rounds the rest of it: who has chosen such a file has neither the memory nor the time for 16 bits a weight. A GPU takes them, too, and leaves the rest.
+    /// </summary>
     private static WeightFormat FormatOf(string quantization, bool isQuantizedOnHost) => quantization switch
     {
-        "auto" => isQuantizedOnHost ? WeightFormat.Int8 : WeightFormat.BFloat16,
+        Automatic => isQuantizedOnHost ? WeightFormat.Int8 : WeightFormat.BFloat16,
         "none" => WeightFormat.BFloat16,
         "int8" => WeightFormat.Int8,
         "int4" => WeightFormat.Int4,

@@ -42,7 +42,7 @@ public sealed class ServingEngine : IAsyncDisposable
         try
         {
             var device = DeviceOf(options);
-            var model = LoadedModel.Open(options, BackendSelector.IsHost(device));
+            var model = LoadedModel.Open(options, BackendSelector.IsHost(device), BackendSelector.ReadsIntegers(device));
             var (backend, note) = BackendSelector.Create(model.Program, device);
             try
             {

@@ -6,16 +6,18 @@ namespace Serving.Engine.Loading;
 /// <summary>
 /// Finds the matrices that a program would keep as integers and the checkpoint holds at four bits: they stay so where that changes no bit of an answer. MXFP4 (gpt-oss's experts) does next to eight bits, and next to
 /// four nothing is rounded. So are the codes of IQ4 (GGUF's IQ4_NL and IQ4_XS). Integers from −8 to 7 without zero points do next to eight bits: those would hold the same integers with the same scales, so that
-/// every product is the same number. Codes, which stand for other numbers than themselves, are looked up on CPUs only.
-/// Four bits with zero points or minimums stay on CPUs, too: what is rounded then is a scale and an offset for 32 inputs, to bf16, and not the integers themselves.
+/// every product is the same number. Codes of MXFP4 are looked up on CPUs only.
+/// Four bits with zero points or minimums stay, too: what is rounded then is a scale and an offset for 32 inputs, to bf16, and not the integers themselves.
 /// </summary>
 public static class StoredFormats
 {
+    private static readonly WeightFormat[] OfFourBits = [WeightFormat.Mxfp4, WeightFormat.Int4, WeightFormat.Iq4, WeightFormat.Int4Asymmetric];
+
     /// <summary>The program with those matrices in the formats that the checkpoint has them in.</summary>
     /// <param name="program">The model, its matrices in formats of integers where they are to be.</param>
     /// <param name="checkpoint">Its weights.</param>
     /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
-    /// <param name="isOnHost">Whether a CPU multiplies with them: it alone looks codes up and adds offsets.</param>
+    /// <param name="isOnHost">Whether a CPU multiplies with them: it alone looks codes of MXFP4 up.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
     public static ModelProgram Keep(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme, bool isOnHost = true)
     {
@@ -28,20 +30,35 @@ public static class StoredFormats
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
     internal static ModelProgram Keep(ModelProgram program, IWeightFiles files, bool isOnHost = true) => Keep(program, WeightLoader.Match(program, files), isOnHost);
 
+    /// <summary>
+    /// A program of bf16 with its matrices as integers where the files hold them so, up to the rounding of scales and offsets, and all others as they are: what a GPU is given of a quantized checkpoint when nobody asks for
+    /// a format. It does not round inputs, and so nothing is rounded there that was not before.
+    /// </summary>
+    /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
+    internal static ModelProgram KeepOnly(ModelProgram program, IWeightFiles files)
+    {
+        var sources = WeightLoader.Match(program, files);
+        WeightFormat[] formats = [.. OfFourBits.Where(format => format != WeightFormat.Mxfp4), WeightFormat.Int8];
+        var mayBe = ProgramQuantization.Apply(program, WeightFormat.Int8);
+        return program with { Weights = [.. mayBe.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats, WeightFormat.BFloat16) })] };
+    }
+
     private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources, bool isOnHost)
     {
-        WeightFormat[] formats = isOnHost ? [WeightFormat.Mxfp4, WeightFormat.Int4, WeightFormat.Iq4, WeightFormat.Int4Asymmetric] : [WeightFormat.Int4];
-        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats) })] };
+        var formats = OfFourBits.Where(format => isOnHost || format != WeightFormat.Mxfp4).ToArray();
+        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats, weight.Format) })] };
     }
 
     /// <summary>An embedding that is looked up stays at eight bits: hardly any of it is read in a step.</summary>
-    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, IEnumerable<WeightFormat> formats)
+    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, WeightFormat[] formats, WeightFormat otherwise)
     {
-        if (weight is not { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 or WeightFormat.Int4 } || weight.Parts.Any(part => part.Scale != 1))
+        if (weight.Format is not (WeightFormat.Int8 or WeightFormat.Int4) || weight.Parts.Any(part => part.Scale != 1))
         {
-            return weight.Format;
+            return otherwise;
         }
 
-        return formats.Where(format => weight.Parts.All(part => sources(part).Holds(format))).FirstOrDefault(weight.Format);
+        return formats
+            .Where(format => (weight.Kind == WeightKind.Matrix || format == WeightFormat.Int8) && weight.Parts.All(part => sources(part).Holds(format)))
+            .FirstOrDefault(otherwise);
     }
 }

@@ -28,6 +28,7 @@ public sealed class CudaIntegerTests : IDisposable
     {
         { WeightFormat.Int8, "planes", true }, { WeightFormat.Int8, "planes", false }, { WeightFormat.Int8, "biases, odd widths", true }, { WeightFormat.Int8, "biases, odd widths", false },
         { WeightFormat.Int4, "planes", true }, { WeightFormat.Int4, "biases, odd widths", true }, { WeightFormat.Int4, "biases, odd widths", false },
+        { WeightFormat.Int4Asymmetric, "planes", true }, { WeightFormat.Int4Asymmetric, "biases, odd widths", false }, { WeightFormat.Iq4, "biases, odd widths", true },
     };
 
     /// <summary>A chunk of every sequence, then a step of one row each, adapters among them; rounded by the backend, and handed over as integers.</summary>
@@ -74,6 +75,7 @@ public sealed class CudaIntegerTests : IDisposable
     [InlineData(WeightFormat.Int8, true)]
     [InlineData(WeightFormat.Int4, true)]
     [InlineData(WeightFormat.Int4, false)]
+    [InlineData(WeightFormat.Int4Asymmetric, true)]
     public void Execute_InCompany_GivesTheBitsOfAlone(WeightFormat format, bool own)
     {
         var test = TestProgram.Create(Shapes["biases, odd widths"] with { Format = format });
@@ -87,6 +89,7 @@ public sealed class CudaIntegerTests : IDisposable
     [Theory]
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Int4)]
+    [InlineData(WeightFormat.Int4Asymmetric)]
     public void Execute_Integers_StaysNearTheManagedBackend(WeightFormat format)
     {
         var test = TestProgram.Create(Shapes["biases, odd widths"] with { Format = format });
@@ -120,14 +123,16 @@ public sealed class CudaIntegerTests : IDisposable
 
     private static ushort[] Decode(WeightSpec weight, ushort[] elements)
     {
-        var (values, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.GroupCount(weight.Columns)]);
+        var (values, scales) = (new sbyte[BlockQuantizer.PaddedColumns(weight.Columns)], new ushort[BlockQuantizer.ScaleCount(weight.Format, weight.Columns)]);
+        var groups = BlockQuantizer.GroupCount(weight.Columns);
         var decoded = new ushort[elements.Length];
         for (var row = 0; row < weight.Rows; row++)
         {
             BlockQuantizer.Quantize(weight.Format, elements.AsSpan(row * weight.Columns, weight.Columns), values, scales);
             for (var k = 0; k < weight.Columns; k++)
             {
-                decoded[(row * weight.Columns) + k] = BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(scales[k / BlockQuantizer.GroupSize]) * values[k]);
+                var group = k / BlockQuantizer.GroupSize;
+                decoded[(row * weight.Columns) + k] = Kernels.IntegerOperand.Of(values[k], scales[group], scales.Length > groups ? scales[groups + group] : null);
             }
         }
 

@@ -21,12 +21,12 @@ internal sealed class ModelRunner : IDisposable
     private readonly int _slot;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null, bool isOnHost = true)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null)
     {
         var (config, files) = Open(folder);
         using var weights = files;
         _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
-        _program = keepsStored ? StoredFormats.Keep(_program, weights, isOnHost) : _program;
+        _program = keepsStored ? StoredFormats.Keep(_program, weights) : _program;
         _backend = isa is null
             ? new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact })
             : new CpuBackend(_program, new CpuBackendOptions { Threads = 1, InstructionSet = isa });

@@ -1,3 +1,4 @@
+using Serving.Engine.Execution;
 using Serving.Engine.Tests.Demo;
 using Serving.Engine.Tests.Loading.Quantized;
 
@@ -24,6 +25,21 @@ public sealed class QuantizedGenerationTests
             var equal = cases.Zip(answers, (reference, answer) => reference.OutputText == answer[0].Text).Count(same => same);
             Assert.True(equal >= 6, $"{model}: {equal} of 8 texts equal the reference.");
         }
+    }
+
+    /// <summary>A GPU that reads integers is given by itself those that the checkpoint has, and all else in bf16: it rounds nothing that was not rounded before.</summary>
+    [Theory]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "auto", true, "int4 with offsets and bf16")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "auto", false, "bf16")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "none", true, "bf16")]
+    [InlineData("AWQ awq int4 groups of 32 asymmetric", "int4", false, "int4 with offsets and int4")]
+    [InlineData("GPTQ gptq int4 groups of 32", "auto", true, "int4 and bf16")]
+    [InlineData("GPTQ gptq int8 rows", "auto", true, "int8 and bf16")]
+    [InlineData("FP8 qwen F32", "auto", true, "bf16")]
+    public void Open_ForAGpu_KeepsWhatTheCheckpointHasAsIntegers(string name, string quantization, bool readsIntegers, string weights)
+    {
+        using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make(name)).WithTokenizer();
+        Assert.Equal(weights, LoadedModel.Open(new EngineOptions { Model = folder.Quantized, Quantization = quantization }, isOnHost: false, readsIntegers).Formats);
     }
 
     /// <summary>MXFP4 stays what it is under either format of integers, and so do four bits under eight; rounding costs this small model answers, so that they are not compared.</summary>

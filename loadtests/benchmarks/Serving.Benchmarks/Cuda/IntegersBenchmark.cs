@@ -7,7 +7,8 @@ using Serving.Compute.Programs;
 namespace Serving.Benchmarks.Cuda;
 
 /// <summary>
-/// The model with its matrices as integers: decoding steps held against reading these bytes, a step of many rows, for which they are decoded, and the widest of its matrices by itself both ways.
+/// The model with its matrices as integers: decoding steps held against reading these bytes, a step of many rows, for which they are decoded, and the widest of its matrices by itself both ways. Of the formats that
+/// only checkpoints bring, the widest matrix alone.
 /// </summary>
 internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, DeviceLimits limits, WeightFormat format) : MeasurementGroup
 {
@@ -24,18 +25,24 @@ internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, Devic
     /// <inheritdoc/>
     public override IReadOnlyList<Measurement> Measurements =>
     [
-        new([$"{Word}.decode"], () => [Decode($"{Word}.decode", shape.Batch)]),
-        new([$"{Word}.decode.one"], () => [Decode($"{Word}.decode.one", 1)]),
+        .. HasSteps ? new Measurement[] { new([$"{Word}.decode"], () => [Decode($"{Word}.decode", shape.Batch)]), new([$"{Word}.decode.one"], () => [Decode($"{Word}.decode.one", 1)]) } : [],
         new([$"{Word}.product", $"{Word}.dequantize"], Kernels),
     ];
 
-    private string Word => format == WeightFormat.Int8 ? "int8" : "int4";
+    private bool HasSteps => format is WeightFormat.Int8 or WeightFormat.Int4;
+
+    private string Word => KernelSet.WordOf(format);
 
     private ModelProgram Program => ProgramQuantization.Apply(shape.Program(), format);
 
     /// <inheritdoc/>
     public override void SetUp()
     {
+        if (!HasSteps)
+        {
+            return;
+        }
+
         var program = Program;
         _backend = new CudaBackend(program, new CudaBackendOptions { Ordinal = ordinal });
         BenchmarkShape.LoadWeights(_backend, program);
@@ -70,7 +77,7 @@ internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, Devic
         input.Clear(stream);
         count.CopyFrom<int>(0, [shape.Batch], stream);
         var kernels = new KernelSet(module, context.Device.SharedBytes);
-        if ((format == WeightFormat.Int8 ? kernels.ProductInt8 : kernels.ProductInt4) is { } product)
+        if (kernels.ProductOf(format) is { } product)
         {
             var parameters = new ProductParameters
             {
@@ -88,7 +95,7 @@ internal sealed class IntegersBenchmark(int ordinal, BenchmarkShape shape, Devic
             yield return Row("product", $"product of {shape.Batch} rows, {matrix.Rows} x {matrix.Columns}, by the kernel that reads {Word}", seconds, bytes);
         }
 
-        var decode = format == WeightFormat.Int8 ? kernels.DequantizeInt8 : kernels.DequantizeInt4;
+        var decode = kernels.DequantizeOf(format);
         var decoded = new DequantizeParameters { Output = output.Address, Outputs = matrix.Rows, Inputs = matrix.Columns, OutputStride = Strides.Of(matrix.Columns) };
         var grid = new CudaGrid(IntegerStrips.StripsOf(matrix.Rows) * IntegerStrips.BlocksOf(matrix.Columns));
         var taken = Seconds(address => decode.Kernel.Launch(stream, grid, decode.Threads, decode.SharedBytes, decoded with { Weight = address }));

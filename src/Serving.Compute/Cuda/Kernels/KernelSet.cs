@@ -83,9 +83,11 @@ internal sealed class KernelSet
     /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
-        "srv_product", "srv_product_int8", "srv_product_int4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_product", "srv_product_int8", "srv_product_int4", "srv_product_int4_asymmetric", "srv_product_iq4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
         "srv_attention_decode_int8", "srv_attention_decode_windowed_int8", "srv_finish_rope_append_rows_int8",
         "srv_route_few", "srv_experts_few", "srv_combine");
+
+    private readonly Dictionary<WeightFormat, (StepKernel? Product, StepKernel Dequantize)> _ofIntegers;
 
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
@@ -118,10 +120,9 @@ internal sealed class KernelSet
         AttentionPrefillWindowed = OfManyRows("_windowed");
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
-        ProductInt8 = OfIntegers("srv_product_int8");
-        ProductInt4 = OfIntegers("srv_product_int4");
-        DequantizeInt8 = Find("srv_dequantize_int8", 128, DequantizeSharedBytes);
-        DequantizeInt4 = Find("srv_dequantize_int4", 128, DequantizeSharedBytes);
+        _ofIntegers = IntegerFormats.ToDictionary(
+            format => format,
+            format => (sharedBytes >= IntegerProductSharedBytes ? Find("srv_product_" + WordOf(format), 256, IntegerProductSharedBytes) : null, Find("srv_dequantize_" + WordOf(format), 128, DequantizeSharedBytes)));
         Route = Find("srv_route", 1024, RouteSharedBytes);
         RouteFew = Find("srv_route_few", 1024, RouteFewSharedBytes);
         SortChoices = Find("srv_sort_choices", 512, SortSharedBytes);
@@ -147,12 +148,13 @@ internal sealed class KernelSet
             ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending + pages, WgmmaThreads, wgmmaBytes)
             : Find("srv_attention_prefill" + ending + pages, 256, prefillBytes);
 
-        StepKernel? OfIntegers(string name) => sharedBytes >= IntegerProductSharedBytes ? Find(name, 256, IntegerProductSharedBytes) : null;
-
         StepKernel Find(string name, int threads, int sharedBytes = 0) => hopper is not null && WaitingByThemselves.Contains(name)
             ? FindIn(hopper, name, threads, sharedBytes) with { WaitsByItself = early }
             : FindIn(module, name, threads, sharedBytes);
     }
+
+    /// <summary>Formats of integers that kernels read.</summary>
+    public static IReadOnlyList<WeightFormat> IntegerFormats { get; } = [WeightFormat.Int8, WeightFormat.Int4, WeightFormat.Int4Asymmetric, WeightFormat.Iq4];
 
     /// <summary>Token ids to residual rows.</summary>
     public StepKernel Embed { get; }
@@ -207,18 +209,6 @@ internal sealed class KernelSet
 
     /// <summary>x·Wᵀ of few rows; null where a block cannot have its shared memory.</summary>
     public StepKernel? Product { get; }
-
-    /// <summary>x·Wᵀ of few rows, of a matrix of eight bits; null as <see cref="Product"/>.</summary>
-    public StepKernel? ProductInt8 { get; }
-
-    /// <summary>The same of four bits.</summary>
-    public StepKernel? ProductInt4 { get; }
-
-    /// <summary>A matrix of eight bits as bf16.</summary>
-    public StepKernel DequantizeInt8 { get; }
-
-    /// <summary>The same of four bits.</summary>
-    public StepKernel DequantizeInt4 { get; }
 
     /// <summary>Experts of rows.</summary>
     public StepKernel Route { get; }
@@ -279,6 +269,22 @@ internal sealed class KernelSet
 
     /// <summary>The same, of vocabularies of up to <see cref="SmallVocabulary"/>.</summary>
     public StepKernel SampleSmall { get; }
+
+    /// <summary>x·Wᵀ of few rows, of a matrix of integers; null where a block cannot have its shared memory.</summary>
+    public StepKernel? ProductOf(WeightFormat format) => _ofIntegers[format].Product;
+
+    /// <summary>A matrix of integers as bf16.</summary>
+    public StepKernel DequantizeOf(WeightFormat format) => _ofIntegers[format].Dequantize;
+
+    /// <summary>What the names of a format's kernels end with.</summary>
+    public static string WordOf(WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => "int8",
+        WeightFormat.Int4 => "int4",
+        WeightFormat.Int4Asymmetric => "int4_asymmetric",
+        WeightFormat.Iq4 => "iq4",
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "no kernel reads it"),
+    };
 
     /// <summary>Shared memory of <see cref="FinishRmsNorm"/> for rows of so many columns.</summary>
     public static int FinishNormSharedBytes(int columns) => 64 + ((columns + 3) / 4 * 16);

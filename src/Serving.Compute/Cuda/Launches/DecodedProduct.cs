@@ -21,7 +21,7 @@ internal static class DecodedProduct
     public static IStepWork Create(LaunchContext context, KernelSet kernels, int weight, ulong input, ulong output, int elementBytes, bool ofOutputs, Func<int, MatmulPlan> planOf)
     {
         var spec = context.Program.Weights[weight];
-        var kernel = spec.Format == WeightFormat.Int8 ? kernels.DequantizeInt8 : kernels.DequantizeInt4;
+        var kernel = kernels.DequantizeOf(spec.Format);
         var (slab, blocks) = (DecodedSlabs.RowsOf(spec.Rows, spec.Columns, context.DecodedBytes), IntegerStrips.BlocksOf(spec.Columns));
         List<IStepWork> works = [];
         for (var first = 0; first < spec.Rows; first += slab)

@@ -29,7 +29,7 @@ internal sealed class ProductChoices(LaunchContext context, KernelSet kernels, F
     public StepKernel? Kernel => ways == FewRowProducts.Library ? null : kernels.Product;
 
     /// <summary>The kernel for matrices of integers; null where these are decoded for cuBLASLt in steps of any size.</summary>
-    public StepKernel? KernelOf(WeightFormat format) => !readsIntegers ? null : format == WeightFormat.Int8 ? kernels.ProductInt8 : kernels.ProductInt4;
+    public StepKernel? KernelOf(WeightFormat format) => readsIntegers ? kernels.ProductOf(format) : null;
 
     /// <summary>Whether the kernel does the products of a shape.</summary>
     /// <param name="product">One of them, with its output; planes and all.</param>

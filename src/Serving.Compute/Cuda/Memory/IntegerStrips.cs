@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Compute.Quantization;
 
@@ -6,14 +7,14 @@ namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
 /// How a matrix of integers lies on the device (native/cuda/integers/params.h): strips of 64 outputs, in them blocks of 64 inputs, in these integers in the order in which lanes of a product take
-/// them, and their scales. 8.5 or 4.5 bits an element.
+/// them, their scales, and their offsets where the format has some. 8.5, 4.5 or 5 bits an element.
 /// </summary>
 internal static class IntegerStrips
 {
     /// <summary>SRV_INTEGER_OUTPUTS: rows of a strip.</summary>
     public const int Rows = 64;
 
-    /// <summary>SRV_INTEGER_SCALE_BYTES: scales of a block.</summary>
+    /// <summary>SRV_INTEGER_SCALE_BYTES: scales of a block, or its offsets.</summary>
     private const int ScaleBytes = 256;
 
     /// <summary>Outputs whose pairs of inputs make a fragment: two halves of eight.</summary>
@@ -30,7 +31,7 @@ internal static class IntegerStrips
     private static ReadOnlySpan<int> Columns => [0, 1, 8, 9];
 
     /// <summary>Bytes of a block.</summary>
-    public static int BlockBytes(WeightFormat format) => ValueBytes(format) + ScaleBytes;
+    public static int BlockBytes(WeightFormat format) => ValueBytes(format) + (BlockQuantizer.HasOffsets(format) ? 2 * ScaleBytes : ScaleBytes);
 
     /// <summary>Bytes of a strip of rows of so many elements.</summary>
     public static int StripBytes(WeightFormat format, int columns) => checked(BlocksOf(columns) * BlockBytes(format));
@@ -45,12 +46,13 @@ internal static class IntegerStrips
     public static int BlocksOf(int columns) => BlockQuantizer.PaddedColumns(columns) / BlockQuantizer.BlockSize;
 
     /// <summary>Writes a row's part of a block, over what was there.</summary>
-    /// <param name="format">Int8 or Int4.</param>
+    /// <param name="format">A format of integers that the device takes: not Mxfp4.</param>
     /// <param name="block">The block.</param>
     /// <param name="row">The row's number in its strip.</param>
     /// <param name="values">The row's integers of the block.</param>
     /// <param name="scales">Its two scales.</param>
-    public static void Put(WeightFormat format, Span<byte> block, int row, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
+    /// <param name="offsets">Its two offsets; none where the format has none.</param>
+    public static void Put(WeightFormat format, Span<byte> block, int row, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales, ReadOnlySpan<ushort> offsets)
     {
         var (tile, half, group) = (row / TileRows, row / Half % 2, row % Half);
         for (var quarter = 0; quarter < Quarters; quarter++)
@@ -65,15 +67,56 @@ internal static class IntegerStrips
                 }
                 else
                 {
-                    PutNibbles(ref MemoryMarshal.AsRef<uint>(block[((quarter * 512) + (at * 16) + (tile * 4))..]), half, inputs[(2 * lane)..]);
+                    PutNibbles(format, ref MemoryMarshal.AsRef<uint>(block[((quarter * 512) + (at * 16) + (tile * 4))..]), half, inputs[(2 * lane)..]);
                 }
             }
         }
 
         var ofGroups = MemoryMarshal.Cast<byte, ushort>(block[ValueBytes(format)..]);
-        var scale = (group * 8) + (tile * 2) + half;
-        ofGroups[scale] = scales[0];
-        ofGroups[scale + (ScaleBytes / 2 / sizeof(ushort))] = scales[1];
+        PutTwo(ofGroups, scales);
+        if (offsets.Length > 0)
+        {
+            PutTwo(ofGroups[(ScaleBytes / sizeof(ushort))..], offsets);
+        }
+
+        void PutTwo(Span<ushort> target, ReadOnlySpan<ushort> two)
+        {
+            var at = (group * 8) + (tile * 2) + half;
+            target[at] = two[0];
+            target[at + (ScaleBytes / 2 / sizeof(ushort))] = two[1];
+        }
+    }
+
+    /// <summary>Reads a row as it is multiplied with: elements rounded to bf16.</summary>
+    /// <param name="format">A format of integers that the device takes.</param>
+    /// <param name="strip">The row's strip.</param>
+    /// <param name="row">The row's number in its strip.</param>
+    /// <param name="values">Receives its elements.</param>
+    public static void Read(WeightFormat format, ReadOnlySpan<byte> strip, int row, Span<float> values)
+    {
+        var (tile, half, group) = (row / TileRows, row / Half % 2, row % Half);
+        Span<int> integers = stackalloc int[BlockQuantizer.BlockSize];
+        for (var first = 0; first < values.Length; first += BlockQuantizer.BlockSize, strip = strip[BlockBytes(format)..])
+        {
+            for (var lane = 0; lane < Quarters * LanesOfRow; lane++)
+            {
+                var (quarter, at) = (lane / LanesOfRow, (group * LanesOfRow) + (lane % LanesOfRow));
+                for (var i = 0; i < Columns.Length; i++)
+                {
+                    integers[(quarter * QuarterColumns) + (2 * (lane % LanesOfRow)) + Columns[i]] = format == WeightFormat.Int8
+                        ? strip[(quarter * 1024) + (tile / 2 * 512) + (at * 16) + (tile % 2 * 8) + (half * 4) + i] - 128
+                        : IntegerOf(format, MemoryMarshal.Read<uint>(strip[((quarter * 512) + (at * 16) + (tile * 4))..]), half, i);
+                }
+            }
+
+            var ofGroups = MemoryMarshal.Cast<byte, ushort>(strip[ValueBytes(format)..BlockBytes(format)]);
+            for (var k = 0; k < Math.Min(BlockQuantizer.BlockSize, values.Length - first); k++)
+            {
+                var scale = (group * 8) + (tile * 2) + half + (k / BlockQuantizer.GroupSize * (ScaleBytes / 2 / sizeof(ushort)));
+                var offset = BlockQuantizer.HasOffsets(format) ? BFloat16Bits.ToSingle(ofGroups[scale + (ScaleBytes / sizeof(ushort))]) : 0;
+                values[first + k] = BFloat16Bits.ToSingle(BFloat16Bits.FromSingle((BFloat16Bits.ToSingle(ofGroups[scale]) * integers[k]) + offset));
+            }
+        }
     }
 
     private static int ValueBytes(WeightFormat format) => Rows * BlockQuantizer.BlockSize / (format == WeightFormat.Int8 ? 1 : 2);
@@ -86,13 +129,22 @@ internal static class IntegerStrips
         }
     }
 
-    /// <summary>Nibbles half, half + 4, half + 2, half + 6 of a word.</summary>
-    private static void PutNibbles(ref uint word, int half, ReadOnlySpan<sbyte> values)
+    /// <summary>The nibble of a word that has an input: half, half + 4, half + 2, half + 6; of codes, which are looked up four at a time, half, half + 2, half + 4, half + 6.</summary>
+    private static int NibbleOf(WeightFormat format, int half, int i) => format == WeightFormat.Iq4 ? half + (2 * i) : half + (4 * (i % 2)) + (i / 2 * 2);
+
+    private static int IntegerOf(WeightFormat format, uint word, int half, int i)
+    {
+        var code = (int)(word >> (4 * NibbleOf(format, half, i)) & 0xF);
+        return format == WeightFormat.Iq4 ? BlockQuantizer.Iq4Numbers[code] : code - 8;
+    }
+
+    private static void PutNibbles(WeightFormat format, ref uint word, int half, ReadOnlySpan<sbyte> values)
     {
         for (var i = 0; i < Columns.Length; i++)
         {
-            var shift = 4 * (half + (4 * (i % 2)) + (i / 2 * 2));
-            word = (word & ~(0xFu << shift)) | ((uint)(values[Columns[i]] + 8) << shift);
+            var value = values[Columns[i]];
+            var (shift, code) = (4 * NibbleOf(format, half, i), format == WeightFormat.Iq4 ? BlockQuantizer.Iq4CodeOf(value) : value + 8);
+            word = (word & ~(0xFu << shift)) | ((uint)code << shift);
         }
     }
 }

@@ -22,9 +22,9 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
     /// <summary>Takes rows from <paramref name="firstRow"/> on; the sources are free when it returns.</summary>
     public void Load(int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
     {
-        var (width, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        var (width, scaleCount) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.ScaleCount(spec.Format, spec.Columns));
         var rows = values.Length / width;
-        if (values.Length % width != 0 || scales.Length != rows * groups || firstRow < 0 || rows > spec.Rows - firstRow)
+        if (values.Length % width != 0 || scales.Length != rows * scaleCount || firstRow < 0 || rows > spec.Rows - firstRow)
         {
             throw new ComputeException($"Rows {firstRow} … of {values.Length} integers with {scales.Length} scales do not lie in weight {spec.Name} of {spec.Rows} rows of {width}.");
         }
@@ -36,7 +36,7 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
             {
                 var within = (firstRow + row) % IntegerStrips.Rows;
                 var count = Math.Min(IntegerStrips.Rows - within, rows - row);
-                Put((firstRow + row) / IntegerStrips.Rows, within, count, first + ((long)row * width), firstScale + ((long)row * groups));
+                Put((firstRow + row) / IntegerStrips.Rows, within, count, first + ((long)row * width), firstScale + ((long)row * scaleCount));
                 row += count;
             }
         }
@@ -81,7 +81,7 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
     /// <summary>Blocks in parallel: rows of one share words.</summary>
     private void Put(Strip strip, int firstRow, int count, sbyte* values, ushort* scales)
     {
-        var (width, groups) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns));
+        var (width, groups, scaleCount) = (BlockQuantizer.PaddedColumns(spec.Columns), BlockQuantizer.GroupCount(spec.Columns), BlockQuantizer.ScaleCount(spec.Format, spec.Columns));
         var bytes = IntegerStrips.BlockBytes(spec.Format);
         fixed (byte* image = strip.Bytes)
         {
@@ -90,12 +90,14 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
             {
                 for (var row = 0; row < count; row++)
                 {
+                    var ofRow = new ReadOnlySpan<ushort>((ushort*)fromScale + ((long)row * scaleCount), scaleCount);
                     IntegerStrips.Put(
                         spec.Format,
                         new Span<byte>((byte*)to + ((long)block * bytes), bytes),
                         firstRow + row,
                         new ReadOnlySpan<sbyte>((sbyte*)from + ((long)row * width) + ((long)block * BlockQuantizer.BlockSize), BlockQuantizer.BlockSize),
-                        new ReadOnlySpan<ushort>((ushort*)fromScale + ((long)row * groups) + (block * 2L), 2));
+                        ofRow.Slice(block * 2, 2),
+                        scaleCount > groups ? ofRow.Slice(groups + (block * 2), 2) : []);
                 }
             });
         }

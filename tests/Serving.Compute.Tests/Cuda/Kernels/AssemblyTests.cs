@@ -52,12 +52,13 @@ public sealed partial class AssemblyTests
 
     /// <summary>
     /// On a multiprocessor of Hopper there is room for a block of the product and one of shrinks or, behind these, of expands; else they would run one after the other. Registers, and shared
-    /// memory, of which a block takes 1 KiB more than it asks for.
+    /// memory, of which a block takes 1 KiB more than it asks for. srv_product_iq4 is not among them: two registers of a thread are too many (native/cuda/RESULTS.md).
     /// </summary>
     [Theory]
     [InlineData("srv_product", KernelSet.ProductSharedBytes)]
     [InlineData("srv_product_int8", KernelSet.IntegerProductSharedBytes)]
     [InlineData("srv_product_int4", KernelSet.IntegerProductSharedBytes)]
+    [InlineData("srv_product_int4_asymmetric", KernelSet.IntegerProductSharedBytes)]
     public async Task Assemble_Product_LeavesRoomForAdapters(string product, int productBytes)
     {
         const int SharedBytes = 228 << 10;

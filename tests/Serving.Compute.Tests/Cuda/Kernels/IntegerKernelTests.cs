@@ -1,11 +1,13 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Quantization;
 
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
-/// <summary>Kernels that read matrices of integers: what they decode is scale × integer rounded once, and what they multiply has the bits of the kernel for bf16 with that.</summary>
+/// <summary>Kernels that read matrices of integers: what they decode is scale × integer, with an offset where there is one, rounded once, and what they multiply has the bits of the kernel for bf16 with that.</summary>
 [Collection(EmulatorCollection.Name)]
 public sealed class IntegerKernelTests
 {
@@ -15,13 +17,15 @@ public sealed class IntegerKernelTests
     public static TheoryData<WeightFormat, int, int, int> Matrices => new()
     {
         { WeightFormat.Int8, 64, 64, 1 }, { WeightFormat.Int8, 130, 100, 2 }, { WeightFormat.Int8, 1, 7, 3 }, { WeightFormat.Int4, 64, 64, 1 }, { WeightFormat.Int4, 77, 132, 2 }, { WeightFormat.Int4, 3, 33, 5 },
+        { WeightFormat.Int4Asymmetric, 64, 64, 1 }, { WeightFormat.Int4Asymmetric, 77, 132, 2 }, { WeightFormat.Iq4, 64, 64, 1 }, { WeightFormat.Iq4, 77, 132, 2 },
     };
 
-    /// <summary>Rows, outputs, inputs, planes, blocks: the cases of the kernel for bf16, in either format.</summary>
+    /// <summary>Rows, outputs, inputs, planes, blocks: the cases of the kernel for bf16, shared out to the formats.</summary>
     public static TheoryData<WeightFormat, int, int, int, int, int> Products => new()
     {
         { WeightFormat.Int8, 1, 1, 8, 1, 1 }, { WeightFormat.Int8, 3, 130, 72, 1, 2 }, { WeightFormat.Int8, 17, 100, 200, 2, 3 }, { WeightFormat.Int8, 33, 300, 330, 3, 2 }, { WeightFormat.Int8, 64, 70, 130, 4, 1 },
         { WeightFormat.Int8, 16, 128, 1100, 1, 1 }, { WeightFormat.Int4, 1, 70, 8, 1, 1 }, { WeightFormat.Int4, 16, 128, 1100, 1, 1 }, { WeightFormat.Int4, 20, 257, 640, 4, 7 }, { WeightFormat.Int4, 40, 128, 33, 2, 5 },
+        { WeightFormat.Int4Asymmetric, 16, 70, 130, 1, 2 }, { WeightFormat.Int4Asymmetric, 20, 257, 640, 4, 7 }, { WeightFormat.Int4Asymmetric, 40, 128, 33, 2, 5 }, { WeightFormat.Iq4, 3, 130, 72, 1, 2 }, { WeightFormat.Iq4, 40, 128, 200, 2, 3 },
     };
 
     /// <summary>Every element, up to the stride; nothing behind the last row.</summary>
@@ -39,7 +43,7 @@ public sealed class IntegerKernelTests
             Inputs = inputs,
             OutputStride = stride,
         };
-        session.Launch(format == WeightFormat.Int8 ? "srv_dequantize_int8" : "srv_dequantize_int4", new CudaGrid(blocks), 128, KernelSet.DequantizeSharedBytes, parameters);
+        session.Launch("srv_dequantize_" + KernelSet.WordOf(format), new CudaGrid(blocks), 128, KernelSet.DequantizeSharedBytes, parameters);
         var decoded = session.Download<ushort>(parameters.Output, outputs * stride);
         for (var i = 0; i < decoded.Length; i++)
         {
@@ -49,8 +53,23 @@ public sealed class IntegerKernelTests
             }
             else
             {
-                Assert.Equal(0, BFloat16Bits.ToSingle(decoded[i]));
+                // Nobody reads it; a group's offset stands behind the row's end, too.
+                Assert.True(BlockQuantizer.HasOffsets(format) || format == WeightFormat.Iq4 ? float.IsFinite(BFloat16Bits.ToSingle(decoded[i])) : BFloat16Bits.ToSingle(decoded[i]) == 0);
             }
+        }
+    }
+
+    /// <summary>What a strip is read back as, for DoRA's factors, is what the kernels decode.</summary>
+    [Theory]
+    [MemberData(nameof(Matrices))]
+    public void Read_Strips_IsWhatKernelsDecode(WeightFormat format, int outputs, int inputs, int blocks)
+    {
+        var matrix = new IntegerOperand(format, outputs, inputs, 5 + blocks);
+        var (strips, row) = (matrix.Strips(), new float[inputs]);
+        for (var output = 0; output < outputs; output++)
+        {
+            IntegerStrips.Read(format, strips.AsSpan(output / IntegerStrips.Rows * IntegerStrips.StripBytes(format, inputs)), output % IntegerStrips.Rows, row);
+            Assert.Equal(Enumerable.Range(0, inputs).Select(column => BFloat16Bits.ToSingle(matrix.At(output, column))), row);
         }
     }
 
@@ -108,6 +127,7 @@ public sealed class IntegerKernelTests
     [InlineData(WeightFormat.Int8, 1)]
     [InlineData(WeightFormat.Int8, 20)]
     [InlineData(WeightFormat.Int4, 9)]
+    [InlineData(WeightFormat.Int4Asymmetric, 9)]
     public void Product_RowsInCompany_HaveTheBitsOfFew(WeightFormat format, int rows)
     {
         using var session = new KernelSession();
@@ -164,7 +184,7 @@ public sealed class IntegerKernelTests
         Assert.Equal(session.Download<float>(alone.Output, floats), session.Download<float>(behind.Output, floats));
     }
 
-    private static string NameOf(WeightFormat format) => format == WeightFormat.Int8 ? "srv_product_int8" : "srv_product_int4";
+    private static string NameOf(WeightFormat format) => "srv_product_" + KernelSet.WordOf(format);
 
     /// <summary>The same product with integers, into an output of its own.</summary>
     private static ProductParameters Integers(KernelSession session, ProductParameters product, IntegerOperand matrix)

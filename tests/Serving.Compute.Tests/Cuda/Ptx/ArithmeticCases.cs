@@ -29,6 +29,7 @@ internal static class ArithmeticCases
         yield return Words("ptx_mul_hi", 2, x => (uint)(((ulong)x[0] * x[1]) >> 32));
         yield return Words("ptx_popcount", 1, x => (uint)BitOperations.PopCount(x[0]));
         yield return Words("ptx_leading_zeros", 1, x => (uint)BitOperations.LeadingZeroCount(x[0]));
+        yield return Words("ptx_permute_bytes", 3, x => Enumerable.Range(0, 4).Aggregate(0u, (word, i) => word | ((uint)(byte)(((x[0] | ((ulong)x[1] << 32)) >> (8 * (int)((x[2] >> (4 * i)) & 7)))) << (8 * i))));
     }
 
     /// <summary>Bits that are equal, or two NaNs.</summary>

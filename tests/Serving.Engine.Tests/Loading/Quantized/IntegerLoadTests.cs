@@ -145,15 +145,13 @@ public class IntegerLoadTests(ITestOutputHelper output)
     [InlineData("compressed-tensors int4 groups of 32 BF16", true, "avx2")]
     [InlineData("compressed-tensors int4 groups of 32 BF16", true, null)]
     [InlineData("GPTQ gptq int4 groups of 32", true, null)]
-    [InlineData("compressed-tensors int4 groups of 32 F16 asymmetric", false, null)]
-    [InlineData("AWQ awq int4 groups of 32 asymmetric", false, null)]
     [InlineData("compressed-tensors int8 rows BF16", false, null)]
     public void Run_FourBitsThatStay_GiveTheLogitsOfEight(string name, bool stay, string? isa)
     {
         Repository.Requires(isa is null || CpuBackend.SupportedInstructionSets.Contains(isa), "the native library is missing");
         using var folder = new QuantizedFolder(DemoWeights.Config, DemoWeights.Tensors, Schemes.Make(name));
         int[] tokens = [0, 17, 300, 5, 1999, 42, 8, 700, 3, 3, 250];
-        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa, isOnHost: stay);
+        using var kept = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, keepsStored: true, isa: isa);
         using var eight = new ModelRunner(folder.Quantized, 32, exact: false, WeightFormat.Int8, isa: isa);
         Assert.Equal(stay, kept.Formats.Contains(WeightFormat.Int4));
         Assert.DoesNotContain(WeightFormat.Int4, eight.Formats);

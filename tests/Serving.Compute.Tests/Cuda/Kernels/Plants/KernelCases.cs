@@ -76,6 +76,8 @@ internal static class KernelCases
             () => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int8, 16, 128, 1100, 1, 1),
         ],
         ["srv_product_int4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int4, 40, 128, 33, 2, 5)],
+        ["srv_product_int4_asymmetric"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int4Asymmetric, 16, 70, 130, 1, 2)],
+        ["srv_product_iq4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Iq4, 3, 130, 72, 1, 2)],
         ["srv_dequantize_int8"] = [() => new IntegerKernelTests().Dequantize_AnySize_IsTheRoundedProduct(Compute.Programs.WeightFormat.Int8, 130, 100, 2)],
         ["srv_embed_int8"] = [() => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(5, 129, 5), () => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_route"] = Routes(),
