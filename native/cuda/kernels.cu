@@ -32,6 +32,7 @@
 #include "rope_append/rope_append.cuh"
 #include "rotate_pages/rotate_pages.cuh"
 #include "sample/sample.cuh"
+#include "scale_outputs/scale_outputs.cuh"
 #include "silu_mul/silu_mul.cuh"
 #include "sum_planes/sum_planes.cuh"
 #include "token_slots/token_slots.cuh"

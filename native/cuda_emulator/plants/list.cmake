@@ -145,6 +145,16 @@ plant(product_int4_asymmetric.offset-rounded-by-itself integers/integer_product.
 plant(product_iq4.upper-half-of-the-table-again integers/integer_product.cuh integers/decode.cuh "(codes & 0x8888u) >> 1 | 0x3210u" "0x7654u")
 plant(product_iq4.first-pair-again integers/integer_product.cuh integers/decode.cuh "signed_pair(numbers >> 8)" "signed_pair(numbers)")
 plant(product_iq4.codes-of-the-first-half integers/integer_product.cuh integers/decode.cuh "iq4_numbers(word >> i * 8)" "iq4_numbers(word)")
+plant(scale_outputs.first-plane-alone scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh "plane < p.planes" "plane < 1")
+plant(scale_outputs.factors-of-the-first-cell scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh "cells.cell(0, column / SRV_CELL_FACTORS)" "cells.cell(0, 0)")
+plant(scale_outputs.run-behind-its-own scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh "+ run - 1" "+ run")
+plant(scale_outputs.columns-of-the-first-slice scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh "p.product_stride) + offset" "p.product_stride)")
+plant(scale_outputs.slices-of-the-first-linear scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh " + lora.first_slice + slice" " + slice")
+plant(scale_outputs.columns-behind-the-last scale_outputs/scale_outputs.cuh scale_outputs/scale_outputs.cuh
+[[
+            if (column < width) {]]
+[[
+            if (true) {]])
 plant(product_int8.inputs-of-the-first-stages integers/integer_product.cuh integers/integer_product.cuh "        ahead.next(p);" "")
 plant(experts_few.next-expert mixture/experts.cuh mixture/experts.cuh "to.expert * p.outputs" "(to.expert + 1) % p.mixture.expert_count * p.outputs")
 plant(experts_few.unit-of-the-first-tile mixture/experts.cuh mixture/experts.cuh "p.mixture.tiles) + unit / parts" "p.mixture.tiles) + 0")

@@ -31,6 +31,7 @@ public sealed class CudaBackend : IAsynchronousBackend
     private CudaDeviceBuffer? _pages;
     private CellPlans _plans;
     private AdapterTable? _adapters;
+    private WeightReader? _reader;
     private PinnedTier? _host;
     private StepRunner? _runner;
     private bool _disposed;
@@ -120,6 +121,9 @@ public sealed class CudaBackend : IAsynchronousBackend
     /// <inheritdoc/>
     public bool AdaptsExperts => false;
 
+    /// <summary>Not those of one rank's part of a model: the length of a row of W is all ranks'.</summary>
+    public bool AdaptsMagnitudes => _communicator is null;
+
     /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
 
@@ -167,6 +171,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         var pages = _pages = arena.Take(checked(pool.PageBytes * pool.PageCount));
         _plans = new CellPlans(_program.Slices, pool.PageBytes);
         _adapters = Own(new AdapterTable(_program, pool, pages));
+        _reader = Own(new WeightReader(_program, _weights, _context));
         _host = Own(new PinnedTier(pool, pages, _adapters));
         var layout = new StepLayout(_program, limits);
         var memory = Own(new StepMemory(_program, layout, _options.DecodedBytes, _context, _stream));
@@ -194,7 +199,7 @@ public sealed class CudaBackend : IAsynchronousBackend
         cancellationToken.ThrowIfCancellationRequested();
         return adapter.Slices.Any(slice => _ofMixtures.Contains(slice.Slice))
             ? throw new ArgumentException("Adapters of experts run on CPUs only.", nameof(adapter))
-            : (_adapters ?? throw NoPool()).Prepare(adapter, PlanOf(adapter));
+            : (_adapters ?? throw NoPool()).Prepare(() => ScaledAdapter.Of(_program, adapter, _reader!.Read, cancellationToken), PlanOf(adapter));
     }
 
     /// <inheritdoc/>

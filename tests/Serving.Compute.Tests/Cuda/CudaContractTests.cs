@@ -44,8 +44,8 @@ public sealed class CudaInvarianceTests : InvarianceContract, IDisposable
     /// <summary>Just over one split: the emulator checks every access, and attention's work grows with the square.</summary>
     protected override int LongPrompt => 530;
 
-    /// <summary>Adapters of experts are refused here.</summary>
-    protected override TestShape Adjust(TestShape shape) => shape with { AdaptsExperts = false, HasMagnitudes = false };
+    /// <summary>Adapters of experts are refused here; DoRA meets the ends that do more than end a Linear, too, which heads of 18 do not have.</summary>
+    protected override TestShape Adjust(TestShape shape) => shape with { AdaptsExperts = false, HasMagnitudes = shape.HasMagnitudes || shape is { Hidden: 256, HeadSize: 64 } };
 
     /// <inheritdoc/>
     protected override void RunEach(params Action[] variants) => CudaFactory.RunBeside(variants);

@@ -20,7 +20,7 @@ public sealed class CudaIntegerTests : IDisposable
     private static readonly Dictionary<string, TestShape> Shapes = new()
     {
         ["planes"] = new TestShape { HeadSize = 64, Heads = 8, KvHeads = 1, Hidden = 512, Intermediate = 1100, Layers = 1, Vocabulary = 300, Tied = false },
-        ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Layers = 2, Vocabulary = 133 },
+        ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Layers = 2, Vocabulary = 133, HasMagnitudes = true },
     };
 
     /// <summary>Formats, shapes, and whether few rows are multiplied by the kernel that reads integers.</summary>
@@ -31,7 +31,7 @@ public sealed class CudaIntegerTests : IDisposable
         { WeightFormat.Int4Asymmetric, "planes", true }, { WeightFormat.Int4Asymmetric, "biases, odd widths", false }, { WeightFormat.Iq4, "biases, odd widths", true },
     };
 
-    /// <summary>A chunk of every sequence, then a step of one row each, adapters among them; rounded by the backend, and handed over as integers.</summary>
+    /// <summary>A chunk of every sequence, then a step of one row each, adapters among them, of DoRA too, whose factors are made from what is read back; rounded by the backend, and handed over as integers.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Execute_Integers_HasTheBitsOfWhatTheyStandFor(WeightFormat format, string shape, bool own)

@@ -14,7 +14,7 @@ public sealed class CudaProductTests : IDisposable
 
     private static readonly Dictionary<string, TestShape> Shapes = new()
     {
-        ["planes"] = new TestShape { HeadSize = 64, Heads = 16, KvHeads = 1, Hidden = 1024, Intermediate = 2100, Layers = 2, Vocabulary = 300, Tied = false },
+        ["planes"] = new TestShape { HeadSize = 64, Heads = 16, KvHeads = 1, Hidden = 1024, Intermediate = 2100, Layers = 2, Vocabulary = 300, Tied = false, HasMagnitudes = true },
         ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Vocabulary = 133 },
     };
 

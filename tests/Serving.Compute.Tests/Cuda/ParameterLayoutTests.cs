@@ -53,11 +53,13 @@ public sealed class ParameterLayoutTests
         ["srv_linear_params"] = typeof(FinishParameters),
         ["srv_finish_norm_params"] = typeof(FinishNormParameters),
         ["srv_finish_rope_params"] = typeof(FinishRopeParameters),
+        ["srv_scale_outputs_params"] = typeof(ScaleParameters),
         ["srv_sample_params"] = typeof(SampleParameters),
     };
 
     private static readonly ParameterHeader Header = ParameterHeader.Parse(
         File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h"))
+        + File.ReadAllText(Repository.PathOf("native", "cuda", "scale_outputs", "params.h"))
         + File.ReadAllText(Repository.PathOf("native", "cuda", "attention", "params.h")));
 
     /// <summary>Names of the structs that the backend uses.</summary>
@@ -80,6 +82,7 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_CELL_RANKS", AdapterLayout.CellRanks)]
     [InlineData("SRV_CELL_COLUMNS", AdapterLayout.CellColumns)]
     [InlineData("SRV_CELL_BYTES", AdapterLayout.CellBytes)]
+    [InlineData("SRV_CELL_FACTORS", AdapterLayout.CellFactors)]
     [InlineData("SRV_MAX_RANK", LoraParameters.MaxRank)]
     [InlineData("SRV_MAX_SLICES", LoraParameters.MaxSlices)]
     [InlineData("SRV_SHRINK_CHUNK", LoraParameters.ShrinkChunk)]

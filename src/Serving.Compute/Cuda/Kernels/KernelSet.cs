@@ -141,6 +141,7 @@ internal sealed class KernelSet
         FinishRmsNorm = Find("srv_finish_rms_norm", 256, FinishNormSharedBytes(FinishNormColumns));
         FinishRmsNormPlanes = Find("srv_finish_rms_norm_planes", 256, FinishNormSharedBytes(FinishNormColumns));
         LoraExpand = Find("srv_lora_expand", 128, FinishSharedBytes);
+        ScaleOutputs = Find("srv_scale_outputs", 128);
         Sample = Find("srv_sample", 1024, SampleSharedBytes);
         SampleSmall = Find("srv_sample_small", 128, SampleSharedBytes);
 
@@ -263,6 +264,9 @@ internal sealed class KernelSet
 
     /// <summary>v·Bᵀ by itself.</summary>
     public StepKernel LoraExpand { get; }
+
+    /// <summary>A product times DoRA's factors.</summary>
+    public StepKernel ScaleOutputs { get; }
 
     /// <summary>Sampling and logprobs.</summary>
     public StepKernel Sample { get; }

@@ -39,6 +39,9 @@ internal enum GridUnit
     /// <summary>Once, where some row has an adapter; not at all otherwise.</summary>
     IfAdapters,
 
+    /// <summary>Rows, where some row's adapter has factors; none otherwise.</summary>
+    FactorRows,
+
     /// <summary>Once, where there are rows: as ever.</summary>
     IfRows,
 
@@ -73,6 +76,7 @@ internal readonly record struct GridRule(GridUnit Unit, int Factor = 1, int Y = 
             GridUnit.AdapterRows => size.HasAdapters ? size.Rows : 0,
             GridUnit.AdapterTiles => size.HasAdapters ? size.Tiles : 0,
             GridUnit.IfAdapters => size.HasAdapters ? 1 : 0,
+            GridUnit.FactorRows => size.HasFactors ? size.Rows : 0,
             GridUnit.IfRows => size.Rows > 0 ? 1 : 0,
             GridUnit.IfOutputs => size.Outputs > 0 ? 1 : 0,
             _ => size.Copies > 0 ? 1 : 0,

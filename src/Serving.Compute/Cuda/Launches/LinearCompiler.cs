@@ -52,6 +52,11 @@ internal sealed class LinearCompiler(LaunchContext context, KernelSet kernels, P
             ? [new BranchedLaunch(branch, [.. ofAdapters]), multiply, new BranchJoin(branch)]
             : [.. ofAdapters, multiply]);
         var endOfFew = few is null ? end : end with { Product = few.Output, PlaneStride = few.PlaneStride, Planes = few.Planes };
+        if (op.Slices.Count > 0 && context.Ranks is null)
+        {
+            works.Add(new LaunchByRows(_ends.Scaled(endOfFew), _ends.Scaled(end), ProductPlanes.FewRows));
+        }
+
         works.Add(new LaunchByRows(_ends.OfFew(endOfFew), _ends.Of(end), ProductPlanes.FewRows));
     }
 

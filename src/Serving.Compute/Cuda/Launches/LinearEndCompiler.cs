@@ -30,6 +30,9 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
     /// <summary>Columns of the output that a block of the row by row SiLU·mul takes.</summary>
     private const int SiluRowColumns = 512;
 
+    /// <summary>Columns of a slice that a block of the scaling kernel takes.</summary>
+    private const int ScaleColumns = 512;
+
     /// <summary>Heads that a block of the row by row append takes.</summary>
     private const int HeadsPerBlock = 4;
 
@@ -46,6 +49,23 @@ internal sealed class LinearEndCompiler(LaunchContext context, KernelSet kernels
             var expand = new KernelLaunch<FinishParameters>(kernels.LoraExpand, new GridRule(GridUnit.AdapterTiles, Y: units), parameters);
             yield return end.Next is RmsNormOp ? expand : new LaunchByRows(expand, null, ProductPlanes.FewRows);
         }
+    }
+
+    /// <summary>The product times the factors of DoRA adapters, in steps that have one.</summary>
+    public IStepWork Scaled(LinearEnd end)
+    {
+        var units = end.Op.Slices.Max(slice => Blocks(slice.OutputWidth, ScaleColumns));
+        return new KernelLaunch<ScaleParameters>(kernels.ScaleOutputs, new GridRule(GridUnit.FactorRows, Y: units), new ScaleParameters
+        {
+            Lora = end.Lora,
+            FactorRuns = context.Adapters.FactorRuns.Address,
+            Product = end.Product,
+            RowSlots = context.AddressOf(context.Layout.RowSlots),
+            RowCount = context.CountAddress(nameof(StepHeader.RowCount)),
+            PlaneStride = (ulong)end.PlaneStride,
+            ProductStride = end.ProductStride,
+            Planes = end.Planes,
+        });
     }
 
     /// <summary>The end of steps of any size.</summary>

@@ -54,7 +54,8 @@ internal sealed class StepGraphs : IDisposable
     /// <summary>Queues a recorded step; false where there is none for its size.</summary>
     public bool TryLaunch(CudaStream stream, in StepSize size)
     {
-        if (!size.IsDecode || size.Rows > _maxRows)
+        // Steps with DoRA are queued launch by launch.
+        if (!size.IsDecode || size.Rows > _maxRows || size.HasFactors)
         {
             return false;
         }

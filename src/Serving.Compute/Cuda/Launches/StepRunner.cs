@@ -50,6 +50,7 @@ internal sealed class StepRunner : IDisposable
 
         _stream.Context.MakeCurrent();
         var size = _writer.Write(inputs, _context.Adapters.RankBlocks, turn.Block);
+        size = size with { HasFactors = size.HasAdapters && _context.Adapters.HasFactors(inputs) };
         _context.Adapters.Await(inputs, _stream);
         _writer.Queue(_context.Memory.Block, _stream);
         Queue(in size);

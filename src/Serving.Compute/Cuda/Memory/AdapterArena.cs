@@ -24,7 +24,10 @@ internal sealed class AdapterArena : IDisposable
 
     /// <summary>Cuts an adapter into pages.</summary>
     /// <returns>Null where too few are free.</returns>
-    public CutAdapter? Prepare(AdapterWeights adapter, CellPlan plan)
+    public CutAdapter? Prepare(AdapterWeights adapter, CellPlan plan) => Prepare(() => adapter, plan);
+
+    /// <summary>The same of one that takes work to come by, once there are pages for it.</summary>
+    public CutAdapter? Prepare(Func<AdapterWeights> make, CellPlan plan)
     {
         if (_pages.Take(plan.Layout.PageCount) is not { } pages)
         {
@@ -33,6 +36,7 @@ internal sealed class AdapterArena : IDisposable
 
         try
         {
+            var adapter = make();
             plan.Cut(adapter, page => _memory!.Span<ushort>(pages[page] * _pageBytes, (int)(_pageBytes / sizeof(ushort))));
             return new CutAdapter(this, plan, [.. adapter.Slices.Select(slice => slice.Scale)], pages);
         }

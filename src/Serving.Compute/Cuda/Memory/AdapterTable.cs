@@ -25,6 +25,7 @@ internal sealed class AdapterTable : IDisposable
     private readonly AdapterArena _arena;
     private readonly StagingRing _tables;
     private readonly byte[] _rankBlocks;
+    private readonly bool[] _hasFactors;
     private readonly int _runsPerSlot;
     private long _bindings;
 
@@ -39,11 +40,14 @@ internal sealed class AdapterTable : IDisposable
         var context = pages.Context;
         _copies = new AdapterCopies(context, pool.AdapterSlots, pool.PageCount);
         _arena = new AdapterArena(context, pool.AdapterHostBytes, pool.PageBytes, _copies);
-        _tables = new StagingRing(context, StagingLoads, Math.Max(1, SlotBindingBytes + ((long)_runsPerSlot * sizeof(int))));
+        _tables = new StagingRing(context, StagingLoads, Math.Max(1, SlotBindingBytes + ((long)(_slices.Count + _runsPerSlot) * sizeof(int))));
         _rankBlocks = new byte[Math.Max(1, pool.AdapterSlots * _slices.Count)];
         Bindings = CudaDeviceBuffer.Allocate(context, BindingBytes(_slices.Count, pool.AdapterSlots));
         Runs = CudaDeviceBuffer.Allocate(context, RunBytes(_runsPerSlot, pool.AdapterSlots));
+        FactorRuns = CudaDeviceBuffer.Allocate(context, FactorRunBytes(_slices.Count, pool.AdapterSlots));
+        _hasFactors = new bool[Math.Max(1, pool.AdapterSlots)];
         Bindings.Clear(_copies.Stream);
+        FactorRuns.Clear(_copies.Stream);
         _copies.Stream.Synchronize();
     }
 
@@ -61,12 +65,31 @@ internal sealed class AdapterTable : IDisposable
 
     /// <summary>Bytes of device memory that a table takes.</summary>
     public static long BytesOf(ModelProgram program, int slots, long pageBytes) =>
-        BindingBytes(program.Slices.Count, slots) + RunBytes(RunsPerSlot(program.Slices, (int)(pageBytes / AdapterLayout.CellBytes)), slots);
+        BindingBytes(program.Slices.Count, slots) + FactorRunBytes(program.Slices.Count, slots) + RunBytes(RunsPerSlot(program.Slices, (int)(pageBytes / AdapterLayout.CellBytes)), slots);
 
     private int SlotBindingBytes => _slices.Count * Marshal.SizeOf<LoraBinding>();
 
+    /// <summary>One more than the first run of a slice's factors by slot and slice of the model; 0 where it has none.</summary>
+    public CudaDeviceBuffer FactorRuns { get; }
+
     /// <summary>Cuts an adapter into cells, beside whatever else goes on; null where the host memory for it is taken.</summary>
-    public CutAdapter? Prepare(AdapterWeights adapter, CellPlan plan) => _arena.Prepare(adapter, plan);
+    /// <param name="make">Gives the adapter, with factors in the place of magnitudes, once there is memory for it.</param>
+    /// <param name="plan">How it is cut.</param>
+    public CutAdapter? Prepare(Func<AdapterWeights> make, CellPlan plan) => _arena.Prepare(make, plan);
+
+    /// <summary>Whether some row of a step has an adapter with factors.</summary>
+    public bool HasFactors(StepInputs inputs)
+    {
+        foreach (var segment in inputs.Segments)
+        {
+            if (segment.AdapterSlot >= 0 && _hasFactors[segment.AdapterSlot])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Queues the copies of an adapter's cells to its pages and binds it to the slot; who uses them afterwards waits on the device (<see cref="Await"/>).</summary>
     public void Pack(int slot, IPreparedAdapter prepared, ReadOnlySpan<int> pages)
@@ -109,6 +132,7 @@ internal sealed class AdapterTable : IDisposable
         _arena.Dispose();
         _tables.Dispose();
         Bindings.Dispose();
+        FactorRuns.Dispose();
         Runs.Dispose();
     }
 
@@ -133,6 +157,7 @@ internal sealed class AdapterTable : IDisposable
     private void Bind(int slot, CutAdapter adapter, ReadOnlySpan<int> pages)
     {
         var bindings = new LoraBinding[_slices.Count];
+        var factorRuns = new int[_slices.Count];
         var runs = new List<int>();
         var firstRun = slot * _runsPerSlot;
         var slices = adapter.Plan.Layout.Slices;
@@ -148,11 +173,13 @@ internal sealed class AdapterTable : IDisposable
             };
             foreach (var run in slices[i].Runs)
             {
+                factorRuns[slices[i].Slice] = run.Matrix == CellMatrix.Factor && run.FirstTile == 0 ? firstRun + runs.Count + 1 : factorRuns[slices[i].Slice];
                 runs.Add((pages[run.Page] * CellsPerPage) + run.FirstCell);
             }
         }
 
-        CopyTables(slot, bindings, runs);
+        CopyTables(slot, bindings, factorRuns, runs);
+        _hasFactors[slot] = factorRuns.Any(run => run > 0);
         var first = slot * _slices.Count;
         for (var slice = 0; slice < bindings.Length; slice++)
         {
@@ -160,29 +187,40 @@ internal sealed class AdapterTable : IDisposable
         }
     }
 
-    private void CopyTables(int slot, LoraBinding[] bindings, List<int> runs)
+    private void CopyTables(int slot, LoraBinding[] bindings, int[] factorRuns, List<int> runs)
     {
         var turn = _bindings++;
         _tables.Await(turn);
-        var bytes = _tables.Piece<byte>(turn, SlotBindingBytes + (runs.Count * sizeof(int)));
+        var bytes = _tables.Piece<byte>(turn, SlotBindingBytes + ((factorRuns.Length + runs.Count) * sizeof(int)));
         MemoryMarshal.AsBytes<LoraBinding>(bindings).CopyTo(bytes);
-        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(runs)).CopyTo(bytes[SlotBindingBytes..]);
+        var factorBytes = factorRuns.Length * sizeof(int);
+        MemoryMarshal.AsBytes<int>(factorRuns).CopyTo(bytes[SlotBindingBytes..]);
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(runs)).CopyTo(bytes[(SlotBindingBytes + factorBytes)..]);
         if (runs.Count > 0)
         {
-            _tables.Copy(turn, SlotBindingBytes, runs.Count * sizeof(int), Runs, slot * (long)_runsPerSlot * sizeof(int), _copies.Stream);
+            _tables.Copy(turn, SlotBindingBytes + factorBytes, runs.Count * sizeof(int), Runs, slot * (long)_runsPerSlot * sizeof(int), _copies.Stream);
+        }
+
+        // Of an adapter without factors in the place of another one there is nothing to say.
+        if (_hasFactors[slot] || factorRuns.Any(run => run > 0))
+        {
+            _tables.Copy(turn, SlotBindingBytes, factorBytes, FactorRuns, slot * (long)factorBytes, _copies.Stream);
         }
 
         _tables.Copy(turn, 0, SlotBindingBytes, Bindings, slot * (long)SlotBindingBytes, _copies.Stream);
         _tables.Done(turn, _copies.Stream);
     }
 
-    /// <summary>Runs of an adapter with the largest rank on every slice.</summary>
+    /// <summary>Runs of an adapter with the largest rank and factors on every slice.</summary>
     private static int RunsPerSlot(IReadOnlyList<LoraSlice> slices, int cellsPerPage) =>
-        slices.Sum(slice => (LoraParameters.MaxRank / AdapterLayout.CellRanks) * (RunsOf(slice.InputWidth, cellsPerPage) + RunsOf(slice.OutputWidth, cellsPerPage)));
+        slices.Sum(slice => ((LoraParameters.MaxRank / AdapterLayout.CellRanks) * (RunsOf(slice.InputWidth, cellsPerPage) + RunsOf(slice.OutputWidth, cellsPerPage)))
+            + ((AdapterLayout.FactorTiles(slice.OutputWidth) + cellsPerPage - 1) / cellsPerPage));
 
     private static int RunsOf(int width, int cellsPerPage) => (Tiles(width) + cellsPerPage - 1) / cellsPerPage;
 
     private static long BindingBytes(int slices, int slots) => Math.Max(1, slots * (long)slices) * Marshal.SizeOf<LoraBinding>();
+
+    private static long FactorRunBytes(int slices, int slots) => Math.Max(1, slots * (long)slices) * sizeof(int);
 
     private static long RunBytes(int runsPerSlot, int slots) => Math.Max(1, slots * (long)runsPerSlot) * sizeof(int);
 }

@@ -7,7 +7,7 @@ namespace Serving.Compute.Cuda.Memory;
 /// <summary>A run of cells and what it is cut from.</summary>
 /// <param name="Run">Where the cells go.</param>
 /// <param name="Slice">Which of the adapter's slices has the matrix.</param>
-/// <param name="Width">Input width of A, output width of B.</param>
+/// <param name="Width">Input width of A, output width of B and of factors.</param>
 internal readonly record struct CellCut(CellRun Run, int Slice, int Width)
 {
     /// <summary>All runs of a layout, in the order of its pages, which is the order of its layers.</summary>

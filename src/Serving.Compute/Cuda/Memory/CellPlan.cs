@@ -24,14 +24,17 @@ internal sealed class CellPlan
     /// <summary>Where all cells lie.</summary>
     public AdapterLayout Layout { get; }
 
-    /// <summary>Whether an adapter has the slices and rank blocks of this layout.</summary>
+    /// <summary>Whether a slice has factors.</summary>
+    public static bool HasFactors(SliceLayout slice) => slice.Runs[^1].Matrix == CellMatrix.Factor;
+
+    /// <summary>Whether an adapter has the slices, rank blocks and factors of this layout.</summary>
     public bool Fit(AdapterWeights adapter)
     {
         var fit = adapter.Slices.Count == Layout.Slices.Count;
         for (var i = 0; fit && i < Layout.Slices.Count; i++)
         {
             var (slice, layout) = (adapter.Slices[i], Layout.Slices[i]);
-            fit = slice.Slice == layout.Slice && AdapterLayout.RankBlocksOf(slice.Rank) == layout.RankBlocks;
+            fit = slice.Slice == layout.Slice && AdapterLayout.RankBlocksOf(slice.Rank) == layout.RankBlocks && slice.Magnitudes.IsEmpty != HasFactors(layout);
         }
 
         return fit;

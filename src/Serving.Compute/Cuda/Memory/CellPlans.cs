@@ -23,7 +23,7 @@ internal sealed class CellPlans(IReadOnlyList<LoraSlice> slices, long pageBytes)
         lock (_gate)
         {
             var at = _byUse.FindLastIndex(plan => plan.Fit(adapter));
-            var plan = at >= 0 ? _byUse[at] : new CellPlan(slices, AdapterLayout.Create(slices, adapter.Slices.Select(slice => (slice.Slice, slice.Rank)), pageBytes));
+            var plan = at >= 0 ? _byUse[at] : new CellPlan(slices, AdapterLayout.Create(slices, adapter, pageBytes));
             if (at >= 0 || _byUse.Count == Kept)
             {
                 _byUse.RemoveAt(Math.Max(0, at));

@@ -44,6 +44,10 @@ internal sealed class DeviceWeights : IDisposable
     /// <summary>Elements from row to row of a weight; of no meaning for one of integers.</summary>
     public int StrideOf(int weight) => Strides.Of(_specs[weight].Columns);
 
+    /// <summary>Copies a part of a weight from the device, as it lies there, and waits for it.</summary>
+    public void CopyTo<T>(int weight, long offset, Span<T> values, CudaStream stream)
+        where T : unmanaged => Take(weight).CopyTo(offset, values, stream);
+
     /// <summary>Copies rows (elements of a vector) to the device; the source is free when it returns.</summary>
     public void Load(int weight, int firstRow, ReadOnlySpan<ushort> values)
     {

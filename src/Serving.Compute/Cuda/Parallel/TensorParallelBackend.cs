@@ -134,6 +134,12 @@ public sealed class TensorParallelBackend : IAsynchronousBackend
     /// <inheritdoc/>
     public IPreparedAdapter? PrepareAdapter(AdapterWeights adapter, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(adapter);
+        if (adapter.Slices.Any(slice => !slice.Magnitudes.IsEmpty))
+        {
+            throw new ArgumentException("Adapters of DoRA run on CPUs and on one GPU.", nameof(adapter));
+        }
+
         var parts = new List<IPreparedAdapter>();
         try
         {

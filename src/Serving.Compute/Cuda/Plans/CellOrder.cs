@@ -32,11 +32,17 @@ internal static class CellOrder
 
     /// <summary>Fills the cells of a run, in order; ranks and columns past the matrix are zero.</summary>
     /// <param name="run">Which cells.</param>
-    /// <param name="adapter">The matrices.</param>
+    /// <param name="adapter">The matrices, and factors in the place of magnitudes.</param>
     /// <param name="width">Input width for A, output width for B.</param>
     /// <param name="cells"><see cref="CellElements"/> elements per cell of the run.</param>
     public static void Fill(CellRun run, AdapterSlice adapter, int width, Span<ushort> cells)
     {
+        if (run.Matrix == CellMatrix.Factor)
+        {
+            FillFactors(adapter.Magnitudes.Span[(run.FirstTile * AdapterLayout.CellFactors)..], MemoryMarshal.Cast<ushort, float>(cells[..(run.TileCount * CellElements)]));
+            return;
+        }
+
         var (firstRank, firstColumn) = (run.RankBlock * AdapterLayout.CellRanks, run.FirstTile * AdapterLayout.CellColumns);
         var ranks = Math.Min(AdapterLayout.CellRanks, adapter.Rank - firstRank);
         var columns = Math.Min(run.TileCount * AdapterLayout.CellColumns, width - firstColumn);
@@ -58,6 +64,14 @@ internal static class CellOrder
         {
             FillExpand(adapter.B.Span.Slice((firstColumn * adapter.Rank) + firstRank, ((columns - 1) * adapter.Rank) + ranks), adapter.Rank, ranks, columns, cells);
         }
+    }
+
+    /// <summary>Factors of outputs side by side; behind the last they are zero.</summary>
+    private static void FillFactors(ReadOnlySpan<float> factors, Span<float> cells)
+    {
+        var count = Math.Min(factors.Length, cells.Length);
+        factors[..count].CopyTo(cells);
+        cells[count..].Clear();
     }
 
     /// <summary>32 columns of a rank lie side by side in A and in the cell.</summary>

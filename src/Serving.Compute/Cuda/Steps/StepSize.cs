@@ -30,6 +30,9 @@ internal readonly record struct StepSize
     /// <summary>Some row has an adapter.</summary>
     public bool HasAdapters { get; init; }
 
+    /// <summary>Some row's adapter has factors (DoRA).</summary>
+    public bool HasFactors { get; init; }
+
     /// <summary>Every sequence has one row and every row an output: a step of a batch that decodes.</summary>
     public bool IsDecode => Rows > 0 && Rows == Outputs && Rows == Sequences;
 }

@@ -52,7 +52,7 @@ internal sealed class PeftPairs
     {
         if (config.HasMagnitudes && !adaptsMagnitudes)
         {
-            throw new AdapterFormatException(AdapterFailure.Unsupported, "use_dora is not supported on this device (CPUs run it)");
+            throw new AdapterFormatException(AdapterFailure.Unsupported, "use_dora is not supported on this device (CPUs and one GPU run it)");
         }
 
         var pairs = new PeftPairs(config, program);

@@ -99,6 +99,7 @@ internal static class KernelCases
             () => SampleKernelTests.AssertVectors((_, number) => number % 17 == 0),
             () => SampleKernelTests.AssertVectors((test, _) => test.Seen is not null),
         ],
+        ["srv_scale_outputs"] = [() => new ScaleKernelTests().Scale_AnyMix_MultipliesTheRowsOfFactors(9, 2, 2, 2)],
         ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3), () => new RowKernelTests().GeluMul_AnySize_MatchesFormula(9, 102, 3),
             () => new RowKernelTests().SwigluMul_AnySize_MatchesFormula(9, 102, 3)],
         ["srv_sum_planes"] = [() => new PlaneKernelTests().SumPlanes_AnySize_IsTheChain(3, 100, 4, 2)],
