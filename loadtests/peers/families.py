@@ -5,8 +5,9 @@ _MINISTRAL = {**_YARN, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_be
 _GRANITE = {"embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.125, "logits_scaling": 10.0}
 _BEHIND = ("post_attention_layernorm", "post_feedforward_layernorm")
 _BEFORE = ("input_layernorm", "post_attention_layernorm")
+_ONE = ("input_layernorm",)
 
-# Class, norms of a layer, norms of q and k ("heads": of each; "all": of all together), and what else the configuration says. Windows are so short that a few hundred tokens pass them.
+# Class, norms of a layer, norms of q and k ("heads": of each; "all": of all together; "rows", "tensors": of each by a weight of its own, in one tensor or in one each), and what else the configuration says. Windows are so short that a few hundred tokens pass them.
 CONFIGS = {
     "olmo2": ("Olmo2ForCausalLM", _BEHIND, "all", {}),
     "olmo3": ("Olmo3ForCausalLM", _BEHIND, "all", {"sliding_window": 32, "rope_scaling": _YARN}),
@@ -25,13 +26,28 @@ CONFIGS = {
     "granitemoe": ("GraniteMoeForCausalLM", _BEFORE, None, _GRANITE),
     "phi3": ("Phi3ForCausalLM", _BEFORE, None, {"partial_rotary_factor": 0.75, "sliding_window": None}),
     "chatglm": ("GlmForCausalLM", _BEFORE, None, {"partial_rotary_factor": 0.5, "attention_bias": True}),
+    "command-r": ("CohereForCausalLM", _ONE, None, {"logit_scale": 0.0625, "layer_norm_eps": 1e-5}),
+    "command-r-plus": ("CohereForCausalLM", _ONE, "rows", {"logit_scale": 0.3, "layer_norm_eps": 1e-5, "use_qk_norm": True}),
+    "cohere2": ("Cohere2ForCausalLM", _ONE, None, {"logit_scale": 0.25, "layer_norm_eps": 1e-5, "sliding_window": 32}),
+    "starcoder2": ("Starcoder2ForCausalLM", _BEFORE, None, {"norm_epsilon": 1e-5, "hidden_act": "gelu_pytorch_tanh", "use_bias": True, "sliding_window": None}),
+    "stablelm": ("StableLmForCausalLM", _BEFORE, None, {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.25, "use_qkv_bias": True}),
+    "stablelm-12b": ("StableLmForCausalLM", _ONE, "tensors", {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.25, "use_parallel_residual": True, "qk_layernorm": True}),
+    "phi2": ("PhiForCausalLM", _ONE, None, {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5, "hidden_act": "gelu_new"}),
+    "apertus": ("ApertusForCausalLM", ("attention_layernorm", "feedforward_layernorm"), "heads", {"hidden_act": "xielu"}),
+    "hunyuan-dense": ("HunYuanDenseV1ForCausalLM", _BEFORE, "heads", {"rope_scaling": {"type": "dynamic", "alpha": 1000.0, "factor": 1.0}}),
+    "nemotron": ("NemotronForCausalLM", _BEFORE, None, {"norm_eps": 1e-5, "partial_rotary_factor": 0.5, "hidden_act": "relu2"}),
 }
+
+# Of families without a gate: up and down. Of those with biases: where they have them.
+_UNGATED = {"starcoder2": ("c_fc", "c_proj"), "phi2": ("fc1", "fc2"), "nemotron": ("up_proj", "down_proj"), "apertus": ("up_proj", "down_proj")}
+_BIASES = {"starcoder2": ("norms", "qkv", "o", "mlp"), "phi2": ("norms", "qkv", "o", "mlp", "head"), "stablelm": ("norms", "qkv"), "stablelm-12b": ("norms",), "nemotron": ("norms",)}
+_TIED = ("ernie4_5", "exaone4", "exaone4-windows", "gemma", "granite4", "command-r", "command-r-plus", "cohere2", "starcoder2")
 
 
 def config_of(args):
     """What config.json says beside the sizes."""
     architecture, _, _, more = CONFIGS[args.family]
-    config = {"architectures": [architecture], "tie_word_embeddings": args.family in ("ernie4_5", "exaone4", "exaone4-windows", "gemma", "granite4"), "rope_scaling": None, **more}
+    config = {"architectures": [architecture], "tie_word_embeddings": args.family in _TIED, "rope_scaling": None, **more}
     if config.get("sliding_window"):
         config["layer_types"] = ["full_attention" if layer % 4 == 3 else "sliding_attention" for layer in range(args.layers)]
     if args.experts:
@@ -52,17 +68,36 @@ def _mlp(prefix, hidden, width):
 def _layer(args, prefix):
     _, norms, of_heads, config = CONFIGS[args.family]
     hidden, query, kv = args.hidden, args.heads * args.head_size, args.kv_heads * args.head_size
+    biases = _BIASES.get(args.family, ())
     for norm in norms:
         yield f"{prefix}{norm}.weight", (hidden,)
+        if "norms" in biases:
+            yield f"{prefix}{norm}.bias", (hidden,)
     if args.family == "phi3":
         yield prefix + "self_attn.qkv_proj.weight", (query + 2 * kv, hidden)
     for name, width, heads in () if args.family == "phi3" else (("q", query, args.heads), ("k", kv, args.kv_heads), ("v", kv, 0)):
         yield f"{prefix}self_attn.{name}_proj.weight", (width, hidden)
-        if config.get("attention_bias") or args.family == "qwen2moe":
+        if config.get("attention_bias") or args.family == "qwen2moe" or "qkv" in biases:
             yield f"{prefix}self_attn.{name}_proj.bias", (width,)
-        if of_heads and heads:
-            yield f"{prefix}self_attn.{name}_norm.weight", (width if of_heads == "all" else args.head_size,)
-    yield prefix + "self_attn.o_proj.weight", (hidden, query)
+        if of_heads == "rows" and heads:
+            yield f"{prefix}self_attn.{name}_norm.weight", (heads, args.head_size)
+        elif of_heads == "tensors":
+            yield from ((f"{prefix}self_attn.{name}_layernorm.norms.{head}.weight", (args.head_size,)) for head in range(heads))
+        elif of_heads and heads:
+            norm = {"q": "query_layernorm", "k": "key_layernorm"}[name] if args.family == "hunyuan-dense" else name + "_norm"
+            yield f"{prefix}self_attn.{norm}.weight", (width if of_heads == "all" else args.head_size,)
+    output = prefix + ("self_attn.dense" if args.family == "phi2" else "self_attn.o_proj")
+    yield output + ".weight", (hidden, query)
+    if "o" in biases:
+        yield output + ".bias", (hidden,)
+    if args.family in _UNGATED:
+        for name, rows, columns in zip(_UNGATED[args.family], (args.intermediate, hidden), (hidden, args.intermediate)):
+            yield f"{prefix}mlp.{name}.weight", (rows, columns)
+            if "mlp" in biases:
+                yield f"{prefix}mlp.{name}.bias", (rows,)
+        if args.family == "apertus":
+            yield from ((f"{prefix}mlp.act_fn.{number}", shape) for number, shape in (("alpha_p", (1,)), ("alpha_n", (1,)), ("beta", ()), ("eps", ())))
+        return
     if args.family in ("glm4", "chatglm", "phi3"):
         yield prefix + "mlp.gate_up_proj.weight", (2 * args.intermediate, hidden)
         yield prefix + "mlp.down_proj.weight", (hidden, args.intermediate)
@@ -89,6 +124,11 @@ def shapes(args, config):
     yield "model.embed_tokens.weight", (config["vocab_size"], args.hidden)
     if not config["tie_word_embeddings"]:
         yield "lm_head.weight", (config["vocab_size"], args.hidden)
-    yield "model.norm.weight", (args.hidden,)
+    biases, norm = _BIASES.get(args.family, ()), "model.final_layernorm" if args.family == "phi2" else "model.norm"
+    if "head" in biases:
+        yield "lm_head.bias", (config["vocab_size"],)
+    yield norm + ".weight", (args.hidden,)
+    if "norms" in biases:
+        yield norm + ".bias", (args.hidden,)
     for layer in range(args.layers):
         yield from _layer(args, f"model.layers.{layer}.")

@@ -19,6 +19,7 @@ import families
 
 TOKENIZER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "models", "demo", "model")
 ONE = b"\x80\x3f"  # 1 in bf16
+FAR = b"\xc8\xc1"  # -25 in bf16
 NORM = b"\x3f"  # upper byte of bf16 from 0.5 to 2
 SCALE = 120  # 2^-7 in E8M0: experts in MXFP4 are of magnitudes up to 6 times that
 SIGNS = bytes(0x3C | (byte & 1) << 7 for byte in range(256))  # upper bytes of bf16: exponents of 2^-7 and 2^-6, either sign
@@ -102,8 +103,13 @@ def bytes_of(name, shape, plain, family):
         return bytes([SCALE]) * math.prod(shape)
     if len(shape) == 1 and name.endswith("norm.weight") and not family:
         return ONE * shape[0]
-    if len(shape) == 1 and name.endswith("norm.weight") and family:
+    if name.endswith("norm.weight") and family or ".norms." in name:
+        shape = (math.prod(shape),)
         return b"".join(bytes((lower,)) + NORM for lower in os.urandom(shape[0]))
+    if ".act_fn." in name:
+        return {"beta": b"\x00\x3f", "eps": b"\x86\xb5"}.get(name.rsplit(".", 1)[1]) or os.urandom(1) + NORM  # 0.5, -1e-6
+    if name == "lm_head.bias":
+        return b"".join(random_matrix(1, 1) if i in plain else FAR for i in range(shape[0]))
     values = random_matrix(math.prod(shape[:-1]), shape[-1])
     if name not in ("model.embed_tokens.weight", "lm_head.weight"):
         return values

@@ -70,6 +70,20 @@ bool norm_is_valid(const srv_program& program, const srv_op& op) {
     return op.weight >= 0 && op.first_column >= 0 && end <= input.columns && end <= output.columns && output.element == 0;
 }
 
+// A LayerNorm has a weight; one of heads has whole ones.
+bool layer_norm_is_valid(const srv_program& program, const srv_op& op) {
+    const auto has_columns = [&program](int weight, int columns) { return indexes(weight, program.weight_count) && program.weights[weight].columns == columns; };
+    return indexes(op.weight, program.weight_count) && op.mode >= 0 && op.mode <= 1 && norm_is_valid(program, op)
+        && (op.mode == 0 || program.weights[op.weight].columns % program.head_size == 0) && (op.bias < 0 || has_columns(op.bias, program.weights[op.weight].columns));
+}
+
+bool activation_is_valid(const srv_program& program, const srv_op& op) {
+    const srv_buffer& input = program.buffers[op.input];
+    const srv_buffer& output = program.buffers[op.output];
+    const bool numbers = op.mode != 2 || (indexes(op.weight, program.weight_count) && program.weights[op.weight].columns == 4);
+    return op.mode >= 0 && op.mode <= 2 && numbers && input.columns == output.columns && input.rows == output.rows && input.element == 1 && output.element == 1;
+}
+
 bool factor_is_valid(const srv_program& program, const srv_op& op) {
     return op.factor < 0 || (indexes(op.factor, program.buffer_count) && program.buffers[op.factor].element == 0 && program.buffers[op.factor].rows == program.buffers[op.output].rows);
 }
@@ -80,8 +94,9 @@ bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
     const bool sinks = op.kind != SRV_OP_ATTENTION || op.weight < 0 || (optional(op.weight) && program.weights[op.weight].kind == 2 && program.weights[op.weight].columns == program.head_count);
-    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_COMBINE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
+    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_ACTIVATION && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
         && (op.kind != SRV_OP_GATE_MUL || factor_is_valid(program, op)) && (op.kind != SRV_OP_RMS_NORM || (optional(op.weight) && norm_is_valid(program, op)))
+        && (op.kind != SRV_OP_LAYER_NORM || layer_norm_is_valid(program, op)) && (op.kind != SRV_OP_ACTIVATION || activation_is_valid(program, op))
         && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
         && (op.slice_count == 0 || (op.first_slice >= 0 && op.first_slice + op.slice_count <= program.slice_count));
 }

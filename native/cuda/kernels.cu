@@ -1,4 +1,5 @@
 // The one list of kernels: what becomes PTX, and what the emulator compiles.
+#include "activate/activate.cuh"
 #include "attention/attention_decode.cuh"
 #include "attention/attention_merge.cuh"
 #include "attention/attention_plain.cuh"
@@ -11,6 +12,7 @@
 #include "integers/embed_int8.cuh"
 #include "integers/integer_product.cuh"
 #include "join_planes/join_planes.cuh"
+#include "layer_norm/layer_norm.cuh"
 #include "linear_finish/finish_rms_norm.cuh"
 #include "linear_finish/finish_rope_append.cuh"
 #include "linear_finish/finish_rope_append_rows.cuh"

@@ -172,9 +172,10 @@ typedef struct srv_rms_norm_params {
     int mode;
 } srv_rms_norm_params;
 
-/* srv_cap: values = cap * tanh(values * scale / cap), in place; values * scale where cap is 0. 256 threads, no shared memory, a block per row and 1,024 columns. */
+/* srv_cap: values = cap * tanh((values + bias) * scale / cap), in place; (values + bias) * scale where cap is 0. 256 threads, no shared memory, a block per row and 1,024 columns. */
 typedef struct srv_cap_params {
     srv_address values;    /* float [rows, stride] */
+    srv_address bias;      /* bf16 [columns], or 0 */
     srv_address row_count; /* int */
     int columns, stride;
     float cap, scale;
@@ -251,7 +252,7 @@ typedef struct srv_rotate_pages_params {
     int layer_count, kv_head_count, head_size, pair_count;
 } srv_rotate_pages_params;
 
-/* srv_rope_append: input is [q | k | v]; q and k normed per head where weights are given, turned by the row's position; q to output, k and v to the row's slot.
+/* srv_rope_append: input is [q | k | v]; q and k normed per head where weights are given, turned by the row's position (before the weights where norms_turned is 1); q to output, k and v to the row's slot.
    128 threads (a warp per head), no shared memory, a block per row and 4 heads of all. */
 typedef struct srv_rope_append_params {
     srv_address input;        /* float [rows, input_stride] */
@@ -266,7 +267,7 @@ typedef struct srv_rope_append_params {
     srv_address query_norm;   /* bf16 [head_size] or 0 */
     srv_address key_norm;     /* bf16 [head_size] or 0 */
     srv_address row_count;    /* int */
-    int layer, head_count, kv_head_count, head_size, pair_count, input_stride, output_stride;
+    int layer, head_count, kv_head_count, head_size, pair_count, input_stride, output_stride, norms_turned, reserved;
     float epsilon, query_offset, key_offset; /* added to the norms' weights */
 } srv_rope_append_params;
 
@@ -453,8 +454,7 @@ typedef struct srv_finish_rope_params {
 } srv_finish_rope_params;
 
 /* srv_finish_rms_norm: the end of an o or down (one slice or none, over all columns) and srv_rms_norm in one. linear.output is the residual stream, norm.input and
-   linear.mode are not used; rows whose adapter has the slice read their delta, which srv_lora_expand wrote. Threads as srv_rms_norm, 64 + 4 columns bytes of shared memory
-   rounded up to 16, SRV_FINISH_NORM_SHARED at most; a block per row. */
+   linear.mode are not used; rows whose adapter has the slice read their delta, which srv_lora_expand wrote. Threads as srv_rms_norm, 64 + 4 columns bytes of shared memory rounded up to 16, SRV_FINISH_NORM_SHARED at most; a block per row. */
 typedef struct srv_finish_norm_params {
     srv_linear_params linear;
     srv_rms_norm_params norm;

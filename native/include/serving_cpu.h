@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 11
+#define SRV_CPU_ABI_VERSION 12
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -84,7 +84,9 @@ typedef enum srv_op_kind {
     SRV_OP_SAMPLE = 8,
     SRV_OP_ROUTE = 9,     /* which experts a row goes through: holds up to the next of its kind */
     SRV_OP_DISPATCH = 10, /* output, a row per choice = the row whose choice it is */
-    SRV_OP_COMBINE = 11   /* output += the sum of a row's choices, each times its weight */
+    SRV_OP_COMBINE = 11,  /* output += the sum of a row's choices, each times its weight */
+    SRV_OP_LAYER_NORM = 12,
+    SRV_OP_ACTIVATION = 13 /* of an MLP without a gate */
 } srv_op_kind;
 
 /* One operation; fields that its kind does not use are -1 or 0. */
@@ -93,10 +95,10 @@ typedef struct srv_op {
     int32_t input;
     int32_t output;
     int32_t weight;      /* of attention: a vector of sinks, a logit per query head, or -1; of RMSNorm -1 norms nothing: the input, rounded */
-    int32_t bias;        /* weight index or -1 */
+    int32_t bias;        /* weight index or -1; of logits: added before they are multiplied */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 1 keep in columns of the output, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; route: 1 if the choices' weights add up to 1 */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 1 keep in columns of the output, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; LayerNorm: 0 round, 1 keep, a head by itself; activation: 0 GELU by tanh, 1 squared ReLU, 2 xIELU by a vector of four; rope: 1 if norms' weights come behind the rotation; route: 1 if the choices' weights add up to 1 */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
@@ -105,7 +107,7 @@ typedef struct srv_op {
     float cap;           /* bound of scores or logits, cap * tanh(x / cap), 0 for none; of a gate of mode 2: its limit */
     int32_t window;      /* ordinals that a row attends to, its own the last; 0 for all */
     int32_t table;       /* rotary table */
-    int32_t first_column; /* RMSNorm of mode 1: the first of as many columns as the weight has */
+    int32_t first_column; /* norms of mode 1: the first of as many columns as the weight has */
     int32_t factor;      /* of a gate: a buffer of one fp32 column, by whose logistic function a row is multiplied, or -1 */
 } srv_op;
 

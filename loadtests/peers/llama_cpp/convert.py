@@ -4,6 +4,7 @@
 
 Writes model.gguf and NAME.gguf for each adapter. Of what Llamas can have only what the bundled model has is done, of mixtures what random_model.py writes; the rest is refused.
 """
+import array
 import json
 import math
 import os
@@ -17,6 +18,7 @@ _EXPERTS = {"expert_count": "num_experts", "expert_used_count": "num_experts_per
 MORE = {
     "olmo2": {"attention.sliding_window": "sliding_window"},
     "exaone4": {"attention.sliding_window": "sliding_window"},
+    "cohere2": {"attention.sliding_window": "sliding_window"},
     "olmoe": _EXPERTS,
     "granitemoe": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok"},
     "qwen2moe": {**_EXPERTS, "expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size"},
@@ -38,6 +40,8 @@ def load(*path):
 
 def factors(config):
     """The factors of embeddings, scores, additions to the residual stream and logits that some families have."""
+    if "logit_scale" in config:
+        return {"logit_scale": config["logit_scale"]}
     if "scale_emb" in config:
         residual = config["scale_depth"] / math.sqrt(config["num_hidden_layers"])
         return {"embedding_scale": config["scale_emb"], "residual_scale": residual, "logit_scale": config["hidden_size"] / config["dim_model_base"]}
@@ -47,6 +51,9 @@ def factors(config):
 def put_config(out, config):
     architecture = ARCHITECTURES.get(config["architectures"][0])
     scaling = {key: value for key, value in (config.get("rope_scaling") or {}).items() if value != "default"}
+    theta, alpha = config["rope_theta"], scaling.get("alpha")
+    if alpha:
+        theta, scaling = theta * alpha ** (config["head_dim"] / (config["head_dim"] - 2)), {}
     if not architecture or (scaling and scaling["rope_type"] != "yarn") or config.get("attention_bias", False) != (architecture in BIASED) or config.get("mlp_bias"):
         raise ValueError(f"only plain models of {', '.join(ARCHITECTURES)} are converted here")
     if scaling and not scaling.get("truncate", True):
@@ -78,8 +85,9 @@ def put_config(out, config):
         out.put(f"{architecture}.rope.scaling.type", gguf.STRING, "yarn")
         out.put(f"{architecture}.rope.scaling.factor", gguf.FLOAT32, scaling["factor"])
         out.put(f"{architecture}.rope.scaling.original_context_length", gguf.UINT32, scaling["original_max_position_embeddings"])
-    out.put(f"{architecture}.attention.layer_norm_rms_epsilon", gguf.FLOAT32, config["rms_norm_eps"])
-    out.put(f"{architecture}.rope.freq_base", gguf.FLOAT32, config["rope_theta"])
+    epsilon = next((config[key] for key in ("layer_norm_eps", "norm_epsilon", "norm_eps") if key in config), None)
+    out.put(f"{architecture}.attention.layer_norm_{'rms_' if epsilon is None else ''}epsilon", gguf.FLOAT32, epsilon or config["rms_norm_eps"])
+    out.put(f"{architecture}.rope.freq_base", gguf.FLOAT32, theta)
 
 
 def put_tokenizer(out, folder, config):
@@ -106,6 +114,7 @@ def convert_model(folder, path):
     put_config(out, config)
     put_tokenizer(out, folder, config)
     tensors, stacks = safetensors.read(os.path.join(folder, "model.safetensors")), {}
+    numbers = {}
     for name, tensor in experts.converted(tensors):
         out.add(name, tensor)
     for name, tensor in tensors.items():
@@ -113,6 +122,12 @@ def convert_model(folder, path):
             continue
         if ".experts." in name:
             stacks.setdefault(names.of_experts(name), []).append(tensor)
+            continue
+        if ".act_fn." in name:
+            numbers.setdefault(name.rsplit(".", 1)[1], []).append(tensor.widened())
+            continue
+        if names.of_head(name):
+            stacks.setdefault(names.of_head(name), []).append(tensor.widened())
             continue
         parts = names.of_granite(name, config.get("num_local_experts"))
         for part, half in parts:
@@ -123,12 +138,14 @@ def convert_model(folder, path):
         # One-dimensional tensors are norms, biases and sinks, which llama.cpp wants in F32, as it does what chooses experts.
         if tensor.rows == 1 and len(tensor.shape) == 2:
             tensor = safetensors.Tensor(tensor.element, tensor.shape[1:], tensor.data)
-        wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight", ".router.layer.weight"))
-        if config["architectures"] == ["GemmaForCausalLM"] and len(tensor.shape) == 1:
+        wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight", ".router.layer.weight", "_norm.weight"))
+        if config["architectures"] == ["GemmaForCausalLM"] and len(tensor.shape) == 1 or config["architectures"] == ["NemotronForCausalLM"] and name.endswith("norm.weight"):
             tensor = tensor.widened().raised()
         out.add(names.of(name, config), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
     for name, tensors in stacks.items():
         out.add(name, safetensors.Stack(tensors))
+    for name, tensors in numbers.items():
+        out.put_array(f"xielu.{name}", gguf.FLOAT32, [array.array("f", tensor.data)[0] for tensor in tensors])
     out.write(path)
 
 

@@ -1,12 +1,15 @@
 """What llama.cpp calls the tensors of a Llama, and the order in which it wants the rows of queries and keys."""
 import re
 
-_OUTER = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
+_OUTER = {"model.embed_tokens.weight": "token_embd.weight", "lm_head.weight": "output.weight", "lm_head.bias": "output.bias",
+          **{f"model.{norm}.{kind}": f"output_norm.{kind}" for norm in ("norm", "final_layernorm") for kind in ("weight", "bias")}}
 _INNER = {
     "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate": "ffn_gate_inp", "mlp.router": "ffn_gate_inp",
+    "self_attn.dense": "attn_output", "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
+    "attention_layernorm": "attn_norm", "feedforward_layernorm": "ffn_norm", "self_attn.query_layernorm": "attn_q_norm", "self_attn.key_layernorm": "attn_k_norm",
 }
 _NORM_BEHIND_ATTENTION = {"post_attention_layernorm": "post_attention_norm"}
 _NORMS_BEHIND = {**_NORM_BEHIND_ATTENTION, "post_feedforward_layernorm": "post_ffw_norm"}
@@ -17,6 +20,8 @@ _SHARED = {f"mlp.shared_expert.{name}_proj": f"ffn_{name}_shexp" for name in ("g
 FAMILIES = {
     "Olmo2ForCausalLM": "olmo2", "Olmo3ForCausalLM": "olmo2", "OlmoeForCausalLM": "olmoe", "Qwen2MoeForCausalLM": "qwen2moe", "Glm4ForCausalLM": "glm4", "Exaone4ForCausalLM": "exaone4",
     "SeedOssForCausalLM": "seed_oss", "Ernie4_5ForCausalLM": "ernie4_5", "GemmaForCausalLM": "gemma", "Phi3ForCausalLM": "phi3", "GlmForCausalLM": "chatglm",
+    "CohereForCausalLM": "command-r", "Cohere2ForCausalLM": "cohere2", "Starcoder2ForCausalLM": "starcoder2", "StableLmForCausalLM": "stablelm", "PhiForCausalLM": "phi2",
+    "NemotronForCausalLM": "nemotron", "ApertusForCausalLM": "apertus", "HunYuanDenseV1ForCausalLM": "hunyuan-dense",
 }
 
 # Those whose rows of q and k are reordered as a Llama's.
@@ -40,6 +45,12 @@ def of_experts(name):
     """The name of the tensor in which an expert's tensor is stacked, experts in their order."""
     layer = re.fullmatch(r"model\.layers\.(\d+)\.mlp\.experts\.\d+\.(\w+)_proj\.weight", name)
     return f"blk.{layer[1]}.ffn_{layer[2]}_exps.weight"
+
+
+def of_head(name):
+    """The name of the tensor in which the norms of a layer's heads are stacked in their order; none for other tensors."""
+    head = re.fullmatch(r"model\.layers\.(\d+)\.self_attn\.(q|k)_layernorm\.norms\.\d+\.weight", name)
+    return head and f"blk.{head[1]}.attn_{head[2]}_norm.weight"
 
 
 def of_granite(name, experts):

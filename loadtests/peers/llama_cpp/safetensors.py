@@ -13,7 +13,7 @@ class Tensor:
 
     def __init__(self, element, shape, data):
         self.element, self.shape, self.data = element, shape, data
-        self.rows, self.columns = math.prod(shape[:-1]), shape[-1]
+        self.rows, self.columns = math.prod(shape[:-1]), shape[-1] if shape else 1
         if len(data) != self.rows * self.columns * ELEMENT_BYTES[element]:
             raise ValueError(f"{len(data)} bytes for {element} {shape}")
 

@@ -42,6 +42,7 @@ SRV_INLINE void end_worker() {}
 #include "pages.h"
 #include "integer_pages.h"
 #include "rows.h"
+#include "layer_norm.h"
 #include "quantize.h"
 #include "mixture.h"
 #include "rope.h"

@@ -2,10 +2,27 @@
 
 constexpr int kMaxHeadSize = 512;
 
-// x = norm(x) · weight, unrounded; weight null leaves x as it is.
-SRV_INLINE void norm_head(const float* x, const float* weight, float epsilon, int head_size, float* y) {
+SRV_INLINE void weigh_head(float* x, const float* weight, int head_size) {
+    for (int d = 0; d < head_size; d += kLanes) {
+        const int count = panel_width(head_size, d);
+        store_first(x + d, mul(load_first(x + d, count), load_first(weight + d, count)), count);
+    }
+}
+
+// x = norm(x) · weight, unrounded, the weight left out where it comes behind the rotation; weight null leaves x as it is.
+SRV_INLINE void norm_head(const float* x, const float* weight, bool turned, float epsilon, int head_size, float* y) {
     if (weight == nullptr) {
         __builtin_memcpy(y, x, static_cast<size_t>(head_size) * sizeof *x);
+        return;
+    }
+
+    if (turned) {
+        const Vector scale = splat(1.0f / square_root(mean_square(x, head_size) + epsilon));
+        for (int d = 0; d < head_size; d += kLanes) {
+            const int count = panel_width(head_size, d);
+            store_first(y + d, mul(load_first(x + d, count), scale), count);
+        }
+
         return;
     }
 
@@ -26,6 +43,15 @@ SRV_INLINE void rotate_head(float* x, const float* cosines, const float* sines, 
         const Vector sine = load_first(sines + i, count);
         store_first(x + i, fma(a, cosine, sub(zero(), mul(b, sine))), count);
         store_first(x + pairs + i, fma(b, cosine, mul(a, sine)), count);
+    }
+}
+
+// Norm and rotation of a head of q or k.
+SRV_INLINE void turn_head(const float* x, const srv_op& op, const float* norm, const float* cosines, const float* sines, int head_size, int pairs, float* y) {
+    norm_head(x, norm, op.mode == 1, op.epsilon, head_size, y);
+    rotate_head(y, cosines, sines, pairs);
+    if (op.mode == 1 && norm != nullptr) {
+        weigh_head(y, norm, head_size);
     }
 }
 
@@ -106,16 +132,14 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
         const int slot = job.step->append_slots[row];
         const int key_head = head - program.head_count;
         if (key_head < 0) {
-            norm_head(x, query_norm, op.epsilon, head_size, y);
-            rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
+            turn_head(x, op, query_norm, program.cosines + angle, program.sines + angle, head_size, pairs, y);
             Activation* q = reinterpret_cast<Activation*>(output.data) + static_cast<int64_t>(row) * output.stride + head * head_size;
             for (int d = 0; d < head_size; d += kLanes) {
                 const int count = panel_width(head_size, d);
                 store_rounded_first(q + d, load_first(y + d, count), count);
             }
         } else if (key_head < program.kv_head_count) {
-            norm_head(x, key_norm, op.epsilon, head_size, y);
-            rotate_head(y, program.cosines + angle, program.sines + angle, pairs);
+            turn_head(x, op, key_norm, program.cosines + angle, program.sines + angle, head_size, pairs, y);
             if (has_integers(engine)) {
                 append_integers(engine, y, page, slot, op.layer, key_head, true);
                 continue;
@@ -124,7 +148,7 @@ static void rope_and_append(const Engine& engine, const StepJob& job, const srv_
             round_head(y, rounded, head_size);
             append_key(rounded, page_keys(engine, page, op.layer, key_head), slot, head_size);
         } else {
-            norm_head(x, nullptr, 0, head_size, y);
+            norm_head(x, nullptr, false, 0, head_size, y);
             if (has_integers(engine)) {
                 append_integers(engine, y, page, slot, op.layer, key_head - program.kv_head_count, false);
                 continue;

@@ -81,6 +81,8 @@ static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
 
         break;
     case SRV_OP_GATE_MUL: (op.mode == 0 ? &gate_mul<Silu> : op.mode == 1 ? &gate_mul<Gelu> : &gate_mul<SwigluOai>)(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_LAYER_NORM: layer_norm(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_ACTIVATION: (op.mode == 0 ? &activate<GeluAlone> : op.mode == 1 ? &activate<SquaredRelu> : &activate<XIelu>)(engine, op, rows_of(engine, job, op.input), worker); break;
     case SRV_OP_GATHER: gather(engine, job, op, worker); break;
     case SRV_OP_ROUTE:
         route(engine, job, op, worker);

@@ -14,9 +14,14 @@ struct HeadTurn {
     const float* sines;
     float factor;          // of the norm
     float offset;          // of its weight
+    bool turned;           // whether the weight comes behind the rotation, which leaves the factor what it is
 };
 
-SRV_DEVICE float normed(const float* x, int i, const HeadTurn& by) { return by.norm == nullptr ? x[i] : x[i] * by.factor * (by.offset + ptx::from_bf16(by.norm[i])); }
+SRV_DEVICE float weight_at(const HeadTurn& by, int i) { return by.offset + ptx::from_bf16(by.norm[i]); }
+
+SRV_DEVICE float normed(const float* x, int i, const HeadTurn& by) { return by.norm == nullptr ? x[i] : by.turned ? x[i] * by.factor : x[i] * by.factor * weight_at(by, i); }
+
+SRV_DEVICE float weighed(float turned, int i, const HeadTurn& by) { return by.norm != nullptr && by.turned ? turned * weight_at(by, i) : turned; }
 
 // What becomes of an element: it is rounded by itself,
 struct RoundedElements {
@@ -55,13 +60,13 @@ SRV_DEVICE void turn_head(const float* x, const HeadTurn& by, int head_size, int
     const int lane = static_cast<int>(ptx::lane());
     for (int i = lane; i < pairs; i += 32) {
         const Turned turned = turn(normed(x, i, by), normed(x, i + pairs, by), by.cosines[i], by.sines[i]);
-        elements.take(i, turned.first);
-        elements.take(i + pairs, turned.second);
+        elements.take(i, weighed(turned.first, i, by));
+        elements.take(i + pairs, weighed(turned.second, i + pairs, by));
     }
 
     // Elements that are not turned, where a model turns a part of its heads.
     for (int i = 2 * pairs + lane; i < head_size; i += 32) {
-        elements.take(i, normed(x, i, by));
+        elements.take(i, weighed(normed(x, i, by), i, by));
     }
 }
 
@@ -84,7 +89,7 @@ SRV_DEVICE void append_integers(const float* x, const HeadTurn& by, int head_siz
 template <class Pages>
 SRV_DEVICE void rope_append_head(const srv_rope_append_params& p, const float* x, int row, int head) {
     const int64_t angle = static_cast<int64_t>(at<const int>(p.positions)[row]) * p.pair_count;
-    HeadTurn by = {at<const uint16_t>(p.query_norm), at<const float>(p.cosines) + angle, at<const float>(p.sines) + angle, 1, p.query_offset};
+    HeadTurn by = {at<const uint16_t>(p.query_norm), at<const float>(p.cosines) + angle, at<const float>(p.sines) + angle, 1, p.query_offset, p.norms_turned != 0};
     if (head < p.head_count) {
         RoundedElements query{row_of<uint16_t>(p.output, row, p.output_stride) + head * p.head_size};
         find_factor(x, by, p.epsilon, p.head_size);

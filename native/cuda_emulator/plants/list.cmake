@@ -309,6 +309,25 @@ plant(attention_prefill_wgmma_windowed.no-cap ${wgmma} attention/softmax_wide.cu
 plant(cap.first-row-again cap/cap.cuh cap/cap.cuh "unit / chunks, p.stride" "0, p.stride")
 plant(cap.columns-behind-the-last cap/cap.cuh cap/cap.cuh "i < p.columns" "i < k + 4")
 plant(embed.unscaled embed/embed.cuh embed/embed.cuh "{{x.v[0] * by," "{{x.v[0],")
+plant(layer_norm.no-barrier-in-its-sums layer_norm/layer_norm.cuh common/reduce.cuh
+[[
+    ptx::barrier();
+    float total = 0;]]
+[[
+    float total = 0;]])
+plant(layer_norm.one-place-for-both-sums layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh "scratch + 8" "scratch")
+plant(layer_norm.mean-kept layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh "(v.v[i] - mean) * factor" "v.v[i] * factor")
+plant(layer_norm.squares-without-the-mean layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh "v.v[i] - mean, v.v[i] - mean, sum" "v.v[i], v.v[i], sum")
+plant(layer_norm.no-offset layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh "(offset + w)" "w")
+plant(layer_norm.no-bias layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh " + b; }" "; }")
+plant(layer_norm.weights-of-the-first-group layer_norm/layer_norm.cuh layer_norm/layer_norm.cuh "at<const uint16_t>(p.weight) + first" "at<const uint16_t>(p.weight)")
+plant(activate.always-gelu activate/activate.cuh activate/activate.cuh "activation == SRV_MLP_GELU" "true")
+plant(activate.slope-below activate/activate.cuh activate/activate.cuh "(b + n)" "n")
+plant(activate.series-of-everything activate/activate.cuh activate/activate.cuh "x < -0.5f" "false")
+plant(rope_append.weights-before-the-rotation rope_append/rope_append.cuh rope_append/append_head.cuh "by.turned ? x[i] * by.factor : " "")
+plant(activate.not-squared activate/activate.cuh activate/activate.cuh "positive * positive :" "positive :")
+plant(activate.columns-behind-the-last activate/activate.cuh activate/activate.cuh "smaller((unit % chunks + 1) * kColumns, p.columns)" "(unit % chunks + 1) * kColumns")
+plant(cap.no-bias cap/cap.cuh cap/cap.cuh "p.bias == 0" "true")
 plant(rms_norm.no-offset rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "p.offset + w.v[i]" "w.v[i]")
 plant(rms_norm.written-over rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "{{before.v[0] + value.v[0]," "{{value.v[0],")
 plant(silu_mul.always-silu silu_mul/silu_mul.cuh silu_mul/silu.cuh "activation == SRV_GATE_SILU" "true")

@@ -35,6 +35,7 @@ internal static class NativeProgramWriter
     {
         EmbedOp e => Op(NativeOpKind.Embed, -1, e.Output, e.Weight) with { Scale = e.Scale },
         RmsNormOp n => Op(NativeOpKind.RmsNorm, n.Input, n.Output, n.Weight ?? -1) with { Epsilon = n.Epsilon, Mode = (int)ModeOf(n), FirstColumn = n.FirstColumn ?? 0 },
+        LayerNormOp n => Op(NativeOpKind.LayerNorm, n.Input, n.Output, n.Weight) with { Bias = n.Bias ?? -1, Epsilon = n.Epsilon, Mode = n.FirstColumn is null ? 0 : 1, FirstColumn = n.FirstColumn ?? 0 },
         LinearOp l => Op(NativeOpKind.Linear, l.Input, l.Output, l.Weight) with
         {
             Bias = l.Bias ?? -1,
@@ -49,14 +50,16 @@ internal static class NativeProgramWriter
             KeyNorm = r.KeyNorm ?? -1,
             Epsilon = r.Epsilon,
             Table = r.Table,
+            Mode = r.NormsTurned ? 1 : 0,
         },
         PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, a.Sinks ?? -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
         GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit, Factor = m.Factor ?? -1 },
+        ActivationOp a => Op(NativeOpKind.Activation, a.Input, a.Output, a.Numbers ?? -1) with { Mode = (int)a.Activation },
         RouteOp r => Op(NativeOpKind.Route, r.Input, -1, -1) with { Mode = r.Renormalize ? 1 : 0 },
         DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
         CombineOp { Accumulate: true } c => Op(NativeOpKind.Combine, c.Input, c.Output, -1),
         GatherOp g => Op(NativeOpKind.Gather, g.Input, g.Output, -1),
-        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Mode = (int)LinearOutput.Keep, Cap = l.Cap, Scale = l.Scale },
+        LogitsOp l => Op(NativeOpKind.Logits, l.Input, l.Output, l.Weight) with { Bias = l.Bias ?? -1, Mode = (int)LinearOutput.Keep, Cap = l.Cap, Scale = l.Scale },
         SampleOp s => Op(NativeOpKind.Sample, s.Input, -1, -1),
         _ => throw new ArgumentException($"The CPU backend has no kernel for {op.GetType().Name}.", nameof(op)),
     };

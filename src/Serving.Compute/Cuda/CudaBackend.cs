@@ -111,6 +111,7 @@ public sealed class CudaBackend : IAsynchronousBackend
             : program.Mixture is { } mixture && (mixture.ExpertCount > MixtureParameters.MaxExperts || mixture.ChoiceCount > MixtureParameters.MaxChoices)
                 ? $"the CUDA kernels take up to {MixtureParameters.MaxExperts} experts and {MixtureParameters.MaxChoices} choices, this model has {mixture.ExpertCount} and {mixture.ChoiceCount}"
             : program.Ops.OfType<RmsNormOp>().Any(norm => norm.FirstColumn is { } first && first % 4 != 0) ? "the CUDA kernels norm columns from a multiple of four on"
+            : size % 4 != 0 && program.Ops.OfType<LayerNormOp>().Any(norm => norm.FirstColumn is not null) ? $"the CUDA kernels norm heads of a multiple of four by themselves, this model's have {size}"
             : program.Mixture is not null && program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "experts of integers are computed on CPUs only"
             : program.Weights.FirstOrDefault(weight => weight.Format is WeightFormat.Mxfp4) is { } coded ? $"codes of MXFP4, as {coded.Name} has, are looked up on CPUs only"
             : program.Weights.FirstOrDefault(weight => weight is { Kind: WeightKind.Embedding, Format: not (WeightFormat.BFloat16 or WeightFormat.Int8) }) is { } table ? $"the CUDA kernels take no table of four bits, as {table.Name} is"

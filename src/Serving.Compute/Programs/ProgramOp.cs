@@ -33,6 +33,19 @@ public enum GateActivation
     SwigluOai,
 }
 
+/// <summary>What an MLP without a gate goes through.</summary>
+public enum MlpActivation
+{
+    /// <summary>GELU by tanh, as <see cref="GateActivation.GeluTanh"/> (StarCoder 2, Phi 2).</summary>
+    GeluTanh,
+
+    /// <summary>max(x, 0)² (arXiv 2109.08668; Nemotron).</summary>
+    SquaredRelu,
+
+    /// <summary>xIELU (arXiv 2411.13010; Apertus): p·x² + b·x above 0, (b + n)·(e^min(x, m) − 1 − x) + b·x elsewhere, by four numbers p, n, b, m of the layer.</summary>
+    XIelu,
+}
+
 /// <summary>One operation of a <see cref="ModelProgram"/>. Buffers and weights are indices into the program's lists.</summary>
 public abstract record ProgramOp;
 
@@ -52,6 +65,20 @@ public sealed record EmbedOp(int Output, int Weight, float Scale = 1) : ProgramO
 public sealed record RmsNormOp(int Input, int Output, int? Weight, float Epsilon, bool Accumulate = false, int? FirstColumn = null) : ProgramOp;
 
 /// <summary>
+/// LayerNorm (arXiv 1607.06450): output (bf16) = (x − mean(x)) · rsqrt(mean((x − mean(x))²) + epsilon) · weight + bias, in fp32, rounded once. Input fp32.
+/// </summary>
+/// <param name="Input">What is normed.</param>
+/// <param name="Output">Where it goes.</param>
+/// <param name="Weight">The norm's weight.</param>
+/// <param name="Bias">What is added; null for nothing (Command R).</param>
+/// <param name="Epsilon">Added to the variance.</param>
+/// <param name="FirstColumn">
+/// Norms as many columns as the weight has from this one on, a head by itself, unrounded, to the same columns of output, fp32, which may be the input itself: q or k each of whose heads has a
+/// weight of its own (Command R+, StableLM 2 12B). Null for the whole row.
+/// </param>
+public sealed record LayerNormOp(int Input, int Output, int Weight, int? Bias, float Epsilon, int? FirstColumn = null) : ProgramOp;
+
+/// <summary>
 /// output = input (bf16) · weightᵀ + bias + LoRA deltas of the row's adapter, fp32 accumulation; see <see cref="LinearOutput"/>. Of rows per choice every one meets its
 /// expert's matrix (<see cref="WeightSpec.Experts"/>), its expert's part of the bias and its deltas (<see cref="LoraSlice.Experts"/>).
 /// </summary>
@@ -60,9 +87,10 @@ public sealed record LinearOp(int Input, int Output, int Weight, int? Bias, Line
 /// <summary>
 /// Splits input (fp32, [q | k | v]) into heads; norms q and k per head where weights are given (Qwen3); rotates q and k by the row's
 /// position (half-split pairs: element i with element i + headSize/2) in table <paramref name="Table"/> of the program's <see cref="RopeTable"/>; rounds q to output (bf16)
-/// and k, v once to the row's page slot of <paramref name="Layer"/>.
+/// and k, v once to the row's page slot of <paramref name="Layer"/>. With <paramref name="NormsTurned"/> the norms stand behind the rotation (Hunyuan): it leaves a head's length as it is, so that what a
+/// head is divided by is found before it, and the weights alone come after.
 /// </summary>
-public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? QueryNorm, int? KeyNorm, float Epsilon, int Table = 0) : ProgramOp;
+public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? QueryNorm, int? KeyNorm, float Epsilon, int Table = 0, bool NormsTurned = false) : ProgramOp;
 
 /// <summary>
 /// Causal attention by ordinal of input (q, bf16) over the sequence's pages of <paramref name="Layer"/>; output bf16. Scores are multiplied by <paramref name="Scale"/>,
@@ -94,6 +122,9 @@ public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Sc
 /// </param>
 public sealed record GateMulOp(int Input, int Output, GateActivation Activation = GateActivation.Silu, float Limit = float.PositiveInfinity, int? Factor = null) : ProgramOp;
 
+/// <summary>output (bf16) = activation(input) in fp32, rounded once; input bf16: an MLP without a gate. A vector of four weights has the numbers of <see cref="MlpActivation.XIelu"/>, the other kinds have none.</summary>
+public sealed record ActivationOp(int Input, int Output, MlpActivation Activation, int? Numbers = null) : ProgramOp;
+
 /// <summary>
 /// Chooses the experts of every row by input, fp32 [rows, experts]: those with the largest logits, as many as <see cref="MixtureShape.ChoiceCount"/> says, the lowest expert
 /// first where two are equal. A choice's weight is its share of the softmax over all experts, in fp32, or with <paramref name="Renormalize"/> over the chosen. What it finds
@@ -114,10 +145,10 @@ public sealed record CombineOp(int Input, int Output, bool Accumulate = true) : 
 public sealed record GatherOp(int Input, int Output) : ProgramOp;
 
 /// <summary>
-/// output (fp32) = input (bf16) · weightᵀ · <paramref name="Scale"/>, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes; with a <paramref name="Cap"/> above 0 then
-/// cap · tanh(logit ÷ cap).
+/// output (fp32) = (input (bf16) · weightᵀ + <paramref name="Bias"/>) · <paramref name="Scale"/>, from row <paramref name="FirstRow"/> of the weight on, as far as it or the output goes; with a
+/// <paramref name="Cap"/> above 0 then cap · tanh(logit ÷ cap). The bias, null for none (Phi 2 has one), begins with the output's first column.
 /// </summary>
-public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0, float Cap = 0, float Scale = 1) : ProgramOp;
+public sealed record LogitsOp(int Input, int Output, int Weight, int FirstRow = 0, float Cap = 0, float Scale = 1, int? Bias = null) : ProgramOp;
 
 /// <summary>Samples or scores every output row of input (fp32 logits) as its <c>SampleRow</c> says.</summary>
 public sealed record SampleOp(int Input) : ProgramOp;

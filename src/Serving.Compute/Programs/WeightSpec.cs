@@ -53,8 +53,14 @@ public sealed record WeightPart(string TensorName, int Offset, int Length)
     /// <summary>Whether the tensor, if it holds plain floats, keeps each expert's matrix input by input: [experts, inputs, outputs] (gpt-oss).</summary>
     public bool IsTransposed { get; init; }
 
+    /// <summary>Rows that the tensor of a vector has, one behind the other: norms of as many heads in one tensor. 1 where it is a vector there, too.</summary>
+    public int TensorRows { get; init; } = 1;
+
     /// <summary>The order of its rows; null as in the checkpoint.</summary>
     public HeadOrder? Order { get; init; }
+
+    /// <summary>Whether ln(1 + e^x) of every element is what is kept.</summary>
+    public bool IsSoftplus { get; init; }
 
     /// <summary>A power of two by which every element is multiplied as it is loaded, which is exact.</summary>
     public float Scale { get; init; } = 1;

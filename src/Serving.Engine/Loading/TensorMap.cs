@@ -96,6 +96,18 @@ internal sealed partial class TensorMap
             return new TransposedExperts(tensor);
         }
 
+        if (isVector && length == 1 && tensor.Entry.Shape.Count == 0)
+        {
+            tensor.Entry.Expect();
+            return new StoredRows(tensor, 1);
+        }
+
+        if (part.TensorRows > 1)
+        {
+            tensor.Entry.Expect(part.TensorRows, length / part.TensorRows);
+            return new StoredRows(tensor, 1);
+        }
+
         var isStacked = weight.Experts > 1 && tensor.Entry.Shape.Count == (isVector ? 2 : 3);
         tensor.Entry.Expect([.. isStacked ? [weight.Experts, weight.RowsPerExpert] : (long[])[length], .. isVector ? (long[])[] : [weight.Columns]]);
         return new StoredRows(tensor, isVector ? 1 : weight.Columns);

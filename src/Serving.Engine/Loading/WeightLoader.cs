@@ -122,6 +122,11 @@ public sealed class WeightLoader
         var values = _scratch.Values(checked(rows * width)).Span;
         ReadRows(part, source, row, width, values);
         Multiply(values, part.Scale);
+        if (part.IsSoftplus)
+        {
+            Soften(values);
+        }
+
         _backend.LoadWeight(weight.Index, part.Offset + row, values);
     }
 
@@ -151,6 +156,16 @@ public sealed class WeightLoader
             source.Read(first, run, _scratch);
             row += run.Length / width;
             values = values[run.Length..];
+        }
+    }
+
+    private static void Soften(Span<ushort> values)
+    {
+        foreach (ref var value in values)
+        {
+            // Beyond 40 it is the number itself.
+            var number = BFloat16Bits.ToSingle(value);
+            value = number > 40 ? value : BFloat16Bits.FromSingle((float)Math.Log(1 + Math.Exp(number)));
         }
     }
 

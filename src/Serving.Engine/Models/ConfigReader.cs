@@ -31,7 +31,7 @@ public static class ConfigReader
         RefusedKeys.Check(fields, defaults);
         var shape = ReadShape(fields, defaults);
         var declared = fields.Int("max_position_embeddings", 1, ModelConfig.MaxPositionsLimit, defaults.Positions);
-        var rope = RopeConfig.Parse(fields, declared, defaults.RopeTheta);
+        var rope = RopeConfig.Parse(fields, declared, defaults.RopeTheta, defaults.Implemented.Contains(RopeConfig.Alpha) ? shape.HeadSize : null);
         if (rope.Scaling is LongRope && !defaults.Implemented.Contains("longrope"))
         {
             throw new MalformedFileException("rope type longrope is not supported in this family");

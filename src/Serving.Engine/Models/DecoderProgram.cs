@@ -5,7 +5,8 @@ namespace Serving.Engine.Models;
 /// <summary>
 /// The decoder that all families share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
 /// norm, fused gate and up, gate·mul, down onto the residual (or, in layers that have them, the same of the experts that a token chose); at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
-/// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual; where it norms nothing before them (OLMo 2), they read the residual rounded. Tensor names are Hugging Face's.
+/// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual; where it norms nothing before them (OLMo 2), they read the residual rounded. Where the MLP reads what
+/// attention reads (Command R), there is one norm for both, and either is added to the residual. Tensor names are Hugging Face's.
 /// </summary>
 internal sealed class DecoderProgram
 {
@@ -38,7 +39,9 @@ internal sealed class DecoderProgram
         _mixture = config.Mixture is { } mixture ? new MixtureLayers(_writer, mixture, _shape.HiddenSize) : null;
         if (Enumerable.Range(0, _shape.LayerCount).Any(IsDense))
         {
-            _gateUp = _writer.Buffer("gate_up", 2 * _shape.IntermediateSize, BufferElement.BFloat16);
+            _gateUp = config.Mlp.HasGate
+                ? _writer.Buffer("gate_up", 2 * _shape.IntermediateSize, BufferElement.BFloat16)
+                : _writer.Buffer("up", _shape.IntermediateSize, BufferElement.BFloat16);
             _activated = _writer.Buffer("activated", _shape.IntermediateSize, BufferElement.BFloat16);
         }
 
@@ -123,29 +126,50 @@ internal sealed class DecoderProgram
         ]));
         AddNormOfHeads(prefix + "q_norm.weight", 0, queryWidth);
         AddNormOfHeads(prefix + "k_norm.weight", queryWidth, kvWidth);
+        AddLayerNormOfHeads(prefix + "q", 0, _shape.HeadCount);
+        AddLayerNormOfHeads(prefix + "k", queryWidth, _shape.KvHeadCount);
         var window = _config.Windows.Count == 0 ? 0 : _config.Windows[layer];
         var table = TableOf(layer, window);
-        var (queryNorm, keyNorm) = (HeadNorm(prefix + "q_norm.weight"), HeadNorm(prefix + "k_norm.weight"));
-        _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table));
+        var (queryNorm, keyNorm) = (HeadNorm($"{prefix}{_config.HeadNormNames.Query}.weight"), HeadNorm($"{prefix}{_config.HeadNormNames.Key}.weight"));
+        _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table, _config.NormsTurned));
         var scale = _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize));
         int? sinks = _config.HasSinks ? _writer.Vector(prefix + "sinks", (prefix + "sinks", _shape.HeadCount)) : null;
         _writer.Op(new PagedAttentionOp(_query, _attended, layer, scale, Bounding(window), _config.ScoreCap, sinks));
-        AddOntoResidual(layer, Projection.Output, prefix + "o_proj", _attended, queryWidth, _config.OutputBias);
+        AddOntoResidual(layer, Projection.Output, prefix + _config.OutputName, _attended, queryWidth, _config.OutputBias);
         AddNormBehind(layer, _config.Norms.Attended);
     }
 
     private void AddMlp(int layer)
     {
-        var (names, hidden, width) = (_config.Mlp, _shape.HiddenSize, _shape.IntermediateSize);
+        var names = _config.Mlp;
         var prefix = LayerPrefix(layer) + names.Module;
-        AddNorm(layer, _config.Norms.MlpInput);
+        if (!_config.Norms.AreShared)
+        {
+            AddNorm(layer, _config.Norms.MlpInput);
+        }
+
         if (!IsDense(layer))
         {
             _mixture!.Add(layer, LayerPrefix(layer), _normed, _residual, _config.Activation, _config.GateLimit);
             return;
         }
 
-        var fused = _config.FusedGateUp ? names.GateUp : null;
+        if (names.HasGate)
+        {
+            AddGateUp(layer, prefix, names.GateUp);
+        }
+        else
+        {
+            AddUp(layer, prefix + names.Up);
+        }
+
+        AddOntoResidual(layer, Projection.Down, prefix + names.Down, _activated, _shape.IntermediateSize, _config.MlpBias);
+        AddNormBehind(layer, _config.Norms.MlpOutput);
+    }
+
+    private void AddGateUp(int layer, string prefix, string name)
+    {
+        var (hidden, width, fused) = (_shape.HiddenSize, _shape.IntermediateSize, _config.FusedGateUp ? name : null);
         var weight = _writer.Matrix(
             $"layer {layer} gate_up", hidden, WeightKind.Matrix, Part(prefix, fused, "gate_proj", 0, width), Part(prefix, fused, "up_proj", width, width));
         int? bias = !_config.MlpBias ? null : _writer.Vector(
@@ -156,8 +180,24 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Up, hidden, width, width),
         ]));
         _writer.Op(new GateMulOp(_gateUp, _activated, _config.Activation, _config.GateLimit));
-        AddOntoResidual(layer, Projection.Down, prefix + names.Down, _activated, width, _config.MlpBias);
-        AddNormBehind(layer, _config.Norms.MlpOutput);
+    }
+
+    private void AddUp(int layer, string tensor)
+    {
+        var (hidden, width) = (_shape.HiddenSize, _shape.IntermediateSize);
+        var weight = _writer.Matrix($"layer {layer} up", hidden, WeightKind.Matrix, (tensor + ".weight", width));
+        int? bias = _config.MlpBias ? _writer.Vector(tensor + ".bias", (tensor + ".bias", width)) : null;
+        _writer.Op(new LinearOp(_normed, _gateUp, weight, bias, LinearOutput.Round, [_writer.Slice(layer, Projection.Up, hidden, 0, width)]));
+        int? numbers = _config.UngatedActivation == MlpActivation.XIelu ? AddNumbers(LayerPrefix(layer) + _config.Mlp.Module + "act_fn.") : null;
+        _writer.Op(new ActivationOp(_gateUp, _activated, _config.UngatedActivation, numbers));
+    }
+
+    /// <summary>xIELU's four numbers.</summary>
+    private int AddNumbers(string prefix)
+    {
+        WeightPart Part(string name, bool isSoftplus) => new(prefix + name, 0, 1) { IsSoftplus = isSoftplus };
+
+        return _writer.Vector(prefix + "numbers", Part("alpha_p", true), Part("alpha_n", true), Part("beta", false), Part("eps", false));
     }
 
     /// <summary>A projection's rows: of a tensor of its own, or of one that holds its neighbours too.</summary>
@@ -180,18 +220,41 @@ internal sealed class DecoderProgram
         _writer.Op(new GatherOp(_residual, last));
 
         // A power of two changes no bit where it is put; the norm has it for nothing.
-        var isPower = float.IsPow2(_config.LogitScale);
-        var norm = _writer.Vector(_config.TensorPrefix + "model.norm.weight", _shape.HiddenSize, _config.NormOffset, isPower ? _config.LogitScale : 1);
-        _writer.Op(new RmsNormOp(last, lastNormed, norm, _config.RmsEpsilon));
+        var isPower = float.IsPow2(_config.LogitScale) && !_config.HeadBias;
+        AddNorm(last, lastNormed, _config.TensorPrefix + _config.Norms.Final, isPower ? _config.LogitScale : 1);
         var head = _config.TiedEmbeddings
             ? embedding
             : _writer.Matrix("lm_head", _shape.HiddenSize, WeightKind.Matrix, (_config.TensorPrefix + TensorNames.Head, _shape.VocabularySize));
-        _writer.Op(new LogitsOp(lastNormed, logits, head, Cap: _config.LogitCap, Scale: isPower ? 1 : _config.LogitScale));
+        int? bias = _config.HeadBias ? _writer.Vector("lm_head bias", (_config.TensorPrefix + TensorNames.HeadBias, _shape.VocabularySize)) : null;
+        _writer.Op(new LogitsOp(lastNormed, logits, head, Cap: _config.LogitCap, Scale: isPower ? 1 : _config.LogitScale, Bias: bias));
         _writer.Op(new SampleOp(logits));
     }
 
     /// <summary>The norm before attention or MLP, or the rounding in its place.</summary>
-    private void AddNorm(int layer, string? name) => _writer.Op(new RmsNormOp(_residual, _normed, NormOf(layer, name), _config.RmsEpsilon));
+    private void AddNorm(int layer, string? name)
+    {
+        if (name is null)
+        {
+            _writer.Op(new RmsNormOp(_residual, _normed, null, _config.RmsEpsilon));
+            return;
+        }
+
+        AddNorm(_residual, _normed, LayerPrefix(layer) + name, 1);
+    }
+
+    /// <summary>A norm of a whole row, whose result is multiplied by a power of two.</summary>
+    private void AddNorm(int input, int output, string tensor, float scale)
+    {
+        var weight = _writer.Vector(tensor + ".weight", _shape.HiddenSize, _config.NormOffset, scale);
+        if (!_config.CentresNorms)
+        {
+            _writer.Op(new RmsNormOp(input, output, weight, _config.RmsEpsilon));
+            return;
+        }
+
+        int? bias = _config.NormBias ? _writer.Vector(tensor + ".bias", _shape.HiddenSize, 0, scale) : null;
+        _writer.Op(new LayerNormOp(input, output, weight, bias, _config.RmsEpsilon));
+    }
 
     /// <summary>The norm between what attention or MLP give back and the residual stream.</summary>
     private void AddNormBehind(int layer, string? name)
@@ -209,6 +272,21 @@ internal sealed class DecoderProgram
         {
             _writer.Op(new RmsNormOp(_qkv, _qkv, NormWeight(tensor, width), _config.RmsEpsilon, FirstColumn: firstColumn));
         }
+    }
+
+    /// <summary>The LayerNorm of every head of q or k by itself, its weight in the order of the head's elements.</summary>
+    private void AddLayerNormOfHeads(string prefix, int firstColumn, int heads)
+    {
+        if (_config.HeadNorms == HeadNorms.None)
+        {
+            return;
+        }
+
+        var (size, order) = (_shape.HeadSize, OrderOfHeads());
+        WeightPart[] parts = _config.HeadNorms == HeadNorms.Together
+            ? [new WeightPart(prefix + "_norm.weight", 0, heads * size) { TensorRows = heads, Order = order }]
+            : [.. Enumerable.Range(0, heads).Select(head => new WeightPart($"{prefix}_layernorm.norms.{head}.weight", 0, size) { Order = order })];
+        _writer.Op(new LayerNormOp(_qkv, _qkv, _writer.Vector(prefix + " norms", parts), null, _config.RmsEpsilon, firstColumn));
     }
 
     private int? NormOf(int layer, string? name) => name is null ? null : NormWeight($"{LayerPrefix(layer)}{name}.weight", _shape.HiddenSize);

@@ -19,6 +19,15 @@ public sealed record LayerNorms(string? Input, string? Attended, string? MlpInpu
     /// <summary>Behind both alone: OLMo 2 and EXAONE 4.</summary>
     public static LayerNorms Behind { get; } = new(null, "post_attention_layernorm", null, "post_feedforward_layernorm");
 
+    /// <summary>One before attention and MLP, which read the same (Command R, Phi 2).</summary>
+    public static LayerNorms Shared { get; } = new("input_layernorm", null, null, null);
+
+    /// <summary>The norm behind the last layer, with what stands before it.</summary>
+    public string Final { get; init; } = "model.norm";
+
+    /// <summary>Whether the MLP reads what attention reads, and both are added to the residual stream as it was before.</summary>
+    public bool AreShared => Attended is null && MlpInput is null;
+
     /// <summary>Whether attention and MLP give back what is normed before it is added.</summary>
     public bool AreBehind => Attended is not null;
 }

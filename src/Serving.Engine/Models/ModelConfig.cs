@@ -17,7 +17,7 @@ public sealed record ModelConfig
     /// <summary>Positions that the model may be run for: <c>max_position_embeddings</c>, or what YaRN stretches it to.</summary>
     public required int MaxPositions { get; init; }
 
-    /// <summary>Added to the mean square of every RMSNorm.</summary>
+    /// <summary>Added to the mean square of every RMSNorm, and to the variance of every LayerNorm.</summary>
     public required float RmsEpsilon { get; init; }
 
     /// <summary>Rotary embedding.</summary>
@@ -38,8 +38,26 @@ public sealed record ModelConfig
     /// <summary>Whether the heads of q and k are normed before they are rotated.</summary>
     public bool QueryKeyNorm { get; init; }
 
+    /// <summary>What the norms of q and k heads are called.</summary>
+    public (string Query, string Key) HeadNormNames { get; init; } = ("q_norm", "k_norm");
+
+    /// <summary>Whether these norms stand behind the rotation (Hunyuan).</summary>
+    public bool NormsTurned { get; init; }
+
     /// <summary>Whether all heads of q are normed as one, and all of k (OLMo).</summary>
     public bool NormsHeadsTogether { get; init; }
+
+    /// <summary>Whether norms subtract the mean: LayerNorm.</summary>
+    public bool CentresNorms { get; init; }
+
+    /// <summary>Whether norms of the residual stream have biases, which LayerNorms alone have.</summary>
+    public bool NormBias { get; init; }
+
+    /// <summary>LayerNorms of every head of q and k by a weight of its own.</summary>
+    public HeadNorms HeadNorms { get; init; }
+
+    /// <summary>What an MLP without a gate goes through.</summary>
+    public MlpActivation UngatedActivation { get; init; }
 
     /// <summary>What gates go through.</summary>
     public GateActivation Activation { get; init; }
@@ -61,6 +79,12 @@ public sealed record ModelConfig
 
     /// <summary>What the MLP of a layer is called.</summary>
     public MlpNames Mlp { get; init; } = MlpNames.Usual;
+
+    /// <summary>What the checkpoint calls the projection behind attention.</summary>
+    public string OutputName { get; init; } = "o_proj";
+
+    /// <summary>Whether the logits have a bias.</summary>
+    public bool HeadBias { get; init; }
 
     /// <summary>Factor of attention's scores; null for 1 ÷ √head size.</summary>
     public float? AttentionScale { get; init; }

@@ -39,6 +39,14 @@ public static class ModelRegistry
         new ErnieProgramBuilder("Ernie4_5ForCausalLM"),
         new ErnieProgramBuilder("Ernie4_5_ForCausalLM"),
         new InternLm3ProgramBuilder(),
+        new CohereProgramBuilder("CohereForCausalLM", hasWindows: false),
+        new CohereProgramBuilder("Cohere2ForCausalLM", hasWindows: true),
+        new StarCoder2ProgramBuilder(),
+        new StableLmProgramBuilder(),
+        new PhiProgramBuilder(),
+        new NemotronProgramBuilder(),
+        new ApertusProgramBuilder(),
+        new HunyuanProgramBuilder(),
     ];
 
     /// <summary>The supported architecture names.</summary>

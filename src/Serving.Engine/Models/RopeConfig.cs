@@ -14,6 +14,9 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
     /// <summary>Least base of frequencies.</summary>
     public const double MinTheta = 1.001;
 
+    /// <summary>A factor of the base, to a power of a head's size (Hunyuan).</summary>
+    public const string Alpha = "alpha";
+
     /// <summary>Largest base of frequencies.</summary>
     public const double MaxTheta = 1e12;
 
@@ -22,11 +25,16 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
     private const string OriginalLength = "original_max_position_embeddings";
 
     /// <summary>Reads the rotary settings of a config, refusing kinds that are not implemented by name.</summary>
-    public static RopeConfig Parse(JsonFields config, int maxPositions, double defaultTheta = 10_000)
+    /// <param name="config">The config.</param>
+    /// <param name="maxPositions">Its longest sequence.</param>
+    /// <param name="defaultTheta">The base that it leaves out.</param>
+    /// <param name="alphaSize">Elements of a head, in families whose base may have a factor <see cref="Alpha"/>; null in others.</param>
+    public static RopeConfig Parse(JsonFields config, int maxPositions, double defaultTheta = 10_000, int? alphaSize = null)
     {
         var scaling = config.Object("rope_parameters") ?? config.Object("rope_scaling");
         int? original = config.Has(OriginalLength) ? OriginalPositions(config) : null;
-        return Parse(scaling, Positive(config, "rope_theta", defaultTheta), maxPositions, original);
+        var theta = Positive(config, "rope_theta", defaultTheta);
+        return alphaSize is { } size && scaling?.Has(Alpha) == true ? ParseAlpha(scaling, theta, size) : Parse(scaling, theta, maxPositions, original);
     }
 
     /// <summary>Reads <c>rope_scaling</c>, or one part of <c>rope_parameters</c>; null is no scaling at all.</summary>
@@ -57,6 +65,19 @@ public sealed record RopeConfig(double Theta, RopeScaling Scaling)
         return fields.Object("rope_parameters") is { } parts && (parts.Has(FullAttention) || parts.Has(SlidingAttention))
             ? (Parse(parts.Object(FullAttention), theta, maxPositions), Parse(parts.Object(SlidingAttention), localTheta, maxPositions))
             : null;
+    }
+
+    /// <summary>A base that is stretched once for all lengths, as it grows by itself elsewhere: base · alpha^(size ÷ (size − 2)).</summary>
+    private static RopeConfig ParseAlpha(JsonFields scaling, double theta, int size)
+    {
+        var kind = scaling.Text("rope_type") ?? scaling.Text("type");
+        if (kind != "dynamic" || size < 4 || scaling.Number("factor", 1, MaxFactor, 1) != 1)
+        {
+            throw scaling.Wrong(Alpha, "of rope type dynamic with a factor of 1");
+        }
+
+        var stretched = Positive(scaling, "rope_theta", theta) * Math.Pow(scaling.Number(Alpha, 1, 1e6), size / (size - 2.0));
+        return stretched <= MaxTheta ? new RopeConfig(stretched, new DefaultRope()) : throw scaling.Wrong(Alpha, "small enough for its base");
     }
 
     // The base grows with what a sequence has beyond the length that the model was made for; sequences are served up to that length.

@@ -15,6 +15,9 @@ public static class TensorNames
     /// <summary>The output projection. A tied checkpoint stores the embedding table under either name, or under both.</summary>
     public const string Head = "lm_head.weight";
 
+    /// <summary>What is added to the logits, in families that have it.</summary>
+    public const string HeadBias = "lm_head.bias";
+
     /// <summary>Where the parts of a model lie that look at images, in either spelling.</summary>
     private static readonly string[] ImageParts = ["vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector.", "model.visual."];
 

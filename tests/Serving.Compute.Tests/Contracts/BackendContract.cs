@@ -34,6 +34,8 @@ public abstract partial class BackendContract
         ["gemma2"] = TestShape.Gemma2,
         ["gemma3"] = TestShape.Gemma3,
         ["olmo"] = TestShape.Olmo3,
+        ["hunyuan"] = new TestShape { HeadNorm = true, NormsTurned = true, HeadSize = 64, Layers = 1 },
+        ["layer norms"] = TestShape.LayerNorms,
         ["wide"] = new TestShape { Hidden = 576, Intermediate = 300, Layers = 1, Heads = 9, KvHeads = 3, HeadSize = 64, Vocabulary = 1100 },
     };
 

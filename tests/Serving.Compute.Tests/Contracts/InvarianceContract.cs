@@ -37,10 +37,11 @@ public abstract class InvarianceContract
     {
         ["demo"] = (new TestShape { Hidden = 256, Intermediate = 704, HeadSize = 64, Vocabulary = 300, Tied = false }, 75),
         ["odd"] = (new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Vocabulary = 133, Bias = true, Tied = false, HasMagnitudes = true }, 41),
-        ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true }, 33),
+        ["head80"] = (new TestShape { Hidden = 160, Heads = 8, KvHeads = 1, HeadSize = 80, HeadNorm = true, NormsTurned = true }, 33),
         ["gemma2"] = (TestShape.Gemma2, 75),
         ["gemma3"] = (TestShape.Gemma3, 75),
         ["olmo"] = (TestShape.Olmo3, 75),
+        ["layer norms"] = (TestShape.LayerNorms, 41),
         ["mixture"] = (TestShape.Mixture with { Experts = 7, Choices = 3 }, 75),
         ["gpt-oss"] = (TestShape.GptOss with { Experts = 7, Choices = 3, HeadSize = 64, AdaptsExperts = true }, 75),
         ["long sinks"] = (new TestShape { Layers = 2, Oss = true, Window = 530, HeadSize = 64, Tied = false }, 1090),

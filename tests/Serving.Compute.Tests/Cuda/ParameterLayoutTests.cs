@@ -29,6 +29,8 @@ public sealed class ParameterLayoutTests
         ["srv_page_rotation"] = typeof(PageRotation),
         ["srv_embed_params"] = typeof(EmbedParameters),
         ["srv_rms_norm_params"] = typeof(RmsNormParameters),
+        ["srv_layer_norm_params"] = typeof(LayerNormParameters),
+        ["srv_activate_params"] = typeof(ActivateParameters),
         ["srv_cap_params"] = typeof(CapParameters),
         ["srv_silu_mul_params"] = typeof(SiluMulParameters),
         ["srv_sum_planes_params"] = typeof(SumPlanesParameters),
@@ -59,7 +61,7 @@ public sealed class ParameterLayoutTests
 
     private static readonly ParameterHeader Header = ParameterHeader.Parse(
         File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h"))
-        + File.ReadAllText(Repository.PathOf("native", "cuda", "scale_outputs", "params.h"))
+        + File.ReadAllText(Repository.PathOf("native", "cuda", "scale_outputs", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "layer_norm", "params.h"))
         + File.ReadAllText(Repository.PathOf("native", "cuda", "attention", "params.h")));
 
     /// <summary>Names of the structs that the backend uses.</summary>
@@ -100,6 +102,9 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_ATTENTION_PREFILL_INT8_SHARED", KernelSet.PrefillInt8SharedBytes)]
     [InlineData("SRV_ATTENTION_WGMMA_INT8_SHARED", KernelSet.WgmmaInt8SharedBytes)]
     [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
+    [InlineData("SRV_MLP_GELU", (int)MlpActivation.GeluTanh)]
+    [InlineData("SRV_MLP_XIELU", (int)MlpActivation.XIelu)]
+    [InlineData("SRV_MLP_SQUARED_RELU", (int)MlpActivation.SquaredRelu)]
     [InlineData("SRV_LINEAR_ROUND", (int)LinearOutput.Round)]
     [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]
     [InlineData("SRV_LINEAR_ACCUMULATE", (int)LinearOutput.Accumulate)]

@@ -33,25 +33,28 @@ internal sealed class TestProgramBuilder
         var qkv = Buffer("qkv", QueryWidth + (2 * KvWidth), BufferElement.Float32);
         var queries = Buffer("queries", QueryWidth, BufferElement.BFloat16);
         var attended = Buffer("attended", QueryWidth, BufferElement.BFloat16);
-        var gateUp = Buffer("gate_up", 2 * s.Intermediate, BufferElement.BFloat16);
+        var gateUp = Buffer("gate_up", s.Centred ? s.Intermediate : 2 * s.Intermediate, BufferElement.BFloat16);
         var activated = Buffer("activated", s.Intermediate, BufferElement.BFloat16);
         var embedding = Weight("embedding", s.Vocabulary, s.Hidden, WeightKind.Embedding);
         var projected = NormsBehind ? Buffer("projected", s.Hidden, BufferElement.Float32) : residual;
         _ops.Add(new EmbedOp(residual, embedding, s.Gemma ? 1.75f : 1));
         for (var layer = 0; layer < s.Layers; layer++)
         {
-            _ops.Add(new RmsNormOp(residual, normed, s.Olmo ? null : Vector("input_norm", s.Hidden), TestProgram.Epsilon));
+            AddNorm("input_norm", residual, normed);
             AddAttention(layer, projected, normed, qkv, queries, attended);
             AddOntoResidual("after_attention_norm", projected, residual);
-            _ops.Add(new RmsNormOp(residual, normed, s.Olmo ? null : Vector("post_norm", s.Hidden), TestProgram.Epsilon));
+            if (!s.Centred || layer % 2 == 0)
+            {
+                AddNorm("post_norm", residual, normed);
+            }
+
             if (s.Experts > 0)
             {
                 AddMixture(layer, normed, residual);
                 continue;
             }
 
-            AddLinear(layer, normed, gateUp, "gate_up", null, LinearOutput.Round, (Projection.Gate, s.Intermediate), (Projection.Up, s.Intermediate));
-            _ops.Add(new GateMulOp(gateUp, activated, s.Gemma ? GateActivation.GeluTanh : GateActivation.Silu));
+            AddGateUp(layer, normed, gateUp, activated);
             AddLinear(layer, activated, projected, "down", null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Down, s.Hidden));
             AddOntoResidual("after_mlp_norm", projected, residual);
         }
@@ -67,6 +70,26 @@ internal sealed class TestProgramBuilder
 
     private RopeTable Rope(double theta) =>
         RopeTable.Create(_shape.Positions, [.. Enumerable.Range(0, _shape.HeadSize / 2).Select(i => Math.Pow(theta, -2.0 * i / _shape.HeadSize))]);
+
+    /// <summary>The norm before a part of the layer, or at the end.</summary>
+    private void AddNorm(string name, int input, int output) => _ops.Add(_shape.Centred
+        ? new LayerNormOp(input, output, Vector(name, _shape.Hidden), name == "final_norm" ? null : Vector(name + "_bias", _shape.Hidden), TestProgram.Epsilon)
+        : new RmsNormOp(input, output, _shape.Olmo && name != "final_norm" ? null : Vector(name, _shape.Hidden), TestProgram.Epsilon));
+
+    private void AddGateUp(int layer, int normed, int gateUp, int activated)
+    {
+        var width = _shape.Intermediate;
+        if (_shape.Centred)
+        {
+            AddLinear(layer, normed, gateUp, "up", Vector("up_bias", width), LinearOutput.Round, (Projection.Up, width));
+            var activation = (MlpActivation)(layer % 3);
+            _ops.Add(new ActivationOp(gateUp, activated, activation, activation == MlpActivation.XIelu ? Vector("numbers", 4) : null));
+            return;
+        }
+
+        AddLinear(layer, normed, gateUp, "gate_up", null, LinearOutput.Round, (Projection.Gate, width), (Projection.Up, width));
+        _ops.Add(new GateMulOp(gateUp, activated, _shape.Gemma ? GateActivation.GeluTanh : GateActivation.Silu));
+    }
 
     /// <summary>The norm between what a part of the layer gives back and the residual stream, where the shape has one.</summary>
     private void AddOntoResidual(string name, int projected, int residual)
@@ -152,16 +175,22 @@ internal sealed class TestProgramBuilder
     {
         int? bias = _shape.Bias ? Vector("qkv_bias", QueryWidth + (2 * KvWidth)) : null;
         AddLinear(layer, normed, qkv, "qkv", bias, LinearOutput.Keep, (Projection.Query, QueryWidth), (Projection.Key, KvWidth), (Projection.Value, KvWidth));
-        int? queryNorm = _shape.HeadNorm ? Vector("q_norm", _shape.HeadSize) : null;
-        int? keyNorm = _shape.HeadNorm ? Vector("k_norm", _shape.HeadSize) : null;
+        int? queryNorm = _shape.HeadNorm && !_shape.Centred ? Vector("q_norm", _shape.HeadSize) : null;
+        int? keyNorm = _shape.HeadNorm && !_shape.Centred ? Vector("k_norm", _shape.HeadSize) : null;
         if (_shape.Olmo)
         {
             _ops.Add(new RmsNormOp(qkv, qkv, Vector("queries_norm", QueryWidth), TestProgram.Epsilon, FirstColumn: 0));
             _ops.Add(new RmsNormOp(qkv, qkv, Vector("keys_norm", KvWidth), TestProgram.Epsilon, FirstColumn: QueryWidth));
         }
 
+        if (_shape.Centred && _shape.HeadNorm)
+        {
+            _ops.Add(new LayerNormOp(qkv, qkv, Vector("queries_norm", QueryWidth), null, TestProgram.Epsilon, FirstColumn: 0));
+            _ops.Add(new LayerNormOp(qkv, qkv, Vector("keys_norm", KvWidth), Vector("keys_norm_bias", KvWidth), TestProgram.Epsilon, FirstColumn: QueryWidth));
+        }
+
         var window = layer % 2 == 0 ? _shape.Window : 0;
-        _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0));
+        _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0, _shape.NormsTurned));
         _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap, _shape.Oss ? Vector("sinks", _shape.Heads) : null));
         AddLinear(layer, attended, projected, "o", _shape.Oss ? Vector("o_bias", _shape.Hidden) : null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
     }
@@ -173,8 +202,8 @@ internal sealed class TestProgramBuilder
         var logits = Buffer("logits", _shape.Vocabulary, BufferElement.Float32, BufferRows.Output);
         var head = _shape.Tied ? embedding : Weight("lm_head", _shape.Vocabulary, _shape.Hidden, WeightKind.Matrix);
         _ops.Add(new GatherOp(residual, gathered));
-        _ops.Add(new RmsNormOp(gathered, final, Vector("final_norm", _shape.Hidden), TestProgram.Epsilon));
-        _ops.Add(new LogitsOp(final, logits, head, Cap: _shape.LogitCap, Scale: _shape.LogitScale));
+        AddNorm("final_norm", gathered, final);
+        _ops.Add(new LogitsOp(final, logits, head, Cap: _shape.LogitCap, Scale: _shape.LogitScale, Bias: _shape.Centred ? Vector("logits_bias", _shape.Vocabulary) : null));
         _ops.Add(new SampleOp(logits));
     }
 
@@ -209,7 +238,7 @@ internal sealed class TestProgramBuilder
     private int Weight(string name, int rows, int columns, WeightKind kind)
     {
         var length = kind == WeightKind.Vector ? columns : rows;
-        var offset = _shape.Gemma && name.EndsWith("norm", StringComparison.Ordinal) ? 1 : 0;
+        var offset = (_shape.Gemma || _shape.Centred) && name.EndsWith("norm", StringComparison.Ordinal) ? 1 : 0;
         _weights.Add(new WeightSpec(_weights.Count, name, rows, columns, kind, [new WeightPart(name, 0, length)]) { Offset = offset });
         return _weights.Count - 1;
     }

@@ -20,6 +20,11 @@ public sealed record TestShape
     /// <summary>OLMo 3 in small: no norms before attention and MLP, all heads of q normed together, and those of k, a window on every second layer with a rotary table of its own.</summary>
     public static TestShape Olmo3 { get; } = new() { Olmo = true, Window = 21, Hidden = 80, Heads = 3, KvHeads = 1, HeadSize = 48 };
 
+    /// <summary>
+    /// Nemotron, Phi 2, StableLM and Apertus in small: LayerNorms with biases and of heads, one norm for attention and MLP, MLPs without gates by each activation, logits with a bias and a factor.
+    /// </summary>
+    public static TestShape LayerNorms { get; } = new() { Layers = 3, Centred = true, HeadNorm = true, Bias = true, Window = 21, Tied = false, LogitScale = 1.3f, Hidden = 84, Intermediate = 102, Heads = 6, KvHeads = 2, HeadSize = 20 };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -50,11 +55,20 @@ public sealed record TestShape
     /// <summary>Queries and keys are normed per head (Qwen3).</summary>
     public bool HeadNorm { get; init; }
 
+    /// <summary>They are normed behind the rotation (Hunyuan).</summary>
+    public bool NormsTurned { get; init; }
+
     /// <summary>Norms hold the difference from 1; what attention and MLP give back is normed, too; gates go through GELU; embeddings are scaled (Gemma 2 and 3).</summary>
     public bool Gemma { get; init; }
 
     /// <summary>Norms stand behind attention and MLP alone; queries and keys are normed over all their heads (OLMo 2 and 3).</summary>
     public bool Olmo { get; init; }
+
+    /// <summary>
+    /// Norms subtract the mean and have biases, and weights that hold the difference from 1, those of heads a weight for each; attention and MLP read the same input in layers of odd number; MLPs
+    /// have no gate; logits have a bias.
+    /// </summary>
+    public bool Centred { get; init; }
 
     /// <summary>Heads have sinks; router and experts have biases, and o where q has; gates go through SwiGLU with a limit of 1.5 (gpt-oss).</summary>
     public bool Oss { get; init; }

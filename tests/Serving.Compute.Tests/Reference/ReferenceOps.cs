@@ -32,6 +32,24 @@ public static class ReferenceOps
         return [.. x.Zip(weight, (a, b) => a * factor * b)];
     }
 
+    /// <summary>(x − mean) ÷ √(variance + epsilon) · weight + bias.</summary>
+    public static double[] LayerNorm(double[] x, double[] weight, double[]? bias, double epsilon)
+    {
+        var mean = x.Average();
+        var scale = 1 / Math.Sqrt(x.Average(value => (value - mean) * (value - mean)) + epsilon);
+        return [.. x.Select((value, i) => ((value - mean) * scale * weight[i]) + (bias?[i] ?? 0))];
+    }
+
+    /// <summary>½x(1 + tanh(√(2 ÷ π)(x + 0.044715x³))).</summary>
+    public static double[] Gelu(double[] x) => GeluMul([.. x, .. Enumerable.Repeat(1.0, x.Length)]);
+
+    /// <summary>p·x² + b·x above 0, (b + n)·(e^min(x, m) − 1 − x) + b·x elsewhere.</summary>
+    public static double[] XIelu(double[] x, double[] numbers) =>
+        Array.ConvertAll(x, value => (value > 0 ? numbers[0] * value * value : (numbers[2] + numbers[1]) * (Math.Exp(Math.Min(value, numbers[3])) - 1 - value)) + (numbers[2] * value));
+
+    /// <summary>max(x, 0)².</summary>
+    public static double[] SquaredRelu(double[] x) => Array.ConvertAll(x, value => value > 0 ? value * value : 0);
+
     /// <summary>Half-split rotation by the position's angles.</summary>
     public static double[] Rotate(double[] head, RopeTable rope, int position)
     {

@@ -64,6 +64,12 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 var normed = Map(_buffers[norm.Input], x => Normed(norm, x));
                 _buffers[norm.Output] = norm.FirstColumn is not null ? normed : norm.Accumulate ? Sum(_buffers[norm.Output], normed) : Map(normed, Rounded);
                 break;
+            case LayerNormOp norm:
+                _buffers[norm.Output] = Map(_buffers[norm.Input], x => Normed(norm, x));
+                break;
+            case ActivationOp activation:
+                _buffers[activation.Output] = Map(_buffers[activation.Input], x => Rounded(Activated(activation, x)));
+                break;
             case RopeAndAppendOp rope:
                 _keysAndValues[rope.Layer] = [.. _buffers[rope.Input].Select((x, row) => Turned(rope, x, _positions[row]))];
                 _buffers[rope.Output] = Map(_keysAndValues[rope.Layer], x => x[..program.Shape.QueryWidth]);
@@ -91,8 +97,9 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 _buffers[gather.Output] = _buffers[gather.Input];
                 break;
             case LogitsOp logits:
+                var shift = logits.Bias is { } bias ? Row(bias, 0) : null;
                 var rows = Math.Min(ColumnsOf(logits.Output), program.Weights[logits.Weight].Rows - logits.FirstRow);
-                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Cap([.. Multiply(x, logits.Weight, logits.FirstRow, rows).Select(logit => logit * logits.Scale)], logits.Cap));
+                _buffers[logits.Output] = Map(_buffers[logits.Input], x => ReferenceOps.Cap([.. Multiply(x, logits.Weight, logits.FirstRow, rows).Select((logit, i) => (logit + (shift?[i] ?? 0)) * logits.Scale)], logits.Cap));
                 break;
         }
     }
@@ -128,6 +135,28 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         var (first, values) = (op.FirstColumn ?? 0, Row(weight, 0));
         return [.. x[..first], .. ReferenceOps.RmsNorm(x[first..(first + values.Length)], values, op.Epsilon), .. x[(first + values.Length)..]];
     }
+
+    /// <summary>A row normed whole and rounded, or some of its heads, each by itself.</summary>
+    private double[] Normed(LayerNormOp op, double[] x)
+    {
+        var (weight, bias) = (Row(op.Weight, 0), op.Bias is { } index ? Row(index, 0) : null);
+        if (op.FirstColumn is not { } first)
+        {
+            return Rounded(ReferenceOps.LayerNorm(x, weight, bias, op.Epsilon));
+        }
+
+        var size = program.Shape.HeadSize;
+        var heads = Enumerable.Range(0, weight.Length / size).Select(head => (head * size)..((head + 1) * size));
+        var normed = heads.SelectMany(head => ReferenceOps.LayerNorm(x[first..][head], weight[head], bias?[head], op.Epsilon));
+        return [.. x[..first], .. normed, .. x[(first + weight.Length)..]];
+    }
+
+    private double[] Activated(ActivationOp op, double[] x) => op.Activation switch
+    {
+        MlpActivation.GeluTanh => ReferenceOps.Gelu(x),
+        MlpActivation.SquaredRelu => ReferenceOps.SquaredRelu(x),
+        _ => ReferenceOps.XIelu(x, Row(op.Numbers!.Value, 0)),
+    };
 
     private double Factor(GateMulOp op, int row) => op.Factor is { } factor ? 1 / (1 + Math.Exp(-_buffers[factor][row][0])) : 1;
 
@@ -225,8 +254,9 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
             if (head < shape.HeadCount + shape.KvHeadCount)
             {
                 var norm = head < shape.HeadCount ? op.QueryNorm : op.KeyNorm;
-                x = norm is { } weight ? ReferenceOps.RmsNorm(x, Row(weight, 0), op.Epsilon) : x;
+                x = norm is { } weight && !op.NormsTurned ? ReferenceOps.RmsNorm(x, Row(weight, 0), op.Epsilon) : x;
                 x = ReferenceOps.Rotate(x, program.Rope, (op.Table * program.Rope.PositionCount) + position);
+                x = norm is { } behind && op.NormsTurned ? ReferenceOps.RmsNorm(x, Row(behind, 0), op.Epsilon) : x;
             }
 
             result.AddRange(head < shape.HeadCount || shape.KeyValues == KeyValueFormat.BFloat16 || !round ? Rounded(x) : ReferenceIntegers.RoundRow(x));

@@ -48,7 +48,7 @@ public class WeightLoaderTests
             foreach (var part in weight.Parts)
             {
                 var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
-                var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.Order is null ? part.FirstRow + (i * part.RowStep) : part.RunAt(i).Source, width)).Select(BFloat16Bits.FromSingle);
+                var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.Order is null ? part.FirstRow + (i * part.RowStep) : part.RunAt(i).Source, width)).Select(value => part.IsSoftplus ? (float)Math.Log(1 + Math.Exp(value)) : value * part.Scale).Select(BFloat16Bits.FromSingle);
                 Assert.Equal(expected.ToArray(), backend[weight.Name].Slice(part.Offset * width, part.Length * width));
             }
         }
@@ -215,6 +215,19 @@ public class WeightLoaderTests
         if (architecture.StartsWith("Glm", StringComparison.Ordinal))
         {
             model.MakeGlm(0.5);
+        }
+
+        model.MakeCentred();
+        if (architecture == "ApertusForCausalLM")
+        {
+            model.MakeXIelu();
+            model.NameApertus();
+        }
+
+        if (architecture == "HunYuanDenseV1ForCausalLM")
+        {
+            model.AddHeadNorms();
+            model.NameHunyuan(1000);
         }
 
         if (architecture.StartsWith("Exaone", StringComparison.Ordinal))

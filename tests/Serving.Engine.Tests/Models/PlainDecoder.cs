@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Serving.Compute.Numerics;
 using Serving.Testing.Models;
 
 namespace Serving.Engine.Tests.Models;
@@ -13,14 +14,23 @@ internal sealed class PlainDecoder(TinyModel model)
     private readonly int _heads = Int(model.Config, "num_attention_heads");
     private readonly int _kvHeads = Int(model.Config, "num_key_value_heads");
     private readonly int _headSize = Int(model.Config, "head_dim");
-    private readonly double _epsilon = (double)model.Config["rms_norm_eps"]!;
+    private readonly double _epsilon = (double)new[] { "rms_norm_eps", "layer_norm_eps", "norm_epsilon", "norm_eps" }.Select(key => model.Config[key]).First(value => value is not null)!;
+    private readonly bool _isCentred = model.Config["rms_norm_eps"] is null;
+    private readonly bool _isNemotron = ((string)model.Config["architectures"]![0]!).StartsWith("Nemotron", StringComparison.Ordinal);
+    private readonly bool _isCohere = ((string)model.Config["architectures"]![0]!).StartsWith("Cohere", StringComparison.Ordinal);
     private readonly bool _isGptOss = ((string)model.Config["architectures"]![0]!).StartsWith("GptOss", StringComparison.Ordinal);
     private readonly bool _isOlmo = ((string)model.Config["architectures"]![0]!).StartsWith("Olmo", StringComparison.Ordinal);
     private readonly bool _isExaone = ((string)model.Config["architectures"]![0]!).StartsWith("Exaone", StringComparison.Ordinal);
     private readonly bool _turnsNeighbours = ((string)model.Config["architectures"]![0]!).StartsWith("Glm", StringComparison.Ordinal)
-        || ((string)model.Config["architectures"]![0]!).StartsWith("Ernie", StringComparison.Ordinal);
+        || ((string)model.Config["architectures"]![0]!).StartsWith("Ernie", StringComparison.Ordinal)
+        || ((string)model.Config["architectures"]![0]!).StartsWith("Cohere", StringComparison.Ordinal);
 
     private readonly bool _gemma = ((string)model.Config["architectures"]![0]!).StartsWith("Gemma", StringComparison.Ordinal);
+
+    private static readonly (string Up, string Down)[] Ungated = [("c_fc", "c_proj"), ("fc1", "fc2"), ("up_proj", "down_proj")];
+
+    /// <summary>Whether norms of heads stand behind the rotation.</summary>
+    public bool NormsTurned { get; init; }
 
     /// <summary>The longest sequence that is served, for models whose rotation depends on it.</summary>
     public int Positions { get; init; }
@@ -43,7 +53,7 @@ internal sealed class PlainDecoder(TinyModel model)
         {
             var name = $"model.layers.{layer}";
             var normed = states.Select(state => NormIfAny(state, $"{name}.input_layernorm.weight")).ToArray();
-            var attended = Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + ".self_attn.o_proj", x)).ToArray();
+            var attended = Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + (model.Tensors.ContainsKey(name + ".self_attn.dense.weight") ? ".self_attn.dense" : ".self_attn.o_proj"), x)).ToArray();
             if (BehindMlp(name) is { } behindMlp)
             {
                 var isGlm = behindMlp.EndsWith("post_mlp_layernorm.weight", StringComparison.Ordinal);
@@ -54,13 +64,19 @@ internal sealed class PlainDecoder(TinyModel model)
                 continue;
             }
 
+            if (!model.Tensors.ContainsKey($"{name}.post_attention_layernorm.weight"))
+            {
+                states = [.. states.Select((state, i) => Add(Add(state, attended[i]), Mlp(name + ".mlp", normed[i])))];
+                continue;
+            }
+
             states = [.. states.Select((state, i) => Add(state, Times(attended[i], added)))];
             states = [.. states.Select(state => Add(state, Times(Mlp(name + ".mlp", Norm(state, $"{name}.post_attention_layernorm.weight")), added)))];
         }
 
         var tied = (bool)model.Config["tie_word_embeddings"]!;
-        var logits = Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], "model.norm.weight"));
-        return [.. logits.Select(logit => Bounded(logit / Factor("logits_scaling"), "final_logit_softcapping"))];
+        var logits = Linear(tied ? "model.embed_tokens" : "lm_head", Norm(states[^1], model.Tensors.ContainsKey("model.norm.weight") ? "model.norm.weight" : "model.final_layernorm.weight"));
+        return [.. logits.Select(logit => Bounded(logit * Factor("logit_scale") / Factor("logits_scaling"), "final_logit_softcapping"))];
     }
 
     /// <summary>The norm behind a layer's MLP, of families that have it.</summary>
@@ -71,7 +87,7 @@ internal sealed class PlainDecoder(TinyModel model)
     private double Bounded(double x, string key) => model.Config[key] is { } cap ? (double)cap * Math.Tanh(x / (double)cap) : x;
 
     /// <summary>Of Gemma's and gpt-oss's layers the first and every second after it slide; of others those behind the first ones, where the config has a window.</summary>
-    private bool Slides(int layer) => model.Config["layer_types"] is JsonArray types ? (string)types[layer]! == "sliding_attention" : _gemma || _isGptOss ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
+    private bool Slides(int layer) => model.Config["layer_types"] is JsonArray types ? (string)types[layer]! == "sliding_attention" : _gemma || _isGptOss || (_isCohere && model.Config["sliding_window"] is not null) ? layer % 2 == 0 : model.Config["sliding_window"] is not null && layer >= ((int?)model.Config["max_window_layers"] ?? 0);
 
     private double Factor(string key) => (double?)model.Config[key] ?? 1;
 
@@ -94,6 +110,11 @@ internal sealed class PlainDecoder(TinyModel model)
         {
             var chosen = Mixture(router == name + ".gate" ? name : mixture, Linear(router, x), x);
             return Shared(name, x) is { } shared ? Add(chosen, shared) : chosen;
+        }
+
+        if (Ungated.FirstOrDefault(names => model.Tensors.ContainsKey($"{name}.{names.Up}.weight") && !model.Tensors.ContainsKey(name + ".gate_proj.weight") && !model.Tensors.ContainsKey(name + ".gate_up_proj.weight")) is { Up: not null } ungated)
+        {
+            return Linear($"{name}.{ungated.Down}", [.. Linear($"{name}.{ungated.Up}", x).Select(value => model.Tensors.ContainsKey(name + ".act_fn.alpha_p") ? XIelu(name + ".act_fn.", value) : _isNemotron ? Math.Pow(Math.Max(value, 0), 2) : Gelu(value))]);
         }
 
         var up = Linear(name + ".up_proj", x);
@@ -171,7 +192,21 @@ internal sealed class PlainDecoder(TinyModel model)
         return [.. Enumerable.Range(0, (int)shape[1]).Select(row => Enumerable.Range(0, x.Length).Sum(i => x[i] * values[first + (row * x.Length) + i]))];
     }
 
-    private double Activated(double x) => _gemma ? 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * Math.Pow(x, 3))))) : x / (1 + Math.Exp(-x));
+    private double Activated(double x) => _gemma ? Gelu(x) : x / (1 + Math.Exp(-x));
+
+    private static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * Math.Pow(x, 3)))));
+
+    private double XIelu(string name, double x)
+    {
+        var (beta, eps) = ((double)Number("beta"), (double)Number("eps"));
+        var (above, below) = (Softplus("alpha_p"), beta + Softplus("alpha_n"));
+        return (x > 0 ? above * x * x : (Math.Exp(Math.Min(x, eps)) - 1 - x) * below) + (beta * x);
+
+        // A number of the model as transformers computes it of a checkpoint in bf16.
+        double Softplus(string kind) => BFloat16Bits.Round((float)Math.Log(1 + Math.Exp(Number(kind))));
+
+        float Number(string kind) => model.Tensors[name + kind].Values[0];
+    }
 
     private double[][] Attend(string name, double[][] inputs, int layer)
     {
@@ -195,12 +230,24 @@ internal sealed class PlainDecoder(TinyModel model)
     {
         var projected = Linear($"{name}.{projection}_proj", x);
         var whole = $"{name}.{projection}_norm.weight";
-        var isWhole = model.Tensors.TryGetValue(whole, out var weight) && weight.Values.Length == projected.Length && count > 1;
+        var isWhole = !_isCentred && model.Tensors.TryGetValue(whole, out var weight) && weight.Values.Length == projected.Length && count > 1;
         projected = isWhole ? Norm(projected, whole) : projected;
         return [.. Enumerable.Range(0, count).Select(head =>
         {
             var part = projected.Skip(head * _headSize).Take(_headSize).ToArray();
             var norm = $"{name}.{projection}_norm.weight";
+            if (_isCentred)
+            {
+                var own = $"{name}.{projection}_layernorm.norms.{head}.weight";
+                float[]? weights = model.Tensors.TryGetValue(norm, out var all) ? all.Values[(head * _headSize)..((head + 1) * _headSize)] : model.Tensors.TryGetValue(own, out var one) ? one.Values : null;
+                return Rotate(weights is null ? part : Centred(part, weights, null), position, layer);
+            }
+
+            if (NormsTurned)
+            {
+                return Norm(Rotate(part, position, layer), norm);
+            }
+
             return Rotate(model.Tensors.ContainsKey(norm) && !isWhole ? Norm(part, norm) : part, position, layer);
         })];
     }
@@ -208,7 +255,7 @@ internal sealed class PlainDecoder(TinyModel model)
     /// <summary>Rotates the first elements of a head, as many as partial_rotary_factor says, in pairs (i, i + half of them) or of neighbours; LongRoPE stretches each angle by its factor.</summary>
     private double[] Rotate(double[] x, int position, int layer)
     {
-        if ((model.Config["no_rope_layers"] is JsonArray rotates && (int)rotates[layer]! == 0) || (_isExaone && model.Config["sliding_window"] is not null && !Slides(layer)))
+        if ((model.Config["no_rope_layers"] is JsonArray rotates && (int)rotates[layer]! == 0) || ((_isExaone || _isCohere) && model.Config["sliding_window"] is not null && !Slides(layer)))
         {
             return x;
         }
@@ -257,8 +304,21 @@ internal sealed class PlainDecoder(TinyModel model)
 
     private double[] Norm(double[] x, string name)
     {
+        if (_isCentred)
+        {
+            return Centred(x, model.Tensors[name].Values, model.Tensors.TryGetValue(name.Replace(".weight", ".bias", StringComparison.Ordinal), out var bias) ? bias.Values : null);
+        }
+
         var scale = 1 / Math.Sqrt((Dot(x, x) / x.Length) + _epsilon);
         return [.. x.Select((value, i) => value * scale * (model.Tensors[name].Values[i] + (_gemma ? 1 : 0)))];
+    }
+
+    /// <summary>LayerNorm; Nemotron's weights are differences from 1.</summary>
+    private double[] Centred(double[] x, float[] weights, float[]? biases)
+    {
+        var mean = x.Average();
+        var deviation = Math.Sqrt(x.Average(value => (value - mean) * (value - mean)) + _epsilon);
+        return [.. x.Select((value, i) => ((value - mean) / deviation * (weights[i] + (_isNemotron ? 1 : 0))) + (biases?[i] ?? 0))];
     }
 
     private double[] Linear(string name, double[] x)

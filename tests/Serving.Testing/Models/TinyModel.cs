@@ -7,7 +7,7 @@ namespace Serving.Testing.Models;
 /// A model folder made from a seed: hidden 64, 2 layers, 4 heads and 2 key/value heads of 16, MLP 96, 128 tokens.
 /// Weights are multiples of 2⁻⁸ within ±0.25, so that every element type holds them exactly.
 /// </summary>
-public sealed class TinyModel
+public sealed partial class TinyModel
 {
     /// <summary>Width of the residual stream.</summary>
     public const int Hidden = 64;

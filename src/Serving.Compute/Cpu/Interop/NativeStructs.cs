@@ -54,6 +54,8 @@ internal enum NativeOpKind
     Route,
     Dispatch,
     Combine,
+    LayerNorm,
+    Activation,
 }
 
 /// <summary>srv_buffer.</summary>

@@ -105,6 +105,8 @@ internal sealed class KernelSet
         Embed = Find("srv_embed", 128);
         EmbedInt8 = Find("srv_embed_int8", 128);
         RmsNorm = Find("srv_rms_norm", 256, 64);
+        LayerNorm = Find("srv_layer_norm", 256, 64);
+        Activate = Find("srv_activate", 256);
         SiluMul = Find("srv_silu_mul", 256);
         Cap = Find("srv_cap", 256);
         Gather = Find("srv_gather", 128);
@@ -165,6 +167,12 @@ internal sealed class KernelSet
 
     /// <summary>RMSNorm.</summary>
     public StepKernel RmsNorm { get; }
+
+    /// <summary>LayerNorm.</summary>
+    public StepKernel LayerNorm { get; }
+
+    /// <summary>An MLP without a gate.</summary>
+    public StepKernel Activate { get; }
 
     /// <summary>Gate·mul.</summary>
     public StepKernel SiluMul { get; }

@@ -65,6 +65,8 @@ internal struct RopeAppendParameters
     public int PairCount;
     public int InputStride;
     public int OutputStride;
+    public int NormsTurned;
+    public int Reserved;
     public float Epsilon;
     public float QueryOffset;
     public float KeyOffset;

@@ -34,11 +34,45 @@ internal struct RmsNormParameters
     public int Mode;
 }
 
+/// <summary>srv_layer_norm_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct LayerNormParameters
+{
+    public ulong Input;
+    public ulong Weight;
+    public ulong Bias;
+    public ulong Output;
+    public ulong RowCount;
+    public int Columns;
+    public int Groups;
+    public int InputStride;
+    public int OutputStride;
+    public float Epsilon;
+    public float Offset;
+    public int Mode;
+    public int Reserved;
+}
+
+/// <summary>srv_activate_params.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ActivateParameters
+{
+    public ulong Input;
+    public ulong Output;
+    public ulong Numbers;
+    public ulong RowCount;
+    public int Columns;
+    public int InputStride;
+    public int OutputStride;
+    public int Activation;
+}
+
 /// <summary>srv_cap_params.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CapParameters
 {
     public ulong Values;
+    public ulong Bias;
     public ulong RowCount;
     public int Columns;
     public int Stride;

@@ -11,7 +11,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// <summary>Turns a program into what is queued for every step, in order.</summary>
 internal sealed class LaunchCompiler
 {
-    /// <summary>Columns that a block of the gate·mul kernel takes.</summary>
+    /// <summary>Columns that a block of the gate·mul kernel takes, and of that of MLPs without gates.</summary>
     private const int SiluColumns = 2048;
 
     /// <summary>Columns that a block of the kernel that bounds logits takes.</summary>
@@ -80,6 +80,12 @@ internal sealed class LaunchCompiler
                 break;
             case RmsNormOp norm:
                 Add(norm);
+                break;
+            case LayerNormOp norm:
+                Add(norm);
+                break;
+            case ActivationOp activation:
+                Add(activation);
                 break;
             case RopeAndAppendOp rope:
                 Add(rope);
@@ -156,6 +162,24 @@ internal sealed class LaunchCompiler
         Add(_kernels.RmsNorm.Norming(parameters.Columns), GridOf(op.Output, 1), parameters);
     }
 
+    private void Add(LayerNormOp op)
+    {
+        var parameters = _context.Parameters(op);
+        Add(_kernels.LayerNorm, GridOf(op.Output, parameters.Groups), parameters);
+    }
+
+    private void Add(ActivationOp op) => Add(_kernels.Activate, GridOf(op.Output, Blocks(Columns(op.Output), SiluColumns)), new ActivateParameters
+    {
+        Input = Address(op.Input),
+        Output = Address(op.Output),
+        Numbers = _context.Weights.AddressOf(op.Numbers),
+        RowCount = CountOf(op.Output),
+        Columns = Columns(op.Output),
+        InputStride = Stride(op.Input),
+        OutputStride = Stride(op.Output),
+        Activation = (int)op.Activation,
+    });
+
     private void Add(RopeAndAppendOp op) =>
         Add(_kernels.RopeAppend, new GridRule(GridUnit.Rows, Blocks(Shape.HeadCount + (2 * Shape.KvHeadCount), HeadsPerBlock)), _context.Parameters(op));
 
@@ -223,16 +247,17 @@ internal sealed class LaunchCompiler
         Limit = op.Limit,
     });
 
-    /// <summary>Multiplies and bounds the logits where the model does; of several ranks each its own part.</summary>
+    /// <summary>Shifts, multiplies and bounds the logits where the model does; of several ranks each its own part.</summary>
     private void AddCap(LogitsOp op)
     {
-        if (op.Cap > 0 || op.Scale != 1)
+        if (op.Cap > 0 || op.Scale != 1 || op.Bias is not null)
         {
             Add(_kernels.Cap, new GridRule(GridUnit.Outputs, Blocks(Columns(op.Output), CapColumns)), new CapParameters
             {
                 Values = Address(op.Output),
                 RowCount = Count(nameof(StepHeader.OutputCount)),
-                Columns = Columns(op.Output),
+                Bias = _context.Weights.AddressOf(op.Bias),
+                Columns = op.Bias is { } bias ? _context.Program.Weights[bias].Columns : Columns(op.Output),
                 Stride = Stride(op.Output),
                 Cap = op.Cap,
                 Scale = op.Scale,

@@ -76,6 +76,7 @@ internal sealed record LaunchContext(
         PairCount = Program.Rope.PairCount,
         InputStride = StrideOf(op.Input),
         OutputStride = StrideOf(op.Output),
+        NormsTurned = op.NormsTurned ? 1 : 0,
         Epsilon = op.Epsilon,
         QueryOffset = OffsetOf(op.QueryNorm),
         KeyOffset = OffsetOf(op.KeyNorm),
@@ -95,6 +96,28 @@ internal sealed record LaunchContext(
         Offset = OffsetOf(op.Weight),
         Mode = op.FirstColumn is not null ? 1 : op.Accumulate ? 2 : 0,
     };
+
+    /// <summary>What the kernel of LayerNorm takes for an op.</summary>
+    public LayerNormParameters Parameters(LayerNormOp op)
+    {
+        var (columns, first) = (Program.Weights[op.Weight].Columns, (ulong)(op.FirstColumn ?? 0) * sizeof(float));
+        var group = op.FirstColumn is null ? columns : Program.Shape.HeadSize;
+        return new()
+        {
+            Input = AddressOf(op.Input) + first,
+            Weight = Weights.AddressOf(op.Weight),
+            Bias = Weights.AddressOf(op.Bias),
+            Output = AddressOf(op.Output) + first,
+            RowCount = CountOf(op.Output),
+            Columns = group,
+            Groups = columns / group,
+            InputStride = StrideOf(op.Input),
+            OutputStride = StrideOf(op.Output),
+            Epsilon = op.Epsilon,
+            Offset = OffsetOf(op.Weight),
+            Mode = op.FirstColumn is null ? 0 : 1,
+        };
+    }
 
     /// <summary>Bytes from a row's beginning to the first column that is normed.</summary>
     private static ulong FirstColumn(RmsNormOp op) => (ulong)(op.FirstColumn ?? 0) * sizeof(float);

@@ -10,7 +10,7 @@ internal static unsafe class RowKernel<TL, TV>
     where TL : struct, ILanes<TV>
     where TV : struct
 {
-    /// <summary>y = x · rsqrt(mean(x²) + epsilon) · weight, rounded to bf16 where <paramref name="round"/>. x and y may be the same.</summary>
+    /// <summary>y = x · rsqrt(mean(x²) + epsilon) · weight, rounded to bf16 where <paramref name="round"/>; without a weight that is left out. x and y may be the same.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* weight, float* y, int columns, float epsilon, bool round)
     {
@@ -19,13 +19,15 @@ internal static unsafe class RowKernel<TL, TV>
         var i = 0;
         for (; i <= columns - TL.Count; i += TL.Count)
         {
-            var value = TL.Multiply(TL.Multiply(TL.Load(x + i), factors), TL.Load(weight + i));
+            var value = TL.Multiply(TL.Load(x + i), factors);
+            value = weight is null ? value : TL.Multiply(value, TL.Load(weight + i));
             TL.Store(round ? TL.Round(value) : value, y + i);
         }
 
         for (; i < columns; i++)
         {
-            var value = x[i] * factor * weight[i];
+            var value = x[i] * factor;
+            value = weight is null ? value : value * weight[i];
             y[i] = round ? BFloat16Bits.Round(value) : value;
         }
     }
@@ -46,6 +48,62 @@ internal static unsafe class RowKernel<TL, TV>
         for (; i < columns; i++)
         {
             y[i] += x[i] * factor * weight[i];
+        }
+    }
+
+    /// <summary>y = (x − mean) · rsqrt(variance + epsilon) · weight + bias, rounded to bf16 where <paramref name="round"/>; without a bias that is left out. x and y may be the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void LayerNorm(float* x, float* weight, float* bias, float* y, int columns, float epsilon, bool round)
+    {
+        var mean = Sum(x, columns) / columns;
+        var factor = 1f / MathF.Sqrt((SumOfSquares(x, columns, mean) / columns) + epsilon);
+        var (means, factors) = (TL.Broadcast(mean), TL.Broadcast(factor));
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Multiply(TL.Multiply(TL.Subtract(TL.Load(x + i), means), factors), TL.Load(weight + i));
+            value = bias is null ? value : TL.Add(value, TL.Load(bias + i));
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var value = (x[i] - mean) * factor * weight[i];
+            value = bias is null ? value : value + bias[i];
+            y[i] = round ? BFloat16Bits.Round(value) : value;
+        }
+    }
+
+    /// <summary>x *= by, element by element.</summary>
+    public static void Multiply(float* x, float* by, int columns)
+    {
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            TL.Store(TL.Multiply(TL.Load(x + i), TL.Load(by + i)), x + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            x[i] *= by[i];
+        }
+    }
+
+    /// <summary>y = activation(x), rounded to bf16 where <paramref name="round"/>; xIELU's four numbers are <paramref name="numbers"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Activate(float* x, float* y, int columns, MlpActivation activation, float* numbers, bool round)
+    {
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = Activated(TL.Load(x + i), activation, numbers);
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var value = TL.First(Activated(TL.Broadcast(x[i]), activation, numbers));
+            y[i] = round ? BFloat16Bits.Round(value) : value;
         }
     }
 
@@ -132,6 +190,46 @@ internal static unsafe class RowKernel<TL, TV>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum(float* x, int columns)
+    {
+        var sums = TL.Broadcast(0);
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            sums = TL.Add(TL.Load(x + i), sums);
+        }
+
+        var sum = TL.Sum(sums);
+        for (; i < columns; i++)
+        {
+            sum += x[i];
+        }
+
+        return sum;
+    }
+
+    /// <summary>Of the differences from a mean.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float SumOfSquares(float* x, int columns, float mean)
+    {
+        var (sums, means) = (TL.Broadcast(0), TL.Broadcast(mean));
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = TL.Subtract(TL.Load(x + i), means);
+            sums = TL.MultiplyAdd(value, value, sums);
+        }
+
+        var sum = TL.Sum(sums);
+        for (; i < columns; i++)
+        {
+            sum = LaneMath.MultiplyAdd(x[i] - mean, x[i] - mean, sum);
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float NormFactor(float* x, int columns, float epsilon) => 1f / MathF.Sqrt((SumOfSquares(x, columns) / columns) + epsilon);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -156,6 +254,34 @@ internal static unsafe class RowKernel<TL, TV>
             return Gate(x, x);
         }
 
+        return Gelu(x);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Activated(TV x, MlpActivation activation, float* numbers)
+    {
+        if (activation == MlpActivation.GeluTanh)
+        {
+            return Gelu(x);
+        }
+
+        var positive = TL.Max(x, TL.Broadcast(0));
+        var squared = TL.Multiply(positive, positive);
+        return activation == MlpActivation.SquaredRelu ? squared : XIelu(x, squared, numbers);
+    }
+
+    /// <summary>p · max(x, 0)² + b · x, and where x is not above 0 (b + n) · (e^min(x, m) − 1 − x) besides.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV XIelu(TV x, TV squared, float* numbers)
+    {
+        var below = TL.Subtract(LaneMath<TL, TV>.ExpLessOne(TL.Min(x, TL.Broadcast(numbers[3]))), x);
+        below = TL.ZeroBelow(TL.Multiply(below, TL.Broadcast(numbers[2] + numbers[1])), TL.Subtract(TL.Broadcast(0), x), TL.Broadcast(0));
+        return TL.Add(TL.Add(TL.Multiply(squared, TL.Broadcast(numbers[0])), below), TL.Multiply(x, TL.Broadcast(numbers[2])));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Gelu(TV x)
+    {
         var cubic = TL.Multiply(TL.Multiply(TL.Multiply(x, x), TL.Broadcast(0.044715f)), x);
         return Gate(x, TL.Multiply(TL.Add(x, cubic), TL.Broadcast(1.5957691216f)));
     }

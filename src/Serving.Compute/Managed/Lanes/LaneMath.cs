@@ -52,6 +52,22 @@ internal static class LaneMath<TL, TV>
         return TL.ZeroBelow(TL.Multiply(p, TL.PowerOfTwo(biased)), x, TL.Broadcast(Smallest));
     }
 
+    /// <summary>eˣ − 1 of x up to 0, to about one unit in the last place: from −½ on by its Taylor polynomial of degree 9, below by <see cref="Exp(TV)"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV ExpLessOne(TV x)
+    {
+        var near = TL.Max(x, TL.Broadcast(-0.5f));
+        var p = TL.Broadcast(1f / 9);
+        for (var k = 8; k > 1; k--)
+        {
+            p = TL.MultiplyAdd(TL.Multiply(near, p), TL.Broadcast(1f / k), TL.Broadcast(1f / k));
+        }
+
+        p = TL.MultiplyAdd(TL.Multiply(near, p), near, near);
+        var far = TL.Subtract(Exp(x), TL.Broadcast(1));
+        return TL.Add(TL.ZeroBelow(p, x, TL.Broadcast(-0.5f)), TL.ZeroBelow(far, TL.Subtract(TL.Broadcast(0), x), TL.Broadcast(float.BitIncrement(0.5f))));
+    }
+
     /// <summary>cap · tanh(x ÷ cap), as cap · (1 − 2 ÷ (1 + e^(2x ÷ cap))): within a few units in the last place of cap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Cap(TV x, TV cap)

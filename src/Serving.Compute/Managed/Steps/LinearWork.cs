@@ -29,7 +29,7 @@ internal sealed unsafe class LinearWork<TL, TV> : OpWork
 
     /// <summary>Prepares the operation; <paramref name="tiles"/> is scratch that all Linears share, one tile per worker.</summary>
     public LinearWork(StepState state, LogitsOp op, LinearTiles tiles)
-        : this(state, new LinearOp(op.Input, op.Output, op.Weight, null, LinearOutput.Keep, []), tiles)
+        : this(state, new LinearOp(op.Input, op.Output, op.Weight, op.Bias, LinearOutput.Keep, []), tiles)
     {
         (_cap, _scale) = (op.Cap, op.Scale);
     }

@@ -88,6 +88,47 @@ internal sealed unsafe class RmsNormWork<TL, TV>(StepState state, RmsNormOp op) 
     }
 }
 
+/// <summary>Runs a <see cref="LayerNormOp"/>.</summary>
+internal sealed unsafe class LayerNormWork<TL, TV>(StepState state, LayerNormOp op) : RowWork(state, op.Output, 3 * state.Buffers[op.Output].Columns)
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    /// <inheritdoc/>
+    protected override void ExecuteRow(int row)
+    {
+        var x = State.Buffers[op.Input].Row(row);
+        var y = State.Buffers[op.Output].Row(row);
+        var columns = State.Program.Weights[op.Weight].Columns;
+        var weight = State.Weights[op.Weight].Vector;
+        var bias = op.Bias is { } index ? State.Weights[index].Vector : null;
+        if (op.FirstColumn is not { } first)
+        {
+            RowKernel<TL, TV>.LayerNorm(x, weight, bias, y, columns, op.Epsilon, !State.Exact);
+            return;
+        }
+
+        var size = State.Program.Shape.HeadSize;
+        for (var column = 0; column < columns; column += size)
+        {
+            RowKernel<TL, TV>.LayerNorm(x + first + column, weight + column, bias is null ? null : bias + column, y + first + column, size, op.Epsilon, round: false);
+        }
+    }
+}
+
+/// <summary>Runs an <see cref="ActivationOp"/>.</summary>
+internal sealed unsafe class ActivationWork<TL, TV>(StepState state, ActivationOp op) : RowWork(state, op.Output, 16 * state.Buffers[op.Output].Columns)
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    /// <inheritdoc/>
+    protected override void ExecuteRow(int row)
+    {
+        var output = State.Buffers[op.Output];
+        var numbers = op.Numbers is { } index ? State.Weights[index].Vector : null;
+        RowKernel<TL, TV>.Activate(State.Buffers[op.Input].Row(row), output.Row(row), output.Columns, op.Activation, numbers, !State.Exact);
+    }
+}
+
 /// <summary>Runs a <see cref="GateMulOp"/>.</summary>
 internal sealed unsafe class GateMulWork<TL, TV>(StepState state, GateMulOp op) : RowWork(state, op.Output, 16 * state.Buffers[op.Output].Columns)
     where TL : struct, ILanes<TV>
@@ -137,10 +178,14 @@ internal sealed unsafe class RopeAndAppendWork<TL, TV>(StepState state, RopeAndA
                 var at = heads + (head * size);
                 if (norm is { } weight)
                 {
-                    RowKernel<TL, TV>.RmsNorm(at, State.Weights[weight].Vector, at, size, op.Epsilon, round: false);
+                    RowKernel<TL, TV>.RmsNorm(at, op.NormsTurned ? null : State.Weights[weight].Vector, at, size, op.Epsilon, round: false);
                 }
 
                 RowKernel<TL, TV>.Rotate(at, cosines + first, sines + first, rope.PairCount);
+                if (norm is { } behind && op.NormsTurned)
+                {
+                    RowKernel<TL, TV>.Multiply(at, State.Weights[behind].Vector, size);
+                }
             }
         }
     }

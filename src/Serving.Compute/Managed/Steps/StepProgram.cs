@@ -99,10 +99,12 @@ internal sealed class StepProgram<TL, TV> : StepProgram
     {
         EmbedOp embed => new EmbedWork(_state, embed),
         RmsNormOp norm => new RmsNormWork<TL, TV>(_state, norm),
+        LayerNormOp norm => new LayerNormWork<TL, TV>(_state, norm),
         LinearOp linear => new LinearWork<TL, TV>(_state, linear, _linearTiles),
         RopeAndAppendOp rope => new RopeAndAppendWork<TL, TV>(_state, rope),
         PagedAttentionOp attention => new AttentionWork<TL, TV>(_state, attention, _attentionTiles, _attention),
         GateMulOp silu => new GateMulWork<TL, TV>(_state, silu),
+        ActivationOp activation => new ActivationWork<TL, TV>(_state, activation),
         RouteOp route => new RouteWork<TL, TV>(_state, route),
         DispatchOp dispatch => new DispatchWork(_state, dispatch),
         CombineOp combine => new CombineWork(_state, combine),

@@ -25,6 +25,7 @@ public static class ProgramSharding
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
         var shape = program.Shape;
         reason = program.Ops.OfType<RmsNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms all heads together cannot be shared out to several GPUs"
+            : program.Ops.OfType<LayerNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms every head by a weight of its own cannot be shared out to several GPUs"
             : program.Slices.Any(slice => slice.Projection is Projection.SharedGate or Projection.SharedUp or Projection.SharedDown) ? "a model with an expert that all tokens go through cannot be shared out to several GPUs"
             : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "matrices of integers cannot be shared out to several GPUs"
             : shape.KvHeadCount % ranks != 0 ? $"the model's {shape.KvHeadCount} key/value heads cannot be shared out to {ranks} GPUs evenly"

@@ -69,6 +69,10 @@ internal sealed class ShardWriter
                 Resize(gate.Output, _buffers[gate.Input].Columns / 2);
                 _ops.Add(op);
                 break;
+            case ActivationOp activation:
+                Resize(activation.Output, _buffers[activation.Input].Columns);
+                _ops.Add(op);
+                break;
             case CombineOp combine:
                 _ops.Add(combine with { Output = Partial, Accumulate = false });
                 _ops.Add(new AllReduceOp(Partial, combine.Output, combine.Accumulate));
@@ -176,6 +180,11 @@ internal sealed class ShardWriter
         if (!isTied)
         {
             _weights[op.Weight] = new WeightShard(tokens.Count, [new RowRun(tokens.First, tokens.Count, 0)], new ShardRange(0, _shape.HiddenSize));
+        }
+
+        if (op.Bias is { } bias)
+        {
+            _weights[bias] = new WeightShard(tokens.Count, [new RowRun(tokens.First, tokens.Count, 0)], new ShardRange(0, 1));
         }
 
         _ops.Add(op with { Output = part, FirstRow = isTied ? tokens.First : 0 });

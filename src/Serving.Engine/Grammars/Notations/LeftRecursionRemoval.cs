@@ -48,7 +48,7 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
     }
 
     // By rule: what may follow a text of it, so that all is one of the target.
-    private Dictionary<int, RuleExpression> Paths(List<int> circle, Dictionary<int, Parts> parts, int target)
+    private Dictionary<int, RuleExpression> Paths(List<int> circle, Dictionary<int, Alternatives> parts, int target)
     {
         var paths = circle.ToDictionary(static rule => rule, _ => builder.Announce());
         foreach (var from in circle)
@@ -72,7 +72,7 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
     }
 
     // Rules that a rule's texts are texts of as they are.
-    private static HashSet<int> SameTexts(int from, List<int> circle, Dictionary<int, Parts> parts)
+    private static HashSet<int> SameTexts(int from, List<int> circle, Dictionary<int, Alternatives> parts)
     {
         var reached = new HashSet<int> { from };
         var open = new Stack<int>([from]);
@@ -91,14 +91,14 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
     }
 
     // Apart: what begins with a rule of the circle, and what begins with none.
-    private Parts Split(GrammarExpression expression)
+    private Alternatives Split(GrammarExpression expression)
     {
-        var parts = new Parts([], []);
+        var parts = new Alternatives([], []);
         Split(expression, GrammarExpression.Empty, parts);
         return parts;
     }
 
-    private void Split(GrammarExpression first, GrammarExpression rest, Parts parts)
+    private void Split(GrammarExpression first, GrammarExpression rest, Alternatives parts)
     {
         var whole = Express.Concat(first, rest);
         using var step = Enter(whole);
@@ -129,7 +129,7 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
         }
     }
 
-    private void AddHead(int rule, GrammarExpression rest, Parts parts)
+    private void AddHead(int rule, GrammarExpression rest, Alternatives parts)
     {
         if (Express.IsEmpty(rest) || _beginnings.IsNullable(rest))
         {
@@ -142,7 +142,7 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
         }
     }
 
-    private void SplitText(GrammarExpression first, GrammarExpression rest, Parts parts)
+    private void SplitText(GrammarExpression first, GrammarExpression rest, Alternatives parts)
     {
         using var step = Enter(first);
         switch (first)
@@ -196,15 +196,15 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
     private static GrammarExpression Fewer(RepeatExpression repeat) => Express.Repeat(repeat.Inner, Math.Max(repeat.Least - 1, 0), repeat.Most - 1);
 
     // Every step costs what it copies, and none goes deeper than expressions may be nested.
-    private Step Enter(GrammarExpression expression)
+    private RewritingStep Enter(GrammarExpression expression)
     {
         _work += expression is SequenceExpression sequence ? sequence.Parts.Count + 1 : 1;
         return _work <= NotationLimits.RewritingWork && ++_depth <= NotationLimits.RewritingDepth
-            ? new Step(this)
+            ? new RewritingStep(this)
             : throw new GrammarException("The grammar's rules begin with themselves in too many ways.");
     }
 
-    private readonly struct Step(LeftRecursionRemoval removal) : IDisposable
+    private readonly struct RewritingStep(LeftRecursionRemoval removal) : IDisposable
     {
         public void Dispose() => removal._depth--;
     }
@@ -212,5 +212,5 @@ internal sealed class LeftRecursionRemoval(IReadOnlyDictionary<int, GrammarExpre
     /// <summary>A rule's alternatives.</summary>
     /// <param name="Heads">Those that begin with a rule of the circle, without it.</param>
     /// <param name="Rests">Those that do not.</param>
-    private sealed record Parts(List<(int Rule, GrammarExpression Tail)> Heads, List<GrammarExpression> Rests);
+    private sealed record Alternatives(List<(int Rule, GrammarExpression Tail)> Heads, List<GrammarExpression> Rests);
 }

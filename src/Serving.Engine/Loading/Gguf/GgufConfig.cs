@@ -35,6 +35,7 @@ internal sealed class GgufConfig
     public static ModelConfig Read(GgufHeader header, GgufFamily family, IEnumerable<int> eosIds)
     {
         var config = ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
+        config = family.HasStackedNorms && config.HeadNorms == HeadNorms.Apart ? config with { HeadNorms = HeadNorms.Together } : config;
         return (family.Experts is { } experts && config.Mixture is { } mixture ? config with { Mixture = mixture.ByExpert(experts) } : config) with
         {
             // Rows in ggml's order are brought into Hugging Face's where q and k are tensors of their own.
@@ -47,13 +48,19 @@ internal sealed class GgufConfig
         _json["architectures"] = new JsonArray(_family.Architecture);
         _json["eos_token_id"] = new JsonArray([.. eosIds.Select(id => (JsonNode)id)]);
         WriteSizes();
-        _json["rms_norm_eps"] = Metadata.Number(Key("attention.layer_norm_rms_epsilon")) ?? throw GgufMetadata.Missing(Key("attention.layer_norm_rms_epsilon"));
+        var epsilon = Key(_family.Epsilon is null ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon");
+        _json[_family.Epsilon ?? "rms_norm_eps"] = Metadata.Number(epsilon) ?? throw GgufMetadata.Missing(epsilon);
         _json["tie_word_embeddings"] = !_header.Tensors.ContainsKey(GgufNames.Head);
         if (_family.HasOptionalBiases)
         {
             _json["attention_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_q", "bias")) || _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_qkv", "bias"));
             _json["attention_out_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "attn_output", "bias"));
-            _json["mlp_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_gate", "bias"));
+            _json["mlp_bias"] = _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_gate", "bias")) || _header.Tensors.ContainsKey(GgufNames.Block(0, "ffn_up", "bias"));
+        }
+
+        foreach (var (name, module, whereThere) in _family.TensorFlags)
+        {
+            _json[name] = whereThere == _header.Tensors.ContainsKey(GgufNames.Block(0, module, module == "attn_q" ? "bias" : "weight"));
         }
 
         WriteRope();

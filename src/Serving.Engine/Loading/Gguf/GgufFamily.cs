@@ -15,6 +15,10 @@ internal sealed record GgufFamily(string Name, string Architecture)
     private const string Sections = "rope.dimension_sections";
     private const string Window = "attention.sliding_window";
 
+    private const string LayerNormEpsilon = "layer_norm_eps";
+
+    private static readonly (string, string) LogitScale = ("logit_scale", "logit_scale");
+
     private static readonly (string, string)[] Multipliers =
         [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")];
 
@@ -95,6 +99,23 @@ internal sealed record GgufFamily(string Name, string Architecture)
         },
         new("seed_oss", "SeedOssForCausalLM") { HasOptionalBiases = true, Norms = GgufNames.NormBehindAttention },
         new("ernie4_5", "Ernie4_5ForCausalLM"),
+        new("command-r", "CohereForCausalLM") { Epsilon = LayerNormEpsilon, TensorFlags = [("use_qk_norm", "attn_q_norm", true)], HasOptionalBiases = true, Keys = [LogitScale], RequiredKeys = ["logit_scale"] },
+        new("cohere2", "Cohere2ForCausalLM") { Epsilon = LayerNormEpsilon, HasOptionalBiases = true, HasWindowPattern = true, Keys = [LogitScale, (Window, "sliding_window")], RequiredKeys = ["logit_scale", Window] },
+        new("starcoder2", "Starcoder2ForCausalLM") { Epsilon = "norm_epsilon", Keys = [(Window, "sliding_window")] },
+        new("stablelm", "StableLmForCausalLM")
+        {
+            Epsilon = LayerNormEpsilon,
+            IsPartlyRotated = true,
+            HasStackedNorms = true,
+            TensorFlags = [("use_parallel_residual", "ffn_norm", false), ("qk_layernorm", "attn_q_norm", true), ("use_qkv_bias", "attn_q", true)],
+
+            // Files say it of every model alike; what they are is told by their tensors.
+            IdleKeys = ["use_parallel_residual"],
+        },
+        new("phi2", "PhiForCausalLM") { Epsilon = LayerNormEpsilon, IsPartlyRotated = true },
+        new("nemotron", "NemotronForCausalLM") { Epsilon = "norm_eps", HasOptionalBiases = true, IsPartlyRotated = true, IdleKeys = ["attention.layer_norm_rms_epsilon"] },
+        new("apertus", "ApertusForCausalLM") { HasOptionalBiases = true },
+        new("hunyuan-dense", "HunYuanDenseV1ForCausalLM") { HasOptionalBiases = true },
         new("gpt-oss", "GptOssForCausalLM")
         {
             HasOptionalBiases = true,
@@ -125,6 +146,15 @@ internal sealed record GgufFamily(string Name, string Architecture)
 
     /// <summary>Keys that files of the family have and that say nothing about its models.</summary>
     public IReadOnlyList<string> IdleKeys { get; private init; } = [];
+
+    /// <summary>What <c>config.json</c> calls the number that LayerNorms add to the variance; null of families with RMSNorms.</summary>
+    public string? Epsilon { get; private init; }
+
+    /// <summary>What <c>config.json</c> says by a flag and files by whether the first layer has a tensor: the flag, the tensor (of q, its bias), and what it says where it is there.</summary>
+    public IReadOnlyList<(string Name, string Module, bool WhereThere)> TensorFlags { get; private init; } = [];
+
+    /// <summary>Whether norms of heads are one tensor, which are one each in the family's checkpoints.</summary>
+    public bool HasStackedNorms { get; private init; }
 
     /// <summary>Those of <see cref="Keys"/> that have to be there.</summary>
     public IReadOnlyList<string> RequiredKeys { get; private init; } = [];

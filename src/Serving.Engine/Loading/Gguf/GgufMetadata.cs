@@ -11,6 +11,9 @@ internal sealed class GgufMetadata(IReadOnlyDictionary<string, object> values)
     /// <summary>Whether a key is there.</summary>
     public bool Has(string key) => values.ContainsKey(key);
 
+    /// <summary>Whether a key's value is a list of numbers.</summary>
+    public bool IsList(string key) => values.GetValueOrDefault(key) is double[];
+
     /// <summary>A text.</summary>
     public string? Text(string key) => Reference<string>(key, "a text");
 

@@ -26,7 +26,11 @@ internal static partial class GgufNames
     {
         [TensorNames.Embedding] = Embedding,
         ["model.norm.weight"] = "output_norm.weight",
+        ["model.norm.bias"] = "output_norm.bias",
+        ["model.final_layernorm.weight"] = "output_norm.weight",
+        ["model.final_layernorm.bias"] = "output_norm.bias",
         [TensorNames.Head] = Head,
+        [TensorNames.HeadBias] = "output.bias",
     };
 
     private static readonly Dictionary<string, string> Inner = new()
@@ -38,8 +42,13 @@ internal static partial class GgufNames
         ["self_attn.v_proj"] = "attn_v",
         ["self_attn.qkv_proj"] = "attn_qkv",
         ["self_attn.o_proj"] = "attn_output",
+        ["self_attn.dense"] = "attn_output",
         ["self_attn.q_norm"] = "attn_q_norm",
         ["self_attn.k_norm"] = "attn_k_norm",
+        ["self_attn.query_layernorm"] = "attn_q_norm",
+        ["self_attn.key_layernorm"] = "attn_k_norm",
+        ["attention_layernorm"] = "attn_norm",
+        ["feedforward_layernorm"] = "ffn_norm",
         ["mlp.gate"] = "ffn_gate_inp",
         ["mlp.router"] = "ffn_gate_inp",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
@@ -52,6 +61,10 @@ internal static partial class GgufNames
         ["mlp.up_proj"] = "ffn_up",
         ["mlp.gate_up_proj"] = "ffn_up",
         ["mlp.down_proj"] = "ffn_down",
+        ["mlp.c_fc"] = "ffn_up",
+        ["mlp.c_proj"] = "ffn_down",
+        ["mlp.fc1"] = "ffn_up",
+        ["mlp.fc2"] = "ffn_down",
     };
 
     /// <summary>Norms of families that have them before and behind attention and MLP (Gemma).</summary>

@@ -41,6 +41,12 @@ internal sealed class GgufWeights : IWeightFiles
         {
             foreach (var part in weight.Parts.Where(part => !sources.ContainsKey(part.TensorName)))
             {
+                if (NumberRow.Find(_file.Header.Metadata, part.TensorName) is { } number)
+                {
+                    sources.Add(part.TensorName, number);
+                    continue;
+                }
+
                 var (name, expert) = GgufNames.Of(part.TensorName, _family);
                 if (Tensors.TryGetValue(name, out var tensor))
                 {
@@ -83,6 +89,7 @@ internal sealed class GgufWeights : IWeightFiles
 
         // A matrix of one output is a vector there.
         long[] outputs = isVector || length > 1 || tensor.Dimensions.Count > 1 ? [length] : [];
+        outputs = part.TensorRows > 1 ? [length / part.TensorRows, part.TensorRows] : outputs;
         tensor.Expect([.. isVector ? (long[])[] : [columns], .. outputs, .. expert is null ? (long[])[] : [weight.Experts]]);
         var start = (long)(expert ?? 0) * length;
 

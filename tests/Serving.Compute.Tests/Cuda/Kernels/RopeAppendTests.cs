@@ -21,7 +21,8 @@ public sealed class RopeAppendTests
     [InlineData(70, 3, 3, 80, false, 100)]
     [InlineData(5, 8, 1, 128, true, 4)]
     [InlineData(3, 7, 1, 64, false, 50)]
-    public void RopeAppend_AnyShape_MatchesFormula(int rows, int heads, int kvHeads, int headSize, bool norms, int blocks)
+    [InlineData(3, 2, 1, 64, true, 5, true)]
+    public void RopeAppend_AnyShape_MatchesFormula(int rows, int heads, int kvHeads, int headSize, bool norms, int blocks, bool turned = false)
     {
         using var session = new KernelSession();
         var shape = new ModelShape(64, 64, Layers, heads, kvHeads, headSize, 64);
@@ -53,6 +54,7 @@ public sealed class RopeAppendTests
             PairCount = headSize / 2,
             InputStride = Values.Stride(width),
             OutputStride = Values.Stride(shape.QueryWidth),
+            NormsTurned = turned ? 1 : 0,
             Epsilon = Epsilon,
             QueryOffset = 1,
             KeyOffset = 0.5f,
@@ -67,8 +69,9 @@ public sealed class RopeAppendTests
                 var values = x.Row(row, width)[(head * headSize)..((head + 1) * headSize)];
                 var isValue = head >= heads + kvHeads;
                 var norm = !norms || isValue ? null : head < heads ? queryNorm : keyNorm;
-                var expected = norm is null ? values : ReferenceOps.RmsNorm(values, [.. norm.ToSingles().Row(0, headSize).Select(weight => weight + (head < heads ? 1 : 0.5))], Epsilon);
+                var expected = norm is null || turned ? values : Normed(values);
                 expected = isValue ? expected : ReferenceOps.Rotate(expected, rope, positions[row]);
+                expected = norm is null || !turned ? expected : Normed(expected);
                 var actual = head < heads
                     ? queries.AsSpan((row * Values.Stride(shape.QueryWidth)) + (head * headSize), headSize)
                     : appended.AsSpan(SlotAt(shape, row, head - heads), headSize);
@@ -77,6 +80,8 @@ public sealed class RopeAppendTests
                     Values.AssertRounded(expected[i], actual[i], $"row {row}, head {head}, element {i}");
                     actual[i] = 0;
                 }
+
+                double[] Normed(double[] of) => ReferenceOps.RmsNorm(of, [.. norm!.ToSingles().Row(0, headSize).Select(weight => weight + (head < heads ? 1 : 0.5))], Epsilon);
             }
         }
 

@@ -147,6 +147,7 @@ public sealed class RowKernelTests
     {
         CheckCap(rows, columns, blocks, 30, 1.5f);
         CheckCap(rows, columns, blocks, 0, 0.1f);
+        CheckCap(rows, columns, blocks, 0, 1.5f, hasBias: true);
     }
 
     /// <summary>A row gives the same bits alone and among others.</summary>
@@ -246,7 +247,7 @@ public sealed class RowKernelTests
         }
     }
 
-    private static void CheckCap(int rows, int columns, int blocks, float cap, float scale)
+    private static void CheckCap(int rows, int columns, int blocks, float cap, float scale, bool hasBias = false)
     {
         using var session = new KernelSession();
         var x = Values.Random(rows, columns, 200, rows);
@@ -255,13 +256,15 @@ public sealed class RowKernelTests
             x.AsSpan((row * Values.Stride(columns)) + columns, Values.Stride(columns) - columns).Fill(99);
         }
 
-        var parameters = new CapParameters { Values = session.Upload<float>(x), RowCount = session.Upload(rows), Columns = columns, Stride = Values.Stride(columns), Cap = cap, Scale = scale };
+        var bias = Values.Random(1, columns, 90, columns).ToBFloat16();
+        var parameters = new CapParameters { Values = session.Upload<float>(x), Bias = hasBias ? session.Upload<ushort>(bias.AsSpan(0, columns)) : 0, RowCount = session.Upload(rows), Columns = columns, Stride = Values.Stride(columns), Cap = cap, Scale = scale };
         session.Launch("srv_cap", new CudaGrid(blocks), 256, 0, parameters);
         var y = session.Download<float>(parameters.Values, x.Length);
         for (var i = 0; i < x.Length; i++)
         {
-            var scaled = (double)x[i] * scale;
-            Assert.Equal(i % Values.Stride(columns) >= columns ? 99 : cap > 0 ? cap * Math.Tanh(scaled / cap) : scaled, y[i], 1e-5);
+            var column = i % Values.Stride(columns);
+            var scaled = (double)(x[i] + (hasBias && column < columns ? BFloat16Bits.ToSingle(bias[column]) : 0)) * scale;
+            Assert.Equal(column >= columns ? 99 : cap > 0 ? cap * Math.Tanh(scaled / cap) : scaled, y[i], hasBias ? 1e-4 : 1e-5);
         }
     }
 

@@ -16,8 +16,8 @@ internal static class ParallelFactory
     /// <summary>One algorithm per shape, sums in the order of the ranks.</summary>
     public static BackendFactory Deterministic { get; } = Of("cuda:0,1 deterministic", new TensorParallelOptions { Ordinals = [0, 1], Deterministic = true });
 
-    /// <summary>A shape of the contracts with heads that two ranks can share out: an even number of them, which are not normed together.</summary>
-    public static TestShape Shareable(TestShape shape) => (shape.KvHeads % 2 == 0 ? shape : shape with { KvHeads = 2, Heads = shape.Heads > 3 ? 4 : 2 }) with { Olmo = false, Shared = 0 };
+    /// <summary>A shape of the contracts with heads that two ranks can share out: an even number of them, which are not normed together, nor each by a weight of its own.</summary>
+    public static TestShape Shareable(TestShape shape) => (shape.KvHeads % 2 == 0 ? shape : shape with { KvHeads = 2, Heads = shape.Heads > 3 ? 4 : 2 }) with { Olmo = false, Shared = 0, HeadNorm = shape.HeadNorm && !shape.Centred };
 
     /// <summary>Three ranks on <see cref="ThreeGpus"/>, in another order than the devices'.</summary>
     public static BackendFactory OfThree(bool deterministic) =>

@@ -18,6 +18,20 @@ public sealed class RowKernelTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    public void LayerNorm_AnySize_MatchesFormula(int size) => Widths.RunAll(new LayerNormTest(size));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Activate_AnySize_MatchesFormula(int size)
+    {
+        Widths.RunAll(new ActivationTest(size, MlpActivation.GeluTanh, ReferenceOps.Gelu));
+        Widths.RunAll(new ActivationTest(size, MlpActivation.SquaredRelu, ReferenceOps.SquaredRelu));
+        Widths.RunAll(new ActivationTest(size, MlpActivation.XIelu, x => ReferenceOps.XIelu(x, [0.8f, 1.3f, 0.5f, -1e-6f])));
+        Widths.RunAll(new ActivationTest(size, MlpActivation.XIelu, x => ReferenceOps.XIelu(x, [0.8f, 1.3f, 0.5f, -1e-6f]), 1e-3));
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
     public void SiluMul_AnySize_MatchesFormula(int size) => Widths.RunAll(new GateTest(size, GateActivation.Silu, ReferenceOps.SiluMul));
 
     [Theory]
@@ -74,6 +88,45 @@ public sealed class RowKernelTests
             using var y = new NativeBuffer<float>(size);
             RowKernel<TL, TV>.RmsNorm(x.Pointer, weight.Pointer, y.Pointer, size, 1e-5f, round: false);
             AssertClose(ReferenceOps.RmsNorm(x.ToDoubles(), weight.ToDoubles()[..size], 1e-5), y, 3e-6);
+        }
+    }
+
+    /// <summary>With a bias and without, of elements whose mean is far from nothing.</summary>
+    private sealed unsafe class LayerNormTest(int size) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(size, 4);
+            for (var i = 0; i < size; i++)
+            {
+                x.At(i) += 3;
+            }
+
+            using var weight = Random(size + 1, 2);
+            using var bias = Random(size + 2, 2);
+            using var y = new NativeBuffer<float>(size);
+            var (weights, biases) = (weight.ToDoubles()[..size], bias.ToDoubles()[..size]);
+            RowKernel<TL, TV>.LayerNorm(x.Pointer, weight.Pointer, bias.Pointer, y.Pointer, size, 1e-5f, round: false);
+            AssertClose(ReferenceOps.LayerNorm(x.ToDoubles(), weights, biases, 1e-5), y, 1e-5);
+            var expected = ReferenceOps.LayerNorm(x.ToDoubles(), weights, null, 1e-5);
+            RowKernel<TL, TV>.LayerNorm(x.Pointer, weight.Pointer, null, x.Pointer, size, 1e-5f, round: false);
+            AssertClose(expected, x, 1e-5);
+        }
+    }
+
+    private sealed unsafe class ActivationTest(int size, MlpActivation activation, Func<double[], double[]> formula, double range = 20) : IWidthTest
+    {
+        public void Run<TL, TV>()
+            where TL : struct, ILanes<TV>
+            where TV : struct
+        {
+            using var x = Random(size, range);
+            using var y = new NativeBuffer<float>(size);
+            var numbers = stackalloc float[] { 0.8f, 1.3f, 0.5f, -1e-6f };
+            RowKernel<TL, TV>.Activate(x.Pointer, y.Pointer, size, activation, numbers, round: false);
+            AssertClose(formula(x.ToDoubles()), y, 2e-6 * range);
         }
     }
 

@@ -22,6 +22,7 @@ public sealed class ProgramShardingTests
         ["gemma2"] = (TestShape.Gemma2, 2),
         ["gemma3"] = (TestShape.Gemma3 with { KvHeads = 2 }, 2),
         ["sinks"] = (new TestShape { Oss = true, Heads = 4, KvHeads = 2 }, 2),
+        ["layer norms"] = (TestShape.LayerNorms with { HeadNorm = false }, 2),
         ["mixture"] = (TestShape.Mixture, 2),
         ["odd mixture"] = (TestShape.Mixture with { Heads = 6, KvHeads = 3, HeadSize = 10, Hidden = 100, Renormalize = false }, 3),
         ["gpt-oss"] = (TestShape.GptOss with { KvHeads = 2 }, 2),
@@ -148,6 +149,7 @@ public sealed class ProgramShardingTests
     [Fact]
     public void Supports_WhatIsNotCut_IsRefusedBySayingSo()
     {
+        Assert.Contains("norms every head", ReasonFor(TestShape.LayerNorms), StringComparison.Ordinal);
         Assert.Contains("norms all heads together", ReasonFor(TestShape.Olmo3), StringComparison.Ordinal);
         Assert.Contains("all tokens go through", ReasonFor(TestShape.Mixture with { Shared = 52 }), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Olmo3).Program, 0, 2));

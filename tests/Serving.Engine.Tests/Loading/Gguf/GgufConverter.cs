@@ -38,6 +38,14 @@ internal static partial class GgufConverter
         ["Exaone4ForCausalLM"] = "exaone4",
         ["SeedOssForCausalLM"] = "seed_oss",
         ["Ernie4_5ForCausalLM"] = "ernie4_5",
+        ["CohereForCausalLM"] = "command-r",
+        ["Cohere2ForCausalLM"] = "cohere2",
+        ["Starcoder2ForCausalLM"] = "starcoder2",
+        ["StableLmForCausalLM"] = "stablelm",
+        ["PhiForCausalLM"] = "phi2",
+        ["NemotronForCausalLM"] = "nemotron",
+        ["ApertusForCausalLM"] = "apertus",
+        ["HunYuanDenseV1ForCausalLM"] = "hunyuan-dense",
     };
 
     internal static readonly IReadOnlyDictionary<string, string> Names = new Dictionary<string, string>
@@ -69,6 +77,16 @@ internal static partial class GgufConverter
         ["post_self_attn_layernorm"] = "post_attention_norm",
         ["post_mlp_layernorm"] = "post_ffw_norm",
         ["mlp.down_proj"] = "ffn_down",
+        ["model.final_layernorm"] = "output_norm",
+        ["self_attn.dense"] = "attn_output",
+        ["mlp.c_fc"] = "ffn_up",
+        ["mlp.c_proj"] = "ffn_down",
+        ["mlp.fc1"] = "ffn_up",
+        ["mlp.fc2"] = "ffn_down",
+        ["attention_layernorm"] = "attn_norm",
+        ["feedforward_layernorm"] = "ffn_norm",
+        ["self_attn.query_layernorm"] = "attn_q_norm",
+        ["self_attn.key_layernorm"] = "attn_k_norm",
     };
 
     private static readonly Dictionary<string, string> GemmaNames = new()
@@ -95,7 +113,7 @@ internal static partial class GgufConverter
     [
         ("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("attention.sliding_window", "sliding_window"),
         ("rope.freq_base_swa", "rope_local_base_freq"), ("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"),
-        ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"), ("expert_count", "num_experts"), ("expert_count", "num_local_experts"),
+        ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"), ("logit_scale", "logit_scale"), ("expert_count", "num_experts"), ("expert_count", "num_local_experts"),
         ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
         ("expert_shared_feed_forward_length", "shared_expert_intermediate_size"), ("expert_shared_feed_forward_length", "shared_intermediate_size"),
     ];
@@ -125,6 +143,27 @@ internal static partial class GgufConverter
             if (name.EndsWith(".sinks", StringComparison.Ordinal))
             {
                 writer.Add($"blk.{name.Split('.')[2]}.attn_sinks.weight", GgmlEncoder.F32.Type, shape, GgmlEncoder.F32.Encode(values).Bytes);
+                continue;
+            }
+
+            if (name.Contains(".act_fn.", StringComparison.Ordinal))
+            {
+                // A list of all layers' is metadata.
+                var kind = name[(name.LastIndexOf('.') + 1)..];
+                _ = !name.Contains("layers.0.", StringComparison.Ordinal) ? writer : writer.Put($"xielu.{kind}", Enumerable.Range(0, TinyModel.Layers).Select(layer => model.Tensors[$"model.layers.{layer}.mlp.act_fn.{kind}"].Values[0]).ToArray());
+                continue;
+            }
+
+            if (HeadNorm().Match(name) is { Success: true } norm)
+            {
+                // A layer's are stacked in the order of their heads.
+                var heads = model.Tensors.Keys.Count(other => other.StartsWith(name[..(name.LastIndexOf("norms.", StringComparison.Ordinal) + 6)], StringComparison.Ordinal));
+                if (norm.Groups[3].Value == "0")
+                {
+                    var all = Enumerable.Range(0, heads).SelectMany(head => model.Tensors[name.Replace("norms.0", $"norms.{head}", StringComparison.Ordinal)].Values).ToArray();
+                    writer.Add($"blk.{norm.Groups[1].Value}.attn_{norm.Groups[2].Value}_norm.weight", GgmlEncoder.F32.Type, [shape[0], heads], GgmlEncoder.F32.Encode(all).Bytes);
+                }
+
                 continue;
             }
 
@@ -234,7 +273,7 @@ internal static partial class GgufConverter
             writer.Put($"{family}.attention.sliding_window_pattern", types.Select(type => (string)type! == "sliding_attention").ToArray());
         }
 
-        if (config["rope_scaling"] is JsonObject scaling && (string?)scaling["type"] != "longrope")
+        if (config["rope_scaling"] is JsonObject scaling && (string?)scaling["type"] is not ("longrope" or "dynamic"))
         {
             writer.Put($"{family}.rope.scaling.type", (string)scaling["rope_type"]!).Put($"{family}.rope.scaling.factor", Single(scaling["factor"]));
             if (scaling["original_max_position_embeddings"] is { } original)
@@ -251,7 +290,8 @@ internal static partial class GgufConverter
             }
         }
 
-        writer.Put($"{family}.attention.layer_norm_rms_epsilon", Single(config["rms_norm_eps"])).Put($"{family}.rope.freq_base", Single(config["rope_theta"]));
+        var epsilon = config["layer_norm_eps"] ?? config["norm_epsilon"] ?? config["norm_eps"];
+        writer.Put($"{family}.attention.{(epsilon is null ? "layer_norm_rms_epsilon" : "layer_norm_epsilon")}", Single(epsilon ?? config["rms_norm_eps"])).Put($"{family}.rope.freq_base", Single(config["rope_theta"]));
     }
 
     private static float Single(JsonNode? number) => float.Parse(number!.ToJsonString(), CultureInfo.InvariantCulture);
@@ -285,9 +325,9 @@ internal static partial class GgufConverter
         var hasGemmaNames = (isGemma && family != "gemma") || family is "olmo2" or "exaone4";
         var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
         var module = hasGemmaNames && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family is ("gpt-oss" or "seed_oss") && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
-        var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.weight";
-        var encoder = shape.Length == 1 ? GgmlEncoder.F32 : matrices;
-        var (bytes, decoded) = encoder.Encode(isGemma && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);
+        var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.{name[(name.LastIndexOf('.') + 1)..]}";
+        var encoder = shape.Length == 1 || module.EndsWith("norm", StringComparison.Ordinal) ? GgmlEncoder.F32 : matrices;
+        var (bytes, decoded) = encoder.Encode((isGemma || (family == "nemotron" && name.EndsWith("weight", StringComparison.Ordinal))) && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);
         var rowBytes = bytes.Length / (int)shape[0];
         if (Interleaved.Contains(family) && (module is "attn_q" or "attn_k"))
         {
@@ -304,6 +344,9 @@ internal static partial class GgufConverter
         var rows = bytes.Chunk(rowBytes).ToArray();
         return [.. Enumerable.Range(0, rows.Length).SelectMany(row => rows[(row / headSize * headSize) + (row % 2 * headSize / 2) + (row % headSize / 2)])];
     }
+
+    [GeneratedRegex(@"^model\.layers\.([0-9]+)\.self_attn\.(q|k)_layernorm\.norms\.([0-9]+)\.weight$")]
+    private static partial Regex HeadNorm();
 
     [GeneratedRegex(@"^model\.layers\.([0-9]+)\.(mlp|block_sparse_moe)\.experts\.([0-9]+)\.(.+)\.weight$")]
     private static partial Regex Expert();

@@ -26,12 +26,52 @@ public sealed class GgufFamilyTests : IDisposable
     [InlineData("GlmForCausalLM", "F32")]
     [InlineData("Phi3ForCausalLM", "F32")]
     [InlineData("Phi3ForCausalLM", "Q4_0")]
+    [InlineData("CohereForCausalLM", "Q8_0")]
+    [InlineData("Cohere2ForCausalLM", "F32")]
+    [InlineData("Starcoder2ForCausalLM", "F32")]
+    [InlineData("StableLmForCausalLM", "F32")]
+    [InlineData("PhiForCausalLM", "Q8_0")]
+    [InlineData("NemotronForCausalLM", "F32")]
     public void Load_File_GivesTheWeightsOfTheFolder(string architecture, string type)
     {
         var model = Make(architecture);
         var file = GgufConverter.Convert(model, GgmlEncoder.Of(type));
         Finish(file, model, architecture);
         Check(file, model);
+    }
+
+    [Fact]
+    public void Load_Apertus_GivesTheWeightsOfTheFolder()
+    {
+        var model = new TinyModel("LlamaForCausalLM") { ElementType = "F32" };
+        model.MakeXIelu();
+        model.NameApertus();
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32);
+        Check(file, model);
+        file.Remove("xielu.beta");
+        Assert.Contains("xielu.beta", Assert.ThrowsAny<Exception>(() => Check(file, model)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Files hold the base with its factor.</summary>
+    [Fact]
+    public void Load_Hunyuan_GivesTheWeightsOfTheFolder()
+    {
+        var model = new TinyModel("LlamaForCausalLM") { ElementType = "F32" };
+        model.AddHeadNorms();
+        model.NameHunyuan(1);
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32).Put("hunyuan-dense.rope.scaling.type", "none").Put("hunyuan-dense.rope.scaling.factor", 1f).Put("hunyuan-dense.rope.scaling.original_context_length", 256);
+        Check(file.Remove("hunyuan-dense.expert_count"), model);
+    }
+
+    /// <summary>Norms of every head: Command R+'s are one tensor in folders too, StableLM's are one each there, and its layers have one norm for attention and MLP.</summary>
+    [Theory]
+    [InlineData("CohereForCausalLM")]
+    [InlineData("StableLmForCausalLM")]
+    public void Load_NormsOfHeads_GivesTheWeightsOfTheFolder(string architecture)
+    {
+        var model = new TinyModel(architecture) { ElementType = "F32" };
+        model.MakeCentred(normsHeads: true, isShared: true);
+        Check(GgufConverter.Convert(model, GgmlEncoder.F32), model);
     }
 
     /// <summary>GLM-4's files hold q, k and v in one tensor, biases too, where they were made of the model's first checkpoints.</summary>
@@ -142,6 +182,15 @@ public sealed class GgufFamilyTests : IDisposable
             case "GlmForCausalLM":
                 model.MakeGlm(0.5);
                 break;
+            case var centred when TinyModel.HasLayerNorms(centred):
+                model.MakeCentred();
+                if (centred == "Cohere2ForCausalLM")
+                {
+                    model.Config.Remove("sliding_window_pattern");
+                    model.Config["layer_types"] = new JsonArray("sliding_attention", "full_attention");
+                }
+
+                break;
             case "Phi3ForCausalLM":
                 model.Config["partial_rotary_factor"] = 0.75;
                 model.FuseProjections();
@@ -165,6 +214,11 @@ public sealed class GgufFamilyTests : IDisposable
         if (architecture == "MiniCPMForCausalLM")
         {
             file.Put("minicpm.embedding_scale", 12f).Put("minicpm.residual_scale", 2f).Put("minicpm.logit_scale", TinyModel.Hidden / 16f);
+        }
+        else if (architecture is "StableLmForCausalLM" or "NemotronForCausalLM")
+        {
+            // What files say beside.
+            file.Put("stablelm.use_parallel_residual", true).Put("nemotron.attention.layer_norm_rms_epsilon", 1e-3f);
         }
         else if (architecture == "GraniteMoeHybridForCausalLM")
         {
@@ -200,6 +254,7 @@ public sealed class GgufFamilyTests : IDisposable
         FusedQkv = false,
         FusedGateUp = false,
         Mlp = MlpNames.Usual,
+        HeadNorms = config.HeadNorms == HeadNorms.Apart ? HeadNorms.Together : config.HeadNorms,
         Mixture = config.Mixture is { } mixture ? mixture with { Tensors = MixtureTensors.Qwen, Shared = mixture.Shared is { } shared ? SharedExpert.Qwen(shared.Width) with { Factor = shared.Factor } : null } : null,
     };
 }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Engine.Loading.Gguf.Vocabulary;
 using Serving.Engine.Tests.Tokenization;
 using Serving.Engine.Tokenization;
 using Serving.Engine.Tokenization.Format;
@@ -48,6 +50,17 @@ public sealed class PreTokenizerTests
     [InlineData("ÀÉÎx éA \u0301B日本", "ÀÉÎx| é|A| \u0301B日本")]
     public void Split_O200k_CutsAsTiktoken(string text, string pieces) =>
         Assert.Equal(pieces, Split(JsonSerializer.Serialize(new { type = "Split", pattern = new { Regex = O200k }, behavior = "Isolated", invert = false }), text));
+
+    /// <summary>Splits that GGUF files name, before bytes become characters: digits one by one, or in threes, and words with the mark that stands before them.</summary>
+    [Theory]
+    [InlineData("command-r", "I've 12 é", "I've |1|2| é")]
+    [InlineData("stablelm2", "I've 12 é\n", "I|'ve| |1|2| é|\n")]
+    [InlineData("hunyuan-dense", "I've 1234 .apples 日本x!", "I|'ve| |123|4| .|apples| |日本|x|!")]
+    public void Split_OfAGgufName_CutsInStages(string name, string text, string pieces)
+    {
+        var stages = new JsonArray([.. TextSplit.Of(name).Stages()[..^1].Select(stage => (JsonNode)stage)]);
+        Assert.Equal(pieces, Split(new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = stages }.ToJsonString(), text));
+    }
 
     [Theory]
     [InlineData(Gpt2Scanner.Pattern)]

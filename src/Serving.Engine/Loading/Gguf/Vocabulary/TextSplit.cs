@@ -22,6 +22,9 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
     private const string Tekken = @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
         + @"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>Tencent's, words with the mark of punctuation that stands before them.</summary>
+    private const string Hunyuan = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     private const string Contraction = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 
     private static readonly TextSplit Llama3 = new(() => [Pattern(LlamaHead + @"\p{N}{1,3}" + LlamaTail), ByteLevel(false)]);
@@ -39,10 +42,12 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["tekken"] = new(() => [Pattern(Tekken), ByteLevel(false)]) { IgnoresMerges = true, AddsBos = true },
         ["minicpm5"] = new(() => [Pattern(@"\p{N}{1,3}"), Pattern(LlamaHead + @"\p{N}+" + LlamaTail), ByteLevel(false)]) { IgnoresMerges = true },
         ["smaug-bpe"] = Llama3,
+        ["hunyuan-dense"] = new(() => [Pattern(@"\p{N}{1,3}"), Pattern("[一-龥぀-ゟ゠-ヿ]+"), Pattern(Hunyuan), ByteLevel(false)]),
         ["dbrx"] = Llama3,
         ["glm4"] = Llama3,
         ["chatglm-bpe"] = Llama3,
         ["qwen2"] = Qwen2 with { Normalizer = "NFC" },
+        ["stablelm2"] = Qwen2,
         ["deepseek-r1-qwen"] = Qwen2 with { Normalizer = "NFC" },
         ["gpt-4o"] = new(() => [Pattern(O200k), ByteLevel(false)]),
         ["gpt-2"] = Gpt2,
@@ -52,6 +57,7 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["seed-coder"] = new(() => [Pattern(LlamaHead + @"\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+"), ByteLevel(false)]),
         ["smollm"] = GptWithDigits,
         ["starcoder"] = GptWithDigits,
+        ["command-r"] = GptWithDigits with { Normalizer = "NFC" },
         ["refact"] = GptWithDigits,
         ["exaone"] = GptWithDigits,
         ["deepseek-coder"] = new(() => [Pattern(@"[\r\n]"), Pattern(@"\s?\p{L}+"), Pattern(@"\s?\p{P}+"), Pattern(EastAsian), Digits(), ByteLevel(false)]),

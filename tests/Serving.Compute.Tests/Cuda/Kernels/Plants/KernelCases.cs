@@ -8,6 +8,8 @@ internal static class KernelCases
 {
     private static readonly Dictionary<string, Action[]> All = new()
     {
+        ["srv_activate"] = [() => new LayerNormKernelTests().SquaredRelu_AnySize_MatchesFormula(3, 102, 2), () => new LayerNormKernelTests().Gelu_AnySize_MatchesFormula(3, 102, 2),
+            () => new LayerNormKernelTests().XIelu_AnySize_MatchesFormula(3, 102, 2)],
         ["srv_attention_decode"] = Attention(4, 2, 64, AttentionVariant.TensorCores),
         ["srv_attention_decode_int8"] = Attention(4, 2, 64, AttentionVariant.TensorCores, integers: true),
         ["srv_attention_decode_windowed"] =
@@ -56,6 +58,7 @@ internal static class KernelCases
         ["srv_finish_silu_mul"] = [() => new FusedKernelTests().SiluMul_AnyWidth_EqualsTheTwo(70), () => new FusedKernelTests().GeluMul_AnyWidth_EqualsTheTwo(128)],
         ["srv_gather"] = [() => new RowKernelTests().Gather_AnySize_IsTheNamedRow(9, 100, 3)],
         ["srv_join_planes"] = [() => new PlaneKernelTests().JoinPlanes_AnySize_IsSideBySide(3, 100, 4, 2)],
+        ["srv_layer_norm"] = [() => new LayerNormKernelTests().LayerNorm_AnySize_MatchesFormula(9, 100, 3), () => new LayerNormKernelTests().LayerNorm_OfHeads_IsWrittenUnroundedInPlace(5, 20, 3, 2)],
         ["srv_linear_finish"] = Finish(tensorCores: true),
         ["srv_linear_finish_plain"] = Finish(tensorCores: false),
         ["srv_lora_expand"] =
@@ -84,7 +87,7 @@ internal static class KernelCases
         ["srv_route_few"] = [Chain, () => new MixtureKernelTests().RouteFew_AnyLogits_LeavesWhatTheTwoDo(32, 512, 16, 9)],
         ["srv_sort_choices"] = Routes(),
         ["srv_rms_norm"] = [() => new RowKernelTests().RmsNorm_AnySize_MatchesFormula(9, 100, 3), () => new RowKernelTests().RmsNorm_WithOffset_IsAddedUnrounded(9, 100, 3), () => new RowKernelTests().RmsNorm_OfColumns_IsWrittenUnroundedInPlace(9, 100, 3), () => new RowKernelTests().RmsNorm_WithoutAWeight_RoundsItsInput(9, 100, 3)],
-        ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3)],
+        ["srv_rope_append"] = [() => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3), () => new RopeAppendTests().RopeAppend_AnyShape_MatchesFormula(9, 6, 2, 18, true, 3, turned: true)],
         ["srv_rope_append_int8"] = [() => new RopeAppendTests().RopeAppend_Integers_AreTheRoundedElements(9, 6, 2, 18, true, 3)],
         ["srv_rotate_pages"] = [() => new PageKernelTests().RotatePages_AnyDistance_MovesTheKeys(8)],
         ["srv_sample"] =

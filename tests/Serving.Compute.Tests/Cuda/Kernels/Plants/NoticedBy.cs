@@ -8,6 +8,8 @@ internal static class NoticedBy
 {
     private static readonly Dictionary<string, int> Cases = new()
     {
+        ["activate.slope-below"] = 2,
+        ["activate.series-of-everything"] = 2,
         ["attention_decode.query-rows"] = 1,
         ["attention_decode.query-tiles"] = 1,
         ["attention_decode.scores-transposed"] = 1,
@@ -32,6 +34,7 @@ internal static class NoticedBy
         ["finish_silu_mul.always-silu"] = 1,
         ["finish_silu_mul_rows.always-silu"] = 2,
         ["finish_silu_mul_rows.columns-behind-the-last"] = 1,
+        ["layer_norm.weights-of-the-first-group"] = 1,
         ["linear_finish.cells-of-another-page"] = 5,
         ["linear_finish.cells-of-the-pair-before"] = 3,
         ["linear_finish.columns-behind-the-last"] = 4,
@@ -65,6 +68,7 @@ internal static class NoticedBy
         ["product.swizzle"] = 1,
         ["rms_norm.no-offset"] = 1,
         ["rms_norm.written-over"] = 1,
+        ["rope_append.weights-before-the-rotation"] = 1,
         ["route.no-barrier.1"] = 1,
         ["route.no-number-beats-all"] = 2,
         ["route_few.no-barrier.1"] = 1,
