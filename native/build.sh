@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh BUILD_FOLDER [cmake arguments]: builds libserving_cpu.so there, quietly; with -DSERVING_NATIVE=emulator libserving_cuda_emulator.so instead. Exit status 3 means that a tool is missing; standard output says which.
+# build.sh BUILD_FOLDER [cmake arguments]: builds libserving_cpu.so there, quietly; with -DSERVING_NATIVE=emulator libserving_cuda_emulator.so instead, with -DSERVING_NATIVE=cpu_emulator libserving_cpu_emulated.so. Exit status 3 means that a tool is missing; standard output says which.
 set -u
 source=$(cd "$(dirname "$0")" && pwd)
 build=$1

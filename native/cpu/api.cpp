@@ -9,6 +9,7 @@
 #include "isa/dot_rate.h"
 #include "pack.h"
 #include "plan.h"
+#include "processor.h"
 #include "topology.h"
 
 using serving::Engine;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pack.h"
-#include "topology.h"
+#include "processor.h"
 
 namespace serving {
 

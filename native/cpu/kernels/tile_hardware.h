@@ -1,4 +1,5 @@
-// AMX's tile registers, one function per instruction. Tile numbers are template arguments, as the instructions hold them.
+// AMX's tile registers: how they are configured for a step. native/cpu_emulator has another tile_instructions.h in this one's place.
+#include "isa/tile_instructions.h"
 
 struct alignas(64) TileConfig {
     uint8_t palette = 1;
@@ -16,29 +17,8 @@ static void begin_worker() {
         config.rows[i] = 16;
     }
 
-    __asm__ volatile("ldtilecfg %0" ::"m"(config));
+    tile_configure(config);
 }
 
 // Tiles in use slow down context switches: they are given up between steps.
-static void end_worker() { __asm__ volatile("tilerelease" ::); }
-
-template <int Tile>
-SRV_INLINE void tile_zero() {
-    __asm__ volatile("tilezero %%tmm%c0" ::"i"(Tile));
-}
-
-template <int Tile>
-SRV_INLINE void tile_load(const void* from, int64_t stride) {
-    __asm__ volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(Tile), "r"(from), "r"(stride) : "memory");
-}
-
-template <int Tile>
-SRV_INLINE void tile_store(void* to, int64_t stride) {
-    __asm__ volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(Tile), "r"(to), "r"(stride) : "memory");
-}
-
-// C += A · B over 32 bf16.
-template <int C, int A, int B>
-SRV_INLINE void tile_multiply() {
-    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(C), "i"(A), "i"(B));
-}
+static void end_worker() { tile_release(); }

@@ -13,12 +13,12 @@ public sealed class AmxTests : BackendContract
 public sealed class AmxSamplingTests : SamplingContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx", real: true);
 }
 
 /// <summary>The invariance contract, held by the native backend with amx.</summary>
 public sealed class AmxInvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx", real: true);
 }

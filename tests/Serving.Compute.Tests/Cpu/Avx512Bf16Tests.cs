@@ -13,12 +13,12 @@ public sealed class Avx512Bf16Tests : BackendContract
 public sealed class Avx512Bf16SamplingTests : SamplingContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16", real: true);
 }
 
 /// <summary>The invariance contract, held by the native backend with avx512-bf16.</summary>
 public sealed class Avx512Bf16InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16", real: true);
 }

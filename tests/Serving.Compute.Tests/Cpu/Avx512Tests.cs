@@ -6,7 +6,7 @@ namespace Serving.Compute.Tests.Cpu;
 public sealed class Avx512Tests : BackendContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 }
 
 /// <summary>The sampling contract, held by the native backend with avx512.</summary>
@@ -20,5 +20,5 @@ public sealed class Avx512SamplingTests : SamplingContract
 public sealed class Avx512InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 }

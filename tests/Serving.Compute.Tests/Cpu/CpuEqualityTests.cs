@@ -4,6 +4,7 @@ using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Compute.Quantization;
 using Serving.Compute.Tests.Contracts;
+using Serving.Compute.Tests.Programs;
 
 namespace Serving.Compute.Tests.Cpu;
 
@@ -12,6 +13,22 @@ public sealed class CpuEqualityTests
 {
     /// <summary>Every instruction set; those that a machine lacks skip.</summary>
     public static TheoryData<string> InstructionSets => ["avx2", "avx512", "avx512-bf16", "amx", "amx-emulated"];
+
+    /// <summary>Instruction sets of one arithmetic, on every kind of model.</summary>
+    public static TheoryData<string, string, string> Twins => [.. from twins in new[] { ("avx2", "avx512"), ("amx-emulated", "amx") } from shape in Shapes.Keys select (twins.Item1, twins.Item2, shape)];
+
+    private static readonly Dictionary<string, TestShape> Shapes = new()
+    {
+        ["bias"] = new TestShape { Hidden = 96, Intermediate = 160, Heads = 6, KvHeads = 2, HeadSize = 64, Bias = true },
+        ["bias, int8 keys and values"] = new TestShape { Hidden = 96, Intermediate = 160, Heads = 6, KvHeads = 2, HeadSize = 64, Bias = true, KeyValues = KeyValueFormat.Int8 },
+        ["odd, magnitudes"] = new TestShape { Hidden = 100, Intermediate = 70, Heads = 6, KvHeads = 2, HeadSize = 18, Tied = false, HasMagnitudes = true },
+        ["head norms, int8"] = new TestShape { Heads = 3, KvHeads = 1, HeadSize = 80, HeadNorm = true, Format = WeightFormat.Int8 },
+        ["gemma2"] = TestShape.Gemma2,
+        ["gemma3"] = TestShape.Gemma3 with { KeyValues = KeyValueFormat.Int8 },
+        ["olmo"] = TestShape.Olmo3,
+        ["gpt-oss, mxfp4"] = TestShape.GptOss with { AdaptsExperts = true, Format = WeightFormat.Mxfp4, KeyValues = KeyValueFormat.Int8 },
+        ["mixture"] = TestShape.Mixture with { AdaptsExperts = true, Shared = 52, HasMagnitudes = true },
+    };
 
     /// <summary>Work is split over threads by rows and columns, never inside a sum.</summary>
     [Theory]
@@ -46,15 +63,11 @@ public sealed class CpuEqualityTests
         Assert.Equal(CpuScenario.Run(factory, keyValues: KeyValueFormat.Int8), CpuScenario.Run(factory, poison: true, keyValues: KeyValueFormat.Int8));
     }
 
-    /// <summary>Both are the same chains of fused multiply-adds, in vectors of other widths.</summary>
-    [Fact]
-    public void Execute_Avx2AndAvx512_SameBits()
-    {
-        foreach (var keyValues in Enum.GetValues<KeyValueFormat>())
-        {
-            Assert.Equal(CpuScenario.Run(CpuFactory.Of("avx2"), keyValues: keyValues), CpuScenario.Run(CpuFactory.Of("avx512"), keyValues: keyValues));
-        }
-    }
+    /// <summary>The same chains in vectors of other widths; and the tiles of another emulation.</summary>
+    [Theory]
+    [MemberData(nameof(Twins))]
+    public void Execute_SetsOfOneArithmetic_SameBits(string one, string other, string shape) =>
+        Assert.Equal(CpuScenario.Run(CpuFactory.Of(one), Shapes[shape]), CpuScenario.Run(CpuFactory.Of(other), Shapes[shape]));
 
     /// <summary>What multiplies integers changes no bit, nor do threads or what pages held before; integers do change the result, or the test would show nothing.</summary>
     [Theory]

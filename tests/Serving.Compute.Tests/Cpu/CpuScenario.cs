@@ -29,6 +29,9 @@ internal static class CpuScenario
         KeyValueFormat keyValues = KeyValueFormat.BFloat16) =>
         Run(factory, TestProgram.Create(ShapeOf(format, experts) with { KeyValues = keyValues }) with { Integers = integers }, poison);
 
+    /// <summary>The same on a model of another shape, with as many tokens as this one's.</summary>
+    public static List<uint> Run(BackendFactory factory, TestShape shape) => Run(factory, TestProgram.Create(shape with { Vocabulary = Shape.Vocabulary }), poison: false);
+
     /// <summary>
     /// The same where all matrices of integers, the embedding too where it can be, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
     /// </summary>

@@ -1,4 +1,5 @@
 using Serving.Compute.Cpu;
+using Serving.Testing;
 
 namespace Serving.Compute.Tests.Cpu;
 
@@ -23,6 +24,7 @@ public sealed class InstructionSetChoiceTests
     public void Choose_Automatic_DoesNotTakeTheNarrowerOne(string wide, string narrow)
     {
         CpuFactory.Require(wide);
+        Repository.RequiresHardware(!CpuEmulator.IsEmulated(wide), $"this CPU lacks {wide}");
         Assert.NotEqual(narrow, InstructionSets.Names[InstructionSets.Choose("auto", CpuBackend.SupportedInstructionSets)]);
     }
 

@@ -68,7 +68,7 @@ public sealed class Avx2AsymmetricInvarianceTests : InvarianceContract
 public sealed class Avx512AsymmetricTests : BackendContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4Asymmetric };
@@ -78,7 +78,7 @@ public sealed class Avx512AsymmetricTests : BackendContract
 public sealed class Avx512Int8Tests : BackendContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
@@ -88,7 +88,7 @@ public sealed class Avx512Int8Tests : BackendContract
 public sealed class Avx512Int8InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
@@ -98,7 +98,7 @@ public sealed class Avx512Int8InvarianceTests : InvarianceContract
 public sealed class Avx512Int4Tests : BackendContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4 };
@@ -108,7 +108,7 @@ public sealed class Avx512Int4Tests : BackendContract
 public sealed class Avx512Int4InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int4 };
@@ -128,7 +128,7 @@ public sealed class Avx512Bf16Int8Tests : BackendContract
 public sealed class Avx512Bf16Int8InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512-bf16", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
@@ -138,7 +138,7 @@ public sealed class Avx512Bf16Int8InvarianceTests : InvarianceContract
 public sealed class AmxInt8Tests : BackendContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };
@@ -148,7 +148,7 @@ public sealed class AmxInt8Tests : BackendContract
 public sealed class AmxInt8InvarianceTests : InvarianceContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx", real: true);
 
     /// <inheritdoc/>
     protected override TestShape Adjust(TestShape shape) => shape with { Format = WeightFormat.Int8 };

@@ -13,7 +13,7 @@ public sealed class Avx2KeyValueTests : KeyValueContract
 public sealed class Avx512KeyValueTests : KeyValueContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("avx512", real: true);
 }
 
 /// <summary>Keys and values of 8 bits, by the native backend with avx512-bf16.</summary>
@@ -27,7 +27,7 @@ public sealed class Avx512Bf16KeyValueTests : KeyValueContract
 public sealed class AmxKeyValueTests : KeyValueContract
 {
     /// <inheritdoc/>
-    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx");
+    protected override BackendFactory Factory { get; } = CpuFactory.Of("amx", real: true);
 }
 
 /// <summary>Keys and values of 8 bits, by the native backend with amx-emulated.</summary>

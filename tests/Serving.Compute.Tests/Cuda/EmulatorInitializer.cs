@@ -5,9 +5,13 @@ using Serving.Testing;
 
 namespace Serving.Compute.Tests.Cuda;
 
-/// <summary>The tests of the CUDA backend run on the emulated driver.</summary>
+/// <summary>The tests of the CUDA backend run on the emulated driver, those of instruction sets that this processor lacks on emulated ones.</summary>
 internal static class EmulatorInitializer
 {
     [ModuleInitializer]
-    internal static void Initialize() => CudaEmulator.Install();
+    internal static void Initialize()
+    {
+        CudaEmulator.Install();
+        CpuEmulator.Install();
+    }
 }

@@ -2,6 +2,7 @@ using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
+using Serving.Testing;
 
 namespace Serving.Engine.Tests.Demo;
 
@@ -52,8 +53,8 @@ public sealed class ReferenceTests(ITestOutputHelper output)
             program => Create(backend == "managed" ? backend : isa, program with { Shape = program.Shape with { KeyValues = KeyValueFormat.Int8 } }), logitBar, texts, output);
     }
 
-    // Emulated tiles compute hundreds of times slower than real ones.
-    private static int CasesOn(string backend) => backend.Contains("emulated", StringComparison.Ordinal) ? EmulatedCases : int.MaxValue;
+    // Emulated tiles compute hundreds of times slower than real ones, other emulated instructions several times.
+    private static int CasesOn(string backend) => backend.Contains("emulated", StringComparison.Ordinal) || CpuEmulator.IsEmulated(backend) ? EmulatedCases : int.MaxValue;
 
     private static IComputeBackend Create(string backend, ModelProgram program) => backend switch
     {

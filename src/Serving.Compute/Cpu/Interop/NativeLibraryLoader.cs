@@ -6,6 +6,9 @@ namespace Serving.Compute.Cpu.Interop;
 /// <summary>Finds libserving_cpu beside the assembly, loads it once and checks its version.</summary>
 internal static class NativeLibraryLoader
 {
+    /// <summary>Names a library that is loaded instead, as tests do with the emulated instruction sets.</summary>
+    private const string LibraryVariable = "SERVING_CPU_LIBRARY";
+
     private static readonly Lazy<(nint Handle, string Reason)> Loaded = new(Load);
 
     /// <summary>Whether the library is there and speaks this version of the ABI; <paramref name="reason"/> says why not.</summary>
@@ -22,7 +25,7 @@ internal static class NativeLibraryLoader
             return (0, "the native CPU library is for Linux on x64");
         }
 
-        var path = Path.Combine(AppContext.BaseDirectory, $"lib{NativeMethods.Library}.so");
+        var path = Environment.GetEnvironmentVariable(LibraryVariable) ?? Path.Combine(AppContext.BaseDirectory, $"lib{NativeMethods.Library}.so");
         if (!NativeLibrary.TryLoad(path, out var handle))
         {
             return (0, "the native CPU library was not built (it needs cmake and a C++ compiler)");
