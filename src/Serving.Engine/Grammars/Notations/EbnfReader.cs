@@ -36,9 +36,21 @@ internal sealed class EbnfReader
         return reader._rules.Close("root");
     }
 
+    /// <summary>Whether a rule begins at a place, or behind the space there; nothing is passed.</summary>
+    public static bool IsAtRule(NotationCursor cursor)
+    {
+        var start = cursor.At;
+        cursor.SkipSpace();
+        var stands = ReadName(cursor).Length > 0;
+        cursor.SkipSpace();
+        stands = stands && cursor.StandsHere("::=");
+        cursor.Return(start);
+        return stands;
+    }
+
     private void ReadRule()
     {
-        var name = ReadName();
+        var name = ReadName(_cursor);
         if (name.Length == 0 || !TakeToken("::="))
         {
             throw _cursor.Malformed("a rule begins with its name and ::=");
@@ -71,7 +83,7 @@ internal sealed class EbnfReader
     {
         var parts = new List<GrammarExpression>();
         _cursor.SkipSpace();
-        while (!_cursor.IsAtEnd && _cursor.Next is not ('|' or ')') && !IsAtRule())
+        while (!_cursor.IsAtEnd && _cursor.Next is not ('|' or ')') && !IsAtRule(_cursor))
         {
             parts.Add(ReadRepeated(depth));
             _cursor.SkipSpace();
@@ -150,7 +162,7 @@ internal sealed class EbnfReader
                 throw _cursor.NotDone("a token by its number or name");
         }
 
-        var name = ReadName();
+        var name = ReadName(_cursor);
         return name.Length > 0 ? _rules.Refer(name) : throw _cursor.Malformed("neither a text nor a set, a group or a rule's name");
     }
 
@@ -183,21 +195,8 @@ internal sealed class EbnfReader
         return isNegated ? set.Complement() : ranges.Count > 0 ? set : throw _cursor.Malformed("a set of no characters");
     }
 
-    private string ReadName() => _cursor.TakeWhile(static character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_');
+    private static string ReadName(NotationCursor cursor) => cursor.TakeWhile(static character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_');
 
-    private bool IsAtRule()
-    {
-        var start = _cursor.At;
-        var stands = ReadName().Length > 0;
-        if (stands)
-        {
-            _cursor.SkipSpace();
-            stands = _cursor.StandsHere("::=");
-        }
-
-        _cursor.Return(start);
-        return stands;
-    }
 
     private bool TakeToken(string token)
     {

@@ -5,7 +5,7 @@ namespace Serving.Engine.Grammars.Notations;
 /// <summary>Reads grammars that clients write.</summary>
 public static class GrammarNotation
 {
-    /// <summary>The texts of a grammar: one that says <c>::=</c> is GBNF or EBNF, any other Lark's.</summary>
+    /// <summary>The texts of a grammar: one that begins with a name and <c>::=</c> is GBNF or EBNF, any other Lark's.</summary>
     /// <param name="text">The grammar.</param>
     /// <param name="builder">Gets its rules.</param>
     /// <param name="field">Where it stands, for the messages.</param>
@@ -14,6 +14,6 @@ public static class GrammarNotation
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(builder);
-        return text.Contains("::=", StringComparison.Ordinal) ? EbnfReader.Read(text, builder, field) : LarkReader.Read(text, builder, field);
+        return EbnfReader.IsAtRule(new NotationCursor(text, field, "#", "//")) ? EbnfReader.Read(text, builder, field) : LarkReader.Read(text, builder, field);
     }
 }

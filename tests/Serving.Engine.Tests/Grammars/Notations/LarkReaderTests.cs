@@ -43,6 +43,7 @@ public sealed class LarkReaderTests
     [InlineData("start: /[a-c]+\\d/i", "aBC1", "b0", "d1")]
     [InlineData("start: /a.b/s", "a\nb", "axb", "ab")]
     [InlineData("start: /a\\/b\\.c/", "a/b.c", "a/b.c", "a/bxc")]
+    [InlineData("// name ::= no rule\nstart: \"x\" \"::=\" \"y\" // root ::= x", "x::=y", "x::=y", "xy")]
     [InlineData("start: !x | ?y", "", "", "z")]
     [InlineData("!start: x\n?x.2: Y // a comment\nY.-1: \"y\" # another", "y", "y", "x")]
     [InlineData("start: (\"a\" | \"b\" -> two\n | \"c\")+", "abc", "c", "d")]
