@@ -16,20 +16,11 @@ SRV_INLINE void norm_head(const float* x, const float* weight, bool turned, floa
         return;
     }
 
-    if (turned) {
-        const Vector scale = splat(1.0f / square_root(mean_square(x, head_size) + epsilon));
-        for (int d = 0; d < head_size; d += kLanes) {
-            const int count = panel_width(head_size, d);
-            store_first(y + d, mul(load_first(x + d, count), scale), count);
-        }
-
-        return;
-    }
-
     const Vector scale = splat(1.0f / square_root(mean_square(x, head_size) + epsilon));
     for (int d = 0; d < head_size; d += kLanes) {
         const int count = panel_width(head_size, d);
-        store_first(y + d, mul(mul(load_first(x + d, count), scale), load_first(weight + d, count)), count);
+        const Vector normed = mul(load_first(x + d, count), scale);
+        store_first(y + d, turned ? normed : mul(normed, load_first(weight + d, count)), count);
     }
 }
 
