@@ -25,7 +25,7 @@ bool is_counted(int32_t count, int32_t most) { return count >= 0 && count <= mos
 bool step_fits(const Engine& engine, const srv_step& step) {
     return is_counted(step.row_count, engine.limits.max_rows) && is_counted(step.sequence_count, engine.limits.max_sequences)
         && is_counted(step.output_count, engine.limits.max_outputs)
-        && is_counted(step.hidden_count, engine.limits.max_sequences) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0;
+        && is_counted(step.hidden_count, engine.limits.max_sequences) && step.entry_count >= 0 && step.segment_count >= 0 && step.copy_count >= 0 && step.state_page_count >= 0;
 }
 
 bool are_pages(const int32_t* pages, int32_t count, int32_t most) {
@@ -103,7 +103,7 @@ static void layout_of_program(Numbers& numbers) {
 static void layout_of_step(Numbers& numbers) {
     SIZE(srv_sequence);
     FIELD(srv_sequence, first_row); FIELD(srv_sequence, row_count); FIELD(srv_sequence, first_ordinal); FIELD(srv_sequence, first_entry);
-    FIELD(srv_sequence, entry_count);
+    FIELD(srv_sequence, entry_count); FIELD(srv_sequence, state_read); FIELD(srv_sequence, state_write);
     SIZE(srv_page);
     FIELD(srv_page, page); FIELD(srv_page, valid_length);
     SIZE(srv_segment);
@@ -124,10 +124,10 @@ static void layout_of_step(Numbers& numbers) {
     SIZE(srv_step);
     FIELD(srv_step, struct_size); FIELD(srv_step, row_count); FIELD(srv_step, sequence_count); FIELD(srv_step, entry_count);
     FIELD(srv_step, segment_count); FIELD(srv_step, copy_count); FIELD(srv_step, output_count); FIELD(srv_step, penalty_count);
-    FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, hidden_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
+    FIELD(srv_step, bias_count); FIELD(srv_step, mask_word_count); FIELD(srv_step, hidden_count); FIELD(srv_step, state_page_count); FIELD(srv_step, token_ids); FIELD(srv_step, positions); FIELD(srv_step, append_pages);
     FIELD(srv_step, append_slots); FIELD(srv_step, sequences); FIELD(srv_step, entries); FIELD(srv_step, segments); FIELD(srv_step, copies);
     FIELD(srv_step, outputs); FIELD(srv_step, penalties); FIELD(srv_step, biases);
-    FIELD(srv_step, masks); FIELD(srv_step, hidden);
+    FIELD(srv_step, masks); FIELD(srv_step, hidden); FIELD(srv_step, state_pages);
     SIZE(srv_outputs);
     FIELD(srv_outputs, struct_size); FIELD(srv_outputs, reserved); FIELD(srv_outputs, token_ids); FIELD(srv_outputs, logprobs);
     FIELD(srv_outputs, top_ids); FIELD(srv_outputs, top_logprobs); FIELD(srv_outputs, logits); FIELD(srv_outputs, hidden);

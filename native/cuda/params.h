@@ -64,7 +64,7 @@ enum { SRV_GATE_SILU = 0, SRV_GATE_GELU = 1, SRV_GATE_SWIGLU_OAI = 2 };
 /* ---- elements of arrays: the structs of Serving.Compute/Steps as they are ---- */
 
 typedef struct srv_sequence {
-    int first_row, row_count, first_ordinal, first_entry, entry_count;
+    int first_row, row_count, first_ordinal, first_entry, entry_count, state_read, state_write;
 } srv_sequence;
 
 typedef struct srv_page {

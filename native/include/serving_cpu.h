@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define SRV_CPU_ABI_VERSION 12
+#define SRV_CPU_ABI_VERSION 13
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -137,7 +137,7 @@ typedef struct srv_slice {
 typedef struct srv_program {
     uint32_t struct_size;
     int32_t hidden_size;
-    int32_t layer_count;
+    int32_t layer_count; /* layers that have keys and values */
     int32_t head_count;
     int32_t kv_head_count;
     int32_t head_size; /* a multiple of 16 */
@@ -198,7 +198,7 @@ typedef struct srv_cell_run {
 
 /* The structs of Serving.Compute/Steps, field by field. */
 typedef struct srv_sequence {
-    int32_t first_row, row_count, first_ordinal, first_entry, entry_count;
+    int32_t first_row, row_count, first_ordinal, first_entry, entry_count, state_read, state_write;
 } srv_sequence;
 
 typedef struct srv_page {
@@ -233,7 +233,7 @@ typedef struct srv_sample_row {
 
 typedef struct srv_step {
     uint32_t struct_size;
-    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count, mask_word_count, hidden_count;
+    int32_t row_count, sequence_count, entry_count, segment_count, copy_count, output_count, penalty_count, bias_count, mask_word_count, hidden_count, state_page_count;
     const int32_t* token_ids;
     const int32_t* positions;
     const int32_t* append_pages;
@@ -247,6 +247,7 @@ typedef struct srv_step {
     const srv_bias* biases;
     const uint32_t* masks;
     const int32_t* hidden; /* outputs whose hidden state is given back */
+    const int32_t* state_pages; /* of recurrent states, in the order in which they are filled; sequences say where theirs begin */
 } srv_step;
 
 /* What a step writes, one entry per output. */

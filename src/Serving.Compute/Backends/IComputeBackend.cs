@@ -29,6 +29,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>Whether it runs adapters with magnitudes (DoRA); where not, those that have any must not be given to it.</summary>
     bool AdaptsMagnitudes => false;
 
+    /// <summary>Whether it runs models with a recurrent state.</summary>
+    bool RunsRecurrence => false;
+
     /// <summary>Bytes of one page (<c>ModelShape.PageBytes</c>; of several devices that share a program out, on each).</summary>
     long PageBytes { get; }
 
@@ -48,6 +51,9 @@ public interface IComputeBackend : IDisposable
     /// <paramref name="firstRow"/> is the first element and <paramref name="values"/> are elements.
     /// </summary>
     void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values);
+
+    /// <summary>Takes elements <paramref name="firstElement"/> … of a vector in fp32 (<see cref="Programs.WeightFormat.Float32"/>); the source is free again when it returns.</summary>
+    void LoadFloats(int weight, int firstElement, ReadOnlySpan<float> values) => throw new NotSupportedException();
 
     /// <summary>Packs rows <paramref name="firstRow"/> … of a matrix of integers that are integers already; the source is free again when it returns.</summary>
     /// <param name="weight">A weight of a format of integers.</param>

@@ -214,7 +214,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
         fixed (PenaltyToken* penalties = inputs.Penalties)
         fixed (TokenBias* biases = inputs.Biases)
         fixed (uint* masks = inputs.Masks)
-        fixed (int* hidden = inputs.HiddenOutputs)
+        fixed (int* hidden = inputs.HiddenOutputs, statePages = inputs.StatePages)
         {
             step.TokenIds = tokens;
             step.Positions = positions;
@@ -229,6 +229,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
             step.Biases = biases;
             step.Masks = masks;
             step.Hidden = hidden;
+            step.StatePages = statePages;
             Run(&step, outputs);
         }
     }
@@ -256,6 +257,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
         BiasCount = inputs.BiasCount,
         MaskWordCount = inputs.MaskWordCount,
         HiddenCount = inputs.HiddenOutputCount,
+        StatePageCount = inputs.StatePageCount,
     };
 
     private void Run(NativeStep* step, StepOutputs outputs)

@@ -42,7 +42,7 @@ internal sealed unsafe class NativeEngineHandle : SafeHandleZeroOrMinusOneIsInva
             {
                 StructSize = (uint)sizeof(NativeProgram),
                 HiddenSize = shape.HiddenSize,
-                LayerCount = shape.LayerCount,
+                LayerCount = shape.KvLayerCount,
                 HeadCount = shape.HeadCount,
                 KvHeadCount = shape.KvHeadCount,
                 HeadSize = shape.HeadSize,

@@ -111,6 +111,54 @@ public sealed record RopeAndAppendOp(int Input, int Output, int Layer, int? Quer
 /// </param>
 public sealed record PagedAttentionOp(int Input, int Output, int Layer, float Scale, int Window = 0, float ScoreCap = 0, int? Sinks = null) : ProgramOp;
 
+/// <summary>output (bf16) = input (bf16) · σ(gate (fp32)), in fp32, rounded once: attention whose output has a gate (Qwen3-Next, arXiv 2505.06708).</summary>
+public sealed record SigmoidMulOp(int Input, int Gate, int Output) : ProgramOp;
+
+/// <summary>
+/// A causal convolution of every column by itself: output[t, c] (fp32) = activation(Σⱼ weight[j, c] · input[t − taps + 1 + j, <paramref name="FirstColumn"/> + c] + bias[c]) in fp32, j ascending from the oldest, unrounded.
+/// Rows before the step's first of a sequence are its state's: [taps − 1, columns] in fp32, the oldest first, zeros before the first token. What the last taps − 1 rows were then is written as the new state.
+/// </summary>
+/// <param name="Input">Rows in fp32.</param>
+/// <param name="FirstColumn">The first column that is convolved; as many as output has.</param>
+/// <param name="Output">Where they go.</param>
+/// <param name="Weight">[taps, columns], fp32, the oldest tap first.</param>
+/// <param name="Bias">What is added to a column; null for nothing.</param>
+/// <param name="Taps">Rows that an output reads, its own the last.</param>
+/// <param name="Silu">Whether SiLU is the activation; none otherwise.</param>
+/// <param name="StateOffset">Where its part of a sequence's state begins, in bytes; a multiple of 64.</param>
+public sealed record ConvolutionOp(int Input, int FirstColumn, int Output, int Weight, int? Bias, int Taps, bool Silu, long StateOffset) : ProgramOp;
+
+/// <summary>
+/// The gated delta rule (arXiv 2412.06464), token by token in a sequence's order, with the norm and gate behind it. Of every value head with its state S [key size, value size] in fp32, zeros before the first token:
+/// <code>
+///   q, k, v   the heads' columns of input; q and k each divided by √(Σx² + 1e-6), q then by √(key size)
+///   S ← S · exp(rate · ln(1 + e^(decay + bias)))          rate below 0
+///   S ← S + k ⊗ (v − kᵀS) · σ(beta)
+///   o = qᵀS;   output (bf16) = o · rsqrt(mean(o²) + epsilon) · norm · gate · σ(gate), rounded once
+/// </code>
+/// Sums over key size run in ascending order, fp32, so that a token's bits depend on the tokens before it alone. Value head h reads key head h ÷ (value heads ÷ key heads).
+/// </summary>
+/// <param name="Input">[q heads | k heads | v heads], fp32, convolved.</param>
+/// <param name="Gate">A buffer, fp32, with the gate in columns from <paramref name="GateColumn"/> on, value head by value head.</param>
+/// <param name="GateColumn">See above.</param>
+/// <param name="Rates">[beta | decay], fp32, a column for each value head.</param>
+/// <param name="Output">[value heads · value size].</param>
+/// <param name="Rate">A vector, fp32: −e^A_log of each value head.</param>
+/// <param name="DecayBias">A vector, fp32: what is added to decay.</param>
+/// <param name="Norm">The norm's weight, fp32, [value size].</param>
+/// <param name="Epsilon">Added to the mean.</param>
+/// <param name="Heads">Numbers and sizes of heads.</param>
+/// <param name="StateOffset">Where its part of a sequence's state begins, in bytes; a multiple of 64. [value heads, key size, value size].</param>
+public sealed record DeltaRuleOp(
+    int Input, int Gate, int GateColumn, int Rates, int Output, int Rate, int DecayBias, int Norm, float Epsilon, DeltaRuleHeads Heads, long StateOffset) : ProgramOp;
+
+/// <summary>Heads of a <see cref="DeltaRuleOp"/>.</summary>
+/// <param name="KeyHeads">Heads of q, and of k; divides <paramref name="ValueHeads"/>.</param>
+/// <param name="ValueHeads">Heads of v.</param>
+/// <param name="KeySize">Elements of a key.</param>
+/// <param name="ValueSize">Elements of a value; a multiple of 16.</param>
+public sealed record DeltaRuleHeads(int KeyHeads, int ValueHeads, int KeySize, int ValueSize);
+
 /// <summary>output (bf16) = activation(gate) · up in fp32; input (bf16) is [gate | up].</summary>
 /// <param name="Input">Gate and up, side by side.</param>
 /// <param name="Output">Their product.</param>

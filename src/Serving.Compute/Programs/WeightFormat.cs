@@ -29,4 +29,7 @@ public enum WeightFormat
     /// fit without being rounded to other integers.
     /// </summary>
     Int4Asymmetric,
+
+    /// <summary>fp32, of vectors that a recurrence reads (<see cref="ConvolutionOp"/>, <see cref="DeltaRuleOp"/>): what is off in a rate of decay is taken to the power of every token.</summary>
+    Float32,
 }

@@ -22,7 +22,7 @@ public enum WeightKind
 /// <param name="Parts">The tensors it is made of, in row order, together covering all rows (a bias vector's parts cover its columns).</param>
 public sealed record WeightSpec(int Index, string Name, int Rows, int Columns, WeightKind Kind, IReadOnlyList<WeightPart> Parts)
 {
-    /// <summary>How its elements are kept; vectors are always as they come.</summary>
+    /// <summary>How its elements are kept; vectors are bf16, or fp32 where a recurrence reads them.</summary>
     public WeightFormat Format { get; init; } = WeightFormat.BFloat16;
 
     /// <summary>

@@ -19,6 +19,7 @@ public sealed class StepInputs
     private TokenBias[] _biases = [];
     private uint[] _masks = [];
     private int[] _hiddenOutputs = [];
+    private int[] _statePages = [];
 
     /// <summary>Rows: tokens computed in this step.</summary>
     public int RowCount { get; private set; }
@@ -46,6 +47,12 @@ public sealed class StepInputs
 
     /// <summary>Number of entries.</summary>
     public int EntryCount { get; private set; }
+
+    /// <summary>Pages of recurrent states, in the order in which they are filled; sequences say where theirs begin.</summary>
+    public ReadOnlySpan<int> StatePages => _statePages.AsSpan(0, StatePageCount);
+
+    /// <summary>Number of pages of recurrent states.</summary>
+    public int StatePageCount { get; private set; }
 
     /// <summary>The rows by adapter, covering them in order.</summary>
     public ReadOnlySpan<StepSegment> Segments => _segments.AsSpan(0, SegmentCount);
@@ -101,7 +108,7 @@ public sealed class StepInputs
     public void Clear()
     {
         HasLateMasks = false;
-        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = HiddenOutputCount = 0;
+        RowCount = SequenceCount = EntryCount = SegmentCount = CopyCount = OutputCount = PenaltyCount = BiasCount = MaskWordCount = HiddenOutputCount = StatePageCount = 0;
     }
 
     /// <summary>Adds a row.</summary>
@@ -124,6 +131,12 @@ public sealed class StepInputs
     public void AddEntry(int page, int validLength)
     {
         Grow(ref _entries, EntryCount + 1)[EntryCount++] = new StepPage { Page = page, ValidLength = validLength };
+    }
+
+    /// <summary>Adds a page of a recurrent state.</summary>
+    public void AddStatePage(int page)
+    {
+        Grow(ref _statePages, StatePageCount + 1)[StatePageCount++] = page;
     }
 
     /// <summary>Adds rows of an adapter, joining them to the last segment when it is the same adapter's.</summary>

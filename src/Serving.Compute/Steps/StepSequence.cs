@@ -20,6 +20,14 @@ public struct StepSequence
 
     /// <summary>Number of its entries; their valid lengths sum to FirstOrdinal + RowCount.</summary>
     public int EntryCount;
+
+    /// <summary>First of the pages in <see cref="StepInputs.StatePages"/> that hold its recurrent state before its first row; -1 for zeros, as before the first token. Of models with such a state only.</summary>
+    public int StateRead;
+
+    /// <summary>
+    /// First of the pages that its state behind its last row is written to: others than those read, so that a step can be run again. As many in either place as <c>ModelShape.StatePages</c> says.
+    /// </summary>
+    public int StateWrite;
 }
 
 /// <summary>A page of a sequence and how many of its 16 slots belong to it; ordinals run through the entries in order.</summary>

@@ -11,6 +11,9 @@ public sealed record SchedulerOptions
     /// <summary>Tokens of prompt and output that one sequence may hold.</summary>
     public required int MaxModelLength { get; init; }
 
+    /// <summary>Pages that a sequence's recurrent state takes; 0 of models in which every layer attends.</summary>
+    public int StatePages { get; init; }
+
     /// <summary>Sequences that run at once.</summary>
     public int MaxSequences { get; init; } = 64;
 

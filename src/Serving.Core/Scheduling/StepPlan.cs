@@ -13,6 +13,7 @@ public sealed class StepPlan
     private readonly List<PlannedSequence> _sequences = [];
     private readonly List<PageEntry> _pages = [];
     private readonly List<PageCopy> _copies = [];
+    private readonly List<PageId> _statePages = [];
     private readonly List<PlannedOutput> _outputs = [];
     private readonly List<int> _lateOutputs = [];
     private int _hidden;
@@ -51,6 +52,9 @@ public sealed class StepPlan
     /// <summary>Page table entries, sequence after sequence.</summary>
     public ReadOnlySpan<PageEntry> Pages => CollectionsMarshal.AsSpan(_pages);
 
+    /// <summary>Pages of the sequences' recurrent states, those read and those written.</summary>
+    public ReadOnlySpan<PageId> StatePages => CollectionsMarshal.AsSpan(_statePages);
+
     /// <summary>Pages copied before anything is computed.</summary>
     public ReadOnlySpan<PageCopy> Copies => CollectionsMarshal.AsSpan(_copies);
 
@@ -75,6 +79,7 @@ public sealed class StepPlan
         _sequences.Clear();
         _pages.Clear();
         _copies.Clear();
+        _statePages.Clear();
         _outputs.Clear();
         _parts.Clear();
         _lateOutputs.Clear();

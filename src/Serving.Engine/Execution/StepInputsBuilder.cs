@@ -18,6 +18,11 @@ public static class StepInputsBuilder
             inputs.AddCopy(copy.Source.Value, copy.Destination.Value, copy.Tokens);
         }
 
+        foreach (var page in plan.StatePages)
+        {
+            inputs.AddStatePage(page.Value);
+        }
+
         foreach (ref readonly var sequence in plan.Sequences)
         {
             AddSequence(plan, in sequence, inputs);
@@ -56,6 +61,8 @@ public static class StepInputsBuilder
             FirstOrdinal = sequence.FirstOrdinal,
             FirstEntry = inputs.EntryCount,
             EntryCount = sequence.PageCount,
+            StateRead = sequence.StateRead,
+            StateWrite = sequence.StateWrite,
         });
 
         var ordinal = 0;

@@ -9,7 +9,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "serving_cpu";
 
     /// <summary>SRV_CPU_ABI_VERSION.</summary>
-    public const int ExpectedAbiVersion = 12;
+    public const int ExpectedAbiVersion = 13;
 
     [LibraryImport(Library, EntryPoint = "srv_cpu_abi_version")]
     public static partial int AbiVersion();

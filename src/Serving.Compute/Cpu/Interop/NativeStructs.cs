@@ -176,6 +176,7 @@ internal unsafe struct NativeStep
     public int BiasCount;
     public int MaskWordCount;
     public int HiddenCount;
+    public int StatePageCount;
     public int* TokenIds;
     public int* Positions;
     public int* AppendPages;
@@ -189,6 +190,7 @@ internal unsafe struct NativeStep
     public TokenBias* Biases;
     public uint* Masks;
     public int* Hidden;
+    public int* StatePages;
 }
 
 /// <summary>srv_outputs: pinned arrays of a <see cref="StepOutputs"/>.</summary>

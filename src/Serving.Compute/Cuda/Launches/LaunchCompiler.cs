@@ -119,13 +119,13 @@ internal sealed class LaunchCompiler
 
     private void AddPageCopies()
     {
-        _copies = new KernelLaunch<CopyPagesParameters>(_kernels.CopyPages, new GridRule(GridUnit.IfCopies, Shape.LayerCount), new CopyPagesParameters
+        _copies = new KernelLaunch<CopyPagesParameters>(_kernels.CopyPages, new GridRule(GridUnit.IfCopies, Shape.KvLayerCount), new CopyPagesParameters
         {
             Pages = _context.Pages.Address,
             PageBytes = (ulong)_context.Pool.PageBytes,
             Copies = In(_context.Layout.Copies),
             CopyCount = Count(nameof(StepHeader.CopyCount)),
-            LayerCount = Shape.LayerCount,
+            LayerCount = Shape.KvLayerCount,
             KvHeadCount = Shape.KvHeadCount,
             HeadSize = Shape.HeadSize,
         });

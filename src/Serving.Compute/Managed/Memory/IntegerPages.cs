@@ -17,7 +17,7 @@ internal sealed unsafe class IntegerPages(ModelShape shape)
 
     private readonly int _headSize = shape.HeadSize;
     private readonly int _kvHeads = shape.KvHeadCount;
-    private readonly int _layers = shape.LayerCount;
+    private readonly int _layers = shape.KvLayerCount;
     private readonly long _blockBytes = Slots * (long)(shape.HeadSize + sizeof(float));
 
     /// <summary>Rounds and writes the key and value of one token and head.</summary>

@@ -163,7 +163,7 @@ internal sealed unsafe class PageArena : IDisposable
     private void CopySlots<T>(T* source, T* destination, int tokens)
         where T : unmanaged
     {
-        for (var layer = 0; layer < _shape.LayerCount; layer++)
+        for (var layer = 0; layer < _shape.KvLayerCount; layer++)
         {
             for (var head = 0; head < _shape.KvHeadCount; head++)
             {
