@@ -15,7 +15,7 @@ internal enum SealResult
 
 /// <summary>
 /// Index of full pages by content (see <see cref="PrefixKeys"/>). A sealed page is never written again; held by nobody it stays as long as its value says. The sealed pages form a forest:
-/// a page's parent holds the tokens before it, and leaves go before parents, so that whatever is found can be reached from its root. A key is never trusted
+/// a page's parent holds the tokens before it, and leaves go before parents (a page with a snapshot is none), so that whatever is found can be reached from its root. A key is never trusted
 /// alone: a hit has the same root, the same parent page, the same tokens and the same positions.
 /// </summary>
 internal sealed class PrefixCache : IEvictable
@@ -35,7 +35,8 @@ internal sealed class PrefixCache : IEvictable
     /// <param name="pool">The pages.</param>
     /// <param name="economy">Where idle pages are offered.</param>
     /// <param name="secondsPerToken">Time to recompute a token: what losing it costs.</param>
-    public PrefixCache(PagePool pool, EvictionEconomy economy, double secondsPerToken)
+    /// <param name="snapshots">Whether pages may have snapshots of recurrent states.</param>
+    public PrefixCache(PagePool pool, EvictionEconomy economy, double secondsPerToken, bool snapshots = false)
     {
         _pool = pool;
         _economy = economy;
@@ -45,10 +46,14 @@ internal sealed class PrefixCache : IEvictable
         _tokens = new int[pool.TotalCount * Slots];
         _positions = new int[pool.TotalCount * Slots];
         _firstItem = economy.Register(this, pool.TotalCount);
+        Snapshots = snapshots ? new StateSnapshots(pool, economy, secondsPerToken, OfferLeaf) : null;
     }
 
     /// <inheritdoc/>
     public int EvictablePages => _pool.CachedCount;
+
+    /// <summary>Snapshots behind sealed pages; null of models without a recurrent state.</summary>
+    public StateSnapshots? Snapshots { get; }
 
     /// <summary>Sealed pages.</summary>
     public int Count { get; private set; }
@@ -64,6 +69,9 @@ internal sealed class PrefixCache : IEvictable
 
     /// <summary>A key is believed without a look at what it stands for: a mistake planted by the simulation.</summary>
     public bool TrustKeys { get; init; }
+
+    /// <summary>A page with a snapshot may go before it: a mistake planted by the simulation.</summary>
+    public bool EvictBeforeSnapshot { get; init; }
 
     /// <summary>Whether a page is in the index.</summary>
     public bool IsSealed(PageId page) => _entries[page.Value].Sealed;
@@ -119,12 +127,23 @@ internal sealed class PrefixCache : IEvictable
     public void Use(PageId page) => _entries[page.Value].Uses++;
 
     /// <summary>A page has a holder: it cannot be evicted.</summary>
-    public void Busy(PageId page) => _economy.Withdraw(_firstItem + page.Value);
+    public void Busy(PageId page)
+    {
+        _economy.Withdraw(_firstItem + page.Value);
+        if (Snapshots?.OwnerOf(page) is { } owner)
+        {
+            Snapshots.Busy(owner);
+        }
+    }
 
-    /// <summary>A sealed page lost its last holder: it can be evicted once nothing stands on it.</summary>
+    /// <summary>A kept page lost its last holder: it can be evicted once nothing stands on it.</summary>
     public void Idle(PageId page)
     {
-        if (_entries[page.Value].Children == 0)
+        if (Snapshots?.OwnerOf(page) is { } owner)
+        {
+            Snapshots.Idle(owner, page, TokensSinceSnapshot(owner));
+        }
+        else if (IsLeaf(page))
         {
             _economy.Offer(_firstItem + page.Value, _entries[page.Value].Uses, _pageCost, pages: 1);
         }
@@ -144,9 +163,10 @@ internal sealed class PrefixCache : IEvictable
 
         _pool.Forget(page);
         Evictions++;
-        if (parent != None && --_entries[parent].Children == 0 && _pool.StateOf(new PageId(parent)) == PageState.Cached)
+        if (parent != None)
         {
-            Idle(new PageId(parent));
+            _entries[parent].Children--;
+            OfferLeaf(new PageId(parent));
         }
     }
 
@@ -158,7 +178,7 @@ internal sealed class PrefixCache : IEvictable
         for (var i = 0; i < _entries.Length; i++)
         {
             var page = new PageId(i);
-            Integrity.Require(IsSealed(page) || _pool.StateOf(page) != PageState.Cached, $"page {i} is cached and not in the index");
+            Integrity.Require(IsSealed(page) || Snapshots?.OwnerOf(page) is not null || _pool.StateOf(page) != PageState.Cached, $"page {i} is cached and not in the index");
             if (!IsSealed(page))
             {
                 continue;
@@ -178,9 +198,33 @@ internal sealed class PrefixCache : IEvictable
         for (var i = 0; i < _entries.Length; i++)
         {
             Integrity.Require(_entries[i].Children == children[i], $"page {i} has {children[i]} children, {_entries[i].Children} are counted");
-            var evictable = children[i] == 0 && _pool.StateOf(new PageId(i)) == PageState.Cached;
+            var evictable = IsSealed(new PageId(i)) && IsLeaf(new PageId(i)) && _pool.StateOf(new PageId(i)) == PageState.Cached;
             Integrity.Require(_economy.Contains(_firstItem + i) == evictable, $"page {i} is offered for eviction wrongly");
         }
+
+        Snapshots?.CheckIntegrity(IsSealed);
+    }
+
+    private bool IsLeaf(PageId page) => _entries[page.Value].Children == 0 && (Snapshots?.Of(page) is null || EvictBeforeSnapshot);
+
+    private void OfferLeaf(PageId page)
+    {
+        if (IsLeaf(page) && _pool.StateOf(page) == PageState.Cached)
+        {
+            Idle(page);
+        }
+    }
+
+    private int TokensSinceSnapshot(PageId page)
+    {
+        var tokens = Slots;
+        while (ParentOf(page) is { } parent && Snapshots!.Of(parent) is null)
+        {
+            tokens += Slots;
+            page = parent;
+        }
+
+        return tokens;
     }
 
     private Digest Cut(Digest key)

@@ -25,6 +25,7 @@ internal sealed class Admission
     private readonly SchedulerState _state;
     private readonly Packing _packing;
     private readonly PrefixReuse _prefix;
+    private readonly SnapshotTaking _snapshots;
     private readonly Gathering _gathering;
     private readonly List<SequenceState> _roomless = [];
 
@@ -35,6 +36,7 @@ internal sealed class Admission
         _state = state;
         _packing = packing;
         _prefix = new PrefixReuse(state);
+        _snapshots = new SnapshotTaking(state);
     }
 
     private bool Busy => _state.Running.Count > 0 || _state.Releases.InFlight > 0;
@@ -166,13 +168,31 @@ internal sealed class Admission
 
     private bool TryAdmit(SequenceState next)
     {
-        var sequence = next.Sequence;
         var hits = _prefix.Find(next, out var idleHits);
+        if (TryAdmit(next, hits, idleHits))
+        {
+            return true;
+        }
+
+        // A snapshot is held beside the two versions that a sequence needs in any case: on a machine that is only just large enough there is no room for it.
+        if (Busy || hits == 0 || _state.Options.StatePages == 0 || !TryAdmit(next, 0, 0))
+        {
+            return false;
+        }
+
+        _state.Marks.SnapshotsPassedOver++;
+        return true;
+    }
+
+    private bool TryAdmit(SequenceState next, int hits, int idleHits)
+    {
+        var sequence = next.Sequence;
         var cached = hits * PagePool.SlotsPerPage;
         var computed = sequence.ImportedCount + cached;
-        var rows = Math.Min(_packing.Budget, sequence.TokenCount - computed);
+        _snapshots.Aim(next, _prefix.Found * PagePool.SlotsPerPage, cached);
+        var rows = Math.Min(_packing.Budget, _snapshots.Cut(next, computed, sequence.TokenCount - computed));
         var pages = PagePool.PagesFor(cached + rows) - hits;
-        if (_state.Supply.Obtainable - idleHits < pages + Spare(next, hits + pages))
+        if (_state.Supply.Obtainable - idleHits < pages + _state.Options.StateVersionPages + Spare(next, hits + pages))
         {
             return false;
         }
@@ -186,6 +206,12 @@ internal sealed class Admission
             var taken = _state.Supply.TryTake(out var page);
             Integrity.Require(taken, "fewer pages can be had than were promised");
             next.Table.Add(page);
+        }
+
+        next.States?.Take(_state.Supply);
+        if (next.Preemptions > 0 && _state.Faults.Has(PlantedBug.KeepStaleState))
+        {
+            next.States?.KeepStale();
         }
 
         next.Scheduled = computed;

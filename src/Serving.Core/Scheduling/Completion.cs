@@ -12,6 +12,7 @@ internal sealed class Completion
     private readonly SchedulerState _state;
     private readonly Endings _endings;
     private readonly Forks _forks;
+    private readonly SnapshotTaking _snapshots;
 
     /// <summary>Completion in a scheduler.</summary>
     public Completion(SchedulerState state, Endings endings, Forks forks)
@@ -19,6 +20,7 @@ internal sealed class Completion
         _state = state;
         _endings = endings;
         _forks = forks;
+        _snapshots = new SnapshotTaking(state);
     }
 
     /// <summary>Records a plan's results, one token per output.</summary>
@@ -101,6 +103,7 @@ internal sealed class Completion
         if (_state.Options.PrefixCaching && state.Module is null)
         {
             SealFullPages(state);
+            _snapshots.MayTake(state);
         }
 
         if (state.Sequence.Choice == 0 && !state.Request.Forked && state.Sequence.ComputedCount >= state.Sequence.PromptCount && !state.ScoresOnly)

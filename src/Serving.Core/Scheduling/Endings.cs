@@ -27,6 +27,11 @@ internal sealed class Endings
                 _state.Supply.Release(ending.Table.RemoveLast());
             }
 
+            if (_state.Faults.Has(PlantedBug.FreeStateInFlight) && ending.States is { } states)
+            {
+                states.ReleaseAtOnce(_state.Supply);
+            }
+
             _state.Stop(ending);
         }
         else if (ending.Queued)

@@ -6,6 +6,7 @@ namespace Serving.Core.Scheduling;
 /// <summary>
 /// n &gt; 1: once choice 0 has computed the prompt, the others take its pages. The imported modules' pages and those of which every slot lies before the last prompt token are shared; of the one that
 /// holds it each choice gets a copy of the slots before it, recomputes that token and samples for itself.
+/// A recurrent state before the last prompt token is in nobody's pages any more: the other choices of models with one wait in the queue.
 /// </summary>
 internal sealed class Forks
 {
@@ -26,7 +27,7 @@ internal sealed class Forks
                 continue;
             }
 
-            if (_state.Running.Count < _state.Options.Seats && _state.Supply.TryTake(out var page))
+            if (_state.Options.StatePages == 0 && _state.Running.Count < _state.Options.Seats && _state.Supply.TryTake(out var page))
             {
                 _state.Marks.Forked++;
                 Take(choice, request.Choices[0], page);

@@ -49,6 +49,11 @@ internal sealed class LateOutputs(SchedulerState state)
     {
         state.Marks.Withdrawn++;
         sequence.Pending--;
+        if (!state.Faults.Has(PlantedBug.KeepTurn))
+        {
+            sequence.States?.TakeBack();
+        }
+
         sequence.Scheduled -= state.Faults.Has(PlantedBug.SkipResample) ? 0 : 1;
     }
 }

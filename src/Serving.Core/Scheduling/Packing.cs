@@ -11,6 +11,7 @@ internal sealed class Packing
 {
     private readonly SchedulerState _state;
     private readonly Preemption _preemption;
+    private readonly SnapshotTaking _snapshots;
     private readonly SequenceState[] _order;
 
     /// <summary>Packing in a scheduler.</summary>
@@ -18,6 +19,7 @@ internal sealed class Packing
     {
         _state = state;
         _preemption = preemption;
+        _snapshots = new SnapshotTaking(state);
         _order = new SequenceState[state.Options.Seats];
     }
 
@@ -77,7 +79,7 @@ internal sealed class Packing
         // Ahead of its last token what its constraint allows is asked once the token is there: see LateOutputs.
         var waits = state.Pending == 0 && !_state.KnowsAllowed(state);
         var guesses = state.DraftsInFlight > 0 && !_state.Faults.Has(PlantedBug.AheadOfDrafts);
-        return waits || guesses || state.EndsWithPending ? 0 : state.Total - state.Scheduled;
+        return waits || guesses || state.EndsWithPending ? 0 : _snapshots.Cut(state, state.Scheduled, state.Total - state.Scheduled);
     }
 
     private void Pack(SequenceState state, int wanted)

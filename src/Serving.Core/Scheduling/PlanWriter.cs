@@ -65,8 +65,9 @@ internal sealed class PlanWriter
         var drafts = state.PlannedDrafts;
         var firstPage = plan.Pages.Length;
         var pages = plan.AddPages(state.Table, first + rows + drafts);
+        var (read, write) = AddStates(plan, state);
         plan.AddSequence(
-            new PlannedSequence(state.Sequence, firstRow, rows + drafts, first, firstPage, pages, SlotOf(state), drafts),
+            new PlannedSequence(state.Sequence, firstRow, rows + drafts, first, firstPage, pages, SlotOf(state), drafts, read, write),
             new StepPlan.PlanPart(state, state.Epoch, firstOutput, plan.Outputs.Length - firstOutput));
         NoteScheduled(plan, state, first + rows);
     }
@@ -103,6 +104,20 @@ internal sealed class PlanWriter
             plan.AddOutput(new PlannedOutput(index, plan.RowCount, -1, state.Total - state.Sequence.PromptCount + i + 1));
             plan.AddRow(state.Drafts[i], state.Sequence.Positions[state.Total + i]);
         }
+    }
+
+    private (int Read, int Write) AddStates(StepPlan plan, SequenceState state)
+    {
+        if (state.States is not { } states)
+        {
+            return (-1, -1);
+        }
+
+        var missed = state.InFlight > 0 && _state.Faults.Has(PlantedBug.MissTurn);
+        var read = states.IsBlank ? -1 : plan.AddState(missed ? states.Other : states.Newest);
+        var write = _state.Faults.Has(PlantedBug.WriteInPlace) && read >= 0 ? read : plan.AddState(missed ? states.Newest : states.Other);
+        states.Turn(_state.Releases);
+        return (read, write);
     }
 
     private static void NoteScheduled(StepPlan plan, SequenceState state, int end)

@@ -122,4 +122,40 @@ internal enum PlantedBug
 
     /// <summary>Every request to embed gets the first hidden state of its step.</summary>
     FirstEmbedding,
+
+    /// <summary>The turn of a recurrent state's versions is not taken back with a row that does not count.</summary>
+    KeepTurn,
+
+    /// <summary>A plan reads the version that the plan before it read, not the one that it writes.</summary>
+    MissTurn,
+
+    /// <summary>A plan writes the version that it reads.</summary>
+    WriteInPlace,
+
+    /// <summary>A sequence that is preempted keeps a version of its state that nobody names any more.</summary>
+    LeakVersion,
+
+    /// <summary>A sequence that comes back after a preemption goes on from the state that it had.</summary>
+    KeepStaleState,
+
+    /// <summary>Versions of a sequence that ends are free at once, although a plan in flight writes one.</summary>
+    FreeStateInFlight,
+
+    /// <summary>A sequence begins behind keys that were found, at the last snapshot before their end.</summary>
+    HitWithoutSnapshot,
+
+    /// <summary>A sequence that reads a snapshot does not count as a holder of its pages.</summary>
+    UnpinnedSnapshot,
+
+    /// <summary>A sequence goes on writing the pages that became a snapshot.</summary>
+    WriteSnapshot,
+
+    /// <summary>A snapshot is taken one token behind its page's end.</summary>
+    SnapshotLate,
+
+    /// <summary>A snapshot is the version that the newest plan writes, though that is one plan further.</summary>
+    SnapshotOfNewest,
+
+    /// <summary>A page is evicted before its snapshot.</summary>
+    EvictBeforeSnapshot,
 }

@@ -62,6 +62,11 @@ internal sealed class Preemption
             victim.Table.RemoveLast();
         }
 
+        if (_state.Faults.Has(PlantedBug.LeakVersion))
+        {
+            victim.States?.Forget();
+        }
+
         // It waits for its adapter before it stops using it: one that was replaced on disk is dropped, for good, when nobody does either. Its modules likewise.
         _state.Await(victim);
         var (adapter, imports) = (victim.Adapter, victim.Imports);
@@ -84,7 +89,7 @@ internal sealed class Preemption
 
         foreach (var state in _state.Running)
         {
-            state.Request.Tenant.HeldPages += state.Table.OwnPages.Length;
+            state.Request.Tenant.HeldPages += state.HeldPages;
         }
     }
 }

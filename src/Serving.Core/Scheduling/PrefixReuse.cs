@@ -10,22 +10,27 @@ internal sealed class PrefixReuse
 {
     private readonly SchedulerState _state;
     private PageId[] _hits = [];
+    private PageId _snapshot;
 
     /// <summary>Reuse in a scheduler.</summary>
     public PrefixReuse(SchedulerState state) => _state = state;
 
+    /// <summary>Pages of keys and values that were found last, those behind the snapshot included.</summary>
+    public int Found { get; private set; }
+
     /// <summary>Looks a sequence's beginning up; nothing is taken yet.</summary>
     /// <param name="next">The sequence.</param>
-    /// <param name="idle">How many of the pages found nobody holds: taking them leaves fewer to be had.</param>
-    /// <returns>Pages found.</returns>
+    /// <param name="idle">How many of the pages found, those of a snapshot among them, nobody holds: taking them leaves fewer to be had.</param>
+    /// <returns>Pages found; of models with a recurrent state those up to the last one that has a snapshot.</returns>
     public int Find(SequenceState next, out int idle)
     {
+        Found = 0;
         var chain = next.Prepare();
         var sequence = next.Sequence;
         var most = (sequence.TokenCount - 1 - sequence.ImportedCount) / PagePool.SlotsPerPage;
-        idle = 0;
         if (!_state.Options.PrefixCaching || (sequence.Request.ScorePrompt && sequence.Choice == 0 && sequence.OutputCount == 0))
         {
+            idle = 0;
             return 0;
         }
 
@@ -40,15 +45,41 @@ internal sealed class PrefixReuse
             var key = chain.KeyOf(i, sequence.Tokens, sequence.Positions);
             if (_state.Cache.Find(key, chain.Root, parent, chain.PartOf(i, sequence.Tokens), chain.PartOf(i, sequence.Positions)) is not { } page)
             {
-                return i;
+                break;
             }
 
-            _hits[i] = page;
-            idle += _state.Pool.StateOf(page) == PageState.Cached ? 1 : 0;
+            _hits[Found++] = page;
             parent = page;
         }
 
-        return most;
+        return CountUsable(out idle);
+    }
+
+    private int CountUsable(out int idle)
+    {
+        var hits = Found;
+        idle = 0;
+        if (_state.Cache.Snapshots is { } snapshots)
+        {
+            while (hits > 0 && snapshots.Of(_hits[hits - 1]) is null)
+            {
+                hits--;
+            }
+
+            if (hits > 0)
+            {
+                _snapshot = _hits[hits - 1];
+                idle = _state.Pool.StateOf(snapshots.Of(_snapshot)![0]) == PageState.Cached ? _state.Options.StatePages : 0;
+                hits = _state.Faults.Has(PlantedBug.HitWithoutSnapshot) ? Found : hits;
+            }
+        }
+
+        for (var i = 0; i < hits; i++)
+        {
+            idle += _state.Pool.StateOf(_hits[i]) == PageState.Cached ? 1 : 0;
+        }
+
+        return hits;
     }
 
     // Tokens of the imports that were not encoded for this request.
@@ -68,6 +99,24 @@ internal sealed class PrefixReuse
         return tokens;
     }
 
+    // Held by the sequence until its first plan has read it.
+    private void TakeSnapshot(SequenceState next, int hits)
+    {
+        if (_state.Cache.Snapshots is not { } snapshots)
+        {
+            return;
+        }
+
+        _state.Marks.KeysWithoutSnapshot += hits < Found ? 1 : 0;
+        next.States ??= new StateVersions(_state.Options.StatePages);
+        if (hits > 0)
+        {
+            _state.Marks.SnapshotsRead++;
+            snapshots.Use(_snapshot);
+            next.States.Begin(_state.Supply, snapshots.Of(_snapshot)!, _state.Faults.Has(PlantedBug.UnpinnedSnapshot));
+        }
+    }
+
     /// <summary>Gives a sequence the pages that were found for it last.</summary>
     public void Take(SequenceState next, int hits)
     {
@@ -78,6 +127,7 @@ internal sealed class PrefixReuse
             next.Table.Add(_hits[i]);
         }
 
+        TakeSnapshot(next, hits);
         next.Sealed = hits;
         next.Private = false;
         if (next.Begun)

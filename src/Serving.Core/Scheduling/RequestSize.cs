@@ -15,7 +15,7 @@ internal static class RequestSize
     {
         var tokens = Math.Max((long)request.Prompt.Count, request.FirstOutputPosition) + request.Sampling.MaxTokens;
         return tokens <= options.MaxModelLength
-            && PagesOf(request) + pinnedPages <= options.PageCount
+            && PagesOf(request) + (2L * options.StatePages) + pinnedPages <= options.PageCount
             && (request.Adapter is null || options.AdapterSlots > 0);
     }
 

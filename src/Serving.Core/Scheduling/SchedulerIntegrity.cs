@@ -28,6 +28,12 @@ internal static class SchedulerIntegrity
         foreach (var running in state.Running)
         {
             Count(expected, running.Table.Pages);
+            if (running.States is { } states)
+            {
+                Count(expected, states.Pages);
+                Count(expected, states.Snapshot);
+            }
+
             if (running.CopySource is { } source)
             {
                 expected[source.Value]++;
@@ -104,7 +110,8 @@ internal static class SchedulerIntegrity
         var sequence = choice.Sequence;
         var runs = sequence.Status == SequenceStatus.Running;
         var waitsToFork = sequence.Status == SequenceStatus.Waiting && sequence.Choice > 0 && !choice.Request.Forked;
-        Integrity.Require(runs || choice.Table.Count == 0, $"a sequence that is {sequence.Status} holds pages");
+        Integrity.Require(runs || choice.HeldPages == 0, $"a sequence that is {sequence.Status} holds pages");
+        Integrity.Require(choice.States is not { IsHeld: true, IsBlank: true } || choice.Scheduled == 0, "a sequence is computed and has no state");
         Integrity.Require(choice.Queued == (sequence.Status is SequenceStatus.Waiting or SequenceStatus.Preempted && !waitsToFork), $"a sequence that is {sequence.Status} is in the wrong place");
         Integrity.Require(choice.Scheduled <= choice.Total, "a sequence is computed beyond its tokens");
         Integrity.Require(sequence.ComputedCount <= choice.Scheduled || !runs, "a sequence is computed beyond what was scheduled");

@@ -48,6 +48,30 @@ internal sealed class SchedulerMarks
     /// <summary>Encodings of modules that stopped because nobody waited any more, preempted ones included.</summary>
     public long EncodesStopped { get; set; }
 
+    /// <summary>Snapshots taken of recurrent states.</summary>
+    public long SnapshotsTaken { get; set; }
+
+    /// <summary>Those that a plan in flight read already.</summary>
+    public long SnapshotsTakenAhead { get; set; }
+
+    /// <summary>Those behind keys that were found.</summary>
+    public long SnapshotsTakenBehindFound { get; set; }
+
+    /// <summary>Those not taken, as there was one already.</summary>
+    public long SnapshotsThere { get; set; }
+
+    /// <summary>Sequences that began before the end of the keys found, for want of a snapshot.</summary>
+    public long KeysWithoutSnapshot { get; set; }
+
+    /// <summary>Those not taken, as their pages could be had from someone who runs only.</summary>
+    public long SnapshotsForgone { get; set; }
+
+    /// <summary>Sequences that began at a snapshot.</summary>
+    public long SnapshotsRead { get; set; }
+
+    /// <summary>Sequences that began without the snapshot that was found, as it left too few pages.</summary>
+    public long SnapshotsPassedOver { get; set; }
+
     /// <summary>Rows that waited for pages which a plan in flight still named.</summary>
     public long WaitedForFlight { get; set; }
 }

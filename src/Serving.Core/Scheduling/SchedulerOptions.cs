@@ -11,7 +11,10 @@ public sealed record SchedulerOptions
     /// <summary>Tokens of prompt and output that one sequence may hold.</summary>
     public required int MaxModelLength { get; init; }
 
-    /// <summary>Pages that a sequence's recurrent state takes; 0 of models in which every layer attends.</summary>
+    /// <summary>
+    /// Pages that a version of a sequence's recurrent state takes; 0 of models in which every layer attends. A running sequence holds two versions. With such a state nothing is guessed
+    /// ahead, and requests that import modules are refused.
+    /// </summary>
     public int StatePages { get; init; }
 
     /// <summary>Sequences that run at once.</summary>
@@ -62,6 +65,9 @@ public sealed record SchedulerOptions
     /// <summary>Rare branches and mistakes that the simulation forces; the daemon never sets it.</summary>
     internal SchedulerFaults? Faults { get; init; }
 
+    /// <summary>Pages that a running sequence holds for its recurrent state: two versions.</summary>
+    internal int StateVersionPages => 2 * StatePages;
+
     /// <summary>Sequences that run at once.</summary>
     internal int Seats => Math.Min(MaxSequences, MaxBatchedTokens);
 
@@ -70,6 +76,7 @@ public sealed record SchedulerOptions
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(PageCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxModelLength);
+        ArgumentOutOfRangeException.ThrowIfNegative(StatePages);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxSequences);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxBatchedTokens);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxQueuedRequests);

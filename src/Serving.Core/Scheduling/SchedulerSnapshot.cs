@@ -31,6 +31,18 @@ public sealed record SchedulerSnapshot
     /// <summary>Pages held by resident and loading adapters.</summary>
     public required int AdapterPages { get; init; }
 
+    /// <summary>Pages that running sequences hold for their recurrent states.</summary>
+    public required int StatePages { get; init; }
+
+    /// <summary>Snapshots of recurrent states in the prefix cache.</summary>
+    public required int StateSnapshots { get; init; }
+
+    /// <summary>Snapshots taken so far.</summary>
+    public required long StateSnapshotsTaken { get; init; }
+
+    /// <summary>Snapshots evicted so far.</summary>
+    public required long StateSnapshotEvictions { get; init; }
+
     /// <summary>Prompt modules resident.</summary>
     public required int Modules { get; init; }
 

@@ -12,16 +12,17 @@ internal sealed class SchedulerState
     public SchedulerState(SchedulerOptions options, ISchedulerSink sink)
     {
         options.Check();
-        Options = options;
+        Options = options.StatePages == 0 ? options : options with { MaxDraftTokens = 0 }; // What wrong guesses leave in a recurrent state cannot be taken out again.
         Sink = sink;
         Faults = options.Faults ?? new SchedulerFaults();
         Pool = new PagePool(options.PageCount);
         Economy = new EvictionEconomy();
-        Cache = new PrefixCache(Pool, Economy, options.SecondsPerToken)
+        Cache = new PrefixCache(Pool, Economy, options.SecondsPerToken, options.StatePages > 0)
         {
             KeepEvicted = Faults.Has(PlantedBug.StaleIndexOnEvict),
             CollideKeys = Faults.CollideKeys,
             TrustKeys = Faults.Has(PlantedBug.TrustKeys),
+            EvictBeforeSnapshot = Faults.Has(PlantedBug.EvictBeforeSnapshot),
         };
         Supply = new PageSupply(Pool, Cache, Economy);
         Adapters = new AdapterResidency(options.AdapterSlots, Supply, Economy, options.SecondsPerAdapterByte)
@@ -132,6 +133,7 @@ internal sealed class SchedulerState
         }
 
         DropCopySource(state);
+        state.States?.Release(Releases);
         if (state.Adapter is { } adapter)
         {
             Releases.Unpin(adapter);

@@ -85,6 +85,15 @@ internal sealed class SequenceState
     /// <summary>Later arrivals admitted while it waited for room for its adapter or its modules.</summary>
     public int Bypassed { get; set; }
 
+    /// <summary>Its recurrent state; null of models without one.</summary>
+    public StateVersions? States { get; set; }
+
+    /// <summary>Tokens behind which it takes a snapshot of its recurrent state, as keys were found that far and no snapshot; 0 is none.</summary>
+    public int FoundBoundary { get; set; }
+
+    /// <summary>Tokens behind which it takes one for those that go on from its prompt; 0 is none.</summary>
+    public int PromptBoundary { get; set; }
+
     /// <summary>Rows it gets in the plan being made; 0 is none.</summary>
     public int PlannedRows { get; set; }
 
@@ -114,6 +123,9 @@ internal sealed class SequenceState
 
     /// <summary>Pages of its own that it may yet take.</summary>
     public int PagesToCome => PagePool.PagesFor(Capacity - Sequence.ImportedCount) - Table.OwnPages.Length;
+
+    /// <summary>Pages that it holds for itself: of keys and values, and of its recurrent state.</summary>
+    public int HeldPages => Table.OwnPages.Length + (States?.Pages.Length ?? 0);
 
     /// <summary>Whether it ends with its prompt: nothing is sampled.</summary>
     public bool ScoresOnly => Sequence.Request.Sampling.MaxTokens == 0;

@@ -29,6 +29,7 @@ public sealed class StepPlan
         _parts.EnsureCapacity(options.Seats);
         _lateOutputs.EnsureCapacity(options.Seats);
         _pages.EnsureCapacity(options.PageCount);
+        _statePages.EnsureCapacity(options.StatePages == 0 ? 0 : options.PageCount); // Every sequence has as many pages of its own as it adds.
     }
 
     /// <summary>Its number; the plan before has the number before.</summary>
@@ -99,6 +100,15 @@ public sealed class StepPlan
         var count = table.Write(tokens, CollectionsMarshal.AsSpan(_pages)[first..]);
         CollectionsMarshal.SetCount(_pages, first + count);
         return count;
+    }
+
+    /// <summary>Adds a version of a recurrent state.</summary>
+    /// <returns>Its first page's place.</returns>
+    internal int AddState(ReadOnlySpan<PageId> version)
+    {
+        var first = _statePages.Count;
+        _statePages.AddRange(version);
+        return first;
     }
 
     internal void AddCopy(PageCopy copy) => _copies.Add(copy);

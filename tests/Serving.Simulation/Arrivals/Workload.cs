@@ -144,13 +144,13 @@ internal sealed class Workload
         }
 
         var abortAt = maxTokens > 0 && _random.Chance(_settings.Faults.SlowReader) ? _random.Below(maxTokens) : -1;
-        var tracked = new SimRequest(request, name, stops, abortAt, _settings.Vocabulary, _settings.MaxModelLength);
+        var tracked = new SimRequest(request, name, stops, abortAt, _settings.Vocabulary, _settings.MaxModelLength, _settings.StatePages > 0);
         if (maxTokens > 0 && request.Sampling.IsConstrained && _constraints.Chance(_settings.Faults.DeadEnd))
         {
             tracked.Tracks[_constraints.Below(request.Choices)].DeadEndAt = _constraints.Below(maxTokens);
         }
 
-        _prompts.Remember(tracked, () => new OracleSequence(request, 0, stops[0], _settings.Vocabulary, _settings.MaxModelLength));
+        _prompts.Remember(tracked, () => new OracleSequence(request, 0, stops[0], _settings.Vocabulary, _settings.MaxModelLength, _settings.StatePages > 0));
         return tracked;
     }
 

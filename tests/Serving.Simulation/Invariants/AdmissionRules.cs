@@ -18,6 +18,11 @@ internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals
             throw Violated($"{request.Request.Id.Value} is answered {error?.ToString() ?? "accepted"} where {expected?.ToString() ?? "accepted"} is right");
         }
 
+        if (error == RequestError.NotSupported)
+        {
+            world.Marks.Hit(Mark.ImportsRefused);
+        }
+
         if (error is RequestError.QueueFull or RequestError.ContextTooLong or RequestError.Draining)
         {
             world.Marks.Hit(error switch
@@ -45,6 +50,11 @@ internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals
             return RequestError.Draining;
         }
 
+        if (world.Settings.StatePages > 0 && request.Request.Imports.Count > 0)
+        {
+            return RequestError.NotSupported;
+        }
+
         if (!Fits(world, request.Request))
         {
             return RequestError.ContextTooLong;
@@ -56,7 +66,7 @@ internal sealed class AdmissionRules() : Invariant("15 queue bounds and refusals
     private static bool Fits(World world, Request request)
     {
         var own = request.Prompt.Count + request.Sampling.MaxTokens - request.Imports.Sum(static import => import.Tokens.Count);
-        var pages = PagesFor(own) + Closure(request.Imports).Sum(static module => PagesFor(module.Tokens.Count));
+        var pages = PagesFor(own) + (2 * world.Settings.StatePages) + Closure(request.Imports).Sum(static module => PagesFor(module.Tokens.Count));
         var last = Math.Max(request.Prompt.Count, (request.Positions?.Max() + 1) ?? 0) + request.Sampling.MaxTokens;
         return last <= world.Settings.MaxModelLength && pages + (request.Adapter?.PageCount ?? 0) + world.Scheduler.State.PinnedPages <= world.Settings.Pages;
     }

@@ -33,7 +33,7 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
     {
         var snapshot = world.Scheduler.Snapshot();
         Check(world, snapshot);
-        if (snapshot is not { Waiting: 0, Running: 0, Requests: 0, LeasedPages: 0, CachedPages: 0, AdapterPages: 0, Adapters.Count: 0, Modules: 0, ModulePages: 0, EncodingModules: 0 })
+        if (snapshot is not { Waiting: 0, Running: 0, Requests: 0, LeasedPages: 0, StatePages: 0, StateSnapshots: 0, CachedPages: 0, AdapterPages: 0, Adapters.Count: 0, Modules: 0, ModulePages: 0, EncodingModules: 0 })
         {
             throw Violated($"at rest {snapshot}");
         }
@@ -75,6 +75,8 @@ internal sealed class GaugesAreTrue(int tenants) : Invariant("18 gauges are true
             && snapshot.TotalPages == world.Settings.Pages
             && snapshot.FreePages + snapshot.LeasedPages + snapshot.CachedPages == world.Settings.Pages
             && snapshot.AdapterPages == adapterPages
+            && snapshot.StateSnapshots == snapshot.StateSnapshotsTaken - snapshot.StateSnapshotEvictions
+            && snapshot.StatePages == 2 * world.Settings.StatePages * running
             && inPool <= world.Settings.AdapterSlots
             && snapshot.PrefixHits <= snapshot.PrefixQueries
             && snapshot.AcceptedDrafts <= snapshot.DraftedTokens

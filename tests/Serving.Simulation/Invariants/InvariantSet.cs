@@ -13,6 +13,7 @@ internal static class InvariantSet
         new SealedPagesAreTrue(settings.CollideKeys),
         new WritesArePrivate(settings.Pages),
         new SharedPagesOneOwner(settings.Pages),
+        new StatesAreTrue(settings),
         new TableCoversSequence(settings.Pages),
         new AdapterPagesArePinned(),
         new OneTerminalEvent(),

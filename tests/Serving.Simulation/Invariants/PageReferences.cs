@@ -3,7 +3,7 @@ using Serving.Simulation.Worlds;
 
 namespace Serving.Simulation.Invariants;
 
-/// <summary>A page has as many references as page tables, pending copies, adapters, modules and releases held back name it.</summary>
+/// <summary>A page has as many references as page tables, recurrent states, pending copies, adapters, modules and releases held back name it.</summary>
 internal sealed class PageReferences(int pages) : Invariant("02 references are holders")
 {
     private readonly int[] _holders = new int[pages];
@@ -21,6 +21,11 @@ internal sealed class PageReferences(int pages) : Invariant("02 references are h
         foreach (var running in state.Running)
         {
             foreach (var page in running.Table.Pages)
+            {
+                _holders[page.Value]++;
+            }
+
+            foreach (var page in running.States is { } states ? [.. states.Pages, .. states.Snapshot] : Array.Empty<PageId>())
             {
                 _holders[page.Value]++;
             }

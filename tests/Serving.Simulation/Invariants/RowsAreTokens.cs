@@ -121,7 +121,7 @@ internal sealed class RowsAreTokens() : Invariant("22 rows are the next tokens")
         }
 
         var length = sequence.OutputCount + drafts + 1;
-        if (drafts > world.Settings.MaxDrafts || planned.RowCount != drafts + 1 || outputs != drafts + 1 || planned.FirstOrdinal + 1 != sequence.TokenCount || length > sequence.Request.Sampling.MaxTokens)
+        if (drafts > (world.Settings.StatePages > 0 ? 0 : world.Settings.MaxDrafts) || planned.RowCount != drafts + 1 || outputs != drafts + 1 || planned.FirstOrdinal + 1 != sequence.TokenCount || length > sequence.Request.Sampling.MaxTokens)
         {
             throw Violated($"{name} of {world.Settings.MaxDrafts}, {planned.RowCount} rows, {outputs} outputs at ordinal {planned.FirstOrdinal} of {sequence.TokenCount}");
         }

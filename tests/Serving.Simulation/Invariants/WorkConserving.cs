@@ -63,7 +63,7 @@ internal sealed class WorkConserving() : Invariant("12 work conserving")
         {
             foreach (var track in request.Tracks)
             {
-                needed += PagePool.PagesFor(request.Request.Prompt.Count + request.Request.Sampling.MaxTokens) + 1;
+                needed += PagePool.PagesFor(request.Request.Prompt.Count + request.Request.Sampling.MaxTokens) + 1 + (3 * world.Settings.StatePages);
             }
 
             var fresh = !request.Started;

@@ -8,9 +8,9 @@ namespace Serving.Simulation.Model;
 
 /// <summary>
 /// The device: computes plans in the order they were launched, at any time before they are completed. It reads every token back through the page table
-/// that the plan hands over, so a wrong page, length, adapter or copy changes what it samples.
+/// that the plan hands over, so a wrong page, length, adapter or copy changes what it samples; and its recurrent state, if the model has one, through the versions that the plan names.
 /// </summary>
-internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary, PlantedBug bug)
+internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibrary schemas, int vocabulary, int statePages, PlantedBug bug)
 {
     /// <summary>What an output is that was sampled without its mask: no token of the vocabulary.</summary>
     private const int Unmasked = int.MaxValue;
@@ -66,7 +66,7 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
     {
         if (!flight.Forwarded)
         {
-            Forward(flight.Plan!);
+            Forward(flight);
             flight.Forwarded = true;
         }
 
@@ -80,8 +80,9 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
         flight.Executed = true;
     }
 
-    private void Forward(StepPlan plan)
+    private void Forward(Flight flight)
     {
+        var plan = flight.Plan!;
         foreach (var copy in plan.Copies)
         {
             pages.Copy(copy);
@@ -89,11 +90,11 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
 
         foreach (ref readonly var sequence in plan.Sequences)
         {
-            Append(plan, in sequence);
+            Append(flight, plan, in sequence);
         }
     }
 
-    private void Append(StepPlan plan, in PlannedSequence sequence)
+    private void Append(Flight flight, StepPlan plan, in PlannedSequence sequence)
     {
         var request = sequence.Sequence.Request;
         var adapter = slots.Use(sequence.AdapterSlot, request.Adapter?.Digest ?? Digest.None);
@@ -106,15 +107,24 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
             cursor.Skip(1);
         }
 
+        var recurrent = sequence.StateRead < 0 ? TokenRule.Blank : pages.States.Read(plan.StatePages.Slice(sequence.StateRead, statePages), adapter, salt);
         for (var index = 0; index < sequence.RowCount; index++)
         {
             var row = sequence.FirstRow + index;
             var token = plan.TokenIds[row];
             token = token < 0 ? _previousTokens[~token] : token;
             var content = TokenRule.Content(state, token, plan.Positions[row]);
+            content = statePages > 0 ? TokenRule.Content(content, recurrent) : content;
             pages.Write(cursor.Page, cursor.Slot, token, plan.Positions[row], adapter, salt, content);
             state = TokenRule.Read(state, content);
+            recurrent = TokenRule.Remember(recurrent, content);
+            flight.Recurrent[row] = recurrent;
             cursor.Skip(1);
+        }
+
+        if (statePages > 0)
+        {
+            pages.WriteState(plan.StatePages.Slice(sequence.StateWrite, statePages), recurrent, adapter, salt);
         }
     }
 
@@ -147,14 +157,15 @@ internal sealed class FakeDevice(FakePages pages, AdapterSlots slots, SchemaLibr
                 cursor.Skip(1);
             }
 
+            var seen = statePages > 0 ? TokenRule.See(state, flight.Recurrent[output.Row]) : state;
             if (output.Hidden >= 0)
             {
-                flight.GiveHidden(output.Hidden, state);
+                flight.GiveHidden(output.Hidden, seen);
             }
 
             flight.Tokens[index] = output.TargetToken >= 0 ? output.TargetToken
                 : flight.Late.Contains(index) && !flight.Masked.Contains(index) ? Unmasked
-                : Sample(state, adapter, flight.Counts[index] + PendingCount(plan.TokenIds[output.Row], sequence.Sequence), sequence.Sequence, output.OutputIndex);
+                : Sample(seen, adapter, flight.Counts[index] + PendingCount(plan.TokenIds[output.Row], sequence.Sequence), sequence.Sequence, output.OutputIndex);
         }
     }
 

@@ -29,8 +29,12 @@ internal sealed class FakePages
         _salts = new ulong[count * Slots];
         _contents = new ulong[count * Slots];
         _marks = new ulong[count];
+        States = new FakeStates(count);
         Array.Fill(_tokens, -1);
     }
+
+    /// <summary>Recurrent states in the same pages.</summary>
+    public FakeStates States { get; }
 
     /// <summary>Number of pages.</summary>
     public int Count { get; }
@@ -69,6 +73,7 @@ internal sealed class FakePages
         _salts[index] = salt;
         _contents[index] = content;
         _marks[page.Value] = 0;
+        States.Clear(page);
         Writes++;
     }
 
@@ -76,7 +81,7 @@ internal sealed class FakePages
     public ulong Read(ulong state, PageId page, int slot, ulong adapter, ulong salt)
     {
         var index = Index(page, slot);
-        if (_tokens[index] < 0 || _marks[page.Value] != 0)
+        if (_tokens[index] < 0 || States.IsPart(page) || _marks[page.Value] != 0)
         {
             throw new InvariantViolation("03 written before read", $"slot {slot} of page {page.Value} holds no keys and values");
         }
@@ -103,14 +108,27 @@ internal sealed class FakePages
     public void Mark(PageId page, ulong adapter)
     {
         _marks[page.Value] = adapter;
+        States.Clear(page);
         _tokens.AsSpan(page.Value * Slots, Slots).Fill(-1);
     }
 
     /// <summary>A copy from host memory goes to a page: what was there is gone.</summary>
     public void Spoil(PageId page)
     {
+        States.Clear(page);
         _marks[page.Value] = 0;
         _tokens.AsSpan(page.Value * Slots, Slots).Fill(-1);
+    }
+
+    /// <summary>A version of a recurrent state goes to pages: keys, values and cells that were there are gone.</summary>
+    public void WriteState(ReadOnlySpan<PageId> version, ulong recurrent, ulong adapter, ulong salt)
+    {
+        foreach (var page in version)
+        {
+            Spoil(page);
+        }
+
+        States.Write(version, recurrent, adapter, salt);
     }
 
     /// <summary>All that a page holds.</summary>
@@ -124,6 +142,7 @@ internal sealed class FakePages
     public void Restore(PageId page, PageImage image)
     {
         _marks[page.Value] = 0;
+        States.Clear(page);
         image.Tokens.CopyTo(_tokens, page.Value * Slots);
         image.Positions.CopyTo(_positions, page.Value * Slots);
         image.Adapters.CopyTo(_adapters, page.Value * Slots);
@@ -136,6 +155,7 @@ internal sealed class FakePages
     {
         Array.Fill(_tokens, -1);
         Array.Clear(_marks);
+        States.Wipe();
     }
 
     private int Index(PageId page, int slot)

@@ -31,6 +31,9 @@ internal sealed class Flight
     /// <summary>By output, what penalties count: the tokens that its sequence had when the plan took off. A token pending then is not among them.</summary>
     public ReadOnlySpan<ulong> Counts => _counts.AsSpan(0, Plan!.Outputs.Length);
 
+    /// <summary>The recurrent states behind the plan's rows.</summary>
+    public ulong[] Recurrent { get; private set; } = new ulong[64];
+
     /// <summary>The states of the outputs whose hidden state was asked for, in the plan's order.</summary>
     public IReadOnlyList<ulong> Hidden => _hidden;
 
@@ -53,6 +56,11 @@ internal sealed class Flight
         _hidden.Clear();
         Late = plan.LateOutputs.ToArray();
         Masked = Late.Length == 0 ? [] : null;
+        if (Recurrent.Length < plan.RowCount)
+        {
+            Recurrent = new ulong[plan.RowCount * 2];
+        }
+
         if (_tokens.Length < plan.Outputs.Length)
         {
             _tokens = new int[plan.Outputs.Length * 2];

@@ -17,6 +17,18 @@ internal static class TokenRule
     /// <summary>The state of a row that has read one more slot.</summary>
     public static ulong Read(ulong state, ulong content) => Mixing.Fold(state, content);
 
+    /// <summary>The recurrent state before the first token.</summary>
+    public const ulong Blank = 0x2545F4914F6CDD1D;
+
+    /// <summary>The keys and values of a token of a model with a recurrent state, which its layers read too.</summary>
+    public static ulong Content(ulong content, ulong recurrent) => Mixing.Fold(content, recurrent);
+
+    /// <summary>The recurrent state behind a token.</summary>
+    public static ulong Remember(ulong recurrent, ulong content) => Mixing.Fold(recurrent, content ^ Blank);
+
+    /// <summary>What a row of such a model sees: what it attends to, and what is remembered.</summary>
+    public static ulong See(ulong state, ulong recurrent) => Mixing.Fold(state, recurrent);
+
     /// <summary>What an output token adds to the counts of a sequence's output; theirs is the sum.</summary>
     public static ulong Count(int token) => Mixing.Finish((ulong)token + 1);
 

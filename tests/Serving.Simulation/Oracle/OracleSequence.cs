@@ -16,11 +16,14 @@ internal sealed class OracleSequence
     private ulong _state = TokenRule.Start;
     private readonly int _firstOutput;
     private ulong _counts;
+    private readonly bool _remembers;
+    private ulong _recurrent = TokenRule.Blank;
     private int _count;
 
-    /// <summary>The answer of <paramref name="choice"/>; a stop string is complete at output <paramref name="stopStringAt"/> (−1: never).</summary>
-    public OracleSequence(Request request, int choice, int stopStringAt, int vocabulary, int maxModelLength)
+    /// <summary>The answer of <paramref name="choice"/>; a stop string is complete at output <paramref name="stopStringAt"/> (−1: never); whether the model has a recurrent state.</summary>
+    public OracleSequence(Request request, int choice, int stopStringAt, int vocabulary, int maxModelLength, bool remembers)
     {
+        _remembers = remembers;
         _request = request;
         _choice = choice;
         _stopStringAt = stopStringAt;
@@ -46,7 +49,7 @@ internal sealed class OracleSequence
     public Expected Next { get; private set; }
 
     /// <summary>What the model has made of the tokens so far.</summary>
-    public ulong State => _state;
+    public ulong State => _remembers ? TokenRule.See(_state, _recurrent) : _state;
 
     /// <summary>Tokens of the answer so far.</summary>
     public int OutputCount => _count - _request.Prompt.Count;
@@ -77,7 +80,7 @@ internal sealed class OracleSequence
             return new Expected(-1, false, false, FinishReason.Length);
         }
 
-        var token = TokenRule.Sample(_state, _adapter, _counts, _request.Sampling.Seed, _choice, index, _vocabulary);
+        var token = TokenRule.Sample(State, _adapter, _counts, _request.Sampling.Seed, _choice, index, _vocabulary);
         if (Contains(_request.Sampling.StopTokenIds, token))
         {
             return new Expected(token, false, false, FinishReason.Stop);
@@ -94,7 +97,10 @@ internal sealed class OracleSequence
 
     private void Append(int token)
     {
-        _state = TokenRule.Read(_state, TokenRule.Content(_state, token, PositionOf(_request, _count, _firstOutput)));
+        var content = TokenRule.Content(_state, token, PositionOf(_request, _count, _firstOutput));
+        content = _remembers ? TokenRule.Content(content, _recurrent) : content;
+        _state = TokenRule.Read(_state, content);
+        _recurrent = TokenRule.Remember(_recurrent, content);
         _count++;
     }
 

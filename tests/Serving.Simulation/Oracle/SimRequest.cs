@@ -15,7 +15,8 @@ internal sealed class SimRequest
     /// <param name="abortAt">Output of choice 0 whose reader is too slow, or −1.</param>
     /// <param name="vocabulary">Token ids of the model.</param>
     /// <param name="maxModelLength">Most tokens of a sequence.</param>
-    public SimRequest(Request request, int name, int[] stopStringAt, int abortAt, int vocabulary, int maxModelLength)
+    /// <param name="remembers">Whether the model has a recurrent state.</param>
+    public SimRequest(Request request, int name, int[] stopStringAt, int abortAt, int vocabulary, int maxModelLength, bool remembers = false)
     {
         Request = request;
         Name = name;
@@ -24,7 +25,7 @@ internal sealed class SimRequest
         Tracks = new SequenceTrack[request.Choices];
         for (var choice = 0; choice < Tracks.Length; choice++)
         {
-            var oracle = new OracleSequence(request, choice, stopStringAt[choice], vocabulary, maxModelLength);
+            var oracle = new OracleSequence(request, choice, stopStringAt[choice], vocabulary, maxModelLength, remembers);
             Tracks[choice] = new SequenceTrack(this, choice, oracle, choice == 0 ? abortAt : -1);
         }
     }

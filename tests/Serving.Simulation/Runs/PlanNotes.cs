@@ -17,6 +17,7 @@ internal static class PlanNotes
             return;
         }
 
+        StateNotes.Take(world, plan);
         world.Trace.Add(TraceKind.Schedule, plan.Number, plan.RowCount, plan.Pages.Length);
         foreach (ref readonly var planned in plan.Sequences)
         {
@@ -33,6 +34,11 @@ internal static class PlanNotes
         foreach (var entry in plan.Pages)
         {
             pages = Mixing.Fold(pages, ((ulong)(uint)entry.Page.Value << 8) | (uint)entry.ValidLength);
+        }
+
+        foreach (var page in plan.StatePages)
+        {
+            pages = Mixing.Fold(pages, (ulong)(uint)page.Value);
         }
 
         world.Trace.Add(TraceKind.Pages, plan.Number, (long)pages);

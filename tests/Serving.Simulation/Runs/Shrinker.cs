@@ -37,6 +37,8 @@ internal static class Shrinker
         static settings => settings with { CollideKeys = false },
         static settings => settings with { PrefixCaching = false },
         static settings => settings with { Imports = 0 },
+        static settings => settings with { StatePages = 0 },
+        static settings => settings with { StatePages = Math.Min(settings.StatePages, 1) },
         static settings => settings with { HostPages = 0 },
         static settings => settings with { Faults = settings.Faults with { Pin = 0 } },
         static settings => settings with { RequestsPerMinute = 0 },

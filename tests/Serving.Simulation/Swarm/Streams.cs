@@ -74,4 +74,7 @@ internal static class Streams
 
     /// <summary>Drawing how many requests are to embed, and which are.</summary>
     public const ulong Embeddings = 24;
+
+    /// <summary>Drawing whether the model has a recurrent state.</summary>
+    public const ulong States = 25;
 }

@@ -57,6 +57,7 @@ internal static class SwarmDraw
         settings = WithDrafts(settings, new Prng(seed, Streams.DraftSettings));
         settings = WithEmbeddings(settings, new Prng(seed, Streams.Embeddings));
         settings = modules.Chance(0.5) ? WithModules(settings, modules) : settings;
+        settings = WithStates(settings, new Prng(seed, Streams.States));
         return seed % RatedSeeds == 0 ? WithRates(settings, new Prng(seed, Streams.Rates)) : settings;
     }
 
@@ -99,6 +100,11 @@ internal static class SwarmDraw
     private static SwarmSettings WithEmbeddings(SwarmSettings settings, Prng random) => random.Chance(0.5)
         ? settings
         : settings with { EmbedPrompt = random.Unit() * 0.4 };
+
+    // Where nothing is imported, but for a few requests that are refused for it.
+    private static SwarmSettings WithStates(SwarmSettings settings, Prng random) => settings.Imports > 0 || random.Chance(0.4)
+        ? settings
+        : settings with { StatePages = random.Spread(1, Math.Clamp(settings.Pages / 10, 1, 8)), Imports = random.Chance(0.3) ? 0.05 : 0 };
 
     // A quarter of the seeds, so that most runs keep the load that they are drawn for.
     private static SwarmSettings WithRates(SwarmSettings settings, Prng random) => settings with

@@ -12,6 +12,9 @@ internal sealed record SwarmSettings
     /// <summary>Pages of the pool.</summary>
     public int Pages { get; init; } = 64;
 
+    /// <summary>Pages of a version of a sequence's recurrent state; 0 is a model without one.</summary>
+    public int StatePages { get; init; }
+
     /// <summary>Most sequences in a step.</summary>
     public int MaxSequences { get; init; } = 8;
 

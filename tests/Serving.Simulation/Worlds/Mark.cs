@@ -188,4 +188,46 @@ internal enum Mark
 
     /// <summary>The device was lost with requests in flight.</summary>
     DeviceLost,
+
+    /// <summary>A request that imports modules was refused, as the model has a recurrent state.</summary>
+    ImportsRefused,
+
+    /// <summary>A row of a model with a recurrent state did not count, and was computed again from the same version.</summary>
+    StateReadAgain,
+
+    /// <summary>A snapshot of a recurrent state was taken.</summary>
+    SnapshotTaken,
+
+    /// <summary>One was that a plan in flight read already.</summary>
+    SnapshotTakenAhead,
+
+    /// <summary>One was where keys that were found had ended, beyond every snapshot.</summary>
+    SnapshotTakenBehindFound,
+
+    /// <summary>One was not, as its pages could be had from someone who runs only.</summary>
+    SnapshotForgone,
+
+    /// <summary>Two sequences that computed the same tokens came to one boundary.</summary>
+    SnapshotTwice,
+
+    /// <summary>A sequence began at a snapshot.</summary>
+    SnapshotRead,
+
+    /// <summary>Two sequences of a plan did, at the same one.</summary>
+    SnapshotShared,
+
+    /// <summary>One came back to it after a preemption.</summary>
+    SnapshotReadAfterPreemption,
+
+    /// <summary>Another choice of a request did.</summary>
+    SnapshotReadByChoice,
+
+    /// <summary>A sequence began at an earlier page than keys were found for, as there was no snapshot.</summary>
+    KeysWithoutSnapshot,
+
+    /// <summary>A sequence began without the snapshot that was found, as there was no room for both.</summary>
+    SnapshotPassedOver,
+
+    /// <summary>A snapshot was evicted.</summary>
+    SnapshotEvicted,
 }

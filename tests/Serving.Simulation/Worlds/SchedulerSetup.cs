@@ -18,6 +18,7 @@ internal static class SchedulerSetup
         MaxBatchedTokens = settings.MaxBatchedTokens,
         MaxDraftTokens = settings.MaxDrafts,
         MaxQueuedRequests = settings.MaxQueued,
+        StatePages = settings.StatePages,
         MaxModelLength = settings.MaxModelLength,
         AdapterSlots = settings.AdapterSlots,
         MaxAdaptersPerStep = settings.MaxAdaptersPerStep,

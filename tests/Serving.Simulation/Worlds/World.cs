@@ -29,7 +29,7 @@ internal sealed class World
         Slots = new AdapterSlots(settings.AdapterSlots, Pages);
         Host = new FakeHost(settings.HostPages, Pages);
         Schemas = new SchemaLibrary(settings, SchedulerSetup.Revision, bug == PlantedBug.DropModuleSalt);
-        Device = new FakeDevice(Pages, Slots, Schemas, settings.Vocabulary, bug);
+        Device = new FakeDevice(Pages, Slots, Schemas, settings.Vocabulary, settings.StatePages, bug);
         Catalog = new AdapterCatalog(settings);
         Workload = new Workload(settings, Catalog, Schemas);
         Gate = new Gate(settings);
