@@ -55,6 +55,9 @@ public sealed class ManagedBackend : IComputeBackend
     public bool AdaptsMagnitudes => true;
 
     /// <inheritdoc/>
+    public bool RunsRecurrence => true;
+
+    /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
 
     /// <inheritdoc/>
@@ -62,6 +65,9 @@ public sealed class ManagedBackend : IComputeBackend
 
     /// <inheritdoc/>
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values) => _weights[weight].Load(firstRow, values);
+
+    /// <inheritdoc/>
+    public void LoadFloats(int weight, int firstElement, ReadOnlySpan<float> values) => _weights[weight].Load(firstElement, values);
 
     /// <inheritdoc/>
     public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)

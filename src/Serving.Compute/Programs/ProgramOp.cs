@@ -121,8 +121,8 @@ public sealed record SigmoidMulOp(int Input, int Gate, int Output) : ProgramOp;
 /// <param name="Input">Rows in fp32.</param>
 /// <param name="FirstColumn">The first column that is convolved; as many as output has.</param>
 /// <param name="Output">Where they go.</param>
-/// <param name="Weight">[taps, columns], fp32, the oldest tap first.</param>
-/// <param name="Bias">What is added to a column; null for nothing.</param>
+/// <param name="Weight">A vector, fp32: [taps, columns], the oldest tap first.</param>
+/// <param name="Bias">A vector, fp32: what is added to a column; null for nothing.</param>
 /// <param name="Taps">Rows that an output reads, its own the last.</param>
 /// <param name="Silu">Whether SiLU is the activation; none otherwise.</param>
 /// <param name="StateOffset">Where its part of a sequence's state begins, in bytes; a multiple of 64.</param>
@@ -155,7 +155,7 @@ public sealed record DeltaRuleOp(
 /// <summary>Heads of a <see cref="DeltaRuleOp"/>.</summary>
 /// <param name="KeyHeads">Heads of q, and of k; divides <paramref name="ValueHeads"/>.</param>
 /// <param name="ValueHeads">Heads of v.</param>
-/// <param name="KeySize">Elements of a key.</param>
+/// <param name="KeySize">Elements of a key; a multiple of 8.</param>
 /// <param name="ValueSize">Elements of a value; a multiple of 16.</param>
 public sealed record DeltaRuleHeads(int KeyHeads, int ValueHeads, int KeySize, int ValueSize);
 

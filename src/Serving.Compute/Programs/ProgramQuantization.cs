@@ -9,7 +9,7 @@ public static class ProgramQuantization
     /// <summary>
     /// The program with its matrices in a format. What ids go through, the embedding and the matrix of the logits, stays at eight bits at least: an error there meets
     /// every token and is averaged away by no layer after it. What chooses experts is left as it is: it is small, and a token that goes to another expert is computed otherwise
-    /// altogether; so is the one row of which a factor is made.
+    /// altogether; so are the one row of which a factor is made, and the few of which the rates of a recurrence are, whose error every later token takes on.
     /// </summary>
     public static ModelProgram Apply(ModelProgram program, WeightFormat format)
     {
@@ -29,13 +29,14 @@ public static class ProgramQuantization
 
     private static HashSet<int> KeptOf(ModelProgram program)
     {
-        var logits = program.Ops.OfType<RouteOp>().Select(op => op.Input).Concat(program.Ops.OfType<GateMulOp>().Select(op => op.Factor).OfType<int>()).ToHashSet();
+        var logits = program.Ops.OfType<RouteOp>().Select(op => op.Input).Concat(program.Ops.OfType<GateMulOp>().Select(op => op.Factor).OfType<int>())
+            .Concat(program.Ops.OfType<DeltaRuleOp>().Select(op => op.Rates)).ToHashSet();
         return [.. program.Ops.OfType<LinearOp>().Where(op => logits.Contains(op.Output)).Select(op => op.Weight)];
     }
 
     private static WeightFormat FormatOf(WeightSpec weight, bool isHead, WeightFormat format) => weight.Kind switch
     {
-        WeightKind.Vector => WeightFormat.BFloat16,
+        WeightKind.Vector => weight.Format,
         WeightKind.Matrix when !isHead => format,
         _ => WeightFormat.Int8,
     };

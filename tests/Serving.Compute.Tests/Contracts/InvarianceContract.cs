@@ -47,6 +47,8 @@ public abstract class InvarianceContract
         ["long sinks"] = (new TestShape { Layers = 2, Oss = true, Window = 530, HeadSize = 64, Tied = false }, 1090),
         ["mixture adapters"] = (TestShape.Mixture with { Experts = 7, Choices = 3, AdaptsExperts = true, Shared = 52, HasMagnitudes = true }, 75),
         ["long window"] = (TestShape.Gemma3 with { Layers = 1, Window = 530 }, 1090),
+        ["hybrid"] = (TestShape.Hybrid, 75),
+        ["hybrid mixture"] = (TestShape.Hybrid with { Experts = 7, Choices = 3, AdaptsExperts = true, KeyValues = KeyValueFormat.Int8 }, 41),
         ["long"] = (new TestShape { Layers = 1, HeadSize = 64, Tied = false }, 1090),
     };
 
@@ -62,8 +64,11 @@ public abstract class InvarianceContract
     /// <summary>Runs what has worlds of its own: one after the other, unless a backend has devices for it.</summary>
     protected virtual void RunEach(params Action[] variants) => Array.ForEach(variants, vary => vary());
 
-    /// <summary>Names of the cases.</summary>
-    public static TheoryData<string> CaseNames => [.. Cases.Keys];
+    /// <summary>Names of the cases that every backend runs.</summary>
+    public static TheoryData<string> CaseNames => [.. Cases.Keys.Where(name => !IsRecurrent(name))];
+
+    /// <summary>Names of those with a recurrent state: see <see cref="RecurrenceContract"/>.</summary>
+    public static TheoryData<string> RecurrentCases => [.. Cases.Keys.Where(IsRecurrent)];
 
     /// <summary>Among 63 others of all adapters and lengths, one answer after the other joining them.</summary>
     [Theory]
@@ -149,6 +154,8 @@ public abstract class InvarianceContract
         again.Read();
         return world.Answer(again, [1], outputs: Generated - 4);
     }));
+
+    private static bool IsRecurrent(string name) => Cases[name].Shape.AttendsEvery > 1;
 
     private static bool IsLong(string name) => name.StartsWith("long", StringComparison.Ordinal);
 

@@ -31,7 +31,7 @@ public sealed class InvarianceWorld : IDisposable
 
     private InvarianceWorld(BackendFactory factory, (TestProgram Test, AdapterWeights[] Adapters) drawn, int promptLength, SampleRow output)
     {
-        Session = new BackendSession(factory, drawn.Test, pages: 3000, maxRows: 2048);
+        Session = new BackendSession(factory, drawn.Test, pages: 3000 + (140 * drawn.Test.Program.Shape.StatePages), maxRows: 2048);
         _slots = [.. drawn.Adapters.Select(Session.AddAdapter)];
         var random = new Random(11);
         Prompt = [.. Enumerable.Range(0, promptLength).Select(_ => random.Next(drawn.Test.Shape.Vocabulary))];

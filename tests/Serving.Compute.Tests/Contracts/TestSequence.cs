@@ -9,6 +9,8 @@ namespace Serving.Compute.Tests.Contracts;
 public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
 {
     private readonly List<StepPage> _table = [];
+    private int[]? _spare;
+    private bool _keepsState;
 
     /// <summary>Tokens computed so far, their number being the next ordinal.</summary>
     public int Computed { get; private set; }
@@ -18,6 +20,19 @@ public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
 
     /// <summary>The page table.</summary>
     public IReadOnlyList<StepPage> Table => _table;
+
+    /// <summary>Pages of its recurrent state behind what is computed: what its next chunk reads. Null before its first token, and of models without one.</summary>
+    public int[]? State { get; private set; }
+
+    /// <summary>Keeps its state as it is now, so that others can take it over: the next chunks are written elsewhere.</summary>
+    public int[] KeepState()
+    {
+        _keepsState = true;
+        return State!;
+    }
+
+    /// <summary>Takes over a state that another sequence keeps.</summary>
+    public void ImportState(int[] pages) => (State, _keepsState) = (pages, true);
 
     /// <summary>Takes over pages that are computed already: a prefix or a module of another sequence.</summary>
     public void Import(params (int Page, int ValidLength)[] entries)
@@ -55,6 +70,7 @@ public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
             inputs.AddEntry(entry.Page, entry.ValidLength);
         }
 
+        var (read, write) = AddState();
         inputs.AddSequence(new StepSequence
         {
             FirstRow = firstRow,
@@ -62,8 +78,32 @@ public sealed class TestSequence(BackendSession session, int adapterSlot = -1)
             FirstOrdinal = firstOrdinal,
             FirstEntry = firstEntry,
             EntryCount = _table.Count,
+            StateRead = read,
+            StateWrite = write,
         });
         inputs.AddSegment(firstRow, tokens.Count, adapterSlot);
+    }
+
+    /// <summary>Adds the pages of the state that is read and of the one that is written, which take turns.</summary>
+    private (int Read, int Write) AddState()
+    {
+        var count = session.Test.Program.Shape.StatePages;
+        if (count == 0)
+        {
+            return (-1, -1);
+        }
+
+        var written = _spare ?? [.. Enumerable.Range(0, count).Select(_ => session.TakePage())];
+        var places = (State is null ? -1 : Add(State), Add(written));
+        (State, _spare, _keepsState) = (written, _keepsState ? null : State, false);
+        return places;
+
+        int Add(int[] pages)
+        {
+            var first = session.Inputs.StatePageCount;
+            Array.ForEach(pages, session.Inputs.AddStatePage);
+            return first;
+        }
     }
 
     private void Append(int token)

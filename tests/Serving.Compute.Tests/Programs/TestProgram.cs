@@ -51,8 +51,26 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
         }
     }
 
+    /// <summary>What stands for elements of a vector of floats: near them, and nothing that bf16 holds.</summary>
+    public static float[] Floats(ReadOnlySpan<ushort> values)
+    {
+        var floats = new float[values.Length];
+        for (var i = 0; i < floats.Length; i++)
+        {
+            floats[i] = BFloat16Bits.ToSingle(values[i]) * 1.001f;
+        }
+
+        return floats;
+    }
+
     private void Load(IComputeBackend backend, WeightSpec weight, int firstRow, ReadOnlySpan<ushort> values)
     {
+        if (weight.Format == WeightFormat.Float32)
+        {
+            backend.LoadFloats(weight.Index, firstRow, Floats(values));
+            return;
+        }
+
         if (Integers is null || weight.Format == WeightFormat.BFloat16)
         {
             backend.LoadWeight(weight.Index, firstRow, values);
@@ -114,8 +132,13 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
 
     private static ushort[][] Draw(ModelProgram program, Random random) => [.. program.Weights.Select(weight => Values(random, weight))];
 
-    /// <summary>Sinks lie among scores, and experts' biases move their gates past their bounds.</summary>
-    private static double DeviationOf(string vector) => vector == "sinks" ? 2 : vector.StartsWith("experts_", StringComparison.Ordinal) ? 1 : 0.1;
+    /// <summary>Sinks lie among scores, experts' biases move their gates past their bounds, and taps weigh more than what is added to them.</summary>
+    private static double DeviationOf(string vector) => vector switch
+    {
+        "sinks" => 2,
+        "taps" or "decay_bias" => 0.6,
+        _ => vector.StartsWith("experts_", StringComparison.Ordinal) ? 1 : 0.1,
+    };
 
     private static ushort[] Values(Random random, WeightSpec weight)
     {
@@ -125,6 +148,12 @@ public sealed record TestProgram(TestShape Shape, ModelProgram Program, IReadOnl
         }
 
         var values = Normal(random, weight.Columns, DeviationOf(weight.Name));
+        if (weight.Name == "rate")
+        {
+            // From a state that is as good as kept to one that is soon forgotten.
+            return [.. values.Select((value, head) => BFloat16Bits.FromSingle(-0.01f - Math.Abs(BFloat16Bits.ToSingle(value) * (1 + (head * 3 % 7)))))];
+        }
+
         var mean = weight.Name.EndsWith("norm", StringComparison.Ordinal) ? 1f - weight.Offset : 0f;
         return [.. values.Select(value => BFloat16Bits.FromSingle(BFloat16Bits.ToSingle(value) + mean))];
     }

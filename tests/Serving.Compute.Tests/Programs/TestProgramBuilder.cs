@@ -10,6 +10,7 @@ internal sealed class TestProgramBuilder
     private readonly List<WeightSpec> _weights = [];
     private readonly List<LoraSlice> _slices = [];
     private readonly List<ProgramOp> _ops = [];
+    private long _stateBytes;
 
     private TestProgramBuilder(TestShape shape)
     {
@@ -41,7 +42,15 @@ internal sealed class TestProgramBuilder
         for (var layer = 0; layer < s.Layers; layer++)
         {
             AddNorm("input_norm", residual, normed);
-            AddAttention(layer, projected, normed, qkv, queries, attended);
+            if ((layer + 1) % s.AttendsEvery == 0)
+            {
+                AddAttention(layer, projected, normed, qkv, queries, attended);
+            }
+            else
+            {
+                AddRecurrence(layer, normed, projected);
+            }
+
             AddOntoResidual("after_attention_norm", projected, residual);
             if (!s.Centred || layer % 2 == 0)
             {
@@ -60,7 +69,12 @@ internal sealed class TestProgramBuilder
         }
 
         AddHead(residual, embedding);
-        var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary) { KeyValues = s.KeyValues };
+        var shape = new ModelShape(s.Hidden, s.Intermediate, s.Layers, s.Heads, s.KvHeads, s.HeadSize, s.Vocabulary)
+        {
+            KeyValues = s.KeyValues,
+            KvLayerCount = s.Layers / s.AttendsEvery,
+            StateBytes = _stateBytes,
+        };
         var program = new ModelProgram("test", shape, s.Window == 0 ? Rope(10_000) : RopeTable.Join(Rope(10_000), Rope(500)), _buffers, _weights, _slices, _ops)
         {
             Mixture = s.Experts > 0 ? new MixtureShape(s.Experts, s.Choices) : null,
@@ -189,10 +203,45 @@ internal sealed class TestProgramBuilder
             _ops.Add(new LayerNormOp(qkv, qkv, Vector("keys_norm", KvWidth), Vector("keys_norm_bias", KvWidth), TestProgram.Epsilon, FirstColumn: QueryWidth));
         }
 
-        var window = layer % 2 == 0 ? _shape.Window : 0;
-        _ops.Add(new RopeAndAppendOp(qkv, queries, layer, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0, _shape.NormsTurned));
-        _ops.Add(new PagedAttentionOp(queries, attended, layer, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap, _shape.Oss ? Vector("sinks", _shape.Heads) : null));
+        var (window, cached) = (layer % 2 == 0 ? _shape.Window : 0, layer / _shape.AttendsEvery);
+        _ops.Add(new RopeAndAppendOp(qkv, queries, cached, queryNorm, keyNorm, TestProgram.Epsilon, window > 0 ? 1 : 0, _shape.NormsTurned));
+        _ops.Add(new PagedAttentionOp(queries, attended, cached, (float)(1 / Math.Sqrt(_shape.HeadSize)), window, _shape.ScoreCap, _shape.Oss ? Vector("sinks", _shape.Heads) : null));
+        if (_shape.OutputGate)
+        {
+            var gate = Buffer("attention_gate", QueryWidth, BufferElement.Float32);
+            AddLinear(layer, normed, gate, "attention_gate", null, LinearOutput.Keep, (Projection.Query, QueryWidth));
+            _ops.Add(new SigmoidMulOp(attended, gate, attended));
+        }
+
         AddLinear(layer, attended, projected, "o", _shape.Oss ? Vector("o_bias", _shape.Hidden) : null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, _shape.Hidden));
+    }
+
+    /// <summary>A layer that remembers (Gated DeltaNet). What is convolved lies behind the gate in layers of even number, before it in the others.</summary>
+    private void AddRecurrence(int layer, int normed, int projected)
+    {
+        var s = _shape;
+        var (keys, values, gateFirst) = (s.KeyHeads * s.KeySize, s.ValueHeads * s.ValueSize, layer % 2 == 0);
+        var columns = (2 * keys) + values;
+        var mixed = Buffer("mixed", columns + values, BufferElement.Float32);
+        var convolved = Buffer("convolved", columns, BufferElement.Float32);
+        var rates = Buffer("rates", 2 * s.ValueHeads, BufferElement.Float32);
+        var remembered = Buffer("remembered", values, BufferElement.BFloat16);
+        AddLinear(layer, normed, mixed, "mixed", null, LinearOutput.Keep, gateFirst ? [(Projection.Gate, values), (Projection.Query, columns)] : [(Projection.Query, columns), (Projection.Gate, values)]);
+        AddLinear(layer, normed, rates, "rates", null, LinearOutput.Keep, (Projection.Key, s.ValueHeads), (Projection.Value, s.ValueHeads));
+        int? bias = s.PlainConvolution ? Floats("taps_bias", columns) : null;
+        _ops.Add(new ConvolutionOp(mixed, gateFirst ? values : 0, convolved, Floats("taps", s.Taps * columns), bias, s.Taps, !s.PlainConvolution, TakeState((s.Taps - 1) * columns)));
+        var heads = new DeltaRuleHeads(s.KeyHeads, s.ValueHeads, s.KeySize, s.ValueSize);
+        var (rate, decayBias, norm) = (Floats("rate", s.ValueHeads), Floats("decay_bias", s.ValueHeads), Floats("head_norm", s.ValueSize));
+        _ops.Add(new DeltaRuleOp(convolved, mixed, gateFirst ? 0 : columns, rates, remembered, rate, decayBias, norm, TestProgram.Epsilon, heads, TakeState(s.ValueHeads * s.KeySize * s.ValueSize)));
+        AddLinear(layer, remembered, projected, "remembered", null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, s.Hidden));
+    }
+
+    /// <summary>Room for floats in a sequence's state.</summary>
+    private long TakeState(int floats)
+    {
+        var offset = _stateBytes;
+        _stateBytes += ((floats * sizeof(float)) + 63) / 64 * 64;
+        return offset;
     }
 
     private void AddHead(int residual, int embedding)
@@ -234,6 +283,13 @@ internal sealed class TestProgramBuilder
     }
 
     private int Vector(string name, int length) => Weight(name, 1, length, WeightKind.Vector);
+
+    private int Floats(string name, int length)
+    {
+        var vector = Vector(name, length);
+        _weights[vector] = _weights[vector] with { Format = WeightFormat.Float32 };
+        return vector;
+    }
 
     private int Weight(string name, int rows, int columns, WeightKind kind)
     {

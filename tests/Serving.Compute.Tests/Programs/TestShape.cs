@@ -25,6 +25,14 @@ public sealed record TestShape
     /// </summary>
     public static TestShape LayerNorms { get; } = new() { Layers = 3, Centred = true, HeadNorm = true, Bias = true, Window = 21, Tied = false, LogitScale = 1.3f, Hidden = 84, Intermediate = 102, Heads = 6, KvHeads = 2, HeadSize = 20 };
 
+    /// <summary>
+    /// Qwen3-Next in small: two of three layers remember, attention's output has a gate. Keys and values of one layer make pages of 4 KiB, heads of a state cross their borders.
+    /// </summary>
+    public static TestShape Hybrid { get; } = new()
+    {
+        Layers = 5, AttendsEvery = 3, OutputGate = true, HeadNorm = true, Hidden = 80, HeadSize = 32, Heads = 4, KvHeads = 1, KeyHeads = 2, ValueHeads = 4, KeySize = 32, ValueSize = 48, Tied = false,
+    };
+
     /// <summary>Width of the residual stream.</summary>
     public int Hidden { get; init; } = 64;
 
@@ -84,6 +92,30 @@ public sealed record TestShape
 
     /// <summary>Factor of the logits.</summary>
     public float LogitScale { get; init; } = 1;
+
+    /// <summary>Of so many layers the last attends, the others have a recurrent state; 1 for attention everywhere.</summary>
+    public int AttendsEvery { get; init; } = 1;
+
+    /// <summary>What attention gives back has a gate.</summary>
+    public bool OutputGate { get; init; }
+
+    /// <summary>Key heads of layers that remember.</summary>
+    public int KeyHeads { get; init; } = 2;
+
+    /// <summary>Their value heads.</summary>
+    public int ValueHeads { get; init; } = 4;
+
+    /// <summary>Elements of their keys.</summary>
+    public int KeySize { get; init; } = 16;
+
+    /// <summary>Elements of their values.</summary>
+    public int ValueSize { get; init; } = 16;
+
+    /// <summary>Rows that their convolution reads.</summary>
+    public int Taps { get; init; } = 4;
+
+    /// <summary>Their convolutions have a bias and no activation.</summary>
+    public bool PlainConvolution { get; init; }
 
     /// <summary>Experts of every layer's MLP, each as wide as <see cref="Intermediate"/> says; 0 for an MLP of one.</summary>
     public int Experts { get; init; }

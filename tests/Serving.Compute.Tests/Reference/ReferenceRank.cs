@@ -1,6 +1,7 @@
 using Serving.Compute.Adapters;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
+using Serving.Compute.Tests.Programs;
 
 namespace Serving.Compute.Tests.Reference;
 
@@ -79,6 +80,16 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 break;
             case GateMulOp gate:
                 _buffers[gate.Output] = [.. _buffers[gate.Input].Select((x, row) => Rounded([.. GateMul(gate, x).Select(value => value * Factor(gate, row))]))];
+                break;
+            case SigmoidMulOp gate:
+                _buffers[gate.Output] = [.. _buffers[gate.Input].Zip(_buffers[gate.Gate], (x, z) => Rounded([.. x.Zip(z, (a, b) => a / (1 + Math.Exp(-b)))]))];
+                break;
+            case ConvolutionOp convolution:
+                var taps = Row(convolution.Weight, 0).Chunk(ColumnsOf(convolution.Output)).ToArray();
+                _buffers[convolution.Output] = ReferenceRecurrence.Convolve(Map(_buffers[convolution.Input], x => x[convolution.FirstColumn..]), taps, convolution.Bias is { } added ? Row(added, 0) : null, convolution.Silu);
+                break;
+            case DeltaRuleOp rule:
+                _buffers[rule.Output] = Map(Remember(rule), Rounded);
                 break;
             case RouteOp route:
                 _choices = [.. _buffers[route.Input].Select(logits => Choose(logits, route.Renormalize))];
@@ -281,9 +292,39 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
         }).ToArray())];
     }
 
+    private double[][] Remember(DeltaRuleOp op)
+    {
+        var heads = op.Heads;
+        var (keys, values) = (heads.KeyHeads * heads.KeySize, heads.ValueHeads * heads.ValueSize);
+        var rows = _buffers[op.Input].Select(_ => new double[values]).ToArray();
+        for (var head = 0; head < heads.ValueHeads; head++)
+        {
+            var (key, value) = (head / (heads.ValueHeads / heads.KeyHeads) * heads.KeySize, head * heads.ValueSize);
+            var (rate, bias) = (Row(op.Rate, 0)[head], Row(op.DecayBias, 0)[head]);
+            var outputs = ReferenceRecurrence.DeltaRule(
+                Map(_buffers[op.Input], x => x[key..(key + heads.KeySize)]),
+                Map(_buffers[op.Input], x => x[(keys + key)..(keys + key + heads.KeySize)]),
+                Map(_buffers[op.Input], x => x[((2 * keys) + value)..((2 * keys) + value + heads.ValueSize)]),
+                [.. _buffers[op.Rates].Select(x => Math.Exp(rate * Math.Log(1 + Math.Exp(x[heads.ValueHeads + head] + bias))))],
+                [.. _buffers[op.Rates].Select(x => 1 / (1 + Math.Exp(-x[head])))]);
+            for (var row = 0; row < rows.Length; row++)
+            {
+                var gate = _buffers[op.Gate][row].AsSpan(op.GateColumn + value, heads.ValueSize).ToArray();
+                ReferenceOps.RmsNorm(outputs[row], Row(op.Norm, 0), op.Epsilon).Zip(gate, (x, z) => x * z / (1 + Math.Exp(-z))).ToArray().CopyTo(rows[row], value);
+            }
+        }
+
+        return rows;
+    }
+
     private double[] Row(int weight, int row)
     {
         var columns = program.Weights[weight].Columns;
+        if (program.Weights[weight].Format == WeightFormat.Float32)
+        {
+            return Array.ConvertAll(TestProgram.Floats(weights[weight]), value => (double)value + program.Weights[weight].Offset);
+        }
+
         if (program.Weights[weight].Format != WeightFormat.BFloat16)
         {
             return Elements(program.Weights[weight])[(row * columns)..((row + 1) * columns)];

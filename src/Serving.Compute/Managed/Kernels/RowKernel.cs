@@ -133,6 +133,57 @@ internal static unsafe class RowKernel<TL, TV>
         }
     }
 
+    /// <summary>y = x · σ(gate), rounded to bf16 where <paramref name="round"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SigmoidMul(float* x, float* gate, float* y, int columns, bool round)
+    {
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var value = Gate(TL.Load(x + i), TL.Load(gate + i));
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var value = TL.First(Gate(TL.Broadcast(x[i]), TL.Broadcast(gate[i])));
+            y[i] = round ? BFloat16Bits.Round(value) : value;
+        }
+    }
+
+    /// <summary>y = x · rsqrt(mean(x²) + epsilon) · weight · gate · σ(gate), rounded to bf16 where <paramref name="round"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void GatedNorm(float* x, float* weight, float* gate, float* y, int columns, float epsilon, bool round)
+    {
+        var factor = NormFactor(x, columns, epsilon);
+        var factors = TL.Broadcast(factor);
+        var i = 0;
+        for (; i <= columns - TL.Count; i += TL.Count)
+        {
+            var z = TL.Load(gate + i);
+            var value = TL.Multiply(TL.Multiply(TL.Multiply(TL.Load(x + i), factors), TL.Load(weight + i)), Gate(z, z));
+            TL.Store(round ? TL.Round(value) : value, y + i);
+        }
+
+        for (; i < columns; i++)
+        {
+            var z = TL.Broadcast(gate[i]);
+            var value = x[i] * factor * weight[i] * TL.First(Gate(z, z));
+            y[i] = round ? BFloat16Bits.Round(value) : value;
+        }
+    }
+
+    /// <summary>y = x ÷ √(Σx² + 1e-6) · <paramref name="scale"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Normalize(float* x, float* y, int columns, float scale)
+    {
+        var factor = 1f / MathF.Sqrt(SumOfSquares(x, columns) + 1e-6f);
+        for (var i = 0; i < columns; i++)
+        {
+            y[i] = x[i] * factor * scale;
+        }
+    }
+
     /// <summary>Rotates one head in place: element i with element i + half, by the row's cosines and sines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate(float* head, float* cosines, float* sines, int half)

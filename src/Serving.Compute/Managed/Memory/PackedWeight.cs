@@ -7,7 +7,7 @@ namespace Serving.Compute.Managed.Memory;
 
 /// <summary>
 /// A weight as kernels read it. A matrix is cut into panels of 32 outputs: [panel][input][16 pairs] in bf16, pair i holding outputs i and i + 16 of the
-/// panel, so that a shift and a mask widen one load to two vectors. Every expert begins a panel; outputs past its end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats.
+/// panel, so that a shift and a mask widen one load to two vectors. Every expert begins a panel; outputs past its end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats whatever its format.
 /// </summary>
 internal sealed unsafe class PackedWeight : IDisposable
 {
@@ -75,6 +75,7 @@ internal sealed unsafe class PackedWeight : IDisposable
     {
         if (_vector is not null)
         {
+            RequireFormat(WeightFormat.BFloat16);
             for (var i = 0; i < values.Length; i++)
             {
                 VectorOf((first + i) / RowsPerExpert)[(first + i) % RowsPerExpert] = BFloat16Bits.ToSingle(values[i]) + _spec.Offset;
@@ -96,6 +97,18 @@ internal sealed unsafe class PackedWeight : IDisposable
             var count = Math.Min(left, rows - row);
             PackPanel(Panel(panel), inPanel, count, values[(row * _spec.Columns)..]);
             row += count;
+        }
+    }
+
+    /// <summary>Takes elements of a vector of floats from <paramref name="first"/> on.</summary>
+    public void Load(int first, ReadOnlySpan<float> values)
+    {
+        RequireFormat(WeightFormat.Float32);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(values.Length, Columns - first, nameof(values));
+        for (var i = 0; i < values.Length; i++)
+        {
+            Vector[first + i] = values[i] + _spec.Offset;
         }
     }
 
@@ -134,6 +147,14 @@ internal sealed unsafe class PackedWeight : IDisposable
         var (expert, output) = (row / _spec.RowsPerExpert, row % _spec.RowsPerExpert);
         var inPanel = output % PanelWidth;
         return ((expert * PanelCount) + (output / PanelWidth), inPanel, Math.Min(PanelWidth - inPanel, _spec.RowsPerExpert - output));
+    }
+
+    private void RequireFormat(WeightFormat format)
+    {
+        if (_spec.Format != format)
+        {
+            throw new ArgumentException($"weight {_spec.Name} is kept as {_spec.Format}, not as {format}");
+        }
     }
 
     private static long RoundUp(int count) => ((long)count + PanelWidth - 1) / PanelWidth * PanelWidth;

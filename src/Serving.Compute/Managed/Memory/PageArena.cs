@@ -27,6 +27,7 @@ internal sealed unsafe class PageArena : IDisposable
         _integers = !exact && shape.KeyValues == KeyValueFormat.Int8 ? new IntegerPages(shape) : null;
         _headElements = (long)Slots * shape.HeadSize;
         PageStride = exact ? checked(Math.Max(pool.PageBytes, (shape with { KeyValues = KeyValueFormat.BFloat16 }).PageBytes) * 2) : pool.PageBytes;
+        StateBytesOfPage = pool.PageBytes;
         _memory = new NativeBuffer<byte>(checked(PageStride * pool.PageCount), zeroed: false);
         _host = new NativeBuffer<byte>(checked(PageStride * pool.HostPageCount), zeroed: false);
     }
@@ -36,6 +37,9 @@ internal sealed unsafe class PageArena : IDisposable
 
     /// <summary>Bytes from one page to the next.</summary>
     public long PageStride { get; }
+
+    /// <summary>Bytes of a recurrent state that a page holds, from its first on: of an exact arena, whose pages are longer, too.</summary>
+    public long StateBytesOfPage { get; }
 
     /// <summary>The first byte of a page.</summary>
     public byte* Page(int page) => _memory.Pointer + (page * PageStride);

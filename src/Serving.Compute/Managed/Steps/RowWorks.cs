@@ -144,6 +144,19 @@ internal sealed unsafe class GateMulWork<TL, TV>(StepState state, GateMulOp op) 
     private float Factor(int row) => op.Factor is { } factor ? RowKernel<TL, TV>.Logistic(*State.Buffers[factor].Row(row)) : 1;
 }
 
+/// <summary>Runs a <see cref="SigmoidMulOp"/>.</summary>
+internal sealed unsafe class SigmoidMulWork<TL, TV>(StepState state, SigmoidMulOp op) : RowWork(state, op.Output, 16 * state.Buffers[op.Output].Columns)
+    where TL : struct, ILanes<TV>
+    where TV : struct
+{
+    /// <inheritdoc/>
+    protected override void ExecuteRow(int row)
+    {
+        var output = State.Buffers[op.Output];
+        RowKernel<TL, TV>.SigmoidMul(State.Buffers[op.Input].Row(row), State.Buffers[op.Gate].Row(row), output.Row(row), output.Columns, !State.Exact);
+    }
+}
+
 /// <summary>Runs a <see cref="RopeAndAppendOp"/>: rows write their own slots of the pages, which no other row of the step reads before the operation ends.</summary>
 internal sealed unsafe class RopeAndAppendWork<TL, TV>(StepState state, RopeAndAppendOp op) : RowWork(state, op.Input, 8 * state.Buffers[op.Input].Columns)
     where TL : struct, ILanes<TV>

@@ -35,7 +35,7 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         var shape = state.Program.Shape;
         var workers = state.Pool.WorkerCount;
         var slices = state.Program.Ops.OfType<LinearOp>().Select(op => op.Slices.Count).DefaultIfEmpty().Max();
-        var integerInputs = state.Program.Weights.Where(weight => weight.Format != WeightFormat.BFloat16).Select(weight => weight.Columns).DefaultIfEmpty().Max();
+        var integerInputs = state.Program.Weights.Where(weight => weight.Kind != WeightKind.Vector && weight.Format != WeightFormat.BFloat16).Select(weight => weight.Columns).DefaultIfEmpty().Max();
         var rows = Math.Max(state.Program.RowsOf(BufferRows.Choice, state.Limits.MaxRows, 0), state.Limits.MaxOutputs);
         _linearTiles = new LinearTiles(workers, Math.Max(rows, state.Limits.MaxRows), slices, integerInputs);
         _attentionTiles = new AttentionTiles(shape, state.Limits);
@@ -103,6 +103,9 @@ internal sealed class StepProgram<TL, TV> : StepProgram
         LinearOp linear => new LinearWork<TL, TV>(_state, linear, _linearTiles),
         RopeAndAppendOp rope => new RopeAndAppendWork<TL, TV>(_state, rope),
         PagedAttentionOp attention => new AttentionWork<TL, TV>(_state, attention, _attentionTiles, _attention),
+        SigmoidMulOp gate => new SigmoidMulWork<TL, TV>(_state, gate),
+        ConvolutionOp convolution => new ConvolutionWork<TL, TV>(_state, convolution),
+        DeltaRuleOp rule => new DeltaRuleWork<TL, TV>(_state, rule),
         GateMulOp silu => new GateMulWork<TL, TV>(_state, silu),
         ActivationOp activation => new ActivationWork<TL, TV>(_state, activation),
         RouteOp route => new RouteWork<TL, TV>(_state, route),

@@ -85,6 +85,9 @@ internal sealed class StepState : IDisposable
     /// <summary>Rows that a buffer uses in this step.</summary>
     public int RowsOf(int buffer) => Program.RowsOf(Program.Buffers[buffer].Rows, Inputs.RowCount, Inputs.OutputCount);
 
+    /// <summary>The version of a recurrent state that begins at an entry of the step's list.</summary>
+    public StateVersion StateAt(int first) => new(Pages, Inputs.StatePages[first..]);
+
     /// <summary>Makes the tables of a step.</summary>
     public void Begin(StepInputs inputs, StepOutputs outputs)
     {

@@ -24,7 +24,8 @@ public static class ProgramSharding
         ArgumentNullException.ThrowIfNull(program);
         ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
         var shape = program.Shape;
-        reason = program.Ops.OfType<RmsNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms all heads together cannot be shared out to several GPUs"
+        reason = program.Ops.Any(op => op is ConvolutionOp or DeltaRuleOp or SigmoidMulOp) ? "a model with a recurrent state or a gate behind attention cannot be shared out to several GPUs"
+            : program.Ops.OfType<RmsNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms all heads together cannot be shared out to several GPUs"
             : program.Ops.OfType<LayerNormOp>().Any(op => op.FirstColumn is not null) ? "a model that norms every head by a weight of its own cannot be shared out to several GPUs"
             : program.Slices.Any(slice => slice.Projection is Projection.SharedGate or Projection.SharedUp or Projection.SharedDown) ? "a model with an expert that all tokens go through cannot be shared out to several GPUs"
             : program.Weights.Any(weight => weight.Format != WeightFormat.BFloat16) ? "matrices of integers cannot be shared out to several GPUs"
