@@ -13,10 +13,10 @@ namespace Serving.Compute.Programs;
 /// <param name="HeadSize">Elements of a head; even.</param>
 /// <param name="RotatedSize">How many of them, from the first on, are rotated; even.</param>
 /// <param name="OfNeighbours">Whether the elements of a pair are neighbours in the checkpoint.</param>
-public sealed record HeadOrder(int HeadSize, int RotatedSize, bool OfNeighbours = false)
+public sealed record HeadOrder(int HeadSize, int RotatedSize, bool OfNeighbours = false) : RowOrder
 {
-    /// <summary>Where a row of the kept matrix is in the checkpoint's, and for how many rows it goes on so.</summary>
-    public (int Source, int Count) RunAt(int row)
+    /// <inheritdoc/>
+    public override (int Source, int Count) RunAt(int row)
     {
         var (half, pairs) = (HeadSize / 2, RotatedSize / 2);
         var (element, head) = (row % HeadSize, row / HeadSize * HeadSize);

@@ -1,6 +1,6 @@
 namespace Serving.Compute.Programs;
 
-/// <summary>The linear projections of a layer that an adapter may change: seven, and of a mixture of experts what chooses them and what all tokens go through.</summary>
+/// <summary>The linear projections of a layer that an adapter may change: seven, of a mixture of experts what chooses them and what all tokens go through, and those of layers with a recurrent state.</summary>
 public enum Projection
 {
     /// <summary>self_attn.q_proj.</summary>
@@ -38,6 +38,24 @@ public enum Projection
 
     /// <summary>mlp.shared_expert_gate: what such an MLP is multiplied by.</summary>
     SharedFactor,
+
+    /// <summary>The rows of self_attn.q_proj that are not q: what attention's output is multiplied by.</summary>
+    OutputGate,
+
+    /// <summary>linear_attn.in_proj_qkv, of a layer with a recurrent state.</summary>
+    MixerInput,
+
+    /// <summary>linear_attn.in_proj_z.</summary>
+    MixerGate,
+
+    /// <summary>linear_attn.in_proj_b.</summary>
+    MixerBeta,
+
+    /// <summary>linear_attn.in_proj_a.</summary>
+    MixerDecay,
+
+    /// <summary>linear_attn.out_proj.</summary>
+    MixerOutput,
 }
 
 /// <summary>The part of a Linear's output that one projection's LoRA adds to; all slices of a Linear read that Linear's input.</summary>

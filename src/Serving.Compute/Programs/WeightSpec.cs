@@ -57,10 +57,16 @@ public sealed record WeightPart(string TensorName, int Offset, int Length)
     public int TensorRows { get; init; } = 1;
 
     /// <summary>The order of its rows; null as in the checkpoint.</summary>
-    public HeadOrder? Order { get; init; }
+    public RowOrder? Order { get; init; }
 
     /// <summary>Whether ln(1 + e^x) of every element is what is kept.</summary>
     public bool IsSoftplus { get; init; }
+
+    /// <summary>Whether −e^x of every element is what is kept, of a vector in fp32: worked out in double and rounded once.</summary>
+    public bool IsRate { get; init; }
+
+    /// <summary>Taps of a convolution, whose weight is [columns, 1, taps] in the checkpoint and kept tap by tap; 0 of other tensors.</summary>
+    public int Taps { get; init; }
 
     /// <summary>A power of two by which every element is multiplied as it is loaded, which is exact.</summary>
     public float Scale { get; init; } = 1;

@@ -13,6 +13,13 @@ internal abstract class RowSource
     /// <exception cref="Models.MalformedFileException">A value is not finite, or the file was cut short.</exception>
     public abstract void Read(int firstRow, Span<ushort> values, LoadScratch scratch);
 
+    /// <summary>Reads whole rows of floats that lie behind each other, unrounded: of vectors that a recurrence reads.</summary>
+    /// <param name="firstRow">The tensor's first row to read.</param>
+    /// <param name="values">Filled; rows × columns.</param>
+    /// <param name="scratch">Room to work in.</param>
+    /// <exception cref="Models.MalformedFileException">A value is not finite, or the file was cut short.</exception>
+    public virtual void ReadSingles(int firstRow, Span<float> values, LoadScratch scratch) => throw new NotSupportedException();
+
     /// <summary>Whether the rows are integers with scales which a format of integers holds as they are.</summary>
     public virtual bool Holds(WeightFormat format) => false;
 
@@ -37,5 +44,17 @@ internal sealed class StoredRows(StoredTensor tensor, int columns) : RowSource
     {
         var bytes = scratch.Bytes(checked(values.Length * TensorTypes.SizeOf(tensor.Type)));
         tensor.Reader.Read(tensor.Entry, (long)firstRow * columns, bytes.Span, values);
+    }
+
+    /// <inheritdoc/>
+    public override void ReadSingles(int firstRow, Span<float> values, LoadScratch scratch)
+    {
+        var size = TensorTypes.SizeOf(tensor.Type);
+        var bytes = scratch.Bytes(checked(values.Length * size)).Span;
+        tensor.Read((long)firstRow * columns * size, bytes);
+        if (!TensorConversion.TryToSingle(tensor.Type, bytes, values))
+        {
+            throw new Models.MalformedFileException($"tensor {Models.MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");
+        }
     }
 }

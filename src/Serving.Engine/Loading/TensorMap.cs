@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Serving.Compute.Programs;
 using Serving.Engine.Models;
@@ -13,6 +14,8 @@ internal sealed partial class TensorMap
     private readonly WeightScheme? _scheme;
     private readonly TensorSpelling _names;
     private readonly bool _tied;
+    private readonly bool _mayGuess;
+    private readonly Dictionary<string, int> _rows;
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RowSource> _sources = new(StringComparer.Ordinal);
 
@@ -21,6 +24,8 @@ internal sealed partial class TensorMap
         _checkpoint = checkpoint;
         _scheme = scheme;
         _names = TensorSpelling.Of(program, checkpoint);
+        _mayGuess = program.Shape.StateBytes > 0;
+        _rows = TensorRows.Of(program);
         _tied = program.Weights.All(weight => weight.Parts.All(part => TensorNames.WithoutPrefix(part.TensorName) != TensorNames.Head));
     }
 
@@ -61,8 +66,7 @@ internal sealed partial class TensorMap
                     continue;
                 }
 
-                var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
-                if (Open(name, weight, part, length) is { } source)
+                if (Open(name, weight, part, _rows[part.TensorName]) is { } source)
                 {
                     _sources.Add(part.TensorName, source);
                 }
@@ -87,7 +91,12 @@ internal sealed partial class TensorMap
 
         if (Find(name, part.TensorName) is not { } tensor)
         {
-            return null;
+            return isVector ? null : OpenStacked(name, weight, length);
+        }
+
+        if (weight.Format == WeightFormat.Float32)
+        {
+            return OpenFloats(tensor, part, length);
         }
 
         if (part.IsTransposed)
@@ -113,6 +122,39 @@ internal sealed partial class TensorMap
         return new StoredRows(tensor, isVector ? 1 : weight.Columns);
     }
 
+    /// <summary>A vector that a recurrence reads: a convolution's weight lies column by column, and rates are logarithms.</summary>
+    private static RowSource OpenFloats(StoredTensor tensor, WeightPart part, int length)
+    {
+        if (part.Taps > 0)
+        {
+            tensor.Entry.Expect(length / part.Taps, 1, part.Taps);
+            return new TapRows(new StoredRows(tensor, part.Taps), part.Taps, length / part.Taps);
+        }
+
+        tensor.Entry.Expect(length);
+        return part.IsRate ? new RateRows(new StoredRows(tensor, 1), tensor.Name) : new StoredRows(tensor, 1);
+    }
+
+    /// <summary>An expert's matrix where the checkpoint stacks those of all experts in one tensor, as transformers 5 saves them: [experts, gate and up, inputs] and [experts, outputs, inputs].</summary>
+    private OffsetRows? OpenStacked(string name, WeightSpec weight, int length)
+    {
+        if (Expert().Match(name) is not { Success: true } match)
+        {
+            return null;
+        }
+
+        var (module, matrix, expert) = (match.Groups["module"].Value, match.Groups["matrix"].Value, int.Parse(match.Groups["expert"].ValueSpan, CultureInfo.InvariantCulture));
+        var stack = module + (matrix == "down" ? "down_proj" : "gate_up_proj");
+        if (!_checkpoint.TryGet(stack, out var reader, out var entry))
+        {
+            return null;
+        }
+
+        _used.Add(stack);
+        entry.Expect(weight.Experts, weight.RowsPerExpert, weight.Columns);
+        return new OffsetRows(new StoredRows(new StoredTensor(reader, entry), weight.Columns), (expert * weight.RowsPerExpert) + (matrix == "up" ? length : 0));
+    }
+
     private ModuleTensors ModuleOf(string name, WeightSpec weight)
     {
         var end = name.LastIndexOf('.');
@@ -136,8 +178,8 @@ internal sealed partial class TensorMap
         TensorRefusal.Check("the model has no place for tensor", rest);
     }
 
-    /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, tables made from the config, what a scheme has beside its weights.</summary>
-    private bool IsHarmless(string name) => (_tied && name == _names.Head) || InverseFrequencies().IsMatch(name)
+    /// <summary>Tensors that some checkpoints carry and no computation reads: the other name of a tied table, tables made from the config, layers that guess tokens ahead, what a scheme has beside its weights.</summary>
+    private bool IsHarmless(string name) => (_mayGuess && (name.StartsWith("mtp.", StringComparison.Ordinal) || name.StartsWith("model.mtp.", StringComparison.Ordinal))) || (_tied && name == _names.Head) || InverseFrequencies().IsMatch(name)
         || (_scheme is not null && (_scheme.IsUnread(name) || (_scheme.AddsBiases && IsZeroBias(name))));
 
     private bool IsZeroBias(string name)
@@ -147,6 +189,9 @@ internal sealed partial class TensorMap
             && entry.Shape.Count == 1 && entry.Length <= ConfigReader.MaxOutputs && TensorTypes.IsLoadable(entry.Type)
             && Array.TrueForAll(new StoredTensor(reader, entry).ReadSingles(0, (int)entry.Length), value => value == 0);
     }
+
+    [GeneratedRegex(@"^(?<module>.+\.mlp\.experts\.)(?<expert>[0-9]{1,4})\.(?<matrix>gate|up|down)_proj\.weight$", RegexOptions.CultureInvariant)]
+    private static partial Regex Expert();
 
     [GeneratedRegex(@"^(language_model\.)?model\.(language_model\.)?(layers\.[0-9]{1,4}\.self_attn\.)?rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
     private static partial Regex InverseFrequencies();

@@ -94,6 +94,12 @@ public sealed class WeightLoader
 
     private void LoadPart(WeightSpec weight, WeightPart part, RowSource source)
     {
+        if (weight.Format == WeightFormat.Float32)
+        {
+            LoadFloats(weight, part, source);
+            return;
+        }
+
         // A vector is one row whose parts are counted in elements.
         var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
         var rowsPerChunk = Math.Max(1, ChunkBytes / (width * sizeof(ushort)));
@@ -115,6 +121,16 @@ public sealed class WeightLoader
             _doneBytes += (long)rows * width * sizeof(ushort);
             _progress?.Report(new LoadProgress(_doneBytes, _totalBytes));
         }
+    }
+
+    /// <summary>A vector that a recurrence reads: as it is, in one piece.</summary>
+    private void LoadFloats(WeightSpec weight, WeightPart part, RowSource source)
+    {
+        var values = new float[part.Length];
+        source.ReadSingles(part.FirstRow, values, _scratch);
+        _backend.LoadFloats(weight.Index, part.Offset, values);
+        _doneBytes += (long)part.Length * sizeof(ushort);
+        _progress?.Report(new LoadProgress(_doneBytes, _totalBytes));
     }
 
     private void LoadValues(WeightSpec weight, WeightPart part, RowSource source, int row, int rows, int width)

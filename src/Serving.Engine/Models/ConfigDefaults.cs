@@ -13,6 +13,9 @@ public sealed record ConfigDefaults(int? KvHeads = null, int? HeadSize = null, i
     /// <summary>Tokens of the vocabulary; null where the key is required.</summary>
     public int? Vocabulary { get; init; }
 
+    /// <summary>Width of the MLP; null where the key is required.</summary>
+    public int? Intermediate { get; init; }
+
     /// <summary>Positions; null where the key is required.</summary>
     public int? Positions { get; init; }
 

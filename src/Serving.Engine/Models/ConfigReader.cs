@@ -81,7 +81,7 @@ public static class ConfigReader
 
         return new ModelShape(
             hidden,
-            fields.Int("intermediate_size", 1, MaxIntermediate),
+            fields.Int("intermediate_size", 1, MaxIntermediate, defaults.Intermediate),
             fields.Int("num_hidden_layers", 1, MaxLayers),
             heads,
             kvHeads,

@@ -6,7 +6,7 @@ namespace Serving.Engine.Models;
 /// The decoder that all families share: embed; per layer norm, fused qkv, rotate and append, attend, o onto the residual,
 /// norm, fused gate and up, gate·mul, down onto the residual (or, in layers that have them, the same of the experts that a token chose); at the end gather, norm, logits, sample. Where the family norms what attention and MLP give
 /// back (Gemma), o and down go to a buffer of their own, and the norm adds it to the residual; where it norms nothing before them (OLMo 2), they read the residual rounded. Where the MLP reads what
-/// attention reads (Command R), there is one norm for both, and either is added to the residual. Tensor names are Hugging Face's.
+/// attention reads (Command R), there is one norm for both, and either is added to the residual. Layers may remember in the place of attending (Qwen 3.5). Tensor names are Hugging Face's.
 /// </summary>
 internal sealed class DecoderProgram
 {
@@ -24,7 +24,11 @@ internal sealed class DecoderProgram
     private readonly int _gateUp;
     private readonly int _activated;
     private readonly int _projected;
+    private readonly int _outputGate;
+    private readonly int _gated;
     private readonly MixtureLayers? _mixture;
+    private readonly DeltaRuleLayers? _recurrence;
+    private int _kvLayers;
 
     private DecoderProgram(ModelConfig config, int positions)
     {
@@ -36,6 +40,14 @@ internal sealed class DecoderProgram
         _qkv = _writer.Buffer("qkv", _shape.QueryWidth + (2 * _shape.KvWidth), BufferElement.Float32);
         _query = _writer.Buffer("query", _shape.QueryWidth, BufferElement.BFloat16);
         _attended = _writer.Buffer("attended", _shape.QueryWidth, BufferElement.BFloat16);
+        _gated = _attended;
+        if (config.GatesAttention)
+        {
+            _outputGate = _writer.Buffer("output gate", _shape.QueryWidth, BufferElement.Float32);
+            _gated = _writer.Buffer("gated", _shape.QueryWidth, BufferElement.BFloat16);
+        }
+
+        _recurrence = config.Recurrence is { } rule ? new DeltaRuleLayers(_writer, rule, _shape.HiddenSize, config.RmsEpsilon) : null;
         _mixture = config.Mixture is { } mixture ? new MixtureLayers(_writer, mixture, _shape.HiddenSize) : null;
         if (Enumerable.Range(0, _shape.LayerCount).Any(IsDense))
         {
@@ -58,7 +70,8 @@ internal sealed class DecoderProgram
         program._writer.Op(new EmbedOp(program._residual, embedding, config.EmbeddingScale));
         for (var layer = 0; layer < shape.LayerCount; layer++)
         {
-            program.AddAttention(layer);
+            program.AddNorm(layer, config.Norms.Input);
+            program.AddMixer(layer);
             program.AddMlp(layer);
         }
 
@@ -100,17 +113,28 @@ internal sealed class DecoderProgram
 
     private string LayerPrefix(int layer) => $"{_config.TensorPrefix}model.layers.{layer}.";
 
+    /// <summary>Attention, or what a layer has in its place.</summary>
+    private void AddMixer(int layer)
+    {
+        if (_config.Recurrence?.Layers.Contains(layer) == true)
+        {
+            _recurrence!.Add(layer, LayerPrefix(layer), _normed, _residual);
+            return;
+        }
+
+        AddAttention(layer);
+    }
+
     private void AddAttention(int layer)
     {
         var prefix = LayerPrefix(layer) + "self_attn.";
         var (hidden, queryWidth, kvWidth) = (_shape.HiddenSize, _shape.QueryWidth, _shape.KvWidth);
-        AddNorm(layer, _config.Norms.Input);
         var (order, fusedQkv) = (OrderOfHeads(), _config.FusedQkv ? "qkv_proj" : null);
         var weight = _writer.Matrix(
             $"layer {layer} qkv",
             hidden,
             WeightKind.Matrix,
-            Part(prefix, fusedQkv, "q_proj", 0, queryWidth) with { Order = order },
+            Part(prefix, fusedQkv, "q_proj", 0, queryWidth) with { Order = _config.GatesAttention ? new GroupOrder(_shape.HeadSize, 2 * _shape.HeadSize, 0) { Inner = order } : order },
             Part(prefix, fusedQkv, "k_proj", queryWidth, kvWidth) with { Order = order },
             Part(prefix, fusedQkv, "v_proj", queryWidth + kvWidth, kvWidth));
         int? bias = !_config.QkvBias ? null : _writer.Vector(
@@ -124,6 +148,7 @@ internal sealed class DecoderProgram
             _writer.Slice(layer, Projection.Key, hidden, queryWidth, kvWidth),
             _writer.Slice(layer, Projection.Value, hidden, queryWidth + kvWidth, kvWidth),
         ]));
+        AddOutputGate(layer, prefix);
         AddNormOfHeads(prefix + "q_norm.weight", 0, queryWidth);
         AddNormOfHeads(prefix + "k_norm.weight", queryWidth, kvWidth);
         AddLayerNormOfHeads(prefix + "q", 0, _shape.HeadCount);
@@ -131,12 +156,32 @@ internal sealed class DecoderProgram
         var window = _config.Windows.Count == 0 ? 0 : _config.Windows[layer];
         var table = TableOf(layer, window);
         var (queryNorm, keyNorm) = (HeadNorm($"{prefix}{_config.HeadNormNames.Query}.weight"), HeadNorm($"{prefix}{_config.HeadNormNames.Key}.weight"));
-        _writer.Op(new RopeAndAppendOp(_qkv, _query, layer, queryNorm, keyNorm, _config.RmsEpsilon, table, _config.NormsTurned));
+        var kvLayer = _kvLayers++;
+        _writer.Op(new RopeAndAppendOp(_qkv, _query, kvLayer, queryNorm, keyNorm, _config.RmsEpsilon, table, _config.NormsTurned));
         var scale = _config.AttentionScale ?? (float)(1 / Math.Sqrt(_shape.HeadSize));
         int? sinks = _config.HasSinks ? _writer.Vector(prefix + "sinks", (prefix + "sinks", _shape.HeadCount)) : null;
-        _writer.Op(new PagedAttentionOp(_query, _attended, layer, scale, Bounding(window), _config.ScoreCap, sinks));
-        AddOntoResidual(layer, Projection.Output, prefix + _config.OutputName, _attended, queryWidth, _config.OutputBias);
+        _writer.Op(new PagedAttentionOp(_query, _attended, kvLayer, scale, Bounding(window), _config.ScoreCap, sinks));
+        if (_config.GatesAttention)
+        {
+            _writer.Op(new SigmoidMulOp(_attended, _outputGate, _gated));
+        }
+
+        AddOntoResidual(layer, Projection.Output, prefix + _config.OutputName, _gated, queryWidth, _config.OutputBias);
         AddNormBehind(layer, _config.Norms.Attended);
+    }
+
+    /// <summary>What attention's output is multiplied by, head by head: rows of q's projection, behind those of each head.</summary>
+    private void AddOutputGate(int layer, string prefix)
+    {
+        if (!_config.GatesAttention)
+        {
+            return;
+        }
+
+        var (size, width) = (_shape.HeadSize, _shape.QueryWidth);
+        var weight = _writer.Matrix(
+            $"layer {layer} output gate", _shape.HiddenSize, WeightKind.Matrix, new WeightPart(prefix + "q_proj.weight", 0, width) { Order = new GroupOrder(size, 2 * size, size) });
+        _writer.Op(new LinearOp(_normed, _outputGate, weight, null, LinearOutput.Keep, [_writer.Slice(layer, Projection.OutputGate, _shape.HiddenSize, 0, width)]));
     }
 
     private void AddMlp(int layer)
@@ -291,7 +336,10 @@ internal sealed class DecoderProgram
 
     private int? NormOf(int layer, string? name) => name is null ? null : NormWeight($"{LayerPrefix(layer)}{name}.weight", _shape.HiddenSize);
 
-    private int? HeadNorm(string tensor) => _config.QueryKeyNorm ? NormWeight(tensor, _shape.HeadSize) : null;
+    /// <summary>The norm of each head, its weight in the order of the head's elements.</summary>
+    private int? HeadNorm(string tensor) => !_config.QueryKeyNorm ? null
+        : OrderOfHeads() is { } order ? _writer.Vector(tensor, _config.NormOffset, new WeightPart(tensor, 0, _shape.HeadSize) { Order = order })
+        : NormWeight(tensor, _shape.HeadSize);
 
     private int NormWeight(string tensor, int length) => _writer.Vector(tensor, _config.NormOffset, (tensor, length));
 

@@ -125,6 +125,12 @@ public sealed record ModelConfig
     /// <summary>Whether the elements that are rotated together lie side by side in the checkpoint, 2i with 2i + 1, and not half a head apart (GLM, ERNIE).</summary>
     public bool RotatesNeighbours { get; init; }
 
+    /// <summary>Layers that have a recurrent state in the place of attention; null where every layer attends.</summary>
+    public DeltaRuleConfig? Recurrence { get; init; }
+
+    /// <summary>Whether q's projection has a gate beside each head, whose logistic function multiplies what attention gives back.</summary>
+    public bool GatesAttention { get; init; }
+
     /// <summary>The experts of layers whose MLP is a mixture; null where no layer's is.</summary>
     public MixtureConfig? Mixture { get; init; }
 

@@ -59,7 +59,15 @@ internal sealed class ProgramWriter
         return Add(new WeightSpec(_weights.Count, name, 1, columns, WeightKind.Vector, joined));
     }
 
-    /// <summary>The same of one tensor, multiplied by a power of two before.</summary>
+    /// <summary>A vector of one part of a tensor, with an offset added to every element.</summary>
+    public int Vector(string name, float offset, WeightPart part) =>
+        Add(new WeightSpec(_weights.Count, name, 1, part.Length, WeightKind.Vector, [part]) { Offset = offset });
+
+    /// <summary>A vector in fp32, of one tensor.</summary>
+    public int Floats(WeightPart part) =>
+        Add(new WeightSpec(_weights.Count, part.TensorName, 1, part.Length, WeightKind.Vector, [part]) { Format = WeightFormat.Float32 });
+
+    /// <summary>A vector of one tensor, multiplied by a power of two before, with an offset added to every element.</summary>
     public int Vector(string tensor, int length, float offset, float scale) =>
         Add(new WeightSpec(_weights.Count, tensor, 1, length, WeightKind.Vector, [new WeightPart(tensor, 0, length) { Scale = scale }]) { Offset = offset });
 

@@ -53,7 +53,7 @@ public sealed class QwenMoeProgramBuilder(string architecture, bool isSecond) : 
     public ModelProgram Build(string name, ModelConfig config, int positions) => DecoderProgram.Build(name, config, positions);
 
     /// <summary>Those of <c>mlp_only_layers</c>, and all but every <c>decoder_sparse_step</c>-th.</summary>
-    private static HashSet<int> DenseLayers(JsonFields fields, int layers)
+    internal static HashSet<int> DenseLayers(JsonFields fields, int layers)
     {
         var step = fields.Int("decoder_sparse_step", 1, ConfigReader.MaxLayers, 1);
         return [.. fields.Ints("mlp_only_layers", 0, layers - 1, layers), .. Enumerable.Range(0, layers).Where(layer => (layer + 1) % step != 0)];

@@ -25,6 +25,18 @@ internal sealed class FloatRows(IGgufContent content, GgufTensor tensor, int col
         }
     }
 
+    /// <inheritdoc/>
+    public override void ReadSingles(int firstRow, Span<float> values, LoadScratch scratch)
+    {
+        var size = TensorTypes.SizeOf(_type);
+        var bytes = scratch.Bytes(checked(values.Length * size)).Span;
+        content.Read(tensor.Offset + ((start + firstRow) * columns * size), bytes);
+        if (!TensorConversion.TryToSingle(_type, bytes, values))
+        {
+            throw new MalformedFileException($"tensor {MalformedFileException.Quote(tensor.Name)} holds a value that is not finite");
+        }
+    }
+
     private bool TryAdd(ReadOnlySpan<byte> bytes, Span<ushort> values, LoadScratch scratch)
     {
         var singles = scratch.Singles(values.Length).Span;

@@ -19,6 +19,9 @@ internal sealed record GgufAdapterFamily(string Name, bool IsInterleaved)
         ["Mistral3ForConditionalGeneration"] = new("mistral3", true),
         ["Qwen3VLForConditionalGeneration"] = new("qwen3vl", false),
         ["GraniteMoeHybridForCausalLM"] = new("granite", true),
+        ["Qwen3NextForCausalLM"] = new("qwen3next", false) { HasFusedRates = true },
+        ["Qwen3_5ForConditionalGeneration"] = new("qwen35", false) { TilesValueHeads = true },
+        ["Qwen3_5MoeForConditionalGeneration"] = new("qwen35moe", false) { TilesValueHeads = true },
         ["MiniCPMForCausalLM"] = new("minicpm", true),
         ["GraniteMoeForCausalLM"] = new("granitemoe", true),
         ["GraniteMoeSharedForCausalLM"] = new("granitemoe", true),
@@ -26,6 +29,12 @@ internal sealed record GgufAdapterFamily(string Name, bool IsInterleaved)
         ["GlmForCausalLM"] = new("chatglm", false) { HasFusedGateUp = true },
         ["Phi3ForCausalLM"] = new("phi3", false) { HasFusedGateUp = true, HasFusedQkv = true },
     };
+
+    /// <summary>Whether value heads of recurrent layers lie as <see cref="TiledHeads"/> says.</summary>
+    public bool TilesValueHeads { get; private init; }
+
+    /// <summary>Whether the rates of recurrent layers are one matrix.</summary>
+    public bool HasFusedRates { get; private init; }
 
     /// <summary>Whether q, k and v are one matrix.</summary>
     public bool HasFusedQkv { get; private init; }
@@ -39,7 +48,7 @@ internal sealed record GgufAdapterFamily(string Name, bool IsInterleaved)
     {
         ArgumentNullException.ThrowIfNull(architecture);
         return Others.TryGetValue(architecture, out var other) ? other
-            : GgufFamily.Find(architecture) is { } family ? new GgufAdapterFamily(family.Name, family.IsInterleaved) { HasFusedGateUp = family.Name == "glm4" }
+            : GgufFamily.Find(architecture) is { } family ? new GgufAdapterFamily(family.Name, family.IsInterleaved) { HasFusedGateUp = family.Name == "glm4", TilesValueHeads = family.TilesValueHeads }
             : throw new ArgumentException($"{architecture} is no architecture that is served", nameof(architecture));
     }
 
@@ -50,7 +59,8 @@ internal sealed record GgufAdapterFamily(string Name, bool IsInterleaved)
     {
         Projection.Query or Projection.Key or Projection.Value when HasFusedQkv => "attn_qkv",
         Projection.Gate or Projection.Up when HasFusedGateUp => "ffn_up",
-        Projection.Query => "attn_q",
+        Projection.MixerBeta or Projection.MixerDecay when HasFusedRates => GgufNames.FusedRates,
+        Projection.Query or Projection.OutputGate => "attn_q",
         Projection.Key => "attn_k",
         Projection.Value => "attn_v",
         Projection.Output => "attn_output",
@@ -62,6 +72,11 @@ internal sealed record GgufAdapterFamily(string Name, bool IsInterleaved)
         Projection.SharedUp => "ffn_up_shexp",
         Projection.SharedDown => "ffn_down_shexp",
         Projection.SharedFactor => "ffn_gate_inp_shexp",
+        Projection.MixerInput => "attn_qkv",
+        Projection.MixerGate => "attn_gate",
+        Projection.MixerBeta => "ssm_beta",
+        Projection.MixerDecay => "ssm_alpha",
+        Projection.MixerOutput => "ssm_out",
         _ => throw new ArgumentOutOfRangeException(nameof(projection)),
     };
 }

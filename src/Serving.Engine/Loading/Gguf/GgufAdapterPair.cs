@@ -49,6 +49,7 @@ internal sealed record GgufAdapterPair(GgufAdapterTarget Target, int Rank, GgufT
         for (var expert = 0; expert < Target.Experts; expert++)
         {
             GgufRows.Open(content, A, Target.Inputs, (long)expert * Rank).Read(0, all, scratch);
+            Reorder(all);
             GgufRows.Open(content, B, Rank, (long)expert * Target.Outputs).Read(0, outputs, scratch);
             foreach (var slice in Target.Slices)
             {
@@ -66,5 +67,22 @@ internal sealed record GgufAdapterPair(GgufAdapterTarget Target, int Rank, GgufT
         }
 
         return slices;
+    }
+
+    /// <summary>Brings inputs that the file has in another order into the model's.</summary>
+    private void Reorder(ushort[] a)
+    {
+        if (!Target.OrdersColumns)
+        {
+            return;
+        }
+
+        foreach (var row in a.Chunk(Target.Inputs).Index())
+        {
+            for (var column = 0; column < Target.Inputs; column++)
+            {
+                a[(row.Index * Target.Inputs) + column] = row.Item[Target.ColumnOf(column)];
+            }
+        }
     }
 }

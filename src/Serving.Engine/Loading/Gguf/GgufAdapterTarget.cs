@@ -9,6 +9,7 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed record GgufAdapterTarget(string Name, IReadOnlyList<LoraSlice> Slices, bool IsOfMixture)
 {
     private readonly Dictionary<LoraSlice, Func<int, int>> _rows = [];
+    private TiledHeads? _columns;
 
     /// <summary>Its inputs.</summary>
     public int Inputs => Slices[0].InputWidth;
@@ -23,14 +24,13 @@ internal sealed record GgufAdapterTarget(string Name, IReadOnlyList<LoraSlice> S
     public static Dictionary<string, GgufAdapterTarget> Of(ModelProgram program, GgufAdapterFamily family)
     {
         var (targets, ofMixtures) = (new Dictionary<string, GgufAdapterTarget>(StringComparer.Ordinal), MixtureAdapters.SlicesOf(program));
-        foreach (var linear in program.Ops.OfType<LinearOp>())
+        var heads = family.TilesValueHeads ? program.Ops.OfType<DeltaRuleOp>().FirstOrDefault()?.Heads : null;
+        var linears = program.Ops.OfType<LinearOp>().SelectMany(linear => linear.Slices.Select(slice => (Slice: slice, Part: PartOf(program, linear, slice))));
+        foreach (var slices in linears.GroupBy(linear => family.NameOf(linear.Slice)))
         {
-            foreach (var slices in linear.Slices.GroupBy(family.NameOf))
-            {
-                var target = new GgufAdapterTarget(slices.Key, [.. slices], ofMixtures.Contains(slices.First().Index));
-                target.Place(program, linear, family.IsInterleaved);
-                targets.Add(target.Name, target);
-            }
+            var target = new GgufAdapterTarget(slices.Key, [.. slices.Select(linear => linear.Slice)], ofMixtures.Contains(slices.First().Slice.Index));
+            target.Place([.. slices], program.Shape.HeadSize, family.IsInterleaved, heads);
+            targets.Add(target.Name, target);
         }
 
         return targets;
@@ -39,22 +39,42 @@ internal sealed record GgufAdapterTarget(string Name, IReadOnlyList<LoraSlice> S
     /// <summary>Where a row of a slice's B is in the file's.</summary>
     public int RowOf(LoraSlice slice, int row) => _rows[slice](row);
 
-    private void Place(ModelProgram program, LinearOp linear, bool isInterleaved)
+    /// <summary>Where an input of A is in the file's.</summary>
+    public int ColumnOf(int column) => _columns?.RunAt(column).Source ?? column;
+
+    /// <summary>Whether A's inputs lie in another order in the file.</summary>
+    public bool OrdersColumns => _columns is not null;
+
+    private static WeightPart? PartOf(ModelProgram program, LinearOp linear, LoraSlice slice) =>
+        program.Weights[linear.Weight].Parts.FirstOrDefault(part => part.Offset == slice.OutputOffset);
+
+    private void Place(IReadOnlyList<(LoraSlice Slice, WeightPart? Part)> slices, int headSize, bool isInterleaved, DeltaRuleHeads? heads)
     {
-        var (first, headSize) = (0, program.Shape.HeadSize);
-        foreach (var slice in Slices)
+        var first = 0;
+        foreach (var (slice, part) in slices)
         {
-            var start = first;
-            var order = program.Weights[linear.Weight].Parts.FirstOrDefault(part => part.Offset == slice.OutputOffset)?.Order;
+            var order = part?.Order;
+
+            // Slices of one matrix lie behind each other, or where their order says.
+            var start = order?.PicksFromWhole == true && !IsSplit(slice, part!) ? 0 : first;
             var interleaves = isInterleaved && slice.Projection is Projection.Query or Projection.Key;
+            var tiles = heads is null || part is null ? null : TiledHeads.Of(part.TensorName, heads);
+            if (tiles is not null && TiledHeads.IsOfColumns(part!.TensorName))
+            {
+                (_columns, tiles) = (tiles, null);
+            }
+
             _rows[slice] = row =>
             {
-                var source = order?.RunAt(row).Source ?? row;
-                return start + (interleaves ? Interleaved(source, headSize) : source);
+                var source = order is null || IsSplit(slice, part!) ? row : order.RunAt(row).Source;
+                return tiles?.RunAt(source).Source ?? (start + (interleaves ? Interleaved(source, headSize) : source));
             };
             first += slice.OutputWidth;
         }
     }
+
+    /// <summary>What recurrent layers of Qwen3-Next read: files have two matrices, whose rows lie as they are kept, where checkpoints have one.</summary>
+    private static bool IsSplit(LoraSlice slice, WeightPart part) => part.Order is not null && slice.Projection is Projection.MixerInput or Projection.MixerGate;
 
     /// <summary>The converse of <see cref="InterleavedRows"/>: row i + h × half a head of a checkpoint is row 2i + h there.</summary>
     private static int Interleaved(int row, int headSize)

@@ -35,11 +35,24 @@ internal sealed class GgufConfig
     public static ModelConfig Read(GgufHeader header, GgufFamily family, IEnumerable<int> eosIds)
     {
         var config = ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(new GgufConfig(header, family).Write(eosIds)));
+        if (config.Recurrence is { } rule)
+        {
+            var first = rule.Layers.Count > 0 ? rule.Layers.Min() : 0;
+            config = config with
+            {
+                Recurrence = rule with
+                {
+                    FusedInputs = header.Tensors.ContainsKey(GgufNames.Block(first, GgufNames.FusedInputs, "weight")),
+                    FusedRates = header.Tensors.ContainsKey(GgufNames.Block(first, GgufNames.FusedRates, "weight")),
+                },
+            };
+        }
+
         config = family.HasStackedNorms && config.HeadNorms == HeadNorms.Apart ? config with { HeadNorms = HeadNorms.Together } : config;
         return (family.Experts is { } experts && config.Mixture is { } mixture ? config with { Mixture = mixture.ByExpert(experts) } : config) with
         {
             // Rows in ggml's order are brought into Hugging Face's where q and k are tensors of their own.
-            FusedQkv = !family.IsInterleaved && header.Tensors.ContainsKey(GgufNames.Block(0, "attn_qkv", "weight")),
+            FusedQkv = !family.IsInterleaved && !family.HasRecurrence && header.Tensors.ContainsKey(GgufNames.Block(0, "attn_qkv", "weight")),
         };
     }
 
@@ -65,6 +78,7 @@ internal sealed class GgufConfig
 
         WriteRope();
         WriteFamily();
+        WriteRecurrence();
         RefuseUnknown();
         return _json;
     }
@@ -75,8 +89,12 @@ internal sealed class GgufConfig
         _json["hidden_size"] = hidden;
         _json["num_attention_heads"] = heads;
         _json["num_key_value_heads"] = Metadata.SameInteger(Key("attention.head_count_kv")) ?? heads;
-        _json["intermediate_size"] = Required("feed_forward_length");
-        _json["num_hidden_layers"] = Required("block_count");
+        if (!_family.HasRecurrence || Metadata.Has(Key("feed_forward_length")))
+        {
+            _json["intermediate_size"] = Required("feed_forward_length");
+        }
+
+        _json["num_hidden_layers"] = Required("block_count") - GuessingLayers();
         _json["max_position_embeddings"] = Required("context_length");
         _json["vocab_size"] = _header.Tensors.GetValueOrDefault(GgufNames.Embedding)?.Rows ?? throw new MalformedFileException($"the file has no tensor '{GgufNames.Embedding}'");
         _ = Key("vocab_size");
@@ -145,6 +163,26 @@ internal sealed class GgufConfig
         foreach (var key in _family.IdleKeys)
         {
             _ = Key(key);
+        }
+    }
+
+    /// <summary>Layers behind the model's that guess tokens ahead: counted with its own, and passed over.</summary>
+    private long GuessingLayers() => _family.HasRecurrence ? Metadata.Integer(Key("nextn_predict_layers")) ?? 0 : 0;
+
+    /// <summary>Which layers have a recurrent state, if the file says it, and how long its values are.</summary>
+    private void WriteRecurrence()
+    {
+        if (!_family.HasRecurrence)
+        {
+            return;
+        }
+
+        var (width, heads) = (Required("ssm.inner_size"), Required("ssm.time_step_rank"));
+        _json["linear_value_head_dim"] = heads > 0 && width % heads == 0 ? width / heads : throw new MalformedFileException($"{Key("ssm.inner_size")} is not a multiple of {Key("ssm.time_step_rank")}");
+        if (Metadata.Flags(Key("attention.recurrent_layers")) is { } remembers)
+        {
+            _json[DeltaRuleConfig.LayerTypes] = new JsonArray(
+                [.. remembers.SkipLast((int)Math.Clamp(GuessingLayers(), 0, remembers.Length)).Select(does => (JsonNode)(does ? DeltaRuleConfig.LinearAttention : RopeConfig.FullAttention))]);
         }
     }
 

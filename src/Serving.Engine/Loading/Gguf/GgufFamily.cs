@@ -22,6 +22,19 @@ internal sealed record GgufFamily(string Name, string Architecture)
     private static readonly (string, string)[] Multipliers =
         [("attention.scale", "attention_multiplier"), ("embedding_scale", "embedding_multiplier"), ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling")];
 
+    private static readonly (string, string)[] SharedExpertKeys =
+    [
+        (ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"), (SharedWidth, "shared_expert_intermediate_size"),
+    ];
+
+    private static readonly (string, string)[] RuleKeys =
+    [
+        ("ssm.conv_kernel", "linear_conv_kernel_dim"), ("ssm.state_size", "linear_key_head_dim"), ("ssm.group_count", "linear_num_key_heads"), ("ssm.time_step_rank", "linear_num_value_heads"),
+        ("full_attention_interval", DeltaRuleConfig.Interval),
+    ];
+
+    private static readonly string[] RequiredRuleKeys = ["ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.time_step_rank"];
+
     private static readonly GgufFamily[] All =
     [
         new("llama", "LlamaForCausalLM") { IsInterleaved = true, HasOptionalBiases = true },
@@ -40,11 +53,35 @@ internal sealed record GgufFamily(string Name, string Architecture)
         },
         new("qwen2moe", "Qwen2MoeForCausalLM")
         {
-            Keys =
-            [
-                (ExpertCount, "num_experts"), ("expert_used_count", "num_experts_per_tok"), ("expert_feed_forward_length", "moe_intermediate_size"),
-                (SharedWidth, "shared_expert_intermediate_size"),
-            ],
+            Keys = SharedExpertKeys,
+        },
+        new("qwen3next", "Qwen3NextForCausalLM")
+        {
+            Norms = GgufNames.NormBehindAttention,
+            IsPartlyRotated = true,
+            HasRecurrence = true,
+            Keys = [.. RuleKeys, .. SharedExpertKeys],
+            RequiredKeys = RequiredRuleKeys,
+        },
+        new("qwen35", "Qwen3_5ForCausalLM")
+        {
+            Norms = GgufNames.NormBehindAttention,
+            IsPartlyRotated = true,
+            HasRecurrence = true,
+            TilesValueHeads = true,
+            Keys = RuleKeys,
+            RequiredKeys = RequiredRuleKeys,
+            IdleKeys = [Sections],
+        },
+        new("qwen35moe", "Qwen3_5MoeForCausalLM")
+        {
+            Norms = GgufNames.NormBehindAttention,
+            IsPartlyRotated = true,
+            HasRecurrence = true,
+            TilesValueHeads = true,
+            Keys = [.. RuleKeys, .. SharedExpertKeys],
+            RequiredKeys = RequiredRuleKeys,
+            IdleKeys = [Sections],
         },
         new("gemma", "GemmaForCausalLM"),
         new("gemma2", "Gemma2ForCausalLM")
@@ -131,6 +168,12 @@ internal sealed record GgufFamily(string Name, string Architecture)
 
     /// <summary>A key that files of this family have and those of another of the same name have not; null where the name is one family's.</summary>
     public string? TellingKey { get; private init; }
+
+    /// <summary>Whether some layers have a recurrent state. Such files may have layers behind the model's that guess tokens ahead.</summary>
+    public bool HasRecurrence { get; private init; }
+
+    /// <summary>Whether value heads of such layers lie as <see cref="TiledHeads"/> says.</summary>
+    public bool TilesValueHeads { get; private init; }
 
     /// <summary>Whether files say layer by layer which have the window.</summary>
     public bool HasWindowPattern { get; private init; }

@@ -22,6 +22,12 @@ internal static partial class GgufNames
     /// <summary>The same for sequences up to it.</summary>
     public const string ShortFactors = "rope_factors_short.weight";
 
+    /// <summary>What a recurrent layer of Qwen3-Next reads, as a checkpoint has it: in older files.</summary>
+    public const string FusedInputs = "ssm_in";
+
+    /// <summary>The rates of a recurrent layer of Qwen3-Next, likewise; in all files.</summary>
+    public const string FusedRates = "ssm_ba";
+
     private static readonly Dictionary<string, string> Outer = new()
     {
         [TensorNames.Embedding] = Embedding,
@@ -65,6 +71,23 @@ internal static partial class GgufNames
         ["mlp.c_proj"] = "ffn_down",
         ["mlp.fc1"] = "ffn_up",
         ["mlp.fc2"] = "ffn_down",
+        ["linear_attn.in_proj_qkv"] = "attn_qkv",
+        ["linear_attn.in_proj_z"] = "attn_gate",
+        ["linear_attn.in_proj_qkvz"] = FusedInputs,
+        ["linear_attn.in_proj_b"] = "ssm_beta",
+        ["linear_attn.in_proj_a"] = "ssm_alpha",
+        ["linear_attn.in_proj_ba"] = FusedRates,
+        ["linear_attn.conv1d"] = "ssm_conv1d",
+        ["linear_attn.norm"] = "ssm_norm",
+        ["linear_attn.out_proj"] = "ssm_out",
+    };
+
+    /// <summary>Parameters of a layer without a module of their own.</summary>
+    private static readonly Dictionary<string, string> Parameters = new()
+    {
+        ["self_attn.sinks"] = "attn_sinks.weight",
+        ["linear_attn.A_log"] = "ssm_a",
+        ["linear_attn.dt_bias"] = "ssm_dt.bias",
     };
 
     /// <summary>Norms of families that have them before and behind attention and MLP (Gemma).</summary>
@@ -118,9 +141,9 @@ internal static partial class GgufNames
             }
         }
 
-        if (Sinks().Match(name) is { Success: true } sinks)
+        if (Parameter().Match(name) is { Success: true } parameter)
         {
-            return (Block(Number(sinks.Groups["layer"]), "attn_sinks", "weight"), null);
+            return (string.Create(CultureInfo.InvariantCulture, $"blk.{Number(parameter.Groups["layer"])}.{Parameters[parameter.Groups["name"].Value]}"), null);
         }
 
         throw new MalformedFileException($"GGUF files have no tensor {MalformedFileException.Quote(name)}");
@@ -132,16 +155,22 @@ internal static partial class GgufNames
     /// <summary>Whether a tensor is no part of the program, but of its rotary embedding.</summary>
     public static bool IsRope(string name) => name is RopeFactors or LongFactors or ShortFactors;
 
+    /// <summary>Whether a tensor is of a layer behind so many: those that guess tokens ahead.</summary>
+    public static bool IsBehind(string name, int layers) => AnyLayer().Match(name) is { Success: true } match && Number(match.Groups["layer"]) >= layers;
+
     /// <summary>Whether the outputs of a tensor are rotated: of q or k.</summary>
     public static bool IsRotated(string name) => name.Contains(".self_attn.q_proj.", StringComparison.Ordinal) || name.Contains(".self_attn.k_proj.", StringComparison.Ordinal);
 
     private static int Number(Group digits) => int.Parse(digits.ValueSpan, CultureInfo.InvariantCulture);
 
+    [GeneratedRegex(@"^blk\.(?<layer>[0-9]{1,4})\.", RegexOptions.CultureInvariant)]
+    private static partial Regex AnyLayer();
+
     [GeneratedRegex(@"^(mlp|block_sparse_moe)\.experts\.(?<number>[0-9]{1,4})\.(?<matrix>gate_proj|up_proj|down_proj|w[123])$", RegexOptions.CultureInvariant)]
     private static partial Regex Expert();
 
-    [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.self_attn\.sinks$", RegexOptions.CultureInvariant)]
-    private static partial Regex Sinks();
+    [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.(?<name>self_attn\.sinks|linear_attn\.(A_log|dt_bias))$", RegexOptions.CultureInvariant)]
+    private static partial Regex Parameter();
 
     [GeneratedRegex(@"^model\.layers\.(?<layer>[0-9]{1,4})\.(?<module>.+)\.(?<kind>weight|bias)$", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();

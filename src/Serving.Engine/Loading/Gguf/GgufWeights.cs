@@ -36,6 +36,7 @@ internal sealed class GgufWeights : IWeightFiles
     public Func<WeightPart, RowSource> Match(ModelProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
+        var (layers, rows, rule) = (program.Shape.LayerCount, TensorRows.Of(program), _family.TilesValueHeads ? program.Ops.OfType<DeltaRuleOp>().FirstOrDefault() : null);
         var (sources, used, missing) = (new Dictionary<string, RowSource>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal), new List<string>());
         foreach (var weight in program.Weights)
         {
@@ -51,7 +52,8 @@ internal sealed class GgufWeights : IWeightFiles
                 if (Tensors.TryGetValue(name, out var tensor))
                 {
                     used.Add(name);
-                    sources.Add(part.TensorName, Open(tensor, expert, weight, part, program.Shape.HeadSize));
+                    var source = Open(tensor, expert, weight, part, rows[part.TensorName], program.Shape.HeadSize);
+                    sources.Add(part.TensorName, Ordered(source, weight, part, rows[part.TensorName], rule?.Heads));
                 }
                 else
                 {
@@ -61,7 +63,7 @@ internal sealed class GgufWeights : IWeightFiles
         }
 
         TensorRefusal.Check("the file has no tensor", missing);
-        TensorRefusal.Check("the model has no place for tensor", Tensors.Keys.Where(name => !used.Contains(name) && !GgufNames.IsRope(name)));
+        TensorRefusal.Check("the model has no place for tensor", Tensors.Keys.Where(name => !used.Contains(name) && !GgufNames.IsRope(name) && !(_family.HasRecurrence && GgufNames.IsBehind(name, layers))));
         return part => sources[part.TensorName];
     }
 
@@ -81,10 +83,27 @@ internal sealed class GgufWeights : IWeightFiles
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    private RowSource Open(GgufTensor tensor, int? expert, WeightSpec weight, WeightPart part, int headSize)
+    /// <summary>A tensor's rows in the order that checkpoints have them in, and a convolution's weight as it is kept.</summary>
+    private static RowSource Ordered(RowSource rows, WeightSpec weight, WeightPart part, int length, DeltaRuleHeads? heads)
     {
+        var columns = weight.Kind != WeightKind.Vector ? weight.Columns : Math.Max(part.Taps, 1);
+        if (heads is not null && TiledHeads.Of(part.TensorName, heads) is { } order)
+        {
+            rows = TiledHeads.IsOfColumns(part.TensorName) ? new OrderedColumns(rows, order, columns) : new OrderedRows(rows, order, columns);
+        }
+
+        return part.Taps > 0 ? new TapRows(rows, part.Taps, length / part.Taps) : rows;
+    }
+
+    private RowSource Open(GgufTensor tensor, int? expert, WeightSpec weight, WeightPart part, int length, int headSize)
+    {
+        if (part.Taps > 0)
+        {
+            tensor.Expect(part.Taps, length / part.Taps);
+            return new FloatRows(_file, tensor, part.Taps);
+        }
+
         var isVector = weight.Kind == WeightKind.Vector;
-        var length = weight.Parts.Where(other => other.TensorName == part.TensorName).Sum(other => other.Length);
         var columns = isVector ? 1 : weight.Columns;
 
         // A matrix of one output is a vector there.

@@ -21,10 +21,12 @@ internal sealed class PeftModules
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly HashSet<string> _lasts = new(StringComparer.Ordinal);
     private readonly IReadOnlySet<int> _ofMixtures;
+    private readonly Dictionary<string, int> _rows;
 
     /// <summary>Reads a program.</summary>
     public PeftModules(ModelProgram program)
     {
+        _rows = TensorRows.Of(program);
         _ofMixtures = MixtureAdapters.SlicesOf(program);
         foreach (var linear in program.Ops.OfType<LinearOp>().Where(op => op.Slices.Count > 0))
         {
@@ -54,14 +56,13 @@ internal sealed class PeftModules
     private void AddModules(WeightSpec weight, IReadOnlyList<LoraSlice> slices)
     {
         var parts = weight.Parts.ToDictionary(part => part.Offset);
-        var rows = weight.Parts.GroupBy(part => part.TensorName).ToDictionary(tensor => tensor.Key, tensor => tensor.Sum(part => part.Length));
         foreach (var slice in slices)
         {
             for (var expert = 0; expert < slice.Experts; expert++)
             {
                 if (parts.TryGetValue((expert * weight.RowsPerExpert) + slice.OutputOffset, out var part) && part.Length == slice.OutputWidth)
                 {
-                    Add(new PeftModule(slice, expert, NameOf(part.TensorName, slice.Layer), rows[part.TensorName], part));
+                    Add(new PeftModule(slice, expert, NameOf(part.TensorName, slice.Layer), _rows[part.TensorName], part));
                 }
             }
         }

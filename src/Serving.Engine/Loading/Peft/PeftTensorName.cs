@@ -45,12 +45,13 @@ internal readonly record struct PeftTensorName(string Module, string Layers, int
     /// <summary>Where the layers are: of a decoder that is the whole model, with its output projection and without, and of one that is a part of it, in either spelling.</summary>
     private static readonly string[] LayerPrefixes = [Whole, Alone, "language_model.model.layers.", "model.language_model.layers."];
 
-    // The seven projections, those that some checkpoints have as one module, those of an MLP that all tokens go through beside experts, and what StarCoder 2 and Phi 2 call theirs.
+    // The seven projections, those that some checkpoints have as one module, those of an MLP that all tokens go through beside experts, what StarCoder 2 and Phi 2 call theirs, and those of layers that remember.
     private static readonly string[] Modules =
     [
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.gate_up_proj", "mlp.down_proj",
         "mlp.shared_expert.gate_proj", "mlp.shared_expert.up_proj", "mlp.shared_expert.down_proj", "mlp.shared_expert_gate", "shared_mlp.input_linear", "shared_mlp.output_linear",
         "self_attn.dense", "mlp.c_fc", "mlp.c_proj", "mlp.fc1", "mlp.fc2",
+        "linear_attn.in_proj_qkv", "linear_attn.in_proj_z", "linear_attn.in_proj_b", "linear_attn.in_proj_a", "linear_attn.in_proj_qkvz", "linear_attn.in_proj_ba", "linear_attn.out_proj",
     ];
 
     /// <summary>What the module is of a mixture of experts, for people; null where it is not of one.</summary>

@@ -25,6 +25,9 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
     /// <summary>Tencent's, words with the mark of punctuation that stands before them.</summary>
     private const string Hunyuan = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>Qwen 3.5's: Qwen 2's, with marks in words.</summary>
+    private const string Qwen35 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     private const string Contraction = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 
     private static readonly TextSplit Llama3 = new(() => [Pattern(LlamaHead + @"\p{N}{1,3}" + LlamaTail), ByteLevel(false)]);
@@ -47,6 +50,7 @@ internal sealed record TextSplit(Func<JsonObject[]> Stages)
         ["glm4"] = Llama3,
         ["chatglm-bpe"] = Llama3,
         ["qwen2"] = Qwen2 with { Normalizer = "NFC" },
+        ["qwen35"] = new(() => [Pattern(Qwen35), ByteLevel(false)]) { Normalizer = "NFC" },
         ["stablelm2"] = Qwen2,
         ["deepseek-r1-qwen"] = Qwen2 with { Normalizer = "NFC" },
         ["gpt-4o"] = new(() => [Pattern(O200k), ByteLevel(false)]),
