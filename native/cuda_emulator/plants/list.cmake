@@ -330,6 +330,39 @@ plant(activate.columns-behind-the-last activate/activate.cuh activate/activate.c
 plant(cap.no-bias cap/cap.cuh cap/cap.cuh "p.bias == 0" "true")
 plant(rms_norm.no-offset rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "p.offset + w.v[i]" "w.v[i]")
 plant(rms_norm.written-over rms_norm/rms_norm.cuh rms_norm/rms_norm.cuh "{{before.v[0] + value.v[0]," "{{value.v[0],")
+# Recurrent states.
+set(rule recurrence/delta_rule.cuh)
+set(convolution recurrence/convolution.cuh)
+plant_each(delta_rule.no-barrier ${rule} ${rule} "ptx::barrier();" "")
+plant(delta_rule.next-page-too-late ${rule} recurrence/state.cuh "place >= state.page_floats" "place > state.page_floats + 15")
+plant(delta_rule.page-of-the-first ${rule} recurrence/state.cuh "page++;" "")
+plant(delta_rule.version-of-the-first ${rule} recurrence/state.cuh "at<const int>(of.list) + version + pages" "at<const int>(of.list) + pages")
+plant(delta_rule.state-from-its-beginning ${rule} recurrence/state.cuh "static_cast<uint32_t>(of.first) + " "")
+plant(delta_rule.zeros-read ${rule} ${rule} "if (version < 0) {" "if (true) {")
+plant(delta_rule.first-key-head ${rule} ${rule} "head / (p.value_heads / p.key_heads)" "head % p.key_heads")
+plant(delta_rule.query-not-scaled ${rule} ${rule} "factor * p.query_scale" "factor")
+plant(delta_rule.written-after-the-query ${rule} ${rule} "ptx::fma(scalar[kQueryKey * SRV_DELTA_ROWS] * query_factor, by_key, query_factor * of_query)" "query_factor * of_query")
+plant(delta_rule.decay-behind-the-read ${rule} ${rule} "key_factor * of_key)" "key_factor * of_key / decay)")
+plant(delta_rule.value-of-the-next-row ${rule} ${rule} "const float v = next;" "const float v = row + 1 < rows ? values[static_cast<int64_t>(row + 1) * p.input_stride] : next;")
+plant(delta_rule.no-bias-of-decay ${rule} ${rule} " + at<const float>(p.decay_bias)[head]" "")
+plant(delta_rule.large-rates-overflow ${rule} ${rule} "x > 20.0f ? x : " "")
+plant(delta_rule.keys-behind-the-last ${rule} ${rule} "element < p.key_size ? from[p.key_heads * p.key_size] : 0.0f" "from[p.key_heads * p.key_size]")
+plant(delta_rule.columns-behind-the-last ${rule} ${rule}
+[[
+        if (column < p.value_size) {
+            store_state]]
+[[
+        {
+            store_state]])
+plant(convolution.state-of-the-read-version ${convolution} ${convolution} "sequence.state_write, (tap - 1)" "sequence.state_read, (tap - 1)")
+plant(convolution.state-off-by-a-row ${convolution} ${convolution} "p.taps - 1 - (back - place)" "p.taps - 2 - (back - place)")
+plant(convolution.rows-of-the-sequence-before ${convolution} ${convolution} "back <= place" "back <= place + 1")
+plant(convolution.written-by-every-row ${convolution} ${convolution} "if (is_last && tap" "if (place > 0 && tap")
+plant(convolution.first-four-taps ${convolution} ${convolution} "first < p.taps; first += 4" "first < smaller(p.taps, 3); first += 4")
+plant(convolution.no-bias ${convolution} ${convolution} "p.bias == 0 ?" "true ?")
+plant(convolution.state-of-another-first ${convolution} recurrence/state.cuh "place = static_cast<int>(from - pages * static_cast<uint32_t>(of.page_floats));" "place = static_cast<int>(from);")
+plant(sigmoid_mul.gate-of-the-first-columns sigmoid_mul/sigmoid_mul.cuh sigmoid_mul/sigmoid_mul.cuh "load_floats(gate + k)" "load_floats(gate + k % 64)")
+plant(sigmoid_mul.columns-behind-the-last sigmoid_mul/sigmoid_mul.cuh sigmoid_mul/sigmoid_mul.cuh "smaller((unit % chunks + 1) * kColumns, p.columns)" "(unit % chunks + 1) * kColumns")
 plant(silu_mul.always-silu silu_mul/silu_mul.cuh silu_mul/silu.cuh "activation == SRV_GATE_SILU" "true")
 plant(finish_silu_mul.always-silu linear_finish/finish_silu_mul.cuh linear_finish/finish_silu_mul.cuh "x.up.v[i], p.mode" "x.up.v[i], SRV_GATE_SILU")
 plant(finish_silu_mul_rows.always-silu linear_finish/finish_silu_mul_rows.cuh linear_finish/finish_silu_mul.cuh "x.up.v[i], p.mode" "x.up.v[i], SRV_GATE_SILU")

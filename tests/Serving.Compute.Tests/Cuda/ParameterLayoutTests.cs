@@ -56,13 +56,18 @@ public sealed class ParameterLayoutTests
         ["srv_finish_norm_params"] = typeof(FinishNormParameters),
         ["srv_finish_rope_params"] = typeof(FinishRopeParameters),
         ["srv_scale_outputs_params"] = typeof(ScaleParameters),
+        ["srv_state"] = typeof(StateParameters),
+        ["srv_convolution_params"] = typeof(ConvolutionParameters),
+        ["srv_delta_rule_params"] = typeof(DeltaRuleParameters),
+        ["srv_sigmoid_mul_params"] = typeof(SigmoidMulParameters),
         ["srv_sample_params"] = typeof(SampleParameters),
     };
 
     private static readonly ParameterHeader Header = ParameterHeader.Parse(
         File.ReadAllText(Repository.PathOf("native", "cuda", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "integers", "params.h"))
         + File.ReadAllText(Repository.PathOf("native", "cuda", "scale_outputs", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "layer_norm", "params.h"))
-        + File.ReadAllText(Repository.PathOf("native", "cuda", "attention", "params.h")));
+        + File.ReadAllText(Repository.PathOf("native", "cuda", "attention", "params.h"))
+        + File.ReadAllText(Repository.PathOf("native", "cuda", "recurrence", "params.h")) + File.ReadAllText(Repository.PathOf("native", "cuda", "sigmoid_mul", "params.h")));
 
     /// <summary>Names of the structs that the backend uses.</summary>
     public static TheoryData<string> Names => [.. Structs.Keys];
@@ -101,6 +106,9 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_ATTENTION_DECODE_INT8_SHARED", KernelSet.DecodeInt8SharedBytes)]
     [InlineData("SRV_ATTENTION_PREFILL_INT8_SHARED", KernelSet.PrefillInt8SharedBytes)]
     [InlineData("SRV_ATTENTION_WGMMA_INT8_SHARED", KernelSet.WgmmaInt8SharedBytes)]
+    [InlineData("SRV_DELTA_ROWS", DeltaRuleParameters.Rows)]
+    [InlineData("SRV_MAX_KEY_SIZE", DeltaRuleParameters.MaxKeySize)]
+    [InlineData("SRV_MAX_VALUE_SIZE", DeltaRuleParameters.MaxValueSize)]
     [InlineData("SRV_MAX_TOP_LOGPROBS", SampleRow.MaxTopLogprobs)]
     [InlineData("SRV_MLP_GELU", (int)MlpActivation.GeluTanh)]
     [InlineData("SRV_MLP_XIELU", (int)MlpActivation.XIelu)]
@@ -109,6 +117,9 @@ public sealed class ParameterLayoutTests
     [InlineData("SRV_LINEAR_KEEP", (int)LinearOutput.Keep)]
     [InlineData("SRV_LINEAR_ACCUMULATE", (int)LinearOutput.Accumulate)]
     public void Constant_IsTheHeaders(string name, int value) => Assert.Equal(Header.Constants[name], value);
+
+    [Fact]
+    public void SharedBytes_LargestHead_AreTheHeaders() => Assert.Equal(Header.Constants["SRV_DELTA_SHARED"], DeltaRuleParameters.SharedBytesOf(DeltaRuleParameters.MaxKeySize, DeltaRuleParameters.MaxValueSize));
 
     /// <summary>"first_row" and "FirstRow" are the same name.</summary>
     private static string Reduce(string name) => name.Replace("_", string.Empty, StringComparison.Ordinal).ToLowerInvariant();

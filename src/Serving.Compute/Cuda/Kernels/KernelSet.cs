@@ -108,6 +108,9 @@ internal sealed class KernelSet
         LayerNorm = Find("srv_layer_norm", 256, 64);
         Activate = Find("srv_activate", 256);
         SiluMul = Find("srv_silu_mul", 256);
+        SigmoidMul = Find("srv_sigmoid_mul", 256);
+        Convolution = Find("srv_convolution", 256);
+        DeltaRule = Find("srv_delta_rule", DeltaRuleParameters.MaxValueSize, DeltaRuleParameters.SharedBytesOf(DeltaRuleParameters.MaxKeySize, DeltaRuleParameters.MaxValueSize));
         Cap = Find("srv_cap", 256);
         Gather = Find("srv_gather", 128);
         SumPlanes = Find("srv_sum_planes", 256);
@@ -176,6 +179,15 @@ internal sealed class KernelSet
 
     /// <summary>Gate·mul.</summary>
     public StepKernel SiluMul { get; }
+
+    /// <summary>Attention times its gate.</summary>
+    public StepKernel SigmoidMul { get; }
+
+    /// <summary>A convolution over a sequence's last rows.</summary>
+    public StepKernel Convolution { get; }
+
+    /// <summary>The gated delta rule; threads and shared memory are those of the largest heads.</summary>
+    public StepKernel DeltaRule { get; }
 
     /// <summary>Bounded logits.</summary>
     public StepKernel Cap { get; }

@@ -11,7 +11,7 @@ namespace Serving.Compute.Cuda.Launches;
 /// <summary>Turns a program into what is queued for every step, in order.</summary>
 internal sealed class LaunchCompiler
 {
-    /// <summary>Columns that a block of the gate·mul kernel takes, and of that of MLPs without gates.</summary>
+    /// <summary>Columns that a block of the gate·mul kernel takes, and of those of MLPs without gates and of attention with one.</summary>
     private const int SiluColumns = 2048;
 
     /// <summary>Columns that a block of the kernel that bounds logits takes.</summary>
@@ -28,6 +28,7 @@ internal sealed class LaunchCompiler
     private readonly LinearCompiler _linears;
     private readonly CollectiveCompiler _collectives;
     private readonly MixtureCompiler _mixtures;
+    private readonly RecurrenceCompiler _recurrences;
     private readonly List<IStepWork> _works = [];
     private readonly List<IStepWork> _sampling = [];
     private IStepWork? _copies;
@@ -38,6 +39,7 @@ internal sealed class LaunchCompiler
         _kernels = kernels;
         _collectives = new CollectiveCompiler(context, kernels, _works);
         _mixtures = new MixtureCompiler(context, kernels, _works);
+        _recurrences = new RecurrenceCompiler(context, kernels, _works);
         _linears = new LinearCompiler(context, kernels, new ProductCompiler(context, kernels, plans, choices), _collectives, _works);
     }
 
@@ -95,6 +97,15 @@ internal sealed class LaunchCompiler
                 break;
             case GateMulOp gate:
                 Add(gate);
+                break;
+            case SigmoidMulOp gate:
+                Add(gate);
+                break;
+            case ConvolutionOp convolution:
+                _recurrences.Add(convolution);
+                break;
+            case DeltaRuleOp rule:
+                _recurrences.Add(rule);
                 break;
             case GatherOp gather:
                 Add(gather);
@@ -245,6 +256,18 @@ internal sealed class LaunchCompiler
         FactorStride = op.Factor is { } stepped ? Stride(stepped) : 0,
         Activation = (int)op.Activation,
         Limit = op.Limit,
+    });
+
+    private void Add(SigmoidMulOp op) => Add(_kernels.SigmoidMul, GridOf(op.Output, Blocks(Columns(op.Output), SiluColumns)), new SigmoidMulParameters
+    {
+        Input = Address(op.Input),
+        Gate = Address(op.Gate),
+        Output = Address(op.Output),
+        RowCount = CountOf(op.Output),
+        Columns = Columns(op.Output),
+        InputStride = Stride(op.Input),
+        GateStride = Stride(op.Gate),
+        OutputStride = Stride(op.Output),
     });
 
     /// <summary>Shifts, multiplies and bounds the logits where the model does; of several ranks each its own part.</summary>

@@ -23,7 +23,7 @@ internal static class DecodedSlabs
 
     /// <summary>Bytes of the largest slab of a program's matrices; 0 where none is of integers.</summary>
     public static long BytesOf(ModelProgram program, long mostBytes) => program.Weights
-        .Where(weight => weight.Format != WeightFormat.BFloat16)
+        .Where(weight => weight.Format is not (WeightFormat.BFloat16 or WeightFormat.Float32))
         .Select(weight => Math.Min(weight.Rows, RowsOf(weight.Rows, weight.Columns, mostBytes)) * RowBytes(weight.Columns))
         .DefaultIfEmpty()
         .Max();

@@ -6,7 +6,7 @@ using Serving.Compute.Quantization;
 namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
-/// A program's weights and its rotary table on the device: row-major bf16 as in the checkpoint, rows padded with zeros to the stride, and matrices of integers as <see cref="IntegerStrips"/>.
+/// A program's weights and its rotary table on the device: row-major bf16 as in the checkpoint, rows padded with zeros to the stride, vectors of recurrences in fp32 without gaps, and matrices of integers as <see cref="IntegerStrips"/>.
 /// </summary>
 internal sealed class DeviceWeights : IDisposable
 {
@@ -36,7 +36,12 @@ internal sealed class DeviceWeights : IDisposable
 
     /// <summary>Bytes of a weight on the device.</summary>
     public static long BytesOf(WeightSpec weight) =>
-        weight.Format == WeightFormat.BFloat16 ? (long)weight.Rows * Strides.Of(weight.Columns) * sizeof(ushort) : IntegerStrips.BytesOf(weight);
+        weight.Format switch
+        {
+            WeightFormat.BFloat16 => (long)weight.Rows * Strides.Of(weight.Columns) * sizeof(ushort),
+            WeightFormat.Float32 => (long)weight.Rows * weight.Columns * sizeof(float),
+            _ => IntegerStrips.BytesOf(weight),
+        };
 
     /// <summary>Where a weight lies; 0 for none.</summary>
     public ulong AddressOf(int? weight) => weight is { } index ? Take(index).Address : 0;
@@ -57,6 +62,11 @@ internal sealed class DeviceWeights : IDisposable
         if (values.Length % width != 0 || firstRow < 0 || values.Length / width > length - firstRow)
         {
             throw new ComputeException($"Rows {firstRow} … of {values.Length} values do not lie in weight {spec.Name} of {length} rows of {width}.");
+        }
+
+        if (spec.Format == WeightFormat.Float32)
+        {
+            throw new ComputeException($"Weight {spec.Name} is kept in fp32, and loaded so.");
         }
 
         if (spec.Format != WeightFormat.BFloat16)
@@ -83,11 +93,24 @@ internal sealed class DeviceWeights : IDisposable
         buffer.CopyFrom<ushort>((long)firstRow * stride * sizeof(ushort), padded, _stream);
     }
 
+    /// <summary>Copies elements of a vector in fp32, rows of it one behind the other, to the device; the source is free when it returns.</summary>
+    public void LoadFloats(int weight, int firstElement, ReadOnlySpan<float> values)
+    {
+        var spec = _specs[weight];
+        var length = (long)spec.Rows * spec.Columns;
+        if (spec.Format != WeightFormat.Float32 || firstElement < 0 || values.Length > length - firstElement)
+        {
+            throw new ComputeException($"Elements {firstElement} … of {values.Length} floats do not lie in weight {spec.Name} of {length} elements in {spec.Format}.");
+        }
+
+        Take(weight).CopyFrom((long)firstElement * sizeof(float), values, _stream);
+    }
+
     /// <summary>Copies rows of a matrix of integers; the sources are free when it returns.</summary>
     public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
     {
         var spec = _specs[weight];
-        if (spec.Format == WeightFormat.BFloat16)
+        if (spec.Format is WeightFormat.BFloat16 or WeightFormat.Float32)
         {
             throw new ComputeException($"Weight {spec.Name} is not one of integers.");
         }

@@ -18,6 +18,9 @@ internal sealed class StepLayout
     /// <summary>Page table entries of a sequence beyond its full pages: modules end in pages that are not full.</summary>
     private const int PartialEntries = 128;
 
+    /// <summary>Versions of its state that a sequence has in a step: one is read, another one written.</summary>
+    private const int VersionsPerSequence = 2;
+
     private const int Alignment = 16;
 
     /// <summary>Lays out the block for the largest step.</summary>
@@ -38,6 +41,7 @@ internal sealed class StepLayout
         AppendSlots = Add<int>("rows", limits.MaxRows);
         RowSlots = Add<int>("rows", limits.MaxRows);
         RowOrdinals = Add<int>("rows", limits.MaxRows);
+        RowSequences = Add<int>("rows", program.Shape.StateBytes > 0 ? limits.MaxRows : 0);
         Sequences = Add<StepSequence>("sequences", limits.MaxSequences);
         Copies = Add<StepPageCopy>("page copies", limits.MaxSequences);
         SampleRows = Add<SampleRow>("outputs", limits.MaxOutputs);
@@ -46,6 +50,7 @@ internal sealed class StepLayout
         ShrinkRanges = Add<ListRange>("lists of shrinks", Sites.Count);
         Entries = Add<StepPage>("page table entries", entries);
         ShrinkItems = Add<ShrinkItem>("shrinks", (int)Math.Min(int.MaxValue, ShrinkPlan.Capacity(Sites, tiles, LoraParameters.MaxRank)));
+        StatePages = Add<int>("pages of states", checked(limits.MaxSequences * VersionsPerSequence * program.Shape.StatePages));
         Biases = Add<TokenBias>("biases", limits.MaxSequences * BiasesPerSequence);
         Masks = Add<uint>("words of masks", checked(limits.MaxSequences * ((program.Shape.VocabularySize + 31) / 32)));
         Penalties = Add<PenaltyToken>("penalties", checked(limits.MaxSequences * Math.Min(limits.MaxContext, program.Shape.VocabularySize)));
@@ -81,6 +86,9 @@ internal sealed class StepLayout
     /// <summary>Ordinal per row.</summary>
     public BlockSection RowOrdinals { get; }
 
+    /// <summary>Which of the step's sequences a row is one of: of models with a recurrent state.</summary>
+    public BlockSection RowSequences { get; }
+
     /// <summary>Sequences.</summary>
     public BlockSection Sequences { get; }
 
@@ -107,6 +115,9 @@ internal sealed class StepLayout
 
     /// <summary>Page table entries.</summary>
     public BlockSection Entries { get; }
+
+    /// <summary>Pages of recurrent states, read and written.</summary>
+    public BlockSection StatePages { get; }
 
     /// <summary>Biases of all outputs.</summary>
     public BlockSection Biases { get; }

@@ -11,6 +11,7 @@ namespace Serving.Compute.Cuda.Steps;
 internal sealed class StepWriter
 {
     private const int MaskTail = 3;
+    private const int StateTail = 4;
 
     private readonly StepLayout _layout;
     private readonly BlockSection[] _tails;
@@ -20,6 +21,7 @@ internal sealed class StepWriter
     private readonly ShrinkPlan _shrinks;
     private readonly int _modelSlices;
     private readonly int _choicesPerRow;
+    private readonly bool _hasState;
     private CudaPinnedBuffer _block = null!;
     private long _headBytes;
 
@@ -31,8 +33,9 @@ internal sealed class StepWriter
     public StepWriter(ModelProgram program, StepLayout layout, int residentBlocks, int? attentionPieces = null)
     {
         _layout = layout;
-        _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties, layout.Masks];
+        _tails = [layout.ShrinkItems, layout.Biases, layout.Penalties, layout.Masks, layout.StatePages];
         _tailCounts = new int[_tails.Length];
+        _hasState = program.Shape.StateBytes > 0;
         _modelSlices = program.Slices.Count;
         _choicesPerRow = program.Mixture?.ChoiceCount ?? 0;
         _rows = new RowTiles(layout.Limits);
@@ -60,6 +63,7 @@ internal sealed class StepWriter
         CopyTail(1, inputs.Biases);
         CopyTail(2, inputs.Penalties);
         WriteMasks(inputs.HasLateMasks ? [] : inputs.Masks);
+        WriteStates(inputs);
         var hasAdapters = WriteRows(inputs, rankBlocks);
         WriteAttention(inputs);
         WriteHeader(inputs);
@@ -113,6 +117,23 @@ internal sealed class StepWriter
         ChoiceCount = inputs.RowCount * _choicesPerRow,
         Tiles = new ListRange { Count = _rows.EndCount },
     });
+
+    private void WriteStates(StepInputs inputs)
+    {
+        CopyTail(StateTail, inputs.StatePages);
+        if (!_hasState)
+        {
+            return;
+        }
+
+        var count = inputs.RowCount;
+        _headBytes = Math.Max(_headBytes, _layout.RowSequences.End(count));
+        var rows = _block.Span<int>(_layout.RowSequences.Offset, count);
+        for (var sequence = 0; sequence < inputs.SequenceCount; sequence++)
+        {
+            rows.Slice(inputs.Sequences[sequence].FirstRow, inputs.Sequences[sequence].RowCount).Fill(sequence);
+        }
+    }
 
     private bool WriteRows(StepInputs inputs, ReadOnlySpan<byte> rankBlocks)
     {

@@ -190,6 +190,33 @@ public sealed class RowKernelTests
     public void SwigluMul_AnySize_MatchesFormula(int rows, int columns, int blocks) =>
         GateMul_MatchesFormula(rows, columns, blocks, GateActivation.SwigluOai, gateUp => ReferenceOps.SwigluMul(gateUp, GateLimit));
 
+    /// <summary>Attention times the sigmoid of its gate, which has a stride of its own.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void SigmoidMul_AnySize_MatchesFormula(int rows, int columns, int blocks)
+    {
+        using var session = new KernelSession();
+        var x = Values.Random(rows, columns, 20, rows).ToBFloat16();
+        var gate = Values.Random(rows, columns + 9, 8, rows + 1);
+        var parameters = new SigmoidMulParameters
+        {
+            Input = session.Upload<ushort>(x),
+            Gate = session.Upload<float>(gate),
+            Output = session.Allocate<ushort>(rows * Values.Stride(columns)),
+            RowCount = session.Upload(rows),
+            Columns = columns,
+            InputStride = Values.Stride(columns),
+            GateStride = Values.Stride(columns + 9),
+            OutputStride = Values.Stride(columns),
+        };
+        session.Launch("srv_sigmoid_mul", new CudaGrid(blocks), 256, 0, parameters);
+        var y = Rows(session, parameters.Output, rows, columns);
+        for (var row = 0; row < rows; row++)
+        {
+            AssertRow([.. x.ToSingles().Row(row, columns).Zip(gate.Row(row, columns + 9), (value, by) => value / (1 + Math.Exp(-by)))], y[row], $"row {row}");
+        }
+    }
+
     /// <summary>Token ids, and negative ones that stand for what the previous step sampled.</summary>
     [Theory]
     [MemberData(nameof(Cases))]

@@ -38,8 +38,16 @@ internal static class KernelCases
             () => Windows(18, AttentionVariant.Plain, 513, 0, false), () => Windows(18, AttentionVariant.Plain, 0, 2, true)],
         ["srv_cap"] = [() => new RowKernelTests().Cap_AnySize_MatchesFormula(3, 102, 2)],
         ["srv_combine"] = [Chain, () => new MixtureKernelTests().Combine_AnySize_IsTheChain(3, 101, 2, 2), () => new MixtureKernelTests().Combine_AnySize_IsTheChain(2, 36, 3, 3)],
+        ["srv_convolution"] = [() => new ConvolutionKernelTests().Convolution_AnySize_MatchesFormula(5, 4, 0, 1), () => new ConvolutionKernelTests().Convolution_AnySize_MatchesFormula(300, 4, 1008, 3),
+            () => new ConvolutionKernelTests().Convolution_AnySize_MatchesFormula(33, 9, 944, 7)],
         ["srv_copy_pages"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5)],
         ["srv_copy_pages_int8"] = [() => new PageKernelTests().CopyPages_FirstSlots_AreTheSources(16, 2, 3, 5, integers: true)],
+        ["srv_delta_rule"] =
+        [
+            () => new DeltaRuleKernelTests().DeltaRule_AnySize_MatchesFormula(1, 1, 16, 16, 0, 1),
+            () => new DeltaRuleKernelTests().DeltaRule_AnySize_MatchesFormula(2, 4, 20, 48, 1008, 3),
+            () => new DeltaRuleKernelTests().DeltaRule_ExtremeRates_MatchFormula(),
+        ],
         ["srv_dispatch"] = [() => new MixtureKernelTests().Dispatch_AnySize_CopiesTheRows(9, 101, 2, 3)],
         ["srv_embed"] = [() => new RowKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_experts_few"] =
@@ -103,6 +111,7 @@ internal static class KernelCases
             () => SampleKernelTests.AssertVectors((test, _) => test.Seen is not null),
         ],
         ["srv_scale_outputs"] = [() => new ScaleKernelTests().Scale_AnyMix_MultipliesTheRowsOfFactors(9, 2, 2, 2)],
+        ["srv_sigmoid_mul"] = [() => new RowKernelTests().SigmoidMul_AnySize_MatchesFormula(9, 102, 3)],
         ["srv_silu_mul"] = [() => new RowKernelTests().SiluMul_AnySize_MatchesFormula(9, 102, 3), () => new RowKernelTests().GeluMul_AnySize_MatchesFormula(9, 102, 3),
             () => new RowKernelTests().SwigluMul_AnySize_MatchesFormula(9, 102, 3)],
         ["srv_sum_planes"] = [() => new PlaneKernelTests().SumPlanes_AnySize_IsTheChain(3, 100, 4, 2)],
