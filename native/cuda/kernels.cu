@@ -10,6 +10,7 @@
 #include "gather/gather.cuh"
 #include "integers/dequantize.cuh"
 #include "integers/embed_int8.cuh"
+#include "integers/integer_experts.cuh"
 #include "integers/integer_product.cuh"
 #include "join_planes/join_planes.cuh"
 #include "layer_norm/layer_norm.cuh"

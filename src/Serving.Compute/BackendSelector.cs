@@ -37,8 +37,7 @@ public static class BackendSelector
     }
 
     /// <summary>
-    /// Whether a GPU that the options come to multiplies with integers as they are in the steps where it counts: one GPU, and not in deterministic mode, where every step decodes them for cuBLASLt. Integers of a mixture's
-    /// experts it does not take at all.
+    /// Whether a GPU that the options come to multiplies with integers as they are in the steps where it counts: one GPU, and not in deterministic mode, where every step decodes them for cuBLASLt.
     /// </summary>
     public static bool ReadsIntegers(DeviceOptions options)
     {

@@ -3,7 +3,7 @@
 #include "../common/memory.cuh"
 #include "params.h"
 
-enum class IntegerFormat { Int8, Int4, Int4Asymmetric, Iq4 };
+enum class IntegerFormat { Int8, Int4, Int4Asymmetric, Iq4, Mxfp4 };
 
 template <IntegerFormat Format>
 constexpr int kIntegerValues = SRV_INTEGER_OUTPUTS * SRV_INTEGER_INPUTS / (Format == IntegerFormat::Int8 ? 1 : 2);  // bytes of a block's integers; its scales lie behind them
@@ -36,23 +36,29 @@ SRV_DEVICE uint32_t decode_nibbles(uint32_t word, int i, uint32_t scales, uint32
 SRV_DEVICE uint32_t low_twice(uint32_t pair) { return (pair & 0xffff) * 0x10001; }
 SRV_DEVICE uint32_t high_twice(uint32_t pair) { return (pair >> 16) * 0x10001; }
 
-// ---- codes of IQ4_NL, which stand for other integers than themselves
+// ---- codes, which stand for other integers than themselves: of IQ4_NL, and of MXFP4 twice E2M1's numbers
+
+template <IntegerFormat Format>
+constexpr bool kHasCodes = Format == IntegerFormat::Iq4 || Format == IntegerFormat::Mxfp4;
 
 constexpr int kIq4Numbers[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+constexpr int kMxfp4Numbers[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 // The numbers of four codes from one on, a byte each.
-constexpr uint32_t iq4_word(int first_code) {
+constexpr uint32_t coded_word(IntegerFormat format, int first_code) {
     uint32_t word = 0;
     for (int i = 0; i < 4; i++) {
-        word |= static_cast<uint32_t>(kIq4Numbers[first_code + i] & 0xff) << i * 8;
+        const int number = format == IntegerFormat::Iq4 ? kIq4Numbers[first_code + i] : kMxfp4Numbers[first_code + i];
+        word |= static_cast<uint32_t>(number & 0xff) << i * 8;
     }
 
     return word;
 }
 
 // The numbers of the four codes in a word's lower half: eight of the table for three bits of each, the fourth chooses.
-SRV_DEVICE uint32_t iq4_numbers(uint32_t codes) {
-    constexpr uint32_t kWords[4] = {iq4_word(0), iq4_word(4), iq4_word(8), iq4_word(12)};
+template <IntegerFormat Format>
+SRV_DEVICE uint32_t coded_numbers(uint32_t codes) {
+    constexpr uint32_t kWords[4] = {coded_word(Format, 0), coded_word(Format, 4), coded_word(Format, 8), coded_word(Format, 12)};
     const uint32_t low = ptx::permute_bytes(kWords[0], kWords[1], codes & 0x7777u), high = ptx::permute_bytes(kWords[2], kWords[3], codes & 0x7777u);
     return ptx::permute_bytes(low, high, (codes & 0x8888u) >> 1 | 0x3210u);
 }
@@ -61,10 +67,11 @@ SRV_DEVICE uint32_t iq4_numbers(uint32_t codes) {
 SRV_DEVICE uint32_t signed_pair(uint32_t word) { return ptx::fma_bf16x2((word & 0x007f007fu) | 0x43004300u, 0x3f803f80u, (word & 0x00800080u) | 0xc300c300u); }
 
 // A word of eight codes times their scales: codes 0 and 2, 1 and 3, 4 and 6, 5 and 7 are pairs.
+template <IntegerFormat Format>
 SRV_DEVICE void decode_codes(uint32_t word, uint32_t low, uint32_t high, uint32_t (&w)[4]) {
     SRV_UNROLL
     for (int i = 0; i < 4; i += 2) {
-        const uint32_t numbers = iq4_numbers(word >> i * 8);
+        const uint32_t numbers = coded_numbers<Format>(word >> i * 8);
         w[i] = ptx::fma_bf16x2(signed_pair(numbers), low, kNoOffsets);
         w[i + 1] = ptx::fma_bf16x2(signed_pair(numbers >> 8), high, kNoOffsets);
     }
@@ -104,8 +111,8 @@ SRV_DEVICE void decode_quarter(const uint8_t* block, int quarter, uint32_t (&w)[
         SRV_UNROLL
         for (int j = 0; j < 4; j++) {
             const uint32_t low = low_twice(scales[j]), high = high_twice(scales[j]);
-            if constexpr (Format == IntegerFormat::Iq4) {
-                decode_codes(words[j], low, high, w[j]);
+            if constexpr (kHasCodes<Format>) {
+                decode_codes<Format>(words[j], low, high, w[j]);
             } else {
                 const uint32_t low_offset = low_twice(offsets[j]), high_offset = high_twice(offsets[j]);
                 SRV_UNROLL

@@ -55,3 +55,5 @@ SRV_KERNEL(srv_dequantize_int4, srv_dequantize_params, 128) { dequantize<Integer
 SRV_KERNEL(srv_dequantize_int4_asymmetric, srv_dequantize_params, 128) { dequantize<IntegerFormat::Int4Asymmetric>(p, ptx::dynamic_shared()); }
 
 SRV_KERNEL(srv_dequantize_iq4, srv_dequantize_params, 128) { dequantize<IntegerFormat::Iq4>(p, ptx::dynamic_shared()); }
+
+SRV_KERNEL(srv_dequantize_mxfp4, srv_dequantize_params, 128) { dequantize<IntegerFormat::Mxfp4>(p, ptx::dynamic_shared()); }

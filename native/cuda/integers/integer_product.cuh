@@ -29,11 +29,25 @@ constexpr int kIntegerStage = kIntegerWeights<Format> + Rows * kProductLine;
 template <IntegerFormat Format, int Rows>
 constexpr int kIntegerStages = kIntegerRing / kIntegerStage<Format, Rows> < kIntegerMostStages ? kIntegerRing / kIntegerStage<Format, Rows> : kIntegerMostStages;
 
+// Starts the copies of a block of two strips, which are so many bytes apart. What is no strip is zeros.
+template <IntegerFormat Format>
+SRV_DEVICE void copy_blocks(ptx::SharedAddress stage, const uint8_t* block, int64_t gap, int strips) {
+    constexpr int kChunks = kIntegerBlock<Format> / 16;  // of a strip's block
+    SRV_UNROLL
+    for (int i = 0; i < 2 * kChunks; i += kProductThreads) {
+        const int chunk = i + static_cast<int>(ptx::thread_index());
+        if (chunk < 2 * kChunks) {
+            const int strip = chunk / kChunks;
+            const bool there = strip < strips;
+            const int64_t from = strip * gap + chunk % kChunks * 16;
+            ptx::cp_async_16(stage + chunk * 16, there ? block + from : block, there ? 16 : 0);
+        }
+    }
+}
+
 // Brings the weights of stages in, one after the other, over all units of the block of threads.
 template <IntegerFormat Format>
 struct IntegerCopies {
-    static constexpr int kChunks = kIntegerBlock<Format> / 16;  // of a strip's block
-
     int unit;
     int left;               // stages of the unit
     int strips;             // of the unit: 2, or 1 where the matrix ends
@@ -55,23 +69,13 @@ struct IntegerCopies {
         }
     }
 
-    // Starts the copies of a stage, which the caller commits; none behind the last. What is no strip is zeros.
+    // Starts the copies of a stage, which the caller commits; none behind the last.
     SRV_DEVICE void copy(const srv_product_params& p, ptx::SharedAddress stage) {
         if (left == 0) {
             return;
         }
 
-        SRV_UNROLL
-        for (int i = 0; i < 2 * kChunks; i += kProductThreads) {
-            const int chunk = i + static_cast<int>(ptx::thread_index());
-            if (chunk < 2 * kChunks) {
-                const int strip = chunk / kChunks;
-                const bool there = strip < strips;
-                const int64_t from = static_cast<int64_t>(strip) * integer_blocks(p.inputs) * kIntegerBlock<Format> + chunk % kChunks * 16;
-                ptx::cp_async_16(stage + chunk * 16, there ? block + from : block, there ? 16 : 0);
-            }
-        }
-
+        copy_blocks<Format>(stage, block, static_cast<int64_t>(integer_blocks(p.inputs)) * kIntegerBlock<Format>, strips);
         block += kIntegerBlock<Format>;
         if (--left == 0) {
             unit += static_cast<int>(ptx::block_count());
@@ -161,3 +165,5 @@ SRV_KERNEL(srv_product_int4_asymmetric, srv_product_params, kProductThreads) {
 }
 
 SRV_KERNEL(srv_product_iq4, srv_product_params, kProductThreads) { multiply_integers<IntegerFormat::Iq4>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }
+
+SRV_KERNEL(srv_product_mxfp4, srv_product_params, kProductThreads) { multiply_integers<IntegerFormat::Mxfp4>(p, *reinterpret_cast<IntegerShared*>(ptx::dynamic_shared())); }

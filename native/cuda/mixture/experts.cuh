@@ -16,12 +16,6 @@
 #include "../silu_mul/silu.cuh"
 #include "choices.cuh"
 
-template <int MostRows, int Stages>
-struct ExpertShared {
-    uint8_t ring[Stages][kProductWeights + MostRows * kProductLine];
-    float sums[4][8 * kProductSumStride];
-};
-
 SRV_DEVICE bool is_gated(const srv_experts_params& p) { return p.activation >= 0; }
 
 // Columns of the output, and how many of them a unit has.
@@ -44,8 +38,50 @@ SRV_DEVICE ExpertUnit expert_unit(const srv_experts_params& p, int unit) {
 // Places that a tile is multiplied as.
 SRV_DEVICE int rounded_places(int places) { return places <= 16 ? 16 : places <= 32 ? 32 : 64; }
 
-// Brings stages in, one after the other, over all units of the block. Eight threads share a line.
-template <int MostRows>
+// A stage's weights of bf16: a thread's chunks of the unit's lines, of which eight threads share each.
+struct ExpertLines {
+    static constexpr int kBytes = kProductWeights;
+    static constexpr int kLines = kProductThreads / 8;
+
+    int columns;             // behind the thread's first, to the last
+    int64_t gap;             // from where the third of the thread's lines would lie to where it does, in elements: up's half
+    const uint16_t* weight;  // the thread's chunk of its first line
+
+    SRV_DEVICE void enter(const srv_experts_params& p, const ExpertUnit& to) {
+        const int line = static_cast<int>(ptx::thread_index()) / 8, chunk = static_cast<int>(ptx::thread_index()) % 8;
+        columns = expert_columns(p) - to.first_column - line;
+        gap = is_gated(p) ? static_cast<int64_t>(p.outputs / 2 - kProductOutputs / 2) * p.weight_stride : 0;
+        weight = row_of<const uint16_t>(p.weight, to.expert * p.outputs + to.first_column + line, p.weight_stride) + chunk * 8;
+    }
+
+    // Starts the copies: so many bytes of the thread's chunk lie within a row.
+    SRV_DEVICE void copy(const srv_experts_params& p, ptx::SharedAddress stage, uint32_t bytes) const {
+        const int thread = static_cast<int>(ptx::thread_index());
+        const ptx::SharedAddress to = stage + product_chunk(thread / 8, thread % 8);
+        SRV_UNROLL
+        for (int i = 0; i < kProductOutputs / kLines; i++) {
+            const int within = (is_gated(p) ? i % 2 : i) * kLines;
+            const bool there = within < columns && bytes > 0;
+            const int64_t line_at = static_cast<int64_t>(i * kLines) * p.weight_stride + (i < 2 ? 0 : gap);
+            ptx::cp_async_16(to + i * kLines * kProductLine, there ? weight + line_at : at<const uint16_t>(p.weight), there ? bytes : 0);
+        }
+    }
+
+    SRV_DEVICE void next() { weight += kProductInputs; }
+
+    // The lane's first operands of a stage.
+    SRV_DEVICE static void load(const uint8_t* stage, uint32_t (&w)[4][4]) {
+        const int lane = static_cast<int>(ptx::lane()), warp = static_cast<int>(ptx::warp());
+        const int weights = (product_chunk(lane % 16, lane / 16) ^ warp % 4 * 32) + warp / 4 * 64 * kProductLine;
+        SRV_UNROLL
+        for (int j = 0; j < 4; j++) {
+            ptx::ldmatrix_x4(w[j], ptx::shared_address(stage) + weights + j * 16 * kProductLine);
+        }
+    }
+};
+
+// Brings stages in, one after the other, over all units of the block: weights as they are kept, and behind them the places' inputs, of which eight threads share a line.
+template <typename Weights, int MostRows>
 struct ExpertCopies {
     static constexpr int kLines = kProductThreads / 8;
     static constexpr int kOwn = MostRows / kLines;
@@ -54,11 +90,9 @@ struct ExpertCopies {
     int units;
     int left;                      // stages of the unit
     int inputs;                    // behind the thread's first, to the end of a row
-    int columns;                   // behind the thread's first, to the last
     int places;                    // of the unit
-    int64_t gap;                   // from where the third of the thread's lines would lie to where it does, in elements: up's half
-    const uint16_t* weight;        // the thread's chunk of its first line
-    const uint16_t* input[kOwn];   // and of each of its places
+    Weights weights;
+    const uint16_t* input[kOwn];   // the thread's chunk of each of its places
 
     SRV_DEVICE static int line() { return static_cast<int>(ptx::thread_index()) / 8; }
     SRV_DEVICE static int chunk() { return static_cast<int>(ptx::thread_index()) % 8; }
@@ -73,10 +107,8 @@ struct ExpertCopies {
         const ExpertUnit to = expert_unit(p, unit);
         left = ceil_div(p.inputs, kProductInputs);
         inputs = p.inputs - chunk() * 8;
-        columns = expert_columns(p) - to.first_column - line();
         places = to.places;
-        gap = is_gated(p) ? static_cast<int64_t>(p.outputs / 2 - kProductOutputs / 2) * p.weight_stride : 0;
-        weight = row_of<const uint16_t>(p.weight, to.expert * p.outputs + to.first_column + line(), p.weight_stride) + chunk() * 8;
+        weights.enter(p, to);
         SRV_UNROLL
         for (int i = 0; i < kOwn; i++) {
             const int place = to.first_place + line() + i * kLines;
@@ -92,20 +124,9 @@ struct ExpertCopies {
         }
 
         const uint32_t bytes = static_cast<uint32_t>(larger(smaller(inputs, 8), 0)) * 2;
-        const ptx::SharedAddress to = stage + product_chunk(line(), chunk());
-        copy_weights(p, to, bytes);
-        copy_inputs(p, to + kProductWeights, bytes);
+        weights.copy(p, stage, bytes);
+        copy_inputs(p, stage + Weights::kBytes + product_chunk(line(), chunk()), bytes);
         next(p);
-    }
-
-    SRV_DEVICE void copy_weights(const srv_experts_params& p, ptx::SharedAddress to, uint32_t bytes) const {
-        SRV_UNROLL
-        for (int i = 0; i < kProductOutputs / kLines; i++) {
-            const int within = (is_gated(p) ? i % 2 : i) * kLines;
-            const bool there = within < columns && bytes > 0;
-            const int64_t line_at = static_cast<int64_t>(i * kLines) * p.weight_stride + (i < 2 ? 0 : gap);
-            ptx::cp_async_16(to + i * kLines * kProductLine, there ? weight + line_at : at<const uint16_t>(p.weight), there ? bytes : 0);
-        }
     }
 
     SRV_DEVICE void copy_inputs(const srv_experts_params& p, ptx::SharedAddress to, uint32_t bytes) const {
@@ -119,7 +140,7 @@ struct ExpertCopies {
     }
 
     SRV_DEVICE void next(const srv_experts_params& p) {
-        weight += kProductInputs;
+        weights.next();
         inputs -= kProductInputs;
         SRV_UNROLL
         for (int i = 0; i < kOwn; i++) {
@@ -134,31 +155,31 @@ struct ExpertCopies {
 };
 
 // The stages of a block, in turns.
-template <int MostRows, int Stages>
+template <typename Weights, int MostRows, int Stages>
 struct ExpertRing {
-    static constexpr int kStage = kProductWeights + MostRows * kProductLine;
+    static constexpr int kStage = Weights::kBytes + MostRows * kProductLine;
 
-    ptx::SharedAddress ring;
+    const uint8_t* memory;
     int stage;  // that is multiplied next
     int fresh;  // that is filled next
-    ExpertCopies<MostRows> ahead;
+    ExpertCopies<Weights, MostRows> ahead;
 
-    SRV_DEVICE ExpertRing(const srv_experts_params& p, const void* memory) : ring(ptx::shared_address(memory)), stage(0), fresh(Stages - 1), ahead(p) {
+    SRV_DEVICE ExpertRing(const srv_experts_params& p, const uint8_t* ring) : memory(ring), stage(0), fresh(Stages - 1), ahead(p) {
         for (int i = 0; i < Stages - 1; i++) {
-            ahead.copy(p, ring + i * kStage);
+            ahead.copy(p, ptx::shared_address(memory) + i * kStage);
             ptx::cp_async_commit();
         }
     }
 
     // The next stage has landed, and nobody reads the one before, whose place is filled.
-    SRV_DEVICE ptx::SharedAddress next(const srv_experts_params& p) {
+    SRV_DEVICE const uint8_t* next(const srv_experts_params& p) {
         ptx::cp_async_wait<Stages - 2>();
         ptx::barrier();
-        ahead.copy(p, ring + fresh * kStage);
+        ahead.copy(p, ptx::shared_address(memory) + fresh * kStage);
         ptx::cp_async_commit();
         fresh = stage;
         stage = stage + 1 == Stages ? 0 : stage + 1;
-        return ring + fresh * kStage;
+        return memory + fresh * kStage;
     }
 };
 
@@ -227,17 +248,17 @@ SRV_DEVICE void write_place(const srv_experts_params& p, int expert, int place, 
 }
 
 // A unit whose places are multiplied as so many rows.
-template <int Rows, typename Ring>
-SRV_DEVICE void multiply_unit(const srv_experts_params& p, const ExpertUnit& unit, Ring& ring, float (&shared)[4][8 * kProductSumStride]) {
+template <int Rows, typename Weights, int MostRows, int Stages>
+SRV_DEVICE void multiply_unit(const srv_experts_params& p, const ExpertUnit& unit, ExpertRing<Weights, MostRows, Stages>& ring, float (&shared)[4][8 * kProductSumStride]) {
     const int lane = static_cast<int>(ptx::lane());
     const int warp = static_cast<int>(ptx::warp());
-    const int quarter = warp % 4 * 32;  // bytes: an exclusive or goes on within a line
-    const int weights = (product_chunk(lane % 16, lane / 16) ^ quarter) + warp / 4 * 64 * kProductLine;
-    const int inputs = (product_chunk(lane / 16 * 8 + lane % 8, lane / 8 % 2) ^ quarter) + kProductWeights;
+    const int inputs = (product_chunk(lane / 16 * 8 + lane % 8, lane / 8 % 2) ^ warp % 4 * 32) + Weights::kBytes;  // bytes: an exclusive or goes on within a line
     float sums[4][Rows / 8][4] = {};
     for (int i = 0; i < ceil_div(p.inputs, kProductInputs); i++) {
-        const ptx::SharedAddress stage = ring.next(p);
-        multiply_stage<Rows>(stage + weights, stage + inputs, sums);
+        const uint8_t* stage = ring.next(p);
+        uint32_t w[4][4];
+        Weights::load(stage, w);
+        multiply_rows<Rows>(w, ptx::shared_address(stage) + inputs, sums);
     }
 
     float* own = own_sums(shared);
@@ -255,19 +276,23 @@ SRV_DEVICE void multiply_unit(const srv_experts_params& p, const ExpertUnit& uni
     }
 }
 
-template <int MostRows, int Stages>
+// Sums of eight places, and behind them the ring.
+template <typename Weights, int MostRows, int Stages>
+constexpr int kExpertShared = 4 * 8 * kProductSumStride * 4 + Stages * ExpertRing<Weights, MostRows, Stages>::kStage;
+
+template <typename Weights, int MostRows, int Stages>
 SRV_DEVICE void multiply_experts(const srv_experts_params& p) {
-    auto& shared = *reinterpret_cast<ExpertShared<MostRows, Stages>*>(ptx::dynamic_shared());
-    ExpertRing<MostRows, Stages> ring(p, shared.ring);
+    auto& sums = *reinterpret_cast<float (*)[4][8 * kProductSumStride]>(ptx::dynamic_shared());
+    ExpertRing<Weights, MostRows, Stages> ring(p, ptx::dynamic_shared() + sizeof(sums));
     const int units = ring.ahead.units;
     for (int i = static_cast<int>(ptx::block_index()); i < units; i += static_cast<int>(ptx::block_count())) {
         const ExpertUnit unit = expert_unit(p, i);
         if (unit.places <= 16) {
-            multiply_unit<16>(p, unit, ring, shared.sums);
+            multiply_unit<16>(p, unit, ring, sums);
         } else if (MostRows == 32 || unit.places <= 32) {
-            multiply_unit<32>(p, unit, ring, shared.sums);
+            multiply_unit<32>(p, unit, ring, sums);
         } else if constexpr (MostRows > 32) {
-            multiply_unit<64>(p, unit, ring, shared.sums);
+            multiply_unit<64>(p, unit, ring, sums);
         }
     }
 
@@ -275,13 +300,13 @@ SRV_DEVICE void multiply_experts(const srv_experts_params& p) {
 }
 
 SRV_KERNEL_OF_MANY(srv_experts_few, srv_experts_params, kProductThreads, 2) {
-    static_assert(sizeof(ExpertShared<SRV_EXPERT_FEW_ROWS, 4>) <= SRV_EXPERTS_FEW_SHARED, "the host is told how much shared memory this takes");
+    static_assert(kExpertShared<ExpertLines, SRV_EXPERT_FEW_ROWS, 4> <= SRV_EXPERTS_FEW_SHARED, "the host is told how much shared memory this takes");
     ptx::await_producers();
     ptx::release_dependents();
-    multiply_experts<SRV_EXPERT_FEW_ROWS, 4>(p);
+    multiply_experts<ExpertLines, SRV_EXPERT_FEW_ROWS, 4>(p);
 }
 
 SRV_KERNEL(srv_experts, srv_experts_params, kProductThreads) {
-    static_assert(sizeof(ExpertShared<SRV_EXPERT_ROWS, 3>) <= SRV_EXPERTS_SHARED, "the host is told how much shared memory this takes");
-    multiply_experts<SRV_EXPERT_ROWS, 3>(p);
+    static_assert(kExpertShared<ExpertLines, SRV_EXPERT_ROWS, 3> <= SRV_EXPERTS_SHARED, "the host is told how much shared memory this takes");
+    multiply_experts<ExpertLines, SRV_EXPERT_ROWS, 3>(p);
 }

@@ -19,6 +19,9 @@ public static class BlockQuantizer
     /// <summary>What the codes of <see cref="WeightFormat.Iq4"/> stand for.</summary>
     public static ReadOnlySpan<sbyte> Iq4Numbers => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
+    /// <summary>What the codes of <see cref="WeightFormat.Mxfp4"/> stand for: twice E2M1's numbers.</summary>
+    public static ReadOnlySpan<sbyte> Mxfp4Numbers => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
     private const float LargestInt8 = 127;
     private const float LargestMxfp4 = 12;
     private const float SmallestInt4 = -8;

@@ -21,6 +21,8 @@ public sealed class CudaIntegerTests : IDisposable
     {
         ["planes"] = new TestShape { HeadSize = 64, Heads = 8, KvHeads = 1, Hidden = 512, Intermediate = 1100, Layers = 1, Vocabulary = 300, Tied = false },
         ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Layers = 2, Vocabulary = 133, HasMagnitudes = true },
+        ["experts, odd widths"] = TestShape.Mixture with { Shared = 52, Layers = 1 },
+        ["gpt-oss"] = TestShape.GptOss with { Intermediate = 64, Layers = 1 },
     };
 
     /// <summary>Formats, shapes, and whether few rows are multiplied by the kernel that reads integers.</summary>
@@ -29,6 +31,8 @@ public sealed class CudaIntegerTests : IDisposable
         { WeightFormat.Int8, "planes", true }, { WeightFormat.Int8, "planes", false }, { WeightFormat.Int8, "biases, odd widths", true }, { WeightFormat.Int8, "biases, odd widths", false },
         { WeightFormat.Int4, "planes", true }, { WeightFormat.Int4, "biases, odd widths", true }, { WeightFormat.Int4, "biases, odd widths", false },
         { WeightFormat.Int4Asymmetric, "planes", true }, { WeightFormat.Int4Asymmetric, "biases, odd widths", false }, { WeightFormat.Iq4, "biases, odd widths", true },
+        { WeightFormat.Mxfp4, "biases, odd widths", true }, { WeightFormat.Int4, "experts, odd widths", true }, { WeightFormat.Int8, "experts, odd widths", false }, { WeightFormat.Mxfp4, "gpt-oss", true },
+        { WeightFormat.Int4Asymmetric, "gpt-oss", false },
     };
 
     /// <summary>A chunk of every sequence, then a step of one row each, adapters among them, of DoRA too, whose factors are made from what is read back; rounded by the backend, and handed over as integers.</summary>
@@ -70,15 +74,16 @@ public sealed class CudaIntegerTests : IDisposable
         Assert.All(whole.Zip(slabs), pair => Assert.Equal(pair.First, pair.Second, tolerance));
     }
 
-    /// <summary>A sequence's bits are those that it has alone: in deterministic mode in steps of any size, otherwise in steps of few rows.</summary>
+    /// <summary>A sequence's bits are those that it has alone: in deterministic mode in steps of any size, otherwise in steps of few rows. Of experts so, whichever of the two kernels multiplies.</summary>
     [Theory]
-    [InlineData(WeightFormat.Int8, true)]
-    [InlineData(WeightFormat.Int4, true)]
-    [InlineData(WeightFormat.Int4, false)]
-    [InlineData(WeightFormat.Int4Asymmetric, true)]
-    public void Execute_InCompany_GivesTheBitsOfAlone(WeightFormat format, bool own)
+    [InlineData(WeightFormat.Int8, "biases, odd widths", true)]
+    [InlineData(WeightFormat.Int4, "biases, odd widths", true)]
+    [InlineData(WeightFormat.Int4, "biases, odd widths", false)]
+    [InlineData(WeightFormat.Int4Asymmetric, "biases, odd widths", true)]
+    [InlineData(WeightFormat.Mxfp4, "gpt-oss", true)]
+    public void Execute_InCompany_GivesTheBitsOfAlone(WeightFormat format, string shape, bool own)
     {
-        var test = TestProgram.Create(Shapes["biases, odd widths"] with { Format = format });
+        var test = TestProgram.Create(Shapes[shape] with { Format = format });
         var factory = own ? CudaFactory.OwnProducts : CudaFactory.Slabs;
         var company = Run(factory, test, own ? [30, 25, 5] : [30, 60, 5]);
         var alone = Run(factory, test, [30]);
@@ -96,6 +101,20 @@ public sealed class CudaIntegerTests : IDisposable
         var (managed, cuda) = (Run(Managed.ManagedFactories.Create("managed", new Compute.Managed.ManagedBackendOptions()), test, [30, 20, 1]), Run(CudaFactory.Default, test, [30, 20, 1]));
         var tolerance = 0.07 * Math.Sqrt(managed.Average(value => (double)value * value));
         Assert.All(managed.Zip(cuda), pair => Assert.Equal(pair.First, pair.Second, tolerance));
+    }
+
+    /// <summary>Experts of integers need a slab for what is no expert's alone, and their strips are filled up expert by expert.</summary>
+    [Fact]
+    public void PackedBytes_OfExperts_AreTheirStrips()
+    {
+        var test = TestProgram.Create(TestShape.Mixture with { Format = WeightFormat.Mxfp4 });
+        using var backend = CudaFactory.Default.Create(test.Program);
+        var experts = test.Program.Weights.Where(weight => weight is { Experts: 5, Kind: WeightKind.Matrix }).ToList();
+        Assert.Equal([(88, 72), (72, 44), (88, 72), (72, 44)], experts.Select(weight => (weight.RowsPerExpert, weight.Columns)));
+        Assert.Equal([5 * 2 * 2 * 2304, 5 * 2 * 2304, 5 * 2 * 2 * 2304, 5 * 2 * 2304], experts.Select(weight => backend.PackedBytes(weight.Index)));
+        var of = new WeightSpec(0, string.Empty, 1 << 20, 1 << 10, WeightKind.Matrix, []) { Format = WeightFormat.Mxfp4 };
+        Assert.True(Compute.Cuda.Memory.DecodedSlabs.BytesOf(test.Program with { Weights = [of] }, 1 << 20) > 0);
+        Assert.Equal(0, Compute.Cuda.Memory.DecodedSlabs.BytesOf(test.Program with { Weights = [of with { Experts = 4 }] }, 1 << 20));
     }
 
     /// <summary>Rows that come twice, integers that are too many, integers for a matrix of bf16.</summary>

@@ -83,11 +83,11 @@ internal sealed class KernelSet
     /// Kernels that on compute capability 9.0 wait by themselves for those before them, so that they may be launched before these have ended: what a step without adapters is a chain of.
     /// </summary>
     internal static readonly FrozenSet<string> WaitingByThemselves = FrozenSet.Create(
-        "srv_product", "srv_product_int8", "srv_product_int4", "srv_product_int4_asymmetric", "srv_product_iq4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
+        "srv_product", "srv_product_int8", "srv_product_int4", "srv_product_int4_asymmetric", "srv_product_iq4", "srv_product_mxfp4", "srv_attention_decode", "srv_attention_decode_windowed", "srv_attention_merge", "srv_finish_rms_norm", "srv_finish_rms_norm_planes", "srv_finish_rope_append_rows", "srv_finish_silu_mul_rows",
         "srv_attention_decode_int8", "srv_attention_decode_windowed_int8", "srv_finish_rope_append_rows_int8",
-        "srv_route_few", "srv_experts_few", "srv_combine");
+        "srv_route_few", "srv_experts_few", "srv_experts_few_int8", "srv_experts_few_int4", "srv_experts_few_int4_asymmetric", "srv_experts_few_iq4", "srv_experts_few_mxfp4", "srv_combine");
 
-    private readonly Dictionary<WeightFormat, (StepKernel? Product, StepKernel Dequantize)> _ofIntegers;
+    private readonly Dictionary<WeightFormat, IntegerKernels> _ofIntegers;
 
     /// <summary>Finds all of them.</summary>
     /// <param name="module">The kernels of every device.</param>
@@ -125,9 +125,7 @@ internal sealed class KernelSet
         AttentionPrefillWindowed = OfManyRows("_windowed");
         AttentionMerge = Find("srv_attention_merge", 128);
         Product = sharedBytes >= ProductSharedBytes ? Find("srv_product", 256, ProductSharedBytes) : null;
-        _ofIntegers = IntegerFormats.ToDictionary(
-            format => format,
-            format => (sharedBytes >= IntegerProductSharedBytes ? Find("srv_product_" + WordOf(format), 256, IntegerProductSharedBytes) : null, Find("srv_dequantize_" + WordOf(format), 128, DequantizeSharedBytes)));
+        _ofIntegers = IntegerFormats.ToDictionary(format => format, OfIntegers);
         Route = Find("srv_route", 1024, RouteSharedBytes);
         RouteFew = Find("srv_route_few", 1024, RouteFewSharedBytes);
         SortChoices = Find("srv_sort_choices", 512, SortSharedBytes);
@@ -154,13 +152,19 @@ internal sealed class KernelSet
             ? FindIn(hopper, "srv_attention_prefill_wgmma" + ending + pages, WgmmaThreads, wgmmaBytes)
             : Find("srv_attention_prefill" + ending + pages, 256, prefillBytes);
 
+        IntegerKernels OfIntegers(WeightFormat format) => new(
+            sharedBytes >= IntegerProductSharedBytes ? Find("srv_product_" + WordOf(format), 256, IntegerProductSharedBytes) : null,
+            Find("srv_dequantize_" + WordOf(format), 128, DequantizeSharedBytes),
+            Find("srv_experts_few_" + WordOf(format), 256, IntegerProductSharedBytes),
+            Find("srv_experts_" + WordOf(format), 256, IntegerProductSharedBytes));
+
         StepKernel Find(string name, int threads, int sharedBytes = 0) => hopper is not null && WaitingByThemselves.Contains(name)
             ? FindIn(hopper, name, threads, sharedBytes) with { WaitsByItself = early }
             : FindIn(module, name, threads, sharedBytes);
     }
 
     /// <summary>Formats of integers that kernels read.</summary>
-    public static IReadOnlyList<WeightFormat> IntegerFormats { get; } = [WeightFormat.Int8, WeightFormat.Int4, WeightFormat.Int4Asymmetric, WeightFormat.Iq4];
+    public static IReadOnlyList<WeightFormat> IntegerFormats { get; } = [WeightFormat.Int8, WeightFormat.Int4, WeightFormat.Int4Asymmetric, WeightFormat.Iq4, WeightFormat.Mxfp4];
 
     /// <summary>Token ids to residual rows.</summary>
     public StepKernel Embed { get; }
@@ -243,11 +247,9 @@ internal sealed class KernelSet
     /// <summary>Rows copied to where their choices lie.</summary>
     public StepKernel Dispatch { get; }
 
-    /// <summary>x·Wᵀ of experts that have few rows.</summary>
-    public StepKernel ExpertsFew { get; }
+    private StepKernel ExpertsFew { get; }
 
-    /// <summary>x·Wᵀ of experts.</summary>
-    public StepKernel Experts { get; }
+    private StepKernel Experts { get; }
 
     /// <summary>Experts' answers, onto the residual stream.</summary>
     public StepKernel Combine { get; }
@@ -300,6 +302,10 @@ internal sealed class KernelSet
     /// <summary>A matrix of integers as bf16.</summary>
     public StepKernel DequantizeOf(WeightFormat format) => _ofIntegers[format].Dequantize;
 
+    /// <summary>x·Wᵀ of experts that have few rows, and of experts that have any number.</summary>
+    public (StepKernel Few, StepKernel Many) ExpertsOf(WeightFormat format) =>
+        format == WeightFormat.BFloat16 ? (ExpertsFew, Experts) : (_ofIntegers[format].ExpertsFew, _ofIntegers[format].Experts);
+
     /// <summary>What the names of a format's kernels end with.</summary>
     public static string WordOf(WeightFormat format) => format switch
     {
@@ -307,6 +313,7 @@ internal sealed class KernelSet
         WeightFormat.Int4 => "int4",
         WeightFormat.Int4Asymmetric => "int4_asymmetric",
         WeightFormat.Iq4 => "iq4",
+        WeightFormat.Mxfp4 => "mxfp4",
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "no kernel reads it"),
     };
 
@@ -319,4 +326,7 @@ internal sealed class KernelSet
         kernel.AllowSharedBytes(sharedBytes);
         return new StepKernel(kernel, threads, sharedBytes);
     }
+
+    /// <summary>What reads matrices of a format of integers.</summary>
+    private sealed record IntegerKernels(StepKernel? Product, StepKernel Dequantize, StepKernel ExpertsFew, StepKernel Experts);
 }

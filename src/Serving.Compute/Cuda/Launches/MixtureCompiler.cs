@@ -1,5 +1,6 @@
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Programs;
 
 namespace Serving.Compute.Cuda.Launches;
@@ -87,7 +88,7 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
             throw new ComputeException($"{weight.Name} is no product of {Shape.ExpertCount} experts without deltas and accumulation, as the CUDA kernels have it.");
         }
 
-        var gate = context.Fuses ? Fusion.GateBehind(context.Program, index) : null;
+        var gate = context.Fuses && TakesGates(weight) ? Fusion.GateBehind(context.Program, index) : null;
         var output = gate?.Output ?? op.Output;
         var parameters = new ExpertsParameters
         {
@@ -109,11 +110,15 @@ internal sealed class MixtureCompiler(LaunchContext context, KernelSet kernels, 
 
         // With a gate a unit is 64 columns, which come from as many outputs.
         var units = Shape.ChoiceCount * ((weight.RowsPerExpert + UnitOutputs - 1) / UnitOutputs);
-        works.Add(new LaunchByRows(Multiply(kernels.ExpertsFew, context.ResidentBlocks), Multiply(kernels.Experts, context.ResidentBlocks / 2), FewRows));
+        var (few, many) = kernels.ExpertsOf(weight.Format);
+        works.Add(new LaunchByRows(Multiply(few, context.ResidentBlocks), Multiply(many, context.ResidentBlocks / 2), FewRows));
         return gate is null ? 1 : 2;
 
         KernelLaunch<ExpertsParameters> Multiply(StepKernel kernel, int blocks) => new(kernel, new GridRule(GridUnit.Rows, units, Most: blocks), parameters);
     }
+
+    /// <summary>Whether a unit of the product may be columns of gate and those of up that belong to them: of integers both halves begin a strip, as those of published models do.</summary>
+    private static bool TakesGates(WeightSpec weight) => weight.Format == WeightFormat.BFloat16 || weight.RowsPerExpert / 2 % IntegerStrips.Rows == 0;
 
     private void Add(CombineOp op)
     {

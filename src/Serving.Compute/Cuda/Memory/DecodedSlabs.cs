@@ -21,9 +21,9 @@ internal static class DecodedSlabs
         return (int)((rows + IntegerStrips.Rows - 1) / IntegerStrips.Rows * IntegerStrips.Rows);
     }
 
-    /// <summary>Bytes of the largest slab of a program's matrices; 0 where none is of integers.</summary>
+    /// <summary>Bytes of the largest slab of a program's matrices; 0 where none is of integers but those of experts, which are multiplied as they are.</summary>
     public static long BytesOf(ModelProgram program, long mostBytes) => program.Weights
-        .Where(weight => weight.Format is not (WeightFormat.BFloat16 or WeightFormat.Float32))
+        .Where(weight => weight.Format is not (WeightFormat.BFloat16 or WeightFormat.Float32) && weight.Experts == 1)
         .Select(weight => Math.Min(weight.Rows, RowsOf(weight.Rows, weight.Columns, mostBytes)) * RowBytes(weight.Columns))
         .DefaultIfEmpty()
         .Max();

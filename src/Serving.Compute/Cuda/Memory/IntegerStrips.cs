@@ -7,7 +7,7 @@ namespace Serving.Compute.Cuda.Memory;
 
 /// <summary>
 /// How a matrix of integers lies on the device (native/cuda/integers/params.h): strips of 64 outputs, in them blocks of 64 inputs, in these integers in the order in which lanes of a product take
-/// them, their scales, and their offsets where the format has some. 8.5, 4.5 or 5 bits an element.
+/// them, their scales, and their offsets where the format has some. 8.5, 4.5 or 5 bits an element. Every expert of a matrix of several begins a strip.
 /// </summary>
 internal static class IntegerStrips
 {
@@ -27,6 +27,9 @@ internal static class IntegerStrips
     /// <summary>Lanes that share a row, each with four of a quarter's inputs.</summary>
     private const int LanesOfRow = 4;
 
+    private static readonly byte[] CodesOfIq4 = CodesOf(BlockQuantizer.Iq4CodeOf);
+    private static readonly byte[] CodesOfMxfp4 = CodesOf(number => Math.Max(0, BlockQuantizer.Mxfp4Numbers.IndexOf((sbyte)number)));
+
     /// <summary>Inputs of a quarter that a lane has, from twice its number on.</summary>
     private static ReadOnlySpan<int> Columns => [0, 1, 8, 9];
 
@@ -37,7 +40,20 @@ internal static class IntegerStrips
     public static int StripBytes(WeightFormat format, int columns) => checked(BlocksOf(columns) * BlockBytes(format));
 
     /// <summary>Bytes of a matrix.</summary>
-    public static long BytesOf(WeightSpec weight) => (long)StripsOf(weight.Rows) * StripBytes(weight.Format, weight.Columns);
+    public static long BytesOf(WeightSpec weight) => (long)StripsOf(weight) * StripBytes(weight.Format, weight.Columns);
+
+    /// <summary>Strips of a matrix.</summary>
+    public static int StripsOf(WeightSpec weight) => checked(weight.Experts * StripsOf(weight.RowsPerExpert));
+
+    /// <summary>Rows of a strip of a matrix: fewer than others where an expert's matrix ends.</summary>
+    public static int RowsOf(WeightSpec weight, int strip) => Math.Min(Rows, weight.RowsPerExpert - (strip % StripsOf(weight.RowsPerExpert) * Rows));
+
+    /// <summary>The strip in which a row lies, and its number there.</summary>
+    public static (int Strip, int Row) PlaceOf(WeightSpec weight, int row)
+    {
+        var (expert, within) = Math.DivRem(row, weight.RowsPerExpert);
+        return ((expert * StripsOf(weight.RowsPerExpert)) + (within / Rows), within % Rows);
+    }
 
     /// <summary>Strips of so many rows.</summary>
     public static int StripsOf(int rows) => (rows + Rows - 1) / Rows;
@@ -46,7 +62,7 @@ internal static class IntegerStrips
     public static int BlocksOf(int columns) => BlockQuantizer.PaddedColumns(columns) / BlockQuantizer.BlockSize;
 
     /// <summary>Writes a row's part of a block, over what was there.</summary>
-    /// <param name="format">A format of integers that the device takes: not Mxfp4.</param>
+    /// <param name="format">A format of integers.</param>
     /// <param name="block">The block.</param>
     /// <param name="row">The row's number in its strip.</param>
     /// <param name="values">The row's integers of the block.</param>
@@ -88,7 +104,7 @@ internal static class IntegerStrips
     }
 
     /// <summary>Reads a row as it is multiplied with: elements rounded to bf16.</summary>
-    /// <param name="format">A format of integers that the device takes.</param>
+    /// <param name="format">A format of integers.</param>
     /// <param name="strip">The row's strip.</param>
     /// <param name="row">The row's number in its strip.</param>
     /// <param name="values">Receives its elements.</param>
@@ -130,12 +146,17 @@ internal static class IntegerStrips
     }
 
     /// <summary>The nibble of a word that has an input: half, half + 4, half + 2, half + 6; of codes, which are looked up four at a time, half, half + 2, half + 4, half + 6.</summary>
-    private static int NibbleOf(WeightFormat format, int half, int i) => format == WeightFormat.Iq4 ? half + (2 * i) : half + (4 * (i % 2)) + (i / 2 * 2);
+    private static int NibbleOf(WeightFormat format, int half, int i) => format is WeightFormat.Iq4 or WeightFormat.Mxfp4 ? half + (2 * i) : half + (4 * (i % 2)) + (i / 2 * 2);
 
     private static int IntegerOf(WeightFormat format, uint word, int half, int i)
     {
         var code = (int)(word >> (4 * NibbleOf(format, half, i)) & 0xF);
-        return format == WeightFormat.Iq4 ? BlockQuantizer.Iq4Numbers[code] : code - 8;
+        return format switch
+        {
+            WeightFormat.Iq4 => BlockQuantizer.Iq4Numbers[code],
+            WeightFormat.Mxfp4 => BlockQuantizer.Mxfp4Numbers[code],
+            _ => code - 8,
+        };
     }
 
     private static void PutNibbles(WeightFormat format, ref uint word, int half, ReadOnlySpan<sbyte> values)
@@ -143,8 +164,18 @@ internal static class IntegerStrips
         for (var i = 0; i < Columns.Length; i++)
         {
             var value = values[Columns[i]];
-            var (shift, code) = (4 * NibbleOf(format, half, i), format == WeightFormat.Iq4 ? BlockQuantizer.Iq4CodeOf(value) : value + 8);
+            var (shift, code) = (4 * NibbleOf(format, half, i), CodeOf(format, value));
             word = (word & ~(0xFu << shift)) | ((uint)code << shift);
         }
     }
+
+    private static int CodeOf(WeightFormat format, sbyte value) => format switch
+    {
+        WeightFormat.Iq4 => CodesOfIq4[(byte)value],
+        WeightFormat.Mxfp4 => CodesOfMxfp4[(byte)value],
+        _ => value + 8,
+    };
+
+    /// <summary>The code of every byte: a checkpoint has as many of them as elements.</summary>
+    private static byte[] CodesOf(Func<float, int> codeOf) => [.. Enumerable.Range(0, 256).Select(value => (byte)codeOf((sbyte)value))];
 }

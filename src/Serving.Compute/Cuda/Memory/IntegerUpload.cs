@@ -17,7 +17,7 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
 {
     private readonly Dictionary<int, Strip> _begun = [];
     private readonly Stack<byte[]> _spare = [];
-    private readonly bool[] _done = new bool[IntegerStrips.StripsOf(spec.Rows)];
+    private readonly bool[] _done = new bool[IntegerStrips.StripsOf(spec)];
 
     /// <summary>Takes rows from <paramref name="firstRow"/> on; the sources are free when it returns.</summary>
     public void Load(int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
@@ -34,9 +34,9 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
         {
             for (var row = 0; row < rows;)
             {
-                var within = (firstRow + row) % IntegerStrips.Rows;
-                var count = Math.Min(IntegerStrips.Rows - within, rows - row);
-                Put((firstRow + row) / IntegerStrips.Rows, within, count, first + ((long)row * width), firstScale + ((long)row * scaleCount));
+                var (strip, within) = IntegerStrips.PlaceOf(spec, firstRow + row);
+                var count = Math.Min(IntegerStrips.RowsOf(spec, strip) - within, rows - row);
+                Put(strip, within, count, first + ((long)row * width), firstScale + ((long)row * scaleCount));
                 row += count;
             }
         }
@@ -68,8 +68,7 @@ internal sealed unsafe class IntegerUpload(WeightSpec spec, CudaDeviceBuffer tar
 
         Put(strip, firstRow, count, values, scales);
         strip.Loaded |= rows;
-        var all = Math.Min(IntegerStrips.Rows, spec.Rows - (number * IntegerStrips.Rows));
-        if (ulong.PopCount(strip.Loaded) == (ulong)all)
+        if (ulong.PopCount(strip.Loaded) == (ulong)IntegerStrips.RowsOf(spec, number))
         {
             Copy(number, strip);
             _begun.Remove(number);

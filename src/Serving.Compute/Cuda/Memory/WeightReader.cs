@@ -64,15 +64,16 @@ internal sealed class WeightReader : IDisposable
     private void ReadIntegers(int weight, WeightSpec spec, int row, Span<float> values)
     {
         var (strip, bytes) = (_strips.Value!, IntegerStrips.StripBytes(spec.Format, spec.Columns));
-        if (strip.Of != (weight, row / IntegerStrips.Rows))
+        var (number, within) = IntegerStrips.PlaceOf(spec, row);
+        if (strip.Of != (weight, number))
         {
             strip.Bytes = strip.Bytes.Length == bytes ? strip.Bytes : new byte[bytes];
             strip.Of = (-1, 0);
-            Copy(weight, (long)(row / IntegerStrips.Rows) * bytes, strip.Bytes.AsSpan());
-            strip.Of = (weight, row / IntegerStrips.Rows);
+            Copy(weight, (long)number * bytes, strip.Bytes.AsSpan());
+            strip.Of = (weight, number);
         }
 
-        IntegerStrips.Read(spec.Format, strip.Bytes, row % IntegerStrips.Rows, values);
+        IntegerStrips.Read(spec.Format, strip.Bytes, within, values);
     }
 
     private void Copy<T>(int weight, long offset, Span<T> values)

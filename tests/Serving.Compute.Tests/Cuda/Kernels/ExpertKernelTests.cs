@@ -91,6 +91,42 @@ public sealed class ExpertKernelTests
         }
     }
 
+    /// <summary>Format, rows, choices, experts that are chosen, outputs, inputs, blocks: experts without rows and with odd numbers of them, tiles of all sizes, strips and blocks that end early.</summary>
+    public static TheoryData<WeightFormat, int, int, int, int, int, int> IntegerCases => new()
+    {
+        { WeightFormat.Int8, 3, 2, 6, 131, 72, 2 }, { WeightFormat.Int8, 70, 1, 1, 36, 130, 2 }, { WeightFormat.Int4, 17, 2, 3, 200, 132, 3 }, { WeightFormat.Int4, 1, 1, 1, 1, 8, 1 },
+        { WeightFormat.Int4, 90, 2, 2, 70, 580, 2 }, { WeightFormat.Int4Asymmetric, 20, 3, 5, 70, 33, 1 }, { WeightFormat.Iq4, 33, 1, 1, 44, 70, 1 }, { WeightFormat.Mxfp4, 17, 2, 3, 130, 132, 3 },
+    };
+
+    /// <summary>Of integers: the bits of the kernel for bf16 with what they stand for, biases included; what lies behind the last column is left as it was.</summary>
+    [Theory]
+    [MemberData(nameof(IntegerCases))]
+    public void Experts_OfIntegers_HaveTheBitsOfTheDecodedMatrices(WeightFormat format, int rows, int choices, int used, int outputs, int inputs, int blocks)
+    {
+        using var session = new KernelSession();
+        var matrices = new IntegerOperand(format, Experts * outputs, inputs, 8);
+        foreach (var few in (bool[])[true, false])
+        {
+            var decoded = new ExpertRun(session, rows, choices, used, outputs, inputs, few, matrices.Decoded()) { ByRow = few };
+            Assert.Equal(decoded.Floats(blocks), decoded.Of(matrices).Floats(blocks));
+        }
+    }
+
+    /// <summary>So with a gate behind them, whose halves are whole strips.</summary>
+    [Theory]
+    [InlineData(WeightFormat.Int8, 5, 64, GateActivation.Silu)]
+    [InlineData(WeightFormat.Mxfp4, 20, 128, GateActivation.SwigluOai)]
+    public void Experts_OfIntegersGated_HaveTheBitsOfTheDecodedMatrices(WeightFormat format, int rows, int columns, GateActivation activation)
+    {
+        using var session = new KernelSession();
+        var matrices = new IntegerOperand(format, Experts * 2 * columns, 72, 8);
+        foreach (var few in (bool[])[true, false])
+        {
+            var decoded = new ExpertRun(session, rows, 2, 3, 2 * columns, 72, few, matrices.Decoded());
+            Assert.Equal(decoded.Gated(activation, 2), decoded.Of(matrices).Gated(activation, 3));
+        }
+    }
+
     /// <summary>One product of experts.</summary>
     private sealed class ExpertRun
     {
@@ -104,9 +140,10 @@ public sealed class ExpertKernelTests
         private readonly int _outputs;
         private readonly int _inputs;
         private readonly bool _few;
+        private IntegerOperand? _integers;
 
-        public ExpertRun(KernelSession session, int rows, int choices, int used, int outputs, int inputs, bool few)
-            : this(session, ChosenExperts.Draw(rows, Experts, choices, used, PlacesOf(few)), Values.Random(rows, inputs, 1, 7).ToBFloat16(), Values.Random(Experts * outputs, inputs, 1, 8).ToBFloat16(), outputs, inputs, few)
+        public ExpertRun(KernelSession session, int rows, int choices, int used, int outputs, int inputs, bool few, ushort[]? weight = null)
+            : this(session, ChosenExperts.Draw(rows, Experts, choices, used, PlacesOf(few)), Values.Random(rows, inputs, 1, 7).ToBFloat16(), weight ?? Values.Random(Experts * outputs, inputs, 1, 8).ToBFloat16(), outputs, inputs, few)
         {
         }
 
@@ -122,6 +159,9 @@ public sealed class ExpertKernelTests
         public int Stride => Values.Stride(_outputs);
 
         public ExpertRun With(bool few) => new(_session, new ChosenExperts(Experts, Chosen.Choices, PlacesOf(few)), _input, _weight, _outputs, _inputs, few) { ByRow = ByRow };
+
+        /// <summary>The same product with matrices of integers.</summary>
+        public ExpertRun Of(IntegerOperand integers) => new(_session, Chosen, _input, _weight, _outputs, _inputs, _few) { ByRow = ByRow, _integers = integers };
 
         public ExpertRun Alone(int row) =>
             new(_session, new ChosenExperts(Experts, [Chosen.Choices[row]], PlacesOf(_few)), InputOf(row), _weight, _outputs, _inputs, _few) { ByRow = ByRow };
@@ -164,13 +204,13 @@ public sealed class ExpertKernelTests
             var parameters = new ExpertsParameters
             {
                 Mixture = Chosen.Upload(_session),
-                Weight = _session.Upload<ushort>(_weight),
+                Weight = _integers is null ? _session.Upload<ushort>(_weight) : _session.Upload<byte>(_integers.Strips(Experts)),
                 Bias = _session.Upload<ushort>(_bias),
                 Input = _session.Upload<ushort>(ByRow ? _input : [.. Chosen.Rows.SelectMany(InputOf)]),
                 Output = _session.Upload<T>(before),
                 Outputs = _outputs,
                 Inputs = _inputs,
-                WeightStride = Values.Stride(_inputs),
+                WeightStride = _integers is null ? Values.Stride(_inputs) : 0,
                 InputStride = Values.Stride(_inputs),
                 OutputStride = before.Length / Chosen.Rows.Length,
                 ByRow = ByRow ? 1 : 0,
@@ -178,7 +218,9 @@ public sealed class ExpertKernelTests
                 Activation = activation,
                 Limit = Limit,
             };
-            _session.Launch(_few ? "srv_experts_few" : "srv_experts", new CudaGrid(blocks), 256, _few ? KernelSet.ExpertsFewSharedBytes : KernelSet.ExpertsSharedBytes, parameters);
+            var ending = _integers is null ? string.Empty : "_" + KernelSet.WordOf(_integers.Format);
+            var shared = _integers is not null ? KernelSet.IntegerProductSharedBytes : _few ? KernelSet.ExpertsFewSharedBytes : KernelSet.ExpertsSharedBytes;
+            _session.Launch((_few ? "srv_experts_few" : "srv_experts") + ending, new CudaGrid(blocks), 256, shared, parameters);
             return _session.Download<T>(parameters.Output, before.Length);
         }
     }

@@ -17,7 +17,7 @@ public sealed class IntegerKernelTests
     public static TheoryData<WeightFormat, int, int, int> Matrices => new()
     {
         { WeightFormat.Int8, 64, 64, 1 }, { WeightFormat.Int8, 130, 100, 2 }, { WeightFormat.Int8, 1, 7, 3 }, { WeightFormat.Int4, 64, 64, 1 }, { WeightFormat.Int4, 77, 132, 2 }, { WeightFormat.Int4, 3, 33, 5 },
-        { WeightFormat.Int4Asymmetric, 64, 64, 1 }, { WeightFormat.Int4Asymmetric, 77, 132, 2 }, { WeightFormat.Iq4, 64, 64, 1 }, { WeightFormat.Iq4, 77, 132, 2 },
+        { WeightFormat.Int4Asymmetric, 64, 64, 1 }, { WeightFormat.Int4Asymmetric, 77, 132, 2 }, { WeightFormat.Iq4, 64, 64, 1 }, { WeightFormat.Iq4, 77, 132, 2 }, { WeightFormat.Mxfp4, 77, 132, 2 },
     };
 
     /// <summary>Rows, outputs, inputs, planes, blocks: the cases of the kernel for bf16, shared out to the formats.</summary>
@@ -26,6 +26,7 @@ public sealed class IntegerKernelTests
         { WeightFormat.Int8, 1, 1, 8, 1, 1 }, { WeightFormat.Int8, 3, 130, 72, 1, 2 }, { WeightFormat.Int8, 17, 100, 200, 2, 3 }, { WeightFormat.Int8, 33, 300, 330, 3, 2 }, { WeightFormat.Int8, 64, 70, 130, 4, 1 },
         { WeightFormat.Int8, 16, 128, 1100, 1, 1 }, { WeightFormat.Int4, 1, 70, 8, 1, 1 }, { WeightFormat.Int4, 16, 128, 1100, 1, 1 }, { WeightFormat.Int4, 20, 257, 640, 4, 7 }, { WeightFormat.Int4, 40, 128, 33, 2, 5 },
         { WeightFormat.Int4Asymmetric, 16, 70, 130, 1, 2 }, { WeightFormat.Int4Asymmetric, 20, 257, 640, 4, 7 }, { WeightFormat.Int4Asymmetric, 40, 128, 33, 2, 5 }, { WeightFormat.Iq4, 3, 130, 72, 1, 2 }, { WeightFormat.Iq4, 40, 128, 200, 2, 3 },
+        { WeightFormat.Mxfp4, 3, 130, 72, 1, 2 }, { WeightFormat.Mxfp4, 20, 100, 200, 2, 3 },
     };
 
     /// <summary>Every element, up to the stride; nothing behind the last row.</summary>

@@ -20,7 +20,12 @@ internal sealed class IntegerOperand
         _scales = [.. Enumerable.Range(0, rows * Groups).Select(i => i % 13 == 5 ? (ushort)0 : BFloat16Bits.FromSingle((float)((random.NextDouble() * 2) - 1) / most))];
         _offsets = BlockQuantizer.HasOffsets(format) ? [.. Enumerable.Range(0, rows * Groups).Select(i => i % 11 == 4 ? (ushort)0 : BFloat16Bits.FromSingle((float)((random.NextDouble() * 2) - 1)))] : [];
 
-        sbyte Next() => format == WeightFormat.Iq4 ? BlockQuantizer.Iq4Numbers[random.Next(16)] : (sbyte)random.Next(-most, most);
+        sbyte Next() => format switch
+        {
+            WeightFormat.Iq4 => BlockQuantizer.Iq4Numbers[random.Next(16)],
+            WeightFormat.Mxfp4 => BlockQuantizer.Mxfp4Numbers[random.Next(16)],
+            _ => (sbyte)random.Next(-most, most),
+        };
     }
 
     public WeightFormat Format { get; }
@@ -33,19 +38,21 @@ internal sealed class IntegerOperand
 
     private int Groups => BlockQuantizer.GroupCount(Columns);
 
-    /// <summary>As the device has it.</summary>
-    public byte[] Strips()
+    /// <summary>As the device has it: a matrix, or as many of them as there are experts.</summary>
+    public byte[] Strips(int experts = 1)
     {
-        var strips = new byte[IntegerStrips.StripsOf(Rows) * IntegerStrips.StripBytes(Format, Columns)];
+        var spec = new WeightSpec(0, string.Empty, Rows, Columns, WeightKind.Matrix, []) { Format = Format, Experts = experts };
+        var strips = new byte[IntegerStrips.BytesOf(spec)];
         for (var row = 0; row < Rows; row++)
         {
+            var (strip, within) = IntegerStrips.PlaceOf(spec, row);
             for (var block = 0; block < IntegerStrips.BlocksOf(Columns); block++)
             {
-                var at = (row / IntegerStrips.Rows * IntegerStrips.StripBytes(Format, Columns)) + (block * IntegerStrips.BlockBytes(Format));
+                var at = (strip * IntegerStrips.StripBytes(Format, Columns)) + (block * IntegerStrips.BlockBytes(Format));
                 IntegerStrips.Put(
                     Format,
                     strips.AsSpan(at, IntegerStrips.BlockBytes(Format)),
-                    row % IntegerStrips.Rows,
+                    within,
                     _values.AsSpan((row * Padded) + (block * 64), 64),
                     _scales.AsSpan((row * Groups) + (block * 2), 2),
                     _offsets.Length == 0 ? [] : _offsets.AsSpan((row * Groups) + (block * 2), 2));

@@ -1,5 +1,6 @@
 using Serving.Compute.Cuda.Driver;
 using Serving.Compute.Cuda.Kernels;
+using Serving.Compute.Programs;
 
 namespace Serving.Compute.Tests.Cuda.Kernels;
 
@@ -75,9 +76,11 @@ public sealed class MixtureKernelTests
         }
     }
 
-    /// <summary>Launched right behind each other, before the one ahead has ended where the device can: none reads before it has waited.</summary>
-    [Fact]
-    public void Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns()
+    /// <summary>Launched right behind each other, before the one ahead has ended where the device can: none reads before it has waited, of bf16 or of integers.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns(bool integers)
     {
         using var session = new KernelSession();
         const int Rows = 5;
@@ -97,7 +100,7 @@ public sealed class MixtureKernelTests
         var experts = new ExpertsParameters
         {
             Mixture = mixture,
-            Weight = session.Upload<ushort>(Values.Random(6 * Width, Width, 1, 3).ToBFloat16()),
+            Weight = integers ? session.Upload<byte>(new IntegerOperand(WeightFormat.Int8, 6 * Width, Width, 3).Strips(6)) : session.Upload<ushort>(Values.Random(6 * Width, Width, 1, 3).ToBFloat16()),
             Input = session.Upload<ushort>(Values.Random(Rows, Width, 1, 4).ToBFloat16()),
             Output = session.Upload<float>(new float[Rows * 2 * Width]),
             Outputs = Width,
@@ -114,7 +117,7 @@ public sealed class MixtureKernelTests
         [
             on => on.Queue("srv_sum_planes", new CudaGrid(Rows), 256, 0, copy),
             on => on.Queue("srv_route_few", new CudaGrid(1), 1024, KernelSet.RouteFewSharedBytes, new RouteParameters { Mixture = mixture, Logits = copy.Output, Stride = 8, Renormalize = 1 }),
-            on => on.Queue("srv_experts_few", new CudaGrid(3), 256, KernelSet.ExpertsFewSharedBytes, experts),
+            on => on.Queue(integers ? "srv_experts_few_int8" : "srv_experts_few", new CudaGrid(3), 256, integers ? KernelSet.IntegerProductSharedBytes : KernelSet.ExpertsFewSharedBytes, experts),
             on => on.Queue("srv_combine", new CudaGrid(Rows), 256, 0, combine),
         ];
         Array.ForEach(chain, queue =>

@@ -58,6 +58,12 @@ internal static class KernelCases
             () => new ExpertKernelTests().Experts_Gated_EqualTheTwo(5, 2, 4, 66, 72, Compute.Programs.GateActivation.SwigluOai),
             () => new ExpertKernelTests().Experts_AnySize_MatchFormula(17, 2, 3, 200, 132, 3),
         ],
+        ["srv_experts_few_int8"] =
+        [
+            () => new ExpertKernelTests().Experts_OfIntegers_HaveTheBitsOfTheDecodedMatrices(Compute.Programs.WeightFormat.Int8, 3, 2, 6, 131, 72, 2),
+            () => new ExpertKernelTests().Experts_OfIntegersGated_HaveTheBitsOfTheDecodedMatrices(Compute.Programs.WeightFormat.Int8, 5, 128, Compute.Programs.GateActivation.Silu),
+            ChainOfIntegers,
+        ],
         ["srv_finish_rms_norm"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 2)],
         ["srv_finish_rms_norm_planes"] = [() => new FusedKernelTests().RmsNorm_AnyWidth_EqualsTheTwo(70, 3)],
         ["srv_finish_rope_append"] = [() => new FusedKernelTests().RopeAppend_AnyHeads_EqualsTheTwo(4, 2, 64, false)],
@@ -89,6 +95,7 @@ internal static class KernelCases
         ["srv_product_int4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int4, 40, 128, 33, 2, 5)],
         ["srv_product_int4_asymmetric"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Int4Asymmetric, 16, 70, 130, 1, 2)],
         ["srv_product_iq4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Iq4, 3, 130, 72, 1, 2)],
+        ["srv_product_mxfp4"] = [() => new IntegerKernelTests().Product_AnySize_HasTheBitsOfTheDecodedMatrix(Compute.Programs.WeightFormat.Mxfp4, 3, 130, 72, 1, 2)],
         ["srv_dequantize_int8"] = [() => new IntegerKernelTests().Dequantize_AnySize_IsTheRoundedProduct(Compute.Programs.WeightFormat.Int8, 130, 100, 2)],
         ["srv_embed_int8"] = [() => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(5, 129, 5), () => new IntegerKernelTests().Embed_AnySize_IsTheTablesRow(9, 100, 3)],
         ["srv_route"] = Routes(),
@@ -124,7 +131,9 @@ internal static class KernelCases
     /// <summary>A case of a kernel.</summary>
     public static Action At(string kernel, int number) => All[kernel][number];
 
-    private static void Chain() => new MixtureKernelTests().Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns();
+    private static void Chain() => new MixtureKernelTests().Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns(integers: false);
+
+    private static void ChainOfIntegers() => new MixtureKernelTests().Mixture_LaunchedBehindWhatItReads_HasTheBitsOfTurns(integers: true);
 
     private static Action[] Routes() =>
     [
