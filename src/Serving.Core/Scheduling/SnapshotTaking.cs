@@ -55,10 +55,11 @@ internal sealed class SnapshotTaking(SchedulerState state)
             return;
         }
 
-        // The page of its next row is taken too where the next plan is to read the snapshot: it holds more than its share until then, and must not lack that one page for it.
+        // A page for the next row of each that runs is left, as at an admission; nobody is preempted for a snapshot. Its own it takes now where its next plan is to read the snapshot: it holds more than its share
+        // until then, and must not lack that one page for it.
         var ahead = sequence.Scheduled > computed + Late && !state.Faults.Has(PlantedBug.SnapshotOfNewest);
         var more = !ahead && sequence.Table.TokenCapacity == computed ? 1 : 0;
-        if (state.Supply.Obtainable < state.Options.StatePages + more)
+        if (state.Supply.Obtainable < state.Options.StatePages + state.Running.Count)
         {
             state.Marks.SnapshotsForgone++;
             return;

@@ -11,12 +11,14 @@ public sealed class HotPathTests : ISchedulerSink
     private readonly Queue<AdapterLoad> _loads = [];
 
     [Theory]
-    [InlineData(0, 0)]
-    [InlineData(1, 0)]
-    [InlineData(0, 3)]
-    public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth, int drafts)
+    [InlineData(0, 0, 0)]
+    [InlineData(1, 0, 0)]
+    [InlineData(0, 3, 0)]
+    [InlineData(0, 0, 5)]
+    [InlineData(1, 0, 5)]
+    public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth, int drafts, int statePages)
     {
-        var options = SchedulerHarness.Small with { PageCount = 600 * (drafts + 1), MaxModelLength = 2048, MaxSequences = 32, MaxBatchedTokens = 128, MaxDraftTokens = drafts };
+        var options = SchedulerHarness.Small with { PageCount = (600 * (drafts + 1)) + (80 * statePages), MaxModelLength = 2048, MaxSequences = 32, MaxBatchedTokens = 128, MaxDraftTokens = drafts, StatePages = statePages };
         var scheduler = new Scheduler(options, this);
         for (var i = 0; i < 40; i++)
         {

@@ -9,11 +9,12 @@ namespace Serving.Core.Tests.Scheduling;
 
 /// <summary>
 /// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot, and what that token could see: the next token is a function of what its row can see there, so a wrong page changes
-/// the answer. Time goes on by one per step.
+/// the answer; so does a wrong version of a recurrent state, if the model has one. Time goes on by one per step.
 /// </summary>
 internal sealed class SchedulerHarness : ISchedulerSink
 {
     private readonly int[] _memory;
+    private readonly (int Place, int State)[] _states;
     private readonly int[] _host;
     private readonly Dictionary<int, Digest> _slots = [];
     private readonly Queue<(StepPlan Plan, int[] Tokens)> _flight = [];
@@ -26,6 +27,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
         Options = options ?? Small;
         Scheduler = new Scheduler(Options, this);
         _memory = new int[Options.PageCount * PagePool.SlotsPerPage];
+        _states = new (int, int)[Options.PageCount];
         _host = new int[Options.HostPageCount * PagePool.SlotsPerPage];
     }
 
@@ -219,8 +221,8 @@ internal sealed class SchedulerHarness : ISchedulerSink
     }
 
     /// <summary>The answer that a request gets when it is alone on a large machine.</summary>
-    public static List<int> Alone(Request request, int choice = 0) =>
-        new SchedulerHarness(Small with { PageCount = 128, MaxModelLength = 2048 }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
+    public static List<int> Alone(Request request, int choice = 0, SchedulerOptions? options = null) =>
+        new SchedulerHarness((options ?? Small) with { PageCount = 128, MaxModelLength = 2048, Faults = null }).Submit(request).RunToEnd().Outputs.GetValueOrDefault((request.Id.Value, choice)) ?? [];
 
     public bool IsReady(Sequence sequence)
     {
@@ -289,6 +291,18 @@ internal sealed class SchedulerHarness : ISchedulerSink
     /// <summary>What a row has seen after one more slot.</summary>
     private int Seen(int hash, int slot) => unchecked((hash * 1_000_003) + _memory[slot]);
 
+    /// <summary>The state in a version's pages, each of which must hold its part of it.</summary>
+    private int StateIn(ReadOnlySpan<PageId> version)
+    {
+        var state = _states[version[0].Value].State;
+        for (var i = 0; i < version.Length; i++)
+        {
+            Assert.Equal((i + 1, state), _states[version[i].Value]);
+        }
+
+        return state;
+    }
+
     private int[] Execute(StepPlan plan)
     {
         foreach (var copy in plan.Copies)
@@ -329,12 +343,21 @@ internal sealed class SchedulerHarness : ISchedulerSink
             seen = Seen(seen, slots[ordinal]);
         }
 
+        var states = new int[planned.RowCount];
+        var state = planned.StateRead < 0 ? 29 : StateIn(plan.StatePages.Slice(planned.StateRead, Options.StatePages));
         for (var i = 0; i < planned.RowCount; i++)
         {
             var row = planned.FirstRow + i;
             var token = plan.TokenIds[row] < 0 ? _previous[~plan.TokenIds[row]] : plan.TokenIds[row];
+            _states[slots[planned.FirstOrdinal + i] / PagePool.SlotsPerPage] = default;
             _memory[slots[planned.FirstOrdinal + i]] = unchecked((((token * 31) ^ owner) + (plan.Positions[row] * 7)) ^ seen);
             seen = Seen(seen, slots[planned.FirstOrdinal + i]);
+            states[i] = state = Options.StatePages == 0 ? 0 : unchecked((state * 1_000_033) + token + 1);
+        }
+
+        for (var i = 0; i < Options.StatePages; i++)
+        {
+            _states[plan.StatePages[planned.StateWrite + i].Value] = (i + 1, state);
         }
 
         for (var output = 0; output < plan.Outputs.Length; output++)
@@ -348,6 +371,7 @@ internal sealed class SchedulerHarness : ISchedulerSink
                     hash = Seen(hash, slots[ordinal]);
                 }
 
+                hash = unchecked(hash + (states[wanted.Row - planned.FirstRow] * 31));
                 tokens[output] = (int)((uint)(hash + (planned.Sequence.Choice * 977)) % 1000);
             }
         }
