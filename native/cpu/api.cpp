@@ -38,6 +38,23 @@ bool are_pages(const int32_t* pages, int32_t count, int32_t most) {
     return count >= 0;
 }
 
+// Every sequence has whole versions of its recurrent state to read, unless it begins, and to write.
+bool states_fit(const Engine& engine, const srv_step& step) {
+    if (engine.program.state_bytes == 0) {
+        return true;
+    }
+
+    const int64_t last = step.state_page_count - (engine.program.state_bytes + engine.limits.page_bytes - 1) / engine.limits.page_bytes;
+    for (int32_t i = 0; i < step.sequence_count; i++) {
+        const srv_sequence& sequence = step.sequences[i];
+        if (sequence.state_read < -1 || sequence.state_read > last || sequence.state_write < 0 || sequence.state_write > last) {
+            return false;
+        }
+    }
+
+    return are_pages(step.state_pages, step.state_page_count, engine.limits.page_count);
+}
+
 int32_t copy_pages(const Engine& engine, const uint8_t* from, const int32_t* sources, uint8_t* to, const int32_t* targets, int32_t count) {
     const int64_t bytes = engine.limits.page_bytes;
     for (int32_t i = 0; i < count; i++) {
@@ -74,6 +91,8 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_op, kind); FIELD(srv_op, input); FIELD(srv_op, output); FIELD(srv_op, weight); FIELD(srv_op, bias); FIELD(srv_op, query_norm);
     FIELD(srv_op, key_norm); FIELD(srv_op, mode); FIELD(srv_op, layer); FIELD(srv_op, first_slice); FIELD(srv_op, slice_count); FIELD(srv_op, epsilon);
     FIELD(srv_op, scale); FIELD(srv_op, cap); FIELD(srv_op, window); FIELD(srv_op, table); FIELD(srv_op, first_column); FIELD(srv_op, factor);
+    FIELD(srv_op, gate); FIELD(srv_op, gate_column); FIELD(srv_op, rates); FIELD(srv_op, rate); FIELD(srv_op, decay_bias); FIELD(srv_op, key_heads);
+    FIELD(srv_op, value_heads); FIELD(srv_op, key_size); FIELD(srv_op, value_size); FIELD(srv_op, taps); FIELD(srv_op, state_offset);
     SIZE(srv_buffer);
     FIELD(srv_buffer, columns); FIELD(srv_buffer, element); FIELD(srv_buffer, rows);
     SIZE(srv_weight);
@@ -86,7 +105,7 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_program, kv_head_count); FIELD(srv_program, head_size); FIELD(srv_program, vocabulary_size); FIELD(srv_program, rope_positions);
     FIELD(srv_program, rope_pairs); FIELD(srv_program, op_count); FIELD(srv_program, buffer_count); FIELD(srv_program, weight_count);
     FIELD(srv_program, slice_count); FIELD(srv_program, rope_tables); FIELD(srv_program, expert_count);
-    FIELD(srv_program, choice_count); FIELD(srv_program, key_values); FIELD(srv_program, reserved); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
+    FIELD(srv_program, choice_count); FIELD(srv_program, key_values); FIELD(srv_program, reserved); FIELD(srv_program, state_bytes); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
     FIELD(srv_program, slices); FIELD(srv_program, cosines); FIELD(srv_program, sines);
     SIZE(srv_pool);
     FIELD(srv_pool, struct_size); FIELD(srv_pool, page_count); FIELD(srv_pool, page_bytes); FIELD(srv_pool, adapter_slots); FIELD(srv_pool, max_rows);
@@ -237,13 +256,27 @@ int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_ro
     return SRV_OK;
 }
 
+int32_t srv_cpu_load_floats(srv_engine* engine, int32_t weight, int32_t first_element, const float* values, int64_t count) {
+    if (weight < 0 || weight >= engine->engine.program.weight_count || first_element < 0 || count < 0) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    const serving::Weight& target = engine->engine.weight_table[weight];
+    if (target.format != SRV_FORMAT_F32 || count > target.columns - first_element) {
+        return SRV_BAD_ARGUMENT;
+    }
+
+    serving::pack_floats(engine->engine, target, first_element, values, count);
+    return SRV_OK;
+}
+
 int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, const int8_t* values, const uint16_t* scales) {
     if (weight < 0 || weight >= engine->engine.program.weight_count || first_row < 0 || row_count < 0) {
         return SRV_BAD_ARGUMENT;
     }
 
     const serving::Weight& target = engine->engine.weight_table[weight];
-    if (target.format == SRV_FORMAT_BF16 || row_count > target.rows - first_row) {
+    if (target.kind == 2 || target.format == SRV_FORMAT_BF16 || row_count > target.rows - first_row) {
         return SRV_BAD_ARGUMENT;
     }
 
@@ -311,7 +344,7 @@ int32_t srv_cpu_execute(srv_engine* engine, const srv_step* step, const srv_outp
         return SRV_BAD_STATE;
     }
 
-    if (!step_fits(engine->engine, *step)) {
+    if (!step_fits(engine->engine, *step) || !states_fit(engine->engine, *step)) {
         return SRV_BAD_ARGUMENT;
     }
 

@@ -88,13 +88,66 @@ bool factor_is_valid(const srv_program& program, const srv_op& op) {
     return op.factor < 0 || (indexes(op.factor, program.buffer_count) && program.buffers[op.factor].element == 0 && program.buffers[op.factor].rows == program.buffers[op.output].rows);
 }
 
+// A buffer of one element type with a row per step row, of so many columns, or of at least so many.
+bool is_buffer(const srv_program& program, int buffer, int element, int64_t columns, bool exactly = true) {
+    if (!indexes(buffer, program.buffer_count)) {
+        return false;
+    }
+
+    const srv_buffer& is = program.buffers[buffer];
+    return is.element == element && is.rows == 0 && (exactly ? is.columns == columns : is.columns >= columns);
+}
+
+bool is_vector(const srv_program& program, int weight, int64_t columns) {
+    return indexes(weight, program.weight_count) && program.weights[weight].kind == 2 && program.weights[weight].columns == columns && program.weights[weight].experts == 1;
+}
+
+// Whether floats of a recurrent state lie in it.
+bool is_state(const srv_program& program, int64_t offset, int64_t floats) {
+    return offset >= 0 && offset % kAlign == 0 && offset <= program.state_bytes && floats <= (program.state_bytes - offset) / 4;
+}
+
+bool sigmoid_is_valid(const srv_program& program, const srv_op& op) {
+    const int columns = program.buffers[op.output].columns;
+    return is_buffer(program, op.input, 1, columns) && is_buffer(program, op.gate, 0, columns) && is_buffer(program, op.output, 1, columns);
+}
+
+bool convolution_is_valid(const srv_program& program, const srv_op& op) {
+    const int64_t columns = program.buffers[op.output].columns;
+    return op.taps >= 1 && op.taps <= SRV_MAX_TAPS && op.mode >= 0 && op.mode <= 1 && op.first_column >= 0 && op.input != op.output
+        && is_buffer(program, op.input, 0, op.first_column + columns, false) && is_buffer(program, op.output, 0, columns) && is_vector(program, op.weight, op.taps * columns)
+        && (op.bias < 0 || is_vector(program, op.bias, columns)) && is_state(program, op.state_offset, (op.taps - 1) * columns);
+}
+
+bool delta_rule_is_valid(const srv_program& program, const srv_op& op) {
+    const auto is_size = [](int size, int multiple) { return size > 0 && size <= kMaxHead && size % multiple == 0; };
+    if (op.key_heads <= 0 || op.value_heads <= 0 || op.value_heads % op.key_heads != 0 || !is_size(op.key_size, 8) || !is_size(op.value_size, 16)) {
+        return false;
+    }
+
+    const int64_t keys = int64_t{op.key_heads} * op.key_size;
+    const int64_t values = int64_t{op.value_heads} * op.value_size;
+    return op.gate_column >= 0 && is_buffer(program, op.input, 0, 2 * keys + values) && is_buffer(program, op.gate, 0, op.gate_column + values, false)
+        && is_buffer(program, op.rates, 0, 2 * int64_t{op.value_heads}) && is_buffer(program, op.output, 1, values) && is_vector(program, op.rate, op.value_heads)
+        && is_vector(program, op.decay_bias, op.value_heads) && is_vector(program, op.weight, op.value_size) && is_state(program, op.state_offset, values * op.key_size);
+}
+
+bool recurrence_is_valid(const srv_program& program, const srv_op& op) {
+    switch (op.kind) {
+    case SRV_OP_SIGMOID_MUL: return sigmoid_is_valid(program, op);
+    case SRV_OP_CONVOLUTION: return convolution_is_valid(program, op);
+    case SRV_OP_DELTA_RULE: return delta_rule_is_valid(program, op);
+    default: return true;
+    }
+}
+
 bool op_is_valid(const srv_program& program, const srv_op& op) {
     const bool reads = op.kind == SRV_OP_EMBED || indexes(op.input, program.buffer_count);
     const bool writes = op.kind == SRV_OP_SAMPLE || op.kind == SRV_OP_ROUTE || indexes(op.output, program.buffer_count);
     const bool weighs = op.kind == SRV_OP_EMBED || op.kind == SRV_OP_LINEAR || op.kind == SRV_OP_LOGITS;
     const auto optional = [&program](int weight) { return weight < program.weight_count; };
     const bool sinks = op.kind != SRV_OP_ATTENTION || op.weight < 0 || (optional(op.weight) && program.weights[op.weight].kind == 2 && program.weights[op.weight].columns == program.head_count);
-    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_ACTIVATION && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
+    return op.kind >= SRV_OP_EMBED && op.kind <= SRV_OP_DELTA_RULE && reads && writes && (!weighs || indexes(op.weight, program.weight_count)) && optional(op.bias) && sinks
         && (op.kind != SRV_OP_GATE_MUL || factor_is_valid(program, op)) && (op.kind != SRV_OP_RMS_NORM || (optional(op.weight) && norm_is_valid(program, op)))
         && (op.kind != SRV_OP_LAYER_NORM || layer_norm_is_valid(program, op)) && (op.kind != SRV_OP_ACTIVATION || activation_is_valid(program, op))
         && optional(op.query_norm) && optional(op.key_norm) && op.slice_count >= 0 && op.window >= 0 && op.cap >= 0 && indexes(op.table, program.rope_tables)
@@ -134,7 +187,7 @@ bool program_is_valid(const srv_program& program) {
     const bool sizes = program.hidden_size > 0 && program.layer_count > 0 && program.kv_head_count > 0 && program.head_count % program.kv_head_count == 0
         && program.head_size > 0 && program.head_size <= kMaxHead && program.head_size % 2 == 0 && (program.key_values == SRV_KEY_VALUES_BF16 || program.key_values == SRV_KEY_VALUES_INT8) && program.vocabulary_size > 0
         && program.rope_pairs * 2 == program.head_size && program.rope_positions > 0 && program.rope_tables > 0;
-    if (!sizes || program.op_count <= 0 || program.buffer_count <= 0 || program.weight_count <= 0 || program.slice_count < 0) {
+    if (!sizes || program.state_bytes < 0 || program.op_count <= 0 || program.buffer_count <= 0 || program.weight_count <= 0 || program.slice_count < 0) {
         return false;
     }
 
@@ -149,17 +202,18 @@ bool program_is_valid(const srv_program& program) {
     }
 
     for (int i = 0; i < program.op_count; i++) {
-        if (!op_is_valid(program, program.ops[i]) || !mixture_is_valid(program, program.ops[i])) {
+        if (!op_is_valid(program, program.ops[i]) || !mixture_is_valid(program, program.ops[i]) || !recurrence_is_valid(program, program.ops[i])) {
             return false;
         }
     }
 
     for (int i = 0; i < program.weight_count; i++) {
         const srv_weight& weight = program.weights[i];
+        const bool floats = weight.kind == 2 && weight.format == SRV_FORMAT_F32;
         const int most = weight.kind == 2 ? SRV_FORMAT_BF16 : weight.kind == 1 ? SRV_FORMAT_IQ4 : SRV_FORMAT_INT4_ASYMMETRIC;
         const int shares = weight.kind == 2 ? weight.columns : weight.rows;
         const bool shared = weight.experts == 1 || (weight.experts > 1 && weight.kind != 1 && shares % weight.experts == 0);
-        if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || weight.format > most || !shared) {
+        if (weight.rows <= 0 || weight.columns <= 0 || weight.format < SRV_FORMAT_BF16 || (weight.format > most && !floats) || !shared) {
             return false;
         }
     }

@@ -206,6 +206,13 @@ int cut_panels(const srv_program& program, int weight, Panel* panels) {
     return each * experts;
 }
 
+void pack_floats(const Engine& engine, const Weight& weight, int first, const float* values, int64_t count) {
+    auto* to = reinterpret_cast<float*>(engine.weights.data + weight.offset) + first;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = values[i] + weight.addend;
+    }
+}
+
 void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count) {
     if (weight.kind == 2) {
         pack_vector(engine, weight, first_row, values, count);

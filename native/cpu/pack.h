@@ -10,6 +10,9 @@ int cut_panels(const srv_program& program, int weight, Panel* panels);
 // Rows of a matrix into its panels, or elements of a vector.
 void pack_rows(const Engine& engine, const Weight& weight, int first_row, const uint16_t* values, int64_t count);
 
+// Elements of a vector of floats.
+void pack_floats(const Engine& engine, const Weight& weight, int first, const float* values, int64_t count);
+
 // Bytes of one panel of a matrix.
 int64_t panel_bytes(const Weight& weight);
 

@@ -70,6 +70,10 @@ void prefault_ahead(Engine& engine, const StepJob& job) {
         highest = job.step->append_pages[row] > highest ? job.step->append_pages[row] : highest;
     }
 
+    for (int i = 0; i < job.step->state_page_count; i++) {
+        highest = job.step->state_pages[i] > highest ? job.step->state_pages[i] : highest;
+    }
+
     engine.prefaulter.reach(static_cast<size_t>(highest + 1) * static_cast<size_t>(engine.limits.page_bytes));
 }
 

@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 #define SRV_CPU_ABI_VERSION 13
+#define SRV_MAX_TAPS 16 /* of a convolution */
 #define SRV_CPU_EXPORT __attribute__((visibility("default")))
 
 typedef struct srv_engine srv_engine;
@@ -54,7 +55,8 @@ typedef enum srv_format {
     SRV_FORMAT_INT4 = 2, /* -8 ... 7 with such a scale */
     SRV_FORMAT_MXFP4 = 3, /* codes of FP4 E2M1 with such a scale: 0, 1, 2, 3, 4, 6, 8, 12 and their negatives */
     SRV_FORMAT_IQ4 = 4, /* codes of ggml's IQ4_NL with such a scale: sixteen integers from -127 to 113 */
-    SRV_FORMAT_INT4_ASYMMETRIC = 5 /* -8 ... 7 with such a scale and a bf16 offset for the same inputs: scale * q + offset */
+    SRV_FORMAT_INT4_ASYMMETRIC = 5, /* -8 ... 7 with such a scale and a bf16 offset for the same inputs: scale * q + offset */
+    SRV_FORMAT_F32 = 6 /* of a vector that comes as floats, see srv_cpu_load_floats */
 } srv_format;
 
 /* How keys and values are kept in pages. */
@@ -86,7 +88,10 @@ typedef enum srv_op_kind {
     SRV_OP_DISPATCH = 10, /* output, a row per choice = the row whose choice it is */
     SRV_OP_COMBINE = 11,  /* output += the sum of a row's choices, each times its weight */
     SRV_OP_LAYER_NORM = 12,
-    SRV_OP_ACTIVATION = 13 /* of an MLP without a gate */
+    SRV_OP_ACTIVATION = 13, /* of an MLP without a gate */
+    SRV_OP_SIGMOID_MUL = 14, /* output = input times the logistic function of gate */
+    SRV_OP_CONVOLUTION = 15, /* of every column over the rows of its sequence */
+    SRV_OP_DELTA_RULE = 16   /* gated, with a norm and a gate behind it */
 } srv_op_kind;
 
 /* One operation; fields that its kind does not use are -1 or 0. */
@@ -98,7 +103,7 @@ typedef struct srv_op {
     int32_t bias;        /* weight index or -1; of logits: added before they are multiplied */
     int32_t query_norm;  /* weight index or -1 */
     int32_t key_norm;    /* weight index or -1 */
-    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 1 keep in columns of the output, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; LayerNorm: 0 round, 1 keep, a head by itself; activation: 0 GELU by tanh, 1 squared ReLU, 2 xIELU by a vector of four; rope: 1 if norms' weights come behind the rotation; route: 1 if the choices' weights add up to 1 */
+    int32_t mode;        /* Linear: 0 round, 1 keep, 2 accumulate; RMSNorm: 0 round, 1 keep in columns of the output, 2 accumulate; gate: 0 SiLU, 1 GELU by tanh, 2 SwiGLU of gpt-oss; LayerNorm: 0 round, 1 keep, a head by itself; activation: 0 GELU by tanh, 1 squared ReLU, 2 xIELU by a vector of four; convolution: 1 if SiLU follows; rope: 1 if norms' weights come behind the rotation; route: 1 if the choices' weights add up to 1 */
     int32_t layer;
     int32_t first_slice; /* Linear: its LoRA slices are consecutive */
     int32_t slice_count;
@@ -109,6 +114,17 @@ typedef struct srv_op {
     int32_t table;       /* rotary table */
     int32_t first_column; /* norms of mode 1: the first of as many columns as the weight has */
     int32_t factor;      /* of a gate: a buffer of one fp32 column, by whose logistic function a row is multiplied, or -1 */
+    int32_t gate;        /* of an output: an fp32 buffer, or -1 */
+    int32_t gate_column; /* of the delta rule: its gate's first */
+    int32_t rates;       /* delta rule: an fp32 buffer, [beta | decay], a column for each value head */
+    int32_t rate;        /* delta rule: a weight, below 0, of each value head */
+    int32_t decay_bias;  /* delta rule: a weight, added to decay */
+    int32_t key_heads;
+    int32_t value_heads;
+    int32_t key_size;    /* a multiple of 8 */
+    int32_t value_size;  /* a multiple of 16 */
+    int32_t taps;        /* convolution: rows that an output reads, its own the last */
+    int64_t state_offset; /* bytes from the beginning of a sequence's recurrent state to this operation's part, a multiple of 64: [taps - 1, columns], or [value head, key, value], fp32 */
 } srv_op;
 
 typedef struct srv_buffer {
@@ -121,7 +137,7 @@ typedef struct srv_weight {
     int32_t rows;
     int32_t columns;
     int32_t kind;   /* 0 matrix, 1 embedding, 2 vector */
-    int32_t format; /* srv_format; a vector's is bf16 */
+    int32_t format; /* srv_format; a vector's is bf16 or fp32 */
     float offset;   /* added to a vector's elements as they are loaded, unrounded */
     int32_t experts; /* matrices one behind the other, of rows / experts rows each; above 1 the Linear's input and output have a row per choice. Of a vector: biases of columns / experts each */
 } srv_weight;
@@ -153,6 +169,7 @@ typedef struct srv_program {
     int32_t choice_count; /* experts that a row goes through */
     int32_t key_values;   /* srv_key_values */
     int32_t reserved;
+    int64_t state_bytes;  /* of a sequence's recurrent state; 0 where there is none */
     const srv_op* ops;
     const srv_buffer* buffers;
     const srv_weight* weights;
@@ -289,6 +306,9 @@ SRV_CPU_EXPORT int64_t srv_cpu_packed_bytes(const srv_engine* engine, int32_t we
 
 /* Packs count bf16 values: whole rows from first_row on, or elements from first_row on for a vector. Not for matrices of integers. */
 SRV_CPU_EXPORT int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_row, const uint16_t* values, int64_t count);
+
+/* Takes count elements of a vector of floats from first_element on. */
+SRV_CPU_EXPORT int32_t srv_cpu_load_floats(srv_engine* engine, int32_t weight, int32_t first_element, const float* values, int64_t count);
 
 /* Packs row_count rows of a matrix of integers from first_row on: integers [rows, columns padded to 64], a byte each in every format, and bf16 scales
    [rows, padded columns / 32]. */

@@ -49,6 +49,8 @@ SRV_INLINE void end_worker() {}
 #include "attention_blocks.h"
 #include "integer_blocks.h"
 #include "attention.h"
+#include "recurrence.h"
+#include "delta_rule.h"
 #include "select.h"
 #include "sample.h"
 #include "step.h"

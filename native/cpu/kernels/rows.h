@@ -50,7 +50,7 @@ static void embed(const Engine& engine, const StepJob& job, const srv_op& op, in
 }
 
 // The sum of squares, in 16 chains across lanes.
-SRV_INLINE float mean_square(const float* x, int count) {
+SRV_INLINE float square_sum(const float* x, int count) {
     Vector sum = zero();
     int k = 0;
     for (; k + kLanes <= count; k += kLanes) {
@@ -63,8 +63,10 @@ SRV_INLINE float mean_square(const float* x, int count) {
         sum = fma(v, v, sum);
     }
 
-    return sum_lanes(sum) / static_cast<float>(count);
+    return sum_lanes(sum);
 }
+
+SRV_INLINE float mean_square(const float* x, int count) { return square_sum(x, count) / static_cast<float>(count); }
 
 // output += norm(x) · weight, unrounded.
 SRV_INLINE void add_norm(const float* x, Vector scale, const float* weight, float* y, int columns) {

@@ -83,6 +83,9 @@ static void run_op(Engine& engine, StepJob& job, const srv_op& op, int worker) {
     case SRV_OP_GATE_MUL: (op.mode == 0 ? &gate_mul<Silu> : op.mode == 1 ? &gate_mul<Gelu> : &gate_mul<SwigluOai>)(engine, op, rows_of(engine, job, op.input), worker); break;
     case SRV_OP_LAYER_NORM: layer_norm(engine, op, rows_of(engine, job, op.input), worker); break;
     case SRV_OP_ACTIVATION: (op.mode == 0 ? &activate<GeluAlone> : op.mode == 1 ? &activate<SquaredRelu> : &activate<XIelu>)(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_SIGMOID_MUL: sigmoid_mul(engine, op, rows_of(engine, job, op.input), worker); break;
+    case SRV_OP_CONVOLUTION: convolution(engine, job, op, worker); break;
+    case SRV_OP_DELTA_RULE: delta_rule(engine, job, op, worker); break;
     case SRV_OP_GATHER: gather(engine, job, op, worker); break;
     case SRV_OP_ROUTE:
         route(engine, job, op, worker);
@@ -130,5 +133,7 @@ static void run_step(void* context, int worker) {
 static int32_t worker_scratch(const Engine& engine) {
     const int64_t attention = attention_scratch_bytes(engine);
     const int64_t sampling = sample_scratch_bytes(engine);
-    return static_cast<int32_t>(attention > sampling ? attention : sampling);
+    const int64_t recurrence = recurrence_scratch_bytes(engine);
+    const int64_t most = attention > sampling ? attention : sampling;
+    return static_cast<int32_t>(most > recurrence ? most : recurrence);
 }

@@ -9,8 +9,8 @@
 
 // The emulated library's functions: CMakeLists.txt renames them as cpu/api.cpp is compiled.
 #define SRV_FUNCTIONS(f)                                                                                                                                     \
-    f(abi_version) f(layout) f(instruction_sets) f(preferred_isa) f(create) f(destroy) f(thread_count) f(packed_bytes) f(load_weight) f(load_integers)       \
-    f(read_rows) f(integer_isas) f(allocate_pool) f(pack_adapter) f(copy_to_host) f(copy_from_host) f(execute)
+    f(abi_version) f(layout) f(instruction_sets) f(preferred_isa) f(create) f(destroy) f(thread_count) f(packed_bytes) f(load_weight) f(load_floats)         \
+    f(load_integers) f(read_rows) f(integer_isas) f(allocate_pool) f(pack_adapter) f(copy_to_host) f(copy_from_host) f(execute)
 
 #define SRV_DECLARE(name) extern "C" decltype(srv_cpu_##name) srv_emulated_cpu_##name;
 SRV_FUNCTIONS(SRV_DECLARE)
@@ -123,6 +123,10 @@ int32_t srv_cpu_thread_count(const srv_engine* engine) { return forward<&Library
 int64_t srv_cpu_packed_bytes(const srv_engine* engine, int32_t weight) { return forward<&Library::packed_bytes>(engine, weight); }
 int32_t srv_cpu_load_weight(srv_engine* engine, int32_t weight, int32_t first_row, const uint16_t* values, int64_t count) {
     return forward<&Library::load_weight>(engine, weight, first_row, values, count);
+}
+
+int32_t srv_cpu_load_floats(srv_engine* engine, int32_t weight, int32_t first_element, const float* values, int64_t count) {
+    return forward<&Library::load_floats>(engine, weight, first_element, values, count);
 }
 
 int32_t srv_cpu_load_integers(srv_engine* engine, int32_t weight, int32_t first_row, int32_t row_count, const int8_t* values, const uint16_t* scales) {

@@ -16,6 +16,9 @@ public sealed unsafe class CpuBackend : IComputeBackend
     /// <summary>Elements of the largest head that the kernels' buffers hold.</summary>
     public const int MaxHeadSize = 512;
 
+    /// <summary>SRV_MAX_TAPS.</summary>
+    private const int MaxTaps = 16;
+
     /// <summary>Rows of a matrix of integers that a thread packs at a time.</summary>
     private const int RowsPerPiece = 64;
 
@@ -87,12 +90,20 @@ public sealed unsafe class CpuBackend : IComputeBackend
     {
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
-        reason = size % 2 != 0 || size > MaxHeadSize ? $"the native CPU kernels need an even head size up to {MaxHeadSize}, this model's is {size}" : string.Empty;
+        reason = size % 2 != 0 || size > MaxHeadSize ? $"the native CPU kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
+            : program.Ops.OfType<ConvolutionOp>().FirstOrDefault(op => op.Taps is < 1 or > MaxTaps) is { } convolution ? $"the native CPU kernels need convolutions of up to {MaxTaps} taps, this model's have {convolution.Taps}"
+            : program.Ops.OfType<DeltaRuleOp>().FirstOrDefault(op => !IsSupported(op.Heads)) is { } rule ? $"the native CPU kernels need keys of a multiple of 8 elements and values of a multiple of 16, up to {MaxHeadSize}; of this model they have {rule.Heads.KeySize} and {rule.Heads.ValueSize}"
+            : string.Empty;
         return reason.Length == 0;
     }
 
+    private static bool IsSupported(DeltaRuleHeads heads) => heads.KeySize % 8 == 0 && heads.ValueSize % 16 == 0 && Math.Max(heads.KeySize, heads.ValueSize) <= MaxHeadSize;
+
     /// <inheritdoc/>
     public bool AdaptsMagnitudes => true;
+
+    /// <inheritdoc/>
+    public bool RunsRecurrence => true;
 
     /// <inheritdoc/>
     public long PageBytes => _program.Shape.PageBytes;
@@ -103,7 +114,7 @@ public sealed unsafe class CpuBackend : IComputeBackend
     /// <inheritdoc/>
     public void LoadWeight(int weight, int firstRow, ReadOnlySpan<ushort> values)
     {
-        if (_program.Weights[weight] is { Format: not WeightFormat.BFloat16 } matrix)
+        if (_program.Weights[weight] is { Kind: not WeightKind.Vector, Format: not WeightFormat.BFloat16 } matrix)
         {
             LoadIntegers(matrix, firstRow, values);
             return;
@@ -112,6 +123,15 @@ public sealed unsafe class CpuBackend : IComputeBackend
         fixed (ushort* first = values)
         {
             NativeMethods.LoadWeight(_handle.Engine, weight, firstRow, first, values.Length).ThrowIfFailed($"load weight {_program.Weights[weight].Name}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void LoadFloats(int weight, int firstElement, ReadOnlySpan<float> values)
+    {
+        fixed (float* first = values)
+        {
+            NativeMethods.LoadFloats(_handle.Engine, weight, firstElement, first, values.Length).ThrowIfFailed($"load weight {_program.Weights[weight].Name}");
         }
     }
 

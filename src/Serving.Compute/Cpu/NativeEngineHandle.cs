@@ -56,6 +56,7 @@ internal sealed unsafe class NativeEngineHandle : SafeHandleZeroOrMinusOneIsInva
                 RopeTables = program.Rope.TableCount,
                 ExpertCount = program.Mixture?.ExpertCount ?? 0,
                 ChoiceCount = program.Mixture?.ChoiceCount ?? 0,
+                StateBytes = shape.StateBytes,
                 KeyValues = (int)shape.KeyValues,
                 Ops = opTable,
                 Buffers = bufferTable,

@@ -54,6 +54,22 @@ internal static class NativeProgramWriter
         },
         PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, a.Sinks ?? -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
         GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit, Factor = m.Factor ?? -1 },
+        SigmoidMulOp s => Op(NativeOpKind.SigmoidMul, s.Input, s.Output, -1) with { Gate = s.Gate },
+        ConvolutionOp c => Op(NativeOpKind.Convolution, c.Input, c.Output, c.Weight) with { Bias = c.Bias ?? -1, FirstColumn = c.FirstColumn, Taps = c.Taps, Mode = c.Silu ? 1 : 0, StateOffset = c.StateOffset },
+        DeltaRuleOp d => Op(NativeOpKind.DeltaRule, d.Input, d.Output, d.Norm) with
+        {
+            Gate = d.Gate,
+            GateColumn = d.GateColumn,
+            Rates = d.Rates,
+            Rate = d.Rate,
+            DecayBias = d.DecayBias,
+            Epsilon = d.Epsilon,
+            KeyHeads = d.Heads.KeyHeads,
+            ValueHeads = d.Heads.ValueHeads,
+            KeySize = d.Heads.KeySize,
+            ValueSize = d.Heads.ValueSize,
+            StateOffset = d.StateOffset,
+        },
         ActivationOp a => Op(NativeOpKind.Activation, a.Input, a.Output, a.Numbers ?? -1) with { Mode = (int)a.Activation },
         RouteOp r => Op(NativeOpKind.Route, r.Input, -1, -1) with { Mode = r.Renormalize ? 1 : 0 },
         DispatchOp d => Op(NativeOpKind.Dispatch, d.Input, d.Output, -1),
@@ -68,5 +84,5 @@ internal static class NativeProgramWriter
     private static LinearOutput ModeOf(RmsNormOp op) => op.FirstColumn is not null ? LinearOutput.Keep : op.Accumulate ? LinearOutput.Accumulate : LinearOutput.Round;
 
     private static NativeOp Op(NativeOpKind kind, int input, int output, int weight) =>
-        new() { Kind = kind, Input = input, Output = output, Weight = weight, Bias = -1, QueryNorm = -1, KeyNorm = -1, Factor = -1 };
+        new() { Kind = kind, Input = input, Output = output, Weight = weight, Bias = -1, QueryNorm = -1, KeyNorm = -1, Factor = -1, Gate = -1, Rates = -1, Rate = -1, DecayBias = -1 };
 }

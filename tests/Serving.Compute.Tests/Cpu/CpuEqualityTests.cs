@@ -28,6 +28,8 @@ public sealed class CpuEqualityTests
         ["olmo"] = TestShape.Olmo3,
         ["gpt-oss, mxfp4"] = TestShape.GptOss with { AdaptsExperts = true, Format = WeightFormat.Mxfp4, KeyValues = KeyValueFormat.Int8 },
         ["mixture"] = TestShape.Mixture with { AdaptsExperts = true, Shared = 52, HasMagnitudes = true },
+        ["hybrid"] = TestShape.Hybrid with { KeySize = 40, ValueSize = 48, PlainConvolution = true, Taps = 5, KeyValues = KeyValueFormat.Int8 },
+        ["hybrid, wide"] = TestShape.Hybrid with { Layers = 2, AttendsEvery = 2, KeySize = 128, ValueSize = 128, Format = WeightFormat.Int8 },
     };
 
     /// <summary>Work is split over threads by rows and columns, never inside a sum.</summary>
@@ -38,6 +40,19 @@ public sealed class CpuEqualityTests
         var alone = CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 1));
         Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 2)));
         Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 5)));
+    }
+
+    /// <summary>Heads and columns of layers that remember are dealt to threads, whatever pages held before.</summary>
+    [Theory]
+    [MemberData(nameof(InstructionSets))]
+    public void Execute_RecurrenceOnOneOrManyThreads_SameBits(string instructionSet)
+    {
+        foreach (var shape in new[] { "hybrid", "hybrid, wide" })
+        {
+            var alone = CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 1), Shapes[shape]);
+            Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 2), Shapes[shape]));
+            Assert.Equal(alone, CpuScenario.Run(CpuFactory.Of(instructionSet, threads: 5), Shapes[shape], poison: true));
+        }
     }
 
     /// <summary>Who multiplies an expert's panels changes nothing, whether its rows are many or one; which of few experts has rows differs from step to step.</summary>

@@ -30,7 +30,7 @@ internal static class CpuScenario
         Run(factory, TestProgram.Create(ShapeOf(format, experts) with { KeyValues = keyValues }) with { Integers = integers }, poison);
 
     /// <summary>The same on a model of another shape, with as many tokens as this one's.</summary>
-    public static List<uint> Run(BackendFactory factory, TestShape shape) => Run(factory, TestProgram.Create(shape with { Vocabulary = Shape.Vocabulary }), poison: false);
+    public static List<uint> Run(BackendFactory factory, TestShape shape, bool poison = false) => Run(factory, TestProgram.Create(shape with { Vocabulary = Shape.Vocabulary }), poison);
 
     /// <summary>
     /// The same where all matrices of integers, the embedding too where it can be, are of one format and hold another one's numbers. Without experts down has more inputs than many rows are taken at a time with.
@@ -54,10 +54,11 @@ internal static class CpuScenario
 
     private static List<uint> Run(BackendFactory factory, TestProgram test, bool poison)
     {
-        using var session = new BackendSession(factory, test, pages: 400, maxRows: 700);
+        var pages = 400 + (8 * test.Program.Shape.StatePages);
+        using var session = new BackendSession(factory, test, pages, maxRows: 700);
         if (poison)
         {
-            Poison(session, test);
+            Poison(session, test, pages);
         }
 
         int[] slots = [-1, .. new[] { 8, 40, 3 }.Select(rank => session.AddAdapter(test.CreateAdapter(rank, slice => slice.Index % 3 == 0 ? 0 : rank)))];
@@ -93,14 +94,14 @@ internal static class CpuScenario
     }
 
     /// <summary>Packs an adapter of nothing but NaN into every page, as if it had been evicted since.</summary>
-    private static void Poison(BackendSession session, TestProgram test)
+    private static void Poison(BackendSession session, TestProgram test, int pages)
     {
         var slice = test.Program.Slices[0];
         var notNumbers = Enumerable.Repeat((ushort)0x7FC0, 256 * Math.Max(slice.InputWidth, slice.OutputWidth)).ToArray();
         var adapter = new AdapterWeights([new AdapterSlice(0, 256, 1, notNumbers.AsMemory(0, 256 * slice.InputWidth), notNumbers.AsMemory(0, 256 * slice.OutputWidth))]);
         using var prepared = session.Prepare(adapter);
         var count = prepared.PageCount;
-        for (var first = 0; first + count <= 400; first += count)
+        for (var first = 0; first + count <= pages; first += count)
         {
             session.Backend.PackAdapter(63, prepared, [.. Enumerable.Range(first, count)]);
         }

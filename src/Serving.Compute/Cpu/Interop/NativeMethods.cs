@@ -38,6 +38,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "srv_cpu_load_weight")]
     public static partial NativeStatus LoadWeight(nint engine, int weight, int firstRow, ushort* values, long count);
 
+    [LibraryImport(Library, EntryPoint = "srv_cpu_load_floats")]
+    public static partial NativeStatus LoadFloats(nint engine, int weight, int firstElement, float* values, long count);
+
     [LibraryImport(Library, EntryPoint = "srv_cpu_load_integers")]
     public static partial NativeStatus LoadIntegers(nint engine, int weight, int firstRow, int rowCount, sbyte* values, ushort* scales);
 

@@ -37,6 +37,17 @@ internal struct NativeOp
     public int Table;
     public int FirstColumn;
     public int Factor;
+    public int Gate;
+    public int GateColumn;
+    public int Rates;
+    public int Rate;
+    public int DecayBias;
+    public int KeyHeads;
+    public int ValueHeads;
+    public int KeySize;
+    public int ValueSize;
+    public int Taps;
+    public long StateOffset;
 }
 
 /// <summary>srv_op_kind.</summary>
@@ -56,6 +67,9 @@ internal enum NativeOpKind
     Combine,
     LayerNorm,
     Activation,
+    SigmoidMul,
+    Convolution,
+    DeltaRule,
 }
 
 /// <summary>srv_buffer.</summary>
@@ -111,6 +125,7 @@ internal unsafe struct NativeProgram
     public int ChoiceCount;
     public int KeyValues;
     public int Reserved;
+    public long StateBytes;
     public NativeOp* Ops;
     public NativeBufferInfo* Buffers;
     public NativeWeight* Weights;
