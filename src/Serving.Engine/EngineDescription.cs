@@ -51,6 +51,9 @@ public sealed record EngineDescription
     /// <summary>Bytes of one page.</summary>
     public required long PageBytes { get; init; }
 
+    /// <summary>Pages that a version of a sequence's recurrent state takes, of which one that runs has two; 0 of models in which every layer attends.</summary>
+    public int StatePages { get; init; }
+
     /// <summary>How many adapters can be resident at once.</summary>
     public required int AdapterSlots { get; init; }
 

@@ -60,7 +60,7 @@ internal sealed class EngineBuilder
         _revision = revision;
         _time = time;
         _fault = fault;
-        _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)plan.PoolPages * ModelShape.PageTokens);
+        _maxModelLength = (int)Math.Min(model.Program.Rope.PositionCount, (long)TokenPages * ModelShape.PageTokens);
         _limits = LargestStep(options, _backend, _maxModelLength);
         _adapterSlots = options.AdaptersRoot is null ? 0 : Math.Min(options.MaxResidentAdapters, plan.PoolPages);
     }
@@ -99,7 +99,7 @@ internal sealed class EngineBuilder
             schemas, new ModuleTableCache(MaxTableBytes), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools, reasoning);
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
-        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules);
+        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules) { SchemaRefusal = SchemaRefusal };
         var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, loop.Wake);
         return new EngineParts(
             _options,
@@ -115,8 +115,8 @@ internal sealed class EngineBuilder
             new ConstraintCompiler(
                 spoken => new TokenVocabulary(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, spoken), readers,
                 new TokenRulesReader(_model.Tokenizer, description.VocabularySize, _model.Files.EosIds, readers.Reasoning.Marks), workers, clock, statistics, _plan.ConstraintCacheBytes),
-            new RequestFactory(_model.Defaults, _model.Files.EosIds, _maxModelLength, _plan.PoolPages, () => snapshots.Current.PinnedModulePages, clock),
-            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.CheckAsync, pins.AddAsync, _time),
+            new RequestFactory(_model.Defaults, _model.Files.EosIds, _maxModelLength, TokenPages, () => snapshots.Current.PinnedModulePages, clock),
+            new PromptSchemas(schemas, compiler, encoder.InTurnAsync, directory.CheckAsync, pins.AddAsync, _time) { Refusal = SchemaRefusal },
             snapshots,
             statistics);
     }
@@ -125,6 +125,23 @@ internal sealed class EngineBuilder
     public static string? Refusal(EngineOptions options, IComputeBackend backend) => options.MaxDraftTokens > 0 && RunsByItself(backend)
         ? "Tokens are not guessed ahead on a GPU: set engine.max_draft_tokens to 0, or to null."
         : null;
+
+    /// <summary>Whether the model has a recurrent state, and the options or the backend do not go with it.</summary>
+    public static string? Refusal(EngineOptions options, ModelProgram program, IComputeBackend backend) => program.Shape.StateBytes == 0 ? null
+        : !backend.RunsRecurrence ? $"The model has layers with a recurrent state, which the {backend.Name} backend does not run{(backend.DeviceMemory is null ? "" : " here: set engine.device to cpu, or to one GPU")}."
+        : options.MaxDraftTokens > 0 ? "Tokens are not guessed ahead of a model with a recurrent state: set engine.max_draft_tokens to 0, or to null."
+        : null;
+
+    /// <summary>What the memory plan has to know of a model's recurrent state.</summary>
+    public static StateDemand StateDemand(EngineOptions options, ModelProgram program) => new(program.Shape.StatePages, options.MaxSequences);
+
+    private int StatePages => _model.Program.Shape.StatePages;
+
+    // What a running sequence has for its tokens at most.
+    private int TokenPages => _plan.PoolPages - (2 * StatePages);
+
+    // A module sees nothing before it but its context; a recurrence reads all tokens in order.
+    private string? SchemaRefusal => StatePages == 0 ? null : "The model has layers with a recurrent state, which prompt schemas do not go with.";
 
     private static bool RunsByItself(IComputeBackend backend) => backend is IAsynchronousBackend;
 
@@ -148,7 +165,8 @@ internal sealed class EngineBuilder
         MaxModelLength = _maxModelLength,
         MaxSequences = _options.MaxSequences,
         MaxBatchedTokens = _limits.MaxRows,
-        MaxDraftTokens = _options.MaxDraftTokens ?? (RunsByItself(_backend) ? 0 : HostDraftTokens),
+        StatePages = StatePages,
+        MaxDraftTokens = _options.MaxDraftTokens ?? (RunsByItself(_backend) || StatePages > 0 ? 0 : HostDraftTokens),
         MaxQueuedRequests = _options.MaxQueuedRequests,
         AdapterSlots = _adapterSlots,
         PinnedModuleShare = _options.PinnedModuleShare,
@@ -207,6 +225,7 @@ internal sealed class EngineBuilder
         KeyValues = _model.KeyValues,
         PoolPages = _plan.PoolPages,
         PageBytes = _plan.PageBytes,
+        StatePages = StatePages,
         AdapterSlots = _adapterSlots,
         MaxSequences = _options.MaxSequences,
         HiddenSize = _model.Program.Shape.HiddenSize,

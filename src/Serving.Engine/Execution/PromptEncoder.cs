@@ -53,10 +53,18 @@ public sealed class PromptEncoder
         _modules = modules;
     }
 
+    /// <summary>Why no prompt imports modules of the model; null where they may.</summary>
+    public string? SchemaRefusal { get; init; }
+
     /// <summary>Encodes a request's prompt, with the modules that it imports.</summary>
     public ValueTask<EncodedPrompt> EncodeAsync(GenerationRequest request, AdapterRef? adapter, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if (request.SchemaName is not null && SchemaRefusal is { } refusal)
+        {
+            return ValueTask.FromResult(Failed("schema", refusal));
+        }
+
         return request.SchemaName is not { } schema
             ? EncodeAsync(request.Tenant.Id, request.Prompt, addSpecialTokens: true, cancellationToken)
             : InTurnAsync(

@@ -29,6 +29,9 @@ public sealed class PromptSchemas(
     /// <summary>Longest time to live; more is for ever.</summary>
     private static readonly TimeSpan MaxTimeToLive = TimeSpan.FromDays(3650);
 
+    /// <summary>Why none is taken; null where the model takes them.</summary>
+    public string? Refusal { get; init; }
+
     /// <summary>Schemas of all owners.</summary>
     public int Count => store.Count;
 
@@ -37,6 +40,11 @@ public sealed class PromptSchemas(
     {
         ArgumentNullException.ThrowIfNull(tenant);
         ArgumentNullException.ThrowIfNull(upload);
+        if (Refusal is { } refusal)
+        {
+            return new PutSchemaResult(null, new RequestFailure(RequestError.InvalidRequest, refusal, "schema"));
+        }
+
         if ((Check(isAdmin, upload) ?? await CheckPinsAsync(tenant, upload, cancellationToken)) is { } wrong)
         {
             return new PutSchemaResult(null, wrong);
@@ -97,6 +105,12 @@ public sealed class PromptSchemas(
     public void LoadFolder(string folder, Action<string> notice)
     {
         ArgumentNullException.ThrowIfNull(notice);
+        if (Refusal is { } refusal)
+        {
+            notice($"Prompt schemas are left out: {refusal}");
+            return;
+        }
+
         foreach (var file in SchemaFolder.Read(folder))
         {
             if (Keep(file) is { } error)

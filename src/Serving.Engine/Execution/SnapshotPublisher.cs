@@ -113,6 +113,7 @@ public sealed class SnapshotPublisher
             Running = state.Running,
             FreePages = state.FreePages,
             SequencePages = state.LeasedPages - state.AdapterPages - state.ModulePages,
+            StatePages = state.StatePages,
             CachedPages = state.CachedPages,
             AdapterPages = state.AdapterPages,
             ModulePages = state.ModulePages,

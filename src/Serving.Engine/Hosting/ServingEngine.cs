@@ -86,9 +86,15 @@ public sealed class ServingEngine : IAsyncDisposable
         LoadedModel model,
         IComputeBackend backend)
     {
+        if (EngineBuilder.Refusal(options, model.Program, backend) is { } unfit)
+        {
+            throw new EngineStartException(unfit);
+        }
+
         var cacheBytes = options.AdaptersRoot is null ? 0 : options.AdapterCacheBytes;
         var plan = MemoryPlan.Create(
-            backend, model.Program, MemoryLimit.Read(), options.PoolBytes, cacheBytes, options.ModuleCacheBytes, options.ConstraintCacheBytes, EngineBuilder.StepBytes(options, model, backend));
+            backend, model.Program, MemoryLimit.Read(), options.PoolBytes, cacheBytes, options.ModuleCacheBytes, options.ConstraintCacheBytes, EngineBuilder.StepBytes(options, model, backend),
+            EngineBuilder.StateDemand(options, model.Program));
         foreach (var line in plan.ToLines())
         {
             notice(line);

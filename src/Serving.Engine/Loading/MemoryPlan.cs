@@ -28,8 +28,14 @@ public sealed record MemoryPlan(
     /// </summary>
     private const long DriverBytes = 768L << 20;
 
-    /// <summary>Fewest pages that a daemon starts with: two sequences of 512 tokens.</summary>
-    private const int MinPages = 64;
+    /// <summary>Pages of two sequences of 512 tokens.</summary>
+    private const int MinTokenPages = 64;
+
+    /// <summary>What the sequences' recurrent states take of the pool.</summary>
+    public StateDemand States { get; init; }
+
+    /// <summary>Fewest pages that a daemon starts with: those of two sequences of 512 tokens, and of one sequence's recurrent state.</summary>
+    private int MinPages => (int)Math.Min(int.MaxValue, MinTokenPages + States.RunningPages);
 
     /// <summary>Bytes of the pool.</summary>
     public long PoolBytes => PoolPages * PageBytes;
@@ -53,24 +59,26 @@ public sealed record MemoryPlan(
     /// <param name="backend">Knows what its packed weights take.</param>
     /// <param name="program">The model.</param>
     /// <param name="limit">What there is.</param>
-    /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free.</param>
+    /// <param name="poolBytes">Pool as configured; null for a quarter of what the weights leave free, or up to a half where recurrent states want it.</param>
     /// <param name="adapterCacheBytes">Most bytes for prepared adapters; taken back to an eighth of what the weights leave where that is less.</param>
     /// <param name="moduleCacheBytes">Most bytes for copies of prompt modules; taken back in the same way, and to what the pool leaves.</param>
     /// <param name="constraintCacheBytes">Most bytes for compiled constraints; taken back as those for adapters are.</param>
     /// <param name="stepBytes">What steps take of a device's own memory (<see cref="IComputeBackend.StepBytes"/>).</param>
+    /// <param name="states">What the sequences' recurrent states take.</param>
     public static MemoryPlan Create(
-        IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes, long constraintCacheBytes, long? stepBytes = null)
+        IComputeBackend backend, ModelProgram program, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes, long constraintCacheBytes, long? stepBytes = null, StateDemand states = default)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(program);
+        moduleCacheBytes = states.Pages > 0 ? 0 : moduleCacheBytes; // No prompt imports any.
         var weightBytes = program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
         return backend.DeviceMemory is { } device
-            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes, stepBytes)
-            : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes);
+            ? CreateOnDevice(weightBytes, backend.PageBytes, device, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes, stepBytes, states)
+            : Create(weightBytes, backend.PageBytes, limit, poolBytes, adapterCacheBytes, moduleCacheBytes, constraintCacheBytes, states);
     }
 
     /// <summary>Makes the plan from sizes.</summary>
-    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long constraintCacheBytes = 0)
+    public static MemoryPlan Create(long weightBytes, long pageBytes, MemoryLimit limit, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long constraintCacheBytes = 0, StateDemand states = default)
     {
         ArgumentNullException.ThrowIfNull(limit);
         var left = Math.Max(0, limit.FreeBytes - weightBytes);
@@ -78,9 +86,9 @@ public sealed record MemoryPlan(
         var cache = Math.Min(adapterCacheBytes, left / 8);
         var constraints = Math.Min(constraintCacheBytes, left / 8);
         var most = (left - headroom - cache - constraints) / pageBytes;
-        var pages = poolBytes is { } configured ? configured / pageBytes : Math.Min(left / 4 / pageBytes, most);
+        var pages = poolBytes is { } configured ? configured / pageBytes : Math.Min(Math.Max(left / 4 / pageBytes, Math.Min(left / 2 / pageBytes, states.WantedPages)), most);
         var copies = (int)Math.Clamp(Math.Min(Math.Min(moduleCacheBytes, left / 8) / pageBytes, most - pages), 0, int.MaxValue);
-        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { ConstraintCacheBytes = constraints };
+        var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null) { ConstraintCacheBytes = constraints, States = states };
         return plan with { Refusal = plan.Refuse(most) };
     }
 
@@ -90,7 +98,7 @@ public sealed record MemoryPlan(
     /// </summary>
     public static MemoryPlan CreateOnDevice(
         long weightBytes, long pageBytes, DeviceMemory device, MemoryLimit host, long? poolBytes, long adapterCacheBytes, long moduleCacheBytes = 0, long constraintCacheBytes = 0,
-        long? stepBytes = null)
+        long? stepBytes = null, StateDemand states = default)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
@@ -104,6 +112,7 @@ public sealed record MemoryPlan(
         var plan = new MemoryPlan(limit, weightBytes, (int)Math.Min(pages, int.MaxValue), pageBytes, cache, copies, headroom, null)
         {
             IsOnDevice = true,
+            States = states,
             Devices = device.Count,
             ConstraintCacheBytes = Math.Min(constraintCacheBytes, host.FreeBytes / 8),
         };
@@ -140,7 +149,7 @@ public sealed record MemoryPlan(
 
         if (PoolPages < MinPages)
         {
-            return $"the pool is too small: {PoolPages} pages of {Text(PageBytes)}, at least {MinPages} are needed; a pool from {Text(MinPages * PageBytes)} to {Text(most * PageBytes)} would fit";
+            return $"the pool is too small: {PoolPages} pages of {Text(PageBytes)}, at least {MinPages} are needed{(States.Pages > 0 ? $" ({States.RunningPages} of them for the recurrent state of a sequence)" : string.Empty)}; a pool from {Text(MinPages * PageBytes)} to {Text(most * PageBytes)} would fit";
         }
 
         return PoolPages <= most ? null : $"the pool does not fit: {Text(TotalBytes)} are needed and {Text(Limit.FreeBytes)} are free ({Limit.Source}); "

@@ -28,6 +28,9 @@ public sealed record EngineSnapshot
     /// <summary>Pages in use by running sequences.</summary>
     public int SequencePages { get; init; }
 
+    /// <summary>Those of them that hold recurrent states.</summary>
+    public int StatePages { get; init; }
+
     /// <summary>Idle pages kept for their content (prefix cache).</summary>
     public int CachedPages { get; init; }
 

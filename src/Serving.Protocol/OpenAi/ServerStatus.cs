@@ -66,7 +66,8 @@ public sealed record ServerStatus
 /// <param name="Adapters">Adapters.</param>
 /// <param name="Modules">Prompt modules.</param>
 /// <param name="PageBytes">Bytes of one page.</param>
-public sealed record PoolStatus(int Total, int Free, int Sequences, int Cached, int Adapters, int Modules, long PageBytes);
+/// <param name="States">Of those of sequences, what layers without attention remember.</param>
+public sealed record PoolStatus(int Total, int Free, int Sequences, int Cached, int Adapters, int Modules, long PageBytes, int States = 0);
 
 /// <summary>An adapter that the caller may use.</summary>
 /// <param name="Name">Its name.</param>

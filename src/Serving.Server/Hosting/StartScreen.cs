@@ -49,6 +49,11 @@ internal sealed class StartScreen(IAnsiConsole console, ListenAddresses addresse
 
         yield return ("Device", $"{about.Device}, {about.InstructionSet}, {about.DeviceName ?? $"{about.Threads} threads"}");
         yield return ("Pool", string.Create(CultureInfo.InvariantCulture, $"{about.PoolPages} pages of {about.PageBytes >> 10} KiB ({pool:0} MiB), keys and values in {about.KeyValues}, {about.MaxSequences} sequences and {about.AdapterSlots} adapters at once"));
+        if (about.StatePages > 0)
+        {
+            yield return ("State", string.Create(CultureInfo.InvariantCulture, $"{about.StatePages * about.PageBytes / (double)(1 << 20):0.#} MiB of the pool for what a sequence's layers without attention remember, twice while it runs"));
+        }
+
         if (about.ToolCallParser is { } format)
         {
             yield return ("Tools", $"calls are read in the format {format}");

@@ -38,7 +38,7 @@ internal sealed class StatusEndpoint(EngineAccess access, ListenAddresses addres
             GrpcPort = addresses.Grpc?.Port,
             Running = now.Running,
             Waiting = now.Waiting,
-            Pool = new PoolStatus(now.TotalPages, now.FreePages, now.SequencePages, now.CachedPages, now.AdapterPages, now.ModulePages, about.PageBytes),
+            Pool = new PoolStatus(now.TotalPages, now.FreePages, now.SequencePages, now.CachedPages, now.AdapterPages, now.ModulePages, about.PageBytes, now.StatePages),
             PromptTokens = now.PromptTokens,
             GenerationTokens = now.GenerationTokens,
             Steps = now.Steps,

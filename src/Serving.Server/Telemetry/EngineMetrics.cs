@@ -137,6 +137,7 @@ internal static class EngineMetrics
             writer.Series("serving_pages", $"{labels},{PrometheusWriter.Label("state", state)}", count);
         }
 
+        writer.Single("serving_state_pages", "gauge", "Of the pages of sequences, those that hold recurrent states.", labels, snapshot.StatePages);
         writer.Single("serving_prompt_modules", "gauge", "Prompt modules in the pool.", labels, snapshot.Modules);
         writer.Single("serving_prompt_module_pages", "gauge", "Pages of the pool that they hold, each once.", labels, snapshot.ModulePages);
         writer.Single("serving_prompt_module_pinned_pages", "gauge", "Pages that pinned prompt modules take or will take.", labels, snapshot.PinnedModulePages);

@@ -43,6 +43,16 @@ internal sealed class RecordingBackend(ModelProgram program) : IComputeBackend
         LargestChunk = Math.Max(LargestChunk, values.Length);
     }
 
+    /// <summary>By weight, vectors in fp32.</summary>
+    public Dictionary<int, float[]> Floats { get; } = [];
+
+    public void LoadFloats(int weight, int firstElement, ReadOnlySpan<float> values)
+    {
+        Floats.TryAdd(weight, new float[program.Weights[weight].Columns]);
+        values.CopyTo(Floats[weight].AsSpan(firstElement));
+        _elements[weight] += values.Length;
+    }
+
     public void LoadIntegers(int weight, int firstRow, ReadOnlySpan<sbyte> values, ReadOnlySpan<ushort> scales)
     {
         var spec = program.Weights[weight];

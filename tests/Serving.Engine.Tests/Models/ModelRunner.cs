@@ -19,6 +19,8 @@ internal sealed class ModelRunner : IDisposable
     private readonly StepOutputs _outputs;
     private readonly ModelProgram _program;
     private readonly int _slot;
+    private readonly int _states;
+    private int _step;
     private int _position;
 
     public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null)
@@ -34,7 +36,8 @@ internal sealed class ModelRunner : IDisposable
         var pages = (positions + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
         var limits = new StepLimits(positions, 1, positions, positions);
         var layout = AdapterLayout.Create(_program.Slices, adapter ?? new AdapterWeights([]), _program.Shape.PageBytes);
-        _backend.AllocatePool(new PoolShape(pages + layout.PageCount, _program.Shape.PageBytes, 1), limits);
+        _states = pages + layout.PageCount;
+        _backend.AllocatePool(new PoolShape(_states + (2 * _program.Shape.StatePages), _program.Shape.PageBytes, 1), limits);
         _slot = adapter is null ? -1 : 0;
         if (adapter is not null)
         {
@@ -61,7 +64,24 @@ internal sealed class ModelRunner : IDisposable
 
         var end = _position + tokens.Length;
         var entries = (end + ModelShape.PageTokens - 1) / ModelShape.PageTokens;
-        _inputs.AddSequence(new StepSequence { FirstRow = 0, RowCount = tokens.Length, FirstOrdinal = _position, FirstEntry = 0, EntryCount = entries });
+        var states = _program.Shape.StatePages;
+        for (var page = 0; page < 2 * states; page++)
+        {
+            _inputs.AddStatePage(_states + page);
+        }
+
+        // Two versions, read and written in turns.
+        var read = _position == 0 ? -1 : _step % 2 == 0 ? 0 : states;
+        _inputs.AddSequence(new StepSequence
+        {
+            FirstRow = 0,
+            RowCount = tokens.Length,
+            FirstOrdinal = _position,
+            FirstEntry = 0,
+            EntryCount = entries,
+            StateRead = read,
+            StateWrite = _step++ % 2 == 0 ? states : 0,
+        });
         for (var page = 0; page < entries; page++)
         {
             _inputs.AddEntry(page, Math.Min(ModelShape.PageTokens, end - (page * ModelShape.PageTokens)));

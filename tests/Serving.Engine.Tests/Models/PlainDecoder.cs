@@ -8,7 +8,7 @@ namespace Serving.Engine.Tests.Models;
 /// The decoder of all families written down once more, plainly and in double, from their published descriptions: what a program built from
 /// the same config must compute.
 /// </summary>
-internal sealed class PlainDecoder(TinyModel model)
+internal sealed partial class PlainDecoder(TinyModel model)
 {
     private readonly int _hidden = Int(model.Config, "hidden_size");
     private readonly int _heads = Int(model.Config, "num_attention_heads");
@@ -53,7 +53,7 @@ internal sealed class PlainDecoder(TinyModel model)
         {
             var name = $"model.layers.{layer}";
             var normed = states.Select(state => NormIfAny(state, $"{name}.input_layernorm.weight")).ToArray();
-            var attended = Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + (model.Tensors.ContainsKey(name + ".self_attn.dense.weight") ? ".self_attn.dense" : ".self_attn.o_proj"), x)).ToArray();
+            var attended = Remembers(name) ? Remember(name, normed) : Attend(name + ".self_attn", normed, layer).Select(x => Linear(name + (model.Tensors.ContainsKey(name + ".self_attn.dense.weight") ? ".self_attn.dense" : ".self_attn.o_proj"), x)).ToArray();
             if (BehindMlp(name) is { } behindMlp)
             {
                 var isGlm = behindMlp.EndsWith("post_mlp_layernorm.weight", StringComparison.Ordinal);
@@ -215,20 +215,20 @@ internal sealed class PlainDecoder(TinyModel model)
         var window = Slides(layer) ? Int(model.Config, "sliding_window") : int.MaxValue;
         var scale = (double?)model.Config["attention_multiplier"] ?? (1 / Math.Sqrt(_gemma ? Int(model.Config, "query_pre_attn_scalar") : _headSize));
         var values = inputs.Select(x => Linear(name + ".v_proj", x)).ToArray();
-        return [.. queries.Select((heads, position) => heads.SelectMany((query, head) =>
+        return Gated(name, inputs, [.. queries.Select((heads, position) => heads.SelectMany((query, head) =>
         {
             var group = head / (_heads / _kvHeads);
             var scores = Enumerable.Range(0, position + 1)
                 .Select(past => position - past < window ? Math.Exp(Bounded(Dot(query, keys[past][group]) * scale, "attn_logit_softcapping")) : 0).ToArray();
             var sink = _isGptOss ? Math.Exp(model.Tensors[name + ".sinks"].Values[head]) : 0;
             return Enumerable.Range(0, _headSize).Select(i => scores.Select((score, past) => score * values[past][(group * _headSize) + i]).Sum() / (scores.Sum() + sink));
-        }).ToArray())];
+        }).ToArray())]);
     }
 
     /// <summary>Projects, norms each head where the model has such norms, and rotates pairs (i, i + half).</summary>
     private double[][] Heads(string name, string projection, double[] x, int position, int count, int layer)
     {
-        var projected = Linear($"{name}.{projection}_proj", x);
+        var projected = GatesAttention && projection == "q" ? HalfOfHeads(name, x, isGate: false) : Linear($"{name}.{projection}_proj", x);
         var whole = $"{name}.{projection}_norm.weight";
         var isWhole = !_isCentred && model.Tensors.TryGetValue(whole, out var weight) && weight.Values.Length == projected.Length && count > 1;
         projected = isWhole ? Norm(projected, whole) : projected;
@@ -310,7 +310,7 @@ internal sealed class PlainDecoder(TinyModel model)
         }
 
         var scale = 1 / Math.Sqrt((Dot(x, x) / x.Length) + _epsilon);
-        return [.. x.Select((value, i) => value * scale * (model.Tensors[name].Values[i] + (_gemma ? 1 : 0)))];
+        return [.. x.Select((value, i) => value * scale * (model.Tensors[name].Values[i] + (_gemma || GatesAttention ? 1 : 0)))];
     }
 
     /// <summary>LayerNorm; Nemotron's weights are differences from 1.</summary>
@@ -337,7 +337,7 @@ internal sealed class PlainDecoder(TinyModel model)
     private (string Tensor, int First, int Count)? Fused(string name)
     {
         var (layer, projection) = (name[..(name.LastIndexOf('.') + 1)], name[(name.LastIndexOf('.') + 1)..]);
-        var (query, kv, width) = (_heads * _headSize, _kvHeads * _headSize, Int(model.Config, "intermediate_size"));
+        var (query, kv, width) = (_heads * _headSize, _kvHeads * _headSize, (int?)model.Config["intermediate_size"] ?? 0);
         return model.Tensors.ContainsKey(name + ".weight") ? null : projection switch
         {
             "q_proj" => (layer + "qkv_proj", 0, query),

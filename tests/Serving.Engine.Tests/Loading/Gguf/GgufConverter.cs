@@ -46,6 +46,9 @@ internal static partial class GgufConverter
         ["NemotronForCausalLM"] = "nemotron",
         ["ApertusForCausalLM"] = "apertus",
         ["HunYuanDenseV1ForCausalLM"] = "hunyuan-dense",
+        ["Qwen3NextForCausalLM"] = "qwen3next",
+        ["Qwen3_5ForCausalLM"] = "qwen35",
+        ["Qwen3_5MoeForCausalLM"] = "qwen35moe",
     };
 
     internal static readonly IReadOnlyDictionary<string, string> Names = new Dictionary<string, string>
@@ -131,6 +134,12 @@ internal static partial class GgufConverter
             if (name.EndsWith("_linear.weight", StringComparison.Ordinal))
             {
                 AddGraniteMlp(writer, model, name, matrices);
+                continue;
+            }
+
+            if (name.Contains(".linear_attn.", StringComparison.Ordinal))
+            {
+                AddRecurrent(writer, model, name, matrices);
                 continue;
             }
 
@@ -257,7 +266,7 @@ internal static partial class GgufConverter
             ("context_length", "max_position_embeddings"), ("embedding_length", "hidden_size"), ("block_count", "num_hidden_layers"), ("feed_forward_length", "intermediate_size"),
             ("attention.head_count", "num_attention_heads"), ("attention.head_count_kv", "num_key_value_heads"), ("attention.key_length", "head_dim"),
             ("attention.value_length", "head_dim"), ("vocab_size", "vocab_size"),
-        })
+        }.Where(entry => config[entry.Item2] is not null))
         {
             writer.Put($"{family}.{key}", (int)config[name]!);
         }
@@ -268,6 +277,7 @@ internal static partial class GgufConverter
             writer.Put($"{family}.{key}", config[name]!.AsValue().TryGetValue<int>(out var whole) ? (object)whole : Single(config[name]));
         }
 
+        PutRecurrence(writer, family, config);
         if (config["layer_types"] is JsonArray types && types.Any(type => (string)type! == "sliding_attention"))
         {
             writer.Put($"{family}.attention.sliding_window_pattern", types.Select(type => (string)type! == "sliding_attention").ToArray());
@@ -324,10 +334,10 @@ internal static partial class GgufConverter
         var isGemma = family.StartsWith("gemma", StringComparison.Ordinal);
         var hasGemmaNames = (isGemma && family != "gemma") || family is "olmo2" or "exaone4";
         var own = match.Success ? match.Groups[2].Value : name[..name.LastIndexOf('.')];
-        var module = hasGemmaNames && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family is ("gpt-oss" or "seed_oss") && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
+        var module = hasGemmaNames && GemmaNames.TryGetValue(own, out var gemmas) ? gemmas : family is ("gpt-oss" or "seed_oss" or "qwen3next" or "qwen35" or "qwen35moe") && own == "post_attention_layernorm" ? "post_attention_norm" : Names[own];
         var file = match.Success ? $"blk.{match.Groups[1].Value}.{module}.{match.Groups[3].Value}" : $"{module}.{name[(name.LastIndexOf('.') + 1)..]}";
         var encoder = shape.Length == 1 || module.EndsWith("norm", StringComparison.Ordinal) ? GgmlEncoder.F32 : matrices;
-        var (bytes, decoded) = encoder.Encode((isGemma || (family == "nemotron" && name.EndsWith("weight", StringComparison.Ordinal))) && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);
+        var (bytes, decoded) = encoder.Encode((isGemma || config["linear_num_key_heads"] is not null || (family == "nemotron" && name.EndsWith("weight", StringComparison.Ordinal))) && module.EndsWith("norm", StringComparison.Ordinal) ? [.. values.Select(value => value + 1)] : values);
         var rowBytes = bytes.Length / (int)shape[0];
         if (Interleaved.Contains(family) && (module is "attn_q" or "attn_k"))
         {

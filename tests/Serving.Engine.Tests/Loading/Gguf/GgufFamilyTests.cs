@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using Serving.Compute.Programs;
 using Serving.Engine.Loading;
 using Serving.Engine.Loading.Gguf;
 using Serving.Engine.Models;
@@ -147,6 +148,90 @@ public sealed class GgufFamilyTests : IDisposable
         Assert.Contains("minicpm.embedding_scale is missing", Assert.Throws<ModelFormatException>(() => Open(file, model)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Value heads lie in another order, q, k and v are cut otherwise, rates are no logarithms any more; layers that guess tokens ahead are passed over, as are their tensors.</summary>
+    [Theory]
+    [InlineData("Qwen3_5ForCausalLM", "F32", false)]
+    [InlineData("Qwen3_5ForCausalLM", "BF16", true)]
+    [InlineData("Qwen3_5ForCausalLM", "Q8_0", true)]
+    [InlineData("Qwen3_5MoeForCausalLM", "F32", true)]
+    [InlineData("Qwen3NextForCausalLM", "F32", false)]
+    [InlineData("Qwen3NextForCausalLM", "BF16", true)]
+    public void Load_Recurrent_GivesTheWeightsOfTheFolder(string architecture, string type, bool guesses)
+    {
+        var model = Models.RecurrentFamilyTests.Make(architecture);
+        model.ElementType = "F32";
+        var file = GgufConverter.Convert(model, GgmlEncoder.Of(type));
+        if (guesses)
+        {
+            var family = GgufConverter.Families[architecture];
+            file.Remove($"{family}.block_count").Remove($"{family}.attention.recurrent_layers");
+            file.Put($"{family}.block_count", TinyModel.Layers + 1).Put($"{family}.nextn_predict_layers", 1).Put($"{family}.attention.recurrent_layers", new[] { true, false, false });
+            file.Add($"blk.{TinyModel.Layers}.nextn.eh_proj.weight", 0, [2, 2], new byte[16]);
+        }
+
+        Check(file, model);
+    }
+
+    /// <summary>Integers of a file stay what they are, whichever order value heads have in it: those of rows, and of what reads the values by columns.</summary>
+    [Theory]
+    [InlineData("Q8_0", WeightFormat.Int8)]
+    [InlineData("Q4_1", WeightFormat.Int4Asymmetric)]
+    public void Load_RecurrentIntegers_AreTheFolders(string type, WeightFormat format)
+    {
+        var model = Models.RecurrentFamilyTests.Make("Qwen3_5ForCausalLM");
+        model.ElementType = "F32";
+        File.WriteAllBytes(_folder.PathOf("model.gguf"), GgufConverter.Convert(model, GgmlEncoder.Of(type)).ToArray());
+        using var files = GgufWeights.Open(_folder.PathOf("model.gguf"));
+        var program = StoredFormats.Keep(ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(_folder.PathOf("model.gguf")).Config, 64), WeightFormat.Int8), files);
+        using var backend = new RecordingBackend(program);
+        WeightLoader.Load(backend, program, files);
+        foreach (var (name, tensors) in new[] { ("layer 0 mixer output", (string[])["out_proj"]), ("layer 0 mixer inputs", ["in_proj_qkv", "in_proj_z"]) })
+        {
+            var weight = program.Weights.Single(weight => weight.Name == name);
+            Assert.Equal(format, weight.Format);
+            float[] expected = [.. tensors.SelectMany(tensor => model.Tensors[$"model.layers.0.linear_attn.{tensor}.weight"].Values)];
+            for (var i = 0; i < expected.Length; i++)
+            {
+                Assert.Equal(expected[i], backend.Integers[(weight.Index, i / weight.Columns, i % weight.Columns)], 4e-3);
+            }
+        }
+    }
+
+    /// <summary>What recurrent layers of Qwen3-Next read in one tensor, as older files have it.</summary>
+    [Fact]
+    public void Load_OlderQwen3Next_GivesTheWeightsOfTheFolder()
+    {
+        var model = Models.RecurrentFamilyTests.Make("Qwen3NextForCausalLM");
+        model.ElementType = "F32";
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32).RemoveTensor("blk.0.attn_qkv.weight").RemoveTensor("blk.0.attn_gate.weight");
+        var (shape, values) = model.Tensors["model.layers.0.linear_attn.in_proj_qkvz.weight"];
+        file.Add("blk.0.ssm_in.weight", 0, [shape[1], shape[0]], MemoryMarshal.AsBytes<float>(values).ToArray());
+        Check(file, model);
+    }
+
+    [Theory]
+    [InlineData("ssm.inner_size", 126, "qwen35.ssm.inner_size is not a multiple")]
+    [InlineData("ssm.group_count", 3, "linear_num_value_heads")]
+    [InlineData("ssm.unknown", 3, "qwen35.ssm.unknown")]
+    [InlineData("nextn_predict_layers", 2, "num_hidden_layers")]
+    [InlineData("nextn_predict_layers", -3, "num_hidden_layers")]
+    public void Open_RecurrentThatIsWrong_NamesTheKey(string key, int value, string named)
+    {
+        var model = Models.RecurrentFamilyTests.Make("Qwen3_5ForCausalLM");
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32).Remove($"qwen35.{key}").Put($"qwen35.{key}", value);
+        Assert.Contains(named, Assert.Throws<ModelFormatException>(() => Open(file, model)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ssm.conv_kernel")]
+    [InlineData("ssm.time_step_rank")]
+    public void Open_RecurrentWithoutAKey_NamesIt(string key)
+    {
+        var model = Models.RecurrentFamilyTests.Make("Qwen3_5ForCausalLM");
+        var file = GgufConverter.Convert(model, GgmlEncoder.F32).Remove($"qwen35.{key}");
+        Assert.Contains($"qwen35.{key} is missing", Assert.Throws<ModelFormatException>(() => Open(file, model)).Message, StringComparison.Ordinal);
+    }
+
     private static TinyModel Make(string architecture)
     {
         var model = new TinyModel(architecture == "GraniteMoeHybridForCausalLM" ? "GraniteForCausalLM" : architecture) { ElementType = "F32" };
@@ -245,6 +330,7 @@ public sealed class GgufFamilyTests : IDisposable
         WeightLoader.Load(original, fromFolder, _folder.Path);
         Assert.True(loaded.IsComplete);
         Assert.Equal(original.Values, loaded.Values);
+        Assert.Equal(original.Floats.OrderBy(vector => vector.Key).Select(vector => vector.Value), loaded.Floats.OrderBy(vector => vector.Key).Select(vector => vector.Value));
         Assert.Equal(fromFolder.Ops.Select(op => op.GetType()), fromFile.Ops.Select(op => op.GetType()));
     }
 
@@ -254,6 +340,8 @@ public sealed class GgufFamilyTests : IDisposable
         FusedQkv = false,
         FusedGateUp = false,
         Mlp = MlpNames.Usual,
+        Shape = config.Shape with { IntermediateSize = config.Recurrence is null ? config.Shape.IntermediateSize : 0 },
+        Recurrence = config.Recurrence is { } rule ? rule with { FusedInputs = false, FusedRates = false } : null,
         HeadNorms = config.HeadNorms == HeadNorms.Apart ? HeadNorms.Together : config.HeadNorms,
         Mixture = config.Mixture is { } mixture ? mixture with { Tensors = MixtureTensors.Qwen, Shared = mixture.Shared is { } shared ? SharedExpert.Qwen(shared.Width) with { Factor = shared.Factor } : null } : null,
     };
