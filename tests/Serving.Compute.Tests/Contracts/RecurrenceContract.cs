@@ -27,6 +27,12 @@ public abstract class RecurrenceContract
     /// <summary>The backend under test.</summary>
     protected abstract BackendFactory Factory { get; }
 
+    /// <summary>What a backend changes of the shapes that are compared with formulas, and of the invariance's.</summary>
+    protected virtual TestShape Adjust(TestShape shape) => shape;
+
+    /// <summary>Runs what has worlds of its own: one after the other, unless a backend has devices for it.</summary>
+    protected virtual void RunEach(params Action[] variants) => Array.ForEach(variants, vary => vary());
+
     /// <summary>Names of the shapes.</summary>
     public static TheoryData<string> ShapeNames => [.. Shapes.Keys];
 
@@ -40,7 +46,7 @@ public abstract class RecurrenceContract
     /// <summary>All positions of a sequence, among others and with an adapter on every Linear, against the formulas.</summary>
     [Theory]
     [MemberData(nameof(ShapeNames))]
-    public void Execute_WholeSequence_MatchesReference(string shape) => new Results(Factory, Shapes[shape]).Match(shape);
+    public void Execute_WholeSequence_MatchesReference(string shape) => new Results(Factory, Adjust(Shapes[shape])).Match(shape);
 
     /// <summary>Cut at every place, and into single rows: the same bits as at once.</summary>
     [Theory]
@@ -202,19 +208,19 @@ public abstract class RecurrenceContract
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Answer_InCrowd_EqualsAlone(string name) => new Invariance(Factory).Answer_InCrowd_EqualsAlone(name);
+    public void Answer_InCrowd_EqualsAlone(string name) => new Invariance(this).Answer_InCrowd_EqualsAlone(name);
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Answer_InChunks_EqualsWhole(string name) => new Invariance(Factory).Answer_InChunks_EqualsWhole(name);
+    public void Answer_InChunks_EqualsWhole(string name) => new Invariance(this).Answer_InChunks_EqualsWhole(name);
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Answers_InOddChunks_EqualWhole(string name) => new Invariance(Factory).Answers_InOddChunks_EqualWhole(name);
+    public void Answers_InOddChunks_EqualWhole(string name) => new Invariance(this).Answers_InOddChunks_EqualWhole(name);
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Answer_Recomputed_EqualsGenerated(string name) => new Invariance(Factory).Answer_Recomputed_EqualsGenerated(name);
+    public void Answer_Recomputed_EqualsGenerated(string name) => new Invariance(this).Answer_Recomputed_EqualsGenerated(name);
 
     /// <summary>Cases of <see cref="InvarianceContract"/>.</summary>
     public static TheoryData<string> Cases => InvarianceContract.RecurrentCases;
@@ -298,9 +304,15 @@ public abstract class RecurrenceContract
         }
     }
 
-    private sealed class Invariance(BackendFactory factory) : InvarianceContract
+    private sealed class Invariance(RecurrenceContract contract) : InvarianceContract
     {
         /// <inheritdoc/>
-        protected override BackendFactory Factory { get; } = factory;
+        protected override BackendFactory Factory => contract.Factory;
+
+        /// <inheritdoc/>
+        protected override TestShape Adjust(TestShape shape) => contract.Adjust(shape);
+
+        /// <inheritdoc/>
+        protected override void RunEach(params Action[] variants) => contract.RunEach(variants);
     }
 }

@@ -14,11 +14,12 @@ public sealed class CudaHotPathTests
 
     /// <summary>Prefill (launch by launch) and decode (recorded), with adapters: nothing is allocated once arrays have grown.</summary>
     [Theory]
-    [InlineData(5)]
-    [InlineData(1)]
-    public void Execute_AfterTheFirst_AllocatesNothing(int rows)
+    [InlineData(5, false)]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    public void Execute_AfterTheFirst_AllocatesNothing(int rows, bool remembers)
     {
-        var test = TestProgram.Create(new TestShape { HeadSize = 64 });
+        var test = TestProgram.Create(remembers ? TestShape.Hybrid : new TestShape { HeadSize = 64 });
         using var session = new BackendSession(CudaFactory.Default, test);
         var slot = session.AddAdapter(test.CreateAdapter(1, _ => 20));
         var outputs = new StepOutputs(session.Limits, test.Shape.Vocabulary);

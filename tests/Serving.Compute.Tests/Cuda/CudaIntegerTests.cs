@@ -23,13 +23,14 @@ public sealed class CudaIntegerTests : IDisposable
         ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Layers = 2, Vocabulary = 133, HasMagnitudes = true },
         ["experts, odd widths"] = TestShape.Mixture with { Shared = 52, Layers = 1 },
         ["gpt-oss"] = TestShape.GptOss with { Intermediate = 64, Layers = 1 },
+        ["hybrid"] = TestShape.Hybrid,
     };
 
     /// <summary>Formats, shapes, and whether few rows are multiplied by the kernel that reads integers.</summary>
     public static TheoryData<WeightFormat, string, bool> Cases => new()
     {
         { WeightFormat.Int8, "planes", true }, { WeightFormat.Int8, "planes", false }, { WeightFormat.Int8, "biases, odd widths", true }, { WeightFormat.Int8, "biases, odd widths", false },
-        { WeightFormat.Int4, "planes", true }, { WeightFormat.Int4, "biases, odd widths", true }, { WeightFormat.Int4, "biases, odd widths", false },
+        { WeightFormat.Int8, "hybrid", false }, { WeightFormat.Int4, "planes", true }, { WeightFormat.Int4, "biases, odd widths", true }, { WeightFormat.Int4, "biases, odd widths", false },
         { WeightFormat.Int4Asymmetric, "planes", true }, { WeightFormat.Int4Asymmetric, "biases, odd widths", false }, { WeightFormat.Iq4, "biases, odd widths", true },
         { WeightFormat.Mxfp4, "biases, odd widths", true }, { WeightFormat.Int4, "experts, odd widths", true }, { WeightFormat.Int8, "experts, odd widths", false }, { WeightFormat.Mxfp4, "gpt-oss", true },
         { WeightFormat.Int4Asymmetric, "gpt-oss", false },
@@ -138,7 +139,7 @@ public sealed class CudaIntegerTests : IDisposable
     private static TestProgram Decoded(TestProgram test) => new(
         test.Shape with { Format = WeightFormat.BFloat16 },
         TestProgram.Create(test.Shape with { Format = WeightFormat.BFloat16 }).Program,
-        [.. test.Program.Weights.Select(weight => weight.Format == WeightFormat.BFloat16 ? test.Weights[weight.Index] : Decode(weight, test.Weights[weight.Index]))]);
+        [.. test.Program.Weights.Select(weight => weight.Format is WeightFormat.BFloat16 or WeightFormat.Float32 ? test.Weights[weight.Index] : Decode(weight, test.Weights[weight.Index]))]);
 
     private static ushort[] Decode(WeightSpec weight, ushort[] elements)
     {
@@ -161,7 +162,7 @@ public sealed class CudaIntegerTests : IDisposable
     /// <summary>A chunk of every sequence and a step of one row each; logits of both steps' last rows.</summary>
     private static float[] Run(BackendFactory factory, TestProgram test, int[] prompts)
     {
-        using var session = new BackendSession(factory, test, pages: 256, maxRows: 100);
+        using var session = new BackendSession(factory, test, pages: 256 + (8 * test.Program.Shape.StatePages), maxRows: 100);
         var sequences = prompts.Select((_, i) => new TestSequence(session, i == 1 ? -1 : session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : 9)))).ToArray();
         var logits = new List<float>();
         for (var step = 0; step < 2; step++)

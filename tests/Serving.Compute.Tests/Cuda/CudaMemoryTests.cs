@@ -29,7 +29,7 @@ public sealed class CudaMemoryTests
         CudaEmulator.RequireEmulated();
         var limits = new StepLimits(rows, sequences, outputs, context);
         var dense = ParallelFactory.Shareable(new TestShape());
-        foreach (var (factory, shape) in new[] { (CudaFactory.Default, dense), (CudaFactory.Default, dense with { Format = WeightFormat.Int8 }), (CudaFactory.Default, dense with { Format = WeightFormat.Int4 }), (CudaFactory.Default, TestShape.Mixture), (CudaFactory.Default, TestShape.Mixture with { Format = WeightFormat.Int4 }), (ParallelFactory.Default, dense), (ParallelFactory.Deterministic, dense) })
+        foreach (var (factory, shape) in new[] { (CudaFactory.Default, dense), (CudaFactory.Default, dense with { Format = WeightFormat.Int8 }), (CudaFactory.Default, dense with { Format = WeightFormat.Int4 }), (CudaFactory.Default, TestShape.Mixture), (CudaFactory.Default, TestShape.Mixture with { Format = WeightFormat.Int4 }), (CudaFactory.Default, TestShape.Hybrid), (ParallelFactory.Default, dense), (ParallelFactory.Deterministic, dense) })
         {
             var test = TestProgram.Create(shape);
             using var backend = factory.Create(test.Program);

@@ -103,7 +103,14 @@ internal sealed class DeviceWeights : IDisposable
             throw new ComputeException($"Elements {firstElement} … of {values.Length} floats do not lie in weight {spec.Name} of {length} elements in {spec.Format}.");
         }
 
-        Take(weight).CopyFrom((long)firstElement * sizeof(float), values, _stream);
+        // An offset of a vector in bf16 is added by the kernels that read it, as it would be rounded here.
+        var shifted = new float[values.Length];
+        for (var i = 0; i < shifted.Length; i++)
+        {
+            shifted[i] = values[i] + spec.Offset;
+        }
+
+        Take(weight).CopyFrom<float>((long)firstElement * sizeof(float), shifted, _stream);
     }
 
     /// <summary>Copies rows of a matrix of integers; the sources are free when it returns.</summary>

@@ -150,6 +150,7 @@ public sealed class ProgramShardingTests
     public void Supports_WhatIsNotCut_IsRefusedBySayingSo()
     {
         Assert.Contains("norms every head", ReasonFor(TestShape.LayerNorms), StringComparison.Ordinal);
+        Assert.Contains("recurrent state", ReasonFor(TestShape.Hybrid), StringComparison.Ordinal);
         Assert.Contains("norms all heads together", ReasonFor(TestShape.Olmo3), StringComparison.Ordinal);
         Assert.Contains("all tokens go through", ReasonFor(TestShape.Mixture with { Shared = 52 }), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Olmo3).Program, 0, 2));
