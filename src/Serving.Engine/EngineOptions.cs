@@ -13,7 +13,7 @@ public sealed record EngineOptions
     public string? ServedModelName { get; init; }
 
     /// <summary>
-    /// none, or int8 or int4: integers to which the base model's matrices are rounded; on GPUs not those of experts, nor on several. auto: on a CPU int8 for a checkpoint that is quantized; on one GPU, unless
+    /// none, or int8 or int4: integers to which the base model's matrices are rounded; not on several GPUs. auto: on a CPU int8 for a checkpoint that is quantized; on one GPU, unless
     /// it is to be deterministic, what such a checkpoint holds as integers stays so; and none otherwise.
     /// Adapters are bf16 always.
     /// </summary>

@@ -46,10 +46,12 @@ internal static class CudaMode
         new DecodeBenchmark(ordinal, shape, limits),
         AttentionBenchmark.Chosen(ordinal, shape, limits),
         new MixtureBenchmark(ordinal, shape, limits),
+        new MixtureBenchmark(ordinal, shape, limits, WeightFormat.Mxfp4),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int8),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4Asymmetric),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Iq4),
+        new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Mxfp4),
         new ManyAdaptersBenchmark(ordinal, shape, limits, isOver),
         AttentionBenchmark.Forced(ordinal, shape, limits),
     ];

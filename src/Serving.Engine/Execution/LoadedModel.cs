@@ -40,11 +40,11 @@ internal sealed record LoadedModel(
         var length = MaxModelLength(options, files.Config.MaxPositions);
         var format = FormatOf(options.Quantization, isOnHost && files.WeightScheme is not null);
         var program = ModelRegistry.Build(name, files.Config, length);
-        var keepsStored = options.Quantization == Automatic && !isOnHost && readsIntegers && files.WeightScheme is not null && program.Mixture is null;
+        var keepsStored = options.Quantization == Automatic && !isOnHost && readsIntegers && files.WeightScheme is not null;
         return new LoadedModel(
             name,
             files,
-            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, isOnHost || program.Mixture is not null, keepsStored),
+            Quantize(program with { Shape = program.Shape with { KeyValues = KeyValuesOf(options.KeyValueCacheType) } }, format, files, keepsStored),
             format,
             ChatTemplates.Open(options, files.Tokenizer),
             options.UseGenerationConfig ? files.Generation : files.Generation.WithoutDefaults());
@@ -79,7 +79,7 @@ internal sealed record LoadedModel(
         }
     }
 
-    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files, bool isOnHost, bool keepsStored)
+    private static ModelProgram Quantize(ModelProgram program, WeightFormat format, ModelFiles files, bool keepsStored)
     {
         if (format == WeightFormat.BFloat16 && !keepsStored)
         {
@@ -87,7 +87,7 @@ internal sealed record LoadedModel(
         }
 
         using var weights = files.OpenWeights();
-        return keepsStored ? StoredFormats.KeepOnly(program, weights) : StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights, isOnHost);
+        return keepsStored ? StoredFormats.KeepOnly(program, weights) : StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights);
     }
 
     private static string NameOf(WeightFormat format) => format switch

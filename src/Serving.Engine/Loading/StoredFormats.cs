@@ -6,7 +6,7 @@ namespace Serving.Engine.Loading;
 /// <summary>
 /// Finds the matrices that a program would keep as integers and the checkpoint holds at four bits: they stay so where that changes no bit of an answer. MXFP4 (gpt-oss's experts) does next to eight bits, and next to
 /// four nothing is rounded. So are the codes of IQ4 (GGUF's IQ4_NL and IQ4_XS). Integers from −8 to 7 without zero points do next to eight bits: those would hold the same integers with the same scales, so that
-/// every product is the same number. Codes of MXFP4 are looked up on CPUs only.
+/// every product is the same number.
 /// Four bits with zero points or minimums stay, too: what is rounded then is a scale and an offset for 32 inputs, to bf16, and not the integers themselves.
 /// </summary>
 public static class StoredFormats
@@ -17,18 +17,17 @@ public static class StoredFormats
     /// <param name="program">The model, its matrices in formats of integers where they are to be.</param>
     /// <param name="checkpoint">Its weights.</param>
     /// <param name="scheme">How the checkpoint keeps matrices that are quantized; null where none is.</param>
-    /// <param name="isOnHost">Whether a CPU multiplies with them: it alone looks codes of MXFP4 up.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
-    public static ModelProgram Keep(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme, bool isOnHost = true)
+    public static ModelProgram Keep(ModelProgram program, Checkpoint checkpoint, WeightScheme? scheme)
     {
         ArgumentNullException.ThrowIfNull(program);
         var map = TensorMap.Create(program, checkpoint, scheme);
-        return Keep(program, part => map[part], isOnHost);
+        return Keep(program, part => map[part]);
     }
 
     /// <summary>The same, of open files.</summary>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
-    internal static ModelProgram Keep(ModelProgram program, IWeightFiles files, bool isOnHost = true) => Keep(program, WeightLoader.Match(program, files), isOnHost);
+    internal static ModelProgram Keep(ModelProgram program, IWeightFiles files) => Keep(program, WeightLoader.Match(program, files));
 
     /// <summary>
     /// A program of bf16 with its matrices as integers where the files hold them so, up to the rounding of scales and offsets, and all others as they are: what a GPU is given of a quantized checkpoint when nobody asks for
@@ -38,16 +37,13 @@ public static class StoredFormats
     internal static ModelProgram KeepOnly(ModelProgram program, IWeightFiles files)
     {
         var sources = WeightLoader.Match(program, files);
-        WeightFormat[] formats = [.. OfFourBits.Where(format => format != WeightFormat.Mxfp4), WeightFormat.Int8];
+        WeightFormat[] formats = [.. OfFourBits, WeightFormat.Int8];
         var mayBe = ProgramQuantization.Apply(program, WeightFormat.Int8);
         return program with { Weights = [.. mayBe.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats, WeightFormat.BFloat16) })] };
     }
 
-    private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources, bool isOnHost)
-    {
-        var formats = OfFourBits.Where(format => isOnHost || format != WeightFormat.Mxfp4).ToArray();
-        return program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats, weight.Format) })] };
-    }
+    private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources) =>
+        program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, OfFourBits, weight.Format) })] };
 
     /// <summary>An embedding that is looked up stays at eight bits: hardly any of it is read in a step.</summary>
     private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, WeightFormat[] formats, WeightFormat otherwise)

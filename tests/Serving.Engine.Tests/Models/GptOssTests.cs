@@ -197,7 +197,9 @@ public sealed class GptOssTests
     private sealed record StoredEntry(string Name, string Type, long[] Shape, byte[] Bytes);
 
     /// <summary>Writes a model's folder with its experts in MXFP4; the model's own become what they stand for.</summary>
-    private static void WriteMxfp4(TinyModel model, string folder, Action<List<StoredEntry>>? change = null)
+    internal static void WriteMxfp4(TinyModel model, string folder) => WriteMxfp4(model, folder, _ => { });
+
+    private static void WriteMxfp4(TinyModel model, string folder, Action<List<StoredEntry>> change)
     {
         var (encoder, entries) = (new Mxfp4Encoder(), new List<StoredEntry>());
         foreach (var (name, (shape, values)) in model.Tensors.ToList())
@@ -214,7 +216,7 @@ public sealed class GptOssTests
         }
 
         entries.AddRange(encoder.Tensors.Select(tensor => new StoredEntry(tensor.Name, tensor.Type, tensor.Shape, tensor.Bytes)));
-        change?.Invoke(entries);
+        change(entries);
         var writer = new SafetensorsWriter();
         foreach (var entry in entries)
         {

@@ -1,6 +1,7 @@
 using Serving.Compute.Adapters;
 using Serving.Compute.Backends;
 using Serving.Compute.Cpu;
+using Serving.Compute.Cuda;
 using Serving.Compute.Managed;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
@@ -11,7 +12,7 @@ using Serving.Engine.Models;
 
 namespace Serving.Engine.Tests.Models;
 
-/// <summary>Runs one sequence of a model folder, or of a GGUF file, a step per call, keeping the logits: on the managed backend, or on the native one with an instruction set.</summary>
+/// <summary>Runs one sequence of a model folder, or of a GGUF file, a step per call, keeping the logits: on the managed backend, on the native one with an instruction set, or on a GPU, which is given the integers that the files have.</summary>
 internal sealed class ModelRunner : IDisposable
 {
     private readonly IComputeBackend _backend;
@@ -23,13 +24,14 @@ internal sealed class ModelRunner : IDisposable
     private int _step;
     private int _position;
 
-    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null)
+    public ModelRunner(string folder, int positions, bool exact = true, WeightFormat format = WeightFormat.BFloat16, AdapterWeights? adapter = null, bool keepsStored = false, string? isa = null, bool onGpu = false)
     {
         var (config, files) = Open(folder);
         using var weights = files;
         _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
-        _program = keepsStored ? StoredFormats.Keep(_program, weights) : _program;
-        _backend = isa is null
+        _program = onGpu ? StoredFormats.KeepOnly(_program, weights) : keepsStored ? StoredFormats.Keep(_program, weights) : _program;
+        _backend = onGpu ? new CudaBackend(_program, new CudaBackendOptions())
+            : isa is null
             ? new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact })
             : new CpuBackend(_program, new CpuBackendOptions { Threads = 1, InstructionSet = isa });
         WeightLoader.Load(_backend, _program, weights);

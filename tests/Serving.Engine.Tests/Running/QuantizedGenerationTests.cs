@@ -35,6 +35,8 @@ public sealed class QuantizedGenerationTests
     [InlineData("AWQ awq int4 groups of 32 asymmetric", "int4", false, "int4 with offsets and int4")]
     [InlineData("GPTQ gptq int4 groups of 32", "auto", true, "int4 and bf16")]
     [InlineData("GPTQ gptq int8 rows", "auto", true, "int8 and bf16")]
+    [InlineData("MXFP4 blocks of 32", "auto", true, "mxfp4 and bf16")]
+    [InlineData("MXFP4 blocks of 32", "int8", false, "mxfp4 and int8")]
     [InlineData("FP8 qwen F32", "auto", true, "bf16")]
     public void Open_ForAGpu_KeepsWhatTheCheckpointHasAsIntegers(string name, string quantization, bool readsIntegers, string weights)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Serving.Compute.Backends;
 using Serving.Compute.Cuda;
+using Serving.Compute.Cuda.Kernels;
 using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Compute.Steps;
@@ -8,23 +9,25 @@ using Serving.Compute.Steps;
 namespace Serving.Benchmarks.Cuda;
 
 /// <summary>
-/// Layers of experts alone: routing, sorting, the products of the chosen experts, and what puts them together. Decoding is held against reading the weights of the experts that were chosen.
+/// Layers of experts alone: routing, sorting, the products of the chosen experts, and what puts them together. Decoding is held against reading the weights of the experts that were chosen, as they are kept.
 /// </summary>
-internal sealed class MixtureBenchmark(int ordinal, BenchmarkShape shape, DeviceLimits limits) : MeasurementGroup
+internal sealed class MixtureBenchmark(int ordinal, BenchmarkShape shape, DeviceLimits limits, WeightFormat format = WeightFormat.BFloat16) : MeasurementGroup
 {
-    private readonly MixtureSize _size = shape.Mixture;
+    private readonly MixtureSize _size = shape.Mixture with { Format = format };
     private CudaBackend? _backend;
 
     /// <inheritdoc/>
-    public override string Name => "mixture of experts";
+    public override string Name => format == WeightFormat.BFloat16 ? "mixture of experts" : $"mixture of experts, {KernelSet.WordOf(format)}";
 
     /// <inheritdoc/>
     public override IReadOnlyList<Measurement> Measurements =>
     [
-        new(["mixture.decode"], () => [Decode("mixture.decode", _size.DecodeRows)]),
-        new(["mixture.decode.one"], () => [Decode("mixture.decode.one", 1)]),
-        new(["mixture.prefill"], () => [Prefill("mixture.prefill")]),
+        new([$"{Key}.decode"], () => [Decode($"{Key}.decode", _size.DecodeRows)]),
+        new([$"{Key}.decode.one"], () => [Decode($"{Key}.decode.one", 1)]),
+        new([$"{Key}.prefill"], () => [Prefill($"{Key}.prefill")]),
     ];
+
+    private string Key => format == WeightFormat.BFloat16 ? "mixture" : $"{KernelSet.WordOf(format)}.mixture";
 
     private StepLimits Limits => new(_size.PrefillRows, _size.DecodeRows, _size.DecodeRows, _size.PrefillRows);
 

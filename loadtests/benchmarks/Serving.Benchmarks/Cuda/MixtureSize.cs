@@ -1,3 +1,4 @@
+using Serving.Compute.Cuda.Memory;
 using Serving.Compute.Programs;
 
 namespace Serving.Benchmarks.Cuda;
@@ -18,8 +19,11 @@ internal sealed record MixtureSize(int Hidden, int Experts, int Choices, int Wid
     /// <summary>Enough to show that it runs.</summary>
     public static MixtureSize Tiny { get; } = new(64, 6, 2, 40, 6, 40, 2);
 
+    /// <summary>How the experts' matrices are kept.</summary>
+    public WeightFormat Format { get; init; }
+
     /// <summary>Bytes of one expert's matrices.</summary>
-    public long ExpertBytes => 3L * Hidden * Width * sizeof(ushort);
+    public long ExpertBytes => Program().Weights.Where(weight => weight.Experts > 1).Sum(DeviceWeights.BytesOf) / Layers / Experts;
 
     /// <summary>Products and sums that a row takes in a layer, without the router.</summary>
     public double OperationsPerRow => 2.0 * Choices * 3 * Hidden * Width;
@@ -60,8 +64,8 @@ internal sealed record MixtureSize(int Hidden, int Experts, int Choices, int Wid
         for (var layer = 0; layer < Layers; layer++)
         {
             var (gateUp, down) = (weights.Count, weights.Count + 1);
-            weights.Add(new WeightSpec(gateUp, $"gate_up {layer}", Experts * 2 * Width, Hidden, WeightKind.Matrix, []) { Experts = Experts });
-            weights.Add(new WeightSpec(down, $"down {layer}", Experts * Hidden, Width, WeightKind.Matrix, []) { Experts = Experts });
+            weights.Add(new WeightSpec(gateUp, $"gate_up {layer}", Experts * 2 * Width, Hidden, WeightKind.Matrix, []) { Experts = Experts, Format = Format });
+            weights.Add(new WeightSpec(down, $"down {layer}", Experts * Hidden, Width, WeightKind.Matrix, []) { Experts = Experts, Format = Format });
             ops.AddRange([new RouteOp(2, Renormalize: true), new DispatchOp(1, 3), new LinearOp(3, 4, gateUp, null, LinearOutput.Round, []), new GateMulOp(4, 5)]);
             ops.AddRange([new LinearOp(5, 6, down, null, LinearOutput.Keep, []), new CombineOp(6, 0)]);
         }

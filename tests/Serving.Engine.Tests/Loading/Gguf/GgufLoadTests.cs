@@ -120,7 +120,6 @@ public class GgufLoadTests(ITestOutputHelper output)
         var asked = ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(path).Config, 64), WeightFormat.Int8);
         using var files = GgufWeights.Open(path);
         var program = StoredFormats.Keep(asked, files);
-        Assert.Equal(program.Weights, StoredFormats.Keep(asked, files, isOnHost: false).Weights);
         Assert.All(program.Weights.Where(weight => weight.Kind == WeightKind.Matrix), weight => Assert.Equal(WeightFormat.Int4Asymmetric, weight.Format));
         using var backend = new RecordingBackend(program);
         WeightLoader.Load(backend, program, files, null);

@@ -88,7 +88,7 @@ public sealed class GptOssGgufTests
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
 
-    private static TinyModel Make(bool hasAttentionBias)
+    internal static TinyModel Make(bool hasAttentionBias)
     {
         var model = GptOssTests.Make(64, hasAttentionBias);
         model.ElementType = "F32";
@@ -98,7 +98,7 @@ public sealed class GptOssGgufTests
         return model;
     }
 
-    private static string Write(TemporaryFolder folder, TinyModel model, string type, Action<GgufWriter>? change = null)
+    internal static string Write(TemporaryFolder folder, TinyModel model, string type, Action<GgufWriter>? change = null)
     {
         var file = GgufConverter.Convert(model, GgmlEncoder.Of(type)).Put("gpt-oss.expert_feed_forward_length", (int)model.Config["intermediate_size"]!);
         change?.Invoke(file);

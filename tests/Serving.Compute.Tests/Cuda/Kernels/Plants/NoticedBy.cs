@@ -39,6 +39,8 @@ internal static class NoticedBy
         ["experts_few.next-expert"] = 1,
         ["experts_few.no-barrier.3"] = 2,
         ["experts_few.unit-of-the-first-tile"] = 1,
+        ["experts_few_int8.not-awaited"] = 2,
+        ["experts_few_int8.second-strip-of-gate-for-up"] = 1,
         ["finish_silu_mul.always-silu"] = 1,
         ["finish_silu_mul_rows.always-silu"] = 2,
         ["finish_silu_mul_rows.columns-behind-the-last"] = 1,
