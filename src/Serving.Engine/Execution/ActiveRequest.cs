@@ -43,7 +43,7 @@ public sealed class ActiveRequest
         Source = source;
         Prompt = prompt;
         OfferedTools = source?.Prompt is ChatPrompt chat ? ToolRules.Names(chat) : null;
-        OfferedParameters = new ParameterKinds((source?.Prompt as ChatPrompt)?.ShownTools);
+        OfferedParameters = new ParameterKinds((source?.Prompt as ChatPrompt)?.ShownFunctions);
         _modules = prompt?.UsageOf([]);
         Arrival = arrival;
         _streamCapacity = streamCapacity;

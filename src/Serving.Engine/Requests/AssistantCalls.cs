@@ -48,9 +48,13 @@ internal static class AssistantCalls
                 {
                     json.WriteString("id", ids.Of(property.Value.GetString()));
                 }
-                else if (property.NameEquals("function"))
+                else if (property.NameEquals("type"))
                 {
-                    WriteFunction(json, property.Value, style);
+                    json.WriteString("type", "function");
+                }
+                else if (property.NameEquals("function") || property.NameEquals(CustomTools.Type))
+                {
+                    WriteTool(json, property, style);
                 }
                 else
                 {
@@ -62,6 +66,18 @@ internal static class AssistantCalls
         }
 
         json.WriteEndArray();
+    }
+
+    private static void WriteTool(Utf8JsonWriter json, JsonProperty tool, CallStyle style)
+    {
+        if (tool.Value.ValueKind == JsonValueKind.Object && tool.NameEquals(CustomTools.Type))
+        {
+            CustomTools.WriteCall(json, tool.Value, style);
+        }
+        else if (tool.Value.ValueKind == JsonValueKind.Object)
+        {
+            WriteFunction(json, tool.Value, style);
+        }
     }
 
     private static void WriteFunction(Utf8JsonWriter json, JsonElement function, CallStyle style)
@@ -119,14 +135,21 @@ internal static class AssistantCalls
 
     private static RequestFailure? Call(JsonElement call, string field)
     {
-        if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("function", out var function) || function.ValueKind != JsonValueKind.Object)
+        var isCustom = call.ValueKind == JsonValueKind.Object && CustomTools.Is(call);
+        if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty(isCustom ? CustomTools.Type : "function", out var function) || function.ValueKind != JsonValueKind.Object
+            || (call.TryGetProperty(isCustom ? "function" : CustomTools.Type, out var other) && other.ValueKind != JsonValueKind.Null))
         {
-            return Invalid(field, "A tool call must be an object with a function.");
+            return Invalid(field, "A tool call must be an object with a function, or of type custom with what that is.");
         }
 
         if (call.TryGetProperty("id", out var id) && id.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
         {
             return Invalid(field, "A tool call's id must be a string.");
+        }
+
+        if (isCustom)
+        {
+            return Has(function, "name") && Has(function, "input") ? null : Invalid(field, "A custom tool call must have a name and an input: strings.");
         }
 
         if (!function.TryGetProperty("name", out var name) || name.ValueKind != JsonValueKind.String)
@@ -138,6 +161,8 @@ internal static class AssistantCalls
             ? null
             : Invalid(field, "A tool call's function must have arguments: a string that holds JSON.");
     }
+
+    private static bool Has(JsonElement custom, string name) => custom.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String;
 
     private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);
 }

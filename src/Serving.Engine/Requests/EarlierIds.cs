@@ -26,7 +26,7 @@ internal sealed class EarlierIds
         {
             if (call.TryGetProperty("id", out var id) && id.GetString() is { } text && !text.StartsWith(NamedCallReader.IdPrefix, StringComparison.Ordinal))
             {
-                _named[text] = ToolCallIds.Named(call.GetProperty("function").GetProperty("name").GetString()!, number);
+                _named[text] = ToolCallIds.Named(CustomTools.NameOf(call), number);
             }
 
             number++;

@@ -43,4 +43,7 @@ public sealed record ChatPrompt(
 
     /// <summary>The tools that the template shows to the model.</summary>
     public JsonElement? ShownTools => Choice.Kind == ToolChoiceKind.None ? null : Tools;
+
+    /// <summary>The same as functions, which is all that models know.</summary>
+    public JsonElement? ShownFunctions => ShownTools is { } tools ? CustomTools.AsFunctions(tools) : null;
 }

@@ -12,9 +12,10 @@ internal static class ShownTools
     /// <param name="support">What the template takes.</param>
     public static JsonElement? Of(ChatPrompt chat, ToolSupport support)
     {
-        if (!support.WantsDescriptions || chat.ShownTools is not { } tools || tools.EnumerateArray().All(static tool => IsDescribed(tool.GetProperty("function"))))
+        var shown = chat.ShownFunctions;
+        if (shown is not { } tools || !support.WantsDescriptions || tools.EnumerateArray().All(static tool => IsDescribed(tool.GetProperty("function"))))
         {
-            return chat.ShownTools;
+            return shown;
         }
 
         var described = JsonArray.Create(tools)!;

@@ -26,7 +26,7 @@ public static partial class ToolRules
     public static IReadOnlySet<string>? Names(ChatPrompt chat)
     {
         ArgumentNullException.ThrowIfNull(chat);
-        return chat.ShownTools?.EnumerateArray().Select(NameOf).ToHashSet();
+        return chat.ShownTools?.EnumerateArray().Select(CustomTools.NameOf).ToHashSet();
     }
 
     /// <summary>What a chat's answers have to be for the sake of its tools; null where calls are the model's affair.</summary>
@@ -35,12 +35,12 @@ public static partial class ToolRules
         ArgumentNullException.ThrowIfNull(chat);
         return chat.ShownTools is not { } tools ? null
             : chat.Choice.Kind is ToolChoiceKind.Required or ToolChoiceKind.Function ? new ToolCallConstraint(chat, "tool_choice")
-            : tools.EnumerateArray().Any(static tool => IsStrict(tool.GetProperty("function"))) ? new ToolCallConstraint(chat, "tools")
+            : tools.EnumerateArray().Any(IsStrict) ? new ToolCallConstraint(chat, "tools")
             : null;
     }
 
-    /// <summary>Whether a function's arguments have to follow its schema, whoever decides that it is called.</summary>
-    public static bool IsStrict(JsonElement function) => Has(function, "strict", JsonValueKind.True);
+    /// <summary>Whether a tool's calls have to follow its schema, or its grammar, whoever decides that it is called.</summary>
+    public static bool IsStrict(JsonElement tool) => CustomTools.Is(tool) ? CustomTools.FormatOf(tool, "") is not null : Has(tool.GetProperty("function"), "strict", JsonValueKind.True);
 
     // The answers of a model whose calls are not looked for stay text: it can be neither made to call nor held to a schema.
     private static RequestFailure? Demands(ChatPrompt chat, ToolSupport support) => support.Format is null && Constraint(chat) is { } demand
@@ -59,9 +59,9 @@ public static partial class ToolRules
             return Invalid("tool_choice", "tool_choice: only with tools.");
         }
 
-        return chat.Choice.Function is null || tools.EnumerateArray().Any(tool => NameOf(tool) == chat.Choice.Function)
+        return chat.Choice.Function is null || tools.EnumerateArray().Any(tool => CustomTools.NameOf(tool) == chat.Choice.Function)
             ? null
-            : Invalid("tool_choice", "tool_choice: names a function that is not among the tools.");
+            : Invalid("tool_choice", "tool_choice: names a tool that is not among the tools.");
     }
 
     private static RequestFailure? Tools(JsonElement? tools)
@@ -91,7 +91,7 @@ public static partial class ToolRules
         foreach (var tool in list.EnumerateArray())
         {
             var field = $"tools[{index++}]";
-            if ((Tool(tool, field) ?? (names.Add(NameOf(tool)) ? null : Invalid(field + ".function.name", "Two functions have the same name."))) is { } failure)
+            if ((Tool(tool, field) ?? (names.Add(CustomTools.NameOf(tool)) ? null : Invalid($"{field}.{(CustomTools.Is(tool) ? CustomTools.Type : "function")}.name", "Two tools have the same name."))) is { } failure)
             {
                 return failure;
             }
@@ -107,24 +107,36 @@ public static partial class ToolRules
             return Invalid(field, "A tool must be an object with a type.");
         }
 
+        if (CustomTools.Is(tool))
+        {
+            return Has(tool, CustomTools.Type, JsonValueKind.Object) ? Custom(tool.GetProperty(CustomTools.Type), field + ".custom") : Invalid(field + ".custom", "A custom tool must be an object.");
+        }
+
         if (!tool.GetProperty("type").ValueEquals("function"))
         {
-            return new RequestFailure(RequestError.NotSupported, "A tool of this type is not supported; function is.", field + ".type");
+            return new RequestFailure(RequestError.NotSupported, "A tool of this type is not supported; function is, and custom.", field + ".type");
         }
 
         return Has(tool, "function", JsonValueKind.Object) ? Function(tool.GetProperty("function"), field + ".function") : Invalid(field + ".function", "A tool must have a function.");
     }
 
-    private static RequestFailure? Function(JsonElement function, string field)
+    private static RequestFailure? Custom(JsonElement custom, string field) => Named(custom, field, "custom tool") ?? CustomTools.CheckFormat(custom, field);
+
+    private static RequestFailure? Named(JsonElement tool, string field, string what)
     {
-        if (!Has(function, "name", JsonValueKind.String) || !FunctionName().IsMatch(function.GetProperty("name").GetString()!))
+        if (!Has(tool, "name", JsonValueKind.String) || !FunctionName().IsMatch(tool.GetProperty("name").GetString()!))
         {
-            return Invalid(field + ".name", $"A function's name has 1 to {ToolCallFormat.MaxNameLength} letters, digits, underscores and hyphens.");
+            return Invalid(field + ".name", $"A {what}'s name has 1 to {ToolCallFormat.MaxNameLength} letters, digits, underscores and hyphens.");
         }
 
-        if (!MayBe(function, "description", JsonValueKind.String))
+        return MayBe(tool, "description", JsonValueKind.String) ? null : Invalid(field + ".description", $"A {what}'s description must be a string.");
+    }
+
+    private static RequestFailure? Function(JsonElement function, string field)
+    {
+        if (Named(function, field, "function") is { } failure)
         {
-            return Invalid(field + ".description", "A function's description must be a string.");
+            return failure;
         }
 
         if (!MayBe(function, "parameters", JsonValueKind.Object))
@@ -141,8 +153,6 @@ public static partial class ToolRules
             ? Invalid(field + ".parameters", $"A function's parameters have at most {RequestLimits.ToolSchemaLength} characters.")
             : null;
     }
-
-    private static string NameOf(JsonElement tool) => tool.GetProperty("function").GetProperty("name").GetString()!;
 
     private static bool Has(JsonElement element, string name, JsonValueKind kind) => element.TryGetProperty(name, out var value) && value.ValueKind == kind;
 

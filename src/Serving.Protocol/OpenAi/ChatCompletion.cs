@@ -62,7 +62,7 @@ public sealed record ChatMessage
     /// <summary>The same: DeepSeek's and SGLang's name.</summary>
     public string? ReasoningContent => Reasoning;
 
-    /// <summary>The functions that it calls.</summary>
+    /// <summary>The tools that it calls.</summary>
     public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
 
     /// <summary>Always null: the daemon refuses nothing on the model's behalf.</summary>

@@ -17,10 +17,10 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>How many most likely tokens to report per position; needs logprobs.</summary>
     public int? TopLogprobs { get; init; }
 
-    /// <summary>The functions that the answer may call.</summary>
+    /// <summary>The functions and custom tools that the answer may call.</summary>
     public JsonElement? Tools { get; init; }
 
-    /// <summary>"none", "auto", "required", or an object that names a function.</summary>
+    /// <summary>"none", "auto", "required", or an object that names a tool.</summary>
     public JsonElement? ToolChoice { get; init; }
 
     /// <summary>Whether the answer may make several calls; false: it ends with the first.</summary>

@@ -1,6 +1,6 @@
 namespace Serving.Protocol.OpenAi;
 
-/// <summary>A part of what a model wrote: its thoughts ("reasoning"), text ("message"), or a call of a function ("function_call").</summary>
+/// <summary>A part of what a model wrote: its thoughts ("reasoning"), text ("message"), or a call of a function ("function_call") or of a custom tool ("custom_tool_call").</summary>
 public sealed record ResponseItem
 {
     /// <summary>Which of them.</summary>
@@ -24,14 +24,17 @@ public sealed record ResponseItem
     /// <summary>Names a call in the item that answers it.</summary>
     public string? CallId { get; init; }
 
-    /// <summary>The function that is called.</summary>
+    /// <summary>The tool that is called.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The namespace that the function is one of.</summary>
+    /// <summary>The namespace that the tool is one of.</summary>
     public string? Namespace { get; init; }
 
     /// <summary>A call's arguments, as the model wrote them: an object in JSON.</summary>
     public string? Arguments { get; init; }
+
+    /// <summary>The text that a custom tool is called with.</summary>
+    public string? Input { get; init; }
 }
 
 /// <summary>Text of an item.</summary>
@@ -88,6 +91,9 @@ public sealed record ResponseEvent
 
     /// <summary>The whole of a call's arguments.</summary>
     public string? Arguments { get; init; }
+
+    /// <summary>The whole text that a custom tool is called with.</summary>
+    public string? Input { get; init; }
 
     /// <summary>Logprobs of new tokens, or of all.</summary>
     public IReadOnlyList<ChatTokenLogprob>? Logprobs { get; init; }

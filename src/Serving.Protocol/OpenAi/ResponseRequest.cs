@@ -21,10 +21,10 @@ public sealed record ResponseRequest : GenerationFields
     /// <summary>Most tokens to generate, thoughts included.</summary>
     public int? MaxOutputTokens { get; init; }
 
-    /// <summary>The functions that the answer may call, and namespaces of such.</summary>
+    /// <summary>The functions and custom tools that the answer may call, and namespaces of such.</summary>
     public JsonElement? Tools { get; init; }
 
-    /// <summary>"none", "auto", "required", or an object that names a function.</summary>
+    /// <summary>"none", "auto", "required", or an object that names a tool.</summary>
     public JsonElement? ToolChoice { get; init; }
 
     /// <summary>Whether the answer may make several calls; false: it ends with the first.</summary>

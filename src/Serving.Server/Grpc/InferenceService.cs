@@ -37,7 +37,7 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
             return (null, new RequestFailure(RequestError.InvalidRequest, "continuous_usage_stats: only with GenerateStream.", "continuous_usage_stats"));
         }
 
-        var (submission, failure) = await SubmitAsync(call, request);
+        var (submission, custom, failure) = await SubmitAsync(call, request);
         if (submission is null)
         {
             return (null, failure);
@@ -46,7 +46,7 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
         await using (submission)
         {
             submission.AnswerWhole();
-            var answer = new AnswerBuilder(submission.Choices);
+            var answer = new AnswerBuilder(submission.Choices, custom!);
             await foreach (var happened in submission.ReadAllAsync(call.Cancelled))
             {
                 if (TerminalFailure.Of(happened.Event) is { } ended)
@@ -65,7 +65,7 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
 
     private async Task<RequestFailure?> GenerateStreamAsync(GrpcCall call, GenerateRequest request)
     {
-        var (submission, failure) = await SubmitAsync(call, request);
+        var (submission, custom, failure) = await SubmitAsync(call, request);
         if (submission is null)
         {
             return failure;
@@ -82,7 +82,7 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
                     return ended;
                 }
 
-                if (ChoiceMapper.New(happened) is { } choice)
+                if (ChoiceMapper.New(happened, custom!) is { } choice)
                 {
                     next.Choice = choice;
                     next.Usage = request.ContinuousUsageStats ? UsageMapper.Map(submission.Usage.Single()) : null;
@@ -98,15 +98,21 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
         }
     }
 
-    private async ValueTask<(Submission? Submission, RequestFailure? Failure)> SubmitAsync(GrpcCall call, GenerateRequest message)
+    private async ValueTask<(Submission? Submission, CustomCalls? Custom, RequestFailure? Failure)> SubmitAsync(GrpcCall call, GenerateRequest message)
     {
         if (!access.TryEnter(out var engine, out var failure))
         {
-            return (null, failure);
+            return (null, null, failure);
         }
 
         (var request, failure) = GenerateRequestMapper.Map(message, BlankRequest.For(call.Context, engine) with { Timeout = call.Remaining });
-        return request is null ? (null, failure) : await Submission.SubmitAsync(call.Context, engine, [request], call.Cancelled);
+        if (request is null)
+        {
+            return (null, null, failure);
+        }
+
+        (var submission, failure) = await Submission.SubmitAsync(call.Context, engine, [request], call.Cancelled);
+        return submission is null ? (null, null, failure) : (submission, new CustomCalls(request.Prompt, submission.Choices), null);
     }
 
     private async ValueTask<(EmbedResponse? Response, RequestFailure? Failure)> EmbedAsync(GrpcCall call, EmbedRequest message)

@@ -5,7 +5,7 @@ using Serving.Server.Front;
 namespace Serving.Server.Http;
 
 /// <summary>A whole chat.</summary>
-internal sealed class ChatAnswerFormat(AnswerHead head, int choices) : IAnswerFormat<ChatCompletion>
+internal sealed class ChatAnswerFormat(AnswerHead head, int choices, CustomCalls custom) : IAnswerFormat<ChatCompletion>
 {
     private readonly ChoiceBuilder[] _choices = ChoiceBuilder.Many(choices);
 
@@ -32,9 +32,11 @@ internal sealed class ChatAnswerFormat(AnswerHead head, int choices) : IAnswerFo
         })],
     };
 
-    private static ChatMessage Message(ChoiceBuilder choice)
+    private ChatMessage Message(ChoiceBuilder choice)
     {
-        var calls = choice.Calls.Select(call => new ChatToolCall(call.Id, new ChatFunctionCall(call.Name, call.Arguments))).ToList();
+        var calls = choice.Calls.Select(call => custom.InputOf(call.Name, call.Arguments) is { } input
+            ? new ChatToolCall(call.Id, null, new ChatCustomCall(call.Name, input))
+            : new ChatToolCall(call.Id, new ChatFunctionCall(call.Name, call.Arguments))).ToList();
         var hasOthers = calls.Count > 0 || choice.Reasoning.Length > 0;
         return new ChatMessage
         {

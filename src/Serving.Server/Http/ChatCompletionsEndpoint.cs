@@ -33,9 +33,10 @@ internal sealed class ChatCompletionsEndpoint(RequestOpening opening, ServingOpt
         await using (submission)
         {
             var head = AnswerHead.Of(context, "chatcmpl", submission.Model, time);
+            var custom = new CustomCalls(request!.Prompt, submission.Choices);
             await (body.Stream == true
-                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices), body.StreamOptions, StreamTiming.Of(options))
-                : AnswerWriter.WriteWholeAsync(context, submission, new ChatAnswerFormat(head, submission.Choices)));
+                ? AnswerWriter.WriteStreamAsync(context, submission, new ChatStreamFormat(head, submission.Choices, custom), body.StreamOptions, StreamTiming.Of(options))
+                : AnswerWriter.WriteWholeAsync(context, submission, new ChatAnswerFormat(head, submission.Choices, custom)));
         }
     }
 }

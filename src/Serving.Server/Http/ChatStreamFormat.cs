@@ -6,7 +6,7 @@ using Serving.Server.Front;
 namespace Serving.Server.Http;
 
 /// <summary>A streamed chat: a chunk with the role, chunks with thoughts, with text or with parts of calls, a chunk with the finish reason, for each choice.</summary>
-internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFormat<ChatCompletionChunk>
+internal sealed class ChatStreamFormat(AnswerHead head, int choices, CustomCalls custom) : IStreamFormat<ChatCompletionChunk>
 {
     private readonly bool[] _opened = new bool[choices];
 
@@ -36,7 +36,7 @@ internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFo
             yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(null, content.Text), Logprobs = logprobs });
         }
 
-        if (CallParts(content) is { Count: > 0 } calls)
+        if (CallParts(index, content) is { Count: > 0 } calls)
         {
             yield return Chunk(new ChatChunkChoice { Index = index, Delta = new ChatDelta(ToolCalls: calls) });
         }
@@ -59,16 +59,27 @@ internal sealed class ChatStreamFormat(AnswerHead head, int choices) : IStreamFo
     /// <inheritdoc/>
     public ChatCompletionChunk WithUsage(ChatCompletionChunk chunk, UsageInfo usage) => chunk with { Usage = usage };
 
-    private static List<ChatToolCallPart> CallParts(GenerationEvent content) =>
-    [
-        .. content.ToolCalls.Where(call => call.Name is not null || call.Arguments.Length > 0).Select(call => new ChatToolCallPart
+    private List<ChatToolCallPart> CallParts(int choice, GenerationEvent content)
+    {
+        var parts = new List<ChatToolCallPart>();
+        foreach (var call in content.ToolCalls)
         {
-            Index = call.Index,
-            Id = call.Id,
-            Type = call.Name is null ? null : "function",
-            Function = new ChatFunctionPart(call.Name, call.Arguments),
-        }),
-    ];
+            var input = custom.Read(choice, call);
+            if (call.Name is not null || (input ?? call.Arguments).Length > 0)
+            {
+                parts.Add(new ChatToolCallPart
+                {
+                    Index = call.Index,
+                    Id = call.Id,
+                    Type = call.Name is null ? null : input is null ? "function" : CustomTools.Type,
+                    Function = input is null ? new ChatFunctionPart(call.Name, call.Arguments) : null,
+                    Custom = input is null ? null : new ChatCustomPart(call.Name, input),
+                });
+            }
+        }
+
+        return parts;
+    }
 
     private ChatCompletionChunk Chunk(params ChatChunkChoice[] choices) => new()
     {

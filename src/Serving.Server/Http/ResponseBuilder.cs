@@ -5,6 +5,7 @@ using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -15,11 +16,14 @@ namespace Serving.Server.Http;
 /// <param name="head">What all answers have; its id is what the ids of the response and of its items have in common.</param>
 /// <param name="request">What was asked for.</param>
 /// <param name="tools">Its tools.</param>
+/// <param name="custom">Which of them are custom tools.</param>
 /// <param name="keep">Takes the response to be kept, before a client is told that it is complete; null: it is not kept.</param>
-internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, ResponseTools tools, Action<ModelResponse>? keep) : IEventFormat<ResponseEvent>
+internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, ResponseTools tools, CustomCalls custom, Action<ModelResponse>? keep) : IEventFormat<ResponseEvent>
 {
     private const string Completed = "completed";
     private const string Incomplete = "incomplete";
+    private const string FunctionCall = "function_call";
+    private const string CustomCall = "custom_tool_call";
 
     private static readonly JsonElement Auto = JsonDocument.Parse("\"auto\"").RootElement;
     private static readonly JsonElement NoLabels = JsonDocument.Parse("{}").RootElement;
@@ -158,16 +162,17 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
 
     private void Call(List<ResponseEvent> events, ToolCallDelta call)
     {
+        var input = custom.Read(0, call);
         if (call.Name is not null)
         {
             Close(events, Completed);
-            Open(events, "function_call", call);
+            Open(events, input is null ? FunctionCall : CustomCall, call);
         }
 
-        if (call.Arguments.Length > 0)
+        if ((input ?? call.Arguments) is { Length: > 0 } more)
         {
-            _text.Append(call.Arguments);
-            events.Add(About(new ResponseEvent { Type = "response.function_call_arguments.delta", Delta = call.Arguments }));
+            _text.Append(more);
+            events.Add(About(new ResponseEvent { Type = $"response.{Word(_open!.Type)}.delta", Delta = more }));
         }
 
         if (call.Withdrawn is not null)
@@ -191,7 +196,8 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
             CallId = call?.Id,
             Name = name,
             Namespace = @namespace,
-            Arguments = isText ? null : "",
+            Arguments = type == FunctionCall ? "" : null,
+            Input = type == CustomCall ? "" : null,
         };
         events.Add(Next(new ResponseEvent { Type = "response.output_item.added", OutputIndex = _output.Count, Item = _open }));
         if (isText)
@@ -209,10 +215,19 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
 
         var (type, text) = (_open.Type, _text.ToString());
         var part = Part(type);
-        var item = type == "function_call" ? _open with { Status = status, Arguments = text } : _open with { Status = status, Content = [part] };
-        if (type == "function_call")
+        var item = type switch
         {
-            events.Add(About(new ResponseEvent { Type = "response.function_call_arguments.done", Name = item.Name, Arguments = text }));
+            FunctionCall => _open with { Status = status, Arguments = text },
+            CustomCall => _open with { Status = status, Input = text },
+            _ => _open with { Status = status, Content = [part] },
+        };
+        if (type == FunctionCall)
+        {
+            events.Add(About(new ResponseEvent { Type = $"response.{Word(type)}.done", Name = item.Name, Arguments = text }));
+        }
+        else if (type == CustomCall)
+        {
+            events.Add(About(new ResponseEvent { Type = $"response.{Word(type)}.done", Input = text }));
         }
         else
         {
@@ -231,7 +246,13 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
         ? new ResponsePart { Type = "output_text", Text = _text.ToString(), Annotations = [], Logprobs = [.. _logprobs] }
         : new ResponsePart { Type = "reasoning_text", Text = _text.ToString() };
 
-    private static string Word(string type) => type == "message" ? "output_text" : "reasoning_text";
+    private static string Word(string type) => type switch
+    {
+        "message" => "output_text",
+        FunctionCall => "function_call_arguments",
+        CustomCall => "custom_tool_call_input",
+        _ => "reasoning_text",
+    };
 
     private ResponseEvent About(ResponseEvent happened) => Next(happened with { OutputIndex = _output.Count, ItemId = _open!.Id });
 

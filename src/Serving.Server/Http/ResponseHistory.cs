@@ -106,7 +106,7 @@ internal sealed class ResponseHistory(ResponseStore store, TenantId tenant, long
         new(RequestError.NotSupported, $"{field}: responses are not kept by this server (server.response_store_size is 0).", field);
 
     // A call that breaks off has no arguments that could be shown, and will have no result.
-    private static bool IsNoBrokenCall(JsonElement item) => !(KnownFields.IsText(item.GetProperty("type"), "function_call") && KnownFields.IsText(item.GetProperty("status"), "incomplete"));
+    private static bool IsNoBrokenCall(JsonElement item) => !(KnownFields.IsText(item.GetProperty("type"), "function_call", "custom_tool_call") && KnownFields.IsText(item.GetProperty("status"), "incomplete"));
 
     private static RequestFailure Missing(string message, string field) => new(RequestError.ResponseNotFound, message, field);
 }

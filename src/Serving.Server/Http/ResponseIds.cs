@@ -18,7 +18,7 @@ internal static class ResponseIds
     /// <summary>An item's id.</summary>
     public static string OfItem(string id, string type, int index)
     {
-        var prefix = type switch { "message" => "msg", "reasoning" => "rs", _ => "fc" };
+        var prefix = type switch { "message" => "msg", "reasoning" => "rs", "custom_tool_call" => "ctc", _ => "fc" };
         return string.Create(CultureInfo.InvariantCulture, $"{prefix}_{id}_{index}");
     }
 

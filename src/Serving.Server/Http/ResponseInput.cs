@@ -13,6 +13,8 @@ namespace Serving.Server.Http;
 /// </summary>
 internal sealed class ResponseInput
 {
+    private const string CustomCall = "custom_tool_call";
+
     private readonly Utf8JsonWriter _json;
     private readonly ResponseHistory _history;
     private readonly List<JsonElement> _own = [];
@@ -118,8 +120,9 @@ internal sealed class ResponseInput
         return type switch
         {
             "message" => Said(item, field),
-            "function_call" => Call(item, field),
-            "function_call_output" => Result(item, field),
+            "function_call" => Call(item, field, "arguments"),
+            CustomCall => Call(item, field, "input"),
+            "function_call_output" or "custom_tool_call_output" => Result(item, field),
             "reasoning" => Thoughts(item, field),
             null => Invalid(field + ".type", "an item has a type."),
             _ => new RequestFailure(RequestError.NotSupported, $"{field}.type: {JsonBody.Echo(type)} is not supported.", field + ".type"),
@@ -151,9 +154,9 @@ internal sealed class ResponseInput
         return null;
     }
 
-    private RequestFailure? Call(JsonElement item, string field)
+    private RequestFailure? Call(JsonElement item, string field, string content)
     {
-        foreach (var name in new[] { "call_id", "name", "arguments" })
+        foreach (var name in new[] { "call_id", "name", content })
         {
             if (Text(item, name) is null)
             {
@@ -291,10 +294,11 @@ internal sealed class ResponseInput
         {
             _json.WriteStartObject();
             _json.WriteString("id", Text(call, "call_id"));
-            _json.WriteString("type", "function");
-            _json.WriteStartObject("function");
+            var (type, content) = Text(call, "type") == CustomCall ? (CustomTools.Type, "input") : ("function", "arguments");
+            _json.WriteString("type", type);
+            _json.WriteStartObject(type);
             _json.WriteString("name", ResponseTools.ChatName(Text(call, "name")!, Text(call, "namespace")));
-            _json.WriteString("arguments", Text(call, "arguments"));
+            _json.WriteString(content, Text(call, content));
             _json.WriteEndObject();
             _json.WriteEndObject();
         }

@@ -58,7 +58,7 @@ internal static class ResponseRequestMapper
             null => null,
             "reasoning_effort" => "reasoning.effort",
             var field when field == "messages" || field.StartsWith("messages[", StringComparison.Ordinal) => "input",
-            var field => tools.PlaceOf(field).Replace(".function", "", StringComparison.Ordinal),
+            var field => tools.PlaceOf(field).Replace(".function", "", StringComparison.Ordinal).Replace(".custom", "", StringComparison.Ordinal).Replace(".format.grammar", ".format", StringComparison.Ordinal),
         };
         return name == failure.Parameter ? failure : failure with { Parameter = name, Message = failure.Message.Replace(failure.Parameter!, name, StringComparison.Ordinal) };
     }

@@ -9,11 +9,13 @@ using Serving.Engine.ToolCalls;
 namespace Serving.Server.Http;
 
 /// <summary>
-/// A response's tools as a chat's. Functions lie flat there; those of a namespace are NAMESPACE__NAME in a chat. Tools of OpenAI's servers that agents offer unasked with every request are left out
+/// A response's tools as a chat's. Functions and custom tools lie flat there; those of a namespace are NAMESPACE__NAME in a chat. Tools of OpenAI's servers that agents offer unasked with every request are left out
 /// beside functions, and the answer does not list them. What functions hold is checked by the engine.
 /// </summary>
 internal sealed class ResponseTools
 {
+    private const string Function = "function";
+
     private static readonly string[] Fields = ["parameters", "strict"];
 
     // Codex offers the first with any model, others of its versions the rest. Whatever else its servers run, somebody has asked for.
@@ -69,7 +71,7 @@ internal sealed class ResponseTools
         return (read, null);
     }
 
-    /// <summary>Reads tool_choice: a word, or an object that names a function.</summary>
+    /// <summary>Reads tool_choice: a word, or an object that names a tool.</summary>
     public static (ToolChoice Choice, RequestFailure? Failure) ReadChoice(JsonElement? wire)
     {
         if (wire is not { ValueKind: JsonValueKind.Object } choice || !JsonStrings.AreText(choice))
@@ -77,16 +79,16 @@ internal sealed class ResponseTools
             return wire is { ValueKind: JsonValueKind.Object } ? (ToolChoice.Auto, Malformed()) : ToolChoiceReader.Read(wire);
         }
 
-        return choice.TryGetProperty("type", out var type) && KnownFields.IsText(type, "function")
+        return choice.TryGetProperty("type", out var type) && KnownFields.IsText(type, Function, CustomTools.Type)
             ? Text(choice, "name") is { } name ? (new ToolChoice(ToolChoiceKind.Function, ChatName(name, Text(choice, "namespace"))), null) : (ToolChoice.Auto, Malformed())
             : (ToolChoice.Auto, KnownFields.NotSupported("tool_choice", choice));
     }
 
-    /// <summary>What a chat calls a function.</summary>
+    /// <summary>What a chat calls a tool.</summary>
     public static string ChatName(string name, string? @namespace) =>
         @namespace is null ? name : @namespace.EndsWith("__", StringComparison.Ordinal) ? @namespace + name : $"{@namespace}__{name}";
 
-    /// <summary>What a response calls a function of the chat.</summary>
+    /// <summary>What a response calls a tool of the chat.</summary>
     public (string Name, string? Namespace) NameOf(string chatName) => _byChatName.GetValueOrDefault(chatName, (chatName, null));
 
     /// <summary>The place in the request of a chat's field.</summary>
@@ -99,7 +101,7 @@ internal sealed class ResponseTools
             : field;
     }
 
-    private static RequestFailure Malformed() => new(RequestError.InvalidRequest, "tool_choice: is a word, or an object that names a function.", "tool_choice");
+    private static RequestFailure Malformed() => new(RequestError.InvalidRequest, "tool_choice: is a word, or an object that names a tool.", "tool_choice");
 
     private RequestFailure? Write(JsonElement tools)
     {
@@ -125,10 +127,10 @@ internal sealed class ResponseTools
     private RequestFailure? Write(JsonElement tool, string field)
     {
         var type = Text(tool, "type");
-        if (type is "function" or "namespace")
+        if (type is Function or CustomTools.Type or "namespace")
         {
             _offered.Add(tool);
-            return type == "function" ? Function(tool, field, null, "") : Namespace(tool, field);
+            return type == "namespace" ? Namespace(tool, field) : Tool(tool, type, field, null, "");
         }
 
         if (type is null || !OfferedUnasked.Contains(type))
@@ -149,7 +151,7 @@ internal sealed class ResponseTools
 
         if (!tool.TryGetProperty("tools", out var inner) || inner.ValueKind != JsonValueKind.Array || inner.GetArrayLength() == 0)
         {
-            return new RequestFailure(RequestError.InvalidRequest, $"{field}.tools: is a list of functions.", field + ".tools");
+            return new RequestFailure(RequestError.InvalidRequest, $"{field}.tools: is a list of tools.", field + ".tools");
         }
 
         // A chat has no place for what a namespace says of all its functions: it stands before what the first says of itself.
@@ -157,7 +159,8 @@ internal sealed class ResponseTools
         foreach (var function in inner.EnumerateArray())
         {
             var place = string.Create(CultureInfo.InvariantCulture, $"{field}.tools[{index++}]");
-            if ((function.ValueKind == JsonValueKind.Object && Text(function, "type") == "function" ? Function(function, place, name, about) : NotSupported(place)) is { } failure)
+            var type = function.ValueKind == JsonValueKind.Object ? Text(function, "type") : null;
+            if ((type is Function or CustomTools.Type ? Tool(function, type, place, name, about) : NotSupported(place)) is { } failure)
             {
                 return failure;
             }
@@ -168,29 +171,58 @@ internal sealed class ResponseTools
         return null;
     }
 
-    private RequestFailure? Function(JsonElement tool, string field, string? @namespace, string about)
+    private RequestFailure? Tool(JsonElement tool, string type, string field, string? @namespace, string about)
     {
         var name = Text(tool, "name");
         var chatName = name is null ? null : ChatName(name, @namespace);
         if (@namespace is not null && chatName is not null && !_byChatName.TryAdd(chatName, (name!, @namespace)))
         {
-            return new RequestFailure(RequestError.InvalidRequest, $"{field}.name: is the name of another function, too.", field + ".name");
+            return new RequestFailure(RequestError.InvalidRequest, $"{field}.name: is the name of another tool, too.", field + ".name");
         }
 
         _places.Add(field);
         _json!.WriteStartObject();
-        _json!.WriteString("type", "function");
-        _json!.WriteStartObject("function");
+        _json!.WriteString("type", type);
+        _json!.WriteStartObject(type);
         Write(tool, "name", chatName);
         Write(tool, "description", Text(tool, "description") is { } description ? about + description : about.Length > 0 ? about : null);
-        foreach (var property in tool.EnumerateObject().Where(static property => Fields.Contains(property.Name) && property.Value.ValueKind != JsonValueKind.Null))
+        if (type == CustomTools.Type)
         {
-            property.WriteTo(_json!);
+            Format(tool);
+        }
+        else
+        {
+            foreach (var property in tool.EnumerateObject().Where(static property => Fields.Contains(property.Name) && property.Value.ValueKind != JsonValueKind.Null))
+            {
+                property.WriteTo(_json!);
+            }
         }
 
         _json!.WriteEndObject();
         _json!.WriteEndObject();
         return null;
+    }
+
+    // A chat's format has the grammar one level further in.
+    private void Format(JsonElement tool)
+    {
+        if (!tool.TryGetProperty("format", out var format) || format.ValueKind == JsonValueKind.Null)
+        {
+            return;
+        }
+
+        if (format.ValueKind != JsonValueKind.Object || Text(format, "type") != "grammar")
+        {
+            _json!.WritePropertyName("format");
+            format.WriteTo(_json!);
+            return;
+        }
+
+        _json!.WriteStartObject("format");
+        _json!.WriteString("type", "grammar");
+        _json!.WritePropertyName("grammar");
+        format.WriteTo(_json!);
+        _json!.WriteEndObject();
     }
 
     // What is no text goes on as it is, to be refused by who checks functions.
@@ -211,5 +243,5 @@ internal sealed class ResponseTools
         element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static RequestFailure NotSupported(string field) =>
-        new(RequestError.NotSupported, $"{field}.type: a tool of this type is not supported; function is, and namespace.", field + ".type");
+        new(RequestError.NotSupported, $"{field}.type: a tool of this type is not supported; function is, custom, and namespace.", field + ".type");
 }

@@ -40,7 +40,7 @@ internal sealed class ResponsesEndpoint(RequestOpening opening, ResponseStore st
         await using (submission)
         {
             var head = new AnswerHead(ResponseIds.For(context), time.GetUtcNow().ToUnixTimeSeconds(), submission.Model);
-            var builder = new ResponseBuilder(head, body, tools, store.IsOn && body.Store != false ? response => history.Keep(items, response) : null);
+            var builder = new ResponseBuilder(head, body, tools, new CustomCalls(request!.Prompt, submission.Choices), store.IsOn && body.Store != false ? response => history.Keep(items, response) : null);
             await (body.Stream == true
                 ? AnswerWriter.WriteEventsAsync(context, submission, builder, StreamTiming.Of(options))
                 : AnswerWriter.WriteWholeAsync(context, submission, new WholeResponse(builder)));

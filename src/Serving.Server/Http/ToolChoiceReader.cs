@@ -5,7 +5,7 @@ using Serving.Engine.ToolCalls;
 
 namespace Serving.Server.Http;
 
-/// <summary>Reads tool_choice: a word, or an object that names a function. Whether the function is among the tools is checked by the engine.</summary>
+/// <summary>Reads tool_choice: a word, or an object that names a function or a custom tool. Whether it is among the tools is checked by the engine.</summary>
 internal static class ToolChoiceReader
 {
     /// <summary>Reads it.</summary>
@@ -26,18 +26,18 @@ internal static class ToolChoiceReader
 
     private static (ToolChoice Choice, RequestFailure? Failure) OfObject(JsonElement value)
     {
-        if (!value.TryGetProperty("type", out var type) || !KnownFields.IsText(type, "function"))
+        if (!value.TryGetProperty("type", out var type) || !KnownFields.IsText(type, "function", CustomTools.Type))
         {
             // OpenAI's own servers know more types.
             return (ToolChoice.Auto, type.ValueKind == JsonValueKind.String ? KnownFields.NotSupported("tool_choice", value) : Invalid());
         }
 
-        return value.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
+        return value.TryGetProperty(type.GetString()!, out var function) && function.ValueKind == JsonValueKind.Object
             && function.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String && JsonStrings.AreText(name)
             ? (new ToolChoice(ToolChoiceKind.Function, name.GetString()), null)
             : (ToolChoice.Auto, Invalid());
     }
 
     private static RequestFailure Invalid() =>
-        new(RequestError.InvalidRequest, "tool_choice: expected \"none\", \"auto\", \"required\" or {\"type\": \"function\", \"function\": {\"name\": …}}.", "tool_choice");
+        new(RequestError.InvalidRequest, "tool_choice: expected \"none\", \"auto\", \"required\" or {\"type\": \"function\", \"function\": {\"name\": …}}, or the same with custom.", "tool_choice");
 }

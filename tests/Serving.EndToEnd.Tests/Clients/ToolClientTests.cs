@@ -85,6 +85,24 @@ public sealed class ToolClientTests(ToolDaemon daemon) : IClassFixture<ToolDaemo
         Assert.Equal("""["assistant","tool","tool","assistant","tool","tool"]""", result.GetProperty("roles").GetRawText());
     }
 
+    /// <summary>A custom tool with a grammar: its text in chats and responses, whole and streamed, and results given back.</summary>
+    [Fact]
+    public async Task JavaScript_CustomTools_HaveTextsOfTheirGrammar()
+    {
+        var result = await new NodeClient("node", "openai", "custom.mjs").RunAsync(daemon.Api.ToString());
+
+        foreach (var way in new[] { "chat", "streamedChat", "response", "streamedResponse", "next" })
+        {
+            var call = result.GetProperty(way);
+            Assert.Equal("patch", call[0].GetString());
+            Assert.Matches("^\"\n[+-][a-z]{3}\\\\\\z", call[1].GetString());
+        }
+
+        Assert.Equal(["custom", "custom_tool_call"], result.GetProperty("types").EnumerateArray().Select(type => type.GetString()));
+        Assert.Equal(result.GetProperty("streamedResponse")[1].GetString(), result.GetProperty("deltas").GetString());
+        Assert.Equal("get_weather", result.GetProperty("auto")[0].GetString());
+    }
+
     /// <summary>Three turns of calls and results, the thoughts and text of which the responses refer to by their ids.</summary>
     [Fact]
     public async Task AiSdk_CallsAndGoesOnOverEveryApi()

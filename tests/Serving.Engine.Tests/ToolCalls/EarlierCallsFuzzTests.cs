@@ -13,12 +13,15 @@ public sealed class EarlierCallsFuzzTests
 
     private const string Messages = """
         [{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":[1,{}]}"}},
-        {"id":"2","function":{"name":"g","arguments":{}}}]},{"role":"tool","tool_call_id":"call_1234567890","content":[{"type":"text","text":"y"}]},{"role":"assistant","tool_calls":[],"content":""}]
+        {"id":"2","function":{"name":"g","arguments":{}}},{"id":"3","type":"custom","custom":{"name":"h","input":"x\ny"}}]},{"role":"tool","tool_call_id":"call_1234567890","content":[{"type":"text","text":"y"}]},{"role":"assistant","tool_calls":[],"content":""}]
         """;
 
-    private const string Tools = """[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":false}},{"type":"function","function":{"name":"g"}}]""";
+    private const string Tools = """
+        [{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":false}},{"type":"function","function":{"name":"g"}},
+        {"type":"custom","custom":{"name":"h","description":"d","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: \"a\""}}}}]
+        """;
 
-    private static readonly string[] Values = ["null", "true", "1", "\"\"", "\"f\"", "[]", "{}", "[null]", "{\"name\":\"g\"}", "\"\\ud800\"", "\"{\"", "\"{\\\"a\\\":1e999}\"", "\"function\""];
+    private static readonly string[] Values = ["null", "true", "1", "\"\"", "\"f\"", "[]", "{}", "[null]", "{\"name\":\"g\"}", "\"\\ud800\"", "\"{\"", "\"{\\\"a\\\":1e999}\"", "\"function\"", "\"custom\""];
 
     [Fact]
     public void ValidateAndNormalize_MutatedRequests_OnlyNameAField()
@@ -41,6 +44,8 @@ public sealed class EarlierCallsFuzzTests
 
                 accepted++;
                 Assert.All(ToolRules.Names(chat)!, name => Assert.Matches("^[A-Za-z0-9_-]{1,64}$", name));
+                Assert.Equal(tools.GetArrayLength(), CustomTools.AsFunctions(tools).EnumerateArray().Count(tool => tool.GetProperty("function").GetProperty("name").ValueKind == JsonValueKind.String));
+                _ = ToolRules.Constraint(chat);
                 var style = new CallStyle(random.Next(2) == 0, random.Next(2) == 0);
                 var normal = ChatMessages.Normalize(chat.Messages, new ToolSupport { Format = ToolCallFormat.Mistral, Style = style }, new ReasoningSupport());
                 Assert.Equal(messages.GetArrayLength(), normal.GetArrayLength());

@@ -17,6 +17,7 @@ public sealed class CallFuzzTests(ITestOutputHelper output)
     [
         (GenerateTests.Generate, Mutations.Full),
         (GenerateTests.GenerateStream, Mutations.Full),
+        (GenerateTests.GenerateStream, new GenerateRequest { Chat = new Chat { Messages = { new ChatMessage { Role = "user", Content = "x" } }, Tools = { new Tool { Name = "q", Custom = new CustomTool { Regex = "a" } } } } }),
         (GenerateTests.Generate, new GenerateRequest { Text = "a", Echo = true, Logprobs = 2, PromptSchema = "trip" }),
         (GenerateTests.GenerateStream, new GenerateRequest { TokenIds = new TokenIds { Ids = { 1, 2, 999 } }, ContinuousUsageStats = true }),
         ("serving.v1.InferenceService/Tokenize", new TokenizeRequest { Chat = Mutations.Full.Chat, ReturnTokenTexts = true }),

@@ -178,7 +178,7 @@ public sealed class BadInputTests
 
     [Theory]
     [InlineData(Tool + ",\"tool_choice\":{\"type\":\"allowed_tools\"}", "tool_choice")]
-    [InlineData("\"tools\":[{\"type\":\"custom\",\"custom\":{}}]", "tools[0].type")]
+    [InlineData("\"tools\":[{\"type\":\"retrieval\"}]", "tools[0].type")]
     [InlineData("\"functions\":[{\"name\":\"f\"}]", "functions")]
     [InlineData("\"function_call\":{\"name\":\"f\"}", "function_call")]
     [InlineData("\"audio\":{}", "audio")]

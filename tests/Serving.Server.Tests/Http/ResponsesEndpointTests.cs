@@ -151,7 +151,7 @@ public sealed class ResponsesEndpointTests
     [InlineData("\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type")]
     [InlineData("\"tools\":[{\"type\":\"web_search\"},{\"type\":\"tool_search\"}]", "tools[0].type")]
     [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"mcp\"}]", "tools[1].type")]
-    [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"g\"}]", "tools[1].type")]
+    [InlineData("\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"shell\",\"name\":\"g\"}]", "tools[1].type")]
     [InlineData("\"tools\":[{\"name\":\"f\"}]", "tools[0].type")]
     [InlineData("\"tools\":[{\"type\":\"namespace\",\"tools\":[]}]", "tools[0].name")]
     [InlineData("\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[]}]", "tools[0].tools")]

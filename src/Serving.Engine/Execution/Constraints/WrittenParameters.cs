@@ -2,6 +2,7 @@ using System.Text.Json;
 using Serving.Engine.Grammars.Expressions;
 using Serving.Engine.Grammars.Json;
 using Serving.Engine.Grammars.JsonSchemas;
+using Serving.Engine.Requests;
 using Serving.Engine.ToolCalls;
 
 namespace Serving.Engine.Execution.Constraints;
@@ -24,6 +25,12 @@ internal abstract class WrittenParameters(GrammarBuilder builder)
         if (function.Parameters is not { } given)
         {
             return [];
+        }
+
+        if (function.Format is { } format)
+        {
+            var kind = Properties(given).Select(property => KindOf(property.Value, given)).Single();
+            return [(Parameter(CustomTools.Parameter, kind, kind == ParameterKind.Json ? CustomInputGrammar.Quoted(format, Builder) : CustomInputGrammar.Plain(format)), true)];
         }
 
         var schema = FunctionGrammar.AsObject(given, function.Field);

@@ -29,13 +29,19 @@ public static class WrittenStrings
 
     /// <summary>How texts of a set are written, without the quotes: quotation mark, backslash and controls by escapes, all else as it is.</summary>
     /// <param name="meant">What the string means; without rules.</param>
-    public static GrammarExpression Written(GrammarExpression meant) => meant switch
+    public static GrammarExpression Written(GrammarExpression meant) => Written(meant, static rule => throw new InvalidOperationException($"Rule {rule.Rule} has no place in a string."));
+
+    /// <summary>The same for a set that names rules.</summary>
+    /// <param name="meant">What the string means.</param>
+    /// <param name="rules">The rule of how the texts of a rule are written.</param>
+    public static GrammarExpression Written(GrammarExpression meant, Func<RuleExpression, RuleExpression> rules) => meant switch
     {
+        RuleExpression rule => rules(rule),
         LiteralExpression literal => Express.Concat([.. literal.Text.EnumerateRunes().Select(rune => OfSet(CharacterSet.OfCharacters(rune.Value)))]),
         CharacterExpression character => OfSet(character.Set),
-        SequenceExpression sequence => Express.Concat([.. sequence.Parts.Select(Written)]),
-        ChoiceExpression choice => Express.Choice([.. choice.Options.Select(Written)]),
-        RepeatExpression repeat => Express.Repeat(Written(repeat.Inner), repeat.Least, repeat.Most),
+        SequenceExpression sequence => Express.Concat([.. sequence.Parts.Select(part => Written(part, rules))]),
+        ChoiceExpression choice => Express.Choice([.. choice.Options.Select(option => Written(option, rules))]),
+        RepeatExpression repeat => Express.Repeat(Written(repeat.Inner, rules), repeat.Least, repeat.Most),
         BothExpression both => new BothExpression(Written(both.First), Written(both.Second)),
         ExceptExpression except => new ExceptExpression(Written(except.From), Written(except.Without)),
         _ => throw new InvalidOperationException($"{meant.GetType().Name} has no place in a string."),

@@ -10,8 +10,10 @@ internal sealed class AnswerBuilder
 {
     private readonly (Choice Choice, GatheredAnswer Answer)[] _choices;
 
+    private readonly CustomCalls _custom;
+
     /// <summary>Begins with a number of choices.</summary>
-    public AnswerBuilder(int choices) => _choices = [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new GatheredAnswer()))];
+    public AnswerBuilder(int choices, CustomCalls custom) => (_custom, _choices) = (custom, [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new GatheredAnswer()))]);
 
     /// <summary>Takes in an event.</summary>
     public void Add(IndexedEvent happened)
@@ -30,7 +32,7 @@ internal sealed class AnswerBuilder
         {
             choice.Text = gathered.Text;
             choice.ReasoningContent = gathered.Reasoning;
-            choice.ToolCalls.AddRange(gathered.Calls.Select((call, index) => new ToolCall { Index = index, Id = call.Id, Name = call.Name, Arguments = call.Arguments }));
+            choice.ToolCalls.AddRange(gathered.Calls.Select((call, index) => ChoiceMapper.Call(index, call.Id, call.Name, call.Arguments, _custom.InputOf(call.Name, call.Arguments))));
             answer.Choices.Add(choice);
         }
 

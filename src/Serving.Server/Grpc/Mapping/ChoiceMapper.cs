@@ -11,7 +11,9 @@ namespace Serving.Server.Grpc.Mapping;
 internal static class ChoiceMapper
 {
     /// <summary>What an event brings; null when that is nothing.</summary>
-    public static Choice? New(IndexedEvent happened)
+    /// <param name="happened">The event.</param>
+    /// <param name="custom">Which calls are those of custom tools.</param>
+    public static Choice? New(IndexedEvent happened, CustomCalls custom)
     {
         var content = happened.Event;
         if (content.Reasoning.Length == 0 && content.Text.Length == 0 && content.ToolCalls.Count == 0 && content.Logprobs is null or { Count: 0 } && content.FinishReason is null)
@@ -20,14 +22,30 @@ internal static class ChoiceMapper
         }
 
         var choice = new Choice { Index = happened.Index, Text = content.Text, ReasoningContent = content.Reasoning };
-        foreach (var call in content.ToolCalls.Where(call => call.Name is not null || call.Arguments.Length > 0))
+        foreach (var call in content.ToolCalls)
         {
-            choice.ToolCalls.Add(new ToolCall { Index = call.Index, Id = call.Id ?? "", Name = call.Name ?? "", Arguments = call.Arguments });
+            var input = custom.Read(happened.Index, call);
+            if (call.Name is not null || (input ?? call.Arguments).Length > 0)
+            {
+                choice.ToolCalls.Add(Call(call.Index, call.Id ?? "", call.Name ?? "", call.Arguments, input));
+            }
         }
 
         Finish(choice, content);
         AddLogprobs(choice, content);
         return choice;
+    }
+
+    /// <summary>A call, or what is new of one: of a custom tool where there is an input.</summary>
+    public static ToolCall Call(int index, string id, string name, string arguments, string? input)
+    {
+        var call = new ToolCall { Index = index, Id = id, Name = name, Arguments = input is null ? arguments : "" };
+        if (input is not null)
+        {
+            call.Input = input;
+        }
+
+        return call;
     }
 
     /// <summary>Takes in how a choice ended, if it has.</summary>

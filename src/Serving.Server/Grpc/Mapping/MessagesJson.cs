@@ -125,10 +125,11 @@ internal static class MessagesJson
         {
             json.WriteStartObject();
             json.WriteString("id", call.Id);
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
+            var type = call.HasInput ? CustomTools.Type : "function";
+            json.WriteString("type", type);
+            json.WriteStartObject(type);
             json.WriteString("name", call.Name);
-            json.WriteString("arguments", call.Arguments);
+            json.WriteString(call.HasInput ? "input" : "arguments", call.HasInput ? call.Input : call.Arguments);
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -20,6 +20,12 @@ internal static class ToolsJson
         var parameters = new JsonElement?[tools.Count];
         for (var i = 0; i < tools.Count; i++)
         {
+            if (tools[i] is { Custom: not null, HasParametersJson: true })
+            {
+                var place = string.Create(CultureInfo.InvariantCulture, $"tools[{i}].parameters_json");
+                return (null, Invalid(place, $"{place}: not together with custom."));
+            }
+
             parameters[i] = tools[i].HasParametersJson ? JsonOfMessages.Parse(tools[i].ParametersJson) : null;
             if (tools[i].HasParametersJson && parameters[i] is not { ValueKind: JsonValueKind.Object })
             {
@@ -42,9 +48,10 @@ internal static class ToolsJson
 
     private static void Write(Utf8JsonWriter json, Tool tool, JsonElement? parameters)
     {
+        var type = tool.Custom is null ? "function" : CustomTools.Type;
         json.WriteStartObject();
-        json.WriteString("type", "function");
-        json.WriteStartObject("function");
+        json.WriteString("type", type);
+        json.WriteStartObject(type);
         json.WriteString("name", tool.Name);
         if (tool.HasDescription)
         {
@@ -58,6 +65,22 @@ internal static class ToolsJson
             json.WriteRawValue(schema.GetRawText(), skipInputValidation: true);
         }
 
+        if (tool.Custom is { GrammarCase: not CustomTool.GrammarOneofCase.None } custom)
+        {
+            Write(json, custom);
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, CustomTool custom)
+    {
+        json.WriteStartObject("format");
+        json.WriteString("type", "grammar");
+        json.WriteStartObject("grammar");
+        json.WriteString("syntax", custom.HasLark ? "lark" : "regex");
+        json.WriteString("definition", custom.HasLark ? custom.Lark : custom.Regex);
         json.WriteEndObject();
         json.WriteEndObject();
     }
