@@ -99,7 +99,7 @@ internal sealed class EngineBuilder
             schemas, new ModuleTableCache(MaxTableBytes), compiler, new PromptCompiler(_model.Tokenizer, _maxModelLength), renderer, _revision, tools, reasoning);
         var pins = new SchemaPins(modules, directory, loop.TryPost);
         schemas.Removed = pins.Remove;
-        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules) { SchemaRefusal = SchemaRefusal };
+        var encoder = new PromptEncoder(_model.Tokenizer, renderer, tools, reasoning, modules) { SchemaRefusal = SchemaRefusal, MaxModelLength = _maxModelLength };
         var workers = new MaskWorkers(MaskThreads, _options.MaxQueuedRequests + _options.MaxSequences, clock, statistics, loop.Wake);
         return new EngineParts(
             _options,

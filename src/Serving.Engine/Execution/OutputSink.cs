@@ -116,7 +116,7 @@ public sealed class OutputSink : ISchedulerSink
         }
 
         var certain = state.Append(token);
-        var count = sequence.Request.Sampling.TopLogprobs;
+        var count = active.Source.PromptLogprobs is null ? sequence.Request.Sampling.TopLogprobs : active.Source.TopLogprobs ?? -1;
         if (!certain.IsEmpty || count >= 0)
         {
             var generated = new GenerationEvent
@@ -280,7 +280,7 @@ public sealed class OutputSink : ISchedulerSink
     private bool SendPrompt(Sequence sequence, SequenceState state)
     {
         var source = state.Active.Source;
-        if (!source.Echo || state.IsPromptSent)
+        if (!(source.Echo || source.PromptLogprobs is not null) || state.IsPromptSent)
         {
             return true;
         }
@@ -290,13 +290,17 @@ public sealed class OutputSink : ISchedulerSink
         return state.Active.TryWrite(new GenerationEvent
         {
             Choice = sequence.Choice,
-            Text = source.Prompt is TextPrompt text ? text.Text : _tokenizer.Decode([.. prompt], skipSpecialTokens: false),
-            Tokens = prompt,
-            Logprobs = source.TopLogprobs is null ? null : PromptLogprobs(state.Active, prompt),
-            IsPrompt = true,
+            Text = !source.Echo ? "" : source is { Prompt: TextPrompt text, Truncation: null } ? text.Text : _tokenizer.Decode([.. prompt], skipSpecialTokens: false),
+            Tokens = source.Echo ? prompt : [],
+            Logprobs = source is { Echo: true, TopLogprobs: { } top } ? PromptLogprobs(state.Active, prompt, top) : null,
+            PromptLogprobs = source.PromptLogprobs is { } count ? PromptLogprobs(state.Active, prompt, count) : null,
+            IsPrompt = source.Echo,
         });
     }
 
-    private IReadOnlyList<TokenLogprob> PromptLogprobs(ActiveRequest active, IReadOnlyList<int> prompt) =>
-        active.PromptLogprobs.Count == 0 ? [_logprobs.First(prompt[0])] : active.PromptLogprobs;
+    // Read with as many likely tokens as anything that was asked for has.
+    private IReadOnlyList<TokenLogprob> PromptLogprobs(ActiveRequest active, IReadOnlyList<int> prompt, int count) =>
+        active.PromptLogprobs.Count == 0 ? [_logprobs.First(prompt[0])]
+        : count == active.Source.ReportedLogprobs ? active.PromptLogprobs
+        : [.. active.PromptLogprobs.Select(token => token with { Top = [.. token.Top.Take(count)] })];
 }

@@ -56,7 +56,10 @@ public sealed class PromptEncoder
     /// <summary>Why no prompt imports modules of the model; null where they may.</summary>
     public string? SchemaRefusal { get; init; }
 
-    /// <summary>Encodes a request's prompt, with the modules that it imports.</summary>
+    /// <summary>Tokens of prompt and output together: bounds a prompt that is cut to what fits.</summary>
+    public int MaxModelLength { get; init; } = int.MaxValue;
+
+    /// <summary>Encodes a request's prompt, with the modules that it imports, and cuts it as the request has it.</summary>
     public ValueTask<EncodedPrompt> EncodeAsync(GenerationRequest request, AdapterRef? adapter, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -66,7 +69,7 @@ public sealed class PromptEncoder
         }
 
         return request.SchemaName is not { } schema
-            ? EncodeAsync(request.Tenant.Id, request.Prompt, addSpecialTokens: true, cancellationToken)
+            ? CutAsync(request, cancellationToken)
             : InTurnAsync(
                 request.Tenant.Id,
                 () =>
@@ -118,6 +121,14 @@ public sealed class PromptEncoder
     /// <summary>The texts of tokens, one by one.</summary>
     public ValueTask<IReadOnlyList<string>> TokenTextsAsync(TenantId tenant, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
         InTurnAsync<IReadOnlyList<string>>(tenant, () => [.. tokens.Select(_tokenizer.IdToToken)], cancellationToken);
+
+    private async ValueTask<EncodedPrompt> CutAsync(GenerationRequest request, CancellationToken cancellationToken)
+    {
+        var encoded = await EncodeAsync(request.Tenant.Id, request.Prompt, addSpecialTokens: true, cancellationToken);
+        return encoded.Failure is null && request.Truncation is { } truncation
+            ? encoded with { Tokens = truncation.Of(encoded.Tokens, truncation.Most(request.MaxTokens, MaxModelLength)) }
+            : encoded;
+    }
 
     private static EncodedPrompt Failed(string field, string message) =>
         new([], new RequestFailure(RequestError.InvalidRequest, message, field));

@@ -50,7 +50,7 @@ public sealed class RequestFactory
             Imports = prompt.Modules?.Imports ?? [],
             Positions = prompt.Modules?.Positions,
             Choices = source.Choices,
-            ScorePrompt = source is { Echo: true, TopLogprobs: not null },
+            ScorePrompt = source.ScoresPrompt,
             EmbedPrompt = source.Embedding is not null,
             Priority = source.Priority,
             Deadline = source.Timeout is { } timeout ? _clock.Now + (long)(timeout.TotalSeconds * 1e6) : long.MaxValue,
@@ -81,7 +81,7 @@ public sealed class RequestFactory
         FrequencyPenalty = source.FrequencyPenalty ?? 0,
         Seed = source.Seed is { } seed ? unchecked((ulong)seed) : DrawSeed(),
         LogitBias = source.LogitBias is null ? [] : [.. source.LogitBias.OrderBy(entry => entry.Key).Select(entry => (entry.Key, entry.Value))],
-        TopLogprobs = source.TopLogprobs ?? -1,
+        TopLogprobs = source.ReportedLogprobs,
         IsConstrained = source.EffectiveConstraint is not null || source.RulesTokensOut,
         StopTokenIds = source.IgnoreEos ? source.StopTokenIds : [.. _endOfSequence, .. source.StopTokenIds],
     };

@@ -42,6 +42,9 @@ public sealed record GenerationEvent
     /// <summary>Their logprobs, when asked for.</summary>
     public IReadOnlyList<TokenLogprob>? Logprobs { get; init; }
 
+    /// <summary>Logprobs of the prompt's tokens, on the first event of each choice of a request with prompt_logprobs; the first token has none.</summary>
+    public IReadOnlyList<TokenLogprob>? PromptLogprobs { get; init; }
+
     /// <summary>True for the echoed prompt, the first event of each choice of a request with echo.</summary>
     public bool IsPrompt { get; init; }
 

@@ -26,6 +26,9 @@ public sealed record GenerationRequest
     /// </summary>
     public string? SchemaName { get; init; }
 
+    /// <summary>truncate_prompt_tokens: how much of the prompt is kept; null keeps all.</summary>
+    public PromptTruncation? Truncation { get; init; }
+
     /// <summary>Most tokens to generate per choice; null is the rest of the context.</summary>
     public int? MaxTokens { get; init; }
 
@@ -103,6 +106,15 @@ public sealed record GenerationRequest
 
     /// <summary>Which field asked for them, for messages.</summary>
     public string TopLogprobsField { get; init; } = "top_logprobs";
+
+    /// <summary>prompt_logprobs: score the prompt's tokens, and report how many most likely ones beside each; null scores none (but for echo with logprobs).</summary>
+    public int? PromptLogprobs { get; init; }
+
+    /// <summary>Whether the prompt's tokens are scored.</summary>
+    public bool ScoresPrompt => PromptLogprobs is not null || this is { Echo: true, TopLogprobs: not null };
+
+    /// <summary>How many most likely tokens a step reports: what is reported of answers and of prompts are parts of it. -1 is no logprobs.</summary>
+    public int ReportedLogprobs => Math.Max(TopLogprobs ?? -1, PromptLogprobs ?? -1);
 
     /// <summary>include_reasoning: give the thoughts that stand before an answer; otherwise they are generated, counted and left out.</summary>
     public bool IncludeReasoning { get; init; } = true;

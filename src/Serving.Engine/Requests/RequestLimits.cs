@@ -60,6 +60,6 @@ public sealed record RequestLimits(int MaxModelLength, int VocabularySize, int M
     /// <summary>top_logprobs: a step's outputs have room for this many.</summary>
     public const int TopLogprobs = Compute.Steps.SampleRow.MaxTopLogprobs;
 
-    /// <summary>Rows that echo with logprobs may report: prompt tokens × (top_logprobs + 1).</summary>
+    /// <summary>Rows that echo with logprobs, or prompt_logprobs, may report: prompt tokens × (top_logprobs + 1).</summary>
     public const int ScoredCells = 2_000_000;
 }

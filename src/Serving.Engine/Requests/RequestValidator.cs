@@ -31,6 +31,7 @@ public sealed class RequestValidator
         return Prompt(request)
             ?? Embedding(request)
             ?? Schema(request)
+            ?? Truncation(request)
             ?? Lengths(request)
             ?? Ranges(request)
             ?? Stops(request)
@@ -74,6 +75,11 @@ public sealed class RequestValidator
             return TooLong(
                 request.MaxTokensField,
                 $"This model's maximum context length is {context} tokens, but {nextPosition} prompt tokens and {request.MaxTokensField} {wanted} make {nextPosition + (long)wanted}.");
+        }
+
+        if (request.PromptLogprobs is { } scored && prompt.Count * (scored + 1L) * request.Choices > RequestLimits.ScoredCells)
+        {
+            return Invalid("prompt_logprobs", "Too many prompt logprobs: prompt tokens × (prompt_logprobs + 1) × n exceeds " + RequestLimits.ScoredCells + ".");
         }
 
         if (request is { Echo: true, TopLogprobs: { } top } && prompt.Count * (long)(top + 1) > RequestLimits.ScoredCells)
@@ -132,7 +138,18 @@ public sealed class RequestValidator
         { Prompt: TokenPrompt } => Invalid("prompt", "With prompt_schema a prompt is PML: <prompt schema=\"…\">."),
         { Prompt: ChatPrompt { ShownTools: not null } } => NotSupported("tools", "tools are not supported with prompt_schema."),
         { Echo: true, TopLogprobs: not null } => NotSupported("echo", "echo with logprobs is not supported with prompt_schema."),
+        { PromptLogprobs: not null } => NotSupported("prompt_logprobs", "prompt_logprobs is not supported with prompt_schema."),
         _ => null,
+    };
+
+    private RequestFailure? Truncation(GenerationRequest request) => request switch
+    {
+        { Truncation: null } => null,
+        { SchemaName: not null } => NotSupported(PromptTruncation.Field, $"{PromptTruncation.Field} is not supported with prompt_schema."),
+        { Truncation.Tokens: 0 } => Invalid(PromptTruncation.Field, $"{PromptTruncation.Field} must be -1, or at least 1."),
+        { Truncation.Tokens: PromptTruncation.RestOfContext, MaxTokens: { } wanted } when wanted >= _limits.MaxModelLength =>
+            Invalid(PromptTruncation.Field, $"{PromptTruncation.Field}: {request.MaxTokensField} {wanted} leaves no token of this model's {_limits.MaxModelLength}."),
+        _ => Range(PromptTruncation.Field, request.Truncation.Tokens, PromptTruncation.RestOfContext, _limits.MaxModelLength),
     };
 
     private static RequestFailure? Constraint(GenerationRequest request) => request switch
@@ -160,7 +177,7 @@ public sealed class RequestValidator
     }
 
     private static RequestFailure? Logprobs(GenerationRequest request) =>
-        Range(request.TopLogprobsField, request.TopLogprobs, 0, RequestLimits.TopLogprobs);
+        Range(request.TopLogprobsField, request.TopLogprobs, 0, RequestLimits.TopLogprobs) ?? Range("prompt_logprobs", request.PromptLogprobs, 0, RequestLimits.TopLogprobs);
 
     private static RequestFailure Invalid(string field, string message) => new(RequestError.InvalidRequest, message, field);
 
@@ -170,7 +187,7 @@ public sealed class RequestValidator
 
     private RequestFailure? Lengths(GenerationRequest request)
     {
-        var leastTokens = request.Echo || request.Embedding is not null ? 0 : 1;
+        var leastTokens = request.Echo || request.Embedding is not null || request.PromptLogprobs is not null ? 0 : 1;
         return Range(request.MaxTokensField, request.MaxTokens, leastTokens, int.MaxValue)
             ?? Range("n", request.Choices, 1, _limits.MaxChoices)
             ?? (request.Timeout is { } timeout && timeout <= TimeSpan.Zero ? Invalid("timeout", "The timeout must be positive.") : null);

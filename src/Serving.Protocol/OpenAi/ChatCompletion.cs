@@ -22,6 +22,9 @@ public sealed record ChatCompletion
 
     /// <summary>Token counts.</summary>
     public required UsageInfo Usage { get; init; }
+
+    /// <summary>By token id, the tokens of the prompt and the likeliest ones at each place, when asked for; null for the first, which has nothing before it.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
 }
 
 /// <summary>One choice of a chat.</summary>

@@ -17,6 +17,9 @@ public sealed record ChatCompletionRequest : GenerationFields
     /// <summary>How many most likely tokens to report per position; needs logprobs.</summary>
     public int? TopLogprobs { get; init; }
 
+    /// <summary>vLLM's: score the prompt's tokens, and report this many of the likeliest at each place; not in a stream.</summary>
+    public int? PromptLogprobs { get; init; }
+
     /// <summary>The functions and custom tools that the answer may call.</summary>
     public JsonElement? Tools { get; init; }
 

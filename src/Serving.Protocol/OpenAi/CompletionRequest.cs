@@ -8,4 +8,7 @@ public sealed record CompletionRequest : GenerationFields
 
     /// <summary>How many most likely tokens to report per position; 0 the chosen one only.</summary>
     public int? Logprobs { get; init; }
+
+    /// <summary>vLLM's: score the prompt's tokens, and report this many of the likeliest at each place; not in a stream.</summary>
+    public int? PromptLogprobs { get; init; }
 }

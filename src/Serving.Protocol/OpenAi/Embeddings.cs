@@ -4,13 +4,22 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /v1/embeddings</c>.</summary>
-public sealed record EmbeddingRequest : IRequestBody
+public sealed record EmbeddingRequest : IEmbeddingBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }
 
     /// <summary>A text, a list of texts, token ids, or a list of lists of token ids.</summary>
     public PromptInput? Input { get; init; }
+
+    /// <summary>A conversation, rendered by the model's template and embedded; in the place of input.</summary>
+    public JsonElement? Messages { get; init; }
+
+    /// <summary>Whether the template opens the assistant's turn behind the messages; not given is no.</summary>
+    public bool? AddGenerationPrompt { get; init; }
+
+    /// <summary>Extra variables of the template.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? ChatTemplateKwargs { get; init; }
 
     /// <summary>"float" for lists of numbers, "base64" for their bytes, fp32, little endian; not given is "float".</summary>
     public string? EncodingFormat { get; init; }
@@ -20,6 +29,12 @@ public sealed record EmbeddingRequest : IRequestBody
 
     /// <summary>Scale embeddings to length 1; not given is yes.</summary>
     public bool? Normalize { get; init; }
+
+    /// <summary>Keep so many tokens of each text; -1 keeps as many as the model takes.</summary>
+    public int? TruncatePromptTokens { get; init; }
+
+    /// <summary>"left" cuts the first tokens off, "right" the last; not given is "left".</summary>
+    public string? TruncationSide { get; init; }
 
     /// <summary>Lower goes first among the tenant's own requests.</summary>
     public int? Priority { get; init; }

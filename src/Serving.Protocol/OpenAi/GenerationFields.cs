@@ -18,6 +18,12 @@ public abstract record GenerationFields : IRequestBody
     /// <summary>Most tokens to generate per choice.</summary>
     public int? MaxTokens { get; init; }
 
+    /// <summary>Keep so many tokens of the prompt; -1 keeps as many as the model's length leaves beside max_tokens.</summary>
+    public int? TruncatePromptTokens { get; init; }
+
+    /// <summary>"left" cuts the first tokens off, "right" the last; not given is "left".</summary>
+    public string? TruncationSide { get; init; }
+
     /// <summary>0 … 2; below 1e-5 is greedy.</summary>
     public float? Temperature { get; init; }
 

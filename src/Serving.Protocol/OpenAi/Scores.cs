@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Protocol.OpenAi;
 
 /// <summary>Body of <c>POST /v1/score</c>, as vLLM has it.</summary>
-public sealed record ScoreRequest : IRequestBody
+public sealed record ScoreRequest : IEmbeddingBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }
@@ -26,6 +26,12 @@ public sealed record ScoreRequest : IRequestBody
     /// <summary>Another name of <c>text_2</c>.</summary>
     [JsonConverter(typeof(StringListConverter))]
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <summary>Keep so many tokens of each text; -1 keeps as many as the model takes.</summary>
+    public int? TruncatePromptTokens { get; init; }
+
+    /// <summary>"left" cuts the first tokens off, "right" the last; not given is "left".</summary>
+    public string? TruncationSide { get; init; }
 
     /// <summary>Lower goes first among the tenant's own requests.</summary>
     public int? Priority { get; init; }
@@ -74,7 +80,7 @@ public sealed record ScoreEntry
 }
 
 /// <summary>Body of <c>POST /v1/rerank</c>, as Jina, Cohere and vLLM have it.</summary>
-public sealed record RerankRequest : IRequestBody
+public sealed record RerankRequest : IEmbeddingBody
 {
     /// <summary>The base model or an adapter.</summary>
     public string? Model { get; init; }
@@ -91,6 +97,12 @@ public sealed record RerankRequest : IRequestBody
 
     /// <summary>Give the texts back too; not given is yes.</summary>
     public bool? ReturnDocuments { get; init; }
+
+    /// <summary>Keep so many tokens of each text; -1 keeps as many as the model takes.</summary>
+    public int? TruncatePromptTokens { get; init; }
+
+    /// <summary>"left" cuts the first tokens off, "right" the last; not given is "left".</summary>
+    public string? TruncationSide { get; init; }
 
     /// <summary>Lower goes first among the tenant's own requests.</summary>
     public int? Priority { get; init; }

@@ -44,6 +44,9 @@ public sealed record CompletionChoice
     /// <summary>The stop string or token id that ended it.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public EndedBy? StopReason { get; init; }
+
+    /// <summary>By token id, the tokens of the prompt and the likeliest ones at each place, when asked for; null for the first, which has nothing before it.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
 }
 
 /// <summary>Logprobs of a completion: parallel lists, one entry per token.</summary>

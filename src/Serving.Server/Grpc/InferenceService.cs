@@ -65,6 +65,11 @@ internal sealed class InferenceService(EngineAccess access, ServingOptions optio
 
     private async Task<RequestFailure?> GenerateStreamAsync(GrpcCall call, GenerateRequest request)
     {
+        if (PromptScoring.Check(request.HasPromptLogprobs ? request.PromptLogprobs : null, isStreamed: true) is { } streamed)
+        {
+            return streamed;
+        }
+
         var (submission, custom, failure) = await SubmitAsync(call, request);
         if (submission is null)
         {

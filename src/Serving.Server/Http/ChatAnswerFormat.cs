@@ -22,6 +22,7 @@ internal sealed class ChatAnswerFormat(AnswerHead head, int choices, CustomCalls
         Created = head.Created,
         Model = head.Model,
         Usage = usage,
+        PromptLogprobs = LogprobFormat.Prompt(_choices[0].PromptLogprobs),
         Choices = [.. _choices.Select((choice, index) => new ChatChoice
         {
             Index = index,

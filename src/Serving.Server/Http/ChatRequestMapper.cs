@@ -2,6 +2,7 @@ using System.Text.Json;
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -14,7 +15,7 @@ internal static class ChatRequestMapper
     public static (GenerationRequest? Request, RequestFailure? Failure) Map(ChatCompletionRequest body, GenerationRequest blank)
     {
         var (choice, failure) = ToolChoiceReader.Read(body.ToolChoice);
-        failure = CheckMessages(body.Messages) ?? failure ?? CheckKwargs(body.ChatTemplateKwargs);
+        failure = CheckMessages(body.Messages) ?? failure ?? CheckKwargs(body.ChatTemplateKwargs) ?? PromptScoring.Check(body.PromptLogprobs, body.Stream == true);
         if (failure is null && body.Echo == true)
         {
             failure = new RequestFailure(RequestError.NotSupported, "echo is not supported in a chat.", "echo");
@@ -46,6 +47,7 @@ internal static class ChatRequestMapper
             MaxTokensMayBeCut = true,
             TopLogprobs = body.Logprobs == true ? body.TopLogprobs ?? 0 : null,
             TopLogprobsField = "top_logprobs",
+            PromptLogprobs = body.PromptLogprobs,
             IncludeReasoning = body.IncludeReasoning ?? true,
         });
     }

@@ -22,6 +22,9 @@ internal sealed class ChoiceBuilder
     /// <summary>Logprobs so far, when there are any.</summary>
     public IReadOnlyList<TokenLogprob>? Logprobs => _logprobs;
 
+    /// <summary>Logprobs of the prompt, when there are any.</summary>
+    public IReadOnlyList<TokenLogprob>? PromptLogprobs { get; private set; }
+
     /// <summary>The wire's word for why it ended.</summary>
     public string? FinishReason { get; private set; }
 
@@ -40,6 +43,7 @@ internal sealed class ChoiceBuilder
             (_logprobs ??= []).AddRange(logprobs);
         }
 
+        PromptLogprobs ??= happened.PromptLogprobs;
         FinishReason ??= AnswerFormat.Word(happened);
         StopReason ??= AnswerFormat.Stop(happened.StopReason);
     }

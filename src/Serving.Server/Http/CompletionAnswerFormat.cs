@@ -32,5 +32,6 @@ internal sealed class CompletionAnswerFormat(AnswerHead head, int choices) : IAn
         Logprobs = LogprobFormat.Completion(choice.Logprobs, new TextOffsets()),
         FinishReason = choice.FinishReason,
         StopReason = choice.StopReason,
+        PromptLogprobs = LogprobFormat.Prompt(choice.PromptLogprobs),
     };
 }

@@ -1,6 +1,7 @@
 using Serving.Core.Requests;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 
 namespace Serving.Server.Http;
 
@@ -26,12 +27,18 @@ internal static class CompletionRequestMapper
             return ([], Invalid($"at most {maxPrompts} prompts"));
         }
 
+        if (PromptScoring.Check(body.PromptLogprobs, body.Stream == true) is { } streamed)
+        {
+            return ([], streamed);
+        }
+
         var (common, failure) = SamplingMapper.Apply(body, blank with
         {
             Model = body.Model ?? blank.Model,
             MaxTokens = body.MaxTokens ?? DefaultMaxTokens,
             TopLogprobs = body.Logprobs,
             TopLogprobsField = "logprobs",
+            PromptLogprobs = body.PromptLogprobs,
             Echo = body.Echo ?? false,
         });
         return failure is not null ? ([], failure) : ([.. body.Prompt.Items.Select((item, index) => common with

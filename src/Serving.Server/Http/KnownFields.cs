@@ -33,6 +33,7 @@ internal static class KnownFields
         ["use_beam_search"] = value => value.ValueKind == JsonValueKind.False,
         ["length_penalty"] = value => IsNumber(value, 1),
         ["truncate_prompt_tokens"] = Never,
+        ["truncation_side"] = value => IsText(value, "left"),
         ["skip_special_tokens"] = value => value.ValueKind == JsonValueKind.True,
         ["spaces_between_special_tokens"] = value => value.ValueKind == JsonValueKind.True,
         ["include_stop_str_in_output"] = value => value.ValueKind == JsonValueKind.False,

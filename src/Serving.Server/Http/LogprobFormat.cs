@@ -1,3 +1,4 @@
+using System.Globalization;
 using Serving.Engine.Requests;
 using Serving.Protocol.OpenAi;
 
@@ -12,6 +13,10 @@ internal static class LogprobFormat
     /// <summary>The chat style.</summary>
     public static ChatLogprobs? Chat(IReadOnlyList<TokenLogprob>? tokens) =>
         tokens is null ? null : new ChatLogprobs([.. tokens.Select(token => Entry(token) with { TopLogprobs = [.. token.Top.Select(Entry)] })]);
+
+    /// <summary>Those of a prompt, as vLLM writes them: by token id, the prompt's own token before the likeliest.</summary>
+    public static IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? Prompt(IReadOnlyList<TokenLogprob>? tokens) =>
+        tokens is null ? null : [.. tokens.Select(static token => token.Logprob is null ? null : Ranked(token))];
 
     /// <summary>The completions style.</summary>
     /// <param name="tokens">The tokens.</param>
@@ -33,6 +38,21 @@ internal static class LogprobFormat
         }
 
         return new CompletionLogprobs { TextOffset = begins, TokenLogprobs = logprobs, Tokens = texts, TopLogprobs = tops };
+    }
+
+    private static Dictionary<string, PromptLogprob> Ranked(TokenLogprob token)
+    {
+        var ranked = new Dictionary<string, PromptLogprob>();
+        Add(token, token.Top.Select(static top => top.Token).ToList().IndexOf(token.Token) is >= 0 and var place ? place + 1 : null);
+        for (var i = 0; i < token.Top.Count; i++)
+        {
+            Add(token.Top[i], i + 1);
+        }
+
+        return ranked;
+
+        void Add(TokenLogprob one, int? rank) =>
+            ranked.TryAdd(one.Token.ToString(CultureInfo.InvariantCulture), new PromptLogprob(Finite(one.Logprob ?? Lowest), rank, one.Text));
     }
 
     // Several tokens may have one text (parts of a character); the likeliest one keeps it.

@@ -31,10 +31,12 @@ internal static class SamplingMapper
             return (request, unusable);
         }
 
+        var (truncation, wrong) = TruncationFields.Read(fields.TruncatePromptTokens, fields.TruncationSide);
         var (bias, failure) = Bias(fields.LogitBias);
         return (request with
         {
             SchemaName = fields.PromptSchema,
+            Truncation = truncation,
             Choices = fields.N ?? 1,
             Temperature = fields.Temperature,
             TopP = fields.TopP,
@@ -53,7 +55,7 @@ internal static class SamplingMapper
             AllowedTokenIds = fields.AllowedTokenIds,
             IgnoreEos = fields.IgnoreEos ?? false,
             Priority = fields.Priority ?? 0,
-        }, failure);
+        }, failure ?? wrong);
     }
 
     private static (Dictionary<int, float>? Bias, RequestFailure? Failure) Bias(IReadOnlyDictionary<string, float>? wire)

@@ -12,21 +12,20 @@ internal sealed class ScoreEndpoint(RequestOpening opening, ServingOptions optio
 {
     /// <summary>Scores pairs.</summary>
     public Task ScoreAsync(HttpContext context) => HandleAsync(
-        context, OpenAiJson.Wire.ScoreRequest, ScoreRequestMapper.Map, static body => (body.Model, body.Priority), OpenAiJson.Wire.ScoreList, "score", static (head, _, texts, batch) => ScoreRequestMapper.Answer(head, texts, batch));
+        context, OpenAiJson.Wire.ScoreRequest, ScoreRequestMapper.Map, OpenAiJson.Wire.ScoreList, "score", static (head, _, texts, batch) => ScoreRequestMapper.Answer(head, texts, batch));
 
     /// <summary>Orders documents.</summary>
     public Task RerankAsync(HttpContext context) => HandleAsync(
-        context, OpenAiJson.Wire.RerankRequest, ScoreRequestMapper.Map, static body => (body.Model, body.Priority), OpenAiJson.Wire.RerankList, "rerank", ScoreRequestMapper.Answer);
+        context, OpenAiJson.Wire.RerankRequest, ScoreRequestMapper.Map, OpenAiJson.Wire.RerankList, "rerank", ScoreRequestMapper.Answer);
 
     private async Task HandleAsync<TBody, TAnswer>(
         HttpContext context,
         JsonTypeInfo<TBody> type,
         Func<TBody, (ComparedTexts? Texts, RequestFailure? Failure)> read,
-        Func<TBody, (string? Model, int? Priority)> common,
         JsonTypeInfo<TAnswer> answerType,
         string prefix,
         Func<AnswerHead, TBody, ComparedTexts, EmbeddingBatch, TAnswer> answer)
-        where TBody : class, IRequestBody
+        where TBody : class, IEmbeddingBody
     {
         if (await opening.OpenAsync(context, type) is not { } opened)
         {
@@ -35,15 +34,23 @@ internal sealed class ScoreEndpoint(RequestOpening opening, ServingOptions optio
 
         var (engine, body) = opened;
         var (texts, failure) = read(body);
-        if (texts is null)
+        var (truncation, wrong) = TruncationFields.Read(body.TruncatePromptTokens, body.TruncationSide);
+        if (texts is null || wrong is not null)
         {
-            await context.WriteFailureAsync(failure!);
+            await context.WriteFailureAsync((failure ?? wrong)!);
             return;
         }
 
         var blank = BlankRequest.For(context, engine);
-        var (model, priority) = common(body);
-        var request = blank with { Model = model ?? blank.Model, MaxTokens = 0, PromptField = texts.SecondField, Embedding = new EmbeddingOptions(), Priority = priority ?? 0 };
+        var request = blank with
+        {
+            Model = body.Model ?? blank.Model,
+            MaxTokens = 0,
+            PromptField = texts.SecondField,
+            Embedding = new EmbeddingOptions(),
+            Priority = body.Priority ?? 0,
+            Truncation = truncation,
+        };
         (var batch, failure) = await EmbeddingBatch.ComputeAsync(context, engine, request, texts.Inputs, options.Server.MaxPrompts, context.RequestAborted, texts.FieldOf);
         if (batch is null)
         {

@@ -282,6 +282,12 @@ internal sealed class FakeRequest
                 Send(new GenerationEvent { Choice = choice, IsPrompt = true, Text = "echo ", Logprobs = Request.TopLogprobs is null ? null : [Logprob("echo ", null)] });
             }
 
+            if (Request.PromptLogprobs is { } count)
+            {
+                TokenLogprob[] top = [.. Enumerable.Range(0, count).Select(i => Logprob("top ", -0.25f - i) with { Token = 20 + i })];
+                Send(new GenerationEvent { Choice = choice, PromptLogprobs = [Logprob("first ", null), Logprob("second ", -1.25f) with { Token = 21, Top = top }, Logprob("third", float.NegativeInfinity) with { Token = 30, Top = top }] });
+            }
+
             foreach (var word in words)
             {
                 Send(new GenerationEvent { Choice = choice, Text = word, Tokens = [7], Logprobs = Request.TopLogprobs is null ? null : [Logprob(word, -0.5f)] });

@@ -15,10 +15,10 @@ internal static class Mutations
             Messages =
             {
                 new ChatMessage { Role = "user", Parts = { new ContentPart { PromptModule = new PromptModule { Name = "a/b", Arguments = { ["days"] = "two" } } }, new ContentPart { Text = "hé" } } },
-                new ChatMessage { Role = "assistant", ToolCalls = { new ToolCall { Id = "1", Name = "f", Arguments = "{}" } } },
+                new ChatMessage { Role = "assistant", ToolCalls = { new ToolCall { Id = "1", Name = "f", Arguments = "{}" }, new ToolCall { Id = "2", Name = "p", Input = "x" } } },
                 new ChatMessage { Role = "tool", Content = "x", ToolCallId = "1", Name = "f" },
             },
-            Tools = { new Tool { Name = "f", Description = "d", ParametersJson = """{"type":"object","properties":{"a":{"type":"string"}}}""" } },
+            Tools = { new Tool { Name = "f", Description = "d", ParametersJson = """{"type":"object","properties":{"a":{"type":"string"}}}""" }, new Tool { Name = "p", Custom = new CustomTool() } },
             ToolChoice = ToolChoice.Auto,
             ParallelToolCalls = false,
             AddGenerationPrompt = true,
@@ -42,6 +42,8 @@ internal static class Mutations
         AllowedTokenIds = { 1, 2 },
         IgnoreEos = true,
         Logprobs = 3,
+        TruncatePromptTokens = 9,
+        TruncationSide = "right",
         Priority = 1,
         User = "u",
     };

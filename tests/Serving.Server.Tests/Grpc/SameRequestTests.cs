@@ -20,12 +20,12 @@ public sealed class SameRequestTests
         var http = await daemon.PostAsync("/v1/chat/completions", """
             {"model":"base","messages":[
               {"role":"user","content":[{"type":"text","text":"hé"},{"type":"text","text":"\"quoted\" <b>"}]},
-              {"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+              {"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"2","type":"custom","custom":{"name":"p","input":"x"}}]},
               {"role":"tool","content":"x","name":"f","tool_call_id":"1"}],
-             "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}}}}],
+             "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}}}}},{"type":"custom","custom":{"name":"p"}}],
              "tool_choice":"auto","parallel_tool_calls":false,"add_generation_prompt":true,"chat_template_kwargs":{"enable_thinking":false,"list":[1,null]},
              "max_tokens":5,"n":2,"temperature":0.5,"top_p":0.9,"top_k":3,"min_p":0.1,"presence_penalty":0.1,"frequency_penalty":0.2,"repetition_penalty":1.1,
-             "seed":-7,"logit_bias":{"5":-1.5},"stop":["a","b"],"stop_token_ids":[1],"min_tokens":2,"bad_words":["x","y z"],"allowed_token_ids":[1,2],"ignore_eos":true,"logprobs":true,"top_logprobs":3,"priority":1,"user":"u"}
+             "seed":-7,"logit_bias":{"5":-1.5},"stop":["a","b"],"stop_token_ids":[1],"min_tokens":2,"bad_words":["x","y z"],"allowed_token_ids":[1,2],"ignore_eos":true,"logprobs":true,"top_logprobs":3,"truncate_prompt_tokens":9,"truncation_side":"right","priority":1,"user":"u"}
             """);
         Assert.Equal(200, http.Code);
 

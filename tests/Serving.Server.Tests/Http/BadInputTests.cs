@@ -185,7 +185,7 @@ public sealed class BadInputTests
     [InlineData("\"modalities\":[\"text\",\"audio\"]", "modalities")]
     [InlineData("\"modalities\":[\"\\ud800\"]", "modalities")]
     [InlineData("\"best_of\":2", "best_of")]
-    [InlineData("\"prompt_logprobs\":1", "prompt_logprobs")]
+    [InlineData("\"prompt_logprobs\":1,\"stream\":true", "prompt_logprobs")]
     [InlineData("\"suffix\":\"x\"", "suffix")]
     [InlineData("\"use_beam_search\":true", "use_beam_search")]
     [InlineData("\"cache_salt\":\"x\"", "cache_salt")]

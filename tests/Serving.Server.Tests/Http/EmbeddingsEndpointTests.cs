@@ -67,8 +67,15 @@ public sealed class EmbeddingsEndpointTests
     [InlineData("""{"input":"a","dimensions":5}""", "dimensions")]
     [InlineData("""{"input":"a","encoding_format":"hex"}""", "encoding_format")]
     [InlineData("""{"input":"a","normalize":1}""", "normalize")]
-    [InlineData("""{"messages":[{"role":"user","content":"a"}]}""", "messages")]
-    [InlineData("""{"input":"a","truncate_prompt_tokens":5}""", "truncate_prompt_tokens")]
+    [InlineData("""{"messages":[{"role":"user","content":"a"}],"input":"a"}""", "messages")]
+    [InlineData("""{"messages":[]}""", "messages")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "messages[0].content")]
+    [InlineData("""{"messages":[{"role":"user","content":"a"}],"chat_template_kwargs":{"a":"\ud800"}}""", "chat_template_kwargs")]
+    [InlineData("""{"input":"a","add_generation_prompt":true}""", "add_generation_prompt")]
+    [InlineData("""{"input":"a","chat_template_kwargs":{}}""", "chat_template_kwargs")]
+    [InlineData("""{"input":"a","truncate_prompt_tokens":0}""", "truncate_prompt_tokens")]
+    [InlineData("""{"input":"a","truncate_prompt_tokens":5000}""", "truncate_prompt_tokens")]
+    [InlineData("""{"input":"a","truncation_side":"middle"}""", "truncation_side")]
     [InlineData("""{"input":"a","embed_dtype":"float16"}""", "embed_dtype")]
     public async Task Post_WhatIsWrong_Is400NamingTheField(string body, string field)
     {
@@ -78,6 +85,29 @@ public sealed class EmbeddingsEndpointTests
 
         Assert.Equal((400, field), (answer.Code, answer.Param));
         Assert.Equal(0, daemon.Engine.Running);
+    }
+
+    [Fact]
+    public async Task Post_MessagesAndTruncation_ReachTheEngineTheSameOverBoth()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        using var client = daemon.Grpc();
+
+        var http = await daemon.PostAsync(Path, """{"messages":[{"role":"user","content":"hi"}],"chat_template_kwargs":{"a":1},"truncate_prompt_tokens":5,"truncation_side":"right"}""");
+        var open = await daemon.PostAsync(Path, """{"messages":[{"role":"user","content":"hi"}],"add_generation_prompt":true,"truncate_prompt_tokens":-1}""");
+        var message = new EmbedRequest { TruncatePromptTokens = 5, TruncationSide = "right" };
+        message.Inputs.Add(new EmbeddingInput { Chat = new Chat { Messages = { new ChatMessage { Role = "user", Content = "hi" } } } });
+        message.Inputs.Add(new EmbeddingInput { Chat = new Chat { Messages = { new ChatMessage { Role = "user", Content = "ho" } }, AddGenerationPrompt = true } });
+        var grpc = await client.CallAsync(Method, message);
+
+        Assert.Equal((200, 200, GrpcStatusCode.Ok), (http.Code, open.Code, grpc.Code));
+        var requests = daemon.Engine.Requests.Select(accepted => accepted.Request).ToList();
+        var chats = requests.Select(request => (ChatPrompt)request.Prompt).ToList();
+        Assert.Equal([new PromptTruncation(5, true), new PromptTruncation(-1), new PromptTruncation(5, true), new PromptTruncation(5, true)], requests.Select(request => request.Truncation));
+        Assert.Equal([false, true, false, true], chats.Select(chat => chat.AddGenerationPrompt));
+        Assert.Equal(chats[0].Messages.GetRawText(), chats[2].Messages.GetRawText());
+        Assert.Equal(1, chats[0].TemplateArguments!["a"].GetInt32());
+        Assert.All(requests, request => Assert.Equal((0, new EmbeddingOptions()), (request.MaxTokens, request.Embedding)));
     }
 
     [Fact]

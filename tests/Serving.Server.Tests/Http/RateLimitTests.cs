@@ -33,6 +33,37 @@ public sealed class RateLimitTests
         Assert.Equal(("40000", "39000", "1.501s"), (answer.Header("x-ratelimit-limit-tokens"), answer.Header("x-ratelimit-remaining-tokens"), answer.Header("x-ratelimit-reset-tokens")));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"stream\":true")]
+    public async Task PostMessages_TenantWithRates_IsToldInAnthropicsHeaders(string stream)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Rates = Rates;
+
+        var answer = await daemon.PostAsync("/v1/messages", $"{{{Hi},\"max_tokens\":5{stream}}}");
+
+        Assert.Equal(200, answer.Code);
+        Assert.Equal(("60", "59"), (answer.Header("anthropic-ratelimit-requests-limit"), answer.Header("anthropic-ratelimit-requests-remaining")));
+        Assert.Equal(("40000", "39000"), (answer.Header("anthropic-ratelimit-tokens-limit"), answer.Header("anthropic-ratelimit-tokens-remaining")));
+        foreach (var what in new[] { "requests", "tokens" })
+        {
+            var left = DateTimeOffset.Parse(answer.Header($"anthropic-ratelimit-{what}-reset")!, System.Globalization.CultureInfo.InvariantCulture) - DateTimeOffset.UtcNow;
+            Assert.InRange(left.TotalSeconds, -60, 4);
+        }
+
+        Assert.Null(answer.Header("x-ratelimit-limit-requests"));
+    }
+
+    [Theory]
+    [InlineData(0, 0, "2026-01-02T03:04:05Z")]
+    [InlineData(0, 1, "2026-01-02T03:04:06Z")]
+    [InlineData(500, 500_000, "2026-01-02T03:04:06Z")]
+    [InlineData(500, 500_001, "2026-01-02T03:04:07Z")]
+    [InlineData(0, 60_000_000, "2026-01-02T03:05:05Z")]
+    public void Time_IsRoundedUpToSeconds(int milliseconds, long microseconds, string expected) =>
+        Assert.Equal(expected, RateHeaders.Time(new DateTimeOffset(2026, 1, 2, 3, 4, 5, milliseconds, TimeSpan.Zero), microseconds));
+
     [Fact]
     public async Task Post_TenantWithOneRateOrNone_IsToldOfNoOther()
     {

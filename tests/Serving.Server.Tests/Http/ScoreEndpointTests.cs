@@ -86,7 +86,8 @@ public sealed class ScoreEndpointTests
     [InlineData("/v1/rerank", """{"query":"","documents":["x"]}""", "query")]
     [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"top_n":-1}""", "top_n")]
     [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"return_documents":1}""", "return_documents")]
-    [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"truncate_prompt_tokens":5}""", "truncate_prompt_tokens")]
+    [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"truncate_prompt_tokens":-2}""", "truncate_prompt_tokens")]
+    [InlineData("/v1/score", """{"text_1":"x","text_2":"x","truncation_side":"up"}""", "truncation_side")]
     [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"max_tokens_per_doc":5}""", "max_tokens_per_doc")]
     [InlineData("/v1/rerank", """{"query":"x","documents":["x"],"rank_fields":["text"]}""", "rank_fields")]
     public async Task Post_WhatIsWrong_Is400NamingTheField(string path, string body, string field)
@@ -97,6 +98,19 @@ public sealed class ScoreEndpointTests
 
         Assert.True((answer.Code, field) == (400, answer.Param?.Split('[')[0]), $"{answer.Code} {answer.Text}");
         Assert.Equal(0, daemon.Engine.Running);
+    }
+
+    [Theory]
+    [InlineData("/v1/score", "\"text_1\":\"x\",\"text_2\":[\"y\"]")]
+    [InlineData("/v1/rerank", "\"query\":\"x\",\"documents\":[\"y\"]")]
+    public async Task Post_Truncation_HoldsForEveryText(string path, string fields)
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        daemon.Engine.Script = request => request.Embed([1, 0, 0, 0]);
+
+        Assert.Equal(200, (await daemon.PostAsync(path, $"{{{fields},\"truncate_prompt_tokens\":5}}")).Code);
+
+        Assert.Equal([new PromptTruncation(5), new PromptTruncation(5)], daemon.Engine.Requests.Select(accepted => accepted.Request.Truncation));
     }
 
     private static async Task<TestDaemon> StartAsync()

@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Serving.Engine.Requests;
 using Serving.Protocol.V1;
 using Serving.Server.Front;
+using TokenLogprob = Serving.Engine.Requests.TokenLogprob;
 
 namespace Serving.Server.Grpc.Mapping;
 
@@ -11,6 +12,7 @@ internal sealed class AnswerBuilder
     private readonly (Choice Choice, GatheredAnswer Answer)[] _choices;
 
     private readonly CustomCalls _custom;
+    private IReadOnlyList<TokenLogprob>? _promptLogprobs;
 
     /// <summary>Begins with a number of choices.</summary>
     public AnswerBuilder(int choices, CustomCalls custom) => (_custom, _choices) = (custom, [.. Enumerable.Range(0, choices).Select(index => (new Choice { Index = index }, new GatheredAnswer()))]);
@@ -20,6 +22,7 @@ internal sealed class AnswerBuilder
     {
         var (choice, gathered) = _choices[happened.Index];
         gathered.Add(happened.Event);
+        _promptLogprobs ??= happened.Event.PromptLogprobs;
         ChoiceMapper.Finish(choice, happened.Event);
         ChoiceMapper.AddLogprobs(choice, happened.Event);
     }
@@ -35,6 +38,8 @@ internal sealed class AnswerBuilder
             choice.ToolCalls.AddRange(gathered.Calls.Select((call, index) => ChoiceMapper.Call(index, call.Id, call.Name, call.Arguments, _custom.InputOf(call.Name, call.Arguments))));
             answer.Choices.Add(choice);
         }
+
+        answer.PromptLogprobs.AddRange((_promptLogprobs ?? []).Select(ChoiceMapper.Map));
 
         return answer;
     }

@@ -76,7 +76,8 @@ internal static class ChoiceMapper
         }
     }
 
-    private static Protocol.V1.TokenLogprob Map(TokenLogprob token)
+    /// <summary>A token with its logprob, and the likeliest ones at its place.</summary>
+    public static Protocol.V1.TokenLogprob Map(TokenLogprob token)
     {
         var mapped = new Protocol.V1.TokenLogprob { TokenId = token.Token, Text = token.Text, Bytes = ByteString.CopyFrom(token.Bytes) };
         if (token.Logprob is { } logprob)

@@ -14,8 +14,9 @@ internal static class EmbeddingMapper
     /// <param name="blank">A request with id, tenant and the name of the base model.</param>
     public static (GenerationRequest? Common, IReadOnlyList<GenerationPrompt> Inputs, RequestFailure? Failure) Map(EmbedRequest message, GenerationRequest blank)
     {
-        var failure = UserField.Check(message.User)
-            ?? (message.Inputs.Any(input => input.InputCase == InputCase.None) ? new RequestFailure(RequestError.InvalidRequest, "inputs: an input is empty: text or token_ids.", "inputs") : null);
+        var (truncation, wrong) = TruncationFields.Read(message.HasTruncatePromptTokens ? message.TruncatePromptTokens : null, message.HasTruncationSide ? message.TruncationSide : null);
+        var inputs = message.Inputs.Select(Input).ToList();
+        var failure = UserField.Check(message.User) ?? inputs.Select(static input => input.Failure).FirstOrDefault(static unusable => unusable is not null) ?? wrong;
         return failure is not null ? (null, [], failure) : (
             blank with
             {
@@ -24,9 +25,26 @@ internal static class EmbeddingMapper
                 PromptField = "inputs",
                 Embedding = new EmbeddingOptions(message.HasDimensions ? message.Dimensions : null, !message.HasNormalize || message.Normalize),
                 Priority = message.Priority,
+                Truncation = truncation,
             },
-            [.. message.Inputs.Select(input => (GenerationPrompt)(input.InputCase == InputCase.Text ? new TextPrompt(input.Text) : new TokenPrompt(input.TokenIds.Ids)))],
+            [.. inputs.Select(static input => input.Prompt!)],
             null);
+    }
+
+    private static (GenerationPrompt? Prompt, RequestFailure? Failure) Input(EmbeddingInput input)
+    {
+        switch (input.InputCase)
+        {
+            case InputCase.Text:
+                return (new TextPrompt(input.Text), null);
+            case InputCase.TokenIds:
+                return (new TokenPrompt(input.TokenIds.Ids), null);
+            case InputCase.Chat:
+                var (chat, failure) = ChatMapper.Map(input.Chat);
+                return (chat is null ? null : chat with { AddGenerationPrompt = input.Chat.AddGenerationPrompt }, failure);
+            default:
+                return (null, new RequestFailure(RequestError.InvalidRequest, "inputs: an input is empty: text, token_ids or chat.", "inputs"));
+        }
     }
 
     /// <summary>The answer.</summary>

@@ -18,12 +18,14 @@ internal static class GenerateRequestMapper
         var (prompt, failure) = Prompt(message);
         failure ??= UserField.Check(message.User);
         var (constraint, unusable) = Constraint(message);
-        failure ??= unusable;
+        var (truncation, wrong) = TruncationFields.Read(message.HasTruncatePromptTokens ? message.TruncatePromptTokens : null, message.HasTruncationSide ? message.TruncationSide : null);
+        failure ??= unusable ?? wrong;
         return failure is not null ? (null, failure) : (blank with
         {
             Model = message.Model.Length > 0 ? message.Model : blank.Model,
             Prompt = prompt!,
             SchemaName = message.HasPromptSchema ? message.PromptSchema : null,
+            Truncation = truncation,
             MaxTokens = message.HasMaxTokens ? message.MaxTokens : null,
             MaxTokensMayBeCut = prompt is ChatPrompt,
             Choices = message.HasN ? message.N : 1,
@@ -45,6 +47,7 @@ internal static class GenerateRequestMapper
             Constraint = constraint,
             TopLogprobs = message.HasLogprobs ? message.Logprobs : null,
             TopLogprobsField = "logprobs",
+            PromptLogprobs = message.HasPromptLogprobs ? message.PromptLogprobs : null,
             Echo = message.Echo,
             IncludeReasoning = !message.HasIncludeReasoning || message.IncludeReasoning,
             Priority = message.Priority,
