@@ -1,4 +1,4 @@
-namespace Serving.Server.Http;
+namespace Serving.Server.Front;
 
 /// <summary>Whether a request is answered as Anthropic's clients expect it: all that lies below their own routes, matched or not, and the models for who says which version of their API it speaks.</summary>
 internal static class AnthropicClients

@@ -5,6 +5,7 @@ using Serving.Engine;
 using Serving.Engine.Requests;
 using Serving.Protocol.Anthropic;
 using Serving.Protocol.OpenAi;
+using Serving.Server.Front;
 using Serving.Server.Hosting;
 using Serving.Server.Tenancy;
 

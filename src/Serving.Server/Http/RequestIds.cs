@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
+using Serving.Server.Front;
 using Serving.Server.Telemetry;
 
 namespace Serving.Server.Http;
