@@ -105,7 +105,8 @@ static void layout_of_program(Numbers& numbers) {
     FIELD(srv_program, kv_head_count); FIELD(srv_program, head_size); FIELD(srv_program, vocabulary_size); FIELD(srv_program, rope_positions);
     FIELD(srv_program, rope_pairs); FIELD(srv_program, op_count); FIELD(srv_program, buffer_count); FIELD(srv_program, weight_count);
     FIELD(srv_program, slice_count); FIELD(srv_program, rope_tables); FIELD(srv_program, expert_count);
-    FIELD(srv_program, choice_count); FIELD(srv_program, key_values); FIELD(srv_program, reserved); FIELD(srv_program, state_bytes); FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
+    FIELD(srv_program, choice_count); FIELD(srv_program, key_values); FIELD(srv_program, reserved); FIELD(srv_program, state_bytes);
+    FIELD(srv_program, ops); FIELD(srv_program, buffers); FIELD(srv_program, weights);
     FIELD(srv_program, slices); FIELD(srv_program, cosines); FIELD(srv_program, sines);
     SIZE(srv_pool);
     FIELD(srv_pool, struct_size); FIELD(srv_pool, page_count); FIELD(srv_pool, page_bytes); FIELD(srv_pool, adapter_slots); FIELD(srv_pool, max_rows);

@@ -1,6 +1,6 @@
-// The gated delta rule. A unit of work is one value head of one sequence. Its state is cut into blocks of columns that stay in the first cache, [block][key][columns of the block]: a strip of rows goes
-// through one block before the next, as columns do not depend on each other. A row takes one pass over a block: while its update is written, what the next row recalls is summed up. A sum over keys
-// runs in ascending order, one chain to a column, and a state is stored unrounded, so that no bit depends on where strips, chunks or blocks begin.
+// The gated delta rule. A unit of work is one value head of one sequence. Its state is cut into blocks of columns that stay in the first cache, [block][key][columns of the block]: a strip of
+// rows goes through one block before the next, as columns do not depend on each other. A row takes one pass over a block: while its update is written, what the next row recalls is summed up.
+// A sum over keys runs in ascending order, one chain to a column, and a state is stored unrounded, so that no bit depends on where strips, chunks or blocks begin.
 
 constexpr int kStripRows = 32;
 constexpr int kBlockVectors = 2;
@@ -112,10 +112,11 @@ SRV_INLINE void recall(float* state, const float* k, Vector decay, int key_size,
     }
 
     for (int i = 0; i < key_size; i++, state += Vectors * kLanes) {
+        const Vector key = splat(k[i]);
         for (int j = 0; j < Vectors; j++) {
             const Vector value = mul(load(state + j * kLanes), decay);
             store(state + j * kLanes, value);
-            recalled[j] = fma(splat(k[i]), value, recalled[j]);
+            recalled[j] = fma(key, value, recalled[j]);
         }
     }
 }
@@ -130,12 +131,15 @@ SRV_INLINE void update(float* state, const float* k, const float* q, const float
     }
 
     for (int i = 0; i < key_size; i++, state += Vectors * kLanes) {
+        const Vector key = splat(k[i]);
+        const Vector query = splat(q[i]);
+        const Vector next_key = Follows ? splat(next_k[i]) : zero();
         for (int j = 0; j < Vectors; j++) {
-            Vector value = fma(splat(k[i]), change[j], load(state + j * kLanes));
-            read[j] = fma(splat(q[i]), value, read[j]);
+            Vector value = fma(key, change[j], load(state + j * kLanes));
+            read[j] = fma(query, value, read[j]);
             if (Follows) {
                 value = mul(value, next_decay);
-                recalled[j] = fma(splat(next_k[i]), value, recalled[j]);
+                recalled[j] = fma(next_key, value, recalled[j]);
             }
 
             store(state + j * kLanes, value);

@@ -91,8 +91,10 @@ public sealed unsafe class CpuBackend : IComputeBackend
         ArgumentNullException.ThrowIfNull(program);
         var size = program.Shape.HeadSize;
         reason = size % 2 != 0 || size > MaxHeadSize ? $"the native CPU kernels need an even head size up to {MaxHeadSize}, this model's is {size}"
-            : program.Ops.OfType<ConvolutionOp>().FirstOrDefault(op => op.Taps is < 1 or > MaxTaps) is { } convolution ? $"the native CPU kernels need convolutions of up to {MaxTaps} taps, this model's have {convolution.Taps}"
-            : program.Ops.OfType<DeltaRuleOp>().FirstOrDefault(op => !IsSupported(op.Heads)) is { } rule ? $"the native CPU kernels need keys of a multiple of 8 elements and values of a multiple of 16, up to {MaxHeadSize}; of this model they have {rule.Heads.KeySize} and {rule.Heads.ValueSize}"
+            : program.Ops.OfType<ConvolutionOp>().FirstOrDefault(op => op.Taps is < 1 or > MaxTaps) is { } convolution
+                ? $"the native CPU kernels need convolutions of up to {MaxTaps} taps, this model's have {convolution.Taps}"
+            : program.Ops.OfType<DeltaRuleOp>().FirstOrDefault(op => !IsSupported(op.Heads)) is { Heads: var heads }
+                ? $"the native CPU kernels need keys of a multiple of 8 elements and values of a multiple of 16, up to {MaxHeadSize}; this model has {heads.KeySize} and {heads.ValueSize}"
             : string.Empty;
         return reason.Length == 0;
     }

@@ -55,7 +55,14 @@ internal static class NativeProgramWriter
         PagedAttentionOp a => Op(NativeOpKind.Attention, a.Input, a.Output, a.Sinks ?? -1) with { Layer = a.Layer, Scale = a.Scale, Cap = a.ScoreCap, Window = a.Window },
         GateMulOp m => Op(NativeOpKind.GateMul, m.Input, m.Output, -1) with { Mode = (int)m.Activation, Cap = m.Limit, Factor = m.Factor ?? -1 },
         SigmoidMulOp s => Op(NativeOpKind.SigmoidMul, s.Input, s.Output, -1) with { Gate = s.Gate },
-        ConvolutionOp c => Op(NativeOpKind.Convolution, c.Input, c.Output, c.Weight) with { Bias = c.Bias ?? -1, FirstColumn = c.FirstColumn, Taps = c.Taps, Mode = c.Silu ? 1 : 0, StateOffset = c.StateOffset },
+        ConvolutionOp c => Op(NativeOpKind.Convolution, c.Input, c.Output, c.Weight) with
+        {
+            Bias = c.Bias ?? -1,
+            FirstColumn = c.FirstColumn,
+            Taps = c.Taps,
+            Mode = c.Silu ? 1 : 0,
+            StateOffset = c.StateOffset,
+        },
         DeltaRuleOp d => Op(NativeOpKind.DeltaRule, d.Input, d.Output, d.Norm) with
         {
             Gate = d.Gate,

@@ -87,6 +87,72 @@ public sealed class CpuLifetimeTests
         Assert.Throws<ComputeException>(() => backend.Execute(inputs, new StepOutputs(limits, 97)));
     }
 
+    /// <summary>A version of a recurrent state that is not there whole, in the list or in the pool, is neither read nor written.</summary>
+    [Theory]
+    [InlineData(-2, 0, 0)]
+    [InlineData(1, 0, 0)]
+    [InlineData(-1, -1, 0)]
+    [InlineData(-1, 1, 0)]
+    [InlineData(-1, 0, -1)]
+    [InlineData(-1, 0, 512)]
+    public void Execute_StateThatIsNotThere_Fails(int read, int write, int firstPage)
+    {
+        var test = TestProgram.Create(TestShape.Hybrid);
+        using var session = new BackendSession(CpuFactory.Of("avx2"), test);
+        session.Inputs.AddRow(1, 0, 100, 0);
+        session.Inputs.AddEntry(100, 1);
+        session.Inputs.AddSequence(new StepSequence { RowCount = 1, EntryCount = 1, StateRead = read, StateWrite = write });
+        session.Inputs.AddSegment(0, 1, -1);
+        for (var i = 0; i < test.Program.Shape.StatePages; i++)
+        {
+            session.Inputs.AddStatePage(i == 0 ? firstPage : i);
+        }
+
+        Assert.Throws<ComputeException>(session.Execute);
+    }
+
+    /// <summary>A program whose recurrences do not fit together is not taken: heads, vectors, columns, parts of the state.</summary>
+    [Fact]
+    public void Constructor_RecurrenceThatDoesNotFit_Fails()
+    {
+        Repository.Requires(CpuBackend.IsAvailable(out var reason), reason);
+        var program = TestProgram.Create(TestShape.Hybrid).Program;
+        Func<DeltaRuleOp, DeltaRuleOp>[] rules =
+        [
+            op => op with { Heads = op.Heads with { KeyHeads = 3 } }, op => op with { Heads = op.Heads with { KeySize = 0 } }, op => op with { Heads = op.Heads with { ValueSize = 40 } },
+            op => op with { GateColumn = 4000 }, op => op with { GateColumn = -16 }, op => op with { Rates = op.Gate }, op => op with { Rate = op.Norm }, op => op with { Norm = 0 },
+            op => op with { Input = op.Output }, op => op with { Output = op.Input }, op => op with { StateOffset = op.StateOffset + 4 }, op => op with { StateOffset = program.Shape.StateBytes },
+            op => op with { StateOffset = -64 }, op => op with { Gate = 1000 }, op => op with { DecayBias = -1 },
+        ];
+        Func<ConvolutionOp, ConvolutionOp>[] convolutions =
+        [
+            op => op with { Taps = 0 }, op => op with { Taps = 5 }, op => op with { FirstColumn = -1 }, op => op with { FirstColumn = 4000 }, op => op with { Weight = 0 },
+            op => op with { Bias = op.Weight },
+            op => op with { StateOffset = program.Shape.StateBytes - 64 }, op => op with { Output = op.Input },
+        ];
+        Func<SigmoidMulOp, SigmoidMulOp>[] gates = [op => op with { Gate = op.Input }, op => op with { Gate = -1 }, op => op with { Output = op.Gate }];
+        foreach (var ops in rules.Select(Changed).Concat(convolutions.Select(Changed)).Concat(gates.Select(Changed)))
+        {
+            Assert.Throws<ComputeException>(() => new CpuBackend(program with { Ops = ops }, new CpuBackendOptions { InstructionSet = "avx2", Threads = 1 }));
+        }
+
+        Assert.Throws<ComputeException>(() => new CpuBackend(program with { Shape = program.Shape with { StateBytes = 4096 } }, new CpuBackendOptions { InstructionSet = "avx2", Threads = 1 }));
+
+        IReadOnlyList<ProgramOp> Changed<T>(Func<T, T> change)
+            where T : ProgramOp => [.. program.Ops.Select(op => op is T one ? change(one) : op)];
+    }
+
+    /// <summary>What the kernels cannot run is said before a backend is made.</summary>
+    [Fact]
+    public void Supports_HeadsAndTapsBeyondTheKernels_SaysWhich()
+    {
+        Assert.True(CpuBackend.Supports(TestProgram.Create(TestShape.Hybrid).Program, out _));
+        Assert.False(CpuBackend.Supports(TestProgram.Create(TestShape.Hybrid with { Taps = 17 }).Program, out var reason));
+        Assert.Contains("17", reason, StringComparison.Ordinal);
+        Assert.False(CpuBackend.Supports(TestProgram.Create(TestShape.Hybrid with { ValueSize = 40 }).Program, out reason));
+        Assert.Contains("40", reason, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void AllocatePool_PagesTooSmallForTheModel_Fails()
     {

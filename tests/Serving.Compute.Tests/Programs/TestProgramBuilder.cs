@@ -226,13 +226,16 @@ internal sealed class TestProgramBuilder
         var convolved = Buffer("convolved", columns, BufferElement.Float32);
         var rates = Buffer("rates", 2 * s.ValueHeads, BufferElement.Float32);
         var remembered = Buffer("remembered", values, BufferElement.BFloat16);
-        AddLinear(layer, normed, mixed, "mixed", null, LinearOutput.Keep, gateFirst ? [(Projection.Gate, values), (Projection.Query, columns)] : [(Projection.Query, columns), (Projection.Gate, values)]);
+        (Projection, int)[] parts = [(Projection.Query, columns), (Projection.Gate, values)];
+        AddLinear(layer, normed, mixed, "mixed", null, LinearOutput.Keep, gateFirst ? [.. parts.Reverse()] : parts);
         AddLinear(layer, normed, rates, "rates", null, LinearOutput.Keep, (Projection.Key, s.ValueHeads), (Projection.Value, s.ValueHeads));
         int? bias = s.PlainConvolution ? Floats("taps_bias", columns) : null;
         _ops.Add(new ConvolutionOp(mixed, gateFirst ? values : 0, convolved, Floats("taps", s.Taps * columns), bias, s.Taps, !s.PlainConvolution, TakeState((s.Taps - 1) * columns)));
         var heads = new DeltaRuleHeads(s.KeyHeads, s.ValueHeads, s.KeySize, s.ValueSize);
         var (rate, decayBias, norm) = (Floats("rate", s.ValueHeads), Floats("decay_bias", s.ValueHeads), Floats("head_norm", s.ValueSize));
-        _ops.Add(new DeltaRuleOp(convolved, mixed, gateFirst ? 0 : columns, rates, remembered, rate, decayBias, norm, TestProgram.Epsilon, heads, TakeState(s.ValueHeads * s.KeySize * s.ValueSize)));
+
+        // Its epsilon is large enough to tell how queries are scaled, which the norm behind it takes out again otherwise.
+        _ops.Add(new DeltaRuleOp(convolved, mixed, gateFirst ? 0 : columns, rates, remembered, rate, decayBias, norm, 0.01f, heads, TakeState(s.ValueHeads * s.KeySize * s.ValueSize)));
         AddLinear(layer, remembered, projected, "remembered", null, NormsBehind ? LinearOutput.Keep : LinearOutput.Accumulate, (Projection.Output, s.Hidden));
     }
 

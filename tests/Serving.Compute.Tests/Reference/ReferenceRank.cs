@@ -86,7 +86,8 @@ public sealed class ReferenceRank(ModelProgram program, IReadOnlyList<ushort[]> 
                 break;
             case ConvolutionOp convolution:
                 var taps = Row(convolution.Weight, 0).Chunk(ColumnsOf(convolution.Output)).ToArray();
-                _buffers[convolution.Output] = ReferenceRecurrence.Convolve(Map(_buffers[convolution.Input], x => x[convolution.FirstColumn..]), taps, convolution.Bias is { } added ? Row(added, 0) : null, convolution.Silu);
+                var addend = convolution.Bias is { } added ? Row(added, 0) : null;
+                _buffers[convolution.Output] = ReferenceRecurrence.Convolve(Map(_buffers[convolution.Input], x => x[convolution.FirstColumn..]), taps, addend, convolution.Silu);
                 break;
             case DeltaRuleOp rule:
                 _buffers[rule.Output] = Map(Remember(rule), Rounded);

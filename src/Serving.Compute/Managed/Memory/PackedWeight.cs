@@ -7,7 +7,8 @@ namespace Serving.Compute.Managed.Memory;
 
 /// <summary>
 /// A weight as kernels read it. A matrix is cut into panels of 32 outputs: [panel][input][16 pairs] in bf16, pair i holding outputs i and i + 16 of the
-/// panel, so that a shift and a mask widen one load to two vectors. Every expert begins a panel; outputs past its end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats whatever its format.
+/// panel, so that a shift and a mask widen one load to two vectors. Every expert begins a panel; outputs past its end are zero. A matrix of integers is an <see cref="IntegerMatrix"/>, a vector floats
+/// whatever its format.
 /// </summary>
 internal sealed unsafe class PackedWeight : IDisposable
 {

@@ -145,15 +145,21 @@ public sealed class ProgramShardingTests
         }
     }
 
-    /// <summary>Norms over the heads of all ranks would be a meeting more per layer; an expert that all tokens go through is a width more to share out. Neither is done.</summary>
+    /// <summary>
+    /// Norms over the heads of all ranks would be a meeting more per layer; an expert that all tokens go through is a width more to share out; heads of a recurrence and gates of heads could be cut
+    /// as attention's heads are. None of it is done.
+    /// </summary>
     [Fact]
     public void Supports_WhatIsNotCut_IsRefusedBySayingSo()
     {
         Assert.Contains("norms every head", ReasonFor(TestShape.LayerNorms), StringComparison.Ordinal);
         Assert.Contains("recurrent state", ReasonFor(TestShape.Hybrid), StringComparison.Ordinal);
         Assert.Contains("norms all heads together", ReasonFor(TestShape.Olmo3), StringComparison.Ordinal);
+        Assert.Contains("recurrent state", ReasonFor(TestShape.Hybrid), StringComparison.Ordinal);
+        Assert.Contains("gate behind attention", ReasonFor(new TestShape { OutputGate = true }), StringComparison.Ordinal);
         Assert.Contains("all tokens go through", ReasonFor(TestShape.Mixture with { Shared = 52 }), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Olmo3).Program, 0, 2));
+        Assert.Throws<ArgumentException>(() => ProgramSharding.Create(TestProgram.Create(TestShape.Hybrid).Program, 0, 2));
     }
 
     private static string ReasonFor(TestShape shape)
