@@ -3,6 +3,8 @@
 _YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0}
 _MINISTRAL = {**_YARN, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 256}
 _GRANITE = {"embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.125, "logits_scaling": 10.0}
+# Layers that remember: two value heads to a key head, whose sizes follow the model's.
+_RULE = {"partial_rotary_factor": 0.25, "linear_num_key_heads": 4, "linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64, "linear_conv_kernel_dim": 4, "sliding_window": None}
 _BEHIND = ("post_attention_layernorm", "post_feedforward_layernorm")
 _BEFORE = ("input_layernorm", "post_attention_layernorm")
 _ONE = ("input_layernorm",)
@@ -35,13 +37,17 @@ CONFIGS = {
     "phi2": ("PhiForCausalLM", _ONE, None, {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5, "hidden_act": "gelu_new"}),
     "apertus": ("ApertusForCausalLM", ("attention_layernorm", "feedforward_layernorm"), "heads", {"hidden_act": "xielu"}),
     "hunyuan-dense": ("HunYuanDenseV1ForCausalLM", _BEFORE, "heads", {"rope_scaling": {"type": "dynamic", "alpha": 1000.0, "factor": 1.0}}),
+    "qwen35": ("Qwen3_5ForCausalLM", _BEFORE, "heads", _RULE),
+    "qwen35moe": ("Qwen3_5MoeForCausalLM", _BEFORE, "heads", _RULE),
+    "qwen3next": ("Qwen3NextForCausalLM", _BEFORE, "heads", {**_RULE, "norm_topk_prob": True}),
     "nemotron": ("NemotronForCausalLM", _BEFORE, None, {"norm_eps": 1e-5, "partial_rotary_factor": 0.5, "hidden_act": "relu2"}),
 }
 
 # Of families without a gate: up and down. Of those with biases: where they have them.
 _UNGATED = {"starcoder2": ("c_fc", "c_proj"), "phi2": ("fc1", "fc2"), "nemotron": ("up_proj", "down_proj"), "apertus": ("up_proj", "down_proj")}
 _BIASES = {"starcoder2": ("norms", "qkv", "o", "mlp"), "phi2": ("norms", "qkv", "o", "mlp", "head"), "stablelm": ("norms", "qkv"), "stablelm-12b": ("norms",), "nemotron": ("norms",)}
-_TIED = ("ernie4_5", "exaone4", "exaone4-windows", "gemma", "granite4", "command-r", "command-r-plus", "cohere2", "starcoder2")
+_SHARED = ("qwen2moe", "qwen35moe", "qwen3next")
+_TIED = ("qwen35", "ernie4_5", "exaone4", "exaone4-windows", "gemma", "granite4", "command-r", "command-r-plus", "cohere2", "starcoder2")
 
 
 def config_of(args):
@@ -54,7 +60,9 @@ def config_of(args):
         config |= {"num_local_experts" if args.family == "granitemoe" else "num_experts": args.experts, "num_experts_per_tok": args.choices}
     if args.family == "granite4":
         config |= {"layer_types": ["attention"] * args.layers, "shared_intermediate_size": args.intermediate}
-    if args.family == "qwen2moe":
+    if "linear_num_key_heads" in config:
+        config["layer_types"] = ["full_attention" if layer % 4 == 3 else "linear_attention" for layer in range(args.layers)]
+    if args.family in _SHARED:
         config |= {"moe_intermediate_size": args.intermediate, "shared_expert_intermediate_size": 4 * args.intermediate}
     return config
 
@@ -73,10 +81,14 @@ def _layer(args, prefix):
         yield f"{prefix}{norm}.weight", (hidden,)
         if "norms" in biases:
             yield f"{prefix}{norm}.bias", (hidden,)
+    if "linear_num_key_heads" in config and int(prefix.split(".")[2]) % 4 != 3:
+        yield from _remembering(args, prefix + "linear_attn.")
+        yield from _plain(args, prefix)
+        return
     if args.family == "phi3":
         yield prefix + "self_attn.qkv_proj.weight", (query + 2 * kv, hidden)
     for name, width, heads in () if args.family == "phi3" else (("q", query, args.heads), ("k", kv, args.kv_heads), ("v", kv, 0)):
-        yield f"{prefix}self_attn.{name}_proj.weight", (width, hidden)
+        yield f"{prefix}self_attn.{name}_proj.weight", (2 * width if name == "q" and "linear_num_key_heads" in config else width, hidden)
         if config.get("attention_bias") or args.family == "qwen2moe" or "qkv" in biases:
             yield f"{prefix}self_attn.{name}_proj.bias", (width,)
         if of_heads == "rows" and heads:
@@ -108,15 +120,44 @@ def _layer(args, prefix):
         yield prefix + "block_sparse_moe.router.layer.weight", (args.experts, hidden)
         yield prefix + "block_sparse_moe.input_linear.weight", (args.experts, 2 * args.intermediate, hidden)
         yield prefix + "block_sparse_moe.output_linear.weight", (args.experts, hidden, args.intermediate)
-    elif args.experts:
-        yield prefix + "mlp.gate.weight", (args.experts, hidden)
+    else:
+        yield from _plain(args, prefix)
+
+
+def _plain(args, prefix):
+    """An MLP with a gate, or a mixture of them."""
+    hidden = args.hidden
+    if not args.experts:
+        yield from _mlp(prefix + "mlp.", hidden, args.intermediate)
+        return
+    yield prefix + "mlp.gate.weight", (args.experts, hidden)
+    if args.family == "qwen35moe":
+        yield prefix + "mlp.experts.gate_up_proj", (args.experts, 2 * args.intermediate, hidden)
+        yield prefix + "mlp.experts.down_proj", (args.experts, hidden, args.intermediate)
+    else:
         for expert in range(args.experts):
             yield from _mlp(f"{prefix}mlp.experts.{expert}.", hidden, args.intermediate)
-        if args.family == "qwen2moe":
-            yield prefix + "mlp.shared_expert_gate.weight", (1, hidden)
-            yield from _mlp(prefix + "mlp.shared_expert.", hidden, 4 * args.intermediate)
+    if args.family in _SHARED:
+        yield prefix + "mlp.shared_expert_gate.weight", (1, hidden)
+        yield from _mlp(prefix + "mlp.shared_expert.", hidden, 4 * args.intermediate)
+
+
+def _remembering(args, prefix):
+    """What a layer has in the place of attention."""
+    config = CONFIGS[args.family][3]
+    keys, values = config["linear_num_key_heads"] * config["linear_key_head_dim"], config["linear_num_value_heads"] * config["linear_value_head_dim"]
+    heads = config["linear_num_value_heads"]
+    if args.family == "qwen3next":
+        yield prefix + "in_proj_qkvz.weight", (2 * (keys + values), args.hidden)
+        yield prefix + "in_proj_ba.weight", (2 * heads, args.hidden)
     else:
-        yield from _mlp(prefix + "mlp.", hidden, args.intermediate)
+        for name, rows in (("qkv", 2 * keys + values), ("z", values), ("b", heads), ("a", heads)):
+            yield f"{prefix}in_proj_{name}.weight", (rows, args.hidden)
+    yield prefix + "conv1d.weight", (2 * keys + values, 1, config["linear_conv_kernel_dim"])
+    yield prefix + "A_log", (heads,)
+    yield prefix + "dt_bias", (heads,)
+    yield prefix + "norm.weight", (config["linear_value_head_dim"],)
+    yield prefix + "out_proj.weight", (args.hidden, values)
 
 
 def shapes(args, config):

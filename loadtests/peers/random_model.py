@@ -106,6 +106,10 @@ def bytes_of(name, shape, plain, family):
     if name.endswith("norm.weight") and family or ".norms." in name:
         shape = (math.prod(shape),)
         return b"".join(bytes((lower,)) + NORM for lower in os.urandom(shape[0]))
+    if name.endswith("conv1d.weight"):
+        return b"".join(bytes((lower, 0x3E | sign & 0x80)) for lower, sign in zip(os.urandom(math.prod(shape)), os.urandom(math.prod(shape))))  # from an eighth to a half
+    if name.endswith((".A_log", ".dt_bias")):
+        return b"".join(bytes((lower, 0xBF if lower & 1 else 0x3F)) for lower in os.urandom(shape[0]))  # half to 2, either sign
     if ".act_fn." in name:
         return {"beta": b"\x00\x3f", "eps": b"\x86\xb5"}.get(name.rsplit(".", 1)[1]) or os.urandom(1) + NORM  # 0.5, -1e-6
     if name == "lm_head.bias":

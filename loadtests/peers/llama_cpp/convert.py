@@ -10,7 +10,7 @@ import math
 import os
 import sys
 
-from . import experts, gguf, names, safetensors
+from . import experts, gguf, names, recurrent, safetensors
 
 ARCHITECTURES = {"Qwen3MoeForCausalLM": "qwen3moe", "GptOssForCausalLM": "gpt-oss", **names.FAMILIES, **names.ROTATED}
 BIASED = ("gpt-oss", "glm4", "chatglm", "seed_oss")
@@ -22,6 +22,7 @@ MORE = {
     "olmoe": _EXPERTS,
     "granitemoe": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok"},
     "qwen2moe": {**_EXPERTS, "expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size"},
+    **dict.fromkeys(("qwen35moe", "qwen3next"), {**_EXPERTS, "expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size"}),
     "qwen3moe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "moe_intermediate_size"},
     "gpt-oss": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok", "expert_feed_forward_length": "intermediate_size", "attention.sliding_window": "sliding_window"},
 }
@@ -71,6 +72,7 @@ def put_config(out, config):
         "attention.key_length": config["head_dim"],
         "attention.value_length": config["head_dim"],
         "rope.dimension_count": int(config["head_dim"] * config.get("partial_rotary_factor", 1)),
+        **recurrent.keys_of(config),
         **{key: config[name] for key, name in MORE.get(architecture, {}).items() if config.get(name)},
     }.items():
         out.put(f"{architecture}.{key}", gguf.UINT32, value)
@@ -78,6 +80,8 @@ def put_config(out, config):
         out.put(f"{architecture}.{key}", gguf.FLOAT32, value)
     if "sliding_attention" in config.get("layer_types", ()):
         out.put_array(f"{architecture}.attention.sliding_window_pattern", gguf.BOOL, [kind == "sliding_attention" for kind in config["layer_types"]])
+    if "linear_attention" in config.get("layer_types", ()) and architecture != "qwen3next":
+        out.put_array(f"{architecture}.rope.dimension_sections", gguf.INT32, [11, 11, 10, 0])
     if scaling.get("mscale_all_dim"):
         out.put(f"{architecture}.rope.scaling.yarn_log_multiplier", gguf.FLOAT32, scaling["mscale_all_dim"])
         out.put(f"{architecture}.attention.temperature_scale", gguf.FLOAT32, scaling["llama_4_scaling_beta"])
@@ -115,10 +119,15 @@ def convert_model(folder, path):
     put_tokenizer(out, folder, config)
     tensors, stacks = safetensors.read(os.path.join(folder, "model.safetensors")), {}
     numbers = {}
-    for name, tensor in experts.converted(tensors):
+    for name, tensor in experts.converted(tensors, config["architectures"] == ["GptOssForCausalLM"]):
         out.add(name, tensor)
     for name, tensor in tensors.items():
-        if ".experts." in name and config["architectures"] == ["GptOssForCausalLM"]:
+        parts = recurrent.converted(name, tensor, config)
+        for part, piece in parts:
+            out.add(part, piece)
+        if parts:
+            continue
+        if ".experts." in name and (config["architectures"] == ["GptOssForCausalLM"] or not name.endswith(".weight")):
             continue
         if ".experts." in name:
             stacks.setdefault(names.of_experts(name), []).append(tensor)
@@ -139,7 +148,7 @@ def convert_model(folder, path):
         if tensor.rows == 1 and len(tensor.shape) == 2:
             tensor = safetensors.Tensor(tensor.element, tensor.shape[1:], tensor.data)
         wide = len(tensor.shape) == 1 or name.endswith((".mlp.gate.weight", ".mlp.router.weight", ".router.layer.weight", "_norm.weight"))
-        if config["architectures"] == ["GemmaForCausalLM"] and len(tensor.shape) == 1 or config["architectures"] == ["NemotronForCausalLM"] and name.endswith("norm.weight"):
+        if config["architectures"] == ["GemmaForCausalLM"] and len(tensor.shape) == 1 or config["architectures"] == ["NemotronForCausalLM"] and name.endswith("norm.weight") or "linear_num_key_heads" in config and name.endswith("norm.weight"):
             tensor = tensor.widened().raised()
         out.add(names.of(name, config), tensor.widened() if wide else names.interleaved(tensor, heads) if heads else tensor)
     for name, tensors in stacks.items():

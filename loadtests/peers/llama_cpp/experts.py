@@ -1,4 +1,4 @@
-"""gpt-oss's experts as llama.cpp has them: gate and up apart, matrices output by output, blocks of MXFP4 in ggml's order of halves of bytes."""
+"""Experts that a checkpoint stacks, as llama.cpp has them: gate and up apart, matrices output by output, blocks of MXFP4 in ggml's order of halves of bytes."""
 import math
 import re
 
@@ -43,10 +43,13 @@ def _split(module):
     return (("ffn_down_exps", 0, 1),) if module == "down_proj" else (("ffn_gate_exps", 0, 2), ("ffn_up_exps", 1, 2))
 
 
-def converted(tensors):
-    """(name, tensor) of what the tensors of experts become; those of other names are not looked at."""
+def converted(tensors, take_turns=True):
+    """(name, tensor) of what the tensors of experts become; those of other names are not looked at. Gate and up take turns and matrices lie input by input, or they are halves, output by output."""
     for name, tensor in tensors.items():
         found = re.fullmatch(r"model\.layers\.(\d+)\.mlp\.experts\.(gate_up_proj|down_proj)(_bias|_blocks|)", name)
+        if found and not take_turns:
+            yield from ((f"blk.{found[1]}.{module}.weight", tensor if module == "ffn_down_exps" else tensor.half(first)) for module, first, _ in _split(found[2]))
+            continue
         for module, first, step in _split(found[2]) if found else ():
             if found[3] == "_bias":
                 yield f"blk.{found[1]}.{module}.bias", tensor.every(first, step).widened()

@@ -21,12 +21,12 @@ FAMILIES = {
     "Olmo2ForCausalLM": "olmo2", "Olmo3ForCausalLM": "olmo2", "OlmoeForCausalLM": "olmoe", "Qwen2MoeForCausalLM": "qwen2moe", "Glm4ForCausalLM": "glm4", "Exaone4ForCausalLM": "exaone4",
     "SeedOssForCausalLM": "seed_oss", "Ernie4_5ForCausalLM": "ernie4_5", "GemmaForCausalLM": "gemma", "Phi3ForCausalLM": "phi3", "GlmForCausalLM": "chatglm",
     "CohereForCausalLM": "command-r", "Cohere2ForCausalLM": "cohere2", "Starcoder2ForCausalLM": "starcoder2", "StableLmForCausalLM": "stablelm", "PhiForCausalLM": "phi2",
-    "NemotronForCausalLM": "nemotron", "ApertusForCausalLM": "apertus", "HunYuanDenseV1ForCausalLM": "hunyuan-dense",
+    "Qwen3NextForCausalLM": "qwen3next", "Qwen3_5ForCausalLM": "qwen35", "Qwen3_5MoeForCausalLM": "qwen35moe", "NemotronForCausalLM": "nemotron", "ApertusForCausalLM": "apertus", "HunYuanDenseV1ForCausalLM": "hunyuan-dense",
 }
 
 # Those whose rows of q and k are reordered as a Llama's.
 ROTATED = {"LlamaForCausalLM": "llama", "Ministral3ForCausalLM": "mistral3", "MiniCPMForCausalLM": "minicpm", "GraniteMoeHybridForCausalLM": "granite", "GraniteMoeForCausalLM": "granitemoe"}
-_OTHER = {"gpt-oss": _NORM_BEHIND_ATTENTION, "seed_oss": _NORM_BEHIND_ATTENTION, "olmo2": _NORMS_BEHIND, "exaone4": _NORMS_BEHIND, "glm4": _GLM_NORMS, "qwen2moe": _SHARED}
+_OTHER = {"gpt-oss": _NORM_BEHIND_ATTENTION, "seed_oss": _NORM_BEHIND_ATTENTION, "olmo2": _NORMS_BEHIND, "exaone4": _NORMS_BEHIND, "glm4": _GLM_NORMS, "qwen2moe": _SHARED, **dict.fromkeys(("qwen35", "qwen35moe", "qwen3next"), _NORM_BEHIND_ATTENTION | _SHARED)}
 _FUSED = {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up", "block_sparse_moe.router.layer": "ffn_gate_inp"}
 
 
