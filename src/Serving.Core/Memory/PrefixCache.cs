@@ -46,14 +46,14 @@ internal sealed class PrefixCache : IEvictable
         _tokens = new int[pool.TotalCount * Slots];
         _positions = new int[pool.TotalCount * Slots];
         _firstItem = economy.Register(this, pool.TotalCount);
-        Snapshots = snapshots ? new StateSnapshots(pool, economy, secondsPerToken, OfferLeaf) : null;
+        StateSnapshots = snapshots ? new StateSnapshots(pool, economy, secondsPerToken, OfferLeaf) : null;
     }
 
     /// <inheritdoc/>
     public int EvictablePages => _pool.CachedCount;
 
     /// <summary>Snapshots behind sealed pages; null of models without a recurrent state.</summary>
-    public StateSnapshots? Snapshots { get; }
+    public StateSnapshots? StateSnapshots { get; }
 
     /// <summary>Sealed pages.</summary>
     public int Count { get; private set; }
@@ -130,18 +130,18 @@ internal sealed class PrefixCache : IEvictable
     public void Busy(PageId page)
     {
         _economy.Withdraw(_firstItem + page.Value);
-        if (Snapshots?.OwnerOf(page) is { } owner)
+        if (StateSnapshots?.OwnerOf(page) is { } owner)
         {
-            Snapshots.Busy(owner);
+            StateSnapshots.Busy(owner);
         }
     }
 
     /// <summary>A kept page lost its last holder: it can be evicted once nothing stands on it.</summary>
     public void Idle(PageId page)
     {
-        if (Snapshots?.OwnerOf(page) is { } owner)
+        if (StateSnapshots?.OwnerOf(page) is { } owner)
         {
-            Snapshots.Idle(owner, page, TokensSinceSnapshot(owner));
+            StateSnapshots.Idle(owner, page, TokensSinceSnapshot(owner));
         }
         else if (IsLeaf(page))
         {
@@ -178,7 +178,7 @@ internal sealed class PrefixCache : IEvictable
         for (var i = 0; i < _entries.Length; i++)
         {
             var page = new PageId(i);
-            Integrity.Require(IsSealed(page) || Snapshots?.OwnerOf(page) is not null || _pool.StateOf(page) != PageState.Cached, $"page {i} is cached and not in the index");
+            Integrity.Require(IsSealed(page) || StateSnapshots?.OwnerOf(page) is not null || _pool.StateOf(page) != PageState.Cached, $"page {i} is cached and not in the index");
             if (!IsSealed(page))
             {
                 continue;
@@ -202,10 +202,10 @@ internal sealed class PrefixCache : IEvictable
             Integrity.Require(_economy.Contains(_firstItem + i) == evictable, $"page {i} is offered for eviction wrongly");
         }
 
-        Snapshots?.CheckIntegrity(IsSealed);
+        StateSnapshots?.CheckIntegrity(IsSealed);
     }
 
-    private bool IsLeaf(PageId page) => _entries[page.Value].Children == 0 && (Snapshots?.Of(page) is null || EvictBeforeSnapshot);
+    private bool IsLeaf(PageId page) => _entries[page.Value].Children == 0 && (StateSnapshots?.Of(page) is null || EvictBeforeSnapshot);
 
     private void OfferLeaf(PageId page)
     {
@@ -218,7 +218,7 @@ internal sealed class PrefixCache : IEvictable
     private int TokensSinceSnapshot(PageId page)
     {
         var tokens = Slots;
-        while (ParentOf(page) is { } parent && Snapshots!.Of(parent) is null)
+        while (ParentOf(page) is { } parent && StateSnapshots!.Of(parent) is null)
         {
             tokens += Slots;
             page = parent;

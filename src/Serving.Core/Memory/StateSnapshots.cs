@@ -1,9 +1,9 @@
 namespace Serving.Core.Memory;
 
 /// <summary>
-/// Snapshots of recurrent states, each behind the last token of a sealed page: a version of the state that is kept, a list of pages which nobody writes any more. Who finds the page in the prefix cache reads it and goes
-/// on from there. While somebody holds its pages it stays; then it is offered to the eviction economy at what computing its state again costs, and goes before its page does, so that a page that is found
-/// never lost what it was found with on the way. Its idle pages are cached ones of the pool, and counted with them.
+/// Snapshots of recurrent states, each behind the last token of a sealed page: a version of the state that is kept, a list of pages which nobody writes any more. Who finds the page in the
+/// prefix cache reads it and goes on from there. While somebody holds its pages it stays; then it is offered to the eviction economy at what computing its state again costs, and goes before its
+/// page does, without which nobody would find it. Its idle pages are cached ones of the pool, and counted with them.
 /// </summary>
 internal sealed class StateSnapshots : IEvictable
 {

@@ -29,7 +29,12 @@ internal sealed class Endings
 
             if (_state.Faults.Has(PlantedBug.FreeStateInFlight) && ending.States is { } states)
             {
-                states.ReleaseAtOnce(_state.Supply);
+                foreach (var page in states.Pages)
+                {
+                    _state.Supply.Release(page);
+                }
+
+                states.Forget();
             }
 
             _state.Stop(ending);

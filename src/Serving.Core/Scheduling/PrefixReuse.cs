@@ -59,7 +59,7 @@ internal sealed class PrefixReuse
     {
         var hits = Found;
         idle = 0;
-        if (_state.Cache.Snapshots is { } snapshots)
+        if (_state.Cache.StateSnapshots is { } snapshots)
         {
             while (hits > 0 && snapshots.Of(_hits[hits - 1]) is null)
             {
@@ -102,7 +102,7 @@ internal sealed class PrefixReuse
     // Held by the sequence until its first plan has read it.
     private void TakeSnapshot(SequenceState next, int hits)
     {
-        if (_state.Cache.Snapshots is not { } snapshots)
+        if (_state.Cache.StateSnapshots is not { } snapshots)
         {
             return;
         }

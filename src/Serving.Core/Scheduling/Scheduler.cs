@@ -60,7 +60,10 @@ public sealed class Scheduler
     internal SchedulerState State => _state;
 
     /// <summary>Accepts a request, or says why not.</summary>
-    /// <returns>Null when accepted; Draining, NotSupported (a prompt with imports is not scored, and a model with a recurrent state takes none; one that is embedded generates nothing, has one choice and is not scored), ContextTooLong (it can never fit), QueueFull.</returns>
+    /// <returns>
+    /// Null when accepted; Draining, NotSupported (a prompt with imports is not scored, and a model with a recurrent state takes none; one that is embedded generates nothing, has one choice and is
+    /// not scored), ContextTooLong (it can never fit), QueueFull.
+    /// </returns>
     public RequestError? Submit(Request request, long now)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -71,7 +74,7 @@ public sealed class Scheduler
 
         if (request.Imports.Count > 0 && (request.ScorePrompt || _state.Options.StatePages > 0))
         {
-            return RequestError.NotSupported; // The rows of what is imported are not computed; and what a module leaves in a recurrent state depends on all that came before it.
+            return RequestError.NotSupported; // The rows of what is imported are not computed; what a module leaves in a recurrent state depends on all before it.
         }
 
         if (request.EmbedPrompt && (request.Sampling.MaxTokens > 0 || request.Choices > 1 || request.ScorePrompt))
@@ -148,7 +151,7 @@ public sealed class Scheduler
     /// <param name="module">The module.</param>
     /// <param name="tenant">Whose turn and charge it is.</param>
     /// <param name="adapter">The adapter that it is used with; null for the base model.</param>
-    /// <returns>False when pinned modules would take more than their share of the pool, or room that an accepted request needs; and always of a model with a recurrent state, which imports none.</returns>
+    /// <returns>False when pinned modules would take more than their share of the pool, or room that an accepted request needs; and of a model with a recurrent state, which imports none.</returns>
     public bool PinModule(ModuleRef module, Tenant tenant, AdapterRef? adapter)
     {
         ArgumentNullException.ThrowIfNull(module);

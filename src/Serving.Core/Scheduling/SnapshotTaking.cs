@@ -3,9 +3,9 @@ using Serving.Core.Memory;
 namespace Serving.Core.Scheduling;
 
 /// <summary>
-/// Takes snapshots of recurrent states for those who begin alike: at the last page boundary before a prompt's last token, so that the same prompt, or one that goes on from it, begins there; and where the keys that were
-/// found ended, if that was beyond the snapshot found, so that of many prompts with one beginning the second takes a snapshot at its end and the third finds it. Rows are cut there, so that a version holds
-/// the state behind just that token. It becomes the snapshot as it is; the sequence goes on with other pages in its place.
+/// Takes snapshots of recurrent states for those who begin alike: at the last page boundary before a prompt's last token, so that the same prompt, or one that goes on from it, begins there; and
+/// where the keys that were found ended, if that was beyond the snapshot found, so that of many prompts with one beginning the second takes a snapshot at its end and the third finds it. Rows
+/// are cut there, so that a version holds the state behind just that token. It becomes the snapshot as it is; the sequence goes on with other pages in its place.
 /// </summary>
 internal sealed class SnapshotTaking(SchedulerState state)
 {
@@ -49,14 +49,14 @@ internal sealed class SnapshotTaking(SchedulerState state)
             return; // Its page, or one before it, met another content under its key.
         }
 
-        if (state.Cache.Snapshots!.Of(sequence.Table[place]) is not null)
+        if (state.Cache.StateSnapshots!.Of(sequence.Table[place]) is not null)
         {
             state.Marks.SnapshotsThere++;
             return;
         }
 
-        // A page for the next row of each that runs is left, as at an admission; nobody is preempted for a snapshot. Its own it takes now where its next plan is to read the snapshot: it holds more than its share
-        // until then, and must not lack that one page for it.
+        // A page for the next row of each that runs is left, as at an admission: nobody is preempted for a snapshot. It takes its own now where its next plan is to read the snapshot,
+        // since it holds more than its share until then, and must not lack that one page for it.
         var ahead = sequence.Scheduled > computed + Late && !state.Faults.Has(PlantedBug.SnapshotOfNewest);
         var more = !ahead && sequence.Table.TokenCapacity == computed ? 1 : 0;
         if (state.Supply.Obtainable < state.Options.StatePages + state.Running.Count)
@@ -81,9 +81,15 @@ internal sealed class SnapshotTaking(SchedulerState state)
         state.Marks.SnapshotsTaken++;
         state.Marks.SnapshotsTakenBehindFound += sequence.Sequence.ComputedCount == sequence.FoundBoundary ? 1 : 0;
         state.Marks.SnapshotsTakenAhead += ahead ? 1 : 0;
-        var snapshot = sequence.States!.Replace(state.Supply, ahead, state.Faults.Has(PlantedBug.WriteSnapshot));
-        state.Cache.Snapshots!.Add(page, snapshot);
-        for (var i = 0; ahead && !state.Faults.Has(PlantedBug.WriteSnapshot) && i < snapshot.Length; i++)
+        if (state.Faults.Has(PlantedBug.WriteSnapshot))
+        {
+            state.Cache.StateSnapshots!.Add(page, (ahead ? sequence.States!.Other : sequence.States!.Newest).ToArray());
+            return;
+        }
+
+        var snapshot = sequence.States!.Replace(state.Supply, ahead);
+        state.Cache.StateSnapshots!.Add(page, snapshot);
+        for (var i = 0; ahead && i < snapshot.Length; i++)
         {
             state.Releases.Release(snapshot[i]);
         }

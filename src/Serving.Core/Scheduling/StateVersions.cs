@@ -3,8 +3,9 @@ using Serving.Core.Memory;
 namespace Serving.Core.Scheduling;
 
 /// <summary>
-/// The recurrent state of a running sequence: two versions, each a list of pages, that plans read and write in turns. A plan reads what the plan before it writes, in flight or not, since the device runs
-/// plans in order; and never writes what it reads, so that a row which did not count is computed again from the same version. A snapshot is read in a version's place by the first plan behind it.
+/// The recurrent state of a running sequence: two versions, each a list of pages, that plans read and write in turns. A plan reads what the plan before it writes, in flight or not, since the
+/// device runs plans in order; and never writes what it reads, so that a row which did not count is computed again from the same version. A snapshot is read in a version's place by the first
+/// plan behind it.
 /// <code>
 /// plan       reads        writes
 /// N          zeros        version 1      or a snapshot that was found
@@ -75,17 +76,11 @@ internal sealed class StateVersions(int size)
     /// <summary>Puts other pages, which were found to be there, in the place of the version that the newest complete plan wrote.</summary>
     /// <param name="supply">Where they come from.</param>
     /// <param name="ahead">Whether a plan that reads it is in flight: else the next one does, and it is held until then.</param>
-    /// <param name="keep">Other pages are not put there: a mistake planted by the simulation.</param>
     /// <returns>The version: one reference to each page is the caller's to give back if a plan in flight reads it.</returns>
-    public PageId[] Replace(PageSupply supply, bool ahead, bool keep)
+    public PageId[] Replace(PageSupply supply, bool ahead)
     {
         var version = Version(ahead ? 1 - _newest : _newest);
         var snapshot = version.ToArray();
-        if (keep)
-        {
-            return [.. snapshot];
-        }
-
         TakePages(supply, version);
         _snapshot = ahead ? null : snapshot;
         return snapshot;
@@ -93,17 +88,6 @@ internal sealed class StateVersions(int size)
 
     /// <summary>Forgets that there are pages to give back: a mistake planted by the simulation.</summary>
     public void Forget() => IsHeld = false;
-
-    /// <summary>Gives the versions back although a plan in flight may name them: a mistake planted by the simulation.</summary>
-    public void ReleaseAtOnce(PageSupply supply)
-    {
-        foreach (var page in Pages)
-        {
-            supply.Release(page);
-        }
-
-        IsHeld = false;
-    }
 
     /// <summary>Goes on from what the pages held before: a mistake planted by the simulation.</summary>
     public void KeepStale() => IsBlank = false;

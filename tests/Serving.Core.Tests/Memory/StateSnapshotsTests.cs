@@ -18,18 +18,18 @@ public sealed class StateSnapshotsTests
     }
 
     [Fact]
-    public void PrefixCache_ModelWithoutState_HasNoSnapshots() => Assert.Null(new PrefixCache(_pool, new EvictionEconomy(), 1).Snapshots);
+    public void PrefixCache_ModelWithoutState_HasNoSnapshots() => Assert.Null(new PrefixCache(_pool, new EvictionEconomy(), 1).StateSnapshots);
 
     [Fact]
     public void Add_SealedPage_FindsTheVersionAndItsOwner()
     {
         var page = Seal(1, null);
         var version = Version(3);
-        _cache.Snapshots!.Add(page, version);
-        Assert.Equal(version, _cache.Snapshots.Of(page));
-        Assert.All(version, part => Assert.Equal(page, _cache.Snapshots.OwnerOf(part)));
-        Assert.Null(_cache.Snapshots.OwnerOf(page));
-        Assert.Equal((1, 1L, 0L), (_cache.Snapshots.Count, _cache.Snapshots.Taken, _cache.Snapshots.Evictions));
+        _cache.StateSnapshots!.Add(page, version);
+        Assert.Equal(version, _cache.StateSnapshots.Of(page));
+        Assert.All(version, part => Assert.Equal(page, _cache.StateSnapshots.OwnerOf(part)));
+        Assert.Null(_cache.StateSnapshots.OwnerOf(page));
+        Assert.Equal((1, 1L, 0L), (_cache.StateSnapshots.Count, _cache.StateSnapshots.Taken, _cache.StateSnapshots.Evictions));
         _cache.CheckIntegrity();
     }
 
@@ -37,8 +37,8 @@ public sealed class StateSnapshotsTests
     public void Add_Twice_Throws()
     {
         var page = Seal(1, null);
-        _cache.Snapshots!.Add(page, Version(1));
-        Assert.Throws<InvalidOperationException>(() => _cache.Snapshots.Add(page, Version(1)));
+        _cache.StateSnapshots!.Add(page, Version(1));
+        Assert.Throws<InvalidOperationException>(() => _cache.StateSnapshots.Add(page, Version(1)));
     }
 
     [Fact]
@@ -47,14 +47,14 @@ public sealed class StateSnapshotsTests
         var first = Seal(1, null);
         var second = Seal(2, first);
         var version = Version(4);
-        _cache.Snapshots!.Add(first, version);
+        _cache.StateSnapshots!.Add(first, version);
         Release(first, second);
         Release(version);
         Assert.Equal((10, 6), (_pool.FreeCount, _pool.CachedCount));
         Assert.Equal(_pool.TotalCount, _supply.Obtainable);
 
         Assert.True(_economy.EvictLowest()); // 16 tokens for four pages.
-        Assert.Null(_cache.Snapshots.Of(first));
+        Assert.Null(_cache.StateSnapshots.Of(first));
         Assert.Equal((14, true, true), (_pool.FreeCount, _cache.IsSealed(first), _cache.IsSealed(second)));
         _cache.CheckIntegrity();
 
@@ -73,15 +73,15 @@ public sealed class StateSnapshotsTests
         var first = Seal(1, null);
         var second = Seal(2, first);
         var other = Seal(3, null);
-        _cache.Snapshots!.Add(second, Version(1));
+        _cache.StateSnapshots!.Add(second, Version(1));
         Release(first, second);
-        Release(_cache.Snapshots.Of(second)!);
+        Release(_cache.StateSnapshots.Of(second)!);
         Release(other);
         Assert.True(_economy.EvictLowest());
         Assert.Equal((false, true, true), (_cache.IsSealed(other), _cache.IsSealed(first), _cache.IsSealed(second)));
         Assert.Equal(1, _economy.Count);
         Assert.True(_economy.EvictLowest());
-        Assert.Equal(1, _cache.Snapshots.Evictions);
+        Assert.Equal(1, _cache.StateSnapshots.Evictions);
         Assert.True(_economy.EvictLowest());
         Assert.False(_cache.IsSealed(second));
     }
@@ -92,18 +92,18 @@ public sealed class StateSnapshotsTests
         var first = Seal(1, null);
         var second = Seal(2, first);
         var third = Seal(3, second);
-        _cache.Snapshots!.Add(first, Version(2));
-        _cache.Snapshots.Add(third, Version(2));
-        Release(_cache.Snapshots.Of(first)!);
-        Release(_cache.Snapshots.Of(third)!);
+        _cache.StateSnapshots!.Add(first, Version(2));
+        _cache.StateSnapshots.Add(third, Version(2));
+        Release(_cache.StateSnapshots.Of(first)!);
+        Release(_cache.StateSnapshots.Of(third)!);
 
         // 16 tokens from the start for two pages, 32 from the one before it for two pages; then what is left of the cost with one use more.
         Assert.Equal(8, _economy.ValueOf(16 + first.Value));
         Assert.Equal(16, _economy.ValueOf(16 + third.Value));
-        Share(_cache.Snapshots.Of(first)!);
+        Share(_cache.StateSnapshots.Of(first)!);
         Assert.False(_economy.Contains(16 + first.Value));
-        _cache.Snapshots.Use(first);
-        Release(_cache.Snapshots.Of(first)!);
+        _cache.StateSnapshots.Use(first);
+        Release(_cache.StateSnapshots.Of(first)!);
         Assert.Equal(16, _economy.ValueOf(16 + first.Value));
         _cache.CheckIntegrity();
     }
@@ -113,7 +113,7 @@ public sealed class StateSnapshotsTests
     {
         var page = Seal(1, null);
         var version = Version(2);
-        _cache.Snapshots!.Add(page, version);
+        _cache.StateSnapshots!.Add(page, version);
         var taken = 0;
         while (_supply.TryTake(out _))
         {
@@ -124,7 +124,7 @@ public sealed class StateSnapshotsTests
         Release(version);
         Assert.Equal(2, _supply.Obtainable);
         Assert.True(_supply.TryTake(out _)); // Its page is held, the snapshot is not.
-        Assert.Null(_cache.Snapshots.Of(page));
+        Assert.Null(_cache.StateSnapshots.Of(page));
         Assert.True(_cache.IsSealed(page));
         Release(page);
         Assert.Equal(2, _supply.Obtainable);
@@ -134,8 +134,8 @@ public sealed class StateSnapshotsTests
     [Fact]
     public void CheckIntegrity_PartIsReleasedAlone_Throws()
     {
-        _cache.Snapshots!.Add(Seal(1, null), Version(2));
-        _supply.Release(_cache.Snapshots.Of(new PageId(0))![0]);
+        _cache.StateSnapshots!.Add(Seal(1, null), Version(2));
+        _supply.Release(_cache.StateSnapshots.Of(new PageId(0))![0]);
         Assert.Throws<InvalidOperationException>(_cache.CheckIntegrity);
     }
 
@@ -155,10 +155,10 @@ public sealed class StateSnapshotsTests
                 held.Add(FindOrSeal(draw.Below(3), parent));
             }
 
-            if (held.Count > 0 && _supply.Obtainable > 4 && _cache.Snapshots!.Of(held[^1]) is null)
+            if (held.Count > 0 && _supply.Obtainable > 4 && _cache.StateSnapshots!.Of(held[^1]) is null)
             {
                 var version = Version(1 + draw.Below(3));
-                _cache.Snapshots.Add(held[^1], version);
+                _cache.StateSnapshots.Add(held[^1], version);
                 Release(version);
             }
 
@@ -169,12 +169,12 @@ public sealed class StateSnapshotsTests
             Assert.Equal(_pool.TotalCount, _supply.Obtainable);
         }
 
-        Assert.True(_cache.Snapshots!.Evictions > 0 && _cache.Evictions > 0);
+        Assert.True(_cache.StateSnapshots!.Evictions > 0 && _cache.Evictions > 0);
         while (_economy.EvictLowest())
         {
         }
 
-        Assert.Equal((_pool.TotalCount, 0, 0), (_pool.FreeCount, _cache.Count, _cache.Snapshots.Count));
+        Assert.Equal((_pool.TotalCount, 0, 0), (_pool.FreeCount, _cache.Count, _cache.StateSnapshots.Count));
     }
 
     private static int[] Tokens(int seed) => [.. Enumerable.Range(0, PagePool.SlotsPerPage).Select(i => (seed * 100) + i)];

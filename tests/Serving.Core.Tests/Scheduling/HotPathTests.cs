@@ -18,7 +18,8 @@ public sealed class HotPathTests : ISchedulerSink
     [InlineData(1, 0, 5)]
     public void ScheduleAndComplete_SteadyDecode_AllocateNothing(int depth, int drafts, int statePages)
     {
-        var options = SchedulerHarness.Small with { PageCount = (600 * (drafts + 1)) + (80 * statePages), MaxModelLength = 2048, MaxSequences = 32, MaxBatchedTokens = 128, MaxDraftTokens = drafts, StatePages = statePages };
+        var pages = (600 * (drafts + 1)) + (80 * statePages);
+        var options = SchedulerHarness.Small with { PageCount = pages, MaxModelLength = 2048, MaxSequences = 32, MaxBatchedTokens = 128, MaxDraftTokens = drafts, StatePages = statePages };
         var scheduler = new Scheduler(options, this);
         for (var i = 0; i < 40; i++)
         {

@@ -8,8 +8,8 @@ using Serving.Core.Tenancy;
 namespace Serving.Core.Tests.Scheduling;
 
 /// <summary>
-/// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot, and what that token could see: the next token is a function of what its row can see there, so a wrong page changes
-/// the answer; so does a wrong version of a recurrent state, if the model has one. Time goes on by one per step.
+/// A scheduler with a device that remembers which token, of which adapter and tenant, lies in which slot, and what that token could see: the next token is a function of what its row can see
+/// there, so a wrong page changes the answer; so does a wrong version of a recurrent state, if the model has one. Time goes on by one per step.
 /// </summary>
 internal sealed class SchedulerHarness : ISchedulerSink
 {

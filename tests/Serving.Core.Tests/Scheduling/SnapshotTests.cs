@@ -81,7 +81,7 @@ public sealed class SnapshotTests
         PageId[] snapshot = [.. plan.StatePages.Slice(plan.Sequences[0].StateWrite, Pages)];
         var last = plan.Pages[^1].Page;
         harness.Land();
-        Assert.Equal(snapshot, harness.Scheduler.State.Cache.Snapshots!.Of(last));
+        Assert.Equal(snapshot, harness.Scheduler.State.Cache.StateSnapshots!.Of(last));
         plan = harness.Launch()!;
         Assert.Equal(snapshot, plan.StatePages.Slice(plan.Sequences[0].StateRead, Pages).ToArray());
         harness.Land();

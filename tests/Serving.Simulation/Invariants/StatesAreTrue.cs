@@ -8,8 +8,8 @@ using Serving.Simulation.Worlds;
 namespace Serving.Simulation.Invariants;
 
 /// <summary>
-/// A plan reads a recurrent state for every sequence that is past its first token, and writes one for every sequence, to pages that nobody else names: no other sequence of the plan, nor of the plan in flight before it, nor
-/// that sequence itself for what it reads or for keys and values. A snapshot is what the tokens up to its page's end leave, and is not written any more.
+/// A plan reads a recurrent state for every sequence that is past its first token, and writes one for every sequence, to pages that nobody else names: no other sequence of the plan, nor of the
+/// plan in flight before it, nor that sequence itself for what it reads or for keys and values. A snapshot is what the tokens up to its page's end leave, and is not written any more.
 /// </summary>
 internal sealed class StatesAreTrue(SwarmSettings settings) : Invariant("30 states are private")
 {
@@ -49,7 +49,7 @@ internal sealed class StatesAreTrue(SwarmSettings settings) : Invariant("30 stat
     /// <inheritdoc/>
     public override void AfterStep(World world, bool full)
     {
-        if (!full || world.Scheduler.State.Cache.Snapshots is not { Count: > 0 } snapshots)
+        if (!full || world.Scheduler.State.Cache.StateSnapshots is not { Count: > 0 } snapshots)
         {
             return;
         }
@@ -94,7 +94,8 @@ internal sealed class StatesAreTrue(SwarmSettings settings) : Invariant("30 stat
             : planned.StateRead >= 0 == planned.FirstOrdinal > 0 && planned.StateWrite >= 0 && Math.Max(planned.StateRead, planned.StateWrite) + _size <= plan.StatePages.Length;
         if (!right)
         {
-            throw Violated($"plan {plan.Number}: the state of {planned.Sequence.Request.Id.Value} at ordinal {planned.FirstOrdinal} is read at {planned.StateRead} and written at {planned.StateWrite} of {plan.StatePages.Length} pages");
+            var places = $"is read at {planned.StateRead} and written at {planned.StateWrite} of {plan.StatePages.Length} pages";
+            throw Violated($"plan {plan.Number}: the state of {planned.Sequence.Request.Id.Value} at ordinal {planned.FirstOrdinal} {places}");
         }
     }
 
@@ -123,7 +124,7 @@ internal sealed class StatesAreTrue(SwarmSettings settings) : Invariant("30 stat
         var track = World.TrackOf(planned.Sequence);
         foreach (var page in plan.StatePages.Slice(planned.StateWrite, _size))
         {
-            if (world.Scheduler.State.Cache.Snapshots!.OwnerOf(page) is { } owner)
+            if (world.Scheduler.State.Cache.StateSnapshots!.OwnerOf(page) is { } owner)
             {
                 throw Violated($"plan {plan.Number}: a state of {track.Owner.Request.Id.Value}.{track.Choice} is written to page {page.Value}, which is the snapshot behind page {owner.Value}");
             }
@@ -131,7 +132,8 @@ internal sealed class StatesAreTrue(SwarmSettings settings) : Invariant("30 stat
             var before = _before[page.Value];
             if (_read[page.Value] || _users[page.Value] is not null || (before is not null && before != track))
             {
-                throw Violated($"plan {plan.Number}: a state of {track.Owner.Request.Id.Value}.{track.Choice} is written to page {page.Value}, which is used for {_users[page.Value]?.Owner.Request.Id.Value} or {before?.Owner.Request.Id.Value}");
+                var others = $"{_users[page.Value]?.Owner.Request.Id.Value} or {before?.Owner.Request.Id.Value}";
+                throw Violated($"plan {plan.Number}: a state of {track.Owner.Request.Id.Value}.{track.Choice} is written to page {page.Value}, which is used for {others}");
             }
 
             _users[page.Value] = track;

@@ -4,8 +4,8 @@ using Serving.Simulation.Failures;
 namespace Serving.Simulation.Model;
 
 /// <summary>
-/// The recurrent states in the fake device's memory: which part of which state a page was last written with, by which adapter and for which tenant. A version of which any page holds something else by now is seen
-/// when it is read; a version that is whole and the wrong one changes the answer.
+/// The recurrent states in the fake device's memory: which part of which state a page was last written with, by which adapter and for which tenant. A version of which any page holds something
+/// else by now is seen when it is read; a version that is whole and the wrong one changes the answer.
 /// </summary>
 internal sealed class FakeStates(int pages)
 {

@@ -11,7 +11,7 @@ internal static class StateNotes
     /// <summary>Notes a plan.</summary>
     public static void Take(World world, StepPlan plan)
     {
-        if (world.Scheduler.State.Cache.Snapshots is not { } snapshots)
+        if (world.Scheduler.State.Cache.StateSnapshots is not { } snapshots)
         {
             return;
         }
