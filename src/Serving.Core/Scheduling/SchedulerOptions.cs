@@ -17,6 +17,12 @@ public sealed record SchedulerOptions
     /// </summary>
     public int StatePages { get; init; }
 
+    /// <summary>
+    /// Tokens behind the snapshot found from which on another one of a recurrent state is taken: a prompt is cut there, which is a step more, and a step reads all weights however few rows it has. The
+    /// default is several times the rows whose products take as long on a CPU.
+    /// </summary>
+    public int MinSnapshotTokens { get; init; } = 64;
+
     /// <summary>Sequences that run at once.</summary>
     public int MaxSequences { get; init; } = 64;
 
@@ -77,6 +83,7 @@ public sealed record SchedulerOptions
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(PageCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxModelLength);
         ArgumentOutOfRangeException.ThrowIfNegative(StatePages);
+        ArgumentOutOfRangeException.ThrowIfNegative(MinSnapshotTokens);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxSequences);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxBatchedTokens);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxQueuedRequests);

@@ -5,7 +5,8 @@ namespace Serving.Core.Scheduling;
 /// <summary>
 /// Takes snapshots of recurrent states for those who begin alike: at the last page boundary before a prompt's last token, so that the same prompt, or one that goes on from it, begins there; and
 /// where the keys that were found ended, if that was beyond the snapshot found, so that of many prompts with one beginning the second takes a snapshot at its end and the third finds it. Rows
-/// are cut there, so that a version holds the state behind just that token. It becomes the snapshot as it is; the sequence goes on with other pages in its place.
+/// are cut there, so that a version holds the state behind just that token. It becomes the snapshot as it is; the sequence goes on with other pages in its place. Of few tokens
+/// none is taken: computing them again takes less than the step that the cut costs.
 /// </summary>
 internal sealed class SnapshotTaking(SchedulerState state)
 {
@@ -29,8 +30,9 @@ internal sealed class SnapshotTaking(SchedulerState state)
     {
         if (state.Options.StatePages > 0 && state.Options.PrefixCaching)
         {
-            sequence.FoundBoundary = found > hit ? found : 0;
-            sequence.PromptBoundary = (sequence.Sequence.PromptCount - 1) / PagePool.SlotsPerPage * PagePool.SlotsPerPage;
+            var boundary = (sequence.Sequence.PromptCount - 1) / PagePool.SlotsPerPage * PagePool.SlotsPerPage;
+            sequence.FoundBoundary = IsWorth(found - hit) ? found : 0;
+            sequence.PromptBoundary = IsWorth(boundary - hit) ? boundary : 0;
         }
     }
 
@@ -73,6 +75,8 @@ internal sealed class SnapshotTaking(SchedulerState state)
             sequence.Table.Add(page);
         }
     }
+
+    private bool IsWorth(int tokens) => tokens >= Math.Max(1, state.Options.MinSnapshotTokens);
 
     private int Cut(int first, int rows, int boundary) => first < boundary + Late && boundary > 0 ? Math.Min(rows, boundary + Late - first) : rows;
 

@@ -10,7 +10,7 @@ public sealed class SnapshotTests
 {
     private const int Pages = 3;
 
-    private static readonly SchedulerOptions Remembering = Small with { PageCount = 128, StatePages = Pages, MaxBatchedTokens = 64 };
+    private static readonly SchedulerOptions Remembering = Small with { PageCount = 128, StatePages = Pages, MinSnapshotTokens = 1, MaxBatchedTokens = 64 };
 
     [Theory]
     [InlineData(15, 0)]
@@ -35,6 +35,24 @@ public sealed class SnapshotTests
         harness.RunToEnd();
         Assert.Equal(harness.Outputs[(1, 0)], harness.Outputs[(2, 0)]);
         Assert.Equal(Alone(Request(1, prompt, 4), options: Remembering with { PrefixCaching = false }), harness.Outputs[(2, 0)]);
+    }
+
+    /// <summary>A step reads all weights: for a few tokens' state none is added. What is saved is counted from the snapshot that the prompt began at.</summary>
+    [Theory]
+    [InlineData(48, 48, 0)]
+    [InlineData(49, 48, 1)]
+    [InlineData(96, 48, 1)]
+    [InlineData(97, 48, 2)]
+    public void Schedule_FewTokensBehindTheSnapshotFound_NoneIsTaken(int prompt, int least, int snapshots)
+    {
+        var harness = new SchedulerHarness(Remembering with { MinSnapshotTokens = least });
+        var (tokens, id) = (Request(1, 100, 4).Prompt, 0);
+        foreach (var length in new[] { Math.Min(prompt, 49), prompt })
+        {
+            harness.Submit(Request(++id, length, 4) with { Prompt = [.. tokens.Take(length)] }).RunToEnd();
+        }
+
+        Assert.Equal(snapshots, harness.Scheduler.Snapshot().StateSnapshotsTaken);
     }
 
     [Theory]

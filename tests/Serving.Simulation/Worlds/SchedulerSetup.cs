@@ -19,6 +19,7 @@ internal static class SchedulerSetup
         MaxDraftTokens = settings.MaxDrafts,
         MaxQueuedRequests = settings.MaxQueued,
         StatePages = settings.StatePages,
+        MinSnapshotTokens = 1,
         MaxModelLength = settings.MaxModelLength,
         AdapterSlots = settings.AdapterSlots,
         MaxAdaptersPerStep = settings.MaxAdaptersPerStep,
