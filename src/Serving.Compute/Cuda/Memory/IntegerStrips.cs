@@ -28,6 +28,7 @@ internal static class IntegerStrips
     private const int LanesOfRow = 4;
 
     private static readonly byte[] CodesOfIq4 = CodesOf(BlockQuantizer.Iq4CodeOf);
+    private static readonly byte[] CodesOfInt4 = CodesOf(integer => (int)(integer + 8) & 0xF);
     private static readonly byte[] CodesOfMxfp4 = CodesOf(number => Math.Max(0, BlockQuantizer.Mxfp4Numbers.IndexOf((sbyte)number)));
 
     /// <summary>Inputs of a quarter that a lane has, from twice its number on.</summary>
@@ -159,21 +160,24 @@ internal static class IntegerStrips
         };
     }
 
+    /// <summary>Four of a word's nibbles, every second one: the other half's are left as they are.</summary>
     private static void PutNibbles(WeightFormat format, ref uint word, int half, ReadOnlySpan<sbyte> values)
     {
+        var codes = CodesOf(format);
+        var all = 0u;
         for (var i = 0; i < Columns.Length; i++)
         {
-            var value = values[Columns[i]];
-            var (shift, code) = (4 * NibbleOf(format, half, i), CodeOf(format, value));
-            word = (word & ~(0xFu << shift)) | ((uint)code << shift);
+            all |= (uint)codes[(byte)values[Columns[i]]] << (4 * NibbleOf(format, 0, i));
         }
+
+        word = (word & ~(0x0F0F0F0Fu << (4 * half))) | (all << (4 * half));
     }
 
-    private static int CodeOf(WeightFormat format, sbyte value) => format switch
+    private static byte[] CodesOf(WeightFormat format) => format switch
     {
-        WeightFormat.Iq4 => CodesOfIq4[(byte)value],
-        WeightFormat.Mxfp4 => CodesOfMxfp4[(byte)value],
-        _ => value + 8,
+        WeightFormat.Iq4 => CodesOfIq4,
+        WeightFormat.Mxfp4 => CodesOfMxfp4,
+        _ => CodesOfInt4,
     };
 
     /// <summary>The code of every byte: a checkpoint has as many of them as elements.</summary>
