@@ -4,7 +4,7 @@
 #ifndef SRV_CUDA_EMULATOR
 #include "attention/attention_decode.cuh"
 #include "attention/attention_merge.cuh"
-#include "integers/integer_experts.cuh"
+#include "integers/integer_experts_few.cuh"
 #include "integers/integer_product.cuh"
 #include "linear_finish/finish_rms_norm.cuh"
 #include "linear_finish/finish_rope_append_rows.cuh"

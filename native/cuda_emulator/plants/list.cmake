@@ -138,7 +138,7 @@ plant(product.next-stage product/product.cuh product/product.cuh "plane * stages
 plant(product.next-unit product/product.cuh product/product.cuh "unit / p.planes * kProductOutputs" "unit % p.planes * kProductOutputs")
 plant(product_int8.scales-of-the-first-group integers/integer_product.cuh integers/decode.cuh "quarter / 2 * 128 + lane / 4 * 16" "lane / 4 * 16")
 plant(product_mxfp4.other-table integers/integer_product.cuh integers/decode.cuh "format == IntegerFormat::Iq4 ?" "true ?")
-set(integer_experts integers/integer_experts.cuh)
+set(integer_experts integers/integer_experts_few.cuh)
 plant(experts_few_int8.next-expert ${integer_experts} ${integer_experts} "to.expert * all" "(to.expert + 1) % p.mixture.expert_count * all")
 plant(experts_few_int8.experts-within-strips ${integer_experts} ${integer_experts} "to.expert * all" "to.expert * p.outputs / SRV_INTEGER_OUTPUTS")
 plant(experts_few_int8.first-strip-again ${integer_experts} ${integer_experts} "to.expert * all + first" "to.expert * all")
