@@ -17,6 +17,7 @@ internal static class Program
         ["kv-cache"] = ("[--model DIR | --config FILE] [--threads N] [--isa NAME] [--context N] [--streams N,N]  decode at long context with keys and values in bf16 and in int8, in turns", KeyValueMode.Run),
         ["modules"] = ("[--threads N] [--isa NAME]  time to the first token with prompt modules: none cached, prefix hit, resident, from host memory", ModuleMode.Run),
         ["module-quality"] = ("[--questions N] [--device NAME]  right answers about documents with and without prompt modules, base and adapters", ModuleQuality.QualityMode.Run),
+        ["recurrence"] = ("[--threads N] [--isa NAME]  convolution and delta rule of Qwen3-Next's layers on the native backend, beside memory's rate and the multiply-add peak", RecurrenceMode.Run),
         ["step"] = ("[--model DIR] [--threads N]  tokens per second of decode and prefill, with and without adapters", StepMode.Run),
         ["tokenizer"] = ("MODEL TEXT  megabytes per second of encoding on one core, time per token of decoding, hostile texts", TokenizerMode.Run),
     };

@@ -24,6 +24,7 @@ internal sealed class StepSession
     private readonly StepLimits _limits;
     private readonly int _context;
     private readonly List<int[]> _pages = [];
+    private readonly int _firstStatePage;
 
     /// <summary>Takes the pool of a backend whose weights are loaded, packs an adapter of the rank that is given for each slot, and fills the sequences.</summary>
     public StepSession(IComputeBackend backend, ModelProgram program, Func<int, int> rankOf)
@@ -49,6 +50,8 @@ internal sealed class StepSession
             next += _pages[^1].Length;
         }
 
+        _firstStatePage = next;
+        next += 2 * sequences * program.Shape.StatePages;
         var largest = adapters.Select(backend.PreparedBytesOf).DefaultIfEmpty().Max();
         backend.AllocatePool(new PoolShape(next, program.Shape.PageBytes, adapters.Count, AdapterHostBytes: HostAdapters * largest), _limits);
         PackAll(adapters);
@@ -174,14 +177,23 @@ internal sealed class StepSession
             inputs.AddCopy(page % PagesOfSequence, page, ModelShape.PageTokens);
         }
 
-        AddSequence(inputs, 0, _context, 1, -1);
+        // A row of each that has a recurrent state, which copies of keys and values leave out.
+        for (var sequence = 0; sequence < (_program.Shape.StatePages > 0 ? sequences : 1); sequence++)
+        {
+            AddSequence(inputs, sequence, _context, 1, -1, stateOf: 0);
+        }
+
         inputs.AddOutput(Output(0));
         _backend.Execute(inputs, new StepOutputs(_limits, _program.Shape.VocabularySize));
     }
 
     private int PagesOfSequence => (_context / ModelShape.PageTokens) + 1;
 
-    private void AddSequence(StepInputs inputs, int sequence, int firstOrdinal, int rows, int slot)
+    /// <summary>
+    /// Of a recurrent state every sequence has two versions: the one behind its context, which steps read over and over, and the one that they write. With <paramref name="stateOf"/> it reads
+    /// another's and writes the first of its own.
+    /// </summary>
+    private void AddSequence(StepInputs inputs, int sequence, int firstOrdinal, int rows, int slot, int? stateOf = null)
     {
         var firstPage = sequence * PagesOfSequence;
         var firstRow = inputs.RowCount;
@@ -203,8 +215,21 @@ internal sealed class StepSession
             FirstOrdinal = firstOrdinal,
             FirstEntry = firstEntry,
             EntryCount = inputs.EntryCount - firstEntry,
+            StateRead = firstOrdinal == 0 ? -1 : AddState(inputs, stateOf ?? sequence, 0),
+            StateWrite = AddState(inputs, sequence, firstOrdinal == 0 || (stateOf ?? sequence) != sequence ? 0 : 1),
         });
         inputs.AddSegment(firstRow, rows, slot);
+    }
+
+    private int AddState(StepInputs inputs, int sequence, int version)
+    {
+        var (first, count) = (inputs.StatePageCount, _program.Shape.StatePages);
+        for (var page = 0; page < count; page++)
+        {
+            inputs.AddStatePage(_firstStatePage + (((2 * sequence) + version) * count) + page);
+        }
+
+        return first;
     }
 
     /// <summary>Some token; others at other places, since those of equal rows go through the same experts.</summary>

@@ -30,7 +30,19 @@ public sealed record TestShape
     /// </summary>
     public static TestShape Hybrid { get; } = new()
     {
-        Layers = 5, AttendsEvery = 3, OutputGate = true, HeadNorm = true, Hidden = 80, HeadSize = 32, Heads = 4, KvHeads = 1, KeyHeads = 2, ValueHeads = 4, KeySize = 32, ValueSize = 48, Tied = false,
+        Layers = 5,
+        AttendsEvery = 3,
+        OutputGate = true,
+        HeadNorm = true,
+        Hidden = 80,
+        HeadSize = 32,
+        Heads = 4,
+        KvHeads = 1,
+        KeyHeads = 2,
+        ValueHeads = 4,
+        KeySize = 32,
+        ValueSize = 48,
+        Tied = false,
     };
 
     /// <summary>Width of the residual stream.</summary>

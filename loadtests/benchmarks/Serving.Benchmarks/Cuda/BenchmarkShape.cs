@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Serving.Compute.Backends;
+using Serving.Compute.Numerics;
 using Serving.Compute.Programs;
 using Serving.Engine.Models;
 
@@ -68,7 +69,14 @@ internal sealed partial record BenchmarkShape(
             var most = Math.Max(1, block.Length / width);
             for (var row = 0; row < length; row += most)
             {
-                backend.LoadWeight(weight.Index, row, block.AsSpan(0, Math.Min(most, length - row) * width));
+                var values = block.AsSpan(0, Math.Min(most, length - row) * width);
+                if (weight.Format == WeightFormat.Float32)
+                {
+                    backend.LoadFloats(weight.Index, row, [.. values.ToArray().Select(BFloat16Bits.ToSingle)]);
+                    continue;
+                }
+
+                backend.LoadWeight(weight.Index, row, values);
             }
         }
     }
