@@ -16,6 +16,7 @@ public sealed class CudaProductTests : IDisposable
     {
         ["planes"] = new TestShape { HeadSize = 64, Heads = 16, KvHeads = 1, Hidden = 1024, Intermediate = 2100, Layers = 2, Vocabulary = 300, Tied = false, HasMagnitudes = true },
         ["biases, odd widths"] = new TestShape { HeadSize = 18, Heads = 6, KvHeads = 2, Bias = true, Hidden = 100, Intermediate = 70, Vocabulary = 133 },
+        ["hybrid"] = TestShape.Hybrid with { Layers = 3 },
     };
 
     /// <summary>The shapes.</summary>
@@ -94,7 +95,7 @@ public sealed class CudaProductTests : IDisposable
     /// <summary>Prompts in chunks of so many rows, then three steps of one row each; logits of the last rows.</summary>
     private static float[] Run(BackendFactory factory, TestProgram test, int[] prompts, int chunks = 1)
     {
-        using var session = new BackendSession(factory, test, pages: 256);
+        using var session = new BackendSession(factory, test, pages: 256 + (8 * test.Program.Shape.StatePages));
         var sequences = prompts.Select((_, i) => new TestSequence(session, i == 1 ? -1 : session.AddAdapter(test.CreateAdapter(i, slice => (slice.Index + i) % 4 == 0 ? 0 : 9)))).ToArray();
         var logits = new List<float>();
         for (var step = 0; step < chunks + 3; step++)
