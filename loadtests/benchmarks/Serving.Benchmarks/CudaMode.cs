@@ -45,6 +45,7 @@ internal static class CudaMode
     [
         new DecodeBenchmark(ordinal, shape, limits),
         AttentionBenchmark.Chosen(ordinal, shape, limits),
+        new RecurrenceBenchmark(ordinal, shape, limits),
         new MixtureBenchmark(ordinal, shape, limits),
         new MixtureBenchmark(ordinal, shape, limits, WeightFormat.Mxfp4),
         new IntegersBenchmark(ordinal, shape, limits, WeightFormat.Int4),

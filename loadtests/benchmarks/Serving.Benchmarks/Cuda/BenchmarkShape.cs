@@ -20,6 +20,7 @@ namespace Serving.Benchmarks.Cuda;
 /// <param name="Milliseconds">How long a step is repeated for; at least once.</param>
 /// <param name="Traffic">Requests with few and with many adapters.</param>
 /// <param name="Mixture">Layers of experts, which this model has none of.</param>
+/// <param name="Recurrence">Layers that remember, nor any of these.</param>
 internal sealed partial record BenchmarkShape(
     string Name,
     string Config,
@@ -32,7 +33,8 @@ internal sealed partial record BenchmarkShape(
     int MatrixSize,
     int Milliseconds,
     TrafficSize Traffic,
-    MixtureSize Mixture)
+    MixtureSize Mixture,
+    RecurrenceSize Recurrence)
 {
     private const int Positions = 8192;
 
@@ -45,8 +47,8 @@ internal sealed partial record BenchmarkShape(
     /// <summary>The shape that the bars are for, and one that shows on an emulated device that everything runs.</summary>
     private static readonly BenchmarkShape[] All =
     [
-        new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 32, 64, 256, 4096, 8192, 4L << 30, 8192, 1000, TrafficSize.SLora, MixtureSize.Qwen3),
-        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 6, 8, 32, 128, 64, 1 << 20, 64, 0, TrafficSize.Tiny, MixtureSize.Tiny),
+        new("8b", Llama(4096, 14336, 32, 32, 8, 128, 128256), 32, 64, 256, 4096, 8192, 4L << 30, 8192, 1000, TrafficSize.SLora, MixtureSize.Qwen3, RecurrenceSize.Qwen3Next),
+        new("tiny", Llama(128, 256, 2, 2, 1, 64, 512), 6, 8, 32, 128, 64, 1 << 20, 64, 0, TrafficSize.Tiny, MixtureSize.Tiny, RecurrenceSize.Tiny),
     ];
 
     /// <summary>The shape of a name.</summary>
