@@ -128,7 +128,8 @@ internal sealed class EngineBuilder
 
     /// <summary>Whether the model has a recurrent state, and the options or the backend do not go with it.</summary>
     public static string? Refusal(EngineOptions options, ModelProgram program, IComputeBackend backend) => program.Shape.StateBytes == 0 ? null
-        : !backend.RunsRecurrence ? $"The model has layers with a recurrent state, which the {backend.Name} backend does not run{(backend.DeviceMemory is null ? "" : " here: set engine.device to cpu, or to one GPU")}."
+        : !backend.RunsRecurrence
+            ? $"The model has layers with a recurrent state, which the {backend.Name} backend does not run{(backend.DeviceMemory is null ? "" : " here: set engine.device to cpu, or to one GPU")}."
         : options.MaxDraftTokens > 0 ? "Tokens are not guessed ahead of a model with a recurrent state: set engine.max_draft_tokens to 0, or to null."
         : null;
 

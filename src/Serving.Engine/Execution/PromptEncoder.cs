@@ -65,7 +65,7 @@ public sealed class PromptEncoder
         ArgumentNullException.ThrowIfNull(request);
         if (request.SchemaName is not null && SchemaRefusal is { } refusal)
         {
-            return ValueTask.FromResult(Failed("schema", refusal));
+            return ValueTask.FromResult(Failed("prompt_schema", refusal));
         }
 
         return request.SchemaName is not { } schema

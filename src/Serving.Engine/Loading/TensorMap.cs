@@ -25,7 +25,7 @@ internal sealed partial class TensorMap
         _scheme = scheme;
         _names = TensorSpelling.Of(program, checkpoint);
         _mayGuess = program.Shape.StateBytes > 0;
-        _rows = TensorRows.Of(program);
+        _rows = TensorLengths.Of(program);
         _tied = program.Weights.All(weight => weight.Parts.All(part => TensorNames.WithoutPrefix(part.TensorName) != TensorNames.Head));
     }
 

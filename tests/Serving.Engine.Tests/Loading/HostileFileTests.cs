@@ -61,6 +61,23 @@ public class HostileFileTests
         });
     }
 
+    [Theory]
+    [InlineData("Qwen3_5ForCausalLM")]
+    [InlineData("Qwen3NextForCausalLM")]
+    public void RecurrentConfig_Mutated20000Times_IsReadOrRefused(string architecture)
+    {
+        var file = Encoding.UTF8.GetBytes(Models.RecurrentFamilyTests.Make(architecture).Config.ToJsonString());
+        HostileFiles.Run<ModelFormatException>(20_000, file, file.Length, mutated =>
+        {
+            var config = ModelConfig.Parse(mutated);
+            Assert.InRange(config.Shape.StatePages, 0, int.MaxValue);
+            if (config.Shape.LayerCount < 10)
+            {
+                ModelRegistry.Build("mutated", config, 1);
+            }
+        });
+    }
+
     [Fact]
     public void GenerationConfig_Mutated10000Times_IsReadOrRefused()
     {

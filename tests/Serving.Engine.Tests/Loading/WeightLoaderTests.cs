@@ -47,12 +47,22 @@ public class WeightLoaderTests
         {
             foreach (var part in weight.Parts)
             {
+                if (weight.Format == WeightFormat.Float32)
+                {
+                    Assert.Equal(Floats(model.Tensors[part.TensorName].Values, part), backend.Floats[weight.Index]);
+                    continue;
+                }
+
                 var width = weight.Kind == WeightKind.Vector ? 1 : weight.Columns;
                 var expected = Enumerable.Range(0, part.Length).SelectMany(i => Row(model.Tensors[part.TensorName], part, part.Order is null ? part.FirstRow + (i * part.RowStep) : part.RunAt(i).Source, width)).Select(value => part.IsSoftplus ? (float)Math.Log(1 + Math.Exp(value)) : value * part.Scale).Select(BFloat16Bits.FromSingle);
                 Assert.Equal(expected.ToArray(), backend[weight.Name].Slice(part.Offset * width, part.Length * width));
             }
         }
     }
+
+    /// <summary>A vector that is not rounded: a convolution's tap by tap, rates as they are computed with.</summary>
+    private static IEnumerable<float> Floats(float[] values, WeightPart part) => values.Select((value, i) =>
+        part.Taps > 0 ? values[(i % (values.Length / part.Taps) * part.Taps) + (i / (values.Length / part.Taps))] : part.IsRate ? (float)-Math.Exp(value) : value);
 
     /// <summary>A row of a tensor; of one that lies input by input, expert after expert, every so many elements.</summary>
     private static IEnumerable<float> Row((long[] Shape, float[] Values) tensor, WeightPart part, int row, int width)
@@ -175,6 +185,17 @@ public class WeightLoaderTests
         if (tied)
         {
             model.Tensors.Remove("lm_head.weight");
+        }
+
+        if (architecture == "Qwen3NextForCausalLM" || architecture.StartsWith("Qwen3_5", StringComparison.Ordinal))
+        {
+            model.MakeRecurrent();
+            if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal))
+            {
+                model.MakePart();
+            }
+
+            return model;
         }
 
         if (architecture.StartsWith("Qwen2", StringComparison.Ordinal))

@@ -25,7 +25,7 @@ public sealed partial class TinyModel
         Config["linear_conv_kernel_dim"] = Taps;
         AddHeadNorms();
         ForEachLayer(layer => Add($"{layer}.self_attn.q_proj.weight", 2 * QueryWidth, Hidden));
-        if (family is "Qwen3NextForCausalLM" or "Qwen3_5MoeForCausalLM")
+        if (family == "Qwen3NextForCausalLM" || family.StartsWith("Qwen3_5Moe", StringComparison.Ordinal))
         {
             MakeMixture();
             Config.Remove("intermediate_size");

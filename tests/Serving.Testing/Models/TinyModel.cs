@@ -198,7 +198,7 @@ public sealed partial class TinyModel
         Config[isQwen ? "num_experts" : "num_local_experts"] = Experts;
         Config["num_experts_per_tok"] = 2;
         Config[isQwen && !isOlmoe ? "moe_intermediate_size" : "intermediate_size"] = Width;
-        var shared = family is "Qwen2MoeForCausalLM" or "Qwen3NextForCausalLM" or "Qwen3_5MoeForCausalLM" or "GraniteMoeSharedForCausalLM";
+        var shared = family is "Qwen2MoeForCausalLM" or "Qwen3NextForCausalLM" or "Qwen3_5MoeForCausalLM" or "Qwen3_5MoeForConditionalGeneration" or "GraniteMoeSharedForCausalLM";
         if (shared)
         {
             Config[isQwen ? "shared_expert_intermediate_size" : "shared_intermediate_size"] = SharedWidth;

@@ -178,7 +178,8 @@ internal sealed class GgufConfig
         }
 
         var (width, heads) = (Required("ssm.inner_size"), Required("ssm.time_step_rank"));
-        _json["linear_value_head_dim"] = heads > 0 && width % heads == 0 ? width / heads : throw new MalformedFileException($"{Key("ssm.inner_size")} is not a multiple of {Key("ssm.time_step_rank")}");
+        _json["linear_value_head_dim"] = heads > 0 && width % heads == 0 ? width / heads
+            : throw new MalformedFileException($"{Key("ssm.inner_size")} is not a multiple of {Key("ssm.time_step_rank")}");
         if (Metadata.Flags(Key("attention.recurrent_layers")) is { } remembers)
         {
             _json[DeltaRuleConfig.LayerTypes] = new JsonArray(

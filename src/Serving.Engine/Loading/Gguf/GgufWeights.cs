@@ -36,7 +36,7 @@ internal sealed class GgufWeights : IWeightFiles
     public Func<WeightPart, RowSource> Match(ModelProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
-        var (layers, rows, rule) = (program.Shape.LayerCount, TensorRows.Of(program), _family.TilesValueHeads ? program.Ops.OfType<DeltaRuleOp>().FirstOrDefault() : null);
+        var (layers, rows, rule) = (program.Shape.LayerCount, TensorLengths.Of(program), _family.TilesValueHeads ? program.Ops.OfType<DeltaRuleOp>().FirstOrDefault() : null);
         var (sources, used, missing) = (new Dictionary<string, RowSource>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal), new List<string>());
         foreach (var weight in program.Weights)
         {

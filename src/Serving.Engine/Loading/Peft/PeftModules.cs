@@ -26,7 +26,7 @@ internal sealed class PeftModules
     /// <summary>Reads a program.</summary>
     public PeftModules(ModelProgram program)
     {
-        _rows = TensorRows.Of(program);
+        _rows = TensorLengths.Of(program);
         _ofMixtures = MixtureAdapters.SlicesOf(program);
         foreach (var linear in program.Ops.OfType<LinearOp>().Where(op => op.Slices.Count > 0))
         {

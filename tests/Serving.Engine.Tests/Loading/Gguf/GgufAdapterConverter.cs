@@ -52,6 +52,12 @@ internal static partial class GgufAdapterConverter
                 continue;
             }
 
+            if (module.StartsWith("linear_attn.", StringComparison.Ordinal))
+            {
+                AddRecurrent(writer, config, $"blk.{layer}.", module["linear_attn.".Length..] + ".weight", half, shape, stands);
+                continue;
+            }
+
             if (module == "shared_mlp.input_linear")
             {
                 // Gate and up share their A, and have half of B's rows each.
@@ -73,6 +79,29 @@ internal static partial class GgufAdapterConverter
         }
 
         return writer;
+    }
+
+    /// <summary>Halves of what layers that remember have: B's rows as the file has the matrix's, A's columns where those are the value heads; Qwen3-Next's one module is two matrices with one A.</summary>
+    private static void AddRecurrent(GgufWriter writer, JsonObject config, string block, string own, string half, long[] shape, float[] values)
+    {
+        var (isA, columns) = (half == "lora_a", (int)shape[1]);
+        if (own == "in_proj_qkvz.weight")
+        {
+            foreach (var (file, rows) in GgufConverter.CutRows(config))
+            {
+                int[] kept = isA ? [.. Enumerable.Range(0, (int)shape[0])] : rows;
+                writer.Add($"{block}{file}.{half}", GgmlEncoder.F32.Type, [columns, kept.Length], GgmlEncoder.F32.Encode([.. kept.SelectMany(row => values[(row * columns)..((row + 1) * columns)])]).Bytes);
+            }
+
+            return;
+        }
+
+        var isTiled = own != "in_proj_ba.weight" && (string)config["architectures"]![0]! != "Qwen3NextForCausalLM" && isA == (own == "out_proj.weight");
+        int[] order = isTiled ? GgufConverter.TiledRows(config, own, (int)shape[isA ? 1 : 0]) : [.. Enumerable.Range(0, (int)shape[isA ? 1 : 0])];
+        float[] ordered = isA
+            ? [.. from row in Enumerable.Range(0, (int)shape[0]) from column in order select values[(row * columns) + column]]
+            : [.. order.SelectMany(row => values[(row * columns)..((row + 1) * columns)])];
+        writer.Add($"{block}{GgufConverter.RecurrentNames[own]}.{half}", GgmlEncoder.F32.Type, [columns, shape[0]], GgmlEncoder.F32.Encode(ordered).Bytes);
     }
 
     /// <summary>The file of one of the bundled model's adapters.</summary>

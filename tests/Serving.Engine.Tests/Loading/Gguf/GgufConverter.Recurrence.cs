@@ -78,14 +78,22 @@ internal static partial class GgufConverter
         }
     }
 
-    /// <summary>Qwen3-Next's, cut into q, k and v of all key heads and the gates.</summary>
-    private static float[] AddInputs(GgufWriter writer, JsonObject config, string block, long[] shape, float[] values, GgmlEncoder matrices)
+    /// <summary>Rows of q, k and v of all key heads, and of the gates, of a tensor in which key heads take turns.</summary>
+    internal static (string Tensor, int[] Rows)[] CutRows(JsonObject config)
     {
         var (keys, share) = ((int)config["linear_num_key_heads"]!, (int)config["linear_num_value_heads"]! / (int)config["linear_num_key_heads"]!);
         var (size, width) = ((int)config["linear_key_head_dim"]!, share * (int)config["linear_value_head_dim"]!);
-        var (stride, columns) = (2 * (size + width), (int)shape[1]);
+        var stride = 2 * (size + width);
+        return [("attn_qkv.weight", [.. Rows(0, size), .. Rows(size, size), .. Rows(2 * size, width)]), ("attn_gate.weight", Rows((2 * size) + width, width))];
+
         int[] Rows(int first, int count) => [.. from key in Enumerable.Range(0, keys) from row in Enumerable.Range(0, count) select (key * stride) + first + row];
-        foreach (var (tensor, rows) in new[] { ("attn_qkv.weight", (int[])[.. Rows(0, size), .. Rows(size, size), .. Rows(2 * size, width)]), ("attn_gate.weight", Rows((2 * size) + width, width)) })
+    }
+
+    /// <summary>Qwen3-Next's, cut into q, k and v of all key heads and the gates.</summary>
+    private static float[] AddInputs(GgufWriter writer, JsonObject config, string block, long[] shape, float[] values, GgmlEncoder matrices)
+    {
+        var columns = (int)shape[1];
+        foreach (var (tensor, rows) in CutRows(config))
         {
             int[] places = [.. from row in rows from column in Enumerable.Range(0, columns) select (row * columns) + column];
             var (bytes, stands) = matrices.Encode([.. places.Select(place => values[place])]);

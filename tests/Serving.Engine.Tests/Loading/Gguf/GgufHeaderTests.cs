@@ -69,6 +69,13 @@ public class GgufHeaderTests
         HostileFiles.Run<MalformedFileException>(20_000, file, (int)Read(file).DataOffset, bytes => GgufModel.Read(Read(bytes)));
     }
 
+    [Fact]
+    public void RecurrentFile_Mutated20000Times_IsReadOrRefused()
+    {
+        var file = GgufConverter.Convert(Models.RecurrentFamilyTests.Make("Qwen3_5ForCausalLM"), GgmlEncoder.F32).Put("qwen35.nextn_predict_layers", 0).ToArray();
+        HostileFiles.Run<MalformedFileException>(20_000, file, (int)Read(file).DataOffset, bytes => GgufModel.Read(Read(bytes)));
+    }
+
     private static GgufHeader Read(byte[] file)
     {
         using var stream = new MemoryStream(file);

@@ -55,6 +55,7 @@ public sealed class PreTokenizerTests
     [Theory]
     [InlineData("command-r", "I've 12 é", "I've |1|2| é")]
     [InlineData("stablelm2", "I've 12 é\n", "I|'ve| |1|2| é|\n")]
+    [InlineData("qwen35", "I've ก\u0e34น\u0e4d 12!\u0301x e\u0301a", "I|'ve| ก\u0e34น\u0e4d| |1|2|!\u0301x| e\u0301a")]
     [InlineData("hunyuan-dense", "I've 1234 .apples 日本x!", "I|'ve| |123|4| .|apples| |日本|x|!")]
     public void Split_OfAGgufName_CutsInStages(string name, string text, string pieces)
     {
