@@ -61,7 +61,7 @@ public sealed record EngineOptions
     /// <summary>Requests waiting at most.</summary>
     public int MaxQueuedRequests { get; init; } = 1024;
 
-    /// <summary>Bytes of the page pool; null is a quarter of the free memory after the weights.</summary>
+    /// <summary>Bytes of the page pool; null is a quarter of the free memory after the weights, or up to a half where recurrent states want it.</summary>
     public long? PoolBytes { get; init; }
 
     /// <summary>Adapters resident at once at most.</summary>

@@ -14,6 +14,18 @@ public sealed class MemoryPlanTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>By itself the pool is a quarter of what weights leave; with recurrent states what they want, up to a half; and room for one sequence's is the least.</summary>
+    [Theory]
+    [InlineData(0, 64, 2 * 1024)]
+    [InlineData(10, 64, 2560)]
+    [InlineData(100, 64, 4 * 1024)]
+    public void Create_RecurrentStates_TakeUpToAHalf(int statePages, int sequences, int pages)
+    {
+        var plan = MemoryPlan.Create(0, 1 << 20, new MemoryLimit(8L << 30, 8L << 30, "test"), null, 0, states: new StateDemand(statePages, sequences));
+        Assert.Null(plan.Refusal);
+        Assert.Equal(pages, plan.PoolPages);
+    }
+
     [Fact]
     public void Create_Defaults_TakeAQuarterOfWhatTheWeightsLeave()
     {
