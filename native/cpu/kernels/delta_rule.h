@@ -4,6 +4,7 @@
 
 constexpr int kStripRows = 32;
 constexpr int kBlockVectors = 2;
+constexpr int kRowsAhead = 4;  // that a row's queries and keys are asked for early
 
 // What a unit works in. Rows of a strip are side by side.
 struct DeltaScratch {
@@ -85,20 +86,37 @@ SRV_INLINE float decay_of(float rate, float x) {
     return static_cast<float>(__builtin_exp(static_cast<double>(rate) * soft));
 }
 
-// What of a strip's rows is the same for every column.
+// A head's columns of one row after the other are stretches too short, and too far apart, for the processor's own prefetcher.
+SRV_INLINE void prefetch_floats(const float* from, int count) {
+    for (int k = 0; k < count; k += kLanes) {
+        _mm_prefetch(reinterpret_cast<const char*>(from + k), _MM_HINT_T1);
+    }
+}
+
+// What of a strip's rows is the same for every column. Values and gates, which come later, are asked for meanwhile.
 static void prepare_strip(const Engine& engine, const srv_op& op, const DeltaScratch& s, int head, int first_row, int rows) {
     const Buffer& input = engine.buffers[op.input];
     const Buffer& rates = engine.buffers[op.rates];
+    const Buffer& gates = engine.buffers[op.gate];
     const int64_t stride = round_to_line(op.key_size);
+    const int keys = op.key_heads * op.key_size;
     const int key_head = head / (op.value_heads / op.key_heads);
     const float rate = vector_weight(engine, op.rate)[head];
     const float bias = vector_weight(engine, op.decay_bias)[head];
     const float scale = 1.0f / square_root(static_cast<float>(op.key_size));
     for (int r = 0; r < rows; r++) {
-        const float* q = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(first_row + r) * input.stride + key_head * op.key_size;
+        const float* row = reinterpret_cast<const float*>(input.data) + static_cast<int64_t>(first_row + r) * input.stride;
+        const float* q = row + key_head * op.key_size;
+        prefetch_floats(row + 2 * keys + head * op.value_size, op.value_size);
+        prefetch_floats(reinterpret_cast<const float*>(gates.data) + static_cast<int64_t>(first_row + r) * gates.stride + op.gate_column + head * op.value_size, op.value_size);
+        if (r + kRowsAhead < rows) {
+            prefetch_floats(q + kRowsAhead * static_cast<int64_t>(input.stride), op.key_size);
+            prefetch_floats(q + keys + kRowsAhead * static_cast<int64_t>(input.stride), op.key_size);
+        }
+
         const float* row_rates = reinterpret_cast<const float*>(rates.data) + static_cast<int64_t>(first_row + r) * rates.stride;
         normalize(q, s.queries + r * stride, op.key_size, scale);
-        normalize(q + op.key_heads * op.key_size, s.keys + r * stride, op.key_size, 1.0f);
+        normalize(q + keys, s.keys + r * stride, op.key_size, 1.0f);
         s.betas[r] = 1.0f / (1.0f + exponential(-row_rates[head]));
         s.decays[r] = decay_of(rate, row_rates[op.value_heads + head] + bias);
     }
