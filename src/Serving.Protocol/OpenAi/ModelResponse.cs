@@ -15,11 +15,11 @@ public sealed record ModelResponse
     /// <summary>Unix seconds.</summary>
     public required long CreatedAt { get; init; }
 
-    /// <summary>"in_progress", "completed", "incomplete" or "failed".</summary>
+    /// <summary>"queued", "in_progress", "completed", "incomplete", "failed" or "cancelled".</summary>
     public required string Status { get; init; }
 
-    /// <summary>Always false.</summary>
-    public bool Background { get; }
+    /// <summary>Whether nobody waits for it.</summary>
+    public bool Background { get; init; }
 
     /// <summary>Why it failed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
@@ -49,6 +49,9 @@ public sealed record ModelResponse
     /// <summary>The response that it goes on from.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? PreviousResponseId { get; init; }
+
+    /// <summary>The conversation that it is part of.</summary>
+    public ConversationReference? Conversation { get; init; }
 
     /// <summary>The request's.</summary>
     public required ResponseReasoning Reasoning { get; init; }

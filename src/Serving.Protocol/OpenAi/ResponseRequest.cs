@@ -12,8 +12,14 @@ public sealed record ResponseRequest : GenerationFields
     /// <summary>The response whose conversation the input goes on with; its instructions do not come with it.</summary>
     public string? PreviousResponseId { get; init; }
 
+    /// <summary>The conversation that the input goes on with, and that input and answer are added to: its id, or an object with it.</summary>
+    public JsonElement? Conversation { get; init; }
+
     /// <summary>Whether the response is kept, for a time, to be gone on from; not given is yes, where the server keeps any.</summary>
     public bool? Store { get; init; }
+
+    /// <summary>Whether the answer is to be asked for later, by its id; not in a stream.</summary>
+    public bool? Background { get; init; }
 
     /// <summary>A message of the system's before the input.</summary>
     public string? Instructions { get; init; }

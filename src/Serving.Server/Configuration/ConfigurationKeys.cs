@@ -42,6 +42,7 @@ internal static class ConfigurationKeys
         Of("server", "max_prompts", Integer(1, 1024), o => o.Server.MaxPrompts, (o, v) => o.Server.MaxPrompts = v, "Prompts of one completion request at most."),
         Of("server", "response_store_size", Size(0, 1L << 36), o => o.Server.ResponseStoreSize, (o, v) => o.Server.ResponseStoreSize = v, "Bytes of memory for answers of /v1/responses and what they answer, so that later requests can go on from them by id; whoever holds the most loses what it used longest ago. 0: none are kept."),
         Of("server", "response_ttl", Integer(1, 30 * 86400), o => o.Server.ResponseTtl, (o, v) => o.Server.ResponseTtl = v, "Seconds that such an answer is kept after its last use."),
+        Of("server", "max_background_responses", Integer(0, 1 << 16), o => o.Server.MaxBackgroundResponses, (o, v) => o.Server.MaxBackgroundResponses = v, "Answers of /v1/responses that one tenant may have under way in the background, beside its other limits. 0: none are taken."),
     ];
 
     private static IEnumerable<ConfigurationKey> Grpc() =>

@@ -109,6 +109,9 @@ internal sealed class ServerOptions
 
     /// <summary>Seconds that a response is kept after its last use.</summary>
     public int ResponseTtl { get; set; } = 86400;
+
+    /// <summary>Responses of one tenant that are under way in the background; 0 takes none.</summary>
+    public int MaxBackgroundResponses { get; set; } = 64;
 }
 
 /// <summary>gRPC, on a port of its own; address, limits and timeouts are those of <see cref="ServerOptions"/>.</summary>

@@ -135,7 +135,7 @@ internal sealed class EmbeddingBatch : IAsyncDisposable
         _streams.Add(result.Stream);
         if (_meter is null && _context.RequestServices.GetRequiredService<UsageLedger>() is { IsOn: true } ledger)
         {
-            _meter = new UsageMeter(ledger, _context, _streams);
+            _meter = new UsageMeter(ledger, _context, _streams, _context.RequestAborted);
             _meter.IsWhole();
         }
 

@@ -35,13 +35,14 @@ internal sealed class Submission : IAsyncDisposable
         HttpContext context,
         IEngineClient engine,
         IReadOnlyList<GenerationRequest> requests,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        CancellationToken? gone = null)
     {
         var result = await SubmitAsync(engine, requests, cancellationToken);
         RateHeaders.Set(context, engine);
         if (result.Submission is { } submission && context.RequestServices.GetRequiredService<UsageLedger>() is { IsOn: true } ledger)
         {
-            submission._meter = new UsageMeter(ledger, context, submission._streams);
+            submission._meter = new UsageMeter(ledger, context, submission._streams, gone ?? context.RequestAborted);
         }
 
         return result;

@@ -26,6 +26,9 @@ internal static class ApiDescription
         }));
     }
 
+    private static IOpenApiParameter Parameter(string part) =>
+        new OpenApiParameter { Name = part.Trim('{', '}'), In = ParameterLocation.Path, Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+
     private static void Describe(OpenApiDocument document)
     {
         document.Info = new OpenApiInfo { Title = "Serving", Version = ProductVersion.Number, Description = "One base model, many tenants, LoRA adapters; OpenAI's API with vLLM's additions, and Anthropic's Messages." };
@@ -33,10 +36,9 @@ internal static class ApiDescription
         // Endpoints read the parts of their routes themselves, so that nothing has said of them.
         foreach (var (path, item) in document.Paths)
         {
-            if (item is OpenApiPathItem described && path.IndexOf('{', StringComparison.Ordinal) is >= 0 and var at)
+            if (item is OpenApiPathItem described && path.Contains('{', StringComparison.Ordinal))
             {
-                var name = path[(at + 1)..path.IndexOf('}', at)];
-                described.Parameters = [new OpenApiParameter { Name = name, In = ParameterLocation.Path, Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String } }];
+                described.Parameters = [.. path.Split('/').Where(part => part.StartsWith('{')).Select(Parameter)];
             }
         }
 

@@ -60,7 +60,7 @@ internal static class KnownFields
         ["store"] = value => value.ValueKind == JsonValueKind.False,
         ["service_tier"] = value => IsText(value, "auto", "default"),
 
-        // Those of other endpoints, where a body has none: as vLLM has messages for embeddings; max_completion_tokens of a completion would be 16 tokens without a word.
+        // Those of other endpoints, where a body has none: max_completion_tokens of a completion would be 16 tokens without a word.
         ["messages"] = Never,
         ["prompt"] = Never,
         ["input"] = Never,

@@ -17,8 +17,8 @@ namespace Serving.Server.Http;
 /// <param name="request">What was asked for.</param>
 /// <param name="tools">Its tools.</param>
 /// <param name="custom">Which of them are custom tools.</param>
-/// <param name="keep">Takes the response to be kept, before a client is told that it is complete; null: it is not kept.</param>
-internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, ResponseTools tools, CustomCalls custom, Action<ModelResponse>? keep) : IEventFormat<ResponseEvent>
+/// <param name="keeping">What becomes of it.</param>
+internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, ResponseTools tools, CustomCalls custom, ResponseKeeping keeping) : IEventFormat<ResponseEvent>
 {
     private const string Completed = "completed";
     private const string Incomplete = "incomplete";
@@ -49,8 +49,8 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
     /// <inheritdoc/>
     public IEnumerable<ResponseEvent> Begin(UsageInfo usage)
     {
-        yield return Next(new ResponseEvent { Type = "response.created", Response = Response("in_progress") });
-        yield return Next(new ResponseEvent { Type = "response.in_progress", Response = Response("in_progress") });
+        yield return Next(new ResponseEvent { Type = "response.created", Response = Snapshot("in_progress") });
+        yield return Next(new ResponseEvent { Type = "response.in_progress", Response = Snapshot("in_progress") });
     }
 
     /// <inheritdoc/>
@@ -104,13 +104,16 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
     public ResponseEvent Fail(RequestFailure failure) => Next(new ResponseEvent
     {
         Type = "response.failed",
-        Response = Response("failed") with { Error = new ResponseError("server_error", failure.Message) },
+        Response = Failed(failure),
     });
+
+    /// <summary>The response, as far as it has come when it failed.</summary>
+    public ModelResponse Failed(RequestFailure failure) => Snapshot("failed") with { Error = new ResponseError("server_error", failure.Message) };
 
     /// <summary>The whole response.</summary>
     public ModelResponse Build(UsageInfo usage)
     {
-        var response = Response(_hasLength ? Incomplete : Completed) with
+        var response = Snapshot(_hasLength ? Incomplete : Completed) with
         {
             IncompleteDetails = _hasLength ? new IncompleteDetails("max_output_tokens") : null,
             Usage = new ResponseUsage
@@ -122,9 +125,36 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
                 TotalTokens = usage.TotalTokens,
             },
         };
-        keep?.Invoke(response);
+        keeping.OnComplete(response);
         return response;
     }
+
+    /// <summary>The response as far as it has come: the items that are whole.</summary>
+    public ModelResponse Snapshot(string status) => new()
+    {
+        Id = ResponseIds.OfResponse(head.Id),
+        CreatedAt = head.Created,
+        Status = status,
+        Instructions = request.Instructions,
+        MaxOutputTokens = request.MaxOutputTokens,
+        Model = head.Model,
+        Output = [.. _output],
+        ParallelToolCalls = request.ParallelToolCalls ?? true,
+        PreviousResponseId = request.PreviousResponseId,
+        Store = keeping.IsKept,
+        Background = keeping.IsBackground,
+        Conversation = keeping.Conversation,
+        Reasoning = new ResponseReasoning(Property(request.Reasoning, "effort") is { ValueKind: JsonValueKind.String } effort ? effort.GetString() : null),
+        Temperature = request.Temperature,
+        Text = new ResponseText(Property(request.Text, "format") is { ValueKind: JsonValueKind.Object } format ? format : PlainText),
+        ToolChoice = Given(request.ToolChoice) ?? Auto,
+        Tools = tools.Offered,
+        TopLogprobs = request.TopLogprobs ?? 0,
+        TopP = request.TopP,
+        User = request.User,
+        SafetyIdentifier = request.SafetyIdentifier,
+        Metadata = Given(request.Metadata) ?? NoLabels,
+    };
 
     // Tokens whose text is held back come with the text that follows; those of thoughts and calls are not a message's.
     private void Hold(GenerationEvent happened)
@@ -257,30 +287,6 @@ internal sealed class ResponseBuilder(AnswerHead head, ResponseRequest request, 
     private ResponseEvent About(ResponseEvent happened) => Next(happened with { OutputIndex = _output.Count, ItemId = _open!.Id });
 
     private ResponseEvent Next(ResponseEvent happened) => happened with { SequenceNumber = _sequence++ };
-
-    private ModelResponse Response(string status) => new()
-    {
-        Id = ResponseIds.OfResponse(head.Id),
-        CreatedAt = head.Created,
-        Status = status,
-        Instructions = request.Instructions,
-        MaxOutputTokens = request.MaxOutputTokens,
-        Model = head.Model,
-        Output = [.. _output],
-        ParallelToolCalls = request.ParallelToolCalls ?? true,
-        PreviousResponseId = request.PreviousResponseId,
-        Store = keep is not null,
-        Reasoning = new ResponseReasoning(Property(request.Reasoning, "effort") is { ValueKind: JsonValueKind.String } effort ? effort.GetString() : null),
-        Temperature = request.Temperature,
-        Text = new ResponseText(Property(request.Text, "format") is { ValueKind: JsonValueKind.Object } format ? format : PlainText),
-        ToolChoice = Given(request.ToolChoice) ?? Auto,
-        Tools = tools.Offered,
-        TopLogprobs = request.TopLogprobs ?? 0,
-        TopP = request.TopP,
-        User = request.User,
-        SafetyIdentifier = request.SafetyIdentifier,
-        Metadata = Given(request.Metadata) ?? NoLabels,
-    };
 
     private static JsonElement? Given(JsonElement? value) => value is { ValueKind: JsonValueKind.Null } ? null : value;
 

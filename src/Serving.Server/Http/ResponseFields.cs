@@ -16,8 +16,6 @@ internal static class ResponseFields
 
     private static readonly (string Name, Func<JsonElement, bool> AsksForNothing)[] Refused =
     [
-        ("background", IsFalse),
-        ("conversation", static _ => false),
         ("prompt", static _ => false),
         ("max_tool_calls", static _ => false),
         ("context_management", static value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0),
@@ -41,7 +39,7 @@ internal static class ResponseFields
             }
         }
 
-        return KnownFields.Check(others, out unknown) ?? Inherited(body) ?? Include(body) ?? Metadata(body.Metadata) ?? UserField.Check(body.SafetyIdentifier, "safety_identifier");
+        return KnownFields.Check(others, out unknown) ?? Inherited(body) ?? Background(body) ?? Include(body) ?? CheckMetadata(body.Metadata) ?? UserField.Check(body.SafetyIdentifier, "safety_identifier");
     }
 
     private static RequestFailure? Inherited(ResponseRequest body) =>
@@ -50,6 +48,12 @@ internal static class ResponseFields
         : body.N is not null and not 1 ? NotSupported("n", "a response has one choice.")
         : body.Echo == true ? NotSupported("echo", "is not supported in a response.")
         : body.PromptSchema is not null ? NotSupported("prompt_schema", "is not supported in a response; a chat takes it.")
+        : null;
+
+    private static RequestFailure? Background(ResponseRequest body) =>
+        body.Background != true ? null
+        : body.Stream == true ? NotSupported("background", "is not supported in a stream.")
+        : body.Store == false ? Invalid("background", "the response is kept until it is asked for: not together with store.")
         : null;
 
     private static RequestFailure? Include(ResponseRequest body)
@@ -61,8 +65,8 @@ internal static class ResponseFields
             : null;
     }
 
-    // OpenAI's bounds.
-    private static RequestFailure? Metadata(JsonElement? metadata) => metadata switch
+    /// <summary>Checks labels, by OpenAI's bounds.</summary>
+    public static RequestFailure? CheckMetadata(JsonElement? metadata) => metadata switch
     {
         null or { ValueKind: JsonValueKind.Null } => null,
         { ValueKind: JsonValueKind.Object } labels when JsonStrings.AreText(labels) && labels.EnumerateObject().Count() <= 16

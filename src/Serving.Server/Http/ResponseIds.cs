@@ -16,11 +16,16 @@ internal static class ResponseIds
     public static string OfResponse(string id) => Prefix + id;
 
     /// <summary>An item's id.</summary>
-    public static string OfItem(string id, string type, int index)
+    public static string OfItem(string id, string type, int index) => string.Create(CultureInfo.InvariantCulture, $"{PrefixOf(type)}_{id}_{index}");
+
+    /// <summary>What an item's id begins with.</summary>
+    public static string PrefixOf(string type) => type switch
     {
-        var prefix = type switch { "message" => "msg", "reasoning" => "rs", "custom_tool_call" => "ctc", _ => "fc" };
-        return string.Create(CultureInfo.InvariantCulture, $"{prefix}_{id}_{index}");
-    }
+        "message" => "msg",
+        "reasoning" => "rs",
+        "custom_tool_call" or "custom_tool_call_output" => "ctc",
+        _ => "fc",
+    };
 
     /// <summary>The id of the response that an item is one of; null for ids that are none of this server's.</summary>
     public static string? ResponseOf(string item)

@@ -40,7 +40,7 @@ internal sealed class ResponseInput
             return (default, [], Invalid("input", "a string holds an unpaired surrogate."));
         }
 
-        var (earlier, failure) = history.Begin(body.PreviousResponseId);
+        var (earlier, failure) = history.Begin(body);
         if (failure is not null)
         {
             return (default, [], failure);
@@ -48,7 +48,7 @@ internal sealed class ResponseInput
 
         if (given.ValueKind == JsonValueKind.Array && given.GetArrayLength() + earlier.Count > RequestLimits.Messages)
         {
-            return (default, [], Invalid("input", $"at most {RequestLimits.Messages} items are accepted, those of earlier responses among them."));
+            return (default, [], Invalid("input", $"at most {RequestLimits.Messages} items are accepted, those of what it goes on from among them."));
         }
 
         var buffer = new ArrayBufferWriter<byte>();
@@ -64,6 +64,26 @@ internal sealed class ResponseInput
         return (JsonElement.ParseValue(ref reader), reading._own, null);
     }
 
+    /// <summary>Checks items that are not yet any request's.</summary>
+    /// <param name="items">The items, whose strings are text.</param>
+    /// <param name="history">Where what they refer to is.</param>
+    /// <returns>The items, with what they refer to in the place of references; or a failure.</returns>
+    public static (IReadOnlyList<JsonElement> Items, RequestFailure? Failure) Check(IReadOnlyList<JsonElement> items, ResponseHistory history)
+    {
+        using var json = new Utf8JsonWriter(new ArrayBufferWriter<byte>());
+        var reading = new ResponseInput(json, history);
+        json.WriteStartArray();
+        foreach (var item in items)
+        {
+            if (reading.Own(item, string.Create(CultureInfo.InvariantCulture, $"items[{reading._own.Count}]")) is { } failure)
+            {
+                return ([], failure);
+            }
+        }
+
+        return (reading._own, null);
+    }
+
     private RequestFailure? Write(JsonElement input, IReadOnlyList<JsonElement> earlier, string? instructions)
     {
         _json.WriteStartArray();
@@ -74,7 +94,7 @@ internal sealed class ResponseInput
 
         foreach (var item in earlier)
         {
-            if (Item(item, "previous_response_id") is { } failure)
+            if (Item(item, _history.Field) is { } failure)
             {
                 return failure;
             }

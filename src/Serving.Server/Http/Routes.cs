@@ -35,6 +35,8 @@ internal static class Routes
         MapJson<ResponseRequest>(routes, "/v1/responses", responses.HandleAsync).Answers<ModelResponse>("Answers an input, at once or in server-sent events");
         routes.MapGet("/v1/responses/{id}", (Delegate)responses.ShowAsync).Answers<ModelResponse>("An answer that is kept");
         routes.MapDelete("/v1/responses/{id}", (Delegate)responses.DeleteAsync).Answers<ResponseDeleted>("Lets one go");
+        routes.MapPost("/v1/responses/{id}/cancel", (Delegate)responses.CancelAsync).Answers<ModelResponse>("Ends one that is under way in the background");
+        MapConversations(routes, services.GetRequiredService<ConversationsEndpoint>());
         MapJson<CompletionRequest>(routes, "/v1/completions", services.GetRequiredService<CompletionsEndpoint>().HandleAsync)
             .Answers<TextCompletion>("Goes on with prompts");
         MapJson<EmbeddingRequest>(routes, "/v1/embeddings", services.GetRequiredService<EmbeddingsEndpoint>().HandleAsync).Answers<EmbeddingList>("Embeds texts");
@@ -58,6 +60,18 @@ internal static class Routes
             .Answers<string>("Makes an adapter known", "text/plain");
         MapJson<UnloadAdapterRequest>(routes, "/v1/unload_lora_adapter", services.GetRequiredService<UnloadAdapterEndpoint>().HandleAsync)
             .Answers<string>("Hides an adapter", "text/plain");
+    }
+
+    private static void MapConversations(IEndpointRouteBuilder routes, ConversationsEndpoint conversations)
+    {
+        MapJson<ConversationRequest>(routes, "/v1/conversations", conversations.CreateAsync).Answers<ConversationCard>("Begins a conversation, which responses go on from and add to");
+        MapJson<ConversationRequest>(routes, "/v1/conversations/{id}", conversations.UpdateAsync).Answers<ConversationCard>("Gives one other labels");
+        routes.MapGet("/v1/conversations/{id}", (Delegate)conversations.ShowAsync).Answers<ConversationCard>("One that is kept");
+        routes.MapDelete("/v1/conversations/{id}", (Delegate)conversations.DeleteAsync).Answers<ConversationDeleted>("Lets one go");
+        MapJson<ConversationItemsRequest>(routes, "/v1/conversations/{id}/items", conversations.AddAsync).Answers<ConversationItemList>("Adds items");
+        routes.MapGet("/v1/conversations/{id}/items", (Delegate)conversations.ListAsync).Answers<ConversationItemList>("Its items, the latest first");
+        routes.MapGet("/v1/conversations/{id}/items/{item}", (Delegate)conversations.ShowItemAsync).Answers<ResponseItem>("One of them");
+        routes.MapDelete("/v1/conversations/{id}/items/{item}", (Delegate)conversations.DeleteItemAsync).Answers<ConversationCard>("Takes one out");
     }
 
     private static void MapAnthropic(IEndpointRouteBuilder routes, MessagesEndpoint messages)

@@ -13,7 +13,8 @@ namespace Serving.Server.Metering;
 internal sealed class UsageMeter
 {
     private readonly UsageLedger _ledger;
-    private readonly HttpContext _context;
+    private readonly UsageRecord _request;
+    private readonly CancellationToken _gone;
     private readonly IReadOnlyList<GenerationStream> _streams;
     private readonly int[] _sent;
     private readonly Dictionary<string, int> _reasons = [];
@@ -27,10 +28,12 @@ internal sealed class UsageMeter
     /// <param name="ledger">Where its record goes.</param>
     /// <param name="context">The request.</param>
     /// <param name="streams">Its prompts.</param>
-    public UsageMeter(UsageLedger ledger, HttpContext context, IReadOnlyList<GenerationStream> streams)
+    /// <param name="gone">Set when nobody waits for the answer any more.</param>
+    public UsageMeter(UsageLedger ledger, HttpContext context, IReadOnlyList<GenerationStream> streams, CancellationToken gone)
     {
         _ledger = ledger;
-        _context = context;
+        _request = About(context);
+        _gone = gone;
         _streams = streams;
         _sent = new int[streams.Sum(stream => stream.Choices)];
         _started = ledger.Time.GetTimestamp();
@@ -63,20 +66,16 @@ internal sealed class UsageMeter
     /// <summary>The request ends: writes its record.</summary>
     public void End()
     {
-        var isComplete = _isAnswered && !_context.RequestAborted.IsCancellationRequested;
+        var isComplete = _isAnswered && !_gone.IsCancellationRequested;
         var usages = _streams.Select(stream => stream.Usage).Where(usage => usage.HasBegun).ToList();
         var completion = _isWhole && !isComplete ? 0 : _sent.Sum();
         var reasoning = Math.Min(completion, usages.Sum(usage => usage.ReasoningTokens));
         var elapsed = _ledger.Time.GetElapsedTime(_started);
-        _ledger.Add(new UsageRecord
+        _ledger.Add(_request with
         {
             Time = _ledger.Time.GetUtcNow().UtcDateTime,
-            Id = _context.TraceIdentifier,
-            Tenant = ApiCaller.Of(_context).Tenant.Id.Value,
             Model = _streams[0].Model,
             Adapter = _streams[0].AdapterDigest,
-            Protocol = _context.GetEndpoint()?.Metadata.GetMetadata<MethodDescriptor>() is null ? "http" : "grpc",
-            Endpoint = (_context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none",
             Outcome = isComplete ? "completed" : JsonNamingPolicy.SnakeCaseLower.ConvertName((_failure ?? RequestError.Cancelled).ToString()),
             FinishReasons = _reasons.Count > 0 ? _reasons : null,
             PromptTokens = usages.Sum(usage => usage.PromptTokens),
@@ -87,4 +86,20 @@ internal sealed class UsageMeter
             FirstTokenMs = _firstToken is { } first ? Math.Round(first.TotalMilliseconds, 3) : null,
         });
     }
+
+    // Read at once: a response in the background outlives its request.
+    private static UsageRecord About(HttpContext context) => new()
+    {
+        Id = context.TraceIdentifier,
+        Tenant = ApiCaller.Of(context).Tenant.Id.Value,
+        Protocol = context.GetEndpoint()?.Metadata.GetMetadata<MethodDescriptor>() is null ? "http" : "grpc",
+        Endpoint = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none",
+        Time = default,
+        Model = "",
+        Outcome = "",
+        PromptTokens = 0,
+        CachedTokens = 0,
+        CompletionTokens = 0,
+        DurationMs = 0,
+    };
 }

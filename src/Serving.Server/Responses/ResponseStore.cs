@@ -4,7 +4,7 @@ using Serving.Core.Tenancy;
 namespace Serving.Server.Responses;
 
 /// <summary>
-/// Responses by tenant and id, in memory: bounded by bytes for all and by the time since each was last used. Where bytes run out, the tenant that holds the most loses what it used longest ago, so
+/// Responses and conversations by tenant and id, in memory: bounded by bytes for all and by the time since each was last used. Where bytes run out, the tenant that holds the most loses what it used longest ago, so
 /// that nobody pushes out another's. What is another's looks like what is not there. Thread-safe.
 /// </summary>
 internal sealed class ResponseStore : IDisposable
@@ -46,7 +46,7 @@ internal sealed class ResponseStore : IDisposable
     }
 
     /// <summary>Keeps a response, in the place of one of its tenant's of the same id.</summary>
-    public void Add(TenantId tenant, StoredResponse response)
+    public void Add(TenantId tenant, Kept response)
     {
         lock (_lock)
         {
@@ -69,11 +69,15 @@ internal sealed class ResponseStore : IDisposable
     }
 
     /// <summary>Finds a response, which counts as a use of it.</summary>
-    public bool TryGet(TenantId tenant, string id, [NotNullWhen(true)] out StoredResponse? response)
+    public bool TryGet(TenantId tenant, string id, [NotNullWhen(true)] out StoredResponse? response) => TryGet<StoredResponse>(tenant, id, out response);
+
+    /// <summary>Finds what is of one kind.</summary>
+    public bool TryGet<T>(TenantId tenant, string id, [NotNullWhen(true)] out T? found)
+        where T : Kept
     {
         lock (_lock)
         {
-            response = null;
+            found = null;
             if (!_shelves.TryGetValue(tenant, out var shelf) || !shelf.ById.TryGetValue(id, out var node))
             {
                 return false;
@@ -85,21 +89,53 @@ internal sealed class ResponseStore : IDisposable
                 return false;
             }
 
-            response = node.Value;
-            response.UsedAt = _time.GetTimestamp();
+            if ((found = node.Value as T) is null)
+            {
+                return false;
+            }
+
+            node.Value.UsedAt = _time.GetTimestamp();
             shelf.ByUse.Remove(node);
             shelf.ByUse.AddLast(node);
             return true;
         }
     }
 
-    /// <summary>Lets a response go; those that go on from it keep what they need of it.</summary>
-    /// <returns>Whether it was there.</returns>
-    public bool Remove(TenantId tenant, string id)
+    /// <summary>Puts another conversation in the place of one, by what that one is at the moment.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="change">What becomes of it; the same where nothing does. Short: others wait for it.</param>
+    /// <returns>What is there now; null where there was none.</returns>
+    public StoredConversation? Update(TenantId tenant, string id, Func<StoredConversation, StoredConversation> change)
     {
         lock (_lock)
         {
-            return _shelves.TryGetValue(tenant, out var shelf) && shelf.ById.TryGetValue(id, out var node) && Remove(tenant, shelf, id) && !IsOver(node.Value);
+            if (!TryGet<StoredConversation>(tenant, id, out var found))
+            {
+                return null;
+            }
+
+            var changed = change(found);
+            if (changed != found)
+            {
+                Add(tenant, changed);
+            }
+
+            return changed;
+        }
+    }
+
+    /// <summary>Lets a response go; those that go on from it keep what they need of it.</summary>
+    /// <returns>Whether it was there.</returns>
+    public bool Remove(TenantId tenant, string id) => Remove<StoredResponse>(tenant, id);
+
+    /// <summary>Lets go what is of one kind.</summary>
+    public bool Remove<T>(TenantId tenant, string id)
+        where T : Kept
+    {
+        lock (_lock)
+        {
+            return _shelves.TryGetValue(tenant, out var shelf) && shelf.ById.TryGetValue(id, out var node) && node.Value is T && Remove(tenant, shelf, id) && !IsOver(node.Value);
         }
     }
 
@@ -121,7 +157,7 @@ internal sealed class ResponseStore : IDisposable
         }
     }
 
-    private bool IsOver(StoredResponse response) => _time.GetElapsedTime(response.UsedAt) >= _timeToLive;
+    private bool IsOver(Kept response) => _time.GetElapsedTime(response.UsedAt) >= _timeToLive;
 
     private bool Remove(TenantId tenant, Shelf shelf, string id)
     {
@@ -147,10 +183,10 @@ internal sealed class ResponseStore : IDisposable
     }
 
     // Whoever is held holds the response before it: the bytes of those that were not held until now.
-    private static long Hold(StoredResponse response)
+    private static long Hold(Kept response)
     {
         var bytes = 0L;
-        for (var held = response; held is not null && held.Holders++ == 0; held = held.Previous)
+        for (Kept? held = response; held is not null && held.Holders++ == 0; held = held.Held)
         {
             bytes += held.Bytes;
         }
@@ -158,10 +194,10 @@ internal sealed class ResponseStore : IDisposable
         return bytes;
     }
 
-    private static long Release(StoredResponse response)
+    private static long Release(Kept response)
     {
         var bytes = 0L;
-        for (var held = response; held is not null && --held.Holders == 0; held = held.Previous)
+        for (Kept? held = response; held is not null && --held.Holders == 0; held = held.Held)
         {
             bytes += held.Bytes;
         }
@@ -171,9 +207,9 @@ internal sealed class ResponseStore : IDisposable
 
     private sealed class Shelf
     {
-        public Dictionary<string, LinkedListNode<StoredResponse>> ById { get; } = new(StringComparer.Ordinal);
+        public Dictionary<string, LinkedListNode<Kept>> ById { get; } = new(StringComparer.Ordinal);
 
-        public LinkedList<StoredResponse> ByUse { get; } = new();
+        public LinkedList<Kept> ByUse { get; } = new();
 
         public long Bytes { get; set; }
     }

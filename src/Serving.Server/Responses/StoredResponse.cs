@@ -6,16 +6,13 @@ namespace Serving.Server.Responses;
 /// <param name="input">The request's items: a list.</param>
 /// <param name="output">The answer's items: a list.</param>
 /// <param name="answer">The whole answer.</param>
-internal sealed class StoredResponse(string id, StoredResponse? previous, byte[] input, byte[] output, byte[] answer)
+internal sealed class StoredResponse(string id, StoredResponse? previous, byte[] input, byte[] output, byte[] answer) : Kept(id, input.Length + output.Length + (long)answer.Length)
 {
-    // Objects, a place in a dictionary and one in a list.
-    private const int Overhead = 512;
-
-    /// <summary>Its id.</summary>
-    public string Id => id;
-
     /// <summary>The response before it; null where the conversation begins.</summary>
     public StoredResponse? Previous => previous;
+
+    /// <inheritdoc/>
+    public override Kept? Held => previous;
 
     /// <summary>The request's items.</summary>
     public byte[] Input => input;
@@ -26,17 +23,8 @@ internal sealed class StoredResponse(string id, StoredResponse? previous, byte[]
     /// <summary>The whole answer.</summary>
     public byte[] Answer => answer;
 
-    /// <summary>What it takes of memory by itself.</summary>
-    public int Bytes { get; } = Overhead + (sizeof(char) * id.Length) + input.Length + output.Length + answer.Length;
-
     /// <summary>What a client that keeps the conversation itself would send of it: the items up to here.</summary>
     public long ConversationBytes { get; } = (previous?.ConversationBytes ?? 0) + input.Length + output.Length;
-
-    /// <summary>By how many it is held: the store, and the responses that go on from it. The store's affair.</summary>
-    public int Holders { get; set; }
-
-    /// <summary>When it was last used, in the store's own time.</summary>
-    public long UsedAt { get; set; }
 
     /// <summary>The conversation up to this response, from its beginning.</summary>
     public IReadOnlyList<StoredResponse> Conversation()

@@ -34,6 +34,25 @@ public sealed class JavaScriptClientTests(SharedDaemon daemon) : IClassFixture<S
         string Text(string name) => result.GetProperty(name).GetString()!;
     }
 
+    [Fact]
+    public async Task Client_KeepsConversationsAndAsksForResponsesLater()
+    {
+        var result = await new NodeClient("node", "openai", "conversations.mjs").RunAsync(daemon.Api.ToString(), SharedDaemon.Key);
+
+        Assert.Equal("""["conversation","boats",true,true]""", Raw("conversation"));
+        Assert.Equal("""["user","user","assistant","user","user","assistant"]""", Raw("roles"));
+        Assert.Equal("""["string","Which color is a banana?","Which color is a banana?"]""", Raw("texts"));
+        Assert.Equal("[6,5,false]", Raw("ids"));
+        Assert.Equal("[true,true]", Raw("answers"));
+        Assert.Equal("""{"topic":"sky"}""", Raw("labels"));
+        Assert.Equal("""["conversation.deleted",true]""", Raw("deleted"));
+        Assert.Equal("\"NotFoundError 404\"", Raw("gone"));
+        Assert.Matches("^\\[\"queued\",\"(completed|incomplete)\",true,true\\]$", Raw("background"));
+        Assert.Equal("""["cancelled","cancelled"]""", Raw("cancelled"));
+
+        string Raw(string name) => result.GetProperty(name).GetRawText();
+    }
+
     /// <summary>Anthropic's client, whose API is served beside OpenAI's.</summary>
     [Fact]
     public async Task AnthropicsClient_CompletesStreamsCountsAndGetsTypedErrors()

@@ -127,8 +127,6 @@ public sealed class ResponsesEndpointTests
     }
 
     [Theory]
-    [InlineData("\"conversation\":\"conv_1\"", "conversation")]
-    [InlineData("\"background\":true", "background")]
     [InlineData("\"prompt\":{\"id\":\"p\"}", "prompt")]
     [InlineData("\"truncation\":\"auto\"", "truncation")]
     [InlineData("\"max_tool_calls\":3", "max_tool_calls")]

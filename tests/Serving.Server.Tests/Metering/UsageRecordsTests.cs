@@ -67,6 +67,32 @@ public sealed class UsageRecordsTests : IDisposable
         Assert.Equal([("tool_calls", 3, 2), ("stop", 3, 2)], records.Select(record => (record.FinishReasons!.Single().Key, record.CompletionTokens, record.ReasoningTokens ?? 0)));
     }
 
+    /// <summary>Their requests are long over when they end: what is recorded of them was read before. Others come over the same connection.</summary>
+    [Fact]
+    public async Task Responses_InTheBackground_AreRecordedAsTheyEnded()
+    {
+        const string Body = """{"input":"x","model":"pirate","background":true}""";
+        var records = await RecordAsync(async daemon =>
+        {
+            daemon.Engine.Script = static _ => { };
+            daemon.Client.DefaultRequestHeaders.Add("x-request-id", "mine");
+            var ids = new[] { await daemon.PostAsync("/v1/responses", Body), await daemon.PostAsync("/v1/responses", Body) }.Select(answer => answer.Json.GetProperty("id").GetString()).ToList();
+            daemon.Client.DefaultRequestHeaders.Remove("x-request-id");
+            await daemon.GetAsync("/v1/models");
+            await daemon.SendAsync(HttpMethod.Post, $"/v1/responses/{ids[1]}/cancel");
+            daemon.Engine.Requests.First().Say(["a", "b"]);
+            while ((await daemon.GetAsync($"/v1/responses/{ids[0]}")).Json.GetProperty("status").GetString() != "completed")
+            {
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            }
+        });
+
+        Assert.Equal(
+            [("cancelled", "mine", 0), ("completed", "mine", 2)],
+            records.OrderBy(record => record.Outcome, StringComparer.Ordinal).Select(record => (record.Outcome, record.Id, record.CompletionTokens)));
+        Assert.All(records, record => Assert.Equal(("pirate", "anonymous", "http", "/v1/responses"), (record.Model, record.Tenant, record.Protocol, record.Endpoint)));
+    }
+
     [Fact]
     public async Task Embeddings_OfManyInputs_AreOneRecord()
     {
