@@ -72,7 +72,7 @@ internal static class ServingServiceCollectionExtensions
         .AddSingleton<RequestOpening>()
         .AddSingleton<ChatCompletionsEndpoint>()
         .AddSingleton(static provider => CreateResponseStore(provider.GetRequiredService<ServingOptions>(), provider.GetRequiredService<TimeProvider>()))
-        .AddSingleton<BackgroundResponses>()
+        .AddSingleton(static provider => new BackgroundResponses(provider.GetRequiredService<ServingOptions>().Server.MaxBackgroundResponses))
         .AddHostedService(static provider => provider.GetRequiredService<BackgroundResponses>())
         .AddSingleton<ResponsesEndpoint>()
         .AddSingleton<ConversationsEndpoint>()

@@ -12,7 +12,8 @@ namespace Serving.Engine.Requests;
 public sealed record CustomFormat(string Syntax, string Definition, string Field);
 
 /// <summary>
-/// OpenAI's custom tools: called with one text in place of arguments, which may be held to a grammar. No model knows them: it is shown a function with one parameter, a string, and what it calls that function with is the text.
+/// OpenAI's custom tools: called with one text in place of arguments, which may be held to a grammar. No model knows them: it is shown a function with one parameter, a string, and what it calls that
+/// function with is the text.
 /// </summary>
 public static class CustomTools
 {

@@ -4,7 +4,8 @@ using System.Text;
 namespace Serving.Engine.ToolCalls;
 
 /// <summary>
-/// Reads the arguments of a call that has one parameter, a text, as they come: a JSON object. Gives the text, unescaped. Arguments without such a text, a model's mistake, are given as they stand there, once they are whole.
+/// Reads the arguments of a call that has one parameter, a text, as they come: a JSON object. Gives the text, unescaped. Arguments without such a text, a model's mistake, are given as they stand
+/// there, once they are whole.
 /// Belongs to one call, not thread-safe.
 /// </summary>
 /// <param name="parameter">The parameter.</param>

@@ -54,13 +54,15 @@ internal sealed class ConversationsEndpoint(RequestOpening opening, ResponseStor
         }
 
         var (_, body) = opened;
-        if ((body.Items is { ValueKind: not JsonValueKind.Null } ? new RequestFailure(RequestError.InvalidRequest, "items: are added at /items.", "items") : ResponseFields.CheckMetadata(body.Metadata)) is { } refused)
+        var misplaced = body.Items is { ValueKind: not JsonValueKind.Null } ? new RequestFailure(RequestError.InvalidRequest, "items: are added at /items.", "items") : null;
+        if ((misplaced ?? ResponseFields.CheckMetadata(body.Metadata)) is { } refused)
         {
             await context.WriteFailureAsync(refused);
             return;
         }
 
-        await (store.Update(Caller(context), Id(context), conversation => conversation.With(Labels(body.Metadata))) is { } changed ? ShowAsync(context, changed) : context.WriteFailureAsync(Missing(context)));
+        var changed = store.Update(Caller(context), Id(context), conversation => conversation.With(Labels(body.Metadata)));
+        await (changed is not null ? ShowAsync(context, changed) : context.WriteFailureAsync(Missing(context)));
     }
 
     /// <summary>Shows a conversation.</summary>
@@ -95,7 +97,7 @@ internal sealed class ConversationsEndpoint(RequestOpening opening, ResponseStor
             return isFull ? conversation : added;
         });
         await (changed is null ? context.WriteFailureAsync(Missing(context))
-            : isFull ? context.WriteFailureAsync(new RequestFailure(RequestError.ContextTooLong, $"items: a conversation has at most {RequestLimits.Messages} items, which are no longer than server.max_body_size.", "items"))
+            : isFull ? context.WriteFailureAsync(Full)
             : ListAsync(context, [.. changed.Items.Skip(changed.Items.Count - items.Count)], hasMore: false));
     }
 
@@ -150,6 +152,9 @@ internal sealed class ConversationsEndpoint(RequestOpening opening, ResponseStor
         return changed is null ? context.WriteFailureAsync(Missing(context)) : isThere ? ShowAsync(context, changed) : context.WriteFailureAsync(MissingItem(context));
     }
 
+    private static RequestFailure Full { get; } =
+        new(RequestError.ContextTooLong, $"items: a conversation has at most {RequestLimits.Messages} items, which are no longer than server.max_body_size.", "items");
+
     private (IReadOnlyList<JsonElement> Items, RequestFailure? Failure) Read(HttpContext context, JsonElement? given, bool isNeeded)
     {
         if (given is not { ValueKind: not JsonValueKind.Null } items)
@@ -173,7 +178,8 @@ internal sealed class ConversationsEndpoint(RequestOpening opening, ResponseStor
     private static Task ListAsync(HttpContext context, IReadOnlyList<StoredItem> items, bool hasMore) => context.WriteJsonAsync(
         new ConversationItemList([.. items.Select(ConversationItems.Read)], items.Count == 0 ? null : items[0].Id, items.Count == 0 ? null : items[^1].Id, hasMore), OpenAiJson.Wire.ConversationItemList);
 
-    private static byte[] Labels(JsonElement? metadata) => JsonSerializer.SerializeToUtf8Bytes(metadata is { ValueKind: not JsonValueKind.Null } given ? given : NoLabels, OpenAiJson.Wire.JsonElement);
+    private static byte[] Labels(JsonElement? metadata) =>
+        JsonSerializer.SerializeToUtf8Bytes(metadata is { ValueKind: not JsonValueKind.Null } given ? given : NoLabels, OpenAiJson.Wire.JsonElement);
 
     private static TenantId Caller(HttpContext context) => ApiCaller.Of(context).Tenant.Id;
 

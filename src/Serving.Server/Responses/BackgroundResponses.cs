@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Serving.Core.Tenancy;
-using Serving.Server.Configuration;
 
 namespace Serving.Server.Responses;
 
@@ -8,14 +7,15 @@ namespace Serving.Server.Responses;
 /// The responses under way that nobody waits for, by tenant and id: so many of a tenant's at most, beside the limits that all requests have. They end with the daemon: a drain waits for them as for
 /// any request, and what is left is ended when the engine is. Thread-safe.
 /// </summary>
-internal sealed class BackgroundResponses(ServingOptions options) : IHostedService
+/// <param name="most">How many of a tenant's there may be.</param>
+internal sealed class BackgroundResponses(int most) : IHostedService
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<TenantId, Dictionary<string, BackgroundResponse>> _underWay = [];
     private bool _isStopped;
 
     /// <summary>Whether there may be any.</summary>
-    public bool IsOn => options.Server.MaxBackgroundResponses > 0;
+    public bool IsOn => most > 0;
 
     /// <summary>Takes a place for one.</summary>
     /// <param name="tenant">Whose.</param>
@@ -26,7 +26,7 @@ internal sealed class BackgroundResponses(ServingOptions options) : IHostedServi
         lock (_lock)
         {
             var own = _underWay.GetValueOrDefault(tenant) ?? [];
-            if (_isStopped || own.Count >= options.Server.MaxBackgroundResponses)
+            if (_isStopped || own.Count >= most)
             {
                 return null;
             }

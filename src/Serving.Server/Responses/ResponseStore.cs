@@ -46,7 +46,7 @@ internal sealed class ResponseStore : IDisposable
     }
 
     /// <summary>Keeps a response, in the place of one of its tenant's of the same id.</summary>
-    public void Add(TenantId tenant, Kept response)
+    public void Add(TenantId tenant, StoredEntry response)
     {
         lock (_lock)
         {
@@ -73,7 +73,7 @@ internal sealed class ResponseStore : IDisposable
 
     /// <summary>Finds what is of one kind.</summary>
     public bool TryGet<T>(TenantId tenant, string id, [NotNullWhen(true)] out T? found)
-        where T : Kept
+        where T : StoredEntry
     {
         lock (_lock)
         {
@@ -131,7 +131,7 @@ internal sealed class ResponseStore : IDisposable
 
     /// <summary>Lets go what is of one kind.</summary>
     public bool Remove<T>(TenantId tenant, string id)
-        where T : Kept
+        where T : StoredEntry
     {
         lock (_lock)
         {
@@ -157,7 +157,7 @@ internal sealed class ResponseStore : IDisposable
         }
     }
 
-    private bool IsOver(Kept response) => _time.GetElapsedTime(response.UsedAt) >= _timeToLive;
+    private bool IsOver(StoredEntry response) => _time.GetElapsedTime(response.UsedAt) >= _timeToLive;
 
     private bool Remove(TenantId tenant, Shelf shelf, string id)
     {
@@ -183,10 +183,10 @@ internal sealed class ResponseStore : IDisposable
     }
 
     // Whoever is held holds the response before it: the bytes of those that were not held until now.
-    private static long Hold(Kept response)
+    private static long Hold(StoredEntry response)
     {
         var bytes = 0L;
-        for (Kept? held = response; held is not null && held.Holders++ == 0; held = held.Held)
+        for (StoredEntry? held = response; held is not null && held.Holders++ == 0; held = held.Held)
         {
             bytes += held.Bytes;
         }
@@ -194,10 +194,10 @@ internal sealed class ResponseStore : IDisposable
         return bytes;
     }
 
-    private static long Release(Kept response)
+    private static long Release(StoredEntry response)
     {
         var bytes = 0L;
-        for (Kept? held = response; held is not null && --held.Holders == 0; held = held.Held)
+        for (StoredEntry? held = response; held is not null && --held.Holders == 0; held = held.Held)
         {
             bytes += held.Bytes;
         }
@@ -207,9 +207,9 @@ internal sealed class ResponseStore : IDisposable
 
     private sealed class Shelf
     {
-        public Dictionary<string, LinkedListNode<Kept>> ById { get; } = new(StringComparer.Ordinal);
+        public Dictionary<string, LinkedListNode<StoredEntry>> ById { get; } = new(StringComparer.Ordinal);
 
-        public LinkedList<Kept> ByUse { get; } = new();
+        public LinkedList<StoredEntry> ByUse { get; } = new();
 
         public long Bytes { get; set; }
     }

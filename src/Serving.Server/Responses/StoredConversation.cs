@@ -11,7 +11,7 @@ internal sealed record StoredItem(string Id, byte[] Json);
 /// <param name="metadata">Its labels, as JSON.</param>
 /// <param name="items">Its items, in order.</param>
 internal sealed class StoredConversation(string id, long createdAt, byte[] metadata, IReadOnlyList<StoredItem> items)
-    : Kept(id, metadata.Length + items.Sum(static item => ItemOverhead + (sizeof(char) * (long)item.Id.Length) + item.Json.Length))
+    : StoredEntry(id, metadata.Length + items.Sum(static item => ItemOverhead + (sizeof(char) * (long)item.Id.Length) + item.Json.Length))
 {
     // An object, two arrays' heads and a place in a list.
     private const int ItemOverhead = 128;

@@ -6,13 +6,13 @@ namespace Serving.Server.Responses;
 /// <param name="input">The request's items: a list.</param>
 /// <param name="output">The answer's items: a list.</param>
 /// <param name="answer">The whole answer.</param>
-internal sealed class StoredResponse(string id, StoredResponse? previous, byte[] input, byte[] output, byte[] answer) : Kept(id, input.Length + output.Length + (long)answer.Length)
+internal sealed class StoredResponse(string id, StoredResponse? previous, byte[] input, byte[] output, byte[] answer) : StoredEntry(id, input.Length + output.Length + (long)answer.Length)
 {
     /// <summary>The response before it; null where the conversation begins.</summary>
     public StoredResponse? Previous => previous;
 
     /// <inheritdoc/>
-    public override Kept? Held => previous;
+    public override StoredEntry? Held => previous;
 
     /// <summary>The request's items.</summary>
     public byte[] Input => input;

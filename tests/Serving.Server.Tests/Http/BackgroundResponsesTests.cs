@@ -206,7 +206,7 @@ public sealed class BackgroundResponsesTests
     [Fact]
     public async Task StopAsync_CancelsThoseThatAreLeftAndWaitsForThem()
     {
-        var responses = new BackgroundResponses(new ServingOptions());
+        var responses = new BackgroundResponses(most: 2);
         var tenant = new TenantId("one");
         var place = responses.TryAdd(tenant, "resp_1")!;
 
