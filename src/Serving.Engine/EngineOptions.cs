@@ -14,7 +14,7 @@ public sealed record EngineOptions
 
     /// <summary>
     /// none, or int8 or int4: integers to which the base model's matrices are rounded; not on several GPUs. auto: on a CPU int8 for a checkpoint that is quantized; on one GPU, unless
-    /// it is to be deterministic, what such a checkpoint holds as integers stays so; and none otherwise.
+    /// it is to be deterministic, for the matrices that it has quantized; and none otherwise.
     /// Adapters are bf16 always.
     /// </summary>
     public string Quantization { get; init; } = "auto";

@@ -63,11 +63,23 @@ internal sealed record LoadedModel(
     /// <summary>Bytes of the weights as a backend packs them.</summary>
     public long PackedBytes(IComputeBackend backend) => Program.Weights.Sum(weight => backend.PackedBytes(weight.Index));
 
-    /// <summary>The formats of the matrices in words: those in which some stay, and what was asked for.</summary>
-    public string Formats => string.Join(" and ", KeptFormats.Where(format => Program.Weights.Any(weight => weight.Format == format)).Append(WeightFormat).Distinct().Select(NameOf));
+    /// <summary>The formats of the matrices in words: those in which some stay, and what was asked for; bf16 where a matrix that could be of integers is in it.</summary>
+    public string Formats
+    {
+        get
+        {
+            var kept = KeptFormats.Where(format => Program.Weights.Any(weight => weight.Format == format));
+            string[] names = [.. kept.Concat(WeightFormat != WeightFormat.BFloat16 || HasPlainMatrices ? [WeightFormat] : []).Distinct().Select(NameOf)];
+            return names.Length > 1 ? $"{string.Join(", ", names[..^1])} and {names[^1]}" : names[0];
+        }
+    }
 
     /// <summary>The format of keys and values in a word.</summary>
     public string KeyValues => Program.Shape.KeyValues == KeyValueFormat.Int8 ? "int8" : "bf16";
+
+    /// <summary>What stays in bf16 in any format, a router above all, is not counted.</summary>
+    private bool HasPlainMatrices =>
+        ProgramQuantization.Apply(Program, WeightFormat.Int8).Weights.Any(weight => weight.Format == WeightFormat.Int8 && Program.Weights[weight.Index].Format == WeightFormat.BFloat16);
 
     /// <summary>Beside a format of integers eight bits are what embeddings have in any case.</summary>
     private IEnumerable<WeightFormat> KeptFormats
@@ -87,7 +99,7 @@ internal sealed record LoadedModel(
         }
 
         using var weights = files.OpenWeights();
-        return keepsStored ? StoredFormats.KeepOnly(program, weights) : StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights);
+        return keepsStored ? StoredFormats.KeepQuantized(program, weights) : StoredFormats.Keep(ProgramQuantization.Apply(program, format), weights);
     }
 
     private static string NameOf(WeightFormat format) => format switch
@@ -101,7 +113,8 @@ internal sealed record LoadedModel(
     };
 
     /// <summary>
-    /// By itself a CPU takes a checkpoint's integers for what they are, and rounds the rest of it: who has chosen such a file has neither the memory nor the time for 16 bits a weight. A GPU takes them, too, and leaves the rest.
+    /// By itself a CPU takes a checkpoint's integers for what they are, and rounds the rest of it: who has chosen such a file has neither the memory nor the time for 16 bits a weight. On a GPU the
+    /// matrices that are quantized become integers, too, and the rest is left.
     /// </summary>
     private static WeightFormat FormatOf(string quantization, bool isQuantizedOnHost) => quantization switch
     {

@@ -8,6 +8,9 @@ namespace Serving.Engine.Loading;
 internal sealed class OffsetRows(RowSource inner, int start) : RowSource
 {
     /// <inheritdoc/>
+    public override bool IsQuantized => inner.IsQuantized;
+
+    /// <inheritdoc/>
     public override bool Holds(WeightFormat format) => inner.Holds(format);
 
     /// <inheritdoc/>

@@ -20,6 +20,9 @@ internal abstract class RowSource
     /// <exception cref="Models.MalformedFileException">A value is not finite, or the file was cut short.</exception>
     public virtual void ReadSingles(int firstRow, Span<float> values, LoadScratch scratch) => throw new NotSupportedException();
 
+    /// <summary>Whether the file has the rows as short codes with scales, whatever the codes stand for: they were rounded before.</summary>
+    public virtual bool IsQuantized => false;
+
     /// <summary>Whether the rows are integers with scales which a format of integers holds as they are.</summary>
     public virtual bool Holds(WeightFormat format) => false;
 

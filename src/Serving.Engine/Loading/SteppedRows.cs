@@ -11,6 +11,9 @@ namespace Serving.Engine.Loading;
 internal sealed class SteppedRows(RowSource inner, int step, int columns) : RowSource
 {
     /// <inheritdoc/>
+    public override bool IsQuantized => inner.IsQuantized;
+
+    /// <inheritdoc/>
     public override bool Holds(WeightFormat format) => inner.Holds(format);
 
     /// <inheritdoc/>

@@ -30,31 +30,24 @@ public static class StoredFormats
     internal static ModelProgram Keep(ModelProgram program, IWeightFiles files) => Keep(program, WeightLoader.Match(program, files));
 
     /// <summary>
-    /// A program of bf16 with its matrices as integers where the files hold them so, up to the rounding of scales and offsets, and all others as they are: what a GPU is given of a quantized checkpoint when nobody asks for
-    /// a format. It does not round inputs, and so nothing is rounded there that was not before.
+    /// A program of bf16 with those matrices as integers that the files have quantized, and all others as they are: what a GPU is given when nobody asks for a format. Four bits stay where they do under
+    /// eight; every other kind of codes, FP8 among them, becomes eight bits: a file was chosen for the card that it fits. A matrix that is put together stays in bf16 where a part of it is of plain floats.
     /// </summary>
     /// <exception cref="ModelFormatException">A tensor is missing, superfluous, or of the wrong shape or type; the message names it.</exception>
-    internal static ModelProgram KeepOnly(ModelProgram program, IWeightFiles files)
+    internal static ModelProgram KeepQuantized(ModelProgram program, IWeightFiles files)
     {
         var sources = WeightLoader.Match(program, files);
-        WeightFormat[] formats = [.. OfFourBits, WeightFormat.Int8];
-        var mayBe = ProgramQuantization.Apply(program, WeightFormat.Int8);
-        return program with { Weights = [.. mayBe.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, formats, WeightFormat.BFloat16) })] };
+        var inEight = ProgramQuantization.Apply(program, WeightFormat.Int8).Weights;
+        return Keep(program with { Weights = [.. program.Weights.Select(weight => weight.Parts.All(part => sources(part).IsQuantized) ? inEight[weight.Index] : weight)] }, sources);
     }
 
     private static ModelProgram Keep(ModelProgram program, Func<WeightPart, RowSource> sources) =>
-        program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources, OfFourBits, weight.Format) })] };
+        program with { Weights = [.. program.Weights.Select(weight => weight with { Format = FormatOf(weight, sources) })] };
 
     /// <summary>An embedding that is looked up stays at eight bits: hardly any of it is read in a step.</summary>
-    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources, WeightFormat[] formats, WeightFormat otherwise)
+    private static WeightFormat FormatOf(WeightSpec weight, Func<WeightPart, RowSource> sources)
     {
-        if (weight.Format is not (WeightFormat.Int8 or WeightFormat.Int4) || weight.Parts.Any(part => part.Scale != 1))
-        {
-            return otherwise;
-        }
-
-        return formats
-            .Where(format => (weight.Kind == WeightKind.Matrix || format == WeightFormat.Int8) && weight.Parts.All(part => sources(part).Holds(format)))
-            .FirstOrDefault(otherwise);
+        var isAsked = weight is { Kind: WeightKind.Matrix, Format: WeightFormat.Int8 or WeightFormat.Int4 } && weight.Parts.All(part => part.Scale == 1);
+        return isAsked ? OfFourBits.Where(format => weight.Parts.All(part => sources(part).Holds(format))).FirstOrDefault(weight.Format) : weight.Format;
     }
 }

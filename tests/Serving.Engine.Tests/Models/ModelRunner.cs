@@ -29,7 +29,7 @@ internal sealed class ModelRunner : IDisposable
         var (config, files) = Open(folder);
         using var weights = files;
         _program = ProgramQuantization.Apply(ModelRegistry.Build("model", config, positions), format);
-        _program = onGpu ? StoredFormats.KeepOnly(_program, weights) : keepsStored ? StoredFormats.Keep(_program, weights) : _program;
+        _program = onGpu ? StoredFormats.KeepQuantized(_program, weights) : keepsStored ? StoredFormats.Keep(_program, weights) : _program;
         _backend = onGpu ? new CudaBackend(_program, new CudaBackendOptions())
             : isa is null
             ? new ManagedBackend(_program, new ManagedBackendOptions { Threads = 1, Exact = exact })

@@ -27,7 +27,7 @@ public sealed class QuantizedGenerationTests
         }
     }
 
-    /// <summary>A GPU that reads integers is given by itself those that the checkpoint has, and all else in bf16: it rounds nothing that was not rounded before.</summary>
+    /// <summary>A GPU that reads integers is given by itself what the checkpoint has quantized: in four bits where these are kept, in eight otherwise, FP8 too. The plain embedding stays in bf16.</summary>
     [Theory]
     [InlineData("AWQ awq int4 groups of 32 asymmetric", "auto", true, "int4 with offsets and bf16")]
     [InlineData("AWQ awq int4 groups of 32 asymmetric", "auto", false, "bf16")]
@@ -37,8 +37,16 @@ public sealed class QuantizedGenerationTests
     [InlineData("GPTQ gptq int8 rows", "auto", true, "int8 and bf16")]
     [InlineData("MXFP4 blocks of 32", "auto", true, "mxfp4 and bf16")]
     [InlineData("MXFP4 blocks of 32", "int8", false, "mxfp4 and int8")]
-    [InlineData("FP8 qwen F32", "auto", true, "bf16")]
-    public void Open_ForAGpu_KeepsWhatTheCheckpointHasAsIntegers(string name, string quantization, bool readsIntegers, string weights)
+    [InlineData("GPTQ gptq int4 groups of 32 asymmetric ordered", "auto", true, "int8 and bf16")]
+    [InlineData("GPTQ gptq int4 groups of 32 asymmetric ordered", "auto", false, "bf16")]
+    [InlineData("compressed-tensors int4 groups of 16 BF16 ordered", "auto", true, "int8 and bf16")]
+    [InlineData("compressed-tensors int8 rows F32 asymmetric plain", "auto", true, "int8 and bf16")]
+    [InlineData("bitsandbytes nf4 nested 64", "auto", true, "int8 and bf16")]
+    [InlineData("bitsandbytes nf4 nested 64", "none", true, "bf16")]
+    [InlineData("FP8 qwen F32", "auto", true, "int8 and bf16")]
+    [InlineData("FP8 qwen F32", "auto", false, "bf16")]
+    [InlineData("FP8 qwen F32", "none", true, "bf16")]
+    public void Open_ForAGpu_KeepsWhatTheCheckpointHasQuantized(string name, string quantization, bool readsIntegers, string weights)
     {
         using var folder = new QuantizedFolder(DemoWeights.WholeConfig, DemoWeights.WholeTensors, Schemes.Make(name)).WithTokenizer();
         Assert.Equal(weights, LoadedModel.Open(new EngineOptions { Model = folder.Quantized, Quantization = quantization }, isOnHost: false, readsIntegers).Formats);

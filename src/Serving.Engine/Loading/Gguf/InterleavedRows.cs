@@ -14,6 +14,9 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed class InterleavedRows(RowSource inner, int headSize, int columns) : RowSource
 {
     /// <inheritdoc/>
+    public override bool IsQuantized => inner.IsQuantized;
+
+    /// <inheritdoc/>
     public override bool Holds(WeightFormat format) => inner.Holds(format);
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed class OrderedColumns(RowSource inner, TiledHeads order, int columns) : RowSource
 {
     /// <inheritdoc/>
+    public override bool IsQuantized => inner.IsQuantized;
+
+    /// <inheritdoc/>
     public override bool Holds(WeightFormat format) => order.Size % BlockQuantizer.GroupSize == 0 && inner.Holds(format);
 
     /// <inheritdoc/>

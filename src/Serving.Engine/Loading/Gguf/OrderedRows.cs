@@ -10,6 +10,9 @@ namespace Serving.Engine.Loading.Gguf;
 internal sealed class OrderedRows(RowSource inner, RowOrder order, int columns) : RowSource
 {
     /// <inheritdoc/>
+    public override bool IsQuantized => inner.IsQuantized;
+
+    /// <inheritdoc/>
     public override bool Holds(WeightFormat format) => inner.Holds(format);
 
     /// <inheritdoc/>

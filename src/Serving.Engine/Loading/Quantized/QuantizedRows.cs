@@ -17,6 +17,9 @@ internal abstract class QuantizedRows(string name, int columns) : RowSource
     private const ushort ExponentBits = 0x7F80;
 
     /// <inheritdoc/>
+    public sealed override bool IsQuantized => true;
+
+    /// <inheritdoc/>
     public sealed override void Read(int firstRow, Span<ushort> values, LoadScratch scratch)
     {
         var rows = values.Length / columns;

@@ -46,6 +46,17 @@ internal sealed record GgmlEncoder(string Name, uint Type, Func<float[], (byte[]
         return [.. codes.Select(code => (code * scale) + minimum)];
     }));
 
+    /// <summary>Five bits with a minimum, which no format of integers here holds. The fifth bits lie before the others, a bit of 32 for each.</summary>
+    public static GgmlEncoder Q5WithMinimum { get; } = new("Q5_1", 7, values => EncodeBlocks(values, (block, bytes) =>
+    {
+        var scale = WriteHalf(bytes, (block.Max() - block.Min()) / 31);
+        var minimum = WriteHalf(bytes, block.Min());
+        int[] codes = [.. block.Select(value => (int)Math.Clamp(Math.Round((value - minimum) / scale), 0, 31))];
+        bytes.AddRange(BitConverter.GetBytes(codes.Index().Aggregate(0u, (bits, code) => bits | ((uint)(code.Item >> 4) << code.Index))));
+        WriteNibbles(bytes, [.. codes.Select(code => code & 15)]);
+        return [.. codes.Select(code => (code * scale) + minimum)];
+    }));
+
     /// <summary>E2M1's numbers of which 6 is the largest, by code; the scale is the power of two that brings the largest magnitude to from 4 to 8. ggml has no zero below zero.</summary>
     public static GgmlEncoder Mx { get; } = new("MXFP4", 39, values => EncodeBlocks(values, (block, bytes) =>
     {
@@ -66,7 +77,7 @@ internal sealed record GgmlEncoder(string Name, uint Type, Func<float[], (byte[]
         return [.. codes.Select(code => numbers[code] * scale)];
     }));
 
-    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum, Mx, NonLinear];
+    public static IEnumerable<GgmlEncoder> All { get; } = [F32, F16, BF16, Q8, Q4, Q4WithMinimum, Q5WithMinimum, Mx, NonLinear];
 
     public static GgmlEncoder Of(string name) => All.Single(encoder => encoder.Name == name);
 

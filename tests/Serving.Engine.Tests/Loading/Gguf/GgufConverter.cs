@@ -122,15 +122,19 @@ internal static partial class GgufConverter
     ];
 
     /// <summary>The file of a tiny model, with tokens that are only counted. The model's matrices become what the file's stand for.</summary>
-    public static GgufWriter Convert(TinyModel model, GgmlEncoder matrices)
+    public static GgufWriter Convert(TinyModel model, GgmlEncoder matrices) => Convert(model, _ => matrices);
+
+    /// <summary>The same with matrices of several types, by the model's names for them; those of a layer's experts that a file stacks have one.</summary>
+    public static GgufWriter Convert(TinyModel model, Func<string, GgmlEncoder> matricesOf)
     {
         var writer = new GgufWriter();
         PutConfig(writer, model.Config);
         writer.Put("tokenizer.ggml.model", "gpt2").Put("tokenizer.ggml.pre", "qwen2").Put("tokenizer.ggml.merges", Array.Empty<string>());
         writer.Put("tokenizer.ggml.tokens", Enumerable.Range(0, TinyModel.Vocabulary).Select(id => $"t{id}").ToArray()).Put("tokenizer.ggml.eos_token_id", 2);
-        var stacks = new SortedDictionary<string, List<float[]>>(StringComparer.Ordinal);
+        var stacks = new SortedDictionary<string, (GgmlEncoder Encoder, List<float[]> Experts)>(StringComparer.Ordinal);
         foreach (var (name, (shape, values)) in model.Tensors.ToList())
         {
+            var matrices = matricesOf(name);
             if (name.EndsWith("_linear.weight", StringComparison.Ordinal))
             {
                 AddGraniteMlp(writer, model, name, matrices);
@@ -179,8 +183,8 @@ internal static partial class GgufConverter
             if (Expert().Match(name) is { Success: true } match)
             {
                 var stack = $"blk.{match.Groups[1].Value}.{ExpertNames[match.Groups[4].Value]}.weight";
-                stacks.TryAdd(stack, []);
-                stacks[stack].Add(values);
+                stacks.TryAdd(stack, (matrices, []));
+                stacks[stack].Experts.Add(values);
                 model.Tensors[name] = (shape, matrices.Encode(values).Values);
                 continue;
             }
@@ -189,7 +193,7 @@ internal static partial class GgufConverter
             model.Tensors[name] = (shape, Add(writer, name, shape[0] == 1 ? shape[1..] : shape, values, model.Config, matrices));
         }
 
-        foreach (var (name, experts) in stacks)
+        foreach (var (name, (matrices, experts)) in stacks)
         {
             var columns = name.Contains("down", StringComparison.Ordinal) ? experts[0].Length / TinyModel.Hidden : TinyModel.Hidden;
             writer.Add(name, matrices.Type, [columns, experts[0].Length / columns, experts.Count], [.. experts.SelectMany(expert => matrices.Encode(expert).Bytes)]);
@@ -239,7 +243,10 @@ internal static partial class GgufConverter
     }
 
     /// <summary>The file of the bundled model.</summary>
-    public static GgufWriter ConvertDemo(GgmlEncoder matrices)
+    public static GgufWriter ConvertDemo(GgmlEncoder matrices) => ConvertDemo(_ => matrices);
+
+    /// <summary>The same with matrices of several types, by the model's names for them.</summary>
+    public static GgufWriter ConvertDemo(Func<string, GgmlEncoder> matricesOf)
     {
         var writer = new GgufWriter();
         var config = Json("config.json");
@@ -249,7 +256,7 @@ internal static partial class GgufConverter
         foreach (var name in checkpoint.TensorNames.Order(StringComparer.Ordinal))
         {
             checkpoint.TryGet(name, out var reader, out var entry);
-            Add(writer, name, [.. entry.Shape], new StoredTensor(reader, entry).ReadSingles(0, (int)entry.Length), config, matrices);
+            Add(writer, name, [.. entry.Shape], new StoredTensor(reader, entry).ReadSingles(0, (int)entry.Length), config, matricesOf(name));
         }
 
         return writer;

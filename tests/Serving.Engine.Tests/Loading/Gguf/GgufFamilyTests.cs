@@ -174,17 +174,21 @@ public sealed class GgufFamilyTests : IDisposable
 
     /// <summary>Integers of a file stay what they are, whichever order value heads have in it: those of rows, and of what reads the values by columns.</summary>
     [Theory]
-    [InlineData("Q8_0", WeightFormat.Int8)]
-    [InlineData("Q4_1", WeightFormat.Int4Asymmetric)]
-    public void Load_RecurrentIntegers_AreTheFolders(string type, WeightFormat format)
+    [InlineData("Q8_0", WeightFormat.Int8, false)]
+    [InlineData("Q4_1", WeightFormat.Int4Asymmetric, false)]
+    [InlineData("Q8_0", WeightFormat.Int8, true)]
+    [InlineData("Q4_1", WeightFormat.Int4Asymmetric, true)]
+    public void Load_RecurrentIntegers_AreTheFolders(string type, WeightFormat format, bool onGpu)
     {
         var model = Models.RecurrentFamilyTests.Make("Qwen3_5ForCausalLM");
         model.ElementType = "F32";
         File.WriteAllBytes(_folder.PathOf("model.gguf"), GgufConverter.Convert(model, GgmlEncoder.Of(type)).ToArray());
         using var files = GgufWeights.Open(_folder.PathOf("model.gguf"));
-        var program = StoredFormats.Keep(ProgramQuantization.Apply(ModelRegistry.Build("tiny", GgufModel.Open(_folder.PathOf("model.gguf")).Config, 64), WeightFormat.Int8), files);
+        var plain = ModelRegistry.Build("tiny", GgufModel.Open(_folder.PathOf("model.gguf")).Config, 64);
+        var program = onGpu ? StoredFormats.KeepQuantized(plain, files) : StoredFormats.Keep(ProgramQuantization.Apply(plain, WeightFormat.Int8), files);
         using var backend = new RecordingBackend(program);
         WeightLoader.Load(backend, program, files);
+        Assert.NotEmpty(backend.Floats);
         foreach (var (name, tensors) in new[] { ("layer 0 mixer output", (string[])["out_proj"]), ("layer 0 mixer inputs", ["in_proj_qkv", "in_proj_z"]) })
         {
             var weight = program.Weights.Single(weight => weight.Name == name);
