@@ -321,10 +321,10 @@ internal sealed class FakeRequest
     {
         if (Interlocked.Exchange(ref _ended, 1) == 0)
         {
-            _cancelled.TrySetResult();
             _events.Writer.TryWrite(new GenerationEvent { Choice = 0, FinishReason = FinishReason.Cancelled });
             _events.Writer.TryComplete();
             _onEnd();
+            _cancelled.TrySetResult(); // Last: whoever waits for it looks at what is left running.
         }
     }
 
