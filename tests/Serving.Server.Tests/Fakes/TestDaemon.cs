@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -133,6 +134,24 @@ internal sealed class TestDaemon : IAsyncDisposable, ILogEventSink
     public Task<Answer> PostAsync(string path, string body, string? key = null) => SendAsync(HttpMethod.Post, path, body, key);
 
     public Task<Answer> GetAsync(string path, string? key = null) => SendAsync(HttpMethod.Get, path, null, key);
+
+    /// <summary>Asks for a response as a client does that waits for it, until it has such a status; one that never has fails the test.</summary>
+    public async Task<JsonElement> AskUntilAsync(string response, Func<string, bool> reached)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var answer = await GetAsync($"/v1/responses/{response}");
+            Assert.Equal(200, answer.Code);
+            var status = answer.Json.GetProperty("status").GetString()!;
+            if (reached(status))
+            {
+                return answer.Json;
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(30), $"The response is {status} for 30 seconds.");
+        }
+    }
 
     public void Emit(LogEvent logEvent)
     {

@@ -28,9 +28,9 @@ public sealed class BackgroundResponsesTests
 
         var request = Assert.Single(daemon.Engine.Requests);
         request.Send(new GenerationEvent { Choice = 0, Text = "Hel", Tokens = [1] });
-        Assert.Equal("in_progress", Text(await UntilAsync(daemon, id, status => status != "queued"), "status"));
+        Assert.Equal("in_progress", Text(await daemon.AskUntilAsync(id, status => status != "queued"), "status"));
         request.Say(["lo"]);
-        var done = await UntilAsync(daemon, id, static status => status is not ("queued" or "in_progress"));
+        var done = await daemon.AskUntilAsync(id, static status => status is not ("queued" or "in_progress"));
 
         Assert.Equal("completed", Text(done, "status"));
         Assert.Equal("Hello", done.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString());
@@ -48,7 +48,7 @@ public sealed class BackgroundResponsesTests
         var conversation = Text((await daemon.PostAsync("/v1/conversations", "{}")).Json, "id");
 
         var id = Text((await daemon.PostAsync(Path, $"{{\"input\":\"hi\",\"background\":true,\"conversation\":\"{conversation}\"}}")).Json, "id");
-        await UntilAsync(daemon, id, static status => status == "completed");
+        await daemon.AskUntilAsync(id, static status => status == "completed");
 
         Assert.Equal(2, (await daemon.GetAsync($"/v1/conversations/{conversation}/items")).Json.GetProperty("data").GetArrayLength());
     }
@@ -64,7 +64,7 @@ public sealed class BackgroundResponsesTests
         if (hasBegun)
         {
             daemon.Engine.Requests.Single().Send(new GenerationEvent { Choice = 0, Text = "Hel", Tokens = [1] });
-            await UntilAsync(daemon, id, static status => status == "in_progress");
+            await daemon.AskUntilAsync(id, static status => status == "in_progress");
         }
 
         var cancelled = await daemon.SendAsync(HttpMethod.Post, $"{Path}/{id}/cancel");
@@ -111,7 +111,7 @@ public sealed class BackgroundResponsesTests
         };
         var id = Text((await daemon.PostAsync(Path, """{"input":"hi","background":true}""")).Json, "id");
 
-        var failed = await UntilAsync(daemon, id, static status => status is not ("queued" or "in_progress"));
+        var failed = await daemon.AskUntilAsync(id, static status => status is not ("queued" or "in_progress"));
 
         Assert.Equal(("failed", "It failed."), (Text(failed, "status"), Text(failed.GetProperty("error"), "message")));
     }
@@ -218,21 +218,6 @@ public sealed class BackgroundResponsesTests
         responses.End(tenant, "resp_1");
         await stopped;
         Assert.True(place.Ended.IsCompleted);
-    }
-
-    private static async Task<JsonElement> UntilAsync(TestDaemon daemon, string id, Func<string, bool> reached)
-    {
-        while (true)
-        {
-            var answer = await daemon.GetAsync($"{Path}/{id}");
-            Assert.Equal(200, answer.Code);
-            if (reached(Text(answer.Json, "status")))
-            {
-                return answer.Json;
-            }
-
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-        }
     }
 
     private static string Text(JsonElement json, string name) => json.GetProperty(name).GetString()!;

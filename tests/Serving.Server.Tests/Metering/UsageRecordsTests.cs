@@ -81,10 +81,7 @@ public sealed class UsageRecordsTests : IDisposable
             await daemon.GetAsync("/v1/models");
             await daemon.SendAsync(HttpMethod.Post, $"/v1/responses/{ids[1]}/cancel");
             daemon.Engine.Requests.First().Say(["a", "b"]);
-            while ((await daemon.GetAsync($"/v1/responses/{ids[0]}")).Json.GetProperty("status").GetString() != "completed")
-            {
-                await Task.Delay(5, TestContext.Current.CancellationToken);
-            }
+            await daemon.AskUntilAsync(ids[0]!, static status => status == "completed");
         });
 
         Assert.Equal(

@@ -98,24 +98,8 @@ internal sealed class MixtureBenchmark(int ordinal, BenchmarkShape shape, Device
             FormattableString.Invariant($"{operations / 1e12:G4} TFLOP / {limits.MatrixRate / 1e12:G4} TFLOP/s = {operations / limits.MatrixRate * 1e3:G4} ms per layer: {seconds * 1e3:G4} ms"));
     }
 
-    private double SecondsPerLayer(StepInputs inputs)
-    {
-        var backend = _backend!;
-        var repeats = shape.Milliseconds > 0 ? 20 : 1;
-        var outputs = new StepOutputs(Limits, _size.PrefillRows);
-        backend.Execute(inputs, outputs);
-        backend.Begin(inputs, outputs);
-        var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < repeats; i++)
-        {
-            backend.Begin(inputs, outputs);
-            backend.End();
-        }
-
-        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        backend.End();
-        return seconds / repeats / _size.Layers;
-    }
+    private double SecondsPerLayer(StepInputs inputs) =>
+        StepTime.Seconds(_backend!, inputs, new StepOutputs(Limits, _size.PrefillRows), shape.Milliseconds > 0 ? 20 : 1) / _size.Layers;
 
     /// <summary>A sequence of tokens that are named after their rows.</summary>
     private static void AddSequence(StepInputs inputs, int firstRow, int rows, int firstPage)

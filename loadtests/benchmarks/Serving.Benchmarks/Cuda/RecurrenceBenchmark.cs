@@ -45,8 +45,8 @@ internal sealed class RecurrenceBenchmark(int ordinal, BenchmarkShape shape, Dev
 
     private BenchmarkRow Decode(string key, int sequences)
     {
-        Execute(Step(sequences, 1, isFirst: true), 1);
-        var seconds = Execute(Step(sequences, 1, isFirst: false), Repeats) / _size.Layers;
+        Seconds(Step(sequences, 1, isFirst: true), 1);
+        var seconds = Seconds(Step(sequences, 1, isFirst: false), Repeats) / _size.Layers;
         var bytes = sequences * _size.BytesPerRow;
         return new(
             key,
@@ -59,7 +59,7 @@ internal sealed class RecurrenceBenchmark(int ordinal, BenchmarkShape shape, Dev
 
     private BenchmarkRow Prefill(string key)
     {
-        var seconds = Execute(Step(1, _size.PrefillRows, isFirst: true), Repeats) / _size.Layers;
+        var seconds = Seconds(Step(1, _size.PrefillRows, isFirst: true), Repeats) / _size.Layers;
         return new(
             key,
             $"layers that remember, a prompt of {_size.PrefillRows} rows, a row of a layer",
@@ -106,22 +106,5 @@ internal sealed class RecurrenceBenchmark(int ordinal, BenchmarkShape shape, Dev
         return inputs;
     }
 
-    /// <summary>Seconds of a step among as many as are asked for.</summary>
-    private double Execute(StepInputs inputs, int repeats)
-    {
-        var backend = _backend!;
-        var outputs = new StepOutputs(Limits, 1);
-        backend.Execute(inputs, outputs);
-        backend.Begin(inputs, outputs);
-        var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < repeats; i++)
-        {
-            backend.Begin(inputs, outputs);
-            backend.End();
-        }
-
-        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        backend.End();
-        return seconds / repeats;
-    }
+    private double Seconds(StepInputs inputs, int repeats) => StepTime.Seconds(_backend!, inputs, new StepOutputs(Limits, 1), repeats);
 }
