@@ -141,7 +141,10 @@ internal sealed class PrefixCache : IEvictable
     {
         if (StateSnapshots?.OwnerOf(page) is { } owner)
         {
-            StateSnapshots.Idle(owner, page, TokensSinceSnapshot(owner));
+            if (StateSnapshots.IsLast(owner, page))
+            {
+                StateSnapshots.Idle(owner, TokensSinceSnapshot(owner));
+            }
         }
         else if (IsLeaf(page))
         {

@@ -77,18 +77,14 @@ internal sealed class StateSnapshots : IEvictable
     /// <summary>The snapshot behind a page has a holder.</summary>
     public void Busy(PageId page) => _economy.Withdraw(_firstItem + page.Value);
 
-    /// <summary>A page of the snapshot behind a page lost its last holder: with the last of them the snapshot can be evicted.</summary>
+    /// <summary>Whether a page is the last one of the snapshot behind a page: the one that is given back last.</summary>
+    public bool IsLast(PageId page, PageId part) => part == _versions[page.Value]![^1];
+
+    /// <summary>The last page of the snapshot behind a page lost its last holder: the snapshot can be evicted.</summary>
     /// <param name="page">The sealed page.</param>
-    /// <param name="part">The page of the snapshot.</param>
     /// <param name="tokens">Tokens that recomputing it takes, from the snapshot before it.</param>
-    public void Idle(PageId page, PageId part, int tokens)
-    {
-        var version = _versions[page.Value]!;
-        if (part == version[^1])
-        {
-            _economy.Offer(_firstItem + page.Value, _uses[page.Value], tokens * _secondsPerToken, version.Length);
-        }
-    }
+    public void Idle(PageId page, int tokens) =>
+        _economy.Offer(_firstItem + page.Value, _uses[page.Value], tokens * _secondsPerToken, _versions[page.Value]!.Length);
 
     /// <inheritdoc/>
     public void Evict(int index)
